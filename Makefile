@@ -1,0 +1,56 @@
+# What a contributor does, by name. `make help` lists it.
+
+GO          ?= go
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
+FUZZTIME    ?= 2m
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## Build bin/canarize, a static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/canarize ./cmd/canarize
+
+.PHONY: test
+test: test-cluster-build ## Run all tests, those on a real API server included
+	$(GO) test -tags integration ./...
+	$(GO) -C test/cluster test ./...
+
+.PHONY: test-cluster-build
+test-cluster-build: # Built once, about six minutes on two cores, then cached
+	$(GO) -C test/cluster run . build
+
+.PHONY: race
+race: ## Run the tests of this module under the race detector
+	$(GO) test -race ./...
+
+.PHONY: lint
+lint: ## Check formatting, vet, staticcheck, and known vulnerabilities where reachable
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
+	$(GO) vet -tags integration ./...
+	$(GO) -C test/cluster vet ./...
+	$(GO) run $(STATICCHECK) -tags integration ./...
+	@if curl -sfm 10 -o /dev/null https://vuln.go.dev/index/modules.json; then $(GO) run $(GOVULNCHECK) ./...; \
+	else echo "govulncheck: the vulnerability database is out of reach, not checked"; fi
+
+.PHONY: docs
+docs: ## Write the command reference from the code
+	$(GO) test ./internal/cli -run TestReference -update
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for FUZZTIME each
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
+	  sed -nE 's/^func (Fuzz[A-Za-z0-9]*).*/\1/p' "$$file" | while read -r name; do \
+	    echo "$$name ($$(dirname "$$file"))"; \
+	    $(GO) test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) | tail -3 || exit 1; \
+	  done || exit 1; done
+
+.PHONY: bench
+bench: ## Measure speed and memory and write them into docs/benchmarks.md
+	$(GO) run ./bench
+
+.PHONY: clean
+clean: ## Remove what was built here
+	rm -rf bin

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Exit codes, in line with canarize's own.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// timing is how long the two halves of draining take. Together they have to
+// stay below terminationGracePeriodSeconds in manifests/deployment.yml.
+type timing struct {
+	// settle is how long the application goes on serving while /readyz already
+	// says no: Kubernetes removes a pod from its Services at the same time as it
+	// sends SIGTERM, not before, so requests keep coming for a while.
+	settle time.Duration
+	// finish bounds the wait for requests in flight after that.
+	finish time.Duration
+}
+
+// run is the program: it returns the exit code once ctx has ended and the
+// application has drained, or as soon as something is wrong.
+func run(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) int {
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if len(args) != 0 {
+		_, _ = fmt.Fprintf(stderr, "app: unexpected argument %q: it takes none; set SUCCESS_RATE, HOST, PORT, "+
+			"PROMETHEUS_PORT, LATENCY_MS, LATENCY_P99_MS or VERSION in the environment\n", args[0])
+		return exitUsage
+	}
+	cfg, err := parseConfig(getenv)
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "app: wrong configuration:\n%v\n", err)
+		return exitUsage
+	}
+	listeners, err := listen(ctx, cfg)
+	if err != nil {
+		log.Error("cannot listen", "err", err)
+		return exitFailed
+	}
+	log.Info("serving", "app", listeners.app.Addr().String(), "metrics", listeners.metrics.Addr().String(),
+		"success_rate", cfg.successRate, "version", cfg.version)
+	app := newApplication(cfg, rand.Float64)
+	err = app.serve(ctx, listeners, timing{settle: 5 * time.Second, finish: 15 * time.Second}, log)
+	if err != nil {
+		log.Error("stopped", "err", err)
+		return exitFailed
+	}
+	log.Info("drained")
+	return exitDone
+}
+
+type listeners struct{ app, metrics net.Listener }
+
+// listen opens both ports before either is served, so that a port in use is
+// found before the first request is accepted.
+func listen(ctx context.Context, cfg config) (listeners, error) {
+	var lc net.ListenConfig
+	app, err := lc.Listen(ctx, "tcp", cfg.appAddress)
+	if err != nil {
+		return listeners{}, fmt.Errorf("application: %w; choose another HOST or PORT", err)
+	}
+	metrics, err := lc.Listen(ctx, "tcp", cfg.metricsAddr)
+	if err != nil {
+		return listeners{}, errors.Join(fmt.Errorf("metrics: %w; choose another HOST or PROMETHEUS_PORT", err), app.Close())
+	}
+	return listeners{app: app, metrics: metrics}, nil
+}
+
+// newServer sets the timeouts. A client must be able neither to hold a
+// connection by sending slowly nor to be cut off in the longest answer.
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      maxLatency + 10*time.Second,
+		// Envoy keeps an idle connection for an hour. If this side closed it
+		// first, a request could cross the close on the wire and become a 503
+		// that looks like a fault of the version being released.
+		IdleTimeout:    65 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// serve answers on both listeners until ctx ends, then drains. It returns an
+// error when a listener fails or when requests had to be cut off.
+func (a *application) serve(ctx context.Context, l listeners, t timing, log *slog.Logger) error {
+	app, metrics := newServer(a.routes(), log), newServer(a.metricsRoutes(), log)
+	failed := make(chan error, 2)
+	go func() { failed <- app.Serve(l.app) }()
+	go func() { failed <- metrics.Serve(l.metrics) }()
+
+	select {
+	case err := <-failed:
+		return errors.Join(err, app.Close(), metrics.Close())
+	case <-ctx.Done():
+	}
+	log.Info("draining", "settle", t.settle, "finish", t.finish)
+	a.draining.Store(true)
+	// The end of ctx is what started the drain, so the drain cannot run under it.
+	ctx = context.WithoutCancel(ctx)
+	wait(ctx, t.settle)
+	err := shutdown(ctx, app, t.finish)
+	// The metrics go last: the final requests should still be counted by a scrape.
+	return errors.Join(err, metrics.Close())
+}
+
+// shutdown waits for the requests in flight, at most for the time given, and
+// then closes what is left.
+func shutdown(ctx context.Context, server *http.Server, bound time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("requests still in flight after %s were cut off: %w", bound, err), server.Close())
+	}
+	return nil
+}

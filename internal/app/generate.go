@@ -1,0 +1,105 @@
+// Package app puts the parts together: it is the only place that names concrete
+// adapters, such as the Emissary traffic router.
+package app
+
+import (
+	"fmt"
+
+	"github.com/canarize/canarize/internal/canary"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/traffic"
+	"github.com/canarize/canarize/internal/traffic/emissary"
+)
+
+// DefaultNamespace is where objects without a namespace end up, as with kubectl
+// and a new context.
+const DefaultNamespace = "default"
+
+// GenerateOptions say which canary is wanted.
+type GenerateOptions struct {
+	Canary            canary.Options
+	Weight            *int // nil when none was given
+	GenerateMapping   bool
+	Prefix, Hostname  string
+	EmissaryNamespace string
+}
+
+// Generated is a canary and what there is to say about it.
+type Generated struct {
+	// Derived are the new objects, in the order of the input, routes last: applied
+	// in this order, requests come when there is something to take them.
+	Derived []manifest.Derived
+	Notes   []manifest.Note
+}
+
+// Canaries returns the new objects alone.
+func (g Generated) Canaries() []*manifest.Object {
+	objects := make([]*manifest.Object, len(g.Derived))
+	for i, d := range g.Derived {
+		objects[i] = d.Canary
+	}
+	return objects
+}
+
+// NewSet makes the set of an input, in a namespace when the user names one.
+func NewSet(objects []*manifest.Object, namespace string) (*manifest.Set, error) {
+	if namespace == "" {
+		return manifest.NewSet(objects, DefaultNamespace)
+	}
+	for _, o := range objects {
+		if ns := o.Namespace(); ns != "" && ns != namespace {
+			return nil, o.Errorf(nil, "--namespace %s: the object says %s; leave the flag out, or pass the objects of one namespace only", namespace, ns)
+		}
+	}
+	return manifest.NewSet(objects, namespace)
+}
+
+// Generate derives the canary of the objects of a set.
+func Generate(set *manifest.Set, options GenerateOptions) (Generated, error) {
+	if options.Weight != nil {
+		options.Canary.Weight = *options.Weight
+	}
+	pods, err := canary.Derive(set, options.Canary)
+	if err != nil {
+		return Generated{}, err
+	}
+	var router traffic.Router = emissary.Router{Namespace: options.EmissaryNamespace}
+	routes, err := router.Canary(traffic.Request{
+		Set: set, Services: pods.Services, Weight: options.Weight,
+		Name:     func(stable string) string { return canary.RouteName(stable, options.Canary.Suffix) },
+		Generate: options.GenerateMapping, Prefix: options.Prefix, Hostname: options.Hostname,
+	})
+	if err != nil {
+		return Generated{}, err
+	}
+	for _, r := range routes.Derived {
+		canary.Finish(r.Canary, r.Canary.Name(), canary.TrackCanary, options.Canary)
+	}
+	g := Generated{Derived: append(pods.Derived, routes.Derived...), Notes: append(pods.Notes, routes.Notes...)}
+	return g, checkNames(set, g.Derived)
+}
+
+// checkNames refuses routes whose names are taken, by the input or another route.
+func checkNames(set *manifest.Set, derived []manifest.Derived) error {
+	made := make(map[manifest.ID]*manifest.Object, len(derived))
+	for _, d := range derived {
+		id := set.ID(d.Canary)
+		if existing := set.Find(id); existing != nil {
+			return d.Stable.Errorf(nil, "its canary would be named %s, and %s is in the input already, at %s; choose another --suffix, or leave that file out", id.Name, existing.ID(), existing.Pos)
+		}
+		if first := made[id]; first != nil {
+			return d.Stable.Errorf(nil, "its canary and that of %s (%s) would both be %s", first.ID(), first.Pos, id)
+		}
+		made[id] = d.Stable
+	}
+	return nil
+}
+
+// Print writes the canary as YAML documents.
+func (g Generated) Print() ([]byte, error) {
+	text, err := manifest.Print(g.Canaries())
+	if err != nil {
+		return nil, fmt.Errorf("writing the canary: %w", err)
+	}
+	return text, nil
+}

@@ -1,0 +1,118 @@
+package canary
+
+import (
+	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// serverFields are the metadata that only the API server writes.
+var serverFields = map[string]bool{
+	"uid": true, "resourceVersion": true, "generation": true, "creationTimestamp": true, "managedFields": true,
+	"ownerReferences": true, "selfLink": true, "deletionTimestamp": true, "deletionGracePeriodSeconds": true,
+	"finalizers": true, "generateName": true,
+}
+
+// ownershipPrefixes are the labels and annotations by which a deployment tool
+// knows what it owns: a copy that carried them would be pruned or adopted.
+var ownershipPrefixes = []string{
+	"kubectl.kubernetes.io/last-applied-configuration",
+	"deployment.kubernetes.io/", "deprecated.daemonset.template.generation",
+	"autoscaling.alpha.kubernetes.io/conditions", "autoscaling.alpha.kubernetes.io/current-metrics",
+	"control-plane.alpha.kubernetes.io/",
+	"meta.helm.sh/", "helm.sh/", "helm.toolkit.fluxcd.io/",
+	"argocd.argoproj.io/", "argoproj.io/",
+	"kustomize.toolkit.fluxcd.io/", "fluxcd.io/", "fluxcd.controlplane.io/",
+	"objectset.rio.cattle.io/", "kapp.k14s.io/", "config.kubernetes.io/", "internal.config.kubernetes.io/",
+}
+
+// cloudPrefixes are the annotations of a Service that ask a cloud, a DNS
+// provider or a gateway for something that belongs to the stable one.
+var cloudPrefixes = []string{
+	"service.beta.kubernetes.io/", "service.alpha.kubernetes.io/", "service.kubernetes.io/load-balancer",
+	"cloud.google.com/", "networking.gke.io/", "eks.amazonaws.com/", "alb.ingress.kubernetes.io/",
+	"external-dns.alpha.kubernetes.io/", "external-dns.kubernetes.io/", "dns.alpha.kubernetes.io/",
+	"metallb.universe.tf/", "metallb.io/", "kube-vip.io/", "lbipam.cilium.io/", "io.cilium/",
+	"load-balancer.hetzner.cloud/", "loadbalancer.openstack.org/", "kubernetes.digitalocean.com/",
+	"oci.oraclecloud.com/", "oci-network-load-balancer.oraclecloud.com/", "service.cloud.tencent.com/",
+	"service.kubernetes.io/qcloud", "service.kubernetes.io/ibm-load-balancer", "tailscale.com/",
+	"field.cattle.io/", "getambassador.io/",
+}
+
+func hasPrefix(key string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(key, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Clean removes from an object what belongs to the one that runs in the
+// cluster: status, what the API server wrote, and the marks of its owner.
+func Clean(root *manifest.Node) {
+	manifest.Delete(root, "status")
+	meta := manifest.Get(root, "metadata")
+	manifest.DeleteFunc(meta, func(key string) bool { return serverFields[key] })
+	labels, annotations := manifest.Get(meta, "labels"), manifest.Get(meta, "annotations")
+	owner := ownerOf(labels, annotations)
+	manifest.DeleteFunc(labels, func(key string) bool { return owner.marks(key, labels) })
+	manifest.DeleteFunc(annotations, func(key string) bool { return hasPrefix(key, ownershipPrefixes) })
+	dropEmpty(meta, "labels", "annotations")
+}
+
+// cleanTemplate does the same for a pod or claim template, whose labels and
+// annotations stay.
+func cleanTemplate(template *manifest.Node) {
+	manifest.Delete(template, "status")
+	manifest.DeleteFunc(manifest.Get(template, "metadata"), func(key string) bool { return serverFields[key] })
+	dropEmpty(template, "metadata")
+}
+
+// owner is the deployment tools whose marks an object carries.
+type owner struct{ helm, argo bool }
+
+func ownerOf(labels, annotations *manifest.Node) owner {
+	var o owner
+	for _, key := range append(manifest.Keys(labels), manifest.Keys(annotations)...) {
+		o.helm = o.helm || strings.HasPrefix(key, "meta.helm.sh/") || strings.HasPrefix(key, "helm.sh/")
+		o.argo = o.argo || strings.HasPrefix(key, "argocd.argoproj.io/")
+	}
+	o.helm = o.helm || manifest.GetString(labels, "app.kubernetes.io/managed-by") == "Helm"
+	return o
+}
+
+// marks says whether a label marks an owner. Argo CD tracks by the common label
+// app.kubernetes.io/instance unless told otherwise, and old Helm charts write
+// heritage, chart and release.
+func (o owner) marks(key string, labels *manifest.Node) bool {
+	value := manifest.GetString(labels, key)
+	switch key {
+	case "app.kubernetes.io/managed-by":
+		return value == "Helm" || strings.HasPrefix(value, "argocd") || strings.HasPrefix(value, "flux")
+	case "app.kubernetes.io/instance":
+		return o.argo
+	case "heritage":
+		return value == "Helm" || value == "Tiller"
+	case "chart", "release":
+		h := manifest.GetString(labels, "heritage")
+		return o.helm || h == "Helm" || h == "Tiller"
+	}
+	return hasPrefix(key, ownershipPrefixes)
+}
+
+// dropEmpty removes keys whose mapping has nothing left in it.
+func dropEmpty(n *manifest.Node, keys ...string) {
+	if !manifest.IsMap(n) {
+		return
+	}
+	manifest.DeleteFunc(n, func(key string) bool {
+		for _, k := range keys {
+			if k == key {
+				v := manifest.Get(n, key)
+				return v == nil || manifest.IsMap(v) && len(v.Content) == 0
+			}
+		}
+		return false
+	})
+}

@@ -1,0 +1,267 @@
+package canary
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// Derive makes the canary of every workload of the set that a Service selects,
+// with everything it needs. The error names the object and line that stands in
+// the way; then there is no result.
+func Derive(set *manifest.Set, options Options) (Result, error) {
+	x, err := newIndex(set)
+	if err != nil {
+		return Result{}, err
+	}
+	d := &derivation{
+		index: x, options: options,
+		images:  imageSetter{images: options.Images, used: make([]bool, len(options.Images))},
+		copied:  map[*manifest.Object]bool{},
+		scalers: map[manifest.ID]*manifest.Object{},
+	}
+	for _, o := range x.scalers {
+		d.scalers[x.scaledBy(o)] = o
+	}
+	if err := d.choose(); err != nil {
+		return Result{}, err
+	}
+	if err := d.checkLabels(); err != nil {
+		return Result{}, err
+	}
+	x.separate(options.Suffix, options.Labels)
+	d.deriveAll()
+	if err := d.images.unused(); err != nil {
+		return Result{}, err
+	}
+	if err := d.baselines(); err != nil {
+		return Result{}, err
+	}
+	d.inInputOrder()
+	if err := d.verify(); err != nil {
+		return Result{}, err
+	}
+	return d.result, nil
+}
+
+// derivation is one run of Derive.
+type derivation struct {
+	index   *index
+	options Options
+	images  imageSetter
+	copied  map[*manifest.Object]bool // ConfigMaps and Secrets that a canary reads
+	scalers map[manifest.ID]*manifest.Object
+	result  Result
+}
+
+func (d *derivation) note(level manifest.Level, o *manifest.Object, format string, args ...any) {
+	d.result.Notes = append(d.result.Notes, manifest.Note{Level: level, Object: o, Text: fmt.Sprintf(format, args...)})
+}
+
+// choose decides which workloads get a canary: Deployments that a Service
+// selects, and what the user includes.
+func (d *derivation) choose() error {
+	included := make([]bool, len(d.options.Include))
+	any := false
+	for _, w := range d.index.workloads {
+		o := w.object
+		for i, ref := range d.options.Include {
+			if strings.EqualFold(ref.Kind, o.Kind()) && ref.Name == o.Name() {
+				w.chosen, included[i] = true, true
+			}
+		}
+		switch {
+		case w.chosen:
+		case o.Kind() != "Deployment":
+			d.note(manifest.Info, o, "left alone; --include %s/%s makes a canary of it", strings.ToLower(o.Kind()), o.Name())
+		case len(w.services) == 0:
+			d.note(manifest.Info, o, "left alone: no Service of the input selects its pods")
+		default:
+			w.chosen = true
+		}
+		any = any || w.chosen
+	}
+	for i, ref := range d.options.Include {
+		if !included[i] {
+			return fmt.Errorf("--include %s/%s: no such Deployment, StatefulSet or DaemonSet in the input", ref.Kind, ref.Name)
+		}
+	}
+	for _, s := range d.index.services {
+		d.noteService(s)
+	}
+	if !any {
+		return d.nothingLeft()
+	}
+	return nil
+}
+
+func (d *derivation) noteService(s *service) {
+	switch {
+	case s.hasCanary():
+	case manifest.GetString(s.object.Root, "spec", "type") == "ExternalName":
+		d.note(manifest.Info, s.object, "left alone: an ExternalName Service selects no pods")
+	case s.selector.empty():
+		d.note(manifest.Info, s.object, "left alone: it has no spec.selector")
+	case len(s.workloads) == 0:
+		d.note(manifest.Info, s.object, "left alone: its selector matches no pods of the input")
+	}
+}
+
+// nothingLeft explains why there is nothing to canary, beginning with the
+// Service or workload that is closest to being one.
+func (d *derivation) nothingLeft() error {
+	for _, s := range d.index.services {
+		selector := manifest.Get(s.object.Root, "spec", "selector")
+		switch {
+		case manifest.GetString(s.object.Root, "spec", "type") == "ExternalName":
+			return s.object.Errorf(manifest.Get(s.object.Root, "spec", "type"), "an ExternalName Service selects no pods, and no other Service selects a Deployment: nothing to canary")
+		case s.selector.empty():
+			return s.object.Errorf(manifest.Get(s.object.Root, "spec"), "the Service has no selector, and no other Service selects a Deployment: nothing to canary")
+		case len(s.workloads) == 0:
+			return s.object.Errorf(selector, "the selector matches the pods of no Deployment in the input: nothing to canary; pass the Deployment's manifest too")
+		}
+	}
+	for _, w := range d.index.workloads {
+		if w.object.Kind() == "Deployment" {
+			return w.object.Errorf(nil, "no Service of the input selects its pods: nothing to canary; pass the Service's manifest too, or --include deployment/%s", w.object.Name())
+		}
+		return w.object.Errorf(nil, "a %s is left alone: nothing to canary; --include %s/%s makes a canary of it", w.object.Kind(), strings.ToLower(w.object.Kind()), w.object.Name())
+	}
+	if len(d.index.set.Objects) == 0 {
+		return fmt.Errorf("the input has no objects; pass the manifests of an application: a Deployment and its Service at least")
+	}
+	return d.index.set.Objects[0].Errorf(nil, "the input has no Deployment: nothing to canary")
+}
+
+// checkLabels refuses labels that would change what a selector selects.
+func (d *derivation) checkLabels() error {
+	for key := range sortedPairs(d.options.Labels) {
+		for _, w := range d.index.workloads {
+			if !w.chosen {
+				continue
+			}
+			for _, s := range append([]selector{w.selector}, selectorsOf(w.services)...) {
+				if slices.Contains(s.breakable(), key) {
+					return w.object.Errorf(nil, "--labels %s=…: a selector uses this label; choose another name", key)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func selectorsOf(services []*service) []selector {
+	all := make([]selector, len(services))
+	for i, s := range services {
+		all[i] = s.selector
+	}
+	return all
+}
+
+// deriveAll derives from every object of the input what its kind asks for.
+func (d *derivation) deriveAll() {
+	for _, w := range d.index.workloads {
+		if w.chosen {
+			d.workload(w)
+		}
+	}
+	for _, s := range d.index.services {
+		if s.hasCanary() {
+			d.service(s)
+		}
+	}
+	for _, o := range d.index.set.Objects {
+		if d.copied[o] {
+			d.derive(o)
+		}
+	}
+	for _, w := range d.index.workloads {
+		if o := d.scalerOf(w); w.chosen && o != nil {
+			d.scaler(o, w)
+		}
+	}
+	for _, p := range d.index.policies {
+		d.policy(p)
+	}
+	for _, o := range d.index.monitors {
+		d.monitor(o)
+	}
+	d.noteRest()
+}
+
+// noteRest says what has no canary, and why.
+func (d *derivation) noteRest() {
+	for _, b := range d.index.budgets {
+		for _, w := range d.index.pods.candidates(b.namespace, b.selector) {
+			if w.chosen && b.selector.matches(w.labels) {
+				d.note(manifest.Info, b.object, "not copied: a disruption budget would block the drain of a one-pod canary")
+				break
+			}
+		}
+	}
+	for _, o := range d.index.others {
+		if path, found := otherScalers[o.Kind()]; found {
+			d.warnAboutScaler(o, path)
+			continue
+		}
+		d.note(manifest.Debug, o, "left alone")
+	}
+}
+
+func (d *derivation) warnAboutScaler(o *manifest.Object, path []string) {
+	name := manifest.GetString(manifest.Get(o.Root, path...), "name")
+	for _, w := range d.index.workloads {
+		if w.chosen && w.object.Name() == name && w.namespace == d.index.set.Namespace(o) {
+			d.note(manifest.Warning, o, "scales %s and not its canary", w.object.ID())
+			return
+		}
+	}
+	d.note(manifest.Debug, o, "left alone")
+}
+
+// derive makes the cleaned and renamed copy of an object.
+func (d *derivation) derive(o *manifest.Object) *manifest.Object {
+	return d.finish(o, o.Clone())
+}
+
+// finish cleans, renames and labels a copy and adds it to the result.
+func (d *derivation) finish(o, c *manifest.Object) *manifest.Object {
+	Finish(c, WithSuffix(o.Name(), d.options.Suffix, nameLimit(o.Kind())), TrackCanary, d.options)
+	d.result.Derived = append(d.result.Derived, manifest.Derived{Stable: o, Canary: c})
+	return c
+}
+
+// Finish gives a copy of a stable object its own name, track and labels, and
+// removes what belongs to the stable one only.
+func Finish(c *manifest.Object, name, track string, options Options) {
+	Clean(c.Root)
+	meta := c.Metadata()
+	manifest.PutString(meta, "name", name)
+	if options.Namespace != "" && c.Namespace() == "" {
+		manifest.PutString(meta, "namespace", options.Namespace)
+	}
+	labels := manifest.Child(meta, "labels")
+	for key, value := range sortedPairs(options.Labels) {
+		manifest.PutString(labels, key, value)
+	}
+	manifest.PutString(labels, TrackLabel, track)
+}
+
+func (d *derivation) addLabels(labels *manifest.Node) {
+	for key, value := range sortedPairs(d.options.Labels) {
+		manifest.PutString(labels, key, value)
+	}
+	manifest.PutString(labels, TrackLabel, TrackCanary)
+}
+
+// inInputOrder sorts what was derived by where it comes from.
+func (d *derivation) inInputOrder() {
+	place := make(map[*manifest.Object]int, len(d.index.set.Objects))
+	for i, o := range d.index.set.Objects {
+		place[o] = i
+	}
+	slices.SortStableFunc(d.result.Derived, func(a, b manifest.Derived) int { return place[a.Stable] - place[b.Stable] })
+	slices.SortStableFunc(d.result.Notes, func(a, b manifest.Note) int { return place[a.Object] - place[b.Object] })
+}

@@ -1,0 +1,138 @@
+package canary
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// Image is an image reference that takes the place of others: of the container
+// named, or of every container whose image comes from the same repository.
+type Image struct {
+	Container string // "" when the repository decides
+	Reference string // as given, such as registry.example.com/app:2
+}
+
+// ParseImage reads [CONTAINER=]IMAGE.
+func ParseImage(s string) (Image, error) {
+	container, reference, named := strings.Cut(s, "=")
+	if !named {
+		container, reference = "", s
+	}
+	if named && container == "" || !validReference(reference) {
+		return Image{}, fmt.Errorf("image %q: expected [CONTAINER=]IMAGE, such as registry.example.com/app:2 or app=registry.example.com/app:2", s)
+	}
+	return Image{Container: container, Reference: reference}, nil
+}
+
+func validReference(ref string) bool {
+	for _, r := range ref {
+		if r <= ' ' || r >= 0x7f || strings.ContainsRune(`"'\{}$`+"`", r) {
+			return false
+		}
+	}
+	repository, tag, digest := splitReference(ref)
+	return repository != "" && !strings.HasSuffix(repository, "/") && !strings.HasPrefix(repository, "/") &&
+		!strings.HasSuffix(ref, ":") && !strings.HasSuffix(ref, "@") && len(tag) <= 128 &&
+		(digest == "" || strings.Contains(digest, ":"))
+}
+
+// splitReference takes an image reference apart. A colon belongs to a tag only
+// behind the last slash; before it, it belongs to the registry's port.
+func splitReference(ref string) (repository, tag, digest string) {
+	repository, digest, _ = strings.Cut(ref, "@")
+	if i := strings.LastIndexByte(repository, ':'); i > strings.LastIndexByte(repository, '/') {
+		repository, tag = repository[:i], repository[i+1:]
+	}
+	return repository, tag, digest
+}
+
+// Repository returns the repository of an image reference without tag and
+// digest, Docker Hub's short names written out: app → docker.io/library/app.
+// What makes the first part a registry is a dot, a colon or localhost, as in
+// the reference grammar of github.com/distribution/reference.
+func Repository(ref string) string {
+	repository, _, _ := splitReference(ref)
+	host, path, found := strings.Cut(repository, "/")
+	if !found || !strings.ContainsAny(host, ".:") && host != "localhost" {
+		host, path = "docker.io", repository
+	}
+	if host == "index.docker.io" || host == "registry-1.docker.io" {
+		host = "docker.io"
+	}
+	if host == "docker.io" && !strings.Contains(path, "/") {
+		path = "library/" + path
+	}
+	return host + "/" + path
+}
+
+// imageSetter replaces images and remembers which replacements were used.
+type imageSetter struct {
+	images []Image
+	used   []bool
+	seen   []string // "container (image)" of everything looked at
+}
+
+// apply replaces the images of the containers and init containers of a pod.
+func (s *imageSetter) apply(podSpec *manifest.Node) {
+	if len(s.images) == 0 {
+		return
+	}
+	for _, list := range []string{"initContainers", "containers"} {
+		for _, c := range manifest.Items(podSpec, list) {
+			s.container(c)
+		}
+	}
+}
+
+func (s *imageSetter) container(c *manifest.Node) {
+	name, image := manifest.GetString(c, "name"), manifest.GetString(c, "image")
+	s.seen = append(s.seen, fmt.Sprintf("%s (%s)", name, image))
+	var chosen *Image
+	for i := range s.images {
+		candidate := &s.images[i]
+		byName := candidate.Container != "" && candidate.Container == name
+		byRepository := candidate.Container == "" && Repository(candidate.Reference) == Repository(image)
+		if byName || byRepository && image != "" {
+			s.used[i] = true
+			if chosen == nil || byName { // the name is the more exact word
+				chosen = candidate
+			}
+		}
+	}
+	if chosen != nil && image != chosen.Reference {
+		manifest.PutString(c, "image", chosen.Reference)
+	}
+}
+
+// unused is an error naming the first replacement that matched nothing.
+func (s *imageSetter) unused() error {
+	for i, used := range s.used {
+		if used {
+			continue
+		}
+		given, what := s.images[i].Reference, "has its repository"
+		if s.images[i].Container != "" {
+			given, what = s.images[i].Container+"="+given, "has its name"
+		}
+		return fmt.Errorf("--image %s: no container %s; there are %s", given, what, strings.Join(s.seen, ", "))
+	}
+	return nil
+}
+
+// CheckImages refuses two images for the same containers.
+func CheckImages(images []Image) error {
+	seen := map[string]string{}
+	for _, i := range images {
+		key := "container " + i.Container
+		if i.Container == "" {
+			key = "repository " + Repository(i.Reference)
+		}
+		if first, found := seen[key]; found && first != i.Reference {
+			return fmt.Errorf("--image: both %s and %s for %s; give one", first, i.Reference, key)
+		}
+		seen[key] = i.Reference
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package canary
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// workload is an object of the input that makes pods.
+type workload struct {
+	object    *manifest.Object
+	namespace string
+	labels    map[string]string // of its pods
+	selector  selector
+	services  []*service // that select its pods
+	chosen    bool       // it gets a canary
+	// change are the pod labels whose value differs on the canary.
+	change map[string]string
+	// derived is the canary, once it is made; canaryLabels are its pods'.
+	derived      *manifest.Object
+	canaryLabels map[string]string
+}
+
+func (w *workload) template() *manifest.Node {
+	return manifest.Get(w.object.Root, "spec", "template")
+}
+
+// replicas is the number of pods the workload starts with.
+func (w *workload) replicas() int {
+	text := manifest.GetString(w.object.Root, "spec", "replicas")
+	if n, err := strconv.Atoi(text); err == nil {
+		return n
+	}
+	return 1 // the API server's default
+}
+
+// service is a Service of the input.
+type service struct {
+	object    *manifest.Object
+	namespace string
+	selector  selector
+	workloads []*workload // that it selects pods of
+	derived   *manifest.Object
+}
+
+// budget, policy: objects that select pods by a label selector.
+type podSelecting struct {
+	object    *manifest.Object
+	namespace string
+	selector  selector
+}
+
+// index is the input, sorted by what the parts are to each other.
+type index struct {
+	set       *manifest.Set
+	workloads []*workload
+	services  []*service
+	scalers   []*manifest.Object
+	policies  []podSelecting
+	budgets   []podSelecting
+	monitors  []*manifest.Object // ServiceMonitors and PodMonitors
+	configs   map[manifest.ID]*manifest.Object
+	others    []*manifest.Object
+	pods      podIndex
+}
+
+func newIndex(set *manifest.Set) (*index, error) {
+	x := &index{set: set, configs: map[manifest.ID]*manifest.Object{}}
+	for _, o := range set.Objects {
+		if err := x.add(o); err != nil {
+			return nil, err
+		}
+	}
+	x.pods = newPodIndex(x.workloads, func(w *workload) map[string]string { return w.labels })
+	for _, s := range x.services {
+		if s.selector.empty() {
+			continue
+		}
+		for _, w := range x.pods.candidates(s.namespace, s.selector) {
+			if s.selector.matches(w.labels) {
+				s.workloads = append(s.workloads, w)
+				w.services = append(w.services, s)
+			}
+		}
+	}
+	return x, nil
+}
+
+// kindGroup is the API group that gives a kind the meaning canarize knows.
+func kindGroup(kind, group string) string {
+	switch kind {
+	case "Deployment", "StatefulSet", "DaemonSet":
+		if group == "apps" || group == "extensions" {
+			return "workload"
+		}
+	case "Service", "ConfigMap", "Secret":
+		if group == "" {
+			return strings.ToLower(kind)
+		}
+	case "HorizontalPodAutoscaler":
+		if group == "autoscaling" {
+			return "scaler"
+		}
+	case "NetworkPolicy":
+		if group == "networking.k8s.io" || group == "extensions" {
+			return "policy"
+		}
+	case "PodDisruptionBudget":
+		if group == "policy" {
+			return "budget"
+		}
+	case "ServiceMonitor", "PodMonitor":
+		if group == "monitoring.coreos.com" {
+			return "monitor"
+		}
+	}
+	return ""
+}
+
+func (x *index) add(o *manifest.Object) error {
+	role := kindGroup(o.Kind(), o.Group())
+	if role != "" {
+		if err := checkShapes(o, o.Root, "", shapesOf(o.Kind())); err != nil {
+			return err
+		}
+	}
+	switch role {
+	case "workload":
+		return x.addWorkload(o)
+	case "service":
+		return x.addService(o)
+	case "configmap", "secret":
+		x.configs[x.set.ID(o)] = o
+	case "scaler":
+		x.scalers = append(x.scalers, o)
+	case "policy":
+		return x.addSelecting(&x.policies, o, "spec.podSelector", manifest.Get(o.Root, "spec", "podSelector"))
+	case "budget":
+		return x.addSelecting(&x.budgets, o, "spec.selector", manifest.Get(o.Root, "spec", "selector"))
+	case "monitor":
+		x.monitors = append(x.monitors, o)
+	default:
+		x.others = append(x.others, o)
+	}
+	return nil
+}
+
+func (x *index) addWorkload(o *manifest.Object) error {
+	w := &workload{object: o, namespace: x.set.Namespace(o)}
+	template := w.template()
+	if template == nil {
+		return o.Errorf(manifest.Get(o.Root, "spec"), "no spec.template")
+	}
+	if err := checkShapes(o, template, "spec.template.", podShapes); err != nil {
+		return err
+	}
+	if err := manifest.CheckStringMap(o, "spec.template.metadata.labels", manifest.Get(template, "metadata", "labels")); err != nil {
+		return err
+	}
+	if len(manifest.Items(template, "spec", "containers")) == 0 {
+		return o.Errorf(template, "no spec.template.spec.containers")
+	}
+	w.labels = manifest.StringMap(template, "metadata", "labels")
+	var err error
+	if w.selector, err = labelSelector(o, "spec.selector", manifest.Get(o.Root, "spec", "selector")); err != nil {
+		return err
+	}
+	if w.selector.empty() {
+		return o.Errorf(manifest.Get(o.Root, "spec"), "no spec.selector.matchLabels; the API server requires it")
+	}
+	if !w.selector.matches(w.labels) {
+		return o.Errorf(manifest.Get(o.Root, "spec", "selector"), "spec.selector does not match the labels of spec.template; the API server refuses that")
+	}
+	x.workloads = append(x.workloads, w)
+	return nil
+}
+
+func (x *index) addService(o *manifest.Object) error {
+	spec := manifest.Get(o.Root, "spec")
+	if err := manifest.CheckStringMap(o, "spec.selector", manifest.Get(spec, "selector")); err != nil {
+		return err
+	}
+	s := &service{object: o, namespace: x.set.Namespace(o)}
+	if manifest.GetString(spec, "type") != "ExternalName" { // its selector is ignored
+		s.selector = selector{equal: manifest.StringMap(spec, "selector")}
+	}
+	x.services = append(x.services, s)
+	return nil
+}
+
+func (x *index) addSelecting(to *[]podSelecting, o *manifest.Object, what string, n *manifest.Node) error {
+	s, err := labelSelector(o, what, n)
+	*to = append(*to, podSelecting{object: o, namespace: x.set.Namespace(o), selector: s})
+	return err
+}

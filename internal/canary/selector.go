@@ -1,0 +1,113 @@
+package canary
+
+import (
+	"slices"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// selector is a label selector: all of its terms have to hold. One without
+// terms matches everything.
+type selector struct {
+	equal map[string]string
+	terms []term
+}
+
+// term is one of matchExpressions.
+type term struct {
+	key, operator string
+	values        []string
+}
+
+// labelSelector reads a metav1.LabelSelector.
+func labelSelector(o *manifest.Object, what string, n *manifest.Node) (selector, error) {
+	s := selector{equal: manifest.StringMap(n, "matchLabels")}
+	if n != nil && !manifest.IsMap(n) {
+		return s, o.Errorf(n, "%s is a %s, not a label selector", what, manifest.KindName(n))
+	}
+	if err := manifest.CheckStringMap(o, what+".matchLabels", manifest.Get(n, "matchLabels")); err != nil {
+		return s, err
+	}
+	for _, e := range manifest.Items(n, "matchExpressions") {
+		t := term{key: manifest.GetString(e, "key"), operator: manifest.GetString(e, "operator")}
+		if t.key == "" || !slices.Contains([]string{"In", "NotIn", "Exists", "DoesNotExist"}, t.operator) {
+			return s, o.Errorf(e, "%s.matchExpressions: a term needs a key and one of the operators In, NotIn, Exists, DoesNotExist", what)
+		}
+		for _, v := range manifest.Items(e, "values") {
+			t.values = append(t.values, v.Value)
+		}
+		s.terms = append(s.terms, t)
+	}
+	return s, nil
+}
+
+func (s selector) empty() bool { return len(s.equal) == 0 && len(s.terms) == 0 }
+
+func (s selector) matches(labels map[string]string) bool {
+	for k, v := range s.equal {
+		if got, found := labels[k]; !found || got != v {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(s.terms, func(t term) bool { return !t.matches(labels) })
+}
+
+func (t term) matches(labels map[string]string) bool {
+	value, found := labels[t.key]
+	switch t.operator {
+	case "In":
+		return found && slices.Contains(t.values, value)
+	case "NotIn":
+		return !found || !slices.Contains(t.values, value)
+	case "Exists":
+		return found
+	}
+	return !found // DoesNotExist
+}
+
+// breakable are the keys whose value a label can be changed of so that the
+// selector no longer matches.
+func (s selector) breakable() []string {
+	keys := make([]string, 0, len(s.equal)+len(s.terms))
+	for k := range s.equal {
+		keys = append(keys, k)
+	}
+	for _, t := range s.terms {
+		if t.operator == "In" {
+			keys = append(keys, t.key)
+		}
+	}
+	return keys
+}
+
+// podIndex finds the pod sets a selector matches without looking at all of them.
+type podIndex struct {
+	byLabel     map[labelAt][]*workload
+	byNamespace map[string][]*workload
+}
+
+type labelAt struct{ namespace, key, value string }
+
+func newPodIndex(workloads []*workload, labels func(*workload) map[string]string) podIndex {
+	x := podIndex{byLabel: map[labelAt][]*workload{}, byNamespace: map[string][]*workload{}}
+	for _, w := range workloads {
+		x.byNamespace[w.namespace] = append(x.byNamespace[w.namespace], w)
+		for k, v := range labels(w) {
+			at := labelAt{w.namespace, k, v}
+			x.byLabel[at] = append(x.byLabel[at], w)
+		}
+	}
+	return x
+}
+
+// candidates are the workloads of a namespace that a selector may match: those
+// with the rarest of the labels it asks for.
+func (x podIndex) candidates(namespace string, s selector) []*workload {
+	best := x.byNamespace[namespace]
+	for k, v := range s.equal {
+		if c := x.byLabel[labelAt{namespace, k, v}]; len(c) < len(best) {
+			best = c
+		}
+	}
+	return best
+}

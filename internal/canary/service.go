@@ -1,0 +1,68 @@
+package canary
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// stableOnly are the fields of a Service that name what only one Service can have.
+var stableOnly = map[string]bool{
+	"clusterIP": true, "clusterIPs": true, "externalIPs": true, "loadBalancerIP": true, "loadBalancerClass": true,
+	"loadBalancerSourceRanges": true, "allocateLoadBalancerNodePorts": true, "externalTrafficPolicy": true,
+	"healthCheckNodePort": true, "type": true, "externalName": true,
+}
+
+// service derives the canary of a Service: a ClusterIP one that selects the
+// canary pods, headless if the stable one is.
+func (d *derivation) service(s *service) {
+	c := d.derive(s.object)
+	s.derived = c
+	annotations := manifest.Get(c.Root, "metadata", "annotations")
+	manifest.DeleteFunc(annotations, func(key string) bool { return hasPrefix(key, cloudPrefixes) })
+	dropEmpty(manifest.Get(c.Root, "metadata"), "annotations")
+
+	spec := manifest.Get(c.Root, "spec")
+	headless := manifest.GetString(spec, "clusterIP") == "None"
+	manifest.DeleteFunc(spec, func(key string) bool {
+		return stableOnly[key] && !(headless && key == "clusterIP") && !(key == "type" && manifest.GetString(spec, "type") == "ClusterIP")
+	})
+	for _, port := range manifest.Items(spec, "ports") {
+		manifest.Delete(port, "nodePort")
+	}
+	selector := manifest.Get(spec, "selector")
+	for key, value := range sortedPairs(s.selector.equal) {
+		if canary := s.canaryValue(key, value); canary != value {
+			manifest.PutString(selector, key, canary)
+		}
+	}
+	manifest.PutString(selector, TrackLabel, TrackCanary)
+	d.result.Services = append(d.result.Services, manifest.Derived{Stable: s.object, Canary: c})
+}
+
+// canaryValue is the value that the canaries of the Service's workloads have
+// for a label of its selector; they all have the same (see separate).
+func (s *service) canaryValue(key, value string) string {
+	for _, w := range s.workloads {
+		if changed, found := w.change[key]; found && w.chosen {
+			return changed
+		}
+	}
+	return value
+}
+
+// canarySelector is the selector of the canary Service.
+func (s *service) canarySelector() selector {
+	equal := maps.Clone(s.selector.equal)
+	for key, value := range equal {
+		equal[key] = s.canaryValue(key, value)
+	}
+	equal[TrackLabel] = TrackCanary
+	return selector{equal: equal}
+}
+
+// hasCanary says whether the Service selects pods of a workload that gets one.
+func (s *service) hasCanary() bool {
+	return slices.ContainsFunc(s.workloads, func(w *workload) bool { return w.chosen })
+}

@@ -1,0 +1,131 @@
+package canary
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// workload derives the canary of a workload.
+func (d *derivation) workload(w *workload) {
+	c := d.derive(w.object)
+	w.derived = c
+	spec := manifest.Get(c.Root, "spec")
+	if w.object.Kind() != "DaemonSet" {
+		d.setReplicas(w, spec)
+	}
+	w.relabel(manifest.Get(spec, "selector"))
+	template := manifest.Get(spec, "template")
+	cleanTemplate(template)
+	labels := manifest.Child(manifest.Child(template, "metadata"), "labels")
+	for key, value := range sortedPairs(w.change) {
+		manifest.PutString(labels, key, value)
+	}
+	d.addLabels(labels)
+	for _, claim := range manifest.Items(spec, "volumeClaimTemplates") {
+		cleanTemplate(claim)
+	}
+	podSpec := manifest.Get(template, "spec")
+	d.images.apply(podSpec)
+	w.relabelOwnPods(podSpec)
+	d.useCopies(w, podSpec)
+	d.governingService(w, spec)
+	d.warnAboutPod(w, podSpec)
+}
+
+func (d *derivation) setReplicas(w *workload, spec *manifest.Node) {
+	stable := w.replicas()
+	scaler := d.scalerOf(w)
+	if scaler != nil {
+		if least, err := strconv.Atoi(manifest.GetString(scaler.Root, "spec", "minReplicas")); err == nil {
+			stable = max(stable, least)
+		}
+	}
+	n := stable
+	switch d.options.Replicas.Mode {
+	case ReplicasByWeight:
+		n = max(1, (stable*d.options.Weight+99)/100)
+	case ReplicasFixed:
+		n = d.options.Replicas.N
+	}
+	manifest.Put(spec, "replicas", manifest.NewInt(n))
+	d.note(manifest.Debug, w.object, "the canary starts with %d of %d pods", n, stable)
+}
+
+// relabelOwnPods makes the affinity and spread rules that name the workload's
+// own pods name the canary's.
+func (w *workload) relabelOwnPods(podSpec *manifest.Node) {
+	relabel := func(rule *manifest.Node) {
+		n := manifest.Get(rule, "labelSelector")
+		s, err := labelSelector(w.object, "labelSelector", n)
+		if n != nil && err == nil && !s.empty() && s.matches(w.labels) {
+			w.relabel(n)
+		}
+	}
+	for _, rule := range manifest.Items(podSpec, "topologySpreadConstraints") {
+		relabel(rule)
+	}
+	for _, kind := range []string{"podAffinity", "podAntiAffinity"} {
+		affinity := manifest.Get(podSpec, "affinity", kind)
+		for _, rule := range manifest.Items(affinity, "requiredDuringSchedulingIgnoredDuringExecution") {
+			relabel(rule)
+		}
+		for _, rule := range manifest.Items(affinity, "preferredDuringSchedulingIgnoredDuringExecution") {
+			relabel(manifest.Get(rule, "podAffinityTerm"))
+		}
+	}
+}
+
+// governingService points a StatefulSet at the canary of its own Service.
+func (d *derivation) governingService(w *workload, spec *manifest.Node) {
+	name := manifest.GetString(spec, "serviceName")
+	for _, s := range w.services {
+		if name != "" && s.object.Name() == name {
+			manifest.PutString(spec, "serviceName", WithSuffix(name, d.options.Suffix, maxLabelName))
+		}
+	}
+}
+
+// warnAboutPod reports what a second set of pods shares with the first.
+func (d *derivation) warnAboutPod(w *workload, podSpec *manifest.Node) {
+	for _, v := range manifest.Items(podSpec, "volumes") {
+		if claim := manifest.GetString(v, "persistentVolumeClaim", "claimName"); claim != "" {
+			d.note(manifest.Warning, w.object, "the canary mounts the same PersistentVolumeClaim %s as stable", claim)
+		}
+	}
+	if manifest.GetString(w.object.Root, "spec", "paused") == "true" {
+		d.note(manifest.Warning, w.object, "spec.paused is true, so the canary will not start either")
+	}
+	if manifest.GetString(podSpec, "hostNetwork") == "true" {
+		d.note(manifest.Warning, w.object, "hostNetwork: a canary pod needs a node on which no stable pod holds its ports")
+	}
+	for _, list := range []string{"initContainers", "containers"} {
+		for _, c := range manifest.Items(podSpec, list) {
+			d.warnAboutEnvironment(w, c)
+		}
+	}
+}
+
+// warnAboutEnvironment reports variables by which the canary would call its own
+// stable Service.
+func (d *derivation) warnAboutEnvironment(w *workload, container *manifest.Node) {
+	for _, e := range manifest.Items(container, "env") {
+		value := manifest.GetString(e, "value")
+		for _, s := range w.services {
+			if namesHost(value, s.object.Name()) {
+				d.note(manifest.Warning, w.object, "%s still names the stable Service %s in the canary", manifest.GetString(e, "name"), s.object.Name())
+			}
+		}
+	}
+}
+
+// namesHost says whether a value is an address with the host name: the name
+// alone, or followed by a port, a domain or a path.
+func namesHost(value, name string) bool {
+	if _, after, found := strings.Cut(value, "://"); found {
+		value = after
+	}
+	rest, found := strings.CutPrefix(value, name)
+	return found && (strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "/"))
+}

@@ -1,0 +1,128 @@
+// Package cli is the command line: one file per verb, which turns flags into
+// validated options and calls package app.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Streams are what a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Exit codes, the same for every verb.
+const (
+	exitDone        = 0 // done; for diff: equal
+	exitDiffers     = 1 // diff: different
+	exitOutside     = 1 // failed for a reason outside the release: cluster, network, permission, disk
+	exitInvalid     = 2 // wrong usage or invalid input
+	exitInterrupted = 5
+)
+
+// exitError is an error with the exit code it ends in. Errors without one are
+// of the user's input.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string { return e.err.Error() }
+func (e exitError) Unwrap() error { return e.err }
+
+// outside marks an error whose reason lies outside the user's input.
+func outside(err error) error {
+	if err == nil {
+		return nil
+	}
+	return exitError{code: exitOutside, err: err}
+}
+
+// errDiffers ends in exit code 1 without a message.
+var errDiffers = exitError{code: exitDiffers, err: errors.New("")}
+
+// Main runs the command line args (args[0] is the program) and returns its exit
+// code. It is the only place where an error becomes a message and a code.
+func Main(ctx context.Context, args []string, streams Streams) int {
+	streams.Err = escaping{streams.Err}
+	root := newRoot(args[0], streams)
+	root.SetArgs(defaultVerb(root, args[1:]))
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return exitDone
+	case ctx.Err() != nil:
+		fmt.Fprintln(streams.Err, "canarize: interrupted; nothing was written")
+		return exitInterrupted
+	}
+	if message := err.Error(); message != "" {
+		fmt.Fprintln(streams.Err, "canarize: "+message)
+	}
+	var coded exitError
+	if errors.As(err, &coded) {
+		return coded.code
+	}
+	return exitInvalid
+}
+
+// newRoot makes the command tree. Called as kubectl-canarize, the help says
+// "kubectl canarize".
+func newRoot(program string, streams Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "canarize",
+		Short: "Release a new version to Kubernetes without hurting anyone",
+		Long: `Canarize derives a canary from the Kubernetes manifests of an application's new
+version, and gives it an exact share of the traffic through the weight of an
+Emissary-ingress Mapping: 1 % needs one pod, not a hundred.
+
+Called without a verb, canarize generates.`,
+		Example: `  canarize generate -w 10 manifests | kubectl apply -f -
+  canarize -w 25 -I registry.example.com/app:7 -o canary.yml manifests/*.yml`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		DisableAutoGenTag: true,
+		Args:              cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	if strings.HasPrefix(filepath.Base(program), "kubectl-") {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl canarize"}
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+	})
+	root.AddCommand(newGenerate(streams), newDiff(streams), newTraffic(streams), newVersion(streams))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	return root
+}
+
+// defaultVerb puts "generate" before arguments that begin with none of the
+// verbs, as the first canarize script was called: canarize -w 25 FILE…
+func defaultVerb(root *cobra.Command, args []string) []string {
+	if len(args) == 0 || slices.Contains([]string{"-h", "--help", "help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, args[0]) {
+		return args
+	}
+	for _, verb := range root.Commands() {
+		if verb.Name() == args[0] {
+			return args
+		}
+	}
+	if strings.HasPrefix(args[0], "-") || isPath(args[0]) {
+		return append([]string{"generate"}, args...)
+	}
+	return args
+}

@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/canarize/canarize/internal/app"
+)
+
+func newDiff(streams Streams) *cobra.Command {
+	var f generateFlags
+	cmd := &cobra.Command{
+		Use:   "diff [flags] FILE|DIR|-...",
+		Short: "Show what differs between stable and canary",
+		Long: `Diff derives the canary as generate does and prints what differs from the stable
+objects as a unified diff. The values of Secrets are masked. It exits with 0 when
+nothing differs, 1 when something does, 2 when the input is invalid.`,
+		Example: `  canarize diff -w 10 manifests`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, err := f.generate(cmd.Context(), args, streams)
+			if err != nil {
+				return err
+			}
+			text, err := app.Diff(g)
+			if err != nil {
+				return outside(err)
+			}
+			if len(text) == 0 {
+				return nil
+			}
+			if _, err := streams.Out.Write([]byte(Escape(string(text)))); err != nil {
+				return outside(err)
+			}
+			return errDiffers
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}

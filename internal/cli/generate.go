@@ -1,0 +1,244 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/canary"
+	"github.com/canarize/canarize/internal/input"
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// generateFlags are the flags that say which canary is wanted, as given.
+type generateFlags struct {
+	weight, suffix, prefix, hostname, namespace, replicas string
+	emissaryNamespace, stable                             string
+	images, labels, include                               []string
+	generateMapping, copyPeers, baseline                  bool
+	recursive, debug                                      bool
+}
+
+func (f *generateFlags) register(flags *pflag.FlagSet) {
+	flags.SortFlags = false
+	flags.StringVarP(&f.weight, "canary-weight", "w", "", "the canary's share of requests in whole percent, `0..100`; needed when a Mapping is made")
+	flags.StringArrayVarP(&f.images, "image", "I", nil, "`[CONTAINER=]IMAGE` for every container of that name, or of the same repository; repeatable")
+	flags.StringVarP(&f.suffix, "suffix", "s", "-canary", "what is put behind every name")
+	flags.BoolVarP(&f.generateMapping, "gen-mapping", "m", false, "make a Mapping for the canary when none of the input routes to its Service")
+	flags.StringVarP(&f.prefix, "prefix", "P", "/", "with -m: the path prefix of that Mapping")
+	flags.StringVar(&f.hostname, "hostname", "*", "with -m: the hostname of that Mapping")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "the namespace of objects that name none; another one is an error")
+	flags.StringArrayVarP(&f.labels, "labels", "l", nil, "`k=v,...` to add to everything new and to the canary's pods; repeatable")
+	flags.StringVar(&f.replicas, "replicas", "weight", "canary pods: a number, `same`, or weight (stable × weight / 100, rounded up, at least 1)")
+	flags.StringArrayVar(&f.include, "include", nil, "`KIND/NAME` of a workload to canary that would be left alone; repeatable")
+	flags.BoolVar(&f.copyPeers, "copy-peers", false, "copy network policies of other applications that admit the stable pods by label")
+	flags.BoolVar(&f.baseline, "baseline", false, "also make a -baseline copy of the version in --stable")
+	flags.StringVar(&f.stable, "stable", "", "`FILE|DIR` of the stable version, for --baseline")
+	flags.StringVar(&f.emissaryNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
+	flags.BoolVarP(&f.recursive, "recursive", "R", false, "read the subfolders of folders too")
+	flags.BoolVar(&f.debug, "debug", false, "say on stderr what was decided and why")
+}
+
+// options validates the flags.
+func (f *generateFlags) options() (app.GenerateOptions, error) {
+	o := app.GenerateOptions{
+		GenerateMapping: f.generateMapping, Prefix: f.prefix, Hostname: f.hostname, EmissaryNamespace: f.emissaryNamespace,
+		Canary: canary.Options{Namespace: f.namespace, CopyPeers: f.copyPeers},
+	}
+	steps := []func(*app.GenerateOptions) error{f.setWeight, f.setImages, f.setLabels, f.setReplicas, f.setInclude, f.setNames}
+	for _, step := range steps {
+		if err := step(&o); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+func (f *generateFlags) setWeight(o *app.GenerateOptions) error {
+	if f.weight == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(f.weight, "%"))
+	if err != nil || n < 0 || n > 100 {
+		return fmt.Errorf("--canary-weight %s: expected a whole number from 0 to 100, the percentage that Emissary's weight takes", f.weight)
+	}
+	o.Weight = &n
+	return nil
+}
+
+func (f *generateFlags) setImages(o *app.GenerateOptions) error {
+	for _, text := range f.images {
+		image, err := canary.ParseImage(text)
+		if err != nil {
+			return fmt.Errorf("--image: %w", err)
+		}
+		o.Canary.Images = append(o.Canary.Images, image)
+	}
+	return canary.CheckImages(o.Canary.Images)
+}
+
+// Label syntax: k8s.io/apimachinery/pkg/util/validation.
+var (
+	labelKey   = regexp.MustCompile(`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
+	labelValue = regexp.MustCompile(`^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`)
+)
+
+func (f *generateFlags) setLabels(o *app.GenerateOptions) error {
+	o.Canary.Labels = map[string]string{}
+	for _, list := range f.labels {
+		for pair := range strings.SplitSeq(list, ",") {
+			key, value, found := strings.Cut(strings.TrimSpace(pair), "=")
+			if !found || !labelKey.MatchString(key) || !labelValue.MatchString(value) {
+				return fmt.Errorf("--labels %s: expected KEY=VALUE,…, both as Kubernetes allows them in labels", pair)
+			}
+			if key == canary.TrackLabel {
+				return fmt.Errorf("--labels %s: canarize sets this label itself", pair)
+			}
+			if first, found := o.Canary.Labels[key]; found && first != value {
+				return fmt.Errorf("--labels: %s is given twice, as %s and as %s", key, first, value)
+			}
+			o.Canary.Labels[key] = value
+		}
+	}
+	return nil
+}
+
+func (f *generateFlags) setReplicas(o *app.GenerateOptions) error {
+	switch f.replicas {
+	case "weight":
+		return nil
+	case "same":
+		o.Canary.Replicas.Mode = canary.ReplicasSame
+		return nil
+	}
+	n, err := strconv.ParseInt(f.replicas, 10, 32)
+	if err != nil || n < 1 {
+		return fmt.Errorf("--replicas %s: expected a number from 1, same, or weight", f.replicas)
+	}
+	o.Canary.Replicas = canary.Replicas{Mode: canary.ReplicasFixed, N: int(n)}
+	return nil
+}
+
+func (f *generateFlags) setInclude(o *app.GenerateOptions) error {
+	kinds := map[string]string{"deploy": "Deployment", "deployments": "Deployment", "sts": "StatefulSet", "statefulsets": "StatefulSet", "ds": "DaemonSet", "daemonsets": "DaemonSet"}
+	for _, text := range f.include {
+		kind, name, found := strings.Cut(text, "/")
+		if !found || kind == "" || name == "" {
+			return fmt.Errorf("--include %s: expected KIND/NAME, such as statefulset/db", text)
+		}
+		if full, short := kinds[strings.ToLower(kind)]; short {
+			kind = full
+		}
+		o.Canary.Include = append(o.Canary.Include, canary.WorkloadRef{Kind: kind, Name: name})
+	}
+	return nil
+}
+
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+func (f *generateFlags) setNames(o *app.GenerateOptions) error {
+	var err error
+	if o.Canary.Suffix, err = canary.ParseSuffix(f.suffix); err != nil {
+		return fmt.Errorf("--suffix: %w", err)
+	}
+	if f.namespace != "" && !dnsLabel.MatchString(f.namespace) {
+		return fmt.Errorf("--namespace %s: not a valid namespace: lower-case letters, digits and dashes, at most 63", f.namespace)
+	}
+	if !strings.HasPrefix(f.prefix, "/") {
+		return fmt.Errorf("--prefix %s: a path prefix begins with /", f.prefix)
+	}
+	if f.hostname == "" || strings.ContainsAny(f.hostname, " \t\r\n/") {
+		return fmt.Errorf("--hostname %q: expected a host name, or * for all", f.hostname)
+	}
+	if f.baseline && f.stable == "" {
+		return fmt.Errorf("--baseline: pass --stable FILE|DIR, the manifests of the version that runs now")
+	}
+	if f.stable != "" && !f.baseline {
+		return fmt.Errorf("--stable %s: only of use with --baseline", f.stable)
+	}
+	return nil
+}
+
+// generate reads the input and derives the canary, and says on stderr what the
+// user should know.
+func (f *generateFlags) generate(ctx context.Context, args []string, streams Streams) (app.Generated, error) {
+	options, err := f.options()
+	if err != nil {
+		return app.Generated{}, err
+	}
+	set, err := f.read(ctx, args, streams)
+	if err != nil {
+		return app.Generated{}, err
+	}
+	if f.baseline {
+		if options.Canary.Baseline, err = f.read(ctx, []string{f.stable}, streams); err != nil {
+			return app.Generated{}, fmt.Errorf("--stable: %w", err)
+		}
+	}
+	g, err := app.Generate(set, options)
+	if err != nil {
+		return app.Generated{}, err
+	}
+	for _, note := range g.Notes {
+		if f.debug || note.Level > manifest.Debug {
+			fmt.Fprintln(streams.Err, "canarize: "+note.String())
+		}
+	}
+	return g, nil
+}
+
+func (f *generateFlags) read(ctx context.Context, args []string, streams Streams) (*manifest.Set, error) {
+	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.recursive, Stdin: streams.In})
+	if err != nil {
+		return nil, err
+	}
+	return app.NewSet(objects, f.namespace)
+}
+
+func newGenerate(streams Streams) *cobra.Command {
+	var f generateFlags
+	var output string
+	cmd := &cobra.Command{
+		Use:   "generate [flags] FILE|DIR|-...",
+		Short: "Derive a canary from the manifests of the new version",
+		Long: `Generate reads the manifests of an application's new version and prints its
+canary: for every Deployment that a Service selects, a Deployment, Service,
+configuration, autoscaler and network policies named NAME-canary, and for every
+Mapping that routes to it one that gives the canary exactly the share asked for.
+None of the input's objects is printed or changed. No cluster is needed.
+
+A folder stands for its *.yml, *.yaml and *.json; a folder with a
+kustomization.yaml is built. "-" is standard input.`,
+		Example: `  # 10 % of the requests to version 2, checked by the API server
+  canarize generate -w 10 -I registry.example.com/app:2 manifests | kubectl apply --dry-run=server -f -
+
+  # what differs between stable and canary
+  canarize diff -w 10 manifests`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, err := f.generate(cmd.Context(), args, streams)
+			if err != nil {
+				return err
+			}
+			text, err := g.Print()
+			if err != nil {
+				return outside(err)
+			}
+			return outside(writeOutput(output, text, streams))
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "`FILE` to write instead of stdout, all of it or nothing")
+	f.register(cmd.Flags())
+	return cmd
+}
+
+func isPath(arg string) bool {
+	_, err := os.Stat(arg)
+	return err == nil || strings.ContainsAny(arg, "/.*")
+}

@@ -1,0 +1,87 @@
+// Package depcheck holds the test of who may import whom. The table is the
+// right-hand column of docs/architecture.md.
+package depcheck
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/canarize/canarize/"
+
+// allowed lists, for every package, the packages of this module that it may
+// import. A package that is not listed fails the test: it needs a line here and
+// one in docs/architecture.md.
+var allowed = map[string][]string{
+	"cmd/canarize":              {"internal/cli"},
+	"internal/cli":              {"internal/app", "internal/canary", "internal/emissary", "internal/input", "internal/manifest"},
+	"internal/app":              {"internal/canary", "internal/emissary", "internal/kube", "internal/manifest", "internal/traffic", "internal/traffic/emissary"},
+	"internal/input":            {"internal/manifest"},
+	"internal/manifest":         {},
+	"internal/canary":           {"internal/manifest"},
+	"internal/emissary":         {},
+	"internal/kube":             {},
+	"internal/traffic":          {"internal/manifest"},
+	"internal/traffic/emissary": {"internal/emissary", "internal/manifest", "internal/traffic"},
+	"internal/depcheck":         {},
+	"app":                       {},
+	"bench":                     {"internal/manifest"},
+	"test/pipelines":            {},
+	"test/integration":          {},
+	"test/script":               {"internal/cli"},
+}
+
+// pure are the packages that decide: they may not reach the world outside.
+var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary"}
+
+// outside are packages of the standard library by which a program reaches the
+// world, the clock and chance included.
+var outside = []string{"os", "os/exec", "net", "net/http", "math/rand", "math/rand/v2", "io/ioutil", "syscall"}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImports(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		may, listed := allowed[name]
+		if !listed {
+			t.Errorf("%s is in no room: list it here and in docs/architecture.md", name)
+		}
+		for _, imported := range p.Imports {
+			own, isOwn := strings.CutPrefix(imported, module)
+			if isOwn && !slices.Contains(may, own) {
+				t.Errorf("%s may not import %s", name, own)
+			}
+			if slices.Contains(pure, name) && slices.Contains(outside, imported) {
+				t.Errorf("%s is pure and may not import %s", name, imported)
+			}
+		}
+	}
+}
+
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []goPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		switch err := d.Decode(&p); {
+		case errors.Is(err, io.EOF):
+			return all
+		case err != nil:
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}

@@ -1,0 +1,22 @@
+package emissary
+
+// journal collects what Emissary complains about.
+type journal struct {
+	posted bool // whether Emissary itself posts an error
+	texts  []string
+}
+
+// post records an error that Emissary posts, naming the object.
+func (j *journal) post(r *resource, what string) {
+	j.posted = true
+	j.texts = append(j.texts, r.String()+": "+what)
+}
+
+// postAll records an error that Emissary posts without an object.
+func (j *journal) postAll(what string) {
+	j.posted = true
+	j.texts = append(j.texts, what)
+}
+
+// note records something Emissary does in silence and a user should know of.
+func (j *journal) note(what string) { j.texts = append(j.texts, what) }

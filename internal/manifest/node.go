@@ -1,0 +1,268 @@
+package manifest
+
+import (
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Node is one YAML value with its comments and its position in the input.
+type Node = yaml.Node
+
+// NewString makes a string scalar that every YAML reader, the 1.1 ones of
+// Kubernetes included, takes for a string.
+func NewString(s string) *Node {
+	n := &Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	if !plainSafe(s) {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	return n
+}
+
+// NewInt makes a whole number.
+func NewInt(n int) *Node { return newScalar("!!int", strconv.Itoa(n)) }
+
+func newScalar(tag, text string) *Node {
+	return &Node{Kind: yaml.ScalarNode, Tag: tag, Value: text}
+}
+
+// newNumber makes a number from its JSON text.
+func newNumber(text string) *Node {
+	if strings.ContainsAny(text, ".eE") {
+		return newScalar("!!float", text)
+	}
+	return newScalar("!!int", text)
+}
+
+// NewMap makes a mapping from alternating keys and values.
+func NewMap(keysAndValues ...any) *Node {
+	n := &Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	for i := 0; i+1 < len(keysAndValues); i += 2 {
+		Put(n, keysAndValues[i].(string), toNode(keysAndValues[i+1]))
+	}
+	return n
+}
+
+// NewList makes a sequence of strings and nodes.
+func NewList(items ...any) *Node {
+	n := &Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+	for _, item := range items {
+		n.Content = append(n.Content, toNode(item))
+	}
+	return n
+}
+
+func toNode(v any) *Node {
+	if n, ok := v.(*Node); ok {
+		return n
+	}
+	return NewString(v.(string))
+}
+
+// plainSafe says whether s means the string s when written without quotes. It
+// errs towards quotes: only words that begin with a letter and that no YAML
+// version takes for a boolean or null are plain.
+func plainSafe(s string) bool {
+	if s == "" || !isLetter(s[0]) || isYAML11Word(s) {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !isLetter(c) && (c < '0' || c > '9') && !strings.ContainsRune("-_./@", rune(c)) &&
+			(c != ':' || i+1 == len(s)) {
+			return false
+		}
+	}
+	return true
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// isYAML11Word says whether YAML 1.1, which kubectl and the API server read,
+// takes the bare word for a boolean or null.
+func isYAML11Word(s string) bool {
+	switch strings.ToLower(s) {
+	case "y", "n", "yes", "no", "on", "off", "true", "false", "null":
+		return true
+	}
+	return false
+}
+
+// IsMap says whether n is a mapping.
+func IsMap(n *Node) bool { return n != nil && n.Kind == yaml.MappingNode }
+
+// IsList says whether n is a sequence.
+func IsList(n *Node) bool { return n != nil && n.Kind == yaml.SequenceNode }
+
+// IsScalar says whether n is a scalar other than null.
+func IsScalar(n *Node) bool { return n != nil && n.Kind == yaml.ScalarNode && !IsNull(n) }
+
+// IsNull says whether n is an explicit null.
+func IsNull(n *Node) bool {
+	return n != nil && n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+}
+
+// Get returns the value at a path of mapping keys, or nil where any step is
+// absent, null or not a mapping.
+func Get(n *Node, path ...string) *Node {
+	for _, key := range path {
+		i := keyIndex(n, key)
+		if i < 0 {
+			return nil
+		}
+		n = n.Content[i+1]
+	}
+	if IsNull(n) {
+		return nil
+	}
+	return n
+}
+
+// GetString returns the text of the scalar at a path, "" when there is none.
+func GetString(n *Node, path ...string) string {
+	if v := Get(n, path...); IsScalar(v) {
+		return v.Value
+	}
+	return ""
+}
+
+// Items returns the elements of the sequence at a path.
+func Items(n *Node, path ...string) []*Node {
+	if v := Get(n, path...); IsList(v) {
+		return v.Content
+	}
+	return nil
+}
+
+// StringMap returns the mapping at a path as a map of strings; values that are
+// not scalars are left out.
+func StringMap(n *Node, path ...string) map[string]string {
+	v := Get(n, path...)
+	if !IsMap(v) {
+		return nil
+	}
+	m := make(map[string]string, len(v.Content)/2)
+	for i := 0; i+1 < len(v.Content); i += 2 {
+		if IsScalar(v.Content[i+1]) {
+			m[v.Content[i].Value] = v.Content[i+1].Value
+		}
+	}
+	return m
+}
+
+// Keys returns the keys of a mapping in their order.
+func Keys(n *Node) []string {
+	if !IsMap(n) {
+		return nil
+	}
+	keys := make([]string, 0, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		keys = append(keys, n.Content[i].Value)
+	}
+	return keys
+}
+
+func keyIndex(n *Node, key string) int {
+	if !IsMap(n) {
+		return -1
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// Put gives key the value, in place when the key exists, at the end otherwise.
+// A scalar that replaces a scalar takes over its comments.
+func Put(n *Node, key string, value *Node) {
+	i := keyIndex(n, key)
+	if i < 0 {
+		n.Content = append(n.Content, NewString(key), value)
+		return
+	}
+	old := n.Content[i+1]
+	if old.Kind == yaml.ScalarNode && value.Kind == yaml.ScalarNode {
+		value.HeadComment, value.LineComment, value.FootComment = old.HeadComment, old.LineComment, old.FootComment
+		value.Line, value.Column = old.Line, old.Column
+		if value.Style == 0 && old.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 && value.Tag == "!!str" {
+			value.Style = old.Style
+		}
+	}
+	n.Content[i+1] = value
+}
+
+// PutString is Put with a string.
+func PutString(n *Node, key, value string) { Put(n, key, NewString(value)) }
+
+// Child returns the mapping under key, making an empty one when it is absent
+// or null.
+func Child(n *Node, key string) *Node {
+	if c := Get(n, key); c != nil {
+		return c
+	}
+	Put(n, key, NewMap())
+	return n.Content[keyIndex(n, key)+1]
+}
+
+// Delete removes key. It says whether the key was there.
+func Delete(n *Node, key string) bool {
+	i := keyIndex(n, key)
+	if i < 0 {
+		return false
+	}
+	n.Content = append(n.Content[:i:i], n.Content[i+2:]...)
+	return true
+}
+
+// DeleteFunc removes the keys for which drop is true.
+func DeleteFunc(n *Node, drop func(key string) bool) {
+	if !IsMap(n) {
+		return
+	}
+	kept := make([]*Node, 0, len(n.Content))
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if !drop(n.Content[i].Value) {
+			kept = append(kept, n.Content[i], n.Content[i+1])
+		}
+	}
+	n.Content = kept
+}
+
+// Clone copies a tree. Positions and comments are copied too.
+func Clone(n *Node) *Node {
+	if n == nil {
+		return nil
+	}
+	c := *n
+	if n.Content != nil {
+		c.Content = make([]*Node, len(n.Content))
+		for i, child := range n.Content {
+			c.Content[i] = Clone(child)
+		}
+	}
+	return &c
+}
+
+// Walk calls visit for n and everything below it, parents first, with the keys
+// that lead there (sequence elements have the key of their sequence).
+func Walk(n *Node, visit func(key string, n *Node)) { walk("", n, visit) }
+
+func walk(key string, n *Node, visit func(string, *Node)) {
+	if n == nil {
+		return
+	}
+	visit(key, n)
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			walk(n.Content[i].Value, n.Content[i+1], visit)
+		}
+	case yaml.SequenceNode:
+		for _, child := range n.Content {
+			walk(key, child, visit)
+		}
+	}
+}

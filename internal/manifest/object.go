@@ -1,0 +1,144 @@
+package manifest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Position is where an object or value stands in the input.
+type Position struct {
+	File string // as the user named it; "-" is standard input
+	Line int    // 1-based
+}
+
+func (p Position) String() string { return p.File + ":" + strconv.Itoa(p.Line) }
+
+// ID identifies an object in a cluster. Group is the API group without the
+// version: two versions of one object are one object.
+type ID struct {
+	Group, Kind, Namespace, Name string
+}
+
+// String is KIND NAMESPACE/NAME, as messages name objects.
+func (id ID) String() string {
+	if id.Namespace == "" {
+		return id.Kind + " " + id.Name
+	}
+	return id.Kind + " " + id.Namespace + "/" + id.Name
+}
+
+// Object is one Kubernetes object: a tree that starts with a mapping, and where
+// it came from.
+type Object struct {
+	Root *Node
+	Pos  Position
+	src  *source // the text that Root was read from; nil for made objects
+	orig *Node   // Root as it was read, for printing what did not change verbatim
+}
+
+// APIVersion returns the object's apiVersion.
+func (o *Object) APIVersion() string { return GetString(o.Root, "apiVersion") }
+
+// Group returns the API group, "" for the core group.
+func (o *Object) Group() string {
+	group, _, found := strings.Cut(o.APIVersion(), "/")
+	if !found {
+		return ""
+	}
+	return group
+}
+
+// Kind returns the object's kind.
+func (o *Object) Kind() string { return GetString(o.Root, "kind") }
+
+// Name returns metadata.name.
+func (o *Object) Name() string { return GetString(o.Root, "metadata", "name") }
+
+// Namespace returns metadata.namespace as written, "" when absent.
+func (o *Object) Namespace() string { return GetString(o.Root, "metadata", "namespace") }
+
+// ID returns the object's identity, with the namespace as written.
+func (o *Object) ID() ID {
+	return ID{Group: o.Group(), Kind: o.Kind(), Namespace: o.Namespace(), Name: o.Name()}
+}
+
+// Metadata returns the metadata mapping, making it when absent.
+func (o *Object) Metadata() *Node { return Child(o.Root, "metadata") }
+
+// Clone returns a copy that can be edited freely.
+func (o *Object) Clone() *Object {
+	orig := o.orig
+	if orig == nil {
+		orig = o.Root
+	}
+	return &Object{Root: Clone(o.Root), Pos: o.Pos, src: o.src, orig: orig}
+}
+
+// At returns the position of a value inside the object.
+func (o *Object) At(n *Node) Position {
+	if n == nil || n.Line == 0 {
+		return o.Pos
+	}
+	return Position{File: o.Pos.File, Line: n.Line}
+}
+
+// Errorf makes an error that names the file, the line of the value and the
+// object: "FILE:LINE: KIND NAMESPACE/NAME: …".
+func (o *Object) Errorf(at *Node, format string, args ...any) error {
+	return fmt.Errorf("%s: %s: %w", o.At(at), o.ID(), fmt.Errorf(format, args...))
+}
+
+// Value returns the object decoded as JSON would be: map[string]any, []any,
+// string, bool, nil, int64 and float64.
+func (o *Object) Value() map[string]any {
+	m, _ := Value(o.Root).(map[string]any)
+	return m
+}
+
+// Value decodes a tree as JSON would be.
+func Value(n *Node) any {
+	switch {
+	case n == nil || IsNull(n):
+		return nil
+	case IsMap(n):
+		m := make(map[string]any, len(n.Content)/2)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			m[n.Content[i].Value] = Value(n.Content[i+1])
+		}
+		return m
+	case IsList(n):
+		l := make([]any, len(n.Content))
+		for i, c := range n.Content {
+			l[i] = Value(c)
+		}
+		return l
+	}
+	return scalarValue(n)
+}
+
+func scalarValue(n *Node) any {
+	switch n.ShortTag() {
+	case "!!int":
+		var i int64
+		if n.Decode(&i) == nil {
+			return i
+		}
+		return json.Number(n.Value)
+	case "!!float":
+		var f float64
+		if n.Decode(&f) == nil {
+			return f
+		}
+	case "!!bool":
+		var b bool
+		if n.Decode(&b) == nil {
+			return b
+		}
+	}
+	return n.Value
+}
+
+// Derived is a new object and the object of the input it was made from.
+type Derived struct{ Stable, Canary *Object }

@@ -1,0 +1,203 @@
+package emissary
+
+import (
+	"strings"
+
+	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/traffic"
+)
+
+// Router derives canary Mappings as Emissary in the given namespace sees them.
+type Router struct {
+	Namespace string // Emissary's own
+}
+
+// Canary implements traffic.Router.
+func (r Router) Canary(request traffic.Request) (traffic.Result, error) {
+	d := &derivation{router: r, request: request, services: map[serviceAt]*manifest.Derived{}, routed: map[serviceAt]bool{}}
+	for i := range request.Services {
+		s := &request.Services[i]
+		d.services[serviceAt{request.Set.Namespace(s.Stable), s.Stable.Name()}] = s
+	}
+	for _, o := range request.Set.Objects {
+		if err := d.object(o); err != nil {
+			return traffic.Result{}, err
+		}
+	}
+	if err := d.generate(); err != nil {
+		return traffic.Result{}, err
+	}
+	if err := d.verify(); err != nil {
+		return traffic.Result{}, err
+	}
+	return d.result, nil
+}
+
+type serviceAt struct{ namespace, name string }
+
+type derivation struct {
+	router   Router
+	request  traffic.Request
+	services map[serviceAt]*manifest.Derived // those with a canary
+	routed   map[serviceAt]bool              // those that a Mapping routes to
+	routes   []route
+	result   traffic.Result
+}
+
+// route is a stable Mapping and the canary one made for it.
+type route struct {
+	owner     *manifest.Object // the object of the input: the Mapping, or the Service that carries it
+	stable    *manifest.Object // the Mapping; nil where one was generated
+	canary    *manifest.Object
+	namespace string
+	tcp       bool
+}
+
+const group = "getambassador.io"
+
+func (d *derivation) note(level manifest.Level, o *manifest.Object, text string) {
+	d.result.Notes = append(d.result.Notes, manifest.Note{Level: level, Object: o, Text: text})
+}
+
+// object derives what an object of the input asks for.
+func (d *derivation) object(o *manifest.Object) error {
+	switch {
+	case o.Group() == group && (o.Kind() == "Mapping" || o.Kind() == "TCPMapping"):
+		return d.mapping(o, o)
+	case o.Group() == "" && o.Kind() == "Service":
+		return d.annotation(o)
+	}
+	return nil
+}
+
+// mapping derives the canary of one Mapping or TCPMapping.
+func (d *derivation) mapping(owner, stable *manifest.Object) error {
+	spec := manifest.Get(stable.Root, "spec")
+	if spec != nil && !manifest.IsMap(spec) {
+		return stable.Errorf(spec, "spec is a %s, not a mapping", manifest.KindName(spec))
+	}
+	service := manifest.Get(spec, "service")
+	if service != nil && manifest.KindName(service) != "string" {
+		return stable.Errorf(service, "spec.service is a %s, not a string", manifest.KindName(service))
+	}
+	weight := manifest.Get(spec, "weight")
+	if weight != nil && manifest.KindName(weight) != "number" {
+		return stable.Errorf(weight, "spec.weight is a %s, not a number", manifest.KindName(weight))
+	}
+	namespace := d.request.Set.Namespace(stable)
+	pair, target, at := d.target(manifest.GetString(spec, "service"), namespace)
+	if pair == nil {
+		return nil
+	}
+	if manifest.GetString(spec, "shadow") == "true" {
+		d.note(manifest.Info, owner, "left alone: a shadow Mapping mirrors requests and routes none")
+		return nil
+	}
+	if err := d.refuse(owner, stable, weight); err != nil {
+		return err
+	}
+	d.routed[at] = true
+	c := stable.Clone()
+	cspec := manifest.Get(c.Root, "spec")
+	manifest.PutString(cspec, "service", target.WithName(pair.Canary.Name()).String())
+	r := route{owner: owner, stable: stable, canary: c, namespace: namespace, tcp: stable.Kind() == "TCPMapping"}
+	d.setWeight(r, cspec)
+	d.finish(r, d.canaryName(stable.Name()))
+	return nil
+}
+
+// refuse names what makes an exact share impossible.
+func (d *derivation) refuse(owner, stable *manifest.Object, weight *manifest.Node) error {
+	if d.request.Weight == nil {
+		return stable.Errorf(nil, "it routes to a Service with a canary, and a canary Mapping needs a weight: pass --canary-weight N (without one Emissary would give the canary half of the requests)")
+	}
+	if redirect := manifest.Get(stable.Root, "spec", "host_redirect"); redirect != nil && redirect.Value != "false" {
+		return stable.Errorf(redirect, "host_redirect: a redirect has no share to give to a canary; canary what it redirects to")
+	}
+	if weight != nil {
+		return stable.Errorf(weight, "it has a weight of its own, so the group has other members already; remove the weight, or finish the other canary first")
+	}
+	if *d.request.Weight > maxTCPShare && stable.Kind() == "TCPMapping" {
+		return owner.Errorf(nil, "a TCPMapping can give a canary at most %d %%, because Emissary takes w/(w+100) for the share and no weight over 100", maxTCPShare)
+	}
+	return nil
+}
+
+// maxTCPShare is the largest share a TCPMapping of weight 100 gets.
+const maxTCPShare = 50
+
+// target finds the Service with a canary that the service of a Mapping names.
+func (d *derivation) target(text, namespace string) (*manifest.Derived, emissary.Service, serviceAt) {
+	s, err := emissary.ParseService(text)
+	if err != nil {
+		return nil, s, serviceAt{}
+	}
+	at := serviceAt{namespace, s.Name}
+	if s.Namespace != "" {
+		at.namespace = s.Namespace
+	}
+	return d.services[at], s, at
+}
+
+// canaryName is the name of a canary Mapping: without dots, because Emissary
+// 3.10 keeps Mappings under their names up to the first dot.
+func (d *derivation) canaryName(stable string) string {
+	valid := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, stable)
+	return d.request.Name(strings.Trim(valid, "-"))
+}
+
+// setWeight sets the weight that really gives the share asked for.
+func (d *derivation) setWeight(r route, spec *manifest.Node) {
+	weight := *d.request.Weight
+	if r.tcp {
+		var share float64
+		weight, share = emissary.TCPWeight(float64(weight))
+		d.noteTCP(r, weight, share)
+	}
+	manifest.Put(spec, "weight", manifest.NewInt(weight))
+}
+
+// finish names the canary, gives it statistics of its own and adds it.
+func (d *derivation) finish(r route, name string) {
+	manifest.PutString(r.canary.Metadata(), "name", name)
+	if !r.tcp {
+		d.setStats(r)
+	}
+	d.routes = append(d.routes, r)
+	d.result.Derived = append(d.result.Derived, manifest.Derived{Stable: r.owner, Canary: r.canary})
+}
+
+// setStats gives the canary a statistics name of its own, the one that Emissary
+// would choose: a stats_name copied from the stable Mapping, or set for all
+// Mappings in the Module, would add up the metrics of both versions.
+func (d *derivation) setStats(r route) {
+	spec := manifest.Get(r.canary.Root, "spec")
+	stats := manifest.GetString(spec, "stats_name")
+	if stats != "" {
+		stats = d.request.Name(stats)
+	} else {
+		stats = emissary.StatsName(d.request.Set.Value(r.canary), d.options(r))
+	}
+	if stats = statsName(stats); stats != "" {
+		manifest.PutString(spec, "stats_name", stats)
+	}
+}
+
+// statsName keeps letters, digits and underscores.
+func statsName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, s)
+}

@@ -1,0 +1,195 @@
+package emissary
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// verify computes what Emissary makes of the input together with the canaries
+// and refuses anything but the share that was asked for.
+func (d *derivation) verify() error {
+	byID := map[string][]route{}
+	var ids []string
+	for _, r := range d.routes {
+		id := d.options(r).AmbassadorID
+		if byID[id] == nil {
+			ids = append(ids, id)
+		}
+		byID[id] = append(byID[id], r)
+	}
+	objects := d.relevant()
+	for _, id := range ids {
+		options := emissary.Options{Namespace: d.router.Namespace, AmbassadorID: id}
+		with := objects
+		for _, r := range d.routes {
+			with = append(with, d.request.Set.Value(r.canary))
+		}
+		v := verification{derivation: d, before: newShares(emissary.Evaluate(objects, options)), after: newShares(emissary.Evaluate(with, options))}
+		for _, r := range byID[id] {
+			if err := v.check(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// relevant are the objects of the input that Emissary looks at.
+func (d *derivation) relevant() []map[string]any {
+	var objects []map[string]any
+	for _, o := range d.request.Set.Objects {
+		annotated := o.Kind() == "Service" && manifest.Get(o.Root, "metadata", "annotations", "getambassador.io/config") != nil
+		if o.Group() == group || annotated {
+			objects = append(objects, d.request.Set.Value(o))
+		}
+	}
+	return slices.Clip(objects)
+}
+
+// options are those of the Emissary that the route's Mapping is for.
+func (d *derivation) options(r route) emissary.Options {
+	o := emissary.Options{Namespace: d.router.Namespace}
+	id := manifest.Get(r.canary.Root, "spec", "ambassador_id")
+	if manifest.IsList(id) && len(id.Content) > 0 {
+		id = id.Content[0]
+	}
+	if manifest.IsScalar(id) {
+		o.AmbassadorID = id.Value
+	}
+	return o
+}
+
+// shares finds the rows of a report by their Mapping.
+type shares struct {
+	report emissary.Report
+	groups map[serviceAt]*emissary.Group
+	tcp    map[serviceAt]*emissary.TCPGroup
+}
+
+func newShares(report emissary.Report) shares {
+	s := shares{report: report, groups: map[serviceAt]*emissary.Group{}, tcp: map[serviceAt]*emissary.TCPGroup{}}
+	for i := range report.Groups {
+		g := &report.Groups[i]
+		for _, row := range g.Rows {
+			s.groups[rowKey(row.Namespace, row.Mapping)] = g
+		}
+	}
+	for i := range report.TCPGroups {
+		g := &report.TCPGroups[i]
+		for _, row := range g.Rows {
+			s.tcp[rowKey(row.Namespace, row.Mapping)] = g
+		}
+	}
+	return s
+}
+
+// rowKey undoes Emissary's NAME.NAMESPACE for the second Mapping of one name.
+func rowKey(namespace, mapping string) serviceAt {
+	if n := len(mapping) - len(namespace) - 1; n > 0 && mapping[n:] == "."+namespace {
+		mapping = mapping[:n]
+	}
+	return serviceAt{namespace, mapping}
+}
+
+func (r route) key() serviceAt { return rowKey(r.namespace, r.canary.Name()) }
+
+type verification struct {
+	*derivation
+	before, after shares
+}
+
+func (v verification) check(r route) error {
+	if r.tcp {
+		return v.checkTCP(r)
+	}
+	g := v.after.groups[r.key()]
+	if r.stable == nil {
+		return v.checkGenerated(r, g)
+	}
+	stable := rowKey(r.namespace, r.stable.Name())
+	if v.before.groups[stable] == nil && g == nil {
+		v.note(manifest.Warning, r.owner, fmt.Sprintf("%s is routed nowhere with the Hosts and Modules of the input: %s", r.stable.ID(), v.before.why(stable)))
+		return nil
+	}
+	if g == nil {
+		return r.owner.Errorf(nil, "Emissary would drop its canary: %s", v.after.why(r.key()))
+	}
+	if v.after.groups[stable] != g {
+		return r.owner.Errorf(nil, "beside its canary Emissary would drop or regroup the stable Mapping: %s", v.after.why(stable))
+	}
+	if len(g.Hosts) == 0 {
+		v.note(manifest.Warning, r.owner, "no Host of the input takes its group, so no request reaches it or its canary")
+	}
+	return v.checkShares(r, g, stable)
+}
+
+func (v verification) checkShares(r route, g *emissary.Group, stable serviceAt) error {
+	want := *v.request.Weight
+	var canary, old *emissary.Row
+	for i := range g.Rows {
+		row := &g.Rows[i]
+		switch rowKey(row.Namespace, row.Mapping) {
+		case r.key():
+			canary = row
+		case stable:
+			old = row
+		default:
+			return r.owner.Errorf(nil, "its group (hostname %q, prefix %q) has another member, Mapping %s/%s, so the shares would not be %d and %d %%; remove that Mapping first", g.Host, g.Prefix, row.Namespace, row.Mapping, want, 100-want)
+		}
+	}
+	switch {
+	case canary.Share != want || old.Share != 100-want || g.Unrouted != 0:
+		return r.owner.Errorf(nil, "Emissary would give the canary %d %% and stable %d %% instead of %d and %d", canary.Share, old.Share, want, 100-want)
+	case canary.Cluster == old.Cluster:
+		return r.owner.Errorf(nil, "the canary and stable would share the Envoy cluster %s; a cluster_tag or another --suffix tells them apart", canary.Cluster)
+	case canary.Stats == old.Stats:
+		return r.owner.Errorf(nil, "the canary and stable would share the statistics name %s, so their metrics would add up; remove stats_name from the Module's defaults", canary.Stats)
+	}
+	v.note(manifest.Debug, r.owner, fmt.Sprintf("Emissary gives the canary %d %% (cluster %s, statistics %s) and stable %d %%", canary.Share, canary.Cluster, canary.Stats, old.Share))
+	return nil
+}
+
+// checkGenerated makes sure that a generated Mapping joins no group of the input.
+func (v verification) checkGenerated(r route, g *emissary.Group) error {
+	if g == nil {
+		return nil
+	}
+	for _, row := range g.Rows {
+		if key := rowKey(row.Namespace, row.Mapping); key != r.key() {
+			return r.owner.Errorf(nil, "--gen-mapping: %s%s is the route of Mapping %s/%s already; choose another --prefix or --hostname", v.request.Hostname, v.request.Prefix, row.Namespace, row.Mapping)
+		}
+	}
+	return nil
+}
+
+func (v verification) checkTCP(r route) error {
+	g := v.after.tcp[r.key()]
+	if g == nil {
+		return r.owner.Errorf(nil, "Emissary would drop its canary: %s", v.after.why(r.key()))
+	}
+	_, want := emissary.TCPWeight(float64(*v.request.Weight))
+	for _, row := range g.Rows {
+		if rowKey(row.Namespace, row.Mapping) == r.key() && math.Abs(row.Share-want) > 1e-9 {
+			return r.owner.Errorf(nil, "Emissary would give the canary %.2f %% instead of %.2f", row.Share, want)
+		}
+	}
+	return nil
+}
+
+func (d *derivation) noteTCP(r route, weight int, share float64) {
+	d.note(manifest.Info, r.owner, fmt.Sprintf("the real share of a TCPMapping is w/(w+100): weight %d gives the canary %.2f %%", weight, share))
+}
+
+// why is the reason the model gives for a Mapping that gets no requests.
+func (s shares) why(key serviceAt) string {
+	for _, drop := range s.report.Drops {
+		if rowKey(drop.Namespace, drop.Mapping) == key {
+			return "it " + drop.Reason
+		}
+	}
+	return "no Host of the input takes it"
+}

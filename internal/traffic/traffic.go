@@ -1,0 +1,36 @@
+// Package traffic is the contract between a release and whatever splits its
+// traffic. A router says which objects of the input route to a Service and
+// derives those that send a share to the canary. Package traffic/emissary is
+// one for Emissary-ingress.
+package traffic
+
+import "github.com/canarize/canarize/internal/manifest"
+
+// Router derives routes. It is pure.
+type Router interface {
+	// Canary derives the routes that send a share to the canary Services. Before
+	// it returns it makes sure that the share is exact.
+	Canary(Request) (Result, error)
+}
+
+// Request is what a router needs to know.
+type Request struct {
+	Set *manifest.Set // the objects of the input
+	// Services are the stable Services with their canaries.
+	Services []manifest.Derived
+	// Weight is the canary's share in whole percent, 0 to 100; nil when the user
+	// named none, and then no route can be made.
+	Weight *int
+	// Name gives the canary's name for a stable one.
+	Name func(stable string) string
+	// Generate asks for a route where the input has none, for all requests to
+	// Hostname whose path begins with Prefix.
+	Generate         bool
+	Prefix, Hostname string
+}
+
+// Result is what a router derived.
+type Result struct {
+	Derived []manifest.Derived // routes, by the object of the input they come from
+	Notes   []manifest.Note
+}

@@ -1,0 +1,130 @@
+// Package assets provides the programs and files a test cluster is made of:
+// built from Go modules once, and kept in a cache folder.
+package assets
+
+import (
+	"context"
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// Versions of what is built. The go.mod files say the same (a test compares).
+const (
+	KubernetesVersion = "1.37.2"
+	EtcdVersion       = "3.7.3"
+	EmissaryVersion   = "3.10.0"
+)
+
+// Assets says where everything is.
+type Assets struct {
+	Etcd         string
+	APIServer    string
+	Kubectl      string
+	EmissaryCRDs string // YAML, as Emissary ships it
+}
+
+// Store is the cache folder, and what is needed to fill it.
+type Store struct {
+	Dir       string    // cache folder, of this Kubernetes version
+	Source    string    // folder of the module test/cluster; "" when unknown
+	Installed string    // folder of ready binaries that are used as they are; "" for none
+	Log       io.Writer // what is being built, and what the go command says
+}
+
+// program is something to build from a Go module.
+type program struct {
+	name    string
+	folder  string // of the Go module that requires it, inside Store.Source
+	module  string // the module it belongs to
+	pkg     string
+	version string
+	ldflags string
+	took    string // the first build, on two cores
+}
+
+func programs() []program {
+	const stamp = "k8s.io/component-base/version."
+	kubernetes := "-s -w -X " + stamp + "gitVersion=v" + KubernetesVersion +
+		" -X " + stamp + "gitMajor=1 -X " + stamp + "gitMinor=37 -X " + stamp + "gitTreeState=clean"
+	return []program{
+		{"etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", EtcdVersion, "-s -w", "1 to 2 minutes"},
+		{"kubectl", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubectl", KubernetesVersion, kubernetes, "1 to 2 minutes"},
+		{"kube-apiserver", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", KubernetesVersion, kubernetes, "4 to 6 minutes"},
+	}
+}
+
+// Ensure builds what is missing, and says where everything is.
+func (s Store) Ensure(ctx context.Context) (Assets, error) {
+	if a, missing := s.find(); len(missing) == 0 {
+		return a, nil
+	}
+	if s.Source == "" {
+		return Assets{}, errors.New("Kubernetes has not been built yet, and the folder test/cluster to build it from was not found: run `go -C test/cluster run . build` in a checkout of canarize")
+	}
+	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
+		return Assets{}, fmt.Errorf("make the cache folder: %w", err)
+	}
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return Assets{}, err
+	}
+	defer unlock()
+	a, missing := s.find() // somebody else may have built it meanwhile
+	for _, build := range missing {
+		if err := build(ctx); err != nil {
+			return Assets{}, err
+		}
+	}
+	return a, nil
+}
+
+// find looks for everything, and gives a function that makes it for each thing
+// that is not there. The paths are those where it is or will be.
+func (s Store) find() (a Assets, missing []func(context.Context) error) {
+	paths := map[string]string{}
+	for _, p := range programs() {
+		if installed := filepath.Join(s.Installed, p.name); s.Installed != "" && isExecutable(installed) {
+			paths[p.name] = installed
+			continue
+		}
+		paths[p.name] = filepath.Join(s.Dir, p.name)
+		if !p.builtAt(paths[p.name]) {
+			missing = append(missing, func(ctx context.Context) error { return s.build(ctx, p) })
+		}
+	}
+	crds := filepath.Join(s.Dir, "emissary-"+EmissaryVersion+"-crds.yaml")
+	if _, err := os.Stat(crds); err != nil {
+		missing = append(missing, func(ctx context.Context) error { return s.copyCRDs(ctx, crds) })
+	}
+	return Assets{
+		Etcd:         paths["etcd"],
+		APIServer:    paths["kube-apiserver"],
+		Kubectl:      paths["kubectl"],
+		EmissaryCRDs: crds,
+	}, missing
+}
+
+// builtAt says whether path is p at the right version for this machine. The
+// stamp is the one the go command leaves in every binary, so it can not get
+// separated from what it describes.
+func (p program) builtAt(path string) bool {
+	info, err := buildinfo.ReadFile(path)
+	if err != nil || info.Main.Path != p.module || info.Main.Version != "v"+p.version {
+		return false
+	}
+	platform := map[string]string{}
+	for _, s := range info.Settings {
+		platform[s.Key] = s.Value
+	}
+	return platform["GOOS"] == runtime.GOOS && platform["GOARCH"] == runtime.GOARCH
+}
+
+func isExecutable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+}

@@ -1,0 +1,145 @@
+// Package controlplane runs a real etcd and kube-apiserver for tests, with
+// Emissary's CRDs installed. There is no controller and no node: objects are
+// validated, defaulted and stored exactly as in production, and nothing acts
+// on them. In particular a deleted namespace never goes away.
+//
+// A control plane lives in a folder, outlives the program that started it, and
+// is ended by Stop with that folder, from any program and after any crash.
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/canarize/canarize/test/cluster/assets"
+	"github.com/canarize/canarize/test/cluster/process"
+)
+
+// Options says what to start and where.
+type Options struct {
+	Dir    string // created, and deleted by Stop
+	Assets assets.Assets
+	Log    io.Writer // progress, a line each
+
+	// Guard records the calling process too, so that Stop from another program
+	// ends it first: for a program that does nothing but start a control plane.
+	Guard bool
+}
+
+// ErrRunning is returned by Start when there is a control plane in the folder.
+var ErrRunning = errors.New("a control plane is running already")
+
+// Start starts a control plane and returns when it answers and serves the
+// CRDs. When it fails, or ctx ends before that, nothing is left behind.
+func Start(ctx context.Context, o Options) (_ State, err error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return State{}, err
+	}
+	o.Dir = dir
+	if err := makeRoom(ctx, dir); err != nil {
+		return State{}, err
+	}
+	table, err := claim(dir, o.Assets.Kubectl)
+	if err != nil {
+		return State{}, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, Stop(context.WithoutCancel(ctx), dir))
+		}
+	}()
+	if o.Guard {
+		if err := table.AddSelf(guardName); err != nil {
+			return State{}, err
+		}
+		defer func() { _ = table.Remove(guardName) }() // Stop may have taken it
+	}
+	return start(ctx, o, table)
+}
+
+// guardName sorts before the records of the components.
+const guardName = "00-starter"
+
+// makeRoom clears what a crash has left in dir, and refuses a folder that is
+// in use or that belongs to somebody else.
+func makeRoom(ctx context.Context, dir string) error {
+	s, err := readState(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	processes, err := Processes(dir)
+	if err != nil {
+		return err
+	}
+	for _, p := range processes {
+		if p.Running() {
+			return fmt.Errorf("%w in %s (kubeconfig %s): use it, or end it with `cluster down --dir %s`", ErrRunning, dir, s.Kubeconfig, dir)
+		}
+	}
+	return Stop(ctx, dir)
+}
+
+// claim makes dir ours: from here on Stop knows it and cleans it up.
+func claim(dir, kubectl string) (process.Table, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return process.Table{}, fmt.Errorf("make the folder of the control plane: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return process.Table{}, fmt.Errorf("make the folder of the control plane: %w", err)
+	}
+	if len(entries) > 0 {
+		return process.Table{}, fmt.Errorf("%s holds something else (%s …): name an empty or new folder for the control plane", dir, entries[0].Name())
+	}
+	s := State{Dir: dir, Kubeconfig: filepath.Join(dir, "kubeconfig"), Kubectl: kubectl}
+	if err := s.create(); err != nil {
+		return process.Table{}, err
+	}
+	return process.NewTable(dir)
+}
+
+func start(ctx context.Context, o Options, table process.Table) (State, error) {
+	keys, err := writeKeys(filepath.Join(o.Dir, "pki"))
+	if err != nil {
+		return State{}, err
+	}
+	l := launcher{dir: o.Dir, table: table, log: o.Log}
+	etcd, err := l.launch(ctx, etcdComponent(o))
+	if err != nil {
+		return State{}, err
+	}
+	server, err := l.launch(ctx, apiserverComponent(o, keys, etcd))
+	if err != nil {
+		return State{}, err
+	}
+	client, err := newClient(server, keys)
+	if err != nil {
+		return State{}, err
+	}
+	defer client.close()
+	if err := client.waitForNamespace(ctx, "default"); err != nil {
+		return State{}, err
+	}
+	if err := client.installCRDs(ctx, o.Assets.EmissaryCRDs); err != nil {
+		return State{}, err
+	}
+	s := State{
+		Dir:        o.Dir,
+		Kubeconfig: filepath.Join(o.Dir, "kubeconfig"),
+		Kubectl:    o.Assets.Kubectl,
+		Server:     server,
+		Ready:      true,
+	}
+	if err := writeKubeconfig(s.Kubeconfig, server, keys); err != nil {
+		return State{}, err
+	}
+	return s, s.replace()
+}

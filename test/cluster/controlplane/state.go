@@ -1,0 +1,171 @@
+package controlplane
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/canarize/canarize/test/cluster/process"
+)
+
+// State is what is known of a control plane; it stands in its folder, from
+// before the first process starts until Stop has ended the last.
+type State struct {
+	Dir        string `json:"dir"`
+	Kubeconfig string `json:"kubeconfig"`
+	Kubectl    string `json:"kubectl"` // of the same version as the server
+	Server     string `json:"server,omitempty"`
+	Ready      bool   `json:"ready"` // false: still starting, or the start was killed
+}
+
+const (
+	stateName = "cluster.json"
+	// grace is how long a starter that is told to end may take to clean up.
+	grace = 15 * time.Second
+)
+
+func readState(dir string) (State, error) {
+	path := filepath.Join(dir, stateName)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return State{}, err
+	}
+	s := State{Dir: dir}
+	if len(b) == 0 { // killed while it was created
+		return s, nil
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return State{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// create writes the state of a folder that has none yet.
+func (s State) create() error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(s.Dir, stateName), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("claim the folder of the control plane: %w", err)
+	}
+	_, err = f.Write(append(b, '\n'))
+	return errors.Join(err, f.Close())
+}
+
+func (s State) replace() error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(s.Dir, stateName)
+	if err := os.WriteFile(path+".new", append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write the state of the control plane: %w", err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+// Inspect gives the state of the control plane in dir; fs.ErrNotExist when
+// there is none.
+func Inspect(dir string) (State, error) { return readState(dir) }
+
+// Processes gives the processes of the control plane in dir, including those
+// that should run and do not.
+func Processes(dir string) ([]process.Process, error) {
+	return process.OpenTable(dir).List()
+}
+
+// Stop ends the control plane in dir, whatever condition it is in, and deletes
+// the folder. It is no error when there is none.
+func Stop(ctx context.Context, dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if _, err := readState(dir); errors.Is(err, fs.ErrNotExist) {
+		return removeIfEmpty(dir)
+	}
+	table := process.OpenTable(dir)
+	if err := endStarter(ctx, table); err != nil {
+		return err
+	}
+	if err := table.Seal(); err != nil {
+		return fmt.Errorf("stop the control plane in %s: %w", dir, err)
+	}
+	all, err := table.List()
+	if err != nil {
+		return fmt.Errorf("stop the control plane in %s: %w", dir, err)
+	}
+	slices.Reverse(all)
+	for _, p := range all {
+		if p.PID == os.Getpid() {
+			continue
+		}
+		// All its data is about to be deleted, so there is nothing to flush.
+		if err := p.Kill(ctx); err != nil {
+			return fmt.Errorf("stop the control plane in %s: %w", dir, err)
+		}
+	}
+	return remove(dir)
+}
+
+// endStarter ends the program that is still busy starting the control plane:
+// it would start the next component behind our back.
+func endStarter(ctx context.Context, table process.Table) error {
+	all, err := table.List()
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if p.Name == guardName && p.PID != os.Getpid() {
+			if err := p.Terminate(ctx, grace); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// remove deletes the folder, its state last: should it fail half-way, the next
+// Stop still knows the folder.
+func remove(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == stateName {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("delete the control plane: %w", err)
+		}
+	}
+	return os.RemoveAll(dir)
+}
+
+// removeIfEmpty deletes a folder that was made, but not claimed before its
+// maker died. A folder that holds something is not ours.
+func removeIfEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%s holds no control plane (there is no %s in it): nothing was done", dir, stateName)
+	}
+	return os.Remove(dir)
+}

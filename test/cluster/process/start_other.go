@@ -1,0 +1,36 @@
+//go:build !linux
+
+package process
+
+import (
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// recordThenExec is a shell script: $1 is the record to write, the rest the
+// program to become. It writes aside and renames, so that a record is whole or
+// absent; the rename fails once the folder of the records has been sealed.
+const recordThenExec = `
+record=$1; shift
+start=$(LC_ALL=C ps -o lstart= -p $$) &&
+echo "$$" $start >"$record.new" &&
+mv "$record.new" "$record" &&
+exec "$@"`
+
+// startTime gives when pid was started, to the second, and whether it has
+// ended already and only waits for its parent to take notice.
+func startTime(pid int) (start string, zombie bool, err error) {
+	ps := exec.Command("ps", "-o", "stat=,lstart=", "-p", strconv.Itoa(pid))
+	ps.Env = append(ps.Environ(), "LC_ALL=C")
+	out, err := ps.Output()
+	if err != nil {
+		return "", false, fmt.Errorf("ps -p %d: %w", pid, err)
+	}
+	fields := strings.Fields(string(out))
+	if len(fields) < 2 {
+		return "", false, fmt.Errorf("ps -p %d printed %q, expected a state and a date", pid, out)
+	}
+	return strings.Join(fields[1:], " "), strings.HasPrefix(fields[0], "Z"), nil
+}

@@ -1,0 +1,197 @@
+// Package pipelines tests what surrounds the Go code: the pipeline that builds
+// and releases the sample application, its manifests and the images.
+package pipelines
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+)
+
+const root = "../.."
+
+// pipeline is the part of azure-pipelines.yml that these tests look at.
+type pipeline struct {
+	Variables map[string]string `yaml:"variables"`
+	Stages    []struct {
+		Jobs []job `yaml:"jobs"`
+	} `yaml:"stages"`
+}
+
+type job struct {
+	Job        string   `yaml:"job"`
+	Deployment string   `yaml:"deployment"`
+	Condition  string   `yaml:"condition"`
+	Steps      []step   `yaml:"steps"`
+	Strategy   strategy `yaml:"strategy"`
+}
+
+type strategy struct {
+	RunOnce struct {
+		Deploy hook `yaml:"deploy"`
+	} `yaml:"runOnce"`
+	Canary struct {
+		Increments       []int `yaml:"increments"`
+		Deploy           hook  `yaml:"deploy"`
+		RouteTraffic     hook  `yaml:"routeTraffic"`
+		PostRouteTraffic hook  `yaml:"postRouteTraffic"`
+		On               struct {
+			Success hook `yaml:"success"`
+			Failure hook `yaml:"failure"`
+		} `yaml:"on"`
+	} `yaml:"canary"`
+}
+
+// hook is a list of steps that runs on a machine of its own.
+type hook struct {
+	Steps []step `yaml:"steps"`
+}
+
+type step struct {
+	Bash        string            `yaml:"bash"`
+	Task        string            `yaml:"task"`
+	Download    string            `yaml:"download"`
+	DisplayName string            `yaml:"displayName"`
+	Env         map[string]string `yaml:"env"`
+	Inputs      map[string]string `yaml:"inputs"`
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func load(t *testing.T) pipeline {
+	t.Helper()
+	var p pipeline
+	if err := yaml.Unmarshal([]byte(read(t, "azure-pipelines.yml")), &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// hooks returns every list of steps by the name of its job and hook.
+func (p pipeline) hooks() map[string]hook {
+	all := map[string]hook{}
+	for _, stage := range p.Stages {
+		for _, j := range stage.Jobs {
+			canary := j.Strategy.Canary
+			for name, h := range map[string]hook{
+				j.Job:                              {Steps: j.Steps},
+				j.Deployment:                       j.Strategy.RunOnce.Deploy,
+				j.Deployment + ".deploy":           canary.Deploy,
+				j.Deployment + ".routeTraffic":     canary.RouteTraffic,
+				j.Deployment + ".postRouteTraffic": canary.PostRouteTraffic,
+				j.Deployment + ".success":          canary.On.Success,
+				j.Deployment + ".failure":          canary.On.Failure,
+			} {
+				if len(h.Steps) > 0 {
+					all[name] = h
+				}
+			}
+		}
+	}
+	return all
+}
+
+// each calls visit for every step, with the name of its hook.
+func (p pipeline) each(visit func(hook string, s step)) {
+	for name, h := range p.hooks() {
+		for _, s := range h.Steps {
+			visit(name, s)
+		}
+	}
+}
+
+func TestHooks(t *testing.T) {
+	hooks := load(t).hooks()
+	for _, want := range []string{
+		"build", "stable", "canary.deploy", "canary.routeTraffic", "canary.postRouteTraffic",
+		"canary.success", "canary.failure", "remove",
+	} {
+		if _, found := hooks[want]; !found {
+			t.Errorf("no steps for %s", want)
+		}
+	}
+	if len(hooks) != 8 {
+		t.Errorf("%d lists of steps; this test and the others know 8", len(hooks))
+	}
+}
+
+// TestHooksStandAlone: a hook is a job of its own, so what it uses has to be
+// fetched in it.
+func TestHooksStandAlone(t *testing.T) {
+	for name, h := range load(t).hooks() {
+		if name == "build" {
+			continue
+		}
+		connected, downloaded := false, false
+		for _, s := range h.Steps {
+			connected = connected || s.Task == "Kubernetes@1" && s.Inputs["command"] == "login"
+			downloaded = downloaded || s.Download == "current"
+			if strings.Contains(s.Bash, "kubectl") && !connected {
+				t.Errorf("%s: %q uses kubectl before the hook has connected to the cluster", name, s.DisplayName)
+			}
+			if strings.Contains(s.Bash, "release/") && !downloaded {
+				t.Errorf("%s: %q uses the artifact before the hook has downloaded it", name, s.DisplayName)
+			}
+			if regexp.MustCompile(`release/canarize (generate|diff|traffic)`).MatchString(s.Bash) &&
+				!strings.Contains(s.Bash, "chmod +x release/canarize") {
+				t.Errorf("%s: %q runs canarize, which an artifact holds without the permission to be executed", name, s.DisplayName)
+			}
+		}
+	}
+}
+
+// TestRemovalAlwaysRuns: a promoted canary, a rejected one and one whose run was
+// cancelled all have to go, and none may wait for an approval.
+func TestRemovalAlwaysRuns(t *testing.T) {
+	for _, stage := range load(t).Stages {
+		for _, j := range stage.Jobs {
+			if j.Job == "remove" && j.Condition == "always()" {
+				return
+			}
+		}
+	}
+	t.Error("there is no plain job `remove` with `condition: always()`")
+}
+
+// TestNewVersionStaysOffStable reads the scripts; TestRelease runs them.
+func TestNewVersionStaysOffStable(t *testing.T) {
+	load(t).each(func(hook string, s step) {
+		if hook != "canary.success" && strings.Contains(s.Bash, "kubectl set image") {
+			t.Errorf("%s: %q sets an image; only a judged one may be, in canary.success", hook, s.DisplayName)
+		}
+		if strings.Contains(s.Bash, "--filename release/manifests") && hook != "canary.success" && hook != "stable" {
+			t.Errorf("%s: %q applies the stable's manifests", hook, s.DisplayName)
+		}
+		if hook == "stable" && strings.Contains(s.Bash, "release/image") {
+			t.Errorf("%s: %q knows the new image before there is a canary", hook, s.DisplayName)
+		}
+	})
+}
+
+// TestFirstFaults keeps the faults of the project's first pipeline away.
+func TestFirstFaults(t *testing.T) {
+	text := read(t, "azure-pipelines.yml")
+	for pattern, why := range map[string]string{
+		`:8000\b`:                  "the metrics port of the stable pods says nothing about the canary",
+		`csplit|'---'|"---"`:       "`---` can be part of a text, so documents cannot be split at it",
+		`KubernetesManifest@`:      "the task applies ConfigMaps and Mappings of the canary to the stable version",
+		`(?m)^\s*-\s+script:`:      "script: runs another shell on another system",
+		`\bdefault:\s*latest\b`:    "latest is not one image",
+		`--canary-weight\s+"?\$\(`: "a macro in a script is text, not a value; hand it over in env:",
+	} {
+		if found := regexp.MustCompile(pattern).FindString(text); found != "" {
+			t.Errorf("%q: %s", found, why)
+		}
+	}
+}

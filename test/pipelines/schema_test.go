@@ -1,0 +1,126 @@
+package pipelines
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// finding is something that Microsoft's language service does not like.
+type finding struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+}
+
+// service returns node and the schema, or skips the test with one line that says
+// how to get them.
+func service(t *testing.T) (node, schema string) {
+	t.Helper()
+	schema = os.Getenv("AZURE_PIPELINES_SCHEMA")
+	if schema == "" {
+		t.Skip("AZURE_PIPELINES_SCHEMA is not set: install the Azure Pipelines extension of VS Code and set it to the path of its service-schema.json")
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("node is not installed: install Node.js 20 or later and run `npm ci` in test/pipelines")
+	}
+	if _, err := os.Stat("node_modules/azure-pipelines-language-service"); err != nil {
+		t.Fatal("AZURE_PIPELINES_SCHEMA is set, but the language service is not installed: run `npm ci` in test/pipelines")
+	}
+	return node, schema
+}
+
+// validate asks validate.js about files.
+func validate(t *testing.T, files ...string) []finding {
+	t.Helper()
+	node, schema := service(t)
+	command := exec.CommandContext(t.Context(), node, append([]string{"validate.js", schema}, files...)...)
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("validate.js: %v\n%s", err, &stderr)
+	}
+	var found []finding
+	if err := json.Unmarshal(output, &found); err != nil {
+		t.Fatalf("validate.js printed %q: %v", output, err)
+	}
+	return found
+}
+
+// pipelineFiles are the pipeline and all templates.
+func pipelineFiles(t *testing.T) []string {
+	t.Helper()
+	files := []string{filepath.Join(root, "azure-pipelines.yml")}
+	for _, pattern := range []string{"templates/*.yml", "templates/*/*.yml"} {
+		more, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, more...)
+	}
+	return files
+}
+
+func TestSchema(t *testing.T) {
+	for _, f := range validate(t, pipelineFiles(t)...) {
+		t.Errorf("%s:%d: %s", f.File, f.Line, f.Message)
+	}
+}
+
+// TestSchemaCatches plants errors, because a validator that has not found its
+// schema also finds no errors.
+func TestSchemaCatches(t *testing.T) {
+	service(t)
+	valid := read(t, "azure-pipelines.yml")
+	for name, test := range map[string]struct{ old, planted string }{
+		"misspelt key":          {"dependsOn: Build", "dependOn: Build"},
+		"misspelt step":         {"- publish: ", "- publsh: "},
+		"wrong hook":            {"routeTraffic:", "shiftTraffic:"},
+		"wrong hook of on":      {"failure:", "failed:"},
+		"wrong strategy":        {"canary:\n            increments", "canari:\n            increments"},
+		"wrong enum of a task":  {"command: push", "command: shove"},
+		"wrong enum of lock":    {"lockBehavior: sequential", "lockBehavior: parallel"},
+		"unknown input":         {"buildContext:", "buildKontext:"},
+		"unknown task":          {"task: GoTool@0", "task: GoTool@99"},
+		"hook of another level": {"cancelTimeoutInMinutes: 15", "cancelTimeout: 15"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			broken := strings.Replace(valid, test.old, test.planted, 1)
+			if broken == valid {
+				t.Fatalf("azure-pipelines.yml does not contain %q; plant the error elsewhere", test.old)
+			}
+			file := filepath.Join(t.TempDir(), "azure-pipelines.yml")
+			if err := os.WriteFile(file, []byte(broken), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			found := validate(t, file)
+			if len(found) == 0 {
+				t.Fatalf("%q instead of %q was not noticed", test.planted, test.old)
+			}
+			before, _, _ := strings.Cut(broken, test.planted)
+			if line := strings.Count(before, "\n") + 1; found[0].Line > line+2 {
+				t.Errorf("planted in line %d, reported in line %d: %s", line, found[0].Line, found[0].Message)
+			}
+		})
+	}
+}
+
+// TestLockFile: where packages come from is up to the machine that installs
+// them, so the committed lock file names no registry.
+func TestLockFile(t *testing.T) {
+	lock := read(t, "test/pipelines/package-lock.json")
+	if strings.Contains(lock, `"resolved"`) {
+		t.Error("package-lock.json names a registry; keep omit-lockfile-registry-resolved=true in .npmrc and run `npm install` again")
+	}
+	for _, want := range []string{`"integrity": "sha512-`, `"azure-pipelines-language-service": "0.9.2"`} {
+		if !strings.Contains(lock, want) {
+			t.Errorf("package-lock.json does not contain %s", want)
+		}
+	}
+}
