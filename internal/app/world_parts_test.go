@@ -42,7 +42,9 @@ func expressed(labels map[string]string) obj {
 }
 
 func (w *world) configuration(a *application, spec, main obj) {
-	config := func() string { return one(w, "ConfigMap", a.name[:min(len(a.name), 40)]+".config", "shared", "outside") }
+	config := func() string {
+		return one(w, "ConfigMap", a.name[:min(len(a.name), 40)]+".config", "shared", "outside")
+	}
 	secret := func() string { return one(w, "Secret", a.name[:min(len(a.name), 40)]+"-keys", "shared", "outside") }
 	optional := w.chance(50, "optional?")
 	main["env"] = []any{
@@ -159,31 +161,36 @@ func (w *world) routes(a *application) {
 	}
 	if w.chance(5, "Module?") && !w.taken["Module"] {
 		w.taken["Module"] = true
-		w.add(newObject("getambassador.io/v3alpha1", "Module", w.emissaryNamespace(), "ambassador", obj{"config": obj{"defaults": obj{"httpmapping": obj{"stats_name": "all"}}}}))
+		w.add(newObject("getambassador.io/v3alpha1", "Module", "emissary", "ambassador", obj{"config": obj{"defaults": obj{"httpmapping": obj{"stats_name": "all"}}}}))
 	}
 }
 
-func (w *world) emissaryNamespace() string { return "emissary" }
-
 func (w *world) route(a *application, s obj) {
-	n := w.unique("mapping", one(w, "mapping name", a.name[:min(len(a.name), 60)], "front_door", "Main.v2"), 60)
 	service := one(w, "scheme", "", "http://") + name(s) + one(w, "qualified", "", "."+namespace(s), "."+namespace(s)+".svc.cluster.local") + one(w, "port", "", ":80")
 	spec := obj{"prefix": fmt.Sprintf("/%d/", len(w.objects)), "service": service}
-	for field, value := range map[string]any{
-		"timeout_ms": 6000, "connect_timeout_ms": 2000, "rewrite": "/new", "stats_name": "shop", "cluster_tag": "tag", "unknown_field": obj{"kept": true},
-		"headers": obj{"x-user": "beta"}, "method": "GET", "circuit_breakers": []any{obj{"max_connections": 10}}, "precedence": 10,
-		"retry_policy": obj{"retry_on": "5xx", "num_retries": 3}, "bypass_auth": true, "ambassador_id": []any{"default", "other"},
-		"labels": obj{"ambassador": []any{obj{"request_label_group": []any{obj{"remote_address": obj{"key": "remote_address"}}}}}},
+	for _, f := range []struct {
+		field string
+		value any
+	}{
+		{"timeout_ms", 6000}, {"connect_timeout_ms", 2000}, {"rewrite", "/new"}, {"stats_name", "shop"}, {"cluster_tag", "tag"},
+		{"unknown_field", obj{"kept": true}}, {"headers", obj{"x-user": "beta"}}, {"method", "GET"}, {"precedence", 10},
+		{"circuit_breakers", []any{obj{"max_connections": 10}}}, {"retry_policy", obj{"retry_on": "5xx", "num_retries": 3}},
+		{"bypass_auth", true}, {"ambassador_id", []any{"default", "other"}}, {"allow_upgrade", []any{"websocket"}},
+		{"labels", obj{"ambassador": []any{obj{"group": []any{obj{"remote_address": obj{"key": "remote_address"}}}}}}},
 	} {
-		if w.has(field) {
-			spec[field] = value
+		if w.chance(12, f.field+"?") {
+			spec[f.field] = f.value
 		}
 	}
 	version := one(w, "version", "v3alpha1", "v3alpha1", "v2", "v1", "annotation")
 	host := one(w, "host", "*", "*", "shop.example.com", "")
+	n := w.unique("mapping", one(w, "mapping name", a.name[:min(len(a.name), 60)], "front_door", "Main.v2"), 60)
 	field := "host"
 	if version == "v3alpha1" {
-		field = one(w, "host field", "host", "hostname")
+		field = "hostname"
+		if host == "shop.example.com" { // "*" is a glob, and host is none
+			field = one(w, "host field", "host", "hostname")
+		}
 	}
 	if host != "" {
 		spec[field] = host
@@ -197,13 +204,4 @@ func (w *world) route(a *application, s obj) {
 		o["metadata"].(obj)["labels"] = labelled(a.labels)
 	}
 	w.add(o)
-}
-
-// has draws whether a field is there. A map has no order, so each field draws
-// under its own name and the draws are sorted by the caller's needs.
-func (w *world) has(field string) bool {
-	if w.fields == nil {
-		w.fields = map[string]bool{}
-	}
-	return w.fields[field]
 }

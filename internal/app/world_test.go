@@ -24,7 +24,7 @@ type world struct {
 }
 
 func (w *world) chance(percent int, what string) bool {
-	return rapid.IntRange(1, 100).Draw(w.t, what) <= percent
+	return rapid.IntRange(1, 100).Draw(w.t, what) > 100-percent // no is the simpler case
 }
 
 func one[T any](w *world, what string, from ...T) T {
@@ -60,7 +60,7 @@ func (w *world) unique(kind, name string, limit int) string {
 		if i > 0 {
 			n = fmt.Sprintf("%s%d", name[:min(len(name), limit-2)], i)
 		}
-		if n = n[:min(len(n), limit)]; !w.taken[kind+n] {
+		if n = strings.TrimRight(n[:min(len(n), limit)], "-."); !w.taken[kind+n] {
 			w.taken[kind+n] = true
 			return n
 		}
@@ -133,7 +133,7 @@ func (w *world) application(ns string) *application {
 		a.labels["env"] = "prod"
 	}
 	for i := range w.number("deployments", 1, 2) {
-		limit := one(w, "name limit", 20, 253)
+		limit := one(w, "name limit", 20, 20, 20, 253)
 		a.workloads = append(a.workloads, w.workload(a, "Deployment", fmt.Sprintf("%.*s-%d", limit-3, a.name+longName[:limit-20], i)))
 	}
 	if w.chance(20, "other workload?") {
@@ -142,7 +142,7 @@ func (w *world) application(ns string) *application {
 	for range w.number("services", 0, 2) {
 		a.services = append(a.services, w.service(a))
 	}
-	if len(a.services) == 0 && len(w.objects) == len(a.workloads) { // there has to be one in a world
+	if len(a.services) == 0 && !w.taken["Service"] { // there has to be one in a world
 		a.services = append(a.services, w.service(a))
 	}
 	for _, o := range a.workloads {
@@ -159,7 +159,7 @@ func (w *world) application(ns string) *application {
 func (w *world) workload(a *application, kind, name string) obj {
 	name = w.unique(kind, name, 253)
 	labels := maps.Clone(a.labels)
-	labels["component"] = name[:min(len(name), 60)] + kind[:1]
+	labels["component"] = fmt.Sprintf("%.40s.%d%s", name, len(a.workloads), kind[:1])
 	equal := subset(w, "selector", a.selecting, 0)
 	equal["component"] = labels["component"]
 	selector := obj{}
@@ -206,12 +206,13 @@ func (w *world) service(a *application) obj {
 	limit := one(w, "name limit", 20, 63)
 	selector := subset(w, "service selector", a.selecting, 1)
 	if w.chance(20, "one workload's?") {
-		selector["component"] = str(one(w, "workload", a.workloads...), "spec", "template", "metadata", "labels", "component")
+		selector["component"] = str(a.workloads[0], "spec", "template", "metadata", "labels", "component")
 	}
 	spec := obj{
 		"selector": labelled(selector),
 		"ports":    []any{obj{"name": "http", "port": 80, "targetPort": 8080}, obj{"name": "metrics", "port": 8000}},
 	}
+	w.taken["Service"] = true
 	o := newObject("v1", "Service", a.ns, w.unique("Service", a.name+longName[:20], limit), spec)
 	if w.chance(60, "service labels?") {
 		o["metadata"].(obj)["labels"] = labelled(a.labels)
@@ -271,12 +272,12 @@ func (w *world) drawOptions(apps []*application) {
 
 // bystanders are objects that a canary has nothing to do with.
 func (w *world) bystanders(a *application) {
-	plain := func(labels obj) obj {
+	pod := func(labels obj) obj {
 		return obj{"metadata": obj{"labels": labels}, "spec": obj{"containers": []any{obj{"name": "main", "image": "registry.example.com/tool:1"}}}}
 	}
 	for i, o := range []obj{
-		newObject("apps/v1", "Deployment", a.ns, "queue-worker", obj{"selector": obj{"matchLabels": obj{"job": "worker"}}, "template": plain(obj{"job": "worker", "tier": "none"})}),
-		newObject("batch/v1", "Job", a.ns, "migrate", obj{"template": plain(obj{"tier": "web"})}),
+		newObject("apps/v1", "Deployment", a.ns, "queue-worker", obj{"selector": obj{"matchLabels": obj{"job": "worker"}}, "template": pod(obj{"job": "worker", "tier": "none"})}),
+		newObject("batch/v1", "Job", a.ns, "migrate", obj{"template": pod(obj{"tier": "web"})}),
 		newObject("networking.k8s.io/v1", "Ingress", a.ns, "front", obj{"defaultBackend": obj{"service": obj{"name": a.name, "port": obj{"number": 80}}}}),
 		newObject("rbac.authorization.k8s.io/v1", "Role", a.ns, "reader", nil),
 		newObject("v1", "Service", a.ns, "partner", obj{"type": "ExternalName", "externalName": "partner.example.com"}),

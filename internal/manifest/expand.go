@@ -10,20 +10,29 @@ import (
 // the entries they merge, so that an edit of one place never changes another.
 // The number of values is bounded: an alias bomb ends here.
 func (s *source) expand(root *Node) error {
-	e := expander{source: s, active: map[*Node]bool{}}
+	s.spent.values += count(root)
+	if s.spent.values > MaxValues {
+		return fmt.Errorf("%s:%d: the input has more than %d values in all, the most that is read; pass the files of one application only", s.name, max(root.Line, 1), MaxValues)
+	}
+	e := expander{source: s, root: root, active: map[*Node]bool{}}
 	return e.expand(root)
+}
+
+func count(n *Node) int {
+	values := 1
+	for _, child := range n.Content {
+		values += count(child)
+	}
+	return values
 }
 
 type expander struct {
 	*source
-	values int
+	root   *Node
 	active map[*Node]bool // anchors that are being expanded: an alias to one is a cycle
 }
 
 func (e *expander) expand(n *Node) error {
-	if e.values++; e.values > MaxDocumentValues {
-		return fmt.Errorf("%s:%d: aliases expand to more than %d values, the most that one document may have", e.name, n.Line, MaxDocumentValues)
-	}
 	if n.Kind == yaml.AliasNode {
 		if err := e.follow(n); err != nil {
 			return err
@@ -53,12 +62,11 @@ func (e *expander) expand(n *Node) error {
 func (e *expander) follow(alias *Node) error {
 	target := alias.Alias
 	if target == nil || e.active[target] {
-		return fmt.Errorf("%s:%d: alias *%s stands inside what it names", e.name, alias.Line, alias.Value)
+		return e.errorf(e.root, alias, "alias *%s stands inside what it names; a value cannot contain itself", alias.Value)
 	}
-	size := 0
-	Walk(target, func(string, *Node) { size++ })
-	if e.values+size > MaxDocumentValues {
-		return fmt.Errorf("%s:%d: alias *%s expands the document to more than %d values, the most that one document may have", e.name, alias.Line, alias.Value, MaxDocumentValues)
+	e.spent.copied += count(target)
+	if e.spent.copied > min(maxCopiedValues+10*e.spent.values, MaxValues) {
+		return e.errorf(e.root, alias, "aliases such as *%s copy more than %d values; write the document without so many aliases", alias.Value, e.spent.copied-count(target))
 	}
 	c := Clone(target)
 	c.HeadComment, c.LineComment, c.FootComment = alias.HeadComment, alias.LineComment, alias.FootComment
@@ -80,12 +88,20 @@ func (e *expander) merge(n *Node) error {
 		sources = merged.Content
 	}
 	n.Content = append(n.Content[:i:i], n.Content[i+2:]...)
+	if keyIndex(n, "<<") >= 0 {
+		return e.errorf(e.root, merged, "<< stands twice in one mapping; write <<: [*a, *b]")
+	}
+	have := make(map[string]bool, len(n.Content)/2)
+	for _, key := range Keys(n) {
+		have[key] = true
+	}
 	for _, from := range sources {
 		if from.Kind != yaml.MappingNode {
-			return fmt.Errorf("%s:%d: << merges mappings, and this is none", e.name, from.Line)
+			return e.errorf(e.root, from, "<< merges mappings, and this is a %s; name the anchor of a mapping, such as <<: *defaults", KindName(from))
 		}
 		for j := 0; j+1 < len(from.Content); j += 2 {
-			if keyIndex(n, from.Content[j].Value) < 0 {
+			if key := from.Content[j].Value; !have[key] {
+				have[key] = true
 				n.Content = append(n.Content, from.Content[j], from.Content[j+1])
 			}
 		}

@@ -1,0 +1,143 @@
+package manifest
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// source is a text with its lines, kept for messages and for verbatim printing.
+type source struct {
+	name   string
+	text   []byte
+	spent  *budget
+	lines  []string // made on first use by line
+	breaks []int    // lines, as the YAML loader counts them, that end in a rare line break
+}
+
+func newSource(s Source) *source {
+	text := bytes.TrimPrefix(s.Data, []byte("\xef\xbb\xbf"))
+	if bytes.IndexByte(text, '\r') >= 0 { // YAML reads every line break as a line feed
+		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+		text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
+	}
+	return &source{name: s.Name, text: text, breaks: rareBreaks(text)}
+}
+
+func (s *source) line(n int) (string, bool) {
+	if s.lines == nil {
+		s.lines = strings.Split(string(s.text), "\n")
+	}
+	if n < 1 || n > len(s.lines) {
+		return "", false
+	}
+	return s.lines[n-1], true
+}
+
+// rareBreaks finds the characters that YAML 1.1 and its loader, but no editor,
+// take for line breaks: NEL, LS and PS. It returns the lines that they end.
+func rareBreaks(text []byte) []int {
+	var breaks []int
+	line := 1
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\n':
+			line++
+		case c == 0xc2 && i+1 < len(text) && text[i+1] == 0x85,
+			c == 0xe2 && i+2 < len(text) && text[i+1] == 0x80 && text[i+2]|1 == 0xa9:
+			breaks = append(breaks, line)
+			line++
+		}
+	}
+	return breaks
+}
+
+// lineInText turns a line as the loader counts into one as editors do.
+func (s *source) lineInText(line int) int {
+	rare := 0
+	for rare < len(s.breaks) && s.breaks[rare] < line {
+		rare++
+	}
+	return line - rare
+}
+
+func (s *source) correctLines(n *Node) {
+	if len(s.breaks) == 0 {
+		return
+	}
+	n.Line = s.lineInText(n.Line)
+	for _, child := range n.Content {
+		s.correctLines(child)
+	}
+}
+
+// encodings are the first bytes of files that are not UTF-8 text, and what to do
+// about them.
+var encodings = []struct{ start, says string }{
+	{"\xff\xfe\x00\x00", "the file is UTF-32; save it as UTF-8"},
+	{"\x00\x00\xfe\xff", "the file is UTF-32; save it as UTF-8"},
+	{"\xff\xfe", "the file is UTF-16; save it as UTF-8"},
+	{"\xfe\xff", "the file is UTF-16; save it as UTF-8"},
+	{"\x1f\x8b", "the file is compressed; unpack it first"},
+}
+
+// checkBytes finds what is not UTF-8 text before a parser sees it.
+func checkBytes(s Source) error {
+	for _, e := range encodings {
+		if bytes.HasPrefix(s.Data, []byte(e.start)) {
+			return fmt.Errorf("%s:1: %s", s.Name, e.says)
+		}
+	}
+	for i, c := range s.Data {
+		if c >= ' ' || c == '\n' || c == '\t' || c == '\r' {
+			continue
+		}
+		if c == 0 {
+			return fmt.Errorf("%s:%d: a NUL byte: this is no YAML or JSON text, or it is UTF-16; save it as UTF-8", s.Name, lineOf(s.Data, i))
+		}
+		return fmt.Errorf("%s:%d: the control character 0x%02x, which YAML and JSON do not allow; remove it, or write it as \"\\x%02x\" in double quotes", s.Name, lineOf(s.Data, i), c, c)
+	}
+	for i := 0; i < len(s.Data); {
+		if s.Data[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(s.Data[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return fmt.Errorf("%s:%d: byte 0x%02x is not valid UTF-8; save the file as UTF-8", s.Name, lineOf(s.Data, i), s.Data[i])
+		case r == 0xfffe || r == 0xffff:
+			return fmt.Errorf("%s:%d: the character U+%04X, which YAML does not allow; remove it", s.Name, lineOf(s.Data, i), r)
+		}
+		i += size
+	}
+	return nil
+}
+
+func lineOf(data []byte, offset int) int { return 1 + bytes.Count(data[:offset], []byte{'\n'}) }
+
+// tooManyValues bounds the number of values of each document from its
+// punctuation, before memory is spent on it, and returns the first line of a
+// document over the limit, or 0.
+func tooManyValues(text []byte) int {
+	first, line, values := 1, 0, 0
+	for len(text) > 0 {
+		var l []byte
+		l, text, _ = bytes.Cut(text, []byte{'\n'})
+		line++
+		if bytes.HasPrefix(l, []byte("---")) {
+			first, values = line, 0
+		}
+		values++
+		for _, c := range l {
+			if c == ',' || c == '[' || c == '{' || c == ':' || c == '-' || c == '?' {
+				values++
+			}
+		}
+		if values > MaxDocumentValues {
+			return first
+		}
+	}
+	return 0
+}
