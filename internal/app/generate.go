@@ -67,13 +67,11 @@ func Generate(set *manifest.Set, options GenerateOptions) (Generated, error) {
 	routes, err := router.Canary(traffic.Request{
 		Set: set, Services: pods.Services, Weight: options.Weight,
 		Name:     func(stable string) string { return canary.RouteName(stable, options.Canary.Suffix) },
+		Finish:   func(o *manifest.Object, name string) { canary.Finish(o, name, canary.TrackCanary, options.Canary) },
 		Generate: options.GenerateMapping, Prefix: options.Prefix, Hostname: options.Hostname,
 	})
 	if err != nil {
 		return Generated{}, err
-	}
-	for _, r := range routes.Derived {
-		canary.Finish(r.Canary, r.Canary.Name(), canary.TrackCanary, options.Canary)
 	}
 	g := Generated{Derived: append(pods.Derived, routes.Derived...), Notes: append(pods.Notes, routes.Notes...)}
 	return g, checkNames(set, g.Derived)

@@ -62,7 +62,7 @@ func dns(s string) string { return strings.ToLower(strings.ReplaceAll(s, "_", "-
 // Ambassador read them.
 func (w *world) annotate(s obj, name string, spec obj) {
 	flat := obj{"apiVersion": one(w, "flat version", "getambassador.io/v2", "getambassador.io/v1", "ambassador/v1", "getambassador.io/v3alpha1"), "kind": "Mapping", "name": name}
-	if strings.HasSuffix(str(flat, "apiVersion"), "v3alpha1") && spec["host"] != nil && w.chance(50, "hostname?") {
+	if strings.HasSuffix(str(flat, "apiVersion"), "v3alpha1") && spec["host"] == "*" {
 		spec["hostname"] = spec["host"]
 		delete(spec, "host")
 	}

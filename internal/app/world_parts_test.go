@@ -167,7 +167,8 @@ func (w *world) routes(a *application) {
 
 func (w *world) route(a *application, s obj) {
 	service := one(w, "scheme", "", "http://") + name(s) + one(w, "qualified", "", "."+namespace(s), "."+namespace(s)+".svc.cluster.local") + one(w, "port", "", ":80")
-	spec := obj{"prefix": fmt.Sprintf("/%d/", len(w.objects)), "service": service}
+	w.mappings++
+	spec := obj{"prefix": fmt.Sprintf("/%d/", w.mappings), "service": service}
 	for _, f := range []struct {
 		field string
 		value any
@@ -186,7 +187,7 @@ func (w *world) route(a *application, s obj) {
 	host := one(w, "host", "*", "*", "shop.example.com", "")
 	n := w.unique("mapping", one(w, "mapping name", a.name[:min(len(a.name), 60)], "front_door", "Main.v2"), 60)
 	field := "host"
-	if version == "v3alpha1" {
+	if version == "v3alpha1" || version == "v1" && host == "*" {
 		field = "hostname"
 		if host == "shop.example.com" { // "*" is a glob, and host is none
 			field = one(w, "host field", "host", "hostname")

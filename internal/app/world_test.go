@@ -16,11 +16,12 @@ import (
 // them, and what is asked for. Every world is sane: Kubernetes would run it, and
 // nothing in it makes a canary impossible.
 type world struct {
-	t       *rapid.T
-	objects []obj
-	options app.GenerateOptions
-	taken   map[string]bool // names of objects
-	tcp     bool            // a TCPMapping, which can give half of the traffic at most
+	t        *rapid.T
+	objects  []obj
+	options  app.GenerateOptions
+	taken    map[string]bool // names of objects
+	mappings int             // how many there are
+	tcp      bool            // a TCPMapping, which can give half of the traffic at most
 }
 
 func (w *world) chance(percent int, what string) bool {
@@ -118,14 +119,14 @@ func drawWorld(t *rapid.T) *world {
 var longName = strings.Repeat("a-very-long-name-", 20)
 
 func (w *world) application(ns string) *application {
-	base := one(w, "application", "web", "api", "shop-api", "v2", longName[:63])
+	base := one(w, "application", "web", "api", "shop-api", "v2", longName[:62]+"g")
 	a := &application{ns: ns, name: w.unique("app", base, 63)}
 	// One label is the application's own, others are shared by many, and some are
 	// not for Services and workloads to select by.
 	a.selecting = map[string]string{one(w, "own label", "app", "app.kubernetes.io/name", "k8s-app", "name"): a.name}
 	for _, key := range []string{"app", "tier", "release.example.com/part", "version"} {
 		if w.chance(25, "label "+key) && a.selecting[key] == "" {
-			a.selecting[key] = one(w, "value", "web", "v1.2_x", "Front", longName[:63], "")
+			a.selecting[key] = one(w, "value", "web", "v1.2_x", "Front", longName[:62]+"g", "")
 		}
 	}
 	a.labels = maps.Clone(a.selecting)
@@ -159,7 +160,7 @@ func (w *world) application(ns string) *application {
 func (w *world) workload(a *application, kind, name string) obj {
 	name = w.unique(kind, name, 253)
 	labels := maps.Clone(a.labels)
-	labels["component"] = fmt.Sprintf("%.40s.%d%s", name, len(a.workloads), kind[:1])
+	labels["component"] = fmt.Sprintf("%.30s.%.20s.%d%s", name, a.name[len(a.name)/2:], len(a.workloads), kind[:1])
 	equal := subset(w, "selector", a.selecting, 0)
 	equal["component"] = labels["component"]
 	selector := obj{}

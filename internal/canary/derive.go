@@ -20,10 +20,10 @@ func Derive(set *manifest.Set, options Options) (Result, error) {
 		index: x, options: options,
 		images:  imageSetter{images: options.Images, used: make([]bool, len(options.Images))},
 		copied:  map[*manifest.Object]bool{},
-		scalers: map[manifest.ID]*manifest.Object{},
+		scalers: map[manifest.ID][]*manifest.Object{},
 	}
 	for _, o := range x.scalers {
-		d.scalers[x.scaledBy(o)] = o
+		d.scalers[x.scaledBy(o)] = append(d.scalers[x.scaledBy(o)], o)
 	}
 	if err := d.choose(); err != nil {
 		return Result{}, err
@@ -51,8 +51,8 @@ type derivation struct {
 	index   *index
 	options Options
 	images  imageSetter
-	copied  map[*manifest.Object]bool // ConfigMaps and Secrets that a canary reads
-	scalers map[manifest.ID]*manifest.Object
+	copied  map[*manifest.Object]bool          // ConfigMaps and Secrets that a canary reads
+	scalers map[manifest.ID][]*manifest.Object // by what they scale
 	result  Result
 }
 
@@ -178,7 +178,10 @@ func (d *derivation) deriveAll() {
 		}
 	}
 	for _, w := range d.index.workloads {
-		if o := d.scalerOf(w); w.chosen && o != nil {
+		if !w.chosen {
+			continue
+		}
+		for _, o := range d.scalers[w.scalerTarget()] {
 			d.scaler(o, w)
 		}
 	}
@@ -223,12 +226,12 @@ func (d *derivation) warnAboutScaler(o *manifest.Object, path []string) {
 
 // derive makes the cleaned and renamed copy of an object.
 func (d *derivation) derive(o *manifest.Object) *manifest.Object {
-	return d.finish(o, o.Clone())
+	return d.finish(o, o.Clone(), o.Name())
 }
 
-// finish cleans, renames and labels a copy and adds it to the result.
-func (d *derivation) finish(o, c *manifest.Object) *manifest.Object {
-	Finish(c, WithSuffix(o.Name(), d.options.Suffix, nameLimit(o.Kind())), TrackCanary, d.options)
+// finish cleans and labels a copy, names it after name and adds it to the result.
+func (d *derivation) finish(o, c *manifest.Object, name string) *manifest.Object {
+	Finish(c, WithSuffix(name, d.options.Suffix, nameLimit(o.Kind())), TrackCanary, d.options)
 	d.result.Derived = append(d.result.Derived, manifest.Derived{Stable: o, Canary: c})
 	return c
 }

@@ -1,6 +1,8 @@
 package canary
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,6 +74,9 @@ func newIndex(set *manifest.Set) (*index, error) {
 			return nil, err
 		}
 	}
+	// Nothing but the order of the output depends on the order of the input.
+	slices.SortFunc(x.workloads, func(a, b *workload) int { return compareIDs(set.ID(a.object), set.ID(b.object)) })
+	slices.SortFunc(x.services, func(a, b *service) int { return compareIDs(set.ID(a.object), set.ID(b.object)) })
 	x.pods = newPodIndex(x.workloads, func(w *workload) map[string]string { return w.labels })
 	for _, s := range x.services {
 		if s.selector.empty() {
@@ -85,6 +90,10 @@ func newIndex(set *manifest.Set) (*index, error) {
 		}
 	}
 	return x, nil
+}
+
+func compareIDs(a, b manifest.ID) int {
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Group, b.Group))
 }
 
 // kindGroup is the API group that gives a kind the meaning canarize knows.
@@ -120,10 +129,8 @@ func kindGroup(kind, group string) string {
 
 func (x *index) add(o *manifest.Object) error {
 	role := kindGroup(o.Kind(), o.Group())
-	if role != "" {
-		if err := checkShapes(o, o.Root, "", shapesOf(o.Kind())); err != nil {
-			return err
-		}
+	if err := checkObject(o, role); err != nil {
+		return err
 	}
 	switch role {
 	case "workload":
@@ -150,16 +157,10 @@ func (x *index) addWorkload(o *manifest.Object) error {
 	w := &workload{object: o, namespace: x.set.Namespace(o)}
 	template := w.template()
 	if template == nil {
-		return o.Errorf(manifest.Get(o.Root, "spec"), "no spec.template")
-	}
-	if err := checkShapes(o, template, "spec.template.", podShapes); err != nil {
-		return err
-	}
-	if err := manifest.CheckStringMap(o, "spec.template.metadata.labels", manifest.Get(template, "metadata", "labels")); err != nil {
-		return err
+		return o.Errorf(manifest.Get(o.Root, "spec"), "no spec.template, so there are no pods to make a canary of; add it")
 	}
 	if len(manifest.Items(template, "spec", "containers")) == 0 {
-		return o.Errorf(template, "no spec.template.spec.containers")
+		return o.Errorf(template, "no spec.template.spec.containers, so its pods would run nothing; add one")
 	}
 	w.labels = manifest.StringMap(template, "metadata", "labels")
 	var err error
@@ -167,10 +168,10 @@ func (x *index) addWorkload(o *manifest.Object) error {
 		return err
 	}
 	if w.selector.empty() {
-		return o.Errorf(manifest.Get(o.Root, "spec"), "no spec.selector.matchLabels; the API server requires it")
+		return o.Errorf(manifest.Get(o.Root, "spec"), "no spec.selector.matchLabels; the API server requires it: add labels of spec.template there")
 	}
 	if !w.selector.matches(w.labels) {
-		return o.Errorf(manifest.Get(o.Root, "spec", "selector"), "spec.selector does not match the labels of spec.template; the API server refuses that")
+		return o.Errorf(manifest.Get(o.Root, "spec", "selector"), "spec.selector does not match the labels of spec.template, which the API server refuses; give both the same labels")
 	}
 	x.workloads = append(x.workloads, w)
 	return nil
@@ -178,9 +179,6 @@ func (x *index) addWorkload(o *manifest.Object) error {
 
 func (x *index) addService(o *manifest.Object) error {
 	spec := manifest.Get(o.Root, "spec")
-	if err := manifest.CheckStringMap(o, "spec.selector", manifest.Get(spec, "selector")); err != nil {
-		return err
-	}
 	s := &service{object: o, namespace: x.set.Namespace(o)}
 	if manifest.GetString(spec, "type") != "ExternalName" { // its selector is ignored
 		s.selector = selector{equal: manifest.StringMap(spec, "selector")}

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"math/bits"
 	"slices"
-
-	"github.com/canarize/canarize/internal/manifest"
 )
 
 // separate decides for every chosen workload which pod labels get another value
@@ -198,24 +196,6 @@ func greedyHittingSet(sets []keySet, keys []string) []string {
 		sets = slices.DeleteFunc(slices.Clone(sets), func(s keySet) bool { return slices.Contains(s, best) })
 	}
 	return chosen
-}
-
-// relabel rewrites a label selector that selects w's stable pods into one that
-// selects its canary pods and no others.
-func (w *workload) relabel(n *manifest.Node) {
-	equal := manifest.Get(n, "matchLabels")
-	for key, value := range sortedPairs(w.change) {
-		if manifest.Get(equal, key) != nil {
-			manifest.PutString(equal, key, value)
-		}
-	}
-	for _, e := range manifest.Items(n, "matchExpressions") {
-		value, changed := w.change[manifest.GetString(e, "key")]
-		if changed && manifest.GetString(e, "operator") == "In" {
-			manifest.Put(e, "values", manifest.NewList(value))
-		}
-	}
-	manifest.PutString(manifest.Child(n, "matchLabels"), TrackLabel, TrackCanary)
 }
 
 // sortedPairs iterates a map in the order of its keys.

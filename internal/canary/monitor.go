@@ -9,58 +9,54 @@ import (
 // monitor derives a ServiceMonitor or PodMonitor for what the canary has and
 // the one of the input does not already find.
 func (d *derivation) monitor(o *manifest.Object) {
-	n := manifest.Get(o.Root, "spec", "selector")
-	s, err := labelSelector(o, "spec.selector", n)
+	s, err := labelSelector(o, "spec.selector", manifest.Get(o.Root, "spec", "selector"))
 	if err != nil {
 		d.note(manifest.Warning, o, "%v", err)
 		return
 	}
-	namespaces := d.watched(o)
+	find := d.servicesMissedBy
 	if o.Kind() == "PodMonitor" {
-		for _, w := range d.index.workloads {
-			if w.chosen && namespaces(w.namespace) && s.matches(w.labels) && !s.matches(w.canaryLabels) {
-				w.relabel(manifest.Child(manifest.Child(d.derive(o).Root, "spec"), "selector"))
-				return
-			}
-		}
-		return
+		find = d.podsMissedBy
 	}
-	for _, sv := range d.index.services {
-		if sv.derived == nil || !namespaces(sv.namespace) || !s.matches(manifest.StringMap(sv.object.Root, "metadata", "labels")) {
-			continue
-		}
-		labels := manifest.StringMap(sv.derived.Root, "metadata", "labels")
-		if !s.matches(labels) {
-			c := manifest.Child(manifest.Child(d.derive(o).Root, "spec"), "selector")
-			selectCopy(c, labels)
-			return
-		}
+	if missed := find(s, d.watched(o)); len(missed) > 0 {
+		selectCanaries(manifest.Child(manifest.Child(d.derive(o).Root, "spec"), "selector"), s, missed)
 	}
 }
 
-// selectCopy drops from a selector what a copied Service no longer carries and
-// asks for the canary instead.
-func selectCopy(n *manifest.Node, labels map[string]string) {
-	equal := manifest.Child(n, "matchLabels")
-	manifest.DeleteFunc(equal, func(key string) bool { _, kept := labels[key]; return !kept })
-	if e := manifest.Get(n, "matchExpressions"); e != nil {
-		e.Content = slices.DeleteFunc(e.Content, func(t *manifest.Node) bool {
-			_, kept := labels[manifest.GetString(t, "key")]
-			return !kept
-		})
-		if len(e.Content) == 0 {
-			manifest.Delete(n, "matchExpressions")
+// podsMissedBy returns the labels of the canary pods of which a selector finds
+// only the stable ones.
+func (d *derivation) podsMissedBy(s selector, watched func(namespace string) bool) []map[string]string {
+	var missed []map[string]string
+	for _, w := range d.index.workloads {
+		if w.chosen && watched(w.namespace) && s.matches(w.labels) && !s.matches(w.canaryLabels) {
+			missed = append(missed, w.canaryLabels)
 		}
 	}
-	manifest.PutString(equal, TrackLabel, TrackCanary)
+	return missed
+}
+
+// servicesMissedBy does the same for the labels of Services. A canary Service
+// keeps the labels of its stable one but for the marks of its owner and what
+// --labels changes.
+func (d *derivation) servicesMissedBy(s selector, watched func(namespace string) bool) []map[string]string {
+	var missed []map[string]string
+	for _, sv := range d.index.services {
+		if sv.derived == nil || !watched(sv.namespace) || !s.matches(manifest.StringMap(sv.object.Root, "metadata", "labels")) {
+			continue
+		}
+		if labels := manifest.StringMap(sv.derived.Root, "metadata", "labels"); !s.matches(labels) {
+			missed = append(missed, labels)
+		}
+	}
+	return missed
 }
 
 // watched says which namespaces a monitor looks at (monitoring.coreos.com/v1,
 // NamespaceSelector): its own unless it says otherwise.
-func (d *derivation) watched(o *manifest.Object) func(string) bool {
+func (d *derivation) watched(o *manifest.Object) func(namespace string) bool {
 	own := d.index.set.Namespace(o)
 	selector := manifest.Get(o.Root, "spec", "namespaceSelector")
-	if manifest.GetString(selector, "any") == "true" {
+	if manifest.IsTrue(manifest.Get(selector, "any")) {
 		return func(string) bool { return true }
 	}
 	names := manifest.Items(selector, "matchNames")

@@ -48,10 +48,20 @@ func ParseSuffix(s string) (string, error) {
 	return s, nil
 }
 
-// nameLimit is the longest name of an object of a kind.
+// nameLimit is the longest name that an object of a kind can have and work. The
+// API server takes longer names of Deployments and StatefulSets, and then their
+// controllers fail: a ReplicaSet is named after its Deployment, "-" and a hash
+// of up to 10 characters, and so is the value of a StatefulSet's pod label
+// controller-revision-hash (k8s.io/kubernetes, pkg/controller).
 func nameLimit(kind string) int {
-	if kind == "Service" {
+	const hash = 11
+	switch kind {
+	case "Service":
 		return maxLabelName
+	case "Deployment":
+		return maxSubdomainName - hash
+	case "StatefulSet":
+		return maxLabelName - hash
 	}
 	return maxSubdomainName
 }

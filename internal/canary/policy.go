@@ -1,6 +1,8 @@
 package canary
 
 import (
+	"slices"
+
 	"github.com/canarize/canarize/internal/manifest"
 )
 
@@ -8,74 +10,31 @@ import (
 // exactly as the one of the input does stable.
 func (d *derivation) policy(p podSelecting) {
 	var own []*workload
+	others := 0
 	for _, w := range d.index.pods.candidates(p.namespace, p.selector) {
-		if w.chosen && p.selector.matches(w.labels) {
-			own = append(own, w)
+		if p.selector.matches(w.labels) {
+			if w.chosen {
+				own = append(own, w)
+			}
+			others++
 		}
 	}
 	if len(own) > 0 {
 		c := d.derive(p.object)
-		selectCanaries(manifest.Child(manifest.Child(c.Root, "spec"), "podSelector"), p, own)
+		selectCanaries(manifest.Child(manifest.Child(c.Root, "spec"), "podSelector"), p.selector, canaryLabels(own))
 		d.admitCanaries(c, p.namespace)
-		return
 	}
-	d.peers(p)
-}
-
-// selectCanaries rewrites the podSelector of a policy for the canaries of the
-// workloads it selects. Those that share a label share its new value, unless
-// they are separated by different labels: then the policy names all values.
-func selectCanaries(n *manifest.Node, p podSelecting, own []*workload) {
-	values := map[string][]string{}
-	for _, w := range own {
-		for key := range p.selector.equal {
-			values[key] = appendNew(values[key], w.canaryLabels[key])
-		}
-	}
-	own[0].relabel(n)
-	for key := range sortedPairs(p.selector.equal) {
-		if len(values[key]) > 1 {
-			manifest.Delete(manifest.Get(n, "matchLabels"), key)
-			manifest.Put(n, "matchExpressions", manifest.NewList(append(anySlice(manifest.Items(n, "matchExpressions")),
-				manifest.NewMap("key", key, "operator", "In", "values", manifest.NewList(anyStrings(values[key])...)))...))
-		}
-	}
-	for _, e := range manifest.Items(n, "matchExpressions") {
-		key := manifest.GetString(e, "key")
-		if manifest.GetString(e, "operator") != "In" || len(values[key]) > 1 {
-			continue
-		}
-		var all []string
-		for _, w := range own {
-			all = appendNew(all, w.canaryLabels[key])
-		}
-		manifest.Put(e, "values", manifest.NewList(anyStrings(all)...))
+	if others != 1 || len(own) != 1 { // it also protects pods that are somebody else's peers
+		d.peers(p, len(own) > 0)
 	}
 }
 
-func appendNew(list []string, s string) []string {
-	for _, have := range list {
-		if have == s {
-			return list
-		}
+func canaryLabels(workloads []*workload) []map[string]string {
+	labels := make([]map[string]string, len(workloads))
+	for i, w := range workloads {
+		labels[i] = w.canaryLabels
 	}
-	return append(list, s)
-}
-
-func anySlice(nodes []*manifest.Node) []any {
-	all := make([]any, len(nodes))
-	for i, n := range nodes {
-		all[i] = n
-	}
-	return all
-}
-
-func anyStrings(list []string) []any {
-	all := make([]any, len(list))
-	for i, s := range list {
-		all[i] = s
-	}
-	return all
+	return labels
 }
 
 // rules are the places of a policy that name peers by label.
@@ -98,9 +57,10 @@ func (d *derivation) admitCanaries(o *manifest.Object, namespace string) bool {
 		for _, rule := range manifest.Items(o.Root, "spec", direction[0]) {
 			peers := manifest.Get(rule, direction[1])
 			for _, peer := range manifest.Items(peers) {
-				for _, w := range d.admitted(o, peer, namespace) {
+				s, admitted := d.admitted(o, peer, namespace)
+				for _, w := range admitted {
 					c := manifest.Clone(peer)
-					w.relabel(manifest.Get(c, "podSelector"))
+					w.relabel(manifest.Get(c, "podSelector"), s)
 					peers.Content = append(peers.Content, c)
 					changed = true
 				}
@@ -111,43 +71,50 @@ func (d *derivation) admitCanaries(o *manifest.Object, namespace string) bool {
 }
 
 // admitted are the workloads whose stable pods a peer admits by label and whose
-// canary pods it does not.
-func (d *derivation) admitted(o *manifest.Object, peer *manifest.Node, namespace string) []*workload {
+// canary pods it does not, and the peer's selector.
+func (d *derivation) admitted(o *manifest.Object, peer *manifest.Node, namespace string) (selector, []*workload) {
 	n := manifest.Get(peer, "podSelector")
 	if n == nil {
-		return nil
+		return selector{}, nil
 	}
 	s, err := labelSelector(o, "podSelector", n)
 	if err != nil {
-		return nil
+		return s, nil
 	}
 	candidates := d.index.pods.candidates(namespace, s)
 	if manifest.Get(peer, "namespaceSelector") != nil { // any namespace may be meant
 		candidates = d.index.workloads
 	}
-	var admitted []*workload
-	for _, w := range candidates {
-		if w.chosen && s.matches(w.labels) && !s.matches(w.canaryLabels) {
-			admitted = append(admitted, w)
+	return s, slices.Collect(func(yield func(*workload) bool) {
+		for _, w := range candidates {
+			if w.chosen && s.matches(w.labels) && !s.matches(w.canaryLabels) && !yield(w) {
+				return
+			}
 		}
-	}
-	return admitted
+	})
 }
 
-// peers warns about another application's policy that admits the stable pods
-// and not the canary's, or copies it with --copy-peers.
-func (d *derivation) peers(p podSelecting) {
+// peers warns about a policy that lets other pods talk to the stable pods and
+// not to the canary's, or copies it with --copy-peers. The copy is additive: it
+// has the same podSelector, and policies add up. copied says whether the policy
+// has a canary of its own already, which has the ordinary name.
+func (d *derivation) peers(p podSelecting, copied bool) {
 	if !d.options.CopyPeers {
 		for _, peer := range rules(p.object.Root) {
-			for _, w := range d.admitted(p.object, peer, p.namespace) {
-				d.note(manifest.Warning, p.object, "admits the pods of %s by label and not those of its canary; pass --copy-peers for a copy that does", w.object.ID())
+			if _, admitted := d.admitted(p.object, peer, p.namespace); len(admitted) > 0 {
+				d.note(manifest.Warning, p.object, "admits the pods of %s by label and not those of its canary; pass --copy-peers for a copy that does", admitted[0].object.ID())
 				return
 			}
 		}
 		return
 	}
 	c := p.object.Clone()
-	if d.admitCanaries(c, p.namespace) {
-		d.finish(p.object, c)
+	if !d.admitCanaries(c, p.namespace) {
+		return
 	}
+	name := p.object.Name()
+	if copied {
+		name += "-peers"
+	}
+	d.finish(p.object, c, name)
 }

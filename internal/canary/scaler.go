@@ -17,8 +17,6 @@ func (w *workload) scalerTarget() manifest.ID {
 	return manifest.ID{Kind: w.object.Kind(), Namespace: w.namespace, Name: w.object.Name()}
 }
 
-func (d *derivation) scalerOf(w *workload) *manifest.Object { return d.scalers[w.scalerTarget()] }
-
 // scaler derives the autoscaler of a canary: one pod at least, and as many as
 // stable at most.
 func (d *derivation) scaler(o *manifest.Object, w *workload) {
@@ -39,6 +37,32 @@ func (d *derivation) scaler(o *manifest.Object, w *workload) {
 		manifest.Put(spec, "maxReplicas", manifest.NewInt(least))
 	}
 	manifest.Put(spec, "minReplicas", manifest.NewInt(least))
+	for _, metric := range manifest.Items(spec, "metrics") {
+		for _, field := range []string{"describedObject", "target"} { // target in autoscaling/v2beta1
+			d.describe(o, w.namespace, manifest.Get(metric, "object", field))
+		}
+	}
+}
+
+// describe makes a metric about a stable object one about its canary.
+func (d *derivation) describe(scaler *manifest.Object, namespace string, ref *manifest.Node) {
+	kind, name := manifest.GetString(ref, "kind"), manifest.GetString(ref, "name")
+	if kind == "" {
+		return
+	}
+	for _, s := range d.index.services {
+		if kind == "Service" && s.object.Name() == name && s.namespace == namespace && s.derived != nil {
+			manifest.PutString(ref, "name", s.derived.Name())
+			return
+		}
+	}
+	for _, w := range d.index.workloads {
+		if kind == w.object.Kind() && w.object.Name() == name && w.namespace == namespace && w.derived != nil {
+			manifest.PutString(ref, "name", w.derived.Name())
+			return
+		}
+	}
+	d.note(manifest.Warning, scaler, "the canary is scaled by a metric of %s %s, which is not about the canary alone", kind, name)
 }
 
 // otherScalers are kinds that also act on a workload they name, and that would

@@ -29,16 +29,21 @@ func labelSelector(o *manifest.Object, what string, n *manifest.Node) (selector,
 		return s, err
 	}
 	for _, e := range manifest.Items(n, "matchExpressions") {
-		t := term{key: manifest.GetString(e, "key"), operator: manifest.GetString(e, "operator")}
+		t := newTerm(e)
 		if t.key == "" || !slices.Contains([]string{"In", "NotIn", "Exists", "DoesNotExist"}, t.operator) {
 			return s, o.Errorf(e, "%s.matchExpressions: a term needs a key and one of the operators In, NotIn, Exists, DoesNotExist", what)
-		}
-		for _, v := range manifest.Items(e, "values") {
-			t.values = append(t.values, v.Value)
 		}
 		s.terms = append(s.terms, t)
 	}
 	return s, nil
+}
+
+func newTerm(e *manifest.Node) term {
+	t := term{key: manifest.GetString(e, "key"), operator: manifest.GetString(e, "operator")}
+	for _, v := range manifest.Items(e, "values") {
+		t.values = append(t.values, v.Value)
+	}
+	return t
 }
 
 func (s selector) empty() bool { return len(s.equal) == 0 && len(s.terms) == 0 }

@@ -1,83 +1,182 @@
 package canary
 
 import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// shape is what the value at a path has to be where it is present.
+// shape is what a value has to be where it is present. Only the fields that
+// canarize reads or writes have one; the rest is the API server's business.
 type shape struct {
-	path string // keys joined by dots
-	want string // mapping, list, number, string, or list of mappings
+	want   want
+	fields map[string]shape // of a mapping
+	keys   []string         // of fields, sorted, so that errors are the same every time
+	item   *shape           // of a list
 }
 
-const listOfMappings = "list of mappings"
+type want int
 
-var podShapes = []shape{
-	{"metadata", "mapping"},
-	{"spec", "mapping"},
-	{"spec.containers", listOfMappings},
-	{"spec.initContainers", listOfMappings},
-	{"spec.volumes", listOfMappings},
-	{"spec.imagePullSecrets", listOfMappings},
-	{"spec.affinity", "mapping"},
-	{"spec.topologySpreadConstraints", listOfMappings},
+const (
+	wantMapping want = iota
+	wantList
+	wantText
+	wantLabels
+	wantNumber // whole, from 0
+	wantBoolean
+)
+
+func mapping(fields map[string]shape) shape {
+	return shape{want: wantMapping, fields: fields, keys: slices.Sorted(maps.Keys(fields))}
 }
 
-var workloadShapes = []shape{
-	{"spec", "mapping"},
-	{"spec.replicas", "number"},
-	{"spec.selector", "mapping"},
-	{"spec.template", "mapping"},
+func listOf(item shape) shape { return shape{want: wantList, item: &item} }
+
+type fields = map[string]shape
+
+// The shapes, from k8s.io/api (core/v1, apps/v1, autoscaling/v2,
+// networking.k8s.io/v1) and monitoring.coreos.com/v1.
+var (
+	text      = shape{want: wantText}
+	number    = shape{want: wantNumber}
+	boolean   = shape{want: wantBoolean}
+	reference = mapping(fields{"name": text})
+	byLabel   = mapping(fields{
+		"matchLabels":      {want: wantLabels},
+		"matchExpressions": listOf(mapping(fields{"key": text, "operator": text, "values": listOf(text)})),
+	})
+	selected  = mapping(fields{"labelSelector": byLabel})
+	container = mapping(fields{
+		"name": text, "image": text,
+		"env":     listOf(mapping(fields{"name": text, "value": text, "valueFrom": mapping(fields{"configMapKeyRef": reference, "secretKeyRef": reference})})),
+		"envFrom": listOf(mapping(fields{"configMapRef": reference, "secretRef": reference})),
+	})
+	volume = mapping(fields{
+		"name": text, "configMap": reference, "secret": mapping(fields{"secretName": text}),
+		"projected":             mapping(fields{"sources": listOf(mapping(fields{"configMap": reference, "secret": reference}))}),
+		"persistentVolumeClaim": mapping(fields{"claimName": text}),
+		"csi":                   mapping(fields{"nodePublishSecretRef": reference}),
+		"azureFile":             mapping(fields{"secretName": text}),
+	})
+	affinity = mapping(fields{
+		"requiredDuringSchedulingIgnoredDuringExecution":  listOf(selected),
+		"preferredDuringSchedulingIgnoredDuringExecution": listOf(mapping(fields{"podAffinityTerm": selected})),
+	})
+	podTemplate = mapping(fields{
+		"metadata": mapping(fields{"labels": {want: wantLabels}}),
+		"spec": mapping(fields{
+			"containers": listOf(container), "initContainers": listOf(container), "volumes": listOf(volume),
+			"imagePullSecrets": listOf(reference), "hostNetwork": boolean,
+			"affinity":                  mapping(fields{"podAffinity": affinity, "podAntiAffinity": affinity}),
+			"topologySpreadConstraints": listOf(selected),
+		}),
+	})
+	peers = listOf(mapping(fields{"podSelector": byLabel, "namespaceSelector": byLabel}))
+)
+
+func withSpec(spec fields) shape { return mapping(fields{"spec": mapping(spec)}) }
+
+// shapes are those of the objects that canarize knows, by their role.
+var shapes = map[string]shape{
+	"workload": withSpec(fields{
+		"replicas": number, "selector": byLabel, "template": podTemplate, "paused": boolean,
+		"serviceName": text, "volumeClaimTemplates": listOf(mapping(nil)),
+	}),
+	"service": withSpec(fields{
+		"selector": {want: wantLabels}, "type": text, "clusterIP": text,
+		"ports": listOf(mapping(fields{"name": text, "appProtocol": text, "port": number})),
+	}),
+	"scaler": withSpec(fields{
+		"scaleTargetRef": mapping(fields{"kind": text, "name": text}), "minReplicas": number, "maxReplicas": number,
+	}),
+	"policy": withSpec(fields{
+		"podSelector": byLabel,
+		"ingress":     listOf(mapping(fields{"from": peers})), "egress": listOf(mapping(fields{"to": peers})),
+	}),
+	"budget": withSpec(fields{"selector": byLabel}),
+	"monitor": withSpec(fields{
+		"selector": byLabel, "namespaceSelector": mapping(fields{"any": boolean, "matchNames": listOf(text)}),
+	}),
 }
 
-// shapesOf are the shapes of the fields that canarize reads or writes. What it
-// does not look at is the API server's business.
-func shapesOf(kind string) []shape {
-	switch kind {
-	case "Deployment", "StatefulSet", "DaemonSet":
-		return workloadShapes
-	case "Service":
-		return []shape{{"spec", "mapping"}, {"spec.selector", "mapping"}, {"spec.ports", listOfMappings}, {"spec.type", "string"}}
-	case "HorizontalPodAutoscaler":
-		return []shape{{"spec", "mapping"}, {"spec.scaleTargetRef", "mapping"}, {"spec.minReplicas", "number"}, {"spec.maxReplicas", "number"}}
-	case "NetworkPolicy":
-		return []shape{{"spec", "mapping"}, {"spec.podSelector", "mapping"}, {"spec.ingress", listOfMappings}, {"spec.egress", listOfMappings}}
-	case "PodDisruptionBudget", "ServiceMonitor", "PodMonitor":
-		return []shape{{"spec", "mapping"}, {"spec.selector", "mapping"}}
+var subdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+
+// checkObject checks the name and the shape of an object with a role.
+func checkObject(o *manifest.Object, role string) error {
+	if role == "" {
+		return nil
+	}
+	meta := manifest.Get(o.Root, "metadata")
+	switch name := o.Name(); {
+	case name == "":
+		return o.Errorf(meta, "metadata.generateName makes another object every time; give it a metadata.name")
+	case role == "service" && (len(name) > maxLabelName || strings.Contains(name, ".")):
+		return o.Errorf(manifest.Get(meta, "name"), "metadata.name %q is not a valid name of a Service; use at most %d lower-case letters, digits and dashes", name, maxLabelName)
+	case !subdomain.MatchString(name):
+		return o.Errorf(manifest.Get(meta, "name"), "metadata.name %q is not a valid name; use lower-case letters, digits, dashes and dots, a letter or digit first and last", name)
+	}
+	return shapes[role].check(o, o.Root, nil)
+}
+
+// check compares a value with its shape; path leads to it.
+func (s shape) check(o *manifest.Object, n *manifest.Node, path []string) error {
+	if n == nil {
+		return nil
+	}
+	what := func() string { return strings.ReplaceAll(strings.Join(path, "."), ".[", "[") }
+	switch s.want {
+	case wantText:
+		return manifest.CheckString(o, what(), n)
+	case wantLabels:
+		return manifest.CheckLabels(o, what(), n)
+	case wantNumber:
+		if i, err := strconv.ParseInt(n.Value, 10, 32); manifest.KindName(n) != "number" || err != nil || i < 0 || n.Value != strconv.FormatInt(i, 10) {
+			return o.Errorf(n, "%s is %s, not a whole number; write digits only, without quotes", what(), describe(n))
+		}
+	case wantBoolean:
+		if !manifest.IsBoolean(n) {
+			return o.Errorf(n, "%s is %s; write true or false, without quotes", what(), describe(n))
+		}
+	case wantList:
+		return s.checkItems(o, n, path, what)
+	case wantMapping:
+		if !manifest.IsMap(n) {
+			return o.Errorf(n, "%s is %s, not a mapping; write KEY: VALUE lines under it, indented", what(), describe(n))
+		}
+		for _, key := range s.keys {
+			if err := s.fields[key].check(o, manifest.Get(n, key), append(path, key)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-func checkShapes(o *manifest.Object, root *manifest.Node, prefix string, shapes []shape) error {
-	for _, s := range shapes {
-		n := root
-		keys := strings.Split(s.path, ".")
-		for _, key := range keys {
-			n = manifest.Get(n, key)
-		}
-		if n == nil {
-			continue
-		}
-		if !s.fits(n) {
-			return o.Errorf(n, "%s%s is a %s, not a %s", prefix, s.path, manifest.KindName(n), s.want)
-		}
-	}
-	return nil
-}
-
-func (s shape) fits(n *manifest.Node) bool {
-	if s.want != listOfMappings {
-		return manifest.KindName(n) == s.want
-	}
+func (s shape) checkItems(o *manifest.Object, n *manifest.Node, path []string, what func() string) error {
 	if !manifest.IsList(n) {
-		return false
+		return o.Errorf(n, "%s is %s, not a list; begin every entry with a dash", what(), describe(n))
 	}
-	for _, item := range manifest.Items(n) {
-		if !manifest.IsMap(item) {
-			return false
+	for i, item := range n.Content {
+		if err := s.item.check(o, item, append(path, "["+strconv.Itoa(i)+"]")); err != nil {
+			return err
 		}
 	}
-	return true
+	return nil
+}
+
+// describe names a value in an error: scalars by their text.
+func describe(n *manifest.Node) string {
+	switch kind := manifest.KindName(n); kind {
+	case "string":
+		return fmt.Sprintf("the string %q", n.Value)
+	case "number", "boolean":
+		return n.Value
+	default:
+		return "a " + kind
+	}
 }

@@ -17,6 +17,9 @@ func (d *derivation) verify() error {
 	if err := d.verifyStableSelectors(canaries); err != nil {
 		return err
 	}
+	if err := d.verifyScalers(); err != nil {
+		return err
+	}
 	return d.verifyCanarySelectors(canaries)
 }
 
@@ -43,9 +46,40 @@ func (d *derivation) verifyStableSelectors(canaries podIndex) error {
 			return w.object.Errorf(manifest.Get(w.object.Root, "spec", "selector"), "its selector would select the canary pods of %s too; give it a label of its own under matchLabels", other.object.ID())
 		}
 	}
+	for _, selecting := range [][]podSelecting{d.index.budgets, d.index.policies} {
+		if err := verifyNoAccident(selecting, canaries); err != nil {
+			return err
+		}
+	}
 	for _, b := range d.index.budgets {
 		if w := leak(b.namespace, b.selector); w != nil {
 			d.note(manifest.Warning, b.object, "its selector also selects the canary pods of %s: they count towards the budget", w.object.ID())
+		}
+	}
+	return nil
+}
+
+// verifyNoAccident checks that what does not select the stable pods of a
+// workload does not select its canary's, as "app is not web" would.
+func verifyNoAccident(selecting []podSelecting, canaries podIndex) error {
+	for _, p := range selecting {
+		for _, w := range canaries.candidates(p.namespace, p.selector) {
+			if p.selector.matches(w.canaryLabels) && !p.selector.matches(w.labels) {
+				return p.object.Errorf(manifest.Get(p.object.Root, "spec"), "its selector would select the canary pods of %s and does not select the stable ones; make it select by labels that only its own pods have", w.object.ID())
+			}
+		}
+	}
+	return nil
+}
+
+// verifyScalers checks that no autoscaler waits for a workload of the canary's name.
+func (d *derivation) verifyScalers() error {
+	for _, w := range d.index.workloads {
+		if !w.chosen {
+			continue
+		}
+		for _, o := range d.scalers[manifest.ID{Kind: w.object.Kind(), Namespace: w.namespace, Name: w.derived.Name()}] {
+			return o.Errorf(manifest.Get(o.Root, "spec", "scaleTargetRef"), "it would scale the canary of %s; choose another --suffix, or leave it out", w.object.ID())
 		}
 	}
 	return nil

@@ -15,7 +15,7 @@ func (d *derivation) workload(w *workload) {
 	if w.object.Kind() != "DaemonSet" {
 		d.setReplicas(w, spec)
 	}
-	w.relabel(manifest.Get(spec, "selector"))
+	w.relabel(manifest.Get(spec, "selector"), w.selector)
 	template := manifest.Get(spec, "template")
 	cleanTemplate(template)
 	labels := manifest.Child(manifest.Child(template, "metadata"), "labels")
@@ -36,8 +36,7 @@ func (d *derivation) workload(w *workload) {
 
 func (d *derivation) setReplicas(w *workload, spec *manifest.Node) {
 	stable := w.replicas()
-	scaler := d.scalerOf(w)
-	if scaler != nil {
+	for _, scaler := range d.scalers[w.scalerTarget()] {
 		if least, err := strconv.Atoi(manifest.GetString(scaler.Root, "spec", "minReplicas")); err == nil {
 			stable = max(stable, least)
 		}
@@ -60,7 +59,7 @@ func (w *workload) relabelOwnPods(podSpec *manifest.Node) {
 		n := manifest.Get(rule, "labelSelector")
 		s, err := labelSelector(w.object, "labelSelector", n)
 		if n != nil && err == nil && !s.empty() && s.matches(w.labels) {
-			w.relabel(n)
+			w.relabel(n, s)
 		}
 	}
 	for _, rule := range manifest.Items(podSpec, "topologySpreadConstraints") {
@@ -94,10 +93,10 @@ func (d *derivation) warnAboutPod(w *workload, podSpec *manifest.Node) {
 			d.note(manifest.Warning, w.object, "the canary mounts the same PersistentVolumeClaim %s as stable", claim)
 		}
 	}
-	if manifest.GetString(w.object.Root, "spec", "paused") == "true" {
+	if manifest.IsTrue(manifest.Get(w.object.Root, "spec", "paused")) {
 		d.note(manifest.Warning, w.object, "spec.paused is true, so the canary will not start either")
 	}
-	if manifest.GetString(podSpec, "hostNetwork") == "true" {
+	if manifest.IsTrue(manifest.Get(podSpec, "hostNetwork")) {
 		d.note(manifest.Warning, w.object, "hostNetwork: a canary pod needs a node on which no stable pod holds its ports")
 	}
 	for _, list := range []string{"initContainers", "containers"} {

@@ -2,6 +2,8 @@ package manifest
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -14,7 +16,8 @@ func (s *source) objectsOf(roots []*Node, err error) ([]*Object, error) {
 	}
 	var objects []*Object
 	for _, root := range roots {
-		read, err := (&source{name: s.name}).objects(&Node{Kind: yaml.DocumentNode, Content: []*Node{root}})
+		made := &source{name: s.name, spent: s.spent}
+		read, err := made.objects(&Node{Kind: yaml.DocumentNode, Content: []*Node{root}})
 		if err != nil {
 			return nil, err
 		}
@@ -27,17 +30,18 @@ func (s *source) objectsOf(roots []*Node, err error) ([]*Object, error) {
 // an object, its items for a list.
 func (s *source) objects(doc *Node) ([]*Object, error) {
 	if len(doc.Content) == 0 || IsNull(doc.Content[0]) {
+		s.spent.values++ // so that there is an end to empty documents too
 		return nil, nil
 	}
 	root := doc.Content[0]
 	if err := s.expand(root); err != nil {
 		return nil, err
 	}
-	if err := s.checkTree(root); err != nil {
+	if err := s.checkTree(root, root); err != nil {
 		return nil, err
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s:%d: a %s where a Kubernetes object (apiVersion, kind, metadata) is expected", s.name, root.Line, KindName(root))
+		return nil, fmt.Errorf("%s:%d: a %s where a Kubernetes object is expected; every object has apiVersion, kind and metadata.name", s.name, max(root.Line, 1), KindName(root))
 	}
 	if root.HeadComment == "" {
 		root.HeadComment = doc.HeadComment
@@ -61,12 +65,12 @@ func (s *source) object(root *Node) ([]*Object, error) {
 	}
 	items := Get(root, "items")
 	if items != nil && !IsList(items) {
-		return nil, o.Errorf(items, "items is a %s, not a list", KindName(items))
+		return nil, o.Errorf(items, "items is a %s, not a list; begin every item with a dash", KindName(items))
 	}
 	var objects []*Object
-	for _, item := range Items(root, "items") {
+	for i, item := range Items(root, "items") {
 		if !IsMap(item) {
-			return nil, o.Errorf(item, "an item is a %s, not an object", KindName(item))
+			return nil, o.Errorf(item, "items[%d] is a %s, not a Kubernetes object; every object has apiVersion, kind and metadata.name", i, KindName(item))
 		}
 		read, err := s.object(item)
 		if err != nil {
@@ -77,26 +81,51 @@ func (s *source) object(root *Node) ([]*Object, error) {
 	return objects, nil
 }
 
-// checkTree refuses what YAML allows and JSON, which Kubernetes speaks, does
-// not: duplicate keys, keys that are no scalars, tags of one's own.
-func (s *source) checkTree(n *Node) error {
-	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") && n.Tag != "!" {
-		return fmt.Errorf("%s:%d: the tag %s means nothing to Kubernetes", s.name, n.Line, n.Tag)
+// tags are the ones that JSON, which Kubernetes speaks, has a value for.
+var tags = []string{"!", "!!str", "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq", "!!binary", "!!timestamp", "!!merge"}
+
+// checkTree refuses what YAML allows and JSON does not: duplicate keys, keys
+// that are no scalars, tags of one's own.
+func (s *source) checkTree(root, n *Node) error {
+	if n.Style&yaml.TaggedStyle != 0 {
+		if err := s.checkTag(root, n); err != nil {
+			return err
+		}
 	}
 	if n.Kind == yaml.MappingNode {
-		if err := s.checkKeys(n); err != nil {
+		if err := s.checkKeys(root, n); err != nil {
 			return err
 		}
 	}
 	for _, child := range n.Content {
-		if err := s.checkTree(child); err != nil {
+		if err := s.checkTree(root, child); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *source) checkKeys(n *Node) error {
+func (s *source) checkTag(root, n *Node) error {
+	tag := n.ShortTag()
+	if !slices.Contains(tags, tag) {
+		return s.errorf(root, n, "the tag %s means nothing to Kubernetes; put the value in quotes, or let the tool that knows the tag replace it first", tag)
+	}
+	var err error
+	switch tag {
+	case "!!int":
+		err = n.Decode(new(int64))
+	case "!!float":
+		err = n.Decode(new(float64))
+	case "!!bool":
+		err = n.Decode(new(bool))
+	}
+	if err != nil {
+		return s.errorf(root, n, "%s is not what its tag %s says; remove the tag", n.Value, tag)
+	}
+	return nil
+}
+
+func (s *source) checkKeys(root, n *Node) error {
 	const fewKeys = 16 // below it comparing each with each is cheaper than a map
 	var seen map[string]int
 	if len(n.Content) > 2*fewKeys {
@@ -104,8 +133,8 @@ func (s *source) checkKeys(n *Node) error {
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
-		if key.Kind != yaml.ScalarNode {
-			return fmt.Errorf("%s:%d: a %s as a key; keys are strings (a template value such as {{ … }} needs quotes, or rendering first)", s.name, key.Line, KindName(key))
+		if key.Kind != yaml.ScalarNode || IsNull(key) {
+			return s.keyError(root, key)
 		}
 		first := -1
 		if seen != nil {
@@ -121,48 +150,82 @@ func (s *source) checkKeys(n *Node) error {
 			}
 		}
 		if first >= 0 {
-			return fmt.Errorf("%s:%d: duplicate key %q, first on line %d; remove one", s.name, key.Line, key.Value, n.Content[first].Line)
+			return s.errorf(root, key, "duplicate key %q, first on line %d; remove one", key.Value, n.Content[first].Line)
 		}
 	}
 	return nil
+}
+
+// keyError explains a key that is no string. The usual one is {{ value }},
+// which YAML reads as a mapping whose key is a mapping.
+func (s *source) keyError(root, key *Node) error {
+	if l, _ := s.line(key.Line); isTemplate(l) {
+		return s.errorf(root, key, "%s", templateHint)
+	}
+	return s.errorf(root, key, "a %s as a key; keys are strings: put it in quotes", KindName(key))
 }
 
 // checkHeader checks what makes a mapping a Kubernetes object.
 func checkHeader(o *Object) error {
 	for _, key := range []string{"apiVersion", "kind"} {
 		v := Get(o.Root, key)
-		if v == nil {
-			return fmt.Errorf("%s: no %s; every Kubernetes object has apiVersion, kind and metadata.name", o.Pos, key)
+		if v == nil || IsScalar(v) && v.Value == "" {
+			return o.Errorf(nil, "no %s; every Kubernetes object has apiVersion, kind and metadata.name", key)
 		}
-		if err := checkString(o, v, key); err != nil {
+		if err := CheckString(o, key, v); err != nil {
 			return err
+		}
+		if !headerText.MatchString(v.Value) {
+			return o.Errorf(v, "%s %q is none that Kubernetes can have; %s", key, v.Value, remedy(v.Value, "write it as in the documentation of the object"))
 		}
 	}
 	return nil
 }
 
+var headerText = regexp.MustCompile(`^[A-Za-z0-9][-A-Za-z0-9./]*$`)
+
 // checkMetadata checks name, namespace, labels and annotations.
 func checkMetadata(o *Object) error {
 	meta := Get(o.Root, "metadata")
 	if meta != nil && !IsMap(meta) {
-		return o.Errorf(meta, "metadata is a %s, not a mapping", KindName(meta))
+		return o.Errorf(meta, "metadata is a %s, not a mapping; write name: and the like under it, indented", KindName(meta))
 	}
 	for _, key := range []string{"name", "generateName", "namespace"} {
-		if v := Get(meta, key); v != nil {
-			if err := checkString(o, v, "metadata."+key); err != nil {
-				return err
-			}
-		}
-	}
-	if GetString(meta, "name") == "" && GetString(meta, "generateName") == "" && o.Kind() != "Kustomization" {
-		return fmt.Errorf("%s: %s without metadata.name", o.Pos, o.Kind())
-	}
-	for _, key := range []string{"labels", "annotations"} {
-		if err := CheckStringMap(o, "metadata."+key, Get(meta, key)); err != nil {
+		if err := CheckString(o, "metadata."+key, Get(meta, key)); err != nil {
 			return err
 		}
 	}
-	return nil
+	if GetString(meta, "name") == "" && GetString(meta, "generateName") == "" && o.Kind() != "Kustomization" {
+		return o.Errorf(meta, "no metadata.name; give the object one")
+	}
+	if v := Get(meta, "name"); v != nil && !validPathSegment(v.Value) {
+		return o.Errorf(v, "metadata.name %q is not a valid name; %s", v.Value, remedy(v.Value, "a name has no slash, percent sign or space in it"))
+	}
+	if v := Get(meta, "namespace"); v != nil && !dnsLabel.MatchString(v.Value) {
+		return o.Errorf(v, "metadata.namespace %q is not a valid namespace; %s", v.Value, remedy(v.Value, "use at most 63 lower-case letters, digits and dashes"))
+	}
+	if err := CheckLabels(o, "metadata.labels", Get(meta, "labels")); err != nil {
+		return err
+	}
+	return CheckStringMap(o, "metadata.annotations", Get(meta, "annotations"))
+}
+
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// validPathSegment says whether some kind of object can have the name: it is a
+// part of a URL (k8s.io/apimachinery/pkg/api/validation/path).
+func validPathSegment(name string) bool {
+	return name != "." && name != ".." && len(name) <= 253 &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == '/' || r == '%' || r == 0x7f }) &&
+		!strings.Contains(name, "{{") && !strings.Contains(name, "${")
+}
+
+// remedy is what to do about a value: render it where it is a template.
+func remedy(value, otherwise string) string {
+	if isTemplate(value) || strings.Contains(value, "${") {
+		return templateHint
+	}
+	return otherwise
 }
 
 // CheckStringMap checks that n, where present, maps strings to strings, as
@@ -173,24 +236,68 @@ func CheckStringMap(o *Object, what string, n *Node) error {
 		return nil
 	}
 	if !IsMap(n) {
-		return o.Errorf(n, "%s is a %s, not a mapping", what, KindName(n))
+		return o.Errorf(n, "%s is a %s, not a mapping; write KEY: VALUE lines under it, indented", what, KindName(n))
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if v := n.Content[i+1]; !IsNull(v) {
-			if err := checkString(o, v, what+"."+n.Content[i].Value); err != nil {
-				return err
-			}
+		key, v := n.Content[i], n.Content[i+1]
+		if isBare(key) && isYAML11Word(key.Value) {
+			return o.Errorf(key, "%s has the bare key %s, which kubectl reads as true or false; put it in quotes", what, key.Value)
+		}
+		if IsNull(v) {
+			continue
+		}
+		if err := CheckString(o, what+"."+key.Value, v); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func checkString(o *Object, v *Node, what string) error {
-	if !IsScalar(v) {
-		return o.Errorf(v, "%s is a %s, not a string", what, KindName(v))
+// CheckLabels checks that n, where present, has labels that the API server takes.
+func CheckLabels(o *Object, what string, n *Node) error {
+	if err := CheckStringMap(o, what, n); err != nil || n == nil {
+		return err
 	}
-	quoted := v.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) != 0
-	if tag := v.ShortTag(); tag != "!!str" && tag != "!!timestamp" || !quoted && isYAML11Word(v.Value) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if v := n.Content[i+1]; !ValidLabelValue(v.Value) && !IsNull(v) {
+			return o.Errorf(v, "%s.%s %q is not a valid label value; %s", what, n.Content[i].Value, v.Value,
+				remedy(v.Value, "use at most 63 letters, digits, dashes, dots and underscores, a letter or digit first and last"))
+		}
+	}
+	return nil
+}
+
+// ValidLabelValue says whether a label can have the value
+// (k8s.io/apimachinery/pkg/util/validation).
+func ValidLabelValue(s string) bool {
+	if s == "" {
+		return true
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		alphanumeric := isLetter(c) || c >= '0' && c <= '9'
+		if !alphanumeric && (i == 0 || i == len(s)-1 || c != '-' && c != '_' && c != '.') {
+			return false
+		}
+	}
+	return len(s) <= 63
+}
+
+// isBare says whether a scalar is written without quotes, block or tag.
+func isBare(v *Node) bool {
+	return v.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) == 0
+}
+
+// CheckString checks that v, where present, is a string to every YAML reader,
+// those of Kubernetes included.
+func CheckString(o *Object, what string, v *Node) error {
+	if v == nil {
+		return nil
+	}
+	if !IsScalar(v) {
+		return o.Errorf(v, "%s is a %s, not a string; write one value on the same line", what, KindName(v))
+	}
+	if tag := v.ShortTag(); tag != "!!str" && tag != "!!timestamp" && tag != "!!binary" || isBare(v) && isYAML11Word(v.Value) {
 		return o.Errorf(v, "%s is %s, which is not a string; put it in quotes", what, v.Value)
 	}
 	return nil

@@ -89,9 +89,9 @@ func (s *source) hint(line int) string {
 
 const templateHint = "this is a template; render it first (helm template, envsubst, …) and pass the result"
 
-// isTemplate says whether a text holds what a template engine should have replaced.
+// isTemplate says whether a text holds what Helm or Jinja should have replaced.
 func isTemplate(text string) bool {
-	return strings.Contains(text, "{{") || strings.Contains(text, "{%") || strings.Contains(text, "${")
+	return strings.Contains(text, "{{") || strings.Contains(text, "{%")
 }
 
 // conflict is the first line that a version control system marked, or 0.

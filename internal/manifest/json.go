@@ -21,11 +21,11 @@ func isJSON(text []byte) bool {
 // reader of its own. The error is a *json.SyntaxError where the text is not
 // JSON: it may still be YAML in flow style.
 func parseJSON(src *source) ([]*Node, error) {
-	r := jsonReader{src: src, dec: json.NewDecoder(bytes.NewReader(src.text))}
+	r := jsonReader{src: src, dec: json.NewDecoder(bytes.NewReader(src.text)), values: src.spent.values}
 	r.dec.UseNumber()
 	var roots []*Node
 	for {
-		r.values = 0
+		r.document = r.values
 		root, err := r.value(0)
 		if errors.Is(err, io.EOF) {
 			return roots, nil
@@ -42,7 +42,9 @@ type jsonReader struct {
 	dec    *json.Decoder
 	line   int // of offset
 	offset int
-	values int
+	// values are those read so far, with the ones of earlier sources; document is
+	// what they were when the document began.
+	values, document int
 }
 
 // lineAt returns the line of the decoder's position; positions only grow.
@@ -67,11 +69,14 @@ func (r *jsonReader) value(depth int) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.values++; r.values > MaxDocumentValues {
-		return nil, fmt.Errorf("more than %d values, the most that one document may have", MaxDocumentValues)
-	}
-	if depth > MaxDepth {
-		return nil, fmt.Errorf("nested deeper than %d levels, the most that is read", MaxDepth)
+	r.values++
+	switch {
+	case r.values-r.document > MaxDocumentValues:
+		return nil, fmt.Errorf("more than %d values, the most that one document may have; split it", MaxDocumentValues)
+	case r.values > MaxValues:
+		return nil, fmt.Errorf("the input has more than %d values in all, the most that is read; pass the files of one application only", MaxValues)
+	case depth > MaxDepth:
+		return nil, errDepth
 	}
 	line := r.lineAt()
 	switch t := tok.(type) {

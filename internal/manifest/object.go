@@ -23,8 +23,8 @@ type ID struct {
 
 // String is KIND NAMESPACE/NAME, as messages name objects.
 func (id ID) String() string {
-	if id.Namespace == "" {
-		return id.Kind + " " + id.Name
+	if id.Namespace == "" || id.Name == "" {
+		return strings.TrimSpace(id.Kind + " " + id.Name)
 	}
 	return id.Kind + " " + id.Namespace + "/" + id.Name
 }
@@ -87,7 +87,11 @@ func (o *Object) At(n *Node) Position {
 // Errorf makes an error that names the file, the line of the value and the
 // object: "FILE:LINE: KIND NAMESPACE/NAME: …".
 func (o *Object) Errorf(at *Node, format string, args ...any) error {
-	return fmt.Errorf("%s: %s: %w", o.At(at), o.ID(), fmt.Errorf(format, args...))
+	err := fmt.Errorf(format, args...)
+	if id := o.ID().String(); id != "" {
+		err = fmt.Errorf("%s: %w", id, err)
+	}
+	return fmt.Errorf("%s: %w", o.At(at), err)
 }
 
 // Value returns the object decoded as JSON would be: map[string]any, []any,
@@ -132,13 +136,35 @@ func scalarValue(n *Node) any {
 			return f
 		}
 	case "!!bool":
-		var b bool
-		if n.Decode(&b) == nil {
-			return b
+		return IsTrue(n)
+	case "!!str":
+		if _, boolean := booleans[n.Value]; boolean && isBare(n) {
+			return IsTrue(n)
 		}
 	}
 	return n.Value
 }
+
+// booleans are the bare words that YAML 1.1, which kubectl and the API server
+// read, takes for true and false (yaml.org/type/bool.html).
+var booleans = map[string]bool{
+	"y": true, "Y": true, "yes": true, "Yes": true, "YES": true, "on": true, "On": true, "ON": true,
+	"true": true, "True": true, "TRUE": true,
+	"n": false, "N": false, "no": false, "No": false, "NO": false, "off": false, "Off": false, "OFF": false,
+	"false": false, "False": false, "FALSE": false,
+}
+
+// IsBoolean says whether n is true or false to Kubernetes.
+func IsBoolean(n *Node) bool {
+	if !IsScalar(n) || !isBare(n) && n.ShortTag() != "!!bool" {
+		return false
+	}
+	_, found := booleans[n.Value]
+	return found
+}
+
+// IsTrue says whether n is true to Kubernetes.
+func IsTrue(n *Node) bool { return IsBoolean(n) && booleans[n.Value] }
 
 // Derived is a new object and the object of the input it was made from.
 type Derived struct{ Stable, Canary *Object }

@@ -44,8 +44,10 @@ func means(text []byte, root *Node) bool {
 	return err == nil && len(doc.Content) == 1 && same(doc.Content[0], root)
 }
 
+// encode writes a tree anew. It works on a copy, because the library takes the
+// tags it does not need off the tree it writes.
 func encode(n *Node, compactLists bool) ([]byte, error) {
-	return yaml.Dump(n, yaml.WithV3Defaults(), yaml.WithIndent(2), yaml.WithCompactSeqIndent(compactLists), yaml.WithLineWidth(-1))
+	return yaml.Dump(Clone(n), yaml.WithV3Defaults(), yaml.WithIndent(2), yaml.WithCompactSeqIndent(compactLists), yaml.WithLineWidth(-1))
 }
 
 // compactLists says whether the object's first list in block style stands at

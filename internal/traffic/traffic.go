@@ -23,6 +23,9 @@ type Request struct {
 	Weight *int
 	// Name gives the canary's name for a stable one.
 	Name func(stable string) string
+	// Finish names a copy of a stable route and makes its labels and annotations
+	// those of a canary.
+	Finish func(route *manifest.Object, name string)
 	// Generate asks for a route where the input has none, for all requests to
 	// Hostname whose path begins with Prefix.
 	Generate         bool

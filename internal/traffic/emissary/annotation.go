@@ -16,7 +16,7 @@ func (d *derivation) annotation(owner *manifest.Object) error {
 	if text == nil {
 		return nil
 	}
-	values, err := emissary.AnnotationObjects(d.request.Set.Value(owner))
+	values, err := emissary.AnnotationObjects(owner.Value()) // with the namespace as written
 	if err != nil {
 		return owner.Errorf(text, "%w", err)
 	}

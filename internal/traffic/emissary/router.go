@@ -73,28 +73,20 @@ func (d *derivation) object(o *manifest.Object) error {
 
 // mapping derives the canary of one Mapping or TCPMapping.
 func (d *derivation) mapping(owner, stable *manifest.Object) error {
+	if err := checkService(stable); err != nil {
+		return err
+	}
 	spec := manifest.Get(stable.Root, "spec")
-	if spec != nil && !manifest.IsMap(spec) {
-		return stable.Errorf(spec, "spec is a %s, not a mapping", manifest.KindName(spec))
-	}
-	service := manifest.Get(spec, "service")
-	if service != nil && manifest.KindName(service) != "string" {
-		return stable.Errorf(service, "spec.service is a %s, not a string", manifest.KindName(service))
-	}
-	weight := manifest.Get(spec, "weight")
-	if weight != nil && manifest.KindName(weight) != "number" {
-		return stable.Errorf(weight, "spec.weight is a %s, not a number", manifest.KindName(weight))
-	}
 	namespace := d.request.Set.Namespace(stable)
 	pair, target, at := d.target(manifest.GetString(spec, "service"), namespace)
 	if pair == nil {
 		return nil
 	}
-	if manifest.GetString(spec, "shadow") == "true" {
+	if manifest.IsTrue(manifest.Get(spec, "shadow")) {
 		d.note(manifest.Info, owner, "left alone: a shadow Mapping mirrors requests and routes none")
 		return nil
 	}
-	if err := d.refuse(owner, stable, weight); err != nil {
+	if err := d.refuse(owner, stable); err != nil {
 		return err
 	}
 	d.routed[at] = true
@@ -108,15 +100,15 @@ func (d *derivation) mapping(owner, stable *manifest.Object) error {
 }
 
 // refuse names what makes an exact share impossible.
-func (d *derivation) refuse(owner, stable *manifest.Object, weight *manifest.Node) error {
+func (d *derivation) refuse(owner, stable *manifest.Object) error {
+	if err := checkFields(stable); err != nil {
+		return err
+	}
 	if d.request.Weight == nil {
 		return stable.Errorf(nil, "it routes to a Service with a canary, and a canary Mapping needs a weight: pass --canary-weight N (without one Emissary would give the canary half of the requests)")
 	}
-	if redirect := manifest.Get(stable.Root, "spec", "host_redirect"); redirect != nil && redirect.Value != "false" {
+	if redirect := manifest.Get(stable.Root, "spec", "host_redirect"); manifest.IsTrue(redirect) {
 		return stable.Errorf(redirect, "host_redirect: a redirect has no share to give to a canary; canary what it redirects to")
-	}
-	if weight != nil {
-		return stable.Errorf(weight, "it has a weight of its own, so the group has other members already; remove the weight, or finish the other canary first")
 	}
 	if *d.request.Weight > maxTCPShare && stable.Kind() == "TCPMapping" {
 		return owner.Errorf(nil, "a TCPMapping can give a canary at most %d %%, because Emissary takes w/(w+100) for the share and no weight over 100", maxTCPShare)
@@ -168,7 +160,7 @@ func (d *derivation) setWeight(r route, spec *manifest.Node) {
 
 // finish names the canary, gives it statistics of its own and adds it.
 func (d *derivation) finish(r route, name string) {
-	manifest.PutString(r.canary.Metadata(), "name", name)
+	d.request.Finish(r.canary, name)
 	if !r.tcp {
 		d.setStats(r)
 	}

@@ -42,7 +42,7 @@ func (d *derivation) verify() error {
 func (d *derivation) relevant() []map[string]any {
 	var objects []map[string]any
 	for _, o := range d.request.Set.Objects {
-		annotated := o.Kind() == "Service" && manifest.Get(o.Root, "metadata", "annotations", "getambassador.io/config") != nil
+		annotated := manifest.Get(o.Root, "metadata", "annotations", "getambassador.io/config") != nil
 		if o.Group() == group || annotated {
 			objects = append(objects, d.request.Set.Value(o))
 		}

@@ -1,0 +1,83 @@
+package canary
+
+import (
+	"slices"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// relabel rewrites a label selector that selects w's stable pods into one that
+// selects its canary pods and no others.
+func (w *workload) relabel(n *manifest.Node, s selector) {
+	selectCanaries(n, s, []map[string]string{w.canaryLabels})
+}
+
+// selectCanaries rewrites a label selector, which reads as s, into one that
+// selects everything with one of the given sets of labels, which all have the
+// canary's track, and nothing without that track. Terms that hold for all of
+// them stay as they are.
+func selectCanaries(n *manifest.Node, s selector, labels []map[string]string) {
+	equal := manifest.Get(n, "matchLabels")
+	var terms []*manifest.Node
+	for key, value := range sortedPairs(s.equal) {
+		switch values, all := valuesOf(key, labels); {
+		case !all:
+			manifest.Delete(equal, key)
+		case len(values) > 1:
+			manifest.Delete(equal, key)
+			terms = append(terms, manifest.NewMap("key", key, "operator", "In", "values", newStrings(values)))
+		case values[0] != value:
+			manifest.PutString(equal, key, values[0])
+		}
+	}
+	if e := manifest.Get(n, "matchExpressions"); manifest.IsList(e) {
+		e.Content = slices.DeleteFunc(e.Content, func(e *manifest.Node) bool { return !holdForAll(e, labels) })
+		e.Content = append(e.Content, terms...)
+		if len(e.Content) == 0 {
+			manifest.Delete(n, "matchExpressions")
+		}
+	} else if len(terms) > 0 {
+		list := manifest.NewList()
+		list.Content = terms
+		manifest.Put(n, "matchExpressions", list)
+	}
+	manifest.PutString(manifest.Child(n, "matchLabels"), TrackLabel, TrackCanary)
+}
+
+// valuesOf returns the values of a label, sorted, and whether all have it.
+func valuesOf(key string, labels []map[string]string) (values []string, all bool) {
+	all = true
+	for _, l := range labels {
+		value, found := l[key]
+		all = all && found
+		values = append(values, value)
+	}
+	slices.Sort(values)
+	return slices.Compact(values), all
+}
+
+// holdForAll makes a term of matchExpressions hold for all labels, if it can.
+func holdForAll(e *manifest.Node, labels []map[string]string) bool {
+	t := newTerm(e)
+	if !slices.ContainsFunc(labels, func(l map[string]string) bool { return !t.matches(l) }) {
+		return true
+	}
+	values, all := valuesOf(t.key, labels)
+	if t.operator != "In" || !all {
+		return false
+	}
+	list := newStrings(values)
+	if old := manifest.Get(e, "values"); manifest.IsList(old) {
+		list.Style, list.HeadComment, list.LineComment, list.FootComment = old.Style, old.HeadComment, old.LineComment, old.FootComment
+	}
+	manifest.Put(e, "values", list)
+	return true
+}
+
+func newStrings(list []string) *manifest.Node {
+	n := manifest.NewList()
+	for _, s := range list {
+		n.Content = append(n.Content, manifest.NewString(s))
+	}
+	return n
+}
