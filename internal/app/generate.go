@@ -83,7 +83,7 @@ func checkNames(set *manifest.Set, derived []manifest.Derived) error {
 	for _, d := range derived {
 		id := set.ID(d.Canary)
 		if existing := set.Find(id); existing != nil {
-			return d.Stable.Errorf(nil, "its canary would be named %s, and %s is in the input already, at %s; choose another --suffix, or leave that file out", id.Name, existing.ID(), existing.Pos)
+			return canary.Taken(d.Stable, existing)
 		}
 		if first := made[id]; first != nil {
 			return d.Stable.Errorf(nil, "its canary and that of %s (%s) would both be %s", first.ID(), first.Pos, id)

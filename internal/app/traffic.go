@@ -1,7 +1,10 @@
 package app
 
 import (
+	"context"
+
 	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
 )
 
@@ -14,5 +17,19 @@ func Traffic(set *manifest.Set, options TrafficOptions) emissary.Report {
 	for i, o := range set.Objects {
 		objects[i] = set.Value(o)
 	}
-	return emissary.Evaluate(objects, emissary.Options{Namespace: options.EmissaryNamespace, AmbassadorID: options.AmbassadorID})
+	return emissary.Evaluate(objects, options.emissary())
+}
+
+// LiveTraffic computes what Emissary does with the objects of a cluster; of one
+// namespace, or of all with "".
+func LiveTraffic(ctx context.Context, target kube.Target, namespace string, options TrafficOptions) (emissary.Report, error) {
+	objects, err := kube.EmissaryObjects(ctx, target, namespace)
+	if err != nil {
+		return emissary.Report{}, err
+	}
+	return emissary.Evaluate(objects, options.emissary()), nil
+}
+
+func (o TrafficOptions) emissary() emissary.Options {
+	return emissary.Options{Namespace: o.EmissaryNamespace, AmbassadorID: o.AmbassadorID}
 }

@@ -107,12 +107,21 @@ func (w *world) monitors(a *application) {
 	w.add(newObject("monitoring.coreos.com/v1", kind, a.ns, w.unique(kind, a.name, 60), spec))
 }
 
+// lasting are the labels of pods that --labels changes nothing about. A policy
+// that asks for another one is in its way.
+func (w *world) lasting(a *application) map[string]string {
+	if w.relabel {
+		return a.selecting
+	}
+	return a.labels
+}
+
 // policies draws network policies of an application: who may talk to it, and
 // whom it may talk to, by label.
 func (w *world) policies(a *application, apps []*application) {
 	peer := func() obj {
 		other := one(w, "peer", apps...)
-		labels := subset(w, "peer labels", other.labels, 1)
+		labels := subset(w, "peer labels", w.lasting(other), 1)
 		p := obj{"podSelector": one(w, "peer selector", obj{"matchLabels": labelled(labels)}, expressed(labels), obj{})}
 		switch w.number("peer namespace", 0, 3) {
 		case 1:
@@ -125,7 +134,7 @@ func (w *world) policies(a *application, apps []*application) {
 		return p
 	}
 	for i := range w.number("policies", 1, 2) {
-		labels := subset(w, "policy labels", a.labels, 1)
+		labels := subset(w, "policy labels", w.lasting(a), 1)
 		spec := obj{"podSelector": one(w, "policy selector", obj{}, obj{"matchLabels": labelled(labels)}, expressed(labels))}
 		if w.chance(70, "ingress?") {
 			spec["ingress"] = []any{obj{"from": []any{peer()}, "ports": []any{obj{"port": 8080 + i}}}, obj{"from": []any{peer(), peer()}}}
@@ -154,7 +163,7 @@ func (w *world) routes(a *application) {
 	if len(a.services) > 0 && w.chance(15, "Hosts?") && !w.taken["Host"] {
 		w.taken["Host"] = true
 		spec := obj{"hostname": "*", "requestPolicy": obj{"insecure": obj{"action": "Route"}}}
-		if w.chance(50, "selector?") {
+		if !w.relabel && w.chance(50, "selector?") {
 			spec["mappingSelector"] = obj{"matchLabels": obj{"env": "prod"}}
 		}
 		w.add(newObject("getambassador.io/v3alpha1", "Host", a.ns, "all", spec))

@@ -21,6 +21,7 @@ type world struct {
 	options  app.GenerateOptions
 	taken    map[string]bool // names of objects
 	mappings int             // how many there are
+	relabel  bool           // --labels gives the label env of the pods another value
 	tcp      bool            // a TCPMapping, which can give half of the traffic at most
 }
 
@@ -99,6 +100,7 @@ type application struct {
 
 func drawWorld(t *rapid.T) *world {
 	w := &world{t: t, taken: map[string]bool{}}
+	w.relabel = w.chance(20, "relabel?")
 	namespaces := one(w, "namespaces", []string{""}, []string{"", "team-b"}, []string{"shop"}, []string{"shop", "team-b"})
 	var apps []*application
 	for range w.number("applications", 1, 3) {
@@ -253,7 +255,7 @@ func (w *world) drawOptions(apps []*application) {
 	if w.chance(30, "labels?") {
 		w.options.Canary.Labels["build.example.com/id"] = "42"
 	}
-	if w.chance(20, "env label?") { // overrides one that the pods may carry and policies may ask for
+	if w.relabel {
 		w.options.Canary.Labels["env"] = "trial"
 	}
 	switch w.number("replicas mode", 0, 2) {

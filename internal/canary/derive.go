@@ -31,6 +31,9 @@ func Derive(set *manifest.Set, options Options) (Result, error) {
 	if err := d.checkLabels(); err != nil {
 		return Result{}, err
 	}
+	if err := d.checkTaken(); err != nil {
+		return Result{}, err
+	}
 	x.separate(options.Suffix, options.Labels)
 	d.deriveAll()
 	if err := d.images.unused(); err != nil {
@@ -133,31 +136,6 @@ func (d *derivation) nothingLeft() error {
 		return fmt.Errorf("the input has no objects; pass the manifests of an application: a Deployment and its Service at least")
 	}
 	return d.index.set.Objects[0].Errorf(nil, "the input has no Deployment: nothing to canary")
-}
-
-// checkLabels refuses labels that would change what a selector selects.
-func (d *derivation) checkLabels() error {
-	for key := range sortedPairs(d.options.Labels) {
-		for _, w := range d.index.workloads {
-			if !w.chosen {
-				continue
-			}
-			for _, s := range append([]selector{w.selector}, selectorsOf(w.services)...) {
-				if slices.Contains(s.breakable(), key) {
-					return w.object.Errorf(nil, "--labels %s=…: a selector uses this label; choose another name", key)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func selectorsOf(services []*service) []selector {
-	all := make([]selector, len(services))
-	for i, s := range services {
-		all[i] = s.selector
-	}
-	return all
 }
 
 // deriveAll derives from every object of the input what its kind asks for.

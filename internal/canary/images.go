@@ -2,6 +2,7 @@ package canary
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
@@ -21,22 +22,18 @@ func ParseImage(s string) (Image, error) {
 		container, reference = "", s
 	}
 	if named && container == "" || !validReference(reference) {
-		return Image{}, fmt.Errorf("image %q: expected [CONTAINER=]IMAGE, such as registry.example.com/app:2 or app=registry.example.com/app:2", s)
+		return Image{}, fmt.Errorf("%q is no image reference; expected [CONTAINER=]IMAGE, such as registry.example.com/app:2 or app=registry.example.com/app:2", s)
 	}
 	return Image{Container: container, Reference: reference}, nil
 }
 
-func validReference(ref string) bool {
-	for _, r := range ref {
-		if r <= ' ' || r >= 0x7f || strings.ContainsRune(`"'\{}$`+"`", r) {
-			return false
-		}
-	}
-	repository, tag, digest := splitReference(ref)
-	return repository != "" && !strings.HasSuffix(repository, "/") && !strings.HasPrefix(repository, "/") &&
-		!strings.HasSuffix(ref, ":") && !strings.HasSuffix(ref, "@") && len(tag) <= 128 &&
-		(digest == "" || strings.Contains(digest, ":"))
-}
+// imageReference is the grammar of github.com/distribution/reference: an
+// optional registry, path components in lower case, a tag, a digest.
+var imageReference = regexp.MustCompile(`^(?:[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?(?::[0-9]+)?/)?` +
+	`[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*` +
+	`(?::[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
+
+func validReference(ref string) bool { return len(ref) <= 512 && imageReference.MatchString(ref) }
 
 // splitReference takes an image reference apart. A colon belongs to a tag only
 // behind the last slash; before it, it belongs to the registry's port.

@@ -43,7 +43,7 @@ func ParseSuffix(s string) (string, error) {
 		s = "-" + s
 	}
 	if !suffixPattern.MatchString(s) || len(s) > maxSuffix {
-		return "", fmt.Errorf("suffix %q: a suffix has at most %d lower-case letters, digits and dashes and ends in a letter or digit", s, maxSuffix-1)
+		return "", fmt.Errorf("%q: a suffix has at most %d lower-case letters, digits and dashes and ends in a letter or digit", s, maxSuffix-1)
 	}
 	return s, nil
 }

@@ -9,24 +9,25 @@ import (
 // policy derives the network policies that protect and connect the canary
 // exactly as the one of the input does stable.
 func (d *derivation) policy(p podSelecting) {
-	var own []*workload
-	others := 0
+	var own, all []*workload
 	for _, w := range d.index.pods.candidates(p.namespace, p.selector) {
 		if p.selector.matches(w.labels) {
+			all = append(all, w)
 			if w.chosen {
 				own = append(own, w)
 			}
-			others++
 		}
 	}
 	if len(own) > 0 {
 		c := d.derive(p.object)
 		selectCanaries(manifest.Child(manifest.Child(c.Root, "spec"), "podSelector"), p.selector, canaryLabels(own))
-		d.admitCanaries(c, p.namespace)
+		d.admitCanaries(c, p.namespace, nil)
 	}
-	if others != 1 || len(own) != 1 { // it also protects pods that are somebody else's peers
-		d.peers(p, len(own) > 0)
+	var itself *workload
+	if len(all) == 1 {
+		itself = all[0]
 	}
+	d.peers(p, len(own) > 0, itself)
 }
 
 func canaryLabels(workloads []*workload) []map[string]string {
@@ -50,8 +51,9 @@ func rules(root *manifest.Node) []*manifest.Node {
 }
 
 // admitCanaries adds, to every list of peers that admits stable pods by label
-// in the policy's own namespace, the canary pods. It says whether it had to.
-func (d *derivation) admitCanaries(o *manifest.Object, namespace string) bool {
+// in the policy's own namespace, the canary pods, but for those of one workload.
+// It says whether it had to.
+func (d *derivation) admitCanaries(o *manifest.Object, namespace string, except *workload) bool {
 	changed := false
 	for _, direction := range [][2]string{{"ingress", "from"}, {"egress", "to"}} {
 		for _, rule := range manifest.Items(o.Root, "spec", direction[0]) {
@@ -59,6 +61,9 @@ func (d *derivation) admitCanaries(o *manifest.Object, namespace string) bool {
 			for _, peer := range manifest.Items(peers) {
 				s, admitted := d.admitted(o, peer, namespace)
 				for _, w := range admitted {
+					if w == except {
+						continue
+					}
 					c := manifest.Clone(peer)
 					w.relabel(manifest.Get(c, "podSelector"), s)
 					peers.Content = append(peers.Content, c)
@@ -94,22 +99,26 @@ func (d *derivation) admitted(o *manifest.Object, peer *manifest.Node, namespace
 	})
 }
 
-// peers warns about a policy that lets other pods talk to the stable pods and
-// not to the canary's, or copies it with --copy-peers. The copy is additive: it
-// has the same podSelector, and policies add up. copied says whether the policy
-// has a canary of its own already, which has the ordinary name.
-func (d *derivation) peers(p podSelecting, copied bool) {
+// peers warns about a policy that lets the stable pods talk to the pods it
+// protects, and the canary's not, or copies it with --copy-peers. The copy is
+// additive: it has the same podSelector, and policies add up. Pods that are the
+// only ones protected, itself, talk to their own version. copied says whether the
+// policy has a canary already, which has the ordinary name.
+func (d *derivation) peers(p podSelecting, copied bool, itself *workload) {
 	if !d.options.CopyPeers {
 		for _, peer := range rules(p.object.Root) {
-			if _, admitted := d.admitted(p.object, peer, p.namespace); len(admitted) > 0 {
-				d.note(manifest.Warning, p.object, "admits the pods of %s by label and not those of its canary; pass --copy-peers for a copy that does", admitted[0].object.ID())
-				return
+			_, admitted := d.admitted(p.object, peer, p.namespace)
+			for _, w := range admitted {
+				if w != itself {
+					d.note(manifest.Warning, p.object, "admits the pods of %s by label and not those of its canary; pass --copy-peers for a copy that does", w.object.ID())
+					return
+				}
 			}
 		}
 		return
 	}
 	c := p.object.Clone()
-	if !d.admitCanaries(c, p.namespace) {
+	if !d.admitCanaries(c, p.namespace, itself) {
 		return
 	}
 	name := p.object.Name()

@@ -33,6 +33,9 @@ func labelSelector(o *manifest.Object, what string, n *manifest.Node) (selector,
 		if t.key == "" || !slices.Contains([]string{"In", "NotIn", "Exists", "DoesNotExist"}, t.operator) {
 			return s, o.Errorf(e, "%s.matchExpressions: a term needs a key and one of the operators In, NotIn, Exists, DoesNotExist", what)
 		}
+		if takesValues := t.operator == "In" || t.operator == "NotIn"; takesValues != (len(t.values) > 0) {
+			return s, o.Errorf(e, "%s.matchExpressions: In and NotIn need values, Exists and DoesNotExist take none; this is %s with %d", what, t.operator, len(t.values))
+		}
 		s.terms = append(s.terms, t)
 	}
 	return s, nil

@@ -65,7 +65,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 		return exitInterrupted
 	}
 	if message := err.Error(); message != "" {
-		fmt.Fprintln(streams.Err, "canarize: "+message)
+		fmt.Fprintln(streams.Err, "canarize: "+oneLine(message))
 	}
 	var coded exitError
 	if errors.As(err, &coded) {
@@ -90,7 +90,7 @@ Called without a verb, canarize generates.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		DisableAutoGenTag: true,
-		Args:              cobra.NoArgs,
+		Args:              knownVerb,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cmd.Help()
 		},
@@ -105,9 +105,57 @@ Called without a verb, canarize generates.`,
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(newGenerate(streams), newDiff(streams), newTraffic(streams), newVersion(streams))
+	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args = knownShell
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 	return root
+}
+
+// newHelp is cobra's help command, except that an unknown verb is an error.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB]",
+		Short: "Help about a verb",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return knownVerb(root, args)
+			}
+			return cmd.Help()
+		},
+	}
+}
+
+// knownVerb refuses what is neither a verb nor, to defaultVerb, a file.
+func knownVerb(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if similar := root.SuggestionsFor(args[0]); len(similar) > 0 {
+		hint = fmt.Sprintf("did you mean %s? ", similar[0])
+	}
+	return fmt.Errorf("%q is neither a verb nor a file; %ssee %s --help", args[0], hint, root.CommandPath())
+}
+
+func knownShell(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("completion for %q is not known; see %s --help", args[0], cmd.CommandPath())
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%q: %s takes no arguments; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
 }
 
 // defaultVerb puts "generate" before arguments that begin with none of the

@@ -1,17 +1,21 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // escaping writes foreign text so that it can neither steer a terminal nor give
 // commands to a CI agent that reads its output: control characters and what
 // changes the direction of text become escapes, and the marks of Azure Pipelines
-// (##vso[, ##[) and GitHub Actions (::) commands are broken.
+// (##vso[, ##[) and GitHub Actions (::) commands are broken. What must not be
+// torn apart, a mark or a character, has to come in one Write.
 type escaping struct{ to io.Writer }
 
 func (e escaping) Write(p []byte) (int, error) {
@@ -20,6 +24,11 @@ func (e escaping) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+var (
+	agentCommand  = regexp.MustCompile(`(?i)##(vso)?\[`)
+	runnerCommand = regexp.MustCompile(`(?m)^(\s*)::`)
+)
 
 // Escape makes text harmless to a terminal and to a CI log; lines stay lines.
 func Escape(s string) string {
@@ -33,18 +42,48 @@ func Escape(s string) string {
 			b.WriteRune(r)
 		case r < 0x80:
 			fmt.Fprintf(&b, `\x%02x`, r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
 		default:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 		i += size
 	}
-	s = strings.ReplaceAll(b.String(), "##vso[", "##vso·[")
-	s = strings.ReplaceAll(s, "##[", "##·[")
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		if strings.HasPrefix(strings.TrimSpace(line), "::") {
-			lines[i] = strings.Replace(line, "::", ":·:", 1)
+	s = agentCommand.ReplaceAllStringFunc(b.String(), func(mark string) string {
+		return strings.TrimSuffix(mark, "[") + "·["
+	})
+	return runnerCommand.ReplaceAllString(s, "$1:·:")
+}
+
+// maxLine is the longest line that a message may be: a foreign value in it can
+// be of any length.
+const maxLine = 2000
+
+// oneLine is foreign text as a part of one line: it can neither begin another
+// one nor reach into the next column of a table.
+func oneLine(s string) string {
+	s = strings.NewReplacer("\r\n", `\n`, "\n", `\n`, "\t", `\t`).Replace(s)
+	if utf8.RuneCountInString(s) > maxLine {
+		s = string([]rune(s)[:maxLine]) + "…"
+	}
+	return Escape(s)
+}
+
+// escapeJSON makes JSON harmless in the same way without changing what it means.
+func escapeJSON(text []byte) []byte {
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 	}
-	return strings.Join(lines, "\n")
+	return agentCommand.ReplaceAllFunc(b.Bytes(), func(mark []byte) []byte {
+		return append(bytes.TrimSuffix(mark, []byte("[")), `\u005b`...)
+	})
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -19,16 +20,17 @@ import (
 
 // generateFlags are the flags that say which canary is wanted, as given.
 type generateFlags struct {
-	weight, suffix, prefix, hostname, namespace, replicas string
-	emissaryNamespace, stable                             string
-	images, labels, include                               []string
-	generateMapping, copyPeers, baseline                  bool
-	recursive, debug                                      bool
+	suffix, prefix, hostname, namespace, replicas string
+	weight                                        optional
+	emissaryNamespace, stable                     string
+	images, labels, include                       []string
+	generateMapping, copyPeers, baseline          bool
+	recursive, debug                              bool
 }
 
 func (f *generateFlags) register(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	flags.StringVarP(&f.weight, "canary-weight", "w", "", "the canary's share of requests in whole percent, `0..100`; needed when a Mapping is made")
+	flags.VarP(&f.weight, "canary-weight", "w", "the canary's share of requests in whole percent, `0..100`; needed when a Mapping is made")
 	flags.StringArrayVarP(&f.images, "image", "I", nil, "`[CONTAINER=]IMAGE` for every container of that name, or of the same repository; repeatable")
 	flags.StringVarP(&f.suffix, "suffix", "s", "-canary", "what is put behind every name")
 	flags.BoolVarP(&f.generateMapping, "gen-mapping", "m", false, "make a Mapping for the canary when none of the input routes to its Service")
@@ -61,16 +63,34 @@ func (f *generateFlags) options() (app.GenerateOptions, error) {
 	return o, nil
 }
 
+// optional is the text of a flag that may be missing: an empty text, such as
+// that of an unset variable, is a text.
+type optional struct {
+	text  string
+	given bool
+}
+
+func (o *optional) String() string { return o.text }
+func (o *optional) Type() string   { return "string" }
+
+func (o *optional) Set(text string) error {
+	o.text, o.given = text, true
+	return nil
+}
+
+var percent = regexp.MustCompile(`^([0-9]{1,2}|100)%?$`)
+
 func (f *generateFlags) setWeight(o *app.GenerateOptions) error {
-	if f.weight == "" {
+	if !f.weight.given {
 		return nil
 	}
-	n, err := strconv.Atoi(strings.TrimSuffix(f.weight, "%"))
-	if err != nil || n < 0 || n > 100 {
-		return fmt.Errorf("--canary-weight %s: expected a whole number from 0 to 100, the percentage that Emissary's weight takes", f.weight)
+	m := percent.FindStringSubmatch(f.weight.text)
+	if m == nil {
+		return fmt.Errorf("--canary-weight %q: expected a whole number from 0 to 100, the percentage that Emissary's weight takes", f.weight.text)
 	}
+	n, err := strconv.Atoi(m[1])
 	o.Weight = &n
-	return nil
+	return err
 }
 
 func (f *generateFlags) setImages(o *app.GenerateOptions) error {
@@ -86,17 +106,24 @@ func (f *generateFlags) setImages(o *app.GenerateOptions) error {
 
 // Label syntax: k8s.io/apimachinery/pkg/util/validation.
 var (
-	labelKey   = regexp.MustCompile(`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
-	labelValue = regexp.MustCompile(`^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`)
+	labelKey    = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
+	labelPrefix = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 )
+
+func validLabelKey(key string) bool {
+	if prefix, name, found := strings.Cut(key, "/"); found {
+		return len(prefix) <= 253 && labelPrefix.MatchString(prefix) && labelKey.MatchString(name)
+	}
+	return labelKey.MatchString(key)
+}
 
 func (f *generateFlags) setLabels(o *app.GenerateOptions) error {
 	o.Canary.Labels = map[string]string{}
 	for _, list := range f.labels {
 		for pair := range strings.SplitSeq(list, ",") {
 			key, value, found := strings.Cut(strings.TrimSpace(pair), "=")
-			if !found || !labelKey.MatchString(key) || !labelValue.MatchString(value) {
-				return fmt.Errorf("--labels %s: expected KEY=VALUE,…, both as Kubernetes allows them in labels", pair)
+			if !found || !validLabelKey(key) || !manifest.ValidLabelValue(value) {
+				return fmt.Errorf("--labels %q: expected KEY=VALUE,…, both as Kubernetes allows them in labels: at most 63 letters, digits, dashes, dots and underscores", list)
 			}
 			if key == canary.TrackLabel {
 				return fmt.Errorf("--labels %s: canarize sets this label itself", pair)
@@ -120,7 +147,7 @@ func (f *generateFlags) setReplicas(o *app.GenerateOptions) error {
 	}
 	n, err := strconv.ParseInt(f.replicas, 10, 32)
 	if err != nil || n < 1 {
-		return fmt.Errorf("--replicas %s: expected a number from 1, same, or weight", f.replicas)
+		return fmt.Errorf("--replicas %q: expected a number from 1, same, or weight", f.replicas)
 	}
 	o.Canary.Replicas = canary.Replicas{Mode: canary.ReplicasFixed, N: int(n)}
 	return nil
@@ -131,7 +158,7 @@ func (f *generateFlags) setInclude(o *app.GenerateOptions) error {
 	for _, text := range f.include {
 		kind, name, found := strings.Cut(text, "/")
 		if !found || kind == "" || name == "" {
-			return fmt.Errorf("--include %s: expected KIND/NAME, such as statefulset/db", text)
+			return fmt.Errorf("--include %q: expected KIND/NAME, such as statefulset/db", text)
 		}
 		if full, short := kinds[strings.ToLower(kind)]; short {
 			kind = full
@@ -141,20 +168,37 @@ func (f *generateFlags) setInclude(o *app.GenerateOptions) error {
 	return nil
 }
 
-var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+var (
+	dnsLabel    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	routePrefix = regexp.MustCompile(`^/[!-~]*$`)
+	routeHost   = regexp.MustCompile(`^[-A-Za-z0-9.*_:]+$`)
+)
+
+// checkNamespaces checks --namespace, which may be empty as kubectl's, and
+// --emissary-namespace.
+func checkNamespaces(namespace, emissary string) error {
+	const want = "expected at most 63 lower-case letters, digits and dashes"
+	if namespace != "" && !dnsLabel.MatchString(namespace) {
+		return fmt.Errorf("--namespace %q: %s", namespace, want)
+	}
+	if !dnsLabel.MatchString(emissary) {
+		return fmt.Errorf("--emissary-namespace %q: %s", emissary, want)
+	}
+	return nil
+}
 
 func (f *generateFlags) setNames(o *app.GenerateOptions) error {
 	var err error
 	if o.Canary.Suffix, err = canary.ParseSuffix(f.suffix); err != nil {
 		return fmt.Errorf("--suffix: %w", err)
 	}
-	if f.namespace != "" && !dnsLabel.MatchString(f.namespace) {
-		return fmt.Errorf("--namespace %s: not a valid namespace: lower-case letters, digits and dashes, at most 63", f.namespace)
+	if err := checkNamespaces(f.namespace, f.emissaryNamespace); err != nil {
+		return err
 	}
-	if !strings.HasPrefix(f.prefix, "/") {
-		return fmt.Errorf("--prefix %s: a path prefix begins with /", f.prefix)
+	if !routePrefix.MatchString(f.prefix) {
+		return fmt.Errorf("--prefix %q: expected a path that begins with / and has no spaces", f.prefix)
 	}
-	if f.hostname == "" || strings.ContainsAny(f.hostname, " \t\r\n/") {
+	if !routeHost.MatchString(f.hostname) {
 		return fmt.Errorf("--hostname %q: expected a host name, or * for all", f.hostname)
 	}
 	if f.baseline && f.stable == "" {
@@ -188,7 +232,7 @@ func (f *generateFlags) generate(ctx context.Context, args []string, streams Str
 	}
 	for _, note := range g.Notes {
 		if f.debug || note.Level > manifest.Debug {
-			fmt.Fprintln(streams.Err, "canarize: "+note.String())
+			fmt.Fprintln(streams.Err, "canarize: "+oneLine(note.String()))
 		}
 	}
 	return g, nil
@@ -222,6 +266,9 @@ kustomization.yaml is built. "-" is standard input.`,
   # what differs between stable and canary
   canarize diff -w 10 manifests`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("output") && output == "" {
+				return errors.New("-o: the name of the file is empty; name a file, or leave -o out")
+			}
 			g, err := f.generate(cmd.Context(), args, streams)
 			if err != nil {
 				return err
@@ -230,7 +277,7 @@ kustomization.yaml is built. "-" is standard input.`,
 			if err != nil {
 				return outside(err)
 			}
-			return outside(writeOutput(output, text, streams))
+			return writeOutput(output, text, streams)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "`FILE` to write instead of stdout, all of it or nothing")

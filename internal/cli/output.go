@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -12,40 +14,68 @@ import (
 func writeOutput(file string, text []byte, streams Streams) error {
 	if file == "" || file == "-" {
 		_, err := streams.Out.Write(text)
-		return err
+		return outside(err)
 	}
 	info, err := os.Stat(file)
 	if err == nil && info.IsDir() {
 		return fmt.Errorf("-o %s: it is a folder; name a file", file)
 	}
 	if err == nil && !info.Mode().IsRegular() { // a pipe or device has no old content to keep
-		return os.WriteFile(file, text, 0)
+		return outside(named(file, os.WriteFile(file, text, 0)))
 	}
-	mode := os.FileMode(0o644)
+	var keep *os.FileMode
 	if err == nil {
-		mode = info.Mode().Perm()
+		mode := info.Mode().Perm()
+		keep = &mode
 	}
-	if target, err := filepath.EvalSymlinks(file); err == nil {
-		file = target // replace what a link leads to, not the link
+	target := file // replace what a link leads to, not the link
+	if resolved, err := filepath.EvalSymlinks(file); err == nil {
+		target = resolved
+	} else if link, err := os.Readlink(file); err == nil {
+		target = link
+		if !filepath.IsAbs(link) {
+			target = filepath.Join(filepath.Dir(file), link)
+		}
 	}
-	return replaceFile(file, text, mode)
+	return outside(named(file, replaceFile(target, text, keep)))
 }
 
-func replaceFile(file string, text []byte, mode os.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+// named makes an error of the file system say which file the user named and
+// what to do, instead of which temporary file it was about.
+func named(file string, err error) error {
+	var path *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &path):
+		err = path.Err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("the folder %s does not exist; make it first", filepath.Dir(file))
+	}
+	return fmt.Errorf("-o %s: %w; nothing was written", file, err)
+}
+
+// replaceFile writes a file beside the one that is meant and renames it. A new
+// file has the permissions that the umask leaves: the text may be a Secret.
+func replaceFile(file string, text []byte, mode *os.FileMode) (err error) {
+	name := filepath.Join(filepath.Dir(file), ".canarize."+rand.Text())
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
-		return fmt.Errorf("-o %s: %w", file, err)
+		return err
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("-o %s: %w", file, errors.Join(err, f.Close(), os.Remove(f.Name())))
+			err = errors.Join(err, ignoreClosed(f.Close()), os.Remove(f.Name()))
 		}
 	}()
 	if _, err := f.Write(text); err != nil {
 		return err
 	}
-	if err := f.Chmod(mode); err != nil {
-		return err
+	if mode != nil {
+		if err := f.Chmod(*mode); err != nil {
+			return err
+		}
 	}
 	if err := f.Sync(); err != nil {
 		return err
@@ -54,4 +84,11 @@ func replaceFile(file string, text []byte, mode os.FileMode) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), file)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, fs.ErrClosed) {
+		return nil
+	}
+	return err
 }

@@ -1,96 +1,79 @@
 package cli
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
-	"io"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/emissary"
 	"github.com/canarize/canarize/internal/input"
+	"github.com/canarize/canarize/internal/kube"
 )
 
+// trafficFlags are the flags of traffic, as given.
+type trafficFlags struct {
+	options           app.TrafficOptions
+	target            kube.Target
+	output, namespace string
+	recursive, live   bool
+}
+
 func newTraffic(streams Streams) *cobra.Command {
-	var o app.TrafficOptions
-	var output, namespace string
-	var recursive bool
+	var f trafficFlags
 	cmd := &cobra.Command{
-		Use:   "traffic [flags] FILE|DIR|-...",
+		Use:   "traffic [flags] FILE|DIR|-... | --live",
 		Short: "Show what Emissary really does with Mappings",
-		Long: `Traffic computes what Emissary does with the Mappings of the input: which of them
-form a group, the real share of each, the names of its Envoy cluster and its
-statistics, and which are dropped. A wrong value inside a Mapping, such as a
-weight of 101, is reported with what Emissary does about it, not refused.`,
-		Example: `  canarize traffic manifests <(canarize generate -w 1 manifests)`,
+		Long: `Traffic computes what Emissary does with the Mappings of the input, or with
+--live of a cluster: which of them form a group, the real share of each, the
+names of its Envoy cluster and its statistics, and which are dropped. A wrong
+value inside a Mapping, such as a weight of 101, is reported with what Emissary
+does about it, not refused.`,
+		Example: `  canarize traffic manifests <(canarize generate -w 1 manifests)
+  canarize traffic --live -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if output != "" && output != "json" {
-				return unknownOutput(output, "json")
+			if f.output != "" && f.output != "json" {
+				return unknownOutput(f.output, "json")
 			}
-			objects, err := input.Objects(cmd.Context(), args, input.Options{Recursive: recursive, Stdin: streams.In})
+			if err := checkNamespaces(f.namespace, f.options.EmissaryNamespace); err != nil {
+				return err
+			}
+			report, err := f.report(cmd.Context(), args, streams)
 			if err != nil {
 				return err
 			}
-			set, err := app.NewSet(objects, namespace)
-			if err != nil {
-				return err
-			}
-			return outside(printTraffic(streams.Out, app.Traffic(set, o), output))
+			return outside(printTraffic(streams.Out, report, f.output))
 		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVarP(&output, "output", "o", "", "output format: json")
-	flags.StringVar(&o.EmissaryNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
-	flags.StringVar(&o.AmbassadorID, "ambassador-id", "default", "the id of the Emissary whose view is shown")
-	flags.StringVarP(&namespace, "namespace", "n", "", "the namespace of objects that name none; another one is an error")
-	flags.BoolVarP(&recursive, "recursive", "R", false, "read the subfolders of folders too")
+	flags.StringVarP(&f.output, "output", "o", "", "output format: json")
+	flags.BoolVar(&f.live, "live", false, "read the objects from the cluster of the current context")
+	flags.StringVar(&f.target.Context, "context", "", "with --live: the kubeconfig context to use")
+	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "with --live: the kubeconfig file to use")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "the namespace of objects that name none, another one is an error; with --live: the only one to read")
+	flags.StringVar(&f.options.EmissaryNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
+	flags.StringVar(&f.options.AmbassadorID, "ambassador-id", "default", "the id of the Emissary whose view is shown")
+	flags.BoolVarP(&f.recursive, "recursive", "R", false, "read the subfolders of folders too")
 	return cmd
 }
 
-func printTraffic(w io.Writer, report emissary.Report, output string) error {
-	if output == "json" {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return e.Encode(report)
-	}
-	table := tabwriter.NewWriter(escaping{w}, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "HOST\tPREFIX\tMAPPING\tSHARE\tCLUSTER\tSTATISTICS")
-	for _, g := range report.Groups {
-		printGroup(table, g)
-	}
-	for _, g := range report.TCPGroups {
-		for _, row := range g.Rows {
-			fmt.Fprintf(table, "tcp %s\t:%s\t%s/%s\t%.2f %%\t\t\n", g.Host, g.Port, row.Namespace, row.Mapping, row.Share)
+func (f *trafficFlags) report(ctx context.Context, args []string, streams Streams) (emissary.Report, error) {
+	if f.live {
+		if len(args) > 0 {
+			return emissary.Report{}, fmt.Errorf("--live: reads the cluster and not %s; pass one or the other", args[0])
 		}
+		report, err := app.LiveTraffic(ctx, f.target, f.namespace, f.options)
+		return report, outside(err)
 	}
-	for _, d := range report.Drops {
-		fmt.Fprintf(table, "dropped\t\t%s/%s\t0 %%\t%s\n", d.Namespace, d.Mapping, d.Reason)
+	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.recursive, Stdin: streams.In})
+	if err != nil {
+		return emissary.Report{}, err
 	}
-	for _, message := range report.Errors {
-		fmt.Fprintln(table, "error: "+strings.ReplaceAll(message, "\n", " "))
+	set, err := app.NewSet(objects, f.namespace)
+	if err != nil {
+		return emissary.Report{}, err
 	}
-	return table.Flush()
-}
-
-func printGroup(w io.Writer, g emissary.Group) {
-	host := g.Host
-	if host == "" {
-		host = "(none)"
-	}
-	for _, row := range g.Rows {
-		fmt.Fprintf(w, "%s\t%s\t%s/%s\t%d %%\t%s\t%s\n", host, g.Prefix, row.Namespace, row.Mapping, row.Share, row.Cluster, row.Stats)
-	}
-	for _, shadow := range g.Shadows {
-		fmt.Fprintf(w, "%s\t%s\t%s\tshadow\t\t\n", host, g.Prefix, shadow)
-	}
-	if g.Unrouted > 0 {
-		fmt.Fprintf(w, "%s\t%s\t(no Mapping)\t%d %%\t\t\n", host, g.Prefix, g.Unrouted)
-	}
-	if len(g.Hosts) == 0 {
-		fmt.Fprintf(w, "%s\t%s\t(no Host takes this group)\t\t\t\n", host, g.Prefix)
-	}
+	return app.Traffic(set, f.options), nil
 }

@@ -23,7 +23,7 @@ func newVersion(streams Streams) *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  canarize version -o json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			v := buildVersion()
 			switch output {

@@ -19,7 +19,7 @@ const module = "github.com/canarize/canarize/"
 // one in docs/architecture.md.
 var allowed = map[string][]string{
 	"cmd/canarize":              {"internal/cli"},
-	"internal/cli":              {"internal/app", "internal/canary", "internal/emissary", "internal/input", "internal/manifest"},
+	"internal/cli":              {"internal/app", "internal/canary", "internal/emissary", "internal/input", "internal/kube", "internal/manifest"},
 	"internal/app":              {"internal/canary", "internal/emissary", "internal/kube", "internal/manifest", "internal/traffic", "internal/traffic/emissary"},
 	"internal/input":            {"internal/manifest"},
 	"internal/manifest":         {},

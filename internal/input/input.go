@@ -29,92 +29,144 @@ func Objects(ctx context.Context, args []string, options Options) ([]*manifest.O
 	if len(args) == 0 {
 		return nil, errors.New("no input; pass a FILE, a DIR, or - for standard input")
 	}
-	var sources []manifest.Source
-	for _, arg := range args {
-		read, err := sourcesOf(ctx, arg, options)
-		if err != nil {
+	r := reader{Options: options, left: manifest.MaxTotalBytes}
+	for i, arg := range args {
+		if arg == "-" && slices.Contains(args[:i], arg) {
+			return nil, errors.New("standard input (-) is named twice; name it once")
+		}
+		if err := r.argument(ctx, arg); err != nil {
 			return nil, err
 		}
-		sources = append(sources, read...)
 	}
-	objects, err := manifest.Parse(sources...)
+	objects, err := manifest.Parse(r.sources...)
 	if err == nil && len(objects) == 0 {
-		return nil, fmt.Errorf("%s: no Kubernetes object in it", strings.Join(args, ", "))
+		return nil, fmt.Errorf("%s: no Kubernetes object in it; pass the manifests of an application: a Deployment and its Service at least", summary(args))
 	}
 	return objects, err
 }
 
-func sourcesOf(ctx context.Context, arg string, options Options) ([]manifest.Source, error) {
-	if arg == "-" {
-		data, err := readAll(ctx, options.Stdin)
-		return []manifest.Source{{Name: "-", Data: data}}, named("standard input", err)
+// summary names the first of many arguments.
+func summary(args []string) string {
+	if len(args) == 1 {
+		return args[0]
+	}
+	return fmt.Sprintf("%s and %d more", args[0], len(args)-1)
+}
+
+// reader reads sources until there are no bytes left of the most that is read.
+type reader struct {
+	Options
+	sources []manifest.Source
+	left    int
+}
+
+func (r *reader) add(name string, data []byte) error {
+	if r.left -= len(data); r.left < 0 {
+		return manifest.TooLarge(name)
+	}
+	r.sources = append(r.sources, manifest.Source{Name: name, Data: data})
+	return nil
+}
+
+func (r *reader) argument(ctx context.Context, arg string) error {
+	switch arg {
+	case "":
+		return errors.New("an argument is empty; pass a FILE, a DIR, or - for standard input (an unset variable?)")
+	case "-":
+		data, err := wait(ctx, func() ([]byte, error) { return readAll(r.Stdin) })
+		if err != nil {
+			return named("standard input", err)
+		}
+		return r.add(arg, data)
 	}
 	info, err := os.Stat(arg)
 	if err != nil {
-		return nil, named(arg, err)
+		return named(arg, err)
 	}
 	if !info.IsDir() {
 		if isKustomization(filepath.Base(arg)) {
-			return nil, fmt.Errorf("%s: a kustomization is built from its folder; pass %s", arg, filepath.Dir(arg))
+			return fmt.Errorf("%s: a kustomization is built from its folder; pass %s", arg, filepath.Dir(arg))
 		}
-		return readFiles(ctx, []string{arg})
+		return r.files(ctx, []string{arg})
 	}
 	if hasKustomization(arg) {
-		return buildKustomization(arg)
+		text, err := wait(ctx, func() ([]byte, error) { return buildKustomization(arg) })
+		if err != nil {
+			return err
+		}
+		return r.add(arg+" (built)", text)
 	}
-	files, err := manifestsIn(arg, options.Recursive)
+	files, err := manifestsIn(arg, r.Recursive)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: no *.yml, *.yaml or *.json in this folder; -R also reads its subfolders", arg)
+		return noManifests(arg, r.Recursive)
 	}
-	return readFiles(ctx, files)
+	return r.files(ctx, files)
 }
 
-// named makes an error of the file system or a stream say what it is about, once.
+func noManifests(dir string, recursive bool) error {
+	if recursive {
+		return fmt.Errorf("%s: no *.yml, *.yaml or *.json in this folder or below it; pass the folder of the manifests", dir)
+	}
+	return fmt.Errorf("%s: no *.yml, *.yaml or *.json in this folder; -R also reads its subfolders", dir)
+}
+
+// named makes an error of the file system or a stream say what it is about,
+// once, and what to do.
 func named(name string, err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	if err == nil {
-		return nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: %w; check the path, and the folder that you are in", name, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: %w; make it readable for the user that runs canarize", name, err)
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-func readFiles(ctx context.Context, files []string) ([]manifest.Source, error) {
-	sources := make([]manifest.Source, 0, len(files))
+func (r *reader) files(ctx context.Context, files []string) error {
 	for _, file := range files {
-		data, err := readFile(ctx, file)
+		data, err := wait(ctx, func() ([]byte, error) { return readFile(file) })
 		if err != nil {
-			return nil, named(file, err)
+			return named(file, err)
 		}
-		sources = append(sources, manifest.Source{Name: file, Data: data})
+		if err := r.add(file, data); err != nil {
+			return err
+		}
 	}
-	return sources, nil
+	return nil
 }
 
-func readFile(ctx context.Context, file string) ([]byte, error) {
-	f, err := os.Open(file)
+func readFile(file string) ([]byte, error) {
+	f, err := os.Open(file) // of a FIFO: waits for somebody to write into it
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return readAll(ctx, f)
+	return readAll(f)
 }
 
 // readAll reads at most one byte more than a file may have, so that parsing can
-// refuse it, and gives up when the context ends.
-func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+// refuse it.
+func readAll(r io.Reader) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(r, manifest.MaxFileBytes+1))
+}
+
+// wait returns what read returns, or gives up on it when the context ends:
+// reading a terminal or pipe cannot be interrupted otherwise.
+func wait(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	type result struct {
 		data []byte
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() {
-		data, err := io.ReadAll(io.LimitReader(r, manifest.MaxFileBytes+1))
+		data, err := read()
 		done <- result{data, err}
 	}()
 	select {
@@ -125,18 +177,19 @@ func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
 	}
 }
 
-// manifestsIn lists the manifests of a folder in alphabetical order. Hidden
-// folders are passed over.
+// manifestsIn lists the manifests of a folder, or of one that a link leads to, in
+// alphabetical order. Hidden folders are passed over.
 func manifestsIn(dir string, recursive bool) ([]string, error) {
 	var files []string
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, entry fs.DirEntry, err error) error {
+		full := filepath.Join(dir, filepath.FromSlash(path))
 		switch {
 		case err != nil:
-			return named(path, err)
-		case entry.IsDir() && path != dir && (!recursive || strings.HasPrefix(entry.Name(), ".")):
+			return named(full, err)
+		case entry.IsDir() && path != "." && (!recursive || strings.HasPrefix(entry.Name(), ".")):
 			return fs.SkipDir
 		case !entry.IsDir() && slices.Contains([]string{".yml", ".yaml", ".json"}, filepath.Ext(path)):
-			files = append(files, path)
+			files = append(files, full)
 		}
 		return nil
 	})

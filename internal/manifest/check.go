@@ -199,7 +199,7 @@ func checkMetadata(o *Object) error {
 		return o.Errorf(meta, "no metadata.name; give the object one")
 	}
 	if v := Get(meta, "name"); v != nil && !validPathSegment(v.Value) {
-		return o.Errorf(v, "metadata.name %q is not a valid name; %s", v.Value, remedy(v.Value, "a name has no slash, percent sign or space in it"))
+		return o.Errorf(v, "metadata.name %q is not a valid name; %s", v.Value, remedy(v.Value, "a name has at most 253 characters, and no slash, percent sign or space in it"))
 	}
 	if v := Get(meta, "namespace"); v != nil && !dnsLabel.MatchString(v.Value) {
 		return o.Errorf(v, "metadata.namespace %q is not a valid namespace; %s", v.Value, remedy(v.Value, "use at most 63 lower-case letters, digits and dashes"))

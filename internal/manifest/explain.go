@@ -23,7 +23,7 @@ var faults = []fault{
 	{"found unexpected end of stream", "the quote opened on line %d is never closed; close it", true},
 	{"found unexpected document indicator", "the quote opened on line %d is never closed; close it", true},
 	{"could not find expected ':'", "no colon and space behind this key; write KEY: VALUE, or indent text that belongs to the line above", true},
-	{"mapping values are not allowed", "a colon where no KEY: VALUE can stand; compare the indentation with the line above, and put a value with a colon in it in quotes", false},
+	{"mapping values are not allowed", "a colon where no KEY: VALUE can stand; compare the indentation with the line above, close what is open there, and put a value with a colon in it in quotes", false},
 	{"did not find expected key", "this does not continue the mapping that begins on line %d; compare the indentation, and look for unbalanced quotes and brackets", false},
 	{"did not find expected '-' indicator", "this does not continue the list that begins on line %d; begin every entry with a dash in the same column", false},
 	{"found unknown escape character", `a backslash in double quotes begins an escape, and this is none; write \\, or use single quotes`, false},

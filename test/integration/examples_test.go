@@ -133,8 +133,16 @@ func (s suite) check(t *testing.T, e example, stable []object) {
 	checkNoLeak(t, stable, canary)
 	checkCanaryServices(t, stable, canary)
 	checkNoTheft(t, stable, canary)
-	report := c.run(t, nil, slices.Concat([]string{"traffic", "-o", "json"}, e.traffic, s.trafficInputs(t, e), []string{file})...)
-	checkTraffic(t, report, canary, 10)
+	checkNamespaces(t, e.namespaces(stable), canary)
+	show := slices.Concat([]string{"traffic", "-o", "json"}, e.traffic)
+	checkTraffic(t, c.run(t, nil, slices.Concat(show, s.trafficInputs(t, e), []string{file})...), canary, 10)
+	if e.notApplied == "" { // once more with what the server made of it
+		live := filepath.Join(t.TempDir(), "live.json")
+		if err := os.WriteFile(live, list(t, slices.Concat(stable, canary)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		checkTraffic(t, c.run(t, nil, append(show, live)...), canary, 10)
+	}
 }
 
 // applyTwice applies the canary next to the stable objects, and again, which

@@ -149,3 +149,14 @@ func checkOnlyNew(t *testing.T, stable, canary []object) {
 		}
 	}
 }
+
+// checkNamespaces checks that every canary is where one of the application's
+// objects is: not in the namespace default because the files name none.
+func checkNamespaces(t *testing.T, own []string, canary []object) {
+	t.Helper()
+	for _, c := range canary {
+		if c.Metadata.Namespace != "" && !slices.Contains(own, c.Metadata.Namespace) {
+			t.Errorf("%s is in a namespace the application does not use (%q)", c, own)
+		}
+	}
+}

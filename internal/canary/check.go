@@ -1,0 +1,95 @@
+package canary
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// checkTaken refuses workloads whose canary is in the input already. It comes
+// first because everything else that such an input trips over is harder to read.
+func (d *derivation) checkTaken() error {
+	for _, w := range d.index.workloads {
+		if !w.chosen {
+			continue
+		}
+		id := d.index.set.ID(w.object)
+		id.Name = WithSuffix(id.Name, d.options.Suffix, nameLimit(id.Kind))
+		if existing := d.index.set.Find(id); existing != nil {
+			return Taken(w.object, existing)
+		}
+	}
+	return nil
+}
+
+// Taken is the error for a stable object whose canary's name another object of
+// the input has.
+func Taken(stable, existing *manifest.Object) error {
+	return stable.Errorf(nil, "its canary would be named %s, and %s is in the input already, at %s; choose another --suffix, or leave that file out", existing.Name(), existing.ID(), existing.Pos)
+}
+
+// checkLabels refuses labels that would change what a selector selects.
+func (d *derivation) checkLabels() error {
+	if len(d.options.Labels) == 0 {
+		return nil
+	}
+	for _, w := range d.index.workloads {
+		if !w.chosen {
+			continue
+		}
+		for key := range sortedPairs(d.options.Labels) {
+			if o := d.selectsBy(w, key); o != nil {
+				return w.object.Errorf(nil, "--labels %s=…: the selector of %s (%s) uses this label; choose another one", key, o.ID(), o.Pos)
+			}
+		}
+		if err := d.checkPolicies(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// selectsBy returns the object that selects w's pods by a label whose value may
+// have to change, or nil.
+func (d *derivation) selectsBy(w *workload, key string) *manifest.Object {
+	if slices.Contains(w.selector.breakable(), key) {
+		return w.object
+	}
+	for _, s := range w.services {
+		if slices.Contains(s.selector.breakable(), key) {
+			return s.object
+		}
+	}
+	for _, b := range d.index.budgets {
+		if b.namespace == w.namespace && b.selector.matches(w.labels) && slices.Contains(b.selector.breakable(), key) {
+			return b.object
+		}
+	}
+	return nil
+}
+
+// checkPolicies refuses labels by which a policy would take the pods of w for
+// others, or others for them.
+func (d *derivation) checkPolicies(w *workload) error {
+	labels := maps.Clone(w.labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, d.options.Labels)
+	for _, p := range d.index.policies {
+		if p.namespace == w.namespace && p.selector.matches(w.labels) != p.selector.matches(labels) {
+			return p.object.Errorf(manifest.Get(p.object.Root, "spec", "podSelector"), "its podSelector uses a label that --labels gives to the canary pods of %s; choose another one", w.object.ID())
+		}
+		for _, peer := range rules(p.object.Root) {
+			n := manifest.Get(peer, "podSelector")
+			if p.namespace != w.namespace && manifest.Get(peer, "namespaceSelector") == nil {
+				continue // it means pods of its own namespace
+			}
+			if s, err := labelSelector(p.object, "podSelector", n); err == nil && n != nil && s.matches(w.labels) != s.matches(labels) {
+				return p.object.Errorf(n, "a peer of it uses a label that --labels gives to the canary pods of %s; choose another one", w.object.ID())
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/canarize/canarize/internal/emissary"
+)
+
+func printTraffic(w io.Writer, report emissary.Report, output string) error {
+	var text bytes.Buffer
+	if output == "json" {
+		e := json.NewEncoder(&text)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(report); err != nil {
+			return err
+		}
+		_, err := w.Write(escapeJSON(text.Bytes()))
+		return err
+	}
+	t := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
+	t.row("HOST", "PREFIX", "MAPPING", "SHARE", "CLUSTER", "STATISTICS")
+	for _, g := range report.Groups {
+		t.group(g)
+	}
+	for _, g := range report.TCPGroups {
+		for _, row := range g.Rows {
+			t.row("tcp "+g.Host, ":"+g.Port, row.Namespace+"/"+row.Mapping, fmt.Sprintf("%.2f %%", row.Share))
+		}
+	}
+	for _, d := range report.Drops {
+		t.row("dropped", "", d.Namespace+"/"+d.Mapping, "0 %", d.Reason)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, message := range report.Errors {
+		fmt.Fprintln(&text, "error: "+oneLine(message))
+	}
+	_, err := io.WriteString(w, Escape(text.String()))
+	return err
+}
+
+// table aligns cells of foreign text.
+type table struct{ *tabwriter.Writer }
+
+func (t table) row(cells ...string) {
+	for i, cell := range cells {
+		cells[i] = oneLine(cell)
+	}
+	fmt.Fprintln(t, strings.Join(cells, "\t"))
+}
+
+func (t table) group(g emissary.Group) {
+	host := g.Host
+	if host == "" {
+		host = "(none)"
+	}
+	for _, row := range g.Rows {
+		t.row(host, g.Prefix, row.Namespace+"/"+row.Mapping, fmt.Sprintf("%d %%", row.Share), row.Cluster, row.Stats)
+	}
+	for _, shadow := range g.Shadows {
+		t.row(host, g.Prefix, shadow, "shadow")
+	}
+	if g.Unrouted > 0 {
+		t.row(host, g.Prefix, "(no Mapping)", fmt.Sprintf("%d %%", g.Unrouted))
+	}
+	if len(g.Hosts) == 0 {
+		t.row(host, g.Prefix, "(no Host takes this group)")
+	}
+}
