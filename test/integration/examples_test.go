@@ -142,6 +142,9 @@ func (s suite) check(t *testing.T, e example, stable []object) {
 			t.Fatal(err)
 		}
 		checkTraffic(t, c.run(t, nil, append(show, live)...), canary, 10)
+		if len(e.namespaces(stable)) == 1 { // and as the cluster itself tells it
+			checkTraffic(t, c.run(t, nil, append(show, "--live", "--kubeconfig", s.kubeconfig, "-n", e.name)...), canary, 10)
+		}
 	}
 }
 
