@@ -77,7 +77,7 @@ func (w *verbatimWriter) mapping(n, orig *Node, first, end int) {
 		key, value := n.Content[i], n.Content[i+1]
 		j, found := kept[key.Value]
 		if !found {
-			w.encoded(orig.Column, NewMap(key.Value, bare(value)))
+			w.added(orig.Column, key.Value, bare(value))
 			continue
 		}
 		w.entry(key, value, orig.Content[j], orig.Content[j+1], starts[j/2], starts[j/2+1])
@@ -155,14 +155,31 @@ func (w *verbatimWriter) scalar(n, orig *Node, first, end int) bool {
 	if length < 0 {
 		return false
 	}
-	new, err := encode(&Node{Kind: yaml.ScalarNode, Tag: n.Tag, Style: n.Style, Value: n.Value}, w.compact)
-	if err != nil || strings.Count(string(new), "\n") != 1 {
+	text, ok := scalarText(n)
+	if !ok {
 		return false
 	}
 	w.copy(first, orig.Line)
-	w.out = append(w.out, before+strings.TrimSuffix(string(new), "\n")+rest[length:])
+	w.out = append(w.out, before+text+rest[length:])
 	w.copy(orig.Line+1, end)
 	return true
+}
+
+// scalarText writes the scalars that canarize makes: names, numbers and other
+// short texts. It says false for what needs the encoder.
+func scalarText(n *Node) (string, bool) {
+	simple := n.Kind == yaml.ScalarNode && n.LineComment == "" && n.HeadComment == "" && n.FootComment == "" &&
+		strings.IndexFunc(n.Value, func(r rune) bool { return r < ' ' || r > '~' || r == '\\' || r == '"' || r == '\'' }) < 0
+	switch {
+	case !simple:
+	case n.Style == 0 && (n.Tag == "!!str" && plainSafe(n.Value) || n.Tag == "!!int"):
+		return n.Value, true
+	case n.Style == yaml.DoubleQuotedStyle:
+		return `"` + n.Value + `"`, true
+	case n.Style == yaml.SingleQuotedStyle:
+		return `'` + n.Value + `'`, true
+	}
+	return "", false
 }
 
 // tokenLength is the number of bytes of the scalar that text begins with, or -1
@@ -199,6 +216,15 @@ func cutColumn(line string, column int) (before, rest string, found bool) {
 		at += size
 	}
 	return line[:at], line[at:], at < len(line)
+}
+
+// added writes an entry that is not in the text, indented to a column.
+func (w *verbatimWriter) added(column int, key string, value *Node) {
+	if text, ok := scalarText(value); ok && plainSafe(key) {
+		w.out = append(w.out, strings.Repeat(" ", column-1)+key+": "+text)
+		return
+	}
+	w.encoded(column, NewMap(key, value))
 }
 
 // encoded writes a collection that is not in the text, indented to a column.
