@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v4"
 )
 
 // object is a manifest without a type, so that nothing in it is lost.
@@ -37,13 +37,11 @@ func (o object) text(keys ...string) string {
 // number reads an integer, which may have been decoded as signed, unsigned or,
 // from JSON, as a floating-point number.
 func (o object) number(keys ...string) int {
-	switch value := o.at(keys...).(type) {
-	case uint64:
-		return int(value)
-	case int64:
-		return int(value)
-	case float64:
-		return int(value)
+	switch n := o.at(keys...).(type) {
+	case int:
+		return n
+	case float64: // from JSON
+		return int(n)
 	}
 	return 0
 }
@@ -62,10 +60,10 @@ func (o object) containers() []object {
 
 // decode reads the documents of a manifest.
 func decode(data []byte) ([]object, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField())
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var all []object
 	for {
-		var o object
+		var o map[string]any
 		err := decoder.Decode(&o)
 		if errors.Is(err, io.EOF) {
 			return all, nil
