@@ -126,11 +126,14 @@ func (d *derivation) nothingLeft() error {
 			return s.object.Errorf(selector, "the selector matches the pods of no Deployment in the input: nothing to canary; pass the Deployment's manifest too")
 		}
 	}
-	for _, w := range d.index.workloads {
-		if w.object.Kind() == "Deployment" {
-			return w.object.Errorf(nil, "no Service of the input selects its pods: nothing to canary; pass the Service's manifest too, or --include deployment/%s", w.object.Name())
+	if len(d.index.workloads) > 0 {
+		o := d.index.workloads[0].object
+		for _, w := range d.index.workloads {
+			if w.object.Kind() == "Deployment" {
+				return w.object.Errorf(nil, "no Service of the input selects its pods: nothing to canary; pass the Service's manifest too, or --include deployment/%s", w.object.Name())
+			}
 		}
-		return w.object.Errorf(nil, "a %s is left alone: nothing to canary; --include %s/%s makes a canary of it", w.object.Kind(), strings.ToLower(w.object.Kind()), w.object.Name())
+		return o.Errorf(nil, "a %s is left alone: nothing to canary; --include %s/%s makes a canary of it", o.Kind(), strings.ToLower(o.Kind()), o.Name())
 	}
 	if len(d.index.set.Objects) == 0 {
 		return fmt.Errorf("the input has no objects; pass the manifests of an application: a Deployment and its Service at least")

@@ -12,11 +12,5 @@ func (j *journal) post(r *resource, what string) {
 	j.texts = append(j.texts, r.String()+": "+what)
 }
 
-// postAll records an error that Emissary posts without an object.
-func (j *journal) postAll(what string) {
-	j.posted = true
-	j.texts = append(j.texts, what)
-}
-
 // note records something Emissary does in silence and a user should know of.
 func (j *journal) note(what string) { j.texts = append(j.texts, what) }

@@ -112,14 +112,14 @@ func (v verification) check(r route) error {
 	}
 	stable := rowKey(r.namespace, r.stable.Name())
 	if v.before.groups[stable] == nil && g == nil {
-		v.note(manifest.Warning, r.owner, fmt.Sprintf("%s is routed nowhere with the Hosts and Modules of the input: %s", r.stable.ID(), v.before.why(stable)))
+		v.note(manifest.Warning, r.owner, fmt.Sprintf("Mapping %s is routed nowhere with the Hosts and Modules of the input (%s)", r.stable.Name(), v.before.why(stable)))
 		return nil
 	}
 	if g == nil {
-		return r.owner.Errorf(nil, "Emissary would drop its canary: %s", v.after.why(r.key()))
+		return r.owner.Errorf(nil, "Emissary would drop its canary (%s)", v.after.why(r.key()))
 	}
 	if v.after.groups[stable] != g {
-		return r.owner.Errorf(nil, "beside its canary Emissary would drop or regroup the stable Mapping: %s", v.after.why(stable))
+		return r.owner.Errorf(nil, "beside its canary Emissary would drop or regroup the stable Mapping (%s)", v.after.why(stable))
 	}
 	if len(g.Hosts) == 0 {
 		v.note(manifest.Warning, r.owner, "no Host of the input takes its group, so no request reaches it or its canary")
@@ -169,7 +169,7 @@ func (v verification) checkGenerated(r route, g *emissary.Group) error {
 func (v verification) checkTCP(r route) error {
 	g := v.after.tcp[r.key()]
 	if g == nil {
-		return r.owner.Errorf(nil, "Emissary would drop its canary: %s", v.after.why(r.key()))
+		return r.owner.Errorf(nil, "Emissary would drop its canary (%s)", v.after.why(r.key()))
 	}
 	_, want := emissary.TCPWeight(float64(*v.request.Weight))
 	for _, row := range g.Rows {
@@ -188,7 +188,7 @@ func (d *derivation) noteTCP(r route, weight int, share float64) {
 func (s shares) why(key serviceAt) string {
 	for _, drop := range s.report.Drops {
 		if rowKey(drop.Namespace, drop.Mapping) == key {
-			return "it " + drop.Reason
+			return drop.Reason
 		}
 	}
 	return "no Host of the input takes it"
