@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"internal/traffic/emissary": {"internal/emissary", "internal/manifest", "internal/traffic"},
 	"internal/depcheck":         {},
 	"app":                       {},
-	"bench":                     {"internal/manifest"},
+	"bench":                     {},
 	"test/pipelines":            {},
 	"test/integration":          {},
 	"test/script":               {"internal/cli"},
