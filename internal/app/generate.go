@@ -74,23 +74,7 @@ func Generate(set *manifest.Set, options GenerateOptions) (Generated, error) {
 		return Generated{}, err
 	}
 	g := Generated{Derived: append(pods.Derived, routes.Derived...), Notes: append(pods.Notes, routes.Notes...)}
-	return g, checkNames(set, g.Derived)
-}
-
-// checkNames refuses routes whose names are taken, by the input or another route.
-func checkNames(set *manifest.Set, derived []manifest.Derived) error {
-	made := make(map[manifest.ID]*manifest.Object, len(derived))
-	for _, d := range derived {
-		id := set.ID(d.Canary)
-		if existing := set.Find(id); existing != nil {
-			return canary.Taken(d.Stable, existing)
-		}
-		if first := made[id]; first != nil {
-			return d.Stable.Errorf(nil, "its canary and that of %s (%s) would both be %s", first.ID(), first.Pos, id)
-		}
-		made[id] = d.Stable
-	}
-	return nil
+	return g, set.CheckNew(g.Derived)
 }
 
 // Print writes the canary as YAML documents.

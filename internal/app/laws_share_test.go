@@ -166,7 +166,7 @@ func TestLawMappingsAreCopied(t *testing.T) {
 			if !strings.HasSuffix(kind(made), "Mapping") {
 				continue
 			}
-			routed[identity(x.stable[i])] = true
+			routed[identity(x.stable[i])+str(made, "spec", "prefix")] = true
 			spec := plain(t, []obj{made})[0]["spec"].(obj)
 			checkTarget(t, x, made, spec)
 			if isService(x.stable[i]) { // converted to v3alpha1; its meaning is law 3's business
@@ -188,8 +188,12 @@ func TestLawMappingsAreCopied(t *testing.T) {
 			}
 		}
 		for _, o := range x.input {
-			if group(o) == "getambassador.io" && strings.HasSuffix(kind(o), "Mapping") && !routed[identity(o)] && x.targets(o) {
-				t.Errorf("%s routes to a Service with a canary and has none", identity(o))
+			if isService(o) || group(o) == "getambassador.io" && strings.HasSuffix(kind(o), "Mapping") {
+				for _, m := range stableMappings(t, o) {
+					if x.targets(m) && !routed[identity(o)+str(m, "spec", "prefix")] {
+						t.Errorf("%s in %s routes to a Service with a canary and has none", name(m), identity(o))
+					}
+				}
 			}
 		}
 	})

@@ -21,7 +21,7 @@ type world struct {
 	options  app.GenerateOptions
 	taken    map[string]bool // names of objects
 	mappings int             // how many there are
-	relabel  bool           // --labels gives the label env of the pods another value
+	relabel  bool            // --labels gives the label env of the pods another value
 	tcp      bool            // a TCPMapping, which can give half of the traffic at most
 }
 
@@ -126,7 +126,7 @@ func (w *world) application(ns string) *application {
 	// One label is the application's own, others are shared by many, and some are
 	// not for Services and workloads to select by.
 	a.selecting = map[string]string{one(w, "own label", "app", "app.kubernetes.io/name", "k8s-app", "name"): a.name}
-	for _, key := range []string{"app", "tier", "release.example.com/part", "version"} {
+	for _, key := range []string{"app", "tier", "acme.example.com/part", "version"} {
 		if w.chance(25, "label "+key) && a.selecting[key] == "" {
 			a.selecting[key] = one(w, "value", "web", "v1.2_x", "Front", longName[:62]+"g", "")
 		}

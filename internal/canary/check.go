@@ -16,17 +16,11 @@ func (d *derivation) checkTaken() error {
 		}
 		id := d.index.set.ID(w.object)
 		id.Name = WithSuffix(id.Name, d.options.Suffix, nameLimit(id.Kind))
-		if existing := d.index.set.Find(id); existing != nil {
-			return Taken(w.object, existing)
+		if err := d.index.set.Taken(w.object, id); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// Taken is the error for a stable object whose canary's name another object of
-// the input has.
-func Taken(stable, existing *manifest.Object) error {
-	return stable.Errorf(nil, "its canary would be named %s, and %s is in the input already, at %s; choose another --suffix, or leave that file out", existing.Name(), existing.ID(), existing.Pos)
 }
 
 // checkLabels refuses labels that would change what a selector selects.

@@ -58,7 +58,7 @@ func Clean(root *manifest.Node) {
 	owner := ownerOf(labels, annotations)
 	manifest.DeleteFunc(labels, func(key string) bool { return owner.marks(key, labels) })
 	manifest.DeleteFunc(annotations, func(key string) bool { return hasPrefix(key, ownershipPrefixes) })
-	dropEmpty(meta, "labels", "annotations")
+	dropEmpty(meta, "annotations") // labels will have the track
 }
 
 // cleanTemplate does the same for a pod or claim template, whose labels and

@@ -42,10 +42,10 @@ func Derive(set *manifest.Set, options Options) (Result, error) {
 	if err := d.baselines(); err != nil {
 		return Result{}, err
 	}
-	d.inInputOrder()
 	if err := d.verify(); err != nil {
 		return Result{}, err
 	}
+	d.inInputOrder()
 	return d.result, nil
 }
 

@@ -47,12 +47,12 @@ func splitReference(ref string) (repository, tag, digest string) {
 
 // Repository returns the repository of an image reference without tag and
 // digest, Docker Hub's short names written out: app → docker.io/library/app.
-// What makes the first part a registry is a dot, a colon or localhost, as in
-// the reference grammar of github.com/distribution/reference.
+// What makes the first part a registry is a dot, a colon, a capital letter or
+// being localhost, as in the reference grammar of github.com/distribution/reference.
 func Repository(ref string) string {
 	repository, _, _ := splitReference(ref)
 	host, path, found := strings.Cut(repository, "/")
-	if !found || !strings.ContainsAny(host, ".:") && host != "localhost" {
+	if !found || !strings.ContainsAny(host, ".:") && host != "localhost" && host == strings.ToLower(host) {
 		host, path = "docker.io", repository
 	}
 	if host == "index.docker.io" || host == "registry-1.docker.io" {

@@ -41,6 +41,7 @@ func (w *workload) replicas() int {
 type service struct {
 	object    *manifest.Object
 	namespace string
+	labels    map[string]string // its own
 	selector  selector
 	workloads []*workload // that it selects pods of
 	derived   *manifest.Object
@@ -179,7 +180,7 @@ func (x *index) addWorkload(o *manifest.Object) error {
 
 func (x *index) addService(o *manifest.Object) error {
 	spec := manifest.Get(o.Root, "spec")
-	s := &service{object: o, namespace: x.set.Namespace(o)}
+	s := &service{object: o, namespace: x.set.Namespace(o), labels: manifest.StringMap(o.Root, "metadata", "labels")}
 	if manifest.GetString(spec, "type") != "ExternalName" { // its selector is ignored
 		s.selector = selector{equal: manifest.StringMap(spec, "selector")}
 	}

@@ -41,7 +41,7 @@ func (d *derivation) podsMissedBy(s selector, watched func(namespace string) boo
 func (d *derivation) servicesMissedBy(s selector, watched func(namespace string) bool) []map[string]string {
 	var missed []map[string]string
 	for _, sv := range d.index.services {
-		if sv.derived == nil || !watched(sv.namespace) || !s.matches(manifest.StringMap(sv.object.Root, "metadata", "labels")) {
+		if sv.derived == nil || !watched(sv.namespace) || !s.matches(sv.labels) {
 			continue
 		}
 		if labels := manifest.StringMap(sv.derived.Root, "metadata", "labels"); !s.matches(labels) {

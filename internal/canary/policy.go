@@ -78,25 +78,37 @@ func (d *derivation) admitCanaries(o *manifest.Object, namespace string, except 
 // admitted are the workloads whose stable pods a peer admits by label and whose
 // canary pods it does not, and the peer's selector.
 func (d *derivation) admitted(o *manifest.Object, peer *manifest.Node, namespace string) (selector, []*workload) {
+	s, candidates := d.peer(o, peer, namespace, d.index.pods)
+	return s, slices.DeleteFunc(slices.Clone(candidates), func(w *workload) bool {
+		return !w.chosen || !s.matches(w.labels) || s.matches(w.canaryLabels)
+	})
+}
+
+// peer returns the pod selector of a peer and the workloads that it may mean.
+func (d *derivation) peer(o *manifest.Object, peer *manifest.Node, namespace string, pods podIndex) (selector, []*workload) {
 	n := manifest.Get(peer, "podSelector")
-	if n == nil {
-		return selector{}, nil
-	}
 	s, err := labelSelector(o, "podSelector", n)
-	if err != nil {
+	switch {
+	case n == nil || err != nil:
 		return s, nil
+	case manifest.Get(peer, "namespaceSelector") != nil: // any namespace may be meant
+		return s, d.index.workloads
 	}
-	candidates := d.index.pods.candidates(namespace, s)
-	if manifest.Get(peer, "namespaceSelector") != nil { // any namespace may be meant
-		candidates = d.index.workloads
-	}
-	return s, slices.Collect(func(yield func(*workload) bool) {
+	return s, pods.candidates(namespace, s)
+}
+
+// warnOfAccidents reports a policy that admits canary pods and not the stable
+// ones, as a peer "app is not web" does.
+func (d *derivation) warnOfAccidents(p podSelecting, canaries podIndex) {
+	for _, peer := range rules(p.object.Root) {
+		s, candidates := d.peer(p.object, peer, p.namespace, canaries)
 		for _, w := range candidates {
-			if w.chosen && s.matches(w.labels) && !s.matches(w.canaryLabels) && !yield(w) {
+			if w.chosen && s.matches(w.canaryLabels) && !s.matches(w.labels) {
+				d.note(manifest.Warning, p.object, "admits the canary pods of %s by label and not the stable ones", w.object.ID())
 				return
 			}
 		}
-	})
+	}
 }
 
 // peers warns about a policy that lets the stable pods talk to the pods it

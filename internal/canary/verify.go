@@ -51,6 +51,9 @@ func (d *derivation) verifyStableSelectors(canaries podIndex) error {
 			return err
 		}
 	}
+	for _, p := range d.index.policies {
+		d.warnOfAccidents(p, canaries)
+	}
 	for _, b := range d.index.budgets {
 		if w := leak(b.namespace, b.selector); w != nil {
 			d.note(manifest.Warning, b.object, "its selector also selects the canary pods of %s: they count towards the budget", w.object.ID())

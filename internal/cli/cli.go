@@ -87,6 +87,9 @@ Emissary-ingress Mapping: 1 % needs one pod, not a hundred.
 Called without a verb, canarize generates.`,
 		Example: `  canarize generate -w 10 manifests | kubectl apply -f -
   canarize -w 25 -I registry.example.com/app:7 -o canary.yml manifests/*.yml`,
+		// How unlike a verb may be that is suggested for an unknown one.
+		SuggestionsMinimumDistance: 2,
+
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		DisableAutoGenTag: true,
@@ -127,6 +130,7 @@ func newHelp(root *cobra.Command) *cobra.Command {
 			if err != nil || len(rest) > 0 {
 				return knownVerb(root, args)
 			}
+			cmd.InitDefaultHelpFlag()
 			return cmd.Help()
 		},
 	}

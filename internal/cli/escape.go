@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -84,6 +85,6 @@ func escapeJSON(text []byte) []byte {
 		}
 	}
 	return agentCommand.ReplaceAllFunc(b.Bytes(), func(mark []byte) []byte {
-		return append(bytes.TrimSuffix(mark, []byte("[")), `\u005b`...)
+		return slices.Concat(mark[:len(mark)-1], []byte(`\u005b`))
 	})
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -266,8 +265,8 @@ kustomization.yaml is built. "-" is standard input.`,
   # what differs between stable and canary
   canarize diff -w 10 manifests`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if cmd.Flags().Changed("output") && output == "" {
-				return errors.New("-o: the name of the file is empty; name a file, or leave -o out")
+			if err := checkOutput(output, cmd.Flags().Changed("output")); err != nil {
+				return err
 			}
 			g, err := f.generate(cmd.Context(), args, streams)
 			if err != nil {

@@ -9,6 +9,17 @@ import (
 	"path/filepath"
 )
 
+// checkOutput checks the -o of generate before anything is read.
+func checkOutput(file string, given bool) error {
+	if given && file == "" {
+		return errors.New("-o: the name of the file is empty; name a file, or leave -o out")
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return fmt.Errorf("-o %s: it is a folder; name a file", file)
+	}
+	return nil
+}
+
 // writeOutput writes to stdout, or to a file, all or nothing: a reader sees the
 // old file or the new one.
 func writeOutput(file string, text []byte, streams Streams) error {
@@ -17,9 +28,6 @@ func writeOutput(file string, text []byte, streams Streams) error {
 		return outside(err)
 	}
 	info, err := os.Stat(file)
-	if err == nil && info.IsDir() {
-		return fmt.Errorf("-o %s: it is a folder; name a file", file)
-	}
 	if err == nil && !info.Mode().IsRegular() { // a pipe or device has no old content to keep
 		return outside(named(file, os.WriteFile(file, text, 0)))
 	}
@@ -50,7 +58,7 @@ func named(file string, err error) error {
 	case errors.As(err, &path):
 		err = path.Err
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, missing := os.Stat(filepath.Dir(file)); errors.Is(missing, fs.ErrNotExist) {
 		err = fmt.Errorf("the folder %s does not exist; make it first", filepath.Dir(file))
 	}
 	return fmt.Errorf("-o %s: %w; nothing was written", file, err)

@@ -188,12 +188,16 @@ func manifestsIn(dir string, recursive bool) ([]string, error) {
 			return named(full, err)
 		case entry.IsDir() && path != "." && (!recursive || strings.HasPrefix(entry.Name(), ".")):
 			return fs.SkipDir
-		case !entry.IsDir() && slices.Contains([]string{".yml", ".yaml", ".json"}, filepath.Ext(path)):
+		case !entry.IsDir() && isManifest(path):
 			files = append(files, full)
 		}
 		return nil
 	})
 	return files, err
+}
+
+func isManifest(path string) bool {
+	return slices.Contains([]string{".yml", ".yaml", ".json"}, filepath.Ext(path))
 }
 
 func isKustomization(name string) bool {

@@ -2,6 +2,7 @@ package input
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -13,9 +14,12 @@ import (
 // buildKustomization builds a folder as "kubectl kustomize" does, with its
 // defaults: no plugins, no files from outside the folder of a kustomization.
 func buildKustomization(dir string) ([]byte, error) {
-	disk := &limitedDisk{FileSystem: filesys.MakeFsOnDisk(), left: manifest.MaxTotalBytes}
+	disk := &limitedDisk{FileSystem: filesys.MakeFsOnDisk(), left: manifest.MaxTotalBytes, guard: manifest.NewGuard(maxKustomizedValues)}
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, dir)
-	if err != nil {
+	switch {
+	case disk.refused != nil:
+		return nil, disk.refused
+	case err != nil:
 		return nil, fmt.Errorf("%s: kustomization: %s; see what \"kubectl kustomize %s\" says", dir, strings.Join(strings.Fields(err.Error()), " "), dir)
 	}
 	text, err := built.AsYaml()
@@ -25,10 +29,16 @@ func buildKustomization(dir string) ([]byte, error) {
 	return text, nil
 }
 
+// maxKustomizedValues are the most values that the files of a kustomization may
+// have: kustomize needs about four times as much memory for one as canarize.
+const maxKustomizedValues = 500_000
+
 // limitedDisk has the limits of other input: kustomize itself has none.
 type limitedDisk struct {
 	filesys.FileSystem
-	left int
+	left    int
+	guard   *manifest.Guard
+	refused error // why a file was not read; kustomize's own error hides it
 }
 
 func (d *limitedDisk) ReadFile(path string) ([]byte, error) {
@@ -36,11 +46,19 @@ func (d *limitedDisk) ReadFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > manifest.MaxFileBytes {
-		return nil, fmt.Errorf("%s: larger than %d MiB, the most that is read from one file; split it", path, manifest.MaxFileBytes>>20)
-	}
-	if d.left -= len(data); d.left < 0 {
-		return nil, manifest.TooLarge(path)
+	if err := d.check(path, data); err != nil {
+		d.refused = err
+		return nil, err
 	}
 	return data, nil
+}
+
+func (d *limitedDisk) check(path string, data []byte) error {
+	if d.left -= len(data); d.left < 0 {
+		return manifest.TooLarge(path)
+	}
+	if isManifest(path) || isKustomization(filepath.Base(path)) {
+		return d.guard.Check(manifest.Source{Name: path, Data: data})
+	}
+	return nil
 }

@@ -29,9 +29,8 @@ func (s *source) objectsOf(roots []*Node, err error) ([]*Object, error) {
 // objects takes the objects out of one document: none for an empty one, one for
 // an object, its items for a list.
 func (s *source) objects(doc *Node) ([]*Object, error) {
-	if len(doc.Content) == 0 || IsNull(doc.Content[0]) {
-		s.spent.values++ // so that there is an end to empty documents too
-		return nil, nil
+	if err := s.spend(doc); err != nil || len(doc.Content) == 0 || IsNull(doc.Content[0]) {
+		return nil, err
 	}
 	root := doc.Content[0]
 	if err := s.expand(root); err != nil {
@@ -72,6 +71,7 @@ func (s *source) object(root *Node) ([]*Object, error) {
 		if !IsMap(item) {
 			return nil, o.Errorf(item, "items[%d] is a %s, not a Kubernetes object; every object has apiVersion, kind and metadata.name", i, KindName(item))
 		}
+		inheritHeader(root, item)
 		read, err := s.object(item)
 		if err != nil {
 			return nil, err
@@ -79,6 +79,17 @@ func (s *source) object(root *Node) ([]*Object, error) {
 		objects = append(objects, read...)
 	}
 	return objects, nil
+}
+
+// inheritHeader gives an item of a typed list, such as a DeploymentList, the
+// apiVersion and kind that the API server leaves out of it.
+func inheritHeader(list, item *Node) {
+	kind := strings.TrimSuffix(GetString(list, "kind"), "List")
+	if kind != "" && Get(item, "kind") == nil && Get(item, "apiVersion") == nil {
+		header := NewMap("apiVersion", GetString(list, "apiVersion"), "kind", kind)
+		DeleteFunc(item, func(key string) bool { return key == "kind" || key == "apiVersion" })
+		item.Content = append(header.Content, item.Content...)
+	}
 }
 
 // tags are the ones that JSON, which Kubernetes speaks, has a value for.
@@ -150,7 +161,11 @@ func (s *source) checkKeys(root, n *Node) error {
 			}
 		}
 		if first >= 0 {
-			return s.errorf(root, key, "duplicate key %q, first on line %d; remove one", key.Value, n.Content[first].Line)
+			remedy := "remove one"
+			if key.Value == "apiVersion" || key.Value == "kind" {
+				remedy += ", or put --- between two objects"
+			}
+			return s.errorf(root, key, "duplicate key %q, first on line %d; %s", key.Value, n.Content[first].Line, remedy)
 		}
 	}
 	return nil

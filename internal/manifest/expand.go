@@ -10,12 +10,17 @@ import (
 // the entries they merge, so that an edit of one place never changes another.
 // The number of values is bounded: an alias bomb ends here.
 func (s *source) expand(root *Node) error {
-	s.spent.values += count(root)
-	if s.spent.values > MaxValues {
-		return fmt.Errorf("%s:%d: the input has more than %d values in all, the most that is read; pass the files of one application only", s.name, max(root.Line, 1), MaxValues)
-	}
 	e := expander{source: s, root: root, active: map[*Node]bool{}}
 	return e.expand(root)
+}
+
+// spend takes the values of a document off the budget of the call.
+func (s *source) spend(doc *Node) error {
+	s.spent.values += count(doc)
+	if s.spent.values > s.spent.most {
+		return fmt.Errorf("%s:%d: the input has more than %d values in all, the most that is read; pass the files of one application only", s.name, max(doc.Line, 1), s.spent.most)
+	}
+	return nil
 }
 
 func count(n *Node) int {
@@ -65,8 +70,8 @@ func (e *expander) follow(alias *Node) error {
 		return e.errorf(e.root, alias, "alias *%s stands inside what it names; a value cannot contain itself", alias.Value)
 	}
 	e.spent.copied += count(target)
-	if e.spent.copied > min(maxCopiedValues+10*e.spent.values, MaxValues) {
-		return e.errorf(e.root, alias, "aliases such as *%s copy more than %d values; write the document without so many aliases", alias.Value, e.spent.copied-count(target))
+	if most := min(maxCopiedValues+10*e.spent.values, e.spent.most); e.spent.copied > most {
+		return e.errorf(e.root, alias, "aliases such as *%s copy more than %d values, the most for an input of this size; write it without so many aliases", alias.Value, most)
 	}
 	c := Clone(target)
 	c.HeadComment, c.LineComment, c.FootComment = alias.HeadComment, alias.LineComment, alias.FootComment
@@ -88,8 +93,8 @@ func (e *expander) merge(n *Node) error {
 		sources = merged.Content
 	}
 	n.Content = append(n.Content[:i:i], n.Content[i+2:]...)
-	if keyIndex(n, "<<") >= 0 {
-		return e.errorf(e.root, merged, "<< stands twice in one mapping; write <<: [*a, *b]")
+	if again := keyIndex(n, "<<"); again >= 0 {
+		return e.errorf(e.root, n.Content[again], "<< stands twice in one mapping; write <<: [*a, *b]")
 	}
 	have := make(map[string]bool, len(n.Content)/2)
 	for _, key := range Keys(n) {

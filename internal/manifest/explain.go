@@ -49,7 +49,7 @@ func (s *source) syntaxError(err error) error {
 	}
 	line, began := s.lineInText(max(load.Mark.Line, 1)), s.lineInText(load.ContextMark.Line)
 	what := load.Message
-	if load.ContextMsg != "" && !errors.Is(err, errDepth) && !strings.Contains(what, errDepth.Error()) {
+	if load.ContextMsg != "" && !isDepth(err) {
 		what = load.ContextMsg + ": " + what
 	}
 	for _, f := range faults {

@@ -61,6 +61,9 @@ func (r *jsonReader) explain(err error) error {
 	if errors.As(err, &syntax) {
 		line = lineOf(r.src.text, min(int(syntax.Offset), len(r.src.text)))
 	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w; the text ends before everything in it is closed", err)
+	}
 	return fmt.Errorf("%s:%d: JSON: %w", r.src.name, line, err)
 }
 
@@ -73,8 +76,8 @@ func (r *jsonReader) value(depth int) (*Node, error) {
 	switch {
 	case r.values-r.document > MaxDocumentValues:
 		return nil, fmt.Errorf("more than %d values, the most that one document may have; split it", MaxDocumentValues)
-	case r.values > MaxValues:
-		return nil, fmt.Errorf("the input has more than %d values in all, the most that is read; pass the files of one application only", MaxValues)
+	case r.values > r.src.spent.most:
+		return nil, fmt.Errorf("the input has more than %d values in all, the most that is read; pass the files of one application only", r.src.spent.most)
 	case depth > MaxDepth:
 		return nil, errDepth
 	}

@@ -44,6 +44,32 @@ func (s *Set) ID(o *Object) ID {
 // Find returns the object of an identity, or nil.
 func (s *Set) Find(id ID) *Object { return s.byID[id] }
 
+// Taken is the error for a stable object whose canary has the name of another
+// object of the set, or nil.
+func (s *Set) Taken(stable *Object, canary ID) error {
+	existing := s.Find(canary)
+	if existing == nil {
+		return nil
+	}
+	return stable.Errorf(nil, "its canary would be named %s, and %s is in the input already, at %s; choose another --suffix, or leave that file out", canary.Name, existing.ID(), existing.Pos)
+}
+
+// CheckNew refuses new objects whose names are taken, by the set or each other.
+func (s *Set) CheckNew(derived []Derived) error {
+	made := make(map[ID]*Object, len(derived))
+	for _, d := range derived {
+		id := s.ID(d.Canary)
+		if err := s.Taken(d.Stable, id); err != nil {
+			return err
+		}
+		if first := made[id]; first != nil {
+			return d.Stable.Errorf(nil, "its canary and that of %s (%s) would both be %s", first.ID(), first.Pos, id)
+		}
+		made[id] = d.Stable
+	}
+	return nil
+}
+
 // Value returns the object decoded, with the namespace it ends up in.
 func (s *Set) Value(o *Object) map[string]any {
 	v := o.Value()

@@ -1,6 +1,7 @@
 package emissary
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,7 @@ func (d *derivation) annotation(owner *manifest.Object) error {
 	}
 	values, err := emissary.AnnotationObjects(owner.Value()) // with the namespace as written
 	if err != nil {
-		return owner.Errorf(text, "%w", err)
+		return owner.Errorf(text, "annotation %s: %w", key, errors.Unwrap(err))
 	}
 	for _, v := range values {
 		kind, _ := v["kind"].(string)

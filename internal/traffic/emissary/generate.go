@@ -45,7 +45,7 @@ func (d *derivation) generated(s manifest.Derived) error {
 		return err
 	}
 	namespace := d.request.Set.Namespace(s.Stable)
-	metadata := manifest.NewMap("name", "")
+	metadata := manifest.NewMap("name", s.Stable.Name())
 	if s.Stable.Namespace() != "" {
 		manifest.PutString(metadata, "namespace", s.Stable.Namespace())
 	}

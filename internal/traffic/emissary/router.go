@@ -28,6 +28,10 @@ func (r Router) Canary(request traffic.Request) (traffic.Result, error) {
 	if err := d.generate(); err != nil {
 		return traffic.Result{}, err
 	}
+	// A name that is taken would change what Emissary does, so it is looked at first.
+	if err := request.Set.CheckNew(d.result.Derived); err != nil {
+		return traffic.Result{}, err
+	}
 	if err := d.verify(); err != nil {
 		return traffic.Result{}, err
 	}
@@ -161,23 +165,23 @@ func (d *derivation) setWeight(r route, spec *manifest.Node) {
 // finish names the canary, gives it statistics of its own and adds it.
 func (d *derivation) finish(r route, name string) {
 	d.request.Finish(r.canary, name)
-	if !r.tcp {
-		d.setStats(r)
-	}
+	d.setStats(r)
 	d.routes = append(d.routes, r)
 	d.result.Derived = append(d.result.Derived, manifest.Derived{Stable: r.owner, Canary: r.canary})
 }
 
 // setStats gives the canary a statistics name of its own, the one that Emissary
 // would choose: a stats_name copied from the stable Mapping, or set for all
-// Mappings in the Module, would add up the metrics of both versions.
+// Mappings in the Module, would add up the metrics of both versions. The model
+// knows no name for a TCPMapping, which has its own unless one was copied.
 func (d *derivation) setStats(r route) {
 	spec := manifest.Get(r.canary.Root, "spec")
 	stats := manifest.GetString(spec, "stats_name")
 	if stats != "" {
 		stats = d.request.Name(stats)
 	} else {
-		stats = emissary.StatsName(d.request.Set.Value(r.canary), d.options(r))
+		options := emissary.Options{Namespace: d.router.Namespace, AmbassadorID: installations(r.canary)[0]}
+		stats = emissary.StatsName(d.request.Set.Value(r.canary), options)
 	}
 	if stats = statsName(stats); stats != "" {
 		manifest.PutString(spec, "stats_name", stats)

@@ -15,11 +15,12 @@ func (d *derivation) verify() error {
 	byID := map[string][]route{}
 	var ids []string
 	for _, r := range d.routes {
-		id := d.options(r).AmbassadorID
-		if byID[id] == nil {
-			ids = append(ids, id)
+		for _, id := range installations(r.canary) {
+			if byID[id] == nil {
+				ids = append(ids, id)
+			}
+			byID[id] = append(byID[id], r)
 		}
-		byID[id] = append(byID[id], r)
 	}
 	objects := d.relevant()
 	for _, id := range ids {
@@ -50,17 +51,24 @@ func (d *derivation) relevant() []map[string]any {
 	return slices.Clip(objects)
 }
 
-// options are those of the Emissary that the route's Mapping is for.
-func (d *derivation) options(r route) emissary.Options {
-	o := emissary.Options{Namespace: d.router.Namespace}
-	id := manifest.Get(r.canary.Root, "spec", "ambassador_id")
-	if manifest.IsList(id) && len(id.Content) > 0 {
-		id = id.Content[0]
+// installations are the ids of the Emissary installations that a Mapping is for
+// (good_ambassador_id in Emissary's config.py). An empty list is for nobody, and
+// is looked at as the default one sees it.
+func installations(mapping *manifest.Object) []string {
+	const standard = "default"
+	field := manifest.Get(mapping.Root, "spec", "ambassador_id")
+	listed := manifest.Items(field)
+	if manifest.IsScalar(field) { // the form of v1 and v2
+		listed = []*manifest.Node{field}
 	}
-	if manifest.IsScalar(id) {
-		o.AmbassadorID = id.Value
+	var ids []string
+	for _, id := range listed {
+		ids = append(ids, id.Value)
 	}
-	return o
+	if len(ids) == 0 || slices.Equal(ids, []string{"_automatic_"}) {
+		return []string{standard}
+	}
+	return ids
 }
 
 // shares finds the rows of a report by their Mapping.

@@ -1,0 +1,175 @@
+//go:build linux
+
+package script
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// build makes the program as users have it, once for all tests.
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "canarize-script")
+	if err != nil {
+		return "", err
+	}
+	buildDir = dir
+	program := filepath.Join(dir, "canarize")
+	cmd := exec.Command("go", "build", "-o", program, "github.com/canarize/canarize/cmd/canarize")
+	cmd.Stderr = os.Stderr
+	return program, cmd.Run()
+})
+
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestMemory runs the program on the inputs that cost most. Every one stays
+// under ten times its size and a fixed amount, or a limit says no before more
+// memory is spent.
+func TestMemory(t *testing.T) {
+	for _, name := range []string{
+		"one-document", "many-documents", "one-line", "json-string",
+		"values", "json-values", "objects", "dense-objects", "null-documents", "block-scalar", "long-string", "long-comment",
+		"flow-nesting", "flow-map-nesting", "json-nesting", "json-map-nesting", "block-nesting", "block-seq-nesting",
+		"billion-laughs", "quadratic", "quadratic-documents", "merges",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "input.yml")
+			if text, err := exec.Command("big", file, name).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, text)
+			}
+			checkMemory(t, file)
+		})
+	}
+}
+
+func checkMemory(t *testing.T, file string) {
+	const fixed = 350 << 20 // two million values, the most that is read, and the program itself
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	cmd := exec.Command(program(t), "-w", "10", file)
+	cmd.Stderr = &stderr
+	start := time.Now()
+	err = cmd.Run()
+	took := time.Since(start)
+	if cmd.ProcessState.ExitCode() != 2 {
+		t.Errorf("%v: %s", err, stderr.String())
+	}
+	peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	_, says, _ := strings.Cut(strings.TrimSpace(stderr.String()), file)
+	t.Logf("%.1f MB cost %.1f MB and %s: %s", float64(info.Size())/1e6, float64(peak)/1e6, took.Round(time.Millisecond), strings.TrimLeft(says, ": "))
+	if peak > fixed+10*info.Size() {
+		t.Errorf("%d MB for an input of %d MB", peak>>20, info.Size()>>20)
+	}
+	if took > 30*time.Second {
+		t.Errorf("took %s", took)
+	}
+}
+
+// TestInterrupt interrupts the program while it waits for its input.
+func TestInterrupt(t *testing.T) {
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) {
+			output := filepath.Join(t.TempDir(), "canary.yml")
+			var stdout, stderr bytes.Buffer
+			cmd := exec.Command(program(t), "-w", "10", "-o", output, "-")
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			stdin, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			// More than a pipe holds: when it is written, the program is reading.
+			if _, err := stdin.Write(bytes.Repeat([]byte("# comment\n"), 100_000)); err != nil {
+				t.Fatal(err)
+			}
+			interrupted(t, cmd, sig)
+			if stdout.Len() > 0 || stderr.String() != "canarize: interrupted; nothing was written\n" {
+				t.Errorf("stdout %q, stderr %q", stdout.String(), stderr.String())
+			}
+			if _, err := os.Stat(output); err == nil {
+				t.Error("there is an output file")
+			}
+		})
+	}
+}
+
+// TestInterruptPipe does the same while a named pipe has no writer.
+func TestInterruptPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first := exec.Command(program(t), "-w", "10", "-", pipe)
+	stdin, err := first.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdin.Write(bytes.Repeat([]byte("# comment\n"), 100_000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := stdin.Close(); err != nil { // now it opens the pipe, and waits
+		t.Fatal(err)
+	}
+	interrupted(t, first, os.Interrupt)
+}
+
+// interrupted sends a signal to a program that reads and waits for its end.
+func interrupted(t *testing.T, cmd *exec.Cmd, sig os.Signal) {
+	t.Helper()
+	if err := cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+	killer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+	defer killer.Stop()
+	_ = cmd.Wait() // the exit code says more
+	if code := cmd.ProcessState.ExitCode(); code != 5 {
+		t.Errorf("%s after %s, not exit code 5", cmd.ProcessState, sig)
+	}
+}
+
+// TestBrokenPipe has nobody read the output: the program ends as others do, by
+// SIGPIPE or with an exit code, and never as if all were well.
+func TestBrokenPipe(t *testing.T) {
+	for _, args := range [][]string{{"-w", "10"}, {"diff", "-w", "10"}, {"traffic"}} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		var stderr bytes.Buffer
+		cmd := exec.Command(program(t), append(args, "testdata/app.yml")...)
+		cmd.Stdout, cmd.Stderr = w, &stderr
+		err = cmd.Run()
+		w.Close()
+		status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+		if piped := status.Signaled() && status.Signal() == syscall.SIGPIPE; !piped && status.ExitStatus() != 1 {
+			t.Errorf("%v: %v, %s", args, err, stderr.String())
+		}
+		if strings.Contains(stderr.String(), "goroutine") {
+			t.Errorf("%v: %s", args, stderr.String())
+		}
+	}
+}

@@ -1,0 +1,73 @@
+//go:build unix
+
+// Package script runs the command line as its users do: every *.txtar is a
+// script of commands and the files that they read. Most of them are bad input.
+package script
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/canarize/canarize/internal/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(cleaning{m}, map[string]func(){
+		"canarize": canarize, "kubectl-canarize": canarize, // the same program by two names
+		"big": big,
+	})
+}
+
+// cleaning runs the tests and removes what they built.
+type cleaning struct{ *testing.M }
+
+func (c cleaning) Run() int {
+	defer func() { _ = os.RemoveAll(buildDir) }()
+	return c.M.Run()
+}
+
+// buildDir is where the program is built; "" until it is.
+var buildDir string
+
+// canarize is cmd/canarize in a process of the test binary.
+func canarize() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(cli.Main(ctx, os.Args, cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+}
+
+func TestScript(t *testing.T) {
+	app, err := os.ReadFile("testdata/app.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Deadline:            time.Now().Add(2 * time.Minute), // no input may make the program hang
+		Dir:                 ".",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			// A Deployment (line 1), its Service (24) and its Mapping (35).
+			return os.WriteFile(env.WorkDir+"/app.yml", app, 0o600)
+		},
+		Condition: func(cond string) (bool, error) {
+			return cond == "root" && os.Geteuid() == 0, nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"refused": refused,
+			"exits":   exits,
+			"alter":   alter,
+			"bytes":   writeBytes,
+			"fifo":    fifo,
+			"keeps":   keeps,
+			"decoded": decoded,
+			"mode":    mode,
+		},
+	})
+}
