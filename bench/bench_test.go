@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestApplications(t *testing.T) {
@@ -62,7 +63,7 @@ func TestReplaceTable(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
-	b := bench{options: options{rounds: 3}, sizes: []size{{documents: 10_000, bytes: 3e6, parsed: 60, contenders: []*contender{
+	b := bench{options: options{rounds: 3, limit: 15 * time.Minute}, sizes: []size{{documents: 10_000, bytes: 3e6, parsed: 60, contenders: []*contender{
 		{name: canarize, wall: []float64{1, 2, 3}, peak: []float64{180, 180, 180}},
 		{name: parsePrint, wall: []float64{.5, .5, .5}, peak: []float64{90, 90, 90}},
 		{name: "slower", wall: []float64{40}, peak: []float64{20}},

@@ -1,7 +1,7 @@
 // Command bench measures `canarize generate` against its peers and rewrites the
 // tables in docs/benchmarks.md.
 //
-//	go run ./bench [-documents 10,1000,10000] [-rounds N] [-budget 2m] [-python PROGRAM] [-date DATE]
+//	go run ./bench [-documents 10,1000,10000] [-rounds N] [-budget 2m] [-limit 5m] [-python PROGRAM] [-date DATE]
 //
 // Every contender is a process of its own, run on the same input in alternating
 // rounds. Those in Go, canarize aside, are this program called as `bench PEER FILE`.
@@ -71,6 +71,7 @@ type options struct {
 	documents []int
 	rounds    int
 	budget    time.Duration
+	limit     time.Duration
 	python    string
 	date      string
 	output    string
@@ -82,6 +83,7 @@ func parseFlags(args []string) (options, error) {
 	documents := flags.String("documents", "10,1000,10000", "sizes of the input, rounded up to whole applications")
 	flags.IntVar(&o.rounds, "rounds", 5, "runs of every contender")
 	flags.DurationVar(&o.budget, "budget", 2*time.Minute, "time for the rounds of one contender; one that has used it up sits the others out")
+	flags.DurationVar(&o.limit, "limit", 5*time.Minute, "the longest that one run may take; one that takes longer is stopped")
 	flags.StringVar(&o.python, "python", "python3", "a Python that has PyYAML")
 	flags.StringVar(&o.date, "date", "", "the date to write beside the numbers; none when empty")
 	flags.StringVar(&o.output, "o", "docs/benchmarks.md", "the file whose tables are rewritten")
@@ -132,10 +134,9 @@ type contender struct {
 }
 
 const (
-	canarize      = "canarize generate"
-	parsePrint    = "parse and print"
-	scriptPython  = "first script, PyYAML"
-	scriptLibYAML = "first script, PyYAML on libyaml"
+	canarize     = "canarize generate"
+	parsePrint   = "parse and print"
+	scriptPython = "first script, PyYAML"
 )
 
 func (b *bench) contenders(input string) ([]*contender, error) {
@@ -150,7 +151,7 @@ func (b *bench) contenders(input string) ([]*contender, error) {
 		script := filepath.Join("bench", "first_script.py")
 		all = append(all,
 			&contender{name: scriptPython, prints: 3, command: []string{b.python, script, "python", input}},
-			&contender{name: scriptLibYAML, prints: 3, command: []string{b.python, script, "libyaml", input}})
+			&contender{name: scriptPython + " on libyaml", prints: 3, command: []string{b.python, script, "libyaml", input}})
 	}
 	return all, err
 }
@@ -258,7 +259,7 @@ func (b *bench) parsedSize(ctx context.Context, input string) (float64, error) {
 // measure runs a contender once and looks whether it did its work.
 func (b *bench) measure(ctx context.Context, c *contender, n int) error {
 	output := filepath.Join(b.dir, "output")
-	taken, err := runProcess(ctx, output, c.command...)
+	taken, err := runProcess(ctx, b.limit, output, c.command...)
 	if errors.Is(err, errTooSlow) {
 		c.slow = true
 		return nil
@@ -279,7 +280,7 @@ const startRuns = 21
 func (b *bench) measureStart(ctx context.Context) error {
 	var wall []float64
 	for range startRuns {
-		taken, err := runProcess(ctx, filepath.Join(b.dir, "output"), b.canarize, "version")
+		taken, err := runProcess(ctx, b.limit, filepath.Join(b.dir, "output"), b.canarize, "version")
 		if err != nil {
 			return err
 		}

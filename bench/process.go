@@ -21,13 +21,10 @@ type sample struct {
 	peak float64 // resident memory in MB
 }
 
-// limit is the longest that one run may take.
-const limit = 15 * time.Minute
-
 var errTooSlow = errors.New("stopped: it took too long")
 
 // runProcess runs a process with its standard output in a file.
-func runProcess(ctx context.Context, output string, command ...string) (sample, error) {
+func runProcess(ctx context.Context, limit time.Duration, output string, command ...string) (sample, error) {
 	out, err := os.Create(output)
 	if err != nil {
 		return sample{}, err

@@ -74,7 +74,25 @@ func Generate(set *manifest.Set, options GenerateOptions) (Generated, error) {
 		return Generated{}, err
 	}
 	g := Generated{Derived: append(pods.Derived, routes.Derived...), Notes: append(pods.Notes, routes.Notes...)}
+	g.noteRest(set)
 	return g, set.CheckNew(g.Derived)
+}
+
+// noteRest adds a note for every object of which nothing was made and nothing
+// was said.
+func (g *Generated) noteRest(set *manifest.Set) {
+	known := make(map[*manifest.Object]bool, len(set.Objects))
+	for _, d := range g.Derived {
+		known[d.Stable] = true
+	}
+	for _, n := range g.Notes {
+		known[n.Object] = true
+	}
+	for _, o := range set.Objects {
+		if !known[o] {
+			g.Notes = append(g.Notes, manifest.Note{Level: manifest.Debug, Object: o, Text: "left alone"})
+		}
+	}
 }
 
 // Print writes the canary as YAML documents.

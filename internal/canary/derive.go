@@ -188,9 +188,7 @@ func (d *derivation) noteRest() {
 	for _, o := range d.index.others {
 		if path, found := otherScalers[o.Kind()]; found {
 			d.warnAboutScaler(o, path)
-			continue
 		}
-		d.note(manifest.Debug, o, "left alone")
 	}
 }
 
@@ -202,7 +200,6 @@ func (d *derivation) warnAboutScaler(o *manifest.Object, path []string) {
 			return
 		}
 	}
-	d.note(manifest.Debug, o, "left alone")
 }
 
 // derive makes the cleaned and renamed copy of an object.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -16,12 +17,17 @@ func isJSON(text []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte{'{'})
 }
 
+// jsonSeparator is a YAML separator between JSON values, which kubectl allows.
+// No JSON value has such a line: its strings have no line feeds.
+var jsonSeparator = regexp.MustCompile(`(?m)^---$`)
+
 // parseJSON reads one or more JSON values that follow each other. YAML readers
 // do not get all of JSON right (escaped surrogate pairs, tabs), so it has a
 // reader of its own. The error is a *json.SyntaxError where the text is not
 // JSON: it may still be YAML in flow style.
 func parseJSON(src *source) ([]*Node, error) {
-	r := jsonReader{src: src, dec: json.NewDecoder(bytes.NewReader(src.text)), values: src.spent.values}
+	text := jsonSeparator.ReplaceAll(src.text, []byte("   "))
+	r := jsonReader{src: src, dec: json.NewDecoder(bytes.NewReader(text)), values: src.spent.values}
 	r.dec.UseNumber()
 	var roots []*Node
 	for {

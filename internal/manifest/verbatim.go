@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -218,8 +219,16 @@ func cutColumn(line string, column int) (before, rest string, found bool) {
 	return line[:at], line[at:], at < len(line)
 }
 
-// added writes an entry that is not in the text, indented to a column.
+// added writes an entry that is not in the text, indented to a column, in front
+// of the blank lines that end what was there.
 func (w *verbatimWriter) added(column int, key string, value *Node) {
+	end := len(w.out)
+	for end > 0 && strings.TrimSpace(w.out[end-1]) == "" {
+		end--
+	}
+	blank := slices.Clone(w.out[end:])
+	w.out = w.out[:end]
+	defer func() { w.out = append(w.out, blank...) }()
 	if text, ok := scalarText(value); ok && plainSafe(key) {
 		w.out = append(w.out, strings.Repeat(" ", column-1)+key+": "+text)
 		return
