@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,38 @@ func compare(t *testing.T, file string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestOrderOfInput derives every input backwards: the objects are the same.
+func TestOrderOfInput(t *testing.T) {
+	files, err := filepath.Glob("testdata/golden/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := map[string]string{}
+		for _, f := range archive.Files {
+			files[f.Name] = string(f.Data)
+		}
+		documents := strings.Split(files["input.yml"], "---\n")
+		slices.Reverse(documents)
+		files["input.yml"] = strings.Join(documents, "---\n")
+		have, _, err := derive(t, files)
+		if (err != nil) != (files["error"] != "") {
+			t.Errorf("%s backwards: %v", file, err)
+		}
+		if diff := cmp.Diff(sorted(files["canary.yml"]), sorted(have)); diff != "" {
+			t.Errorf("%s backwards: %s", file, diff)
+		}
+	}
+}
+
+func sorted(documents string) []string {
+	return slices.Sorted(strings.SplitSeq(documents, "---\n"))
 }
 
 // derive runs Derive on the files of an archive. Notes for --debug are left out.

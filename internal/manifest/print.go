@@ -2,46 +2,55 @@ package manifest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 
 	"go.yaml.in/yaml/v4"
 )
 
 // Print writes objects as a stream of YAML documents.
 func Print(objects []*Object) ([]byte, error) {
-	var out bytes.Buffer
+	texts := make([][]byte, len(objects))
 	for i, o := range objects {
-		if i > 0 {
-			out.WriteString("---\n")
+		if text, ok := verbatim(o); ok {
+			texts[i] = []byte(text)
 		}
-		text, err := o.YAML()
-		if err != nil {
-			return nil, err
-		}
-		out.Write(text)
 	}
-	return out.Bytes(), nil
+	if !mean(join(texts), objects) { // find out which one does not
+		for i, o := range objects {
+			if !mean(texts[i], objects[i:i+1]) {
+				var err error
+				if texts[i], err = encode(o.Root, o.compactLists()); err != nil {
+					return nil, fmt.Errorf("%s: %s: %w", o.Pos, o.ID(), err)
+				}
+			}
+		}
+	}
+	return join(texts), nil
 }
+
+func join(texts [][]byte) []byte { return bytes.Join(texts, []byte("---\n")) }
 
 // YAML returns the object as one YAML document without a separator: as the text
 // it was read from with only the edited places changed where that is possible,
 // encoded anew otherwise.
-func (o *Object) YAML() ([]byte, error) {
-	if text, ok := verbatim(o); ok && means([]byte(text), o.Root) {
-		return []byte(text), nil
-	}
-	text, err := encode(o.Root, o.compactLists())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", o.Pos, o.ID(), err)
-	}
-	return text, nil
-}
+func (o *Object) YAML() ([]byte, error) { return Print([]*Object{o}) }
 
-// means says whether a text is one document with the tree as its value.
-func means(text []byte, root *Node) bool {
-	var doc Node
-	err := yaml.Load(text, &doc, yaml.WithPlugin(limits{}))
-	return err == nil && len(doc.Content) == 1 && same(doc.Content[0], root)
+// mean says whether a text is a stream of documents with the trees of the
+// objects as their values.
+func mean(text []byte, objects []*Object) bool {
+	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithPlugin(limits{}))
+	if err != nil {
+		return false
+	}
+	for _, o := range objects {
+		var doc Node
+		if err := loader.Load(&doc); err != nil || len(doc.Content) != 1 || !same(doc.Content[0], o.Root) {
+			return false
+		}
+	}
+	return errors.Is(loader.Load(&Node{}), io.EOF)
 }
 
 // encode writes a tree anew. It works on a copy, because the library takes the

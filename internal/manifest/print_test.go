@@ -25,7 +25,7 @@ func TestVerbatim(t *testing.T) {
 		edited := object.Clone()
 		PutString(edited.Metadata(), "name", "edited")
 		got, ok := verbatim(edited)
-		if !ok || !means([]byte(got), edited.Root) {
+		if !ok || !mean([]byte(got), []*Object{edited}) {
 			t.Errorf("%s: %s: an edited name is not printed verbatim", object.Pos, object.ID())
 		}
 		if n := changedLines(want, got); n != 1 {
