@@ -94,8 +94,9 @@ func TestOrderOfInput(t *testing.T) {
 	}
 }
 
+// sorted sorts documents, without the blank lines between them.
 func sorted(documents string) []string {
-	return slices.Sorted(strings.SplitSeq(documents, "---\n"))
+	return slices.Sorted(strings.SplitSeq(strings.ReplaceAll(documents, "\n\n", "\n"), "---\n"))
 }
 
 // derive runs Derive on the files of an archive. Notes for --debug are left out.
