@@ -142,9 +142,6 @@ func TestCanarizeFlagsExist(t *testing.T) {
 // buildCanarize builds the program as the pipeline does.
 func buildCanarize(t *testing.T) string {
 	t.Helper()
-	if files, err := filepath.Glob(filepath.Join(root, "cmd/canarize/*.go")); err != nil || len(files) == 0 {
-		t.Skip("cmd/canarize is not there yet")
-	}
 	program := filepath.Join(t.TempDir(), "canarize")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/canarize")
 	build.Dir = root

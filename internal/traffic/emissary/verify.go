@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/canarize/canarize/internal/emissary"
 	"github.com/canarize/canarize/internal/manifest"
@@ -23,13 +24,17 @@ func (d *derivation) verify() error {
 		}
 	}
 	objects := d.relevant()
+	with := objects
+	for _, r := range d.routes {
+		with = append(with, d.request.Set.Value(r.canary))
+	}
 	for _, id := range ids {
 		options := emissary.Options{Namespace: d.router.Namespace, AmbassadorID: id}
-		with := objects
-		for _, r := range d.routes {
-			with = append(with, d.request.Set.Value(r.canary))
+		v := verification{
+			derivation: d,
+			before:     sync.OnceValue(func() shares { return newShares(emissary.Evaluate(objects, options)) }),
+			after:      newShares(emissary.Evaluate(with, options)),
 		}
-		v := verification{derivation: d, before: newShares(emissary.Evaluate(objects, options)), after: newShares(emissary.Evaluate(with, options))}
 		for _, r := range byID[id] {
 			if err := v.check(r); err != nil {
 				return err
@@ -107,7 +112,8 @@ func (r route) key() serviceAt { return rowKey(r.namespace, r.canary.Name()) }
 
 type verification struct {
 	*derivation
-	before, after shares
+	before func() shares // of the input alone; only asked for where a canary gets nothing
+	after  shares
 }
 
 func (v verification) check(r route) error {
@@ -119,8 +125,8 @@ func (v verification) check(r route) error {
 		return v.checkGenerated(r, g)
 	}
 	stable := rowKey(r.namespace, r.stable.Name())
-	if v.before.groups[stable] == nil && g == nil {
-		v.note(manifest.Warning, r.owner, fmt.Sprintf("Mapping %s is routed nowhere with the Hosts and Modules of the input (%s)", r.stable.Name(), v.before.why(stable)))
+	if g == nil && v.before().groups[stable] == nil {
+		v.note(manifest.Warning, r.owner, fmt.Sprintf("Mapping %s is routed nowhere with the Hosts and Modules of the input (%s)", r.stable.Name(), v.before().why(stable)))
 		return nil
 	}
 	if g == nil {
