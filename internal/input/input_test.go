@@ -112,7 +112,7 @@ func TestObjectsRefuses(t *testing.T) {
 		{[]string{"-", "-"}, "standard input (-) is named twice; "},
 		{[]string{"kust/kustomization.yml"}, "kust/kustomization.yml: a kustomization is built from its folder; pass kust"},
 		{[]string{"other/Kustomization"}, "other/Kustomization: a kustomization is built from its folder; pass other"},
-		{[]string{"kust"}, "kust: kustomization: "},
+		{[]string{"kust"}, "kust/kustomization.yml: \"missing.yml\" is not a file or folder here, and nothing is fetched; "},
 		{[]string{"other"}, "other: kustomization: "},
 	} {
 		_, err := Objects(t.Context(), c.args, Options{Stdin: strings.NewReader("")})

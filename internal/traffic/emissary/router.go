@@ -82,7 +82,10 @@ func (d *derivation) mapping(owner, stable *manifest.Object) error {
 	}
 	spec := manifest.Get(stable.Root, "spec")
 	namespace := d.request.Set.Namespace(stable)
-	pair, target, at := d.target(manifest.GetString(spec, "service"), namespace)
+	pair, target, at, err := d.target(manifest.GetString(spec, "service"), namespace)
+	if err != nil {
+		return stable.Errorf(manifest.Get(spec, "service"), "%w", err)
+	}
 	if pair == nil {
 		return nil
 	}
@@ -123,17 +126,34 @@ func (d *derivation) refuse(owner, stable *manifest.Object) error {
 // maxTCPShare is the largest share a TCPMapping of weight 100 gets.
 const maxTCPShare = 50
 
-// target finds the Service with a canary that the service of a Mapping names.
-func (d *derivation) target(text, namespace string) (*manifest.Derived, emissary.Service, serviceAt) {
-	s, err := emissary.ParseService(text)
-	if err != nil {
-		return nil, s, serviceAt{}
+// target finds the Service with a canary that the service of a Mapping names. A
+// text that names no Service, such as an IP address, is none of the router's
+// business, unless its host is such a Service: then the rest of it is wrong.
+func (d *derivation) target(text, namespace string) (*manifest.Derived, emissary.Service, serviceAt, error) {
+	s, wrong := emissary.ParseService(text)
+	if wrong != nil {
+		s, _ = emissary.ParseService(hostOf(text))
 	}
 	at := serviceAt{namespace, s.Name}
 	if s.Namespace != "" {
 		at.namespace = s.Namespace
 	}
-	return d.services[at], s, at
+	pair := d.services[at]
+	if pair == nil {
+		return nil, s, at, nil
+	}
+	return pair, s, at, wrong
+}
+
+// hostOf is what stands between a scheme and a port or path.
+func hostOf(service string) string {
+	if _, rest, found := strings.Cut(service, "://"); found {
+		service = rest
+	}
+	if end := strings.IndexAny(service, ":/?#"); end >= 0 {
+		service = service[:end]
+	}
+	return service
 }
 
 // canaryName is the name of a canary Mapping: without dots, because Emissary

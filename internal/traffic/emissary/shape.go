@@ -2,6 +2,7 @@ package emissary
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/canarize/canarize/internal/manifest"
@@ -25,6 +26,9 @@ func checkFields(m *manifest.Object) error {
 			return err
 		}
 	}
+	if err := checkAmbassadorID(m, manifest.Get(spec, "ambassador_id")); err != nil {
+		return err
+	}
 	for _, field := range []string{"shadow", "host_redirect"} {
 		if n := manifest.Get(spec, field); n != nil && !manifest.IsBoolean(n) {
 			return m.Errorf(n, "spec.%s is %s; write true or false, without quotes", field, describeValue(n))
@@ -34,6 +38,18 @@ func checkFields(m *manifest.Object) error {
 		return m.Errorf(spec, "no spec.prefix, without which Emissary ignores a Mapping; add it")
 	}
 	return checkWeight(m, manifest.Get(spec, "weight"))
+}
+
+// checkAmbassadorID wants a list of strings, or the single string of v1 and v2.
+func checkAmbassadorID(m *manifest.Object, id *manifest.Node) error {
+	if id == nil || manifest.KindName(id) == "string" {
+		return nil
+	}
+	items := manifest.Items(id)
+	if len(items) == 0 || slices.ContainsFunc(items, func(n *manifest.Node) bool { return manifest.KindName(n) != "string" }) {
+		return m.Errorf(id, "spec.ambassador_id is not a list of strings, so no Emissary looks at it; correct it (with quotes around what looks like a number), or leave it out for the default Emissary")
+	}
+	return nil
 }
 
 // checkWeight refuses every weight of a stable Mapping: it has what is left of

@@ -126,6 +126,9 @@ func (v verification) check(r route) error {
 	}
 	stable := rowKey(r.namespace, r.stable.Name())
 	if g == nil && v.before().groups[stable] == nil {
+		if reason, dropped := v.before().drop(stable); dropped {
+			return r.stable.Errorf(nil, "it %s; correct it, or leave it out", reason)
+		}
 		v.note(manifest.Warning, r.owner, fmt.Sprintf("Mapping %s is routed nowhere with the Hosts and Modules of the input (%s)", r.stable.Name(), v.before().why(stable)))
 		return nil
 	}
@@ -200,10 +203,17 @@ func (d *derivation) noteTCP(r route, weight int, share float64) {
 
 // why is the reason the model gives for a Mapping that gets no requests.
 func (s shares) why(key serviceAt) string {
-	for _, drop := range s.report.Drops {
-		if rowKey(drop.Namespace, drop.Mapping) == key {
-			return drop.Reason
-		}
+	if reason, dropped := s.drop(key); dropped {
+		return reason
 	}
 	return "no Host of the input takes it"
+}
+
+func (s shares) drop(key serviceAt) (reason string, dropped bool) {
+	for _, drop := range s.report.Drops {
+		if rowKey(drop.Namespace, drop.Mapping) == key {
+			return drop.Reason, true
+		}
+	}
+	return "", false
 }
