@@ -23,8 +23,8 @@ test-cluster-build: # Built once, about six minutes on two cores, then cached
 	$(GO) -C test/cluster run . build
 
 .PHONY: race
-race: ## Run the tests of this module under the race detector
-	$(GO) test -race ./...
+race: ## Run the tests of the code that ships under the race detector
+	$(GO) test -race ./app/... ./cmd/... ./internal/... ./test/script
 
 .PHONY: lint
 lint: ## Check formatting, vet, staticcheck, and known vulnerabilities where reachable

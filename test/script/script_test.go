@@ -48,7 +48,7 @@ func TestScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Deadline:            time.Now().Add(2 * time.Minute), // no input may make the program hang
+		Deadline:            time.Now().Add(8 * time.Minute), // no input may make the program hang
 		Dir:                 ".",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
