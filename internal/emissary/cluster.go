@@ -27,6 +27,9 @@ type clusterNames struct {
 	envoy string // long, shortened if need be
 	stats string
 	errs  []string
+	host  string // "" when Emissary ignores the cluster
+	port  int
+	tls   bool
 }
 
 // nameCluster follows the constructor of IRCluster (ircluster.py). hasContext
@@ -84,6 +87,7 @@ func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
 	}
 
 	n.errs = append(n.errs, addressErrors(service)...)
+	n.aim(service, originates)
 	n.long = underscored(strings.Join(fields, "_"))
 	n.envoy = shortened(n.long)
 	n.stats = underscored(service)
@@ -91,6 +95,21 @@ func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
 		n.stats = plain(q.statsName)
 	}
 	return n
+}
+
+// aim fills in where the cluster's connections go.
+func (n *clusterNames) aim(service string, tls bool) {
+	a, err := parseAddress("random://" + service)
+	if err != nil {
+		return
+	}
+	n.host, n.port, n.tls = a.host, a.port, tls
+	if n.port == 0 {
+		n.port = 80
+		if tls {
+			n.port = 443
+		}
+	}
 }
 
 // addressErrors says what is wrong with host and port of a service without scheme.

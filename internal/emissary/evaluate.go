@@ -7,8 +7,20 @@ import "sort"
 // and TLSContexts count, and those that stand in the getambassador.io/config
 // annotation of a Service or Ingress; other objects are ignored. Where the set has
 // no Host, one for * is assumed, and where it has no HTTP Listener, one for all
-// Hosts. The objects are not changed.
+// Hosts, unless it is said to be complete. The objects are not changed.
 func Evaluate(objects []map[string]any, opts Options) Report {
+	return evaluate(objects, opts).report()
+}
+
+// evaluation is everything known once all groups are finished.
+type evaluation struct {
+	all    []*resource
+	groups []*group
+	tcp    []TCPGroup
+	world  *world
+}
+
+func evaluate(objects []map[string]any, opts Options) evaluation {
 	log := &journal{}
 	c := collect(objects, opts, log)
 	w := newWorld(c, opts, log)
@@ -24,10 +36,15 @@ func Evaluate(objects []map[string]any, opts Options) Report {
 	for _, g := range groups {
 		g.finish(w)
 	}
-	report := Report{TCPGroups: groupTCP(c.tcp, w)}
+	tcp := groupTCP(c.tcp, w)
 	disableIdle(w.listeners, log)
-	report.Groups = assemble(groups, w)
-	report.Drops = drops(c.all, report.Groups)
+	return evaluation{all: c.all, groups: groups, tcp: tcp, world: w}
+}
+
+func (e evaluation) report() Report {
+	log := e.world.log
+	report := Report{TCPGroups: e.tcp, Groups: assemble(e.groups, e.world)}
+	report.Drops = drops(e.all, report.Groups)
 	report.Dropped = make([]string, len(report.Drops))
 	for i, d := range report.Drops {
 		report.Dropped[i] = d.Mapping
@@ -46,12 +63,12 @@ func probes(w *world) []*mapping {
 		{"readiness_probe", "internal_readiness_probe_mapping", "/ambassador/v0/check_ready"},
 		{"diagnostics", "internal_diagnostics_probe_mapping", "/ambassador/v0/"},
 	} {
-		spec := map[string]any{"prefix": p.prefix, "service": "127.0.0.1:8877", "hostname": "*"}
+		spec := map[string]any{"prefix": p.prefix, "rewrite": p.prefix, "service": "127.0.0.1:8877", "hostname": "*"}
 		if own, found := w.module.config[p.field]; found {
 			if !truthy(object(own)["enabled"]) {
 				continue
 			}
-			for _, field := range []string{"prefix", "service"} {
+			for _, field := range []string{"prefix", "rewrite", "service"} {
 				if v := text(object(own)[field]); v != "" {
 					spec[field] = v
 				}
@@ -66,8 +83,20 @@ func probes(w *world) []*mapping {
 	return out
 }
 
-// assemble puts the groups into the order of their routes (ordered_groups in
-// ir.py) and into the shape of the report.
+// inOrder gives the groups that make routes in the order in which Envoy tries
+// them (ordered_groups in ir.py).
+func inOrder(groups []*group) []*group {
+	sorted := make([]*group, 0, len(groups))
+	for i := len(groups) - 1; i >= 0; i-- {
+		if len(groups[i].members) > 0 || groups[i].redirect != nil {
+			sorted = append(sorted, groups[i])
+		}
+	}
+	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].rank.compare(sorted[j].rank) > 0 })
+	return sorted
+}
+
+// assemble gives the groups in which Mappings have a share the shape of the report.
 func assemble(groups []*group, w *world) []Group {
 	used := map[string]bool{}
 	for _, g := range groups {
@@ -78,16 +107,11 @@ func assemble(groups []*group, w *world) []Group {
 			}
 		}
 	}
-	sorted := make([]*group, 0, len(groups))
-	for i := len(groups) - 1; i >= 0; i-- {
-		if len(groups[i].members) > 0 && !groups[i].first.internal {
-			sorted = append(sorted, groups[i])
+	out := []Group{}
+	for _, g := range inOrder(groups) {
+		if len(g.members) > 0 && !g.first.internal {
+			out = append(out, g.report(used))
 		}
-	}
-	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].rank.compare(sorted[j].rank) > 0 })
-	out := make([]Group, len(sorted))
-	for i, g := range sorted {
-		out[i] = g.report(used)
 	}
 	return out
 }

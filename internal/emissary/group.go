@@ -115,10 +115,8 @@ func sameCore(a, b any) bool {
 // finish flattens the members' fields, names their clusters and works out the
 // thresholds (finalize in irhttpmappinggroup.py).
 func (g *group) finish(w *world) {
-	byRank := append([]*mapping(nil), g.members...)
-	sort.SliceStable(byRank, func(i, j int) bool { return byRank[i].rank.compare(byRank[j].rank) < 0 })
 	g.labels = map[string]any{}
-	for _, m := range byRank {
+	for _, m := range g.byRank() {
 		g.host = m.host
 		if regex, found := m.spec["host_regex"]; found {
 			g.anyHost = truthy(regex)
@@ -138,6 +136,14 @@ func (g *group) finish(w *world) {
 		return
 	}
 	g.weigh(w)
+}
+
+// byRank gives the members in the order in which their fields win over those of
+// the members before.
+func (g *group) byRank() []*mapping {
+	sorted := append([]*mapping(nil), g.members...)
+	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].rank.compare(sorted[j].rank) < 0 })
+	return sorted
 }
 
 func (g *group) checkRedirect(w *world) {

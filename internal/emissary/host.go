@@ -1,6 +1,7 @@
 package emissary
 
 import (
+	"slices"
 	"sort"
 	"strings"
 )
@@ -37,10 +38,9 @@ func newHostSet(c *catalog, listeners []*listener, opts Options) *hostSet {
 			resource: &resource{kind: "Host", name: "default-host", namespace: opts.Namespace},
 			hostname: "*", action: "Route",
 		}
-		for _, r := range c.all {
-			if r.kind == "Host" {
-				own.action, own.tls = "Redirect", true
-			}
+		foreign := slices.ContainsFunc(c.all, func(r *resource) bool { return r.kind == "Host" })
+		if foreign || opts.Complete {
+			own.action, own.tls = "Redirect", true
 		}
 		s.all = []*host{own}
 	}

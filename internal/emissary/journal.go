@@ -3,12 +3,14 @@ package emissary
 // journal collects what Emissary complains about.
 type journal struct {
 	posted bool // whether Emissary itself posts an error
+	posts  []Problem
 	texts  []string
 }
 
 // post records an error that Emissary posts, naming the object.
 func (j *journal) post(r *resource, what string) {
 	j.posted = true
+	j.posts = append(j.posts, Problem{Kind: r.kind, Namespace: r.namespace, Name: r.name, Text: what})
 	j.texts = append(j.texts, r.String()+": "+what)
 }
 

@@ -21,7 +21,7 @@ type listener struct {
 // readListeners reads Listeners (irlistener.py). Without any HTTP Listener one is
 // assumed that takes every Host: a report on a handful of files should not say
 // that nothing is routed because the Listener stands elsewhere.
-func readListeners(resources []*resource, log *journal) []*listener {
+func readListeners(resources []*resource, opts Options, log *journal) []*listener {
 	var out []*listener
 	taken := map[string]*listener{}
 	http := false
@@ -39,7 +39,7 @@ func readListeners(resources []*resource, log *journal) []*listener {
 		out = append(out, l)
 		http = http || l.http
 	}
-	if !http {
+	if !http && !opts.Complete {
 		out = append(out, &listener{http: true, model: "XFP", namespace: "*"})
 	}
 	return out
@@ -124,6 +124,24 @@ func protocols(spec map[string]any) []string {
 	return nil
 }
 
+// chains gives the Hosts that get a virtual host without and with TLS, by
+// hostname; of several with one hostname the last.
+func (l *listener) chains(hosts []*host) (cleartext, secure map[string]*host) {
+	cleartext, secure = map[string]*host{}, map[string]*host{}
+	for _, h := range hosts {
+		if l.namespace != "*" && l.namespace != h.namespace || !selects(l.selector, h.labels) {
+			continue
+		}
+		if l.tls && h.tls {
+			secure[h.hostname] = h
+		}
+		if l.model != "INSECURE" || h.action != "Reject" {
+			cleartext[h.hostname] = h
+		}
+	}
+	return cleartext, secure
+}
+
 // virtualHosts gives the Hosts for which some Listener makes a virtual host with
 // routes to clusters, sorted by hostname (compute_httpchains in v3listener.py).
 // Of several Hosts with one hostname the last has the virtual host.
@@ -135,18 +153,7 @@ func virtualHosts(hosts []*host, listeners []*listener) []*host {
 		if !l.http {
 			continue
 		}
-		cleartext, secure := map[string]*host{}, map[string]*host{}
-		for _, h := range sorted {
-			if l.namespace != "*" && l.namespace != h.namespace || !selects(l.selector, h.labels) {
-				continue
-			}
-			if l.tls && h.tls {
-				secure[h.hostname] = h
-			}
-			if l.model != "INSECURE" || h.action != "Reject" {
-				cleartext[h.hostname] = h
-			}
-		}
+		cleartext, secure := l.chains(sorted)
 		l.used = len(cleartext)+len(secure) > 0
 		for _, chain := range []map[string]*host{cleartext, secure} {
 			for _, h := range chain {

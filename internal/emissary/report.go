@@ -10,6 +10,10 @@ type Options struct {
 	// AmbassadorID is the id of the Emissary installation; "" means "default".
 	// Objects of other ids are ignored.
 	AmbassadorID string
+	// Complete says that the objects are all there are, as in a cluster: what
+	// Emissary does without any Host or Listener is then no longer beside the
+	// point, and none is assumed.
+	Complete bool
 }
 
 // Report is what Emissary does with a set of objects.

@@ -13,6 +13,7 @@ type world struct {
 	// contextHosts are the hostnames for which TLSContexts terminate TLS.
 	contextHosts map[string]bool
 	clusters     map[string]clusterNames
+	made         []Cluster // the same, with what else Envoy gets to know of them
 }
 
 // module is what counts of the Module named "ambassador" (irambassador.py).
@@ -37,7 +38,7 @@ func newWorld(c *catalog, opts Options, log *journal) *world {
 			w.contextHosts[text(h)] = true
 		}
 	}
-	w.listeners = readListeners(c.listeners, log)
+	w.listeners = readListeners(c.listeners, opts, log)
 	w.hosts = newHostSet(c, w.listeners, opts)
 	return w
 }
@@ -168,6 +169,12 @@ func (w *world) register(r *resource, q clusterRequest) clusterNames {
 		return first
 	}
 	w.clusters[named.long] = named
+	if named.host != "" {
+		w.made = append(w.made, Cluster{
+			Name: named.envoy, Stats: named.stats, Host: named.host, Port: named.port, TLS: named.tls,
+			Namespace: r.namespace, Resolver: w.resolverKind(r), Spec: r.spec,
+		})
+	}
 	return named
 }
 
