@@ -132,6 +132,9 @@ func (g *group) finish(w *world) {
 		m.clusters = w.cluster(m, text(m.spec["cluster_tag"]))
 	}
 	if g.redirect != nil {
+		if g.host == "" {
+			g.host = g.redirect.host // matches_httpgroup in irhost.py
+		}
 		g.checkRedirect(w)
 		return
 	}

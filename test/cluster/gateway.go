@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/canarize/canarize/test/cluster/assets"
+	"github.com/canarize/canarize/test/cluster/packaged"
+)
+
+// packaged says where programs are kept that are not built from Go modules.
+func (c command) packaged() (packaged.Place, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return packaged.Place{}, err
+	}
+	store, err := assets.DefaultStore(os.Getenv, here, c.err)
+	if err != nil {
+		return packaged.Place{}, err
+	}
+	return packaged.Place{Cache: filepath.Dir(store.Dir), Getenv: os.Getenv, Log: c.err}, nil
+}
+
+// envoy prints the path of Envoy, for programs that start one.
+func (c command) envoy(ctx context.Context) error {
+	place, err := c.packaged()
+	if err != nil {
+		return err
+	}
+	path, err := place.Envoy(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.out, path)
+	return err
+}
