@@ -23,6 +23,14 @@ test: test-cluster-build ## Run all tests, those on a real API server included
 test-cluster-build: # Built once, about six minutes on two cores, then cached
 	$(GO) -C test/cluster run . build
 
+.PHONY: e2e
+e2e: ## Prove shares under load on a real API server and a real Envoy; E2E=skip leaves it out
+ifeq ($(E2E),skip)
+	@echo "e2e: left out, because E2E=skip"
+else
+	$(GO) -C test/e2e test -tags e2e -count=1 -timeout 10m .
+endif
+
 .PHONY: race
 race: ## Run the tests of the code that ships under the race detector
 	$(GO) test -race ./app/... ./cmd/... ./internal/... ./test/script
@@ -33,7 +41,10 @@ lint: ## Check formatting, vet, staticcheck, and known vulnerabilities where rea
 	$(GO) vet -tags integration ./...
 	$(GO) -C test/cluster vet ./...
 	$(GO) -C test/cluster/gateway vet ./...
+	$(GO) -C test/e2e vet -tags e2e .
 	$(GO) run $(STATICCHECK) -tags integration ./...
+	cd test/cluster/gateway && $(GO) run $(STATICCHECK) ./...
+	cd test/e2e && $(GO) run $(STATICCHECK) -tags e2e ./...
 	@if curl -sfm 10 -o /dev/null https://vuln.go.dev/index/modules.json; then $(GO) run $(GOVULNCHECK) ./...; \
 	else echo "govulncheck: the vulnerability database is out of reach, not checked"; fi
 

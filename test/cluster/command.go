@@ -22,7 +22,8 @@ const usage = `Usage: cluster COMMAND [flags]
   up       start a control plane and print the path of its kubeconfig
   down     end it and delete its folder, whatever condition it is in
   status   say what runs; exit 1 when not all of it does
-  envoy    print the path of Envoy, which is downloaded when it is not there yet
+  envoy, prometheus
+           print the path of that program, which is downloaded when it is not there yet
 
 Flags:
   --dir D      folder of the control plane (default: one per user in the folder for temporary files)
@@ -32,6 +33,7 @@ Flags:
 Environment:
   CANARIZE_CACHE       folder for the binaries (default: canarize in the user's cache folder)
   CANARIZE_ENVOY       an Envoy to use instead of the downloaded one
+  CANARIZE_PROMETHEUS  a Prometheus to use instead of the installed or downloaded one
   KUBEBUILDER_ASSETS   folder with etcd, kube-apiserver, kubectl to use instead of building them
 `
 
@@ -57,7 +59,7 @@ type command struct {
 func run(ctx context.Context, args []string, s streams) int {
 	verbs := map[string]func(command, context.Context) error{
 		"build": command.build, "up": command.up, "down": command.down, "status": command.status,
-		"envoy": command.envoy,
+		"envoy": command.envoy, "prometheus": command.prometheus,
 	}
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		fmt.Fprint(s.out, usage)

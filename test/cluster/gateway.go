@@ -25,11 +25,20 @@ func (c command) packaged() (packaged.Place, error) {
 
 // envoy prints the path of Envoy, for programs that start one.
 func (c command) envoy(ctx context.Context) error {
+	return c.printProgram(ctx, packaged.Place.Envoy)
+}
+
+// prometheus does the same for Prometheus.
+func (c command) prometheus(ctx context.Context) error {
+	return c.printProgram(ctx, packaged.Place.Prometheus)
+}
+
+func (c command) printProgram(ctx context.Context, find func(packaged.Place, context.Context) (string, error)) error {
 	place, err := c.packaged()
 	if err != nil {
 		return err
 	}
-	path, err := place.Envoy(ctx)
+	path, err := find(place, ctx)
 	if err != nil {
 		return err
 	}

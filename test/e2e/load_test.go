@@ -1,0 +1,122 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"math"
+	"net/http"
+	"testing"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+)
+
+// answers counts what clients saw: by version, and what went wrong by status or
+// error.
+type answers struct {
+	versions map[string]int
+	failed   map[string]int
+	total    int
+}
+
+func (a *answers) add(r *vegeta.Result) {
+	a.total++
+	if r.Error == "" && r.Code == http.StatusOK {
+		a.versions[r.Headers.Get("X-Version")]++
+		return
+	}
+	a.failed[http.StatusText(int(r.Code))+" "+r.Error]++
+}
+
+// requests makes n requests as fast as the gateway answers.
+func requests(t *testing.T, url string, header http.Header, n int) answers {
+	t.Helper()
+	targets := make(chan struct{}, n)
+	for range n {
+		targets <- struct{}{}
+	}
+	close(targets)
+	targeter := func(target *vegeta.Target) error {
+		if _, more := <-targets; !more {
+			return vegeta.ErrNoTargets
+		}
+		target.Method, target.URL, target.Header = http.MethodGet, url, header
+		return nil
+	}
+	const clients = 8
+	attacker := vegeta.NewAttacker(vegeta.Workers(clients), vegeta.MaxWorkers(clients), vegeta.Timeout(10*time.Second))
+	out := answers{versions: map[string]int{}, failed: map[string]int{}}
+	for r := range attacker.Attack(targeter, vegeta.ConstantPacer{}, 0, "") {
+		if r.Error != vegeta.ErrNoTargets.Error() {
+			out.add(r)
+		}
+	}
+	if out.total != n {
+		t.Fatalf("%d requests were made instead of %d: %v", out.total, n, out.failed)
+	}
+	return out
+}
+
+// stream makes rate requests a second until stopped; stop gives what came back.
+func stream(url string, rate int) (stop func() answers) {
+	attacker := vegeta.NewAttacker(vegeta.Timeout(10 * time.Second))
+	target := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: url})
+	results := attacker.Attack(target, vegeta.ConstantPacer{Freq: rate, Per: time.Second}, 0, "")
+	done := make(chan answers, 1)
+	go func() {
+		out := answers{versions: map[string]int{}, failed: map[string]int{}}
+		for r := range results {
+			out.add(r)
+		}
+		done <- out
+	}()
+	return func() answers {
+		attacker.Stop()
+		return <-done
+	}
+}
+
+// interval gives the numbers between which k of n falls with a probability of at
+// least 99.9 % when each is drawn with probability p: the central interval of the
+// exact binomial distribution, 0.05 % cut off at each end.
+func interval(n int, p float64) (low, high int) {
+	if p <= 0 {
+		return 0, 0
+	}
+	if p >= 1 {
+		return n, n
+	}
+	const tail = 0.0005
+	logChoose := func(k int) float64 {
+		a, _ := math.Lgamma(float64(n + 1))
+		b, _ := math.Lgamma(float64(k + 1))
+		c, _ := math.Lgamma(float64(n - k + 1))
+		return a - b - c
+	}
+	chance := func(k int) float64 {
+		return math.Exp(logChoose(k) + float64(k)*math.Log(p) + float64(n-k)*math.Log1p(-p))
+	}
+	for sum := chance(0); sum < tail; sum += chance(low) {
+		low++
+	}
+	high = n
+	for sum := chance(n); sum < tail; sum += chance(high) {
+		high--
+	}
+	return low, high
+}
+
+func TestInterval(t *testing.T) {
+	for _, c := range []struct {
+		n         int
+		p         float64
+		low, high int
+	}{
+		// Values of scipy.stats.binom.ppf at 0.0005 and 0.9995.
+		{20000, 0, 0, 0}, {20000, 1, 20000, 20000}, {20000, 0.5, 9767, 10233}, {20000, 0.01, 155, 248}, {10, 0.5, 0, 10},
+	} {
+		if low, high := interval(c.n, c.p); low != c.low || high != c.high {
+			t.Errorf("%d at %v: %d to %d, expected %d to %d", c.n, c.p, low, high, c.low, c.high)
+		}
+	}
+}
