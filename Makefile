@@ -28,7 +28,7 @@ e2e: ## Prove shares under load on a real API server and a real Envoy; E2E=skip 
 ifeq ($(E2E),skip)
 	@echo "e2e: left out, because E2E=skip"
 else
-	$(GO) -C test/e2e test -tags e2e -count=1 -timeout 10m .
+	$(GO) -C test/e2e test -tags e2e -count=1 -timeout 10m -v .
 endif
 
 .PHONY: race
