@@ -107,10 +107,13 @@ func (d *limitedDisk) checkLocal(path string, data []byte) error {
 // sources are the files and folders that a kustomization names; what stands there
 // in place of a name, such as a patch, is among them.
 func sources(k *types.Kustomization) []string {
+	//lint:ignore SA1019 kustomize still builds files with the old fields
 	all := slices.Concat(k.Resources, k.Components, k.Bases, k.Crds, k.Configurations, k.Generators, k.Transformers, k.Validators)
+	//lint:ignore SA1019 as above
 	for _, patch := range slices.Concat(k.Patches, k.PatchesJson6902) {
 		all = append(all, patch.Path)
 	}
+	//lint:ignore SA1019 as above
 	for _, patch := range k.PatchesStrategicMerge {
 		all = append(all, string(patch))
 	}
