@@ -14,6 +14,7 @@ import (
 
 	"github.com/canarize/canarize/test/cluster/assets"
 	"github.com/canarize/canarize/test/cluster/controlplane"
+	"github.com/canarize/canarize/test/cluster/node"
 )
 
 const usage = `Usage: cluster COMMAND [flags]
@@ -22,6 +23,8 @@ const usage = `Usage: cluster COMMAND [flags]
   up       start a control plane and print the path of its kubeconfig
   down     end it and delete its folder, whatever condition it is in
   status   say what runs; exit 1 when not all of it does
+  load-image NAME PROGRAM [KEY=VALUE …]
+           make an image of a static program, with this environment, and give it to the node
   envoy, prometheus
            print the path of that program, which is downloaded when it is not there yet
 
@@ -29,6 +32,9 @@ Flags:
   --dir D      folder of the control plane (default: one per user in the folder for temporary files)
   --attached   up: stay, and end it when standard input does, or on Ctrl-C
   --json       up, status: print everything that is known as JSON
+  --node       build, up: also controllers and a node that runs pods (Linux, as root),
+               with cluster DNS, the gateway and Prometheus
+  --sample     up: with --node, also the sample application, from manifests/
 
 Environment:
   CANARIZE_CACHE       folder for the binaries (default: canarize in the user's cache folder)
@@ -54,11 +60,15 @@ type command struct {
 	dir      string
 	attached bool
 	json     bool
+	node     bool
+	sample   bool
+	args     []string // load-image's
 }
 
 func run(ctx context.Context, args []string, s streams) int {
 	verbs := map[string]func(command, context.Context) error{
 		"build": command.build, "up": command.up, "down": command.down, "status": command.status,
+		"load-image": command.loadImage, "inside": command.inside,
 		"envoy": command.envoy, "prometheus": command.prometheus,
 	}
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
@@ -97,6 +107,8 @@ func parse(args []string, s streams) (command, error) {
 	flags.StringVar(&c.dir, "dir", defaultDir, "")
 	flags.BoolVar(&c.attached, "attached", false, "")
 	flags.BoolVar(&c.json, "json", false, "")
+	flags.BoolVar(&c.node, "node", false, "")
+	flags.BoolVar(&c.sample, "sample", false, "")
 	err := flags.Parse(args[1:])
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -104,20 +116,27 @@ func parse(args []string, s streams) (command, error) {
 		return c, err
 	case err != nil:
 		return c, fmt.Errorf("%w; %w", err, errUsage)
-	case flags.NArg() > 0:
+	case flags.NArg() > 0 && args[0] != "load-image":
 		return c, fmt.Errorf("unexpected argument %q; %w", flags.Arg(0), errUsage)
 	case c.dir == "":
 		return c, fmt.Errorf("--dir is empty; %w", errUsage)
 	}
+	c.args = flags.Args()
 	return c, nil
 }
 
-func (c command) assets(ctx context.Context) (assets.Assets, error) {
+func (c command) store() (assets.Store, error) {
 	here, err := os.Getwd()
 	if err != nil {
-		return assets.Assets{}, err
+		return assets.Store{}, err
 	}
-	store, err := assets.DefaultStore(os.Getenv, here, c.err)
+	s, err := assets.DefaultStore(os.Getenv, here, c.err)
+	s.Complete = c.node
+	return s, err
+}
+
+func (c command) assets(ctx context.Context) (assets.Assets, error) {
+	store, err := c.store()
 	if err != nil {
 		return assets.Assets{}, err
 	}
@@ -136,11 +155,22 @@ func (c command) build(ctx context.Context) error {
 }
 
 func (c command) up(ctx context.Context) error {
+	if c.node {
+		if err := node.Check(); err != nil { // before anything is built
+			return err
+		}
+	}
 	a, err := c.assets(ctx)
 	if err != nil {
 		return err
 	}
-	state, err := controlplane.Start(ctx, controlplane.Options{Dir: c.dir, Assets: a, Log: c.err, Guard: true})
+	o := controlplane.Options{Dir: c.dir, Assets: a, Log: c.err, Guard: true}
+	if c.node {
+		if o.Node, err = c.nodeOptions(a); err != nil {
+			return err
+		}
+	}
+	state, err := controlplane.Start(ctx, o)
 	if err != nil {
 		return err
 	}

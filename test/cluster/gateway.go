@@ -6,17 +6,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/canarize/canarize/test/cluster/assets"
 	"github.com/canarize/canarize/test/cluster/packaged"
 )
 
 // packaged says where programs are kept that are not built from Go modules.
 func (c command) packaged() (packaged.Place, error) {
-	here, err := os.Getwd()
-	if err != nil {
-		return packaged.Place{}, err
-	}
-	store, err := assets.DefaultStore(os.Getenv, here, c.err)
+	store, err := c.store()
 	if err != nil {
 		return packaged.Place{}, err
 	}

@@ -22,9 +22,13 @@ const (
 
 // Assets says where everything is.
 type Assets struct {
-	Etcd         string
-	APIServer    string
-	Kubectl      string
+	Etcd      string
+	APIServer string
+	Kubectl   string
+
+	// Empty unless the store is to be complete.
+	ControllerManager, Scheduler, Kubelet, KubeProxy string
+
 	EmissaryCRDs string // YAML, as Emissary ships it
 }
 
@@ -34,6 +38,7 @@ type Store struct {
 	Source    string    // folder of the module test/cluster; "" when unknown
 	Installed string    // folder of ready binaries that are used as they are; "" for none
 	Log       io.Writer // what is being built, and what the go command says
+	Complete  bool      // also what a cluster with a node is made of
 }
 
 // program is something to build from a Go module.
@@ -47,6 +52,16 @@ type program struct {
 	took    string // the first build, on two cores
 }
 
+// programs are those a store has.
+func (s Store) programs() []program {
+	all := programs()
+	if s.Complete {
+		return all
+	}
+	return all[:3]
+}
+
+// programs are all there are, those of a control plane first.
 func programs() []program {
 	const stamp = "k8s.io/component-base/version."
 	kubernetes := "-s -w -X " + stamp + "gitVersion=v" + KubernetesVersion +
@@ -55,6 +70,10 @@ func programs() []program {
 		{"etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", EtcdVersion, "-s -w", "1 to 2 minutes"},
 		{"kubectl", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubectl", KubernetesVersion, kubernetes, "1 to 2 minutes"},
 		{"kube-apiserver", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", KubernetesVersion, kubernetes, "4 to 6 minutes"},
+		{"kube-controller-manager", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", KubernetesVersion, kubernetes, "1 to 2 minutes"},
+		{"kube-scheduler", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", KubernetesVersion, kubernetes, "10 seconds"},
+		{"kubelet", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubelet", KubernetesVersion, kubernetes, "1 to 2 minutes"},
+		{"kube-proxy", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-proxy", KubernetesVersion, kubernetes, "10 seconds"},
 	}
 }
 
@@ -87,7 +106,7 @@ func (s Store) Ensure(ctx context.Context) (Assets, error) {
 // that is not there. The paths are those where it is or will be.
 func (s Store) find() (a Assets, missing []func(context.Context) error) {
 	paths := map[string]string{}
-	for _, p := range programs() {
+	for _, p := range s.programs() {
 		if installed := filepath.Join(s.Installed, p.name); s.Installed != "" && isExecutable(installed) {
 			paths[p.name] = installed
 			continue
@@ -106,6 +125,11 @@ func (s Store) find() (a Assets, missing []func(context.Context) error) {
 		APIServer:    paths["kube-apiserver"],
 		Kubectl:      paths["kubectl"],
 		EmissaryCRDs: crds,
+
+		ControllerManager: paths["kube-controller-manager"],
+		Scheduler:         paths["kube-scheduler"],
+		Kubelet:           paths["kubelet"],
+		KubeProxy:         paths["kube-proxy"],
 	}, missing
 }
 

@@ -2,6 +2,7 @@ package assets
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,23 @@ func (s Store) build(ctx context.Context, p program) error {
 	}
 	fmt.Fprintf(s.Log, "cluster: built %s in %s\n", p.name, time.Since(began).Round(time.Second))
 	return nil
+}
+
+// Own builds a program of this checkout, in a folder relative to test/cluster, and
+// gives its path. Every checkout has its own, and the go command sees to it that
+// one that is up to date is not built again.
+func (s Store) Own(ctx context.Context, folder string) (string, error) {
+	if s.Source == "" {
+		return "", fmt.Errorf("build %s: the folder test/cluster of a checkout of canarize was not found: run this inside one", folder)
+	}
+	dir := filepath.Join(filepath.Dir(s.Dir), fmt.Sprintf("own-%.4x", sha256.Sum256([]byte(s.Source))))
+	path := filepath.Join(dir, filepath.Base(filepath.Join(s.Source, folder)))
+	cmd := s.goCommand(ctx, folder, "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
+	cmd.Stdout = s.Log
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("build %s: %w (the output of go is above)", folder, err)
+	}
+	return path, nil
 }
 
 // copyCRDs fetches the CRDs that come with the Go module of Emissary.

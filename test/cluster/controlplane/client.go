@@ -6,12 +6,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/canarize/canarize/test/cluster/launch"
 )
 
 // client speaks to the kube-apiserver, as administrator, or to etcd.
@@ -35,7 +36,7 @@ func newClient(server string, k keys) (client, error) {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
-	admin, err := tls.LoadX509KeyPair(k.adminCert, k.adminKey)
+	admin, err := tls.LoadX509KeyPair(k.admin.cert, k.admin.key)
 	if err != nil {
 		return client{}, err
 	}
@@ -98,26 +99,8 @@ func (c client) do(ctx context.Context, method, url string, header http.Header, 
 	return answer, nil
 }
 
-// waitFor repeats check until it is nil.
-func waitFor(ctx context.Context, what string, check func(context.Context) error) error {
-	limit := fmt.Errorf("%s did not happen within %s", what, startLimit)
-	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, limit)
-	defer cancel()
-	for {
-		err := check(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
-		case <-time.After(25 * time.Millisecond):
-		}
-	}
-}
-
 func (c client) waitForNamespace(ctx context.Context, name string) error {
-	return waitFor(ctx, "creation of namespace "+name, func(ctx context.Context) error {
+	return launch.Await(ctx, "creation of namespace "+name, func(ctx context.Context) error {
 		return c.get(ctx, "/api/v1/namespaces/"+name, "application/json", &struct{}{})
 	})
 }

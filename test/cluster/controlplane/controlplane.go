@@ -1,7 +1,8 @@
 // Package controlplane runs a real etcd and kube-apiserver for tests, with
-// Emissary's CRDs installed. There is no controller and no node: objects are
-// validated, defaulted and stored exactly as in production, and nothing acts
-// on them. In particular a deleted namespace never goes away.
+// Emissary's CRDs installed. Without a node there is no controller either: objects
+// are validated, defaulted and stored exactly as in production, and nothing acts
+// on them. In particular a deleted namespace never goes away. With a node,
+// Deployments get pods.
 //
 // A control plane lives in a folder, outlives the program that started it, and
 // is ended by Stop with that folder, from any program and after any crash.
@@ -12,10 +13,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 
 	"github.com/canarize/canarize/test/cluster/assets"
+	"github.com/canarize/canarize/test/cluster/launch"
+	"github.com/canarize/canarize/test/cluster/node"
 	"github.com/canarize/canarize/test/cluster/process"
 )
 
@@ -28,6 +32,20 @@ type Options struct {
 	// Guard records the calling process too, so that Stop from another program
 	// ends it first: for a program that does nothing but start a control plane.
 	Guard bool
+
+	// Node, when it is set, is for a node that runs pods.
+	Node *Node
+}
+
+// Node says what a cluster with a node needs.
+type Node struct {
+	Self     string // as node.Open has it
+	Programs node.Programs
+	// Opened is called as soon as containerd can be given images; Joined when the
+	// node is ready, to install what runs on it, and may complete the state. Start
+	// waits for both.
+	Opened func(ctx context.Context, socket string) error
+	Joined func(context.Context, *State) error
 }
 
 // ErrRunning is returned by Start when there is a control plane in the folder.
@@ -107,20 +125,33 @@ func claim(dir, kubectl string) (process.Table, error) {
 }
 
 func start(ctx context.Context, o Options, table process.Table) (State, error) {
-	keys, err := writeKeys(filepath.Join(o.Dir, "pki"))
+	l := launch.Launcher{Dir: o.Dir, Table: table, Log: o.Log}
+	if o.Node != nil {
+		return startWithNode(ctx, o, l)
+	}
+	keys, err := writeKeys(filepath.Join(o.Dir, "pki"), netip.MustParsePrefix(serviceRange).Addr().Next())
 	if err != nil {
 		return State{}, err
 	}
-	l := launcher{dir: o.Dir, table: table, log: o.Log}
-	etcd, err := l.launch(ctx, etcdComponent(o))
+	s, err := startServers(ctx, o, l, keys, alone())
 	if err != nil {
 		return State{}, err
 	}
-	server, err := l.launch(ctx, apiserverComponent(o, keys, etcd))
+	s.Ready = true
+	return s, s.replace()
+}
+
+// startServers starts etcd and kube-apiserver and installs the CRDs.
+func startServers(ctx context.Context, o Options, l launch.Launcher, k keys, at place) (State, error) {
+	etcdURL, err := l.Launch(ctx, etcd(o))
 	if err != nil {
 		return State{}, err
 	}
-	client, err := newClient(server, keys)
+	server, err := l.Launch(ctx, apiserver(o, k, at, etcdURL))
+	if err != nil {
+		return State{}, err
+	}
+	client, err := newClient(server, k)
 	if err != nil {
 		return State{}, err
 	}
@@ -136,10 +167,6 @@ func start(ctx context.Context, o Options, table process.Table) (State, error) {
 		Kubeconfig: filepath.Join(o.Dir, "kubeconfig"),
 		Kubectl:    o.Assets.Kubectl,
 		Server:     server,
-		Ready:      true,
 	}
-	if err := writeKubeconfig(s.Kubeconfig, server, keys); err != nil {
-		return State{}, err
-	}
-	return s, s.replace()
+	return s, writeKubeconfig(s.Kubeconfig, server, k.caCert, k.admin)
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/canarize/canarize/test/cluster/launch"
 )
 
 // ownCRDs are small ones for objects that releases meet, with no validation
@@ -54,7 +56,7 @@ func (c client) installCRDs(ctx context.Context, emissary string) error {
 			wanted = append(wanted, crd.Spec.Group+"/"+v.Name+"/"+crd.Spec.Names.Plural)
 		}
 	}
-	return waitFor(ctx, "discovery of the CRDs", func(ctx context.Context) error {
+	return launch.Await(ctx, "discovery of the CRDs", func(ctx context.Context) error {
 		return c.discovered(ctx, wanted)
 	})
 }

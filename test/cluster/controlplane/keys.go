@@ -10,38 +10,53 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/canarize/canarize/test/cluster/launch"
+	"github.com/canarize/canarize/test/cluster/node"
 )
 
-const (
-	serviceRange = "10.96.0.0/16"
-	validity     = 365 * 24 * time.Hour
-)
+const validity = 365 * 24 * time.Hour
+
+// pair are the files of a certificate and its key.
+type pair struct{ cert, key string }
 
 // keys are the files of a throw-away certificate authority.
 type keys struct {
 	caCert                    string
-	serverCert, serverKey     string
-	adminCert, adminKey       string // in system:masters
+	server                    pair
+	admin                     pair   // in system:masters
 	accountPublic, accountKey string // sign and check service account tokens
+
+	// Of a cluster with a node:
+	toKubelet, manager, scheduler, kubelet, kubeProxy pair
 }
 
-// writeKeys makes all keys and certificates in dir.
-func writeKeys(dir string) (keys, error) {
+// clientName is who presents a certificate.
+type clientName struct{ name, group string }
+
+// writeKeys makes all keys and certificates in dir, for a server at these addresses
+// besides this machine's own.
+func writeKeys(dir string, addresses ...netip.Addr) (keys, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return keys{}, fmt.Errorf("make the folder of the certificates: %w", err)
 	}
 	path := func(name string) string { return filepath.Join(dir, name) }
+	files := func(name string) pair { return pair{path(name + ".crt"), path(name + ".key")} }
 	k := keys{
 		caCert:        path("ca.crt"),
-		serverCert:    path("apiserver.crt"),
-		serverKey:     path("apiserver.key"),
-		adminCert:     path("admin.crt"),
-		adminKey:      path("admin.key"),
+		server:        files("apiserver"),
+		admin:         files("admin"),
 		accountPublic: path("service-accounts.pub"),
 		accountKey:    path("service-accounts.key"),
+		toKubelet:     files("apiserver-to-kubelet"),
+		manager:       files("controller-manager"),
+		scheduler:     files("scheduler"),
+		kubelet:       files("kubelet"),
+		kubeProxy:     files("kube-proxy"),
 	}
 	ca, err := newAuthority(k.caCert)
 	if err != nil {
@@ -50,21 +65,37 @@ func writeKeys(dir string) (keys, error) {
 	server := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: "kube-apiserver"},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IPAddresses: []net.IP{net.ParseIP(loopback), net.IPv6loopback, net.ParseIP("10.96.0.1")},
+		IPAddresses: []net.IP{net.ParseIP(launch.Loopback), net.IPv6loopback},
 		DNSNames: []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
 			"kubernetes.default.svc.cluster.local"},
 	}
-	if err := ca.issue(server, k.serverCert, k.serverKey); err != nil {
+	for _, a := range addresses {
+		server.IPAddresses = append(server.IPAddresses, a.AsSlice())
+	}
+	if err := ca.issue(server, k.server); err != nil {
 		return keys{}, err
 	}
-	admin := &x509.Certificate{
-		Subject:     pkix.Name{CommonName: "admin", Organization: []string{"system:masters"}},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
-	if err := ca.issue(admin, k.adminCert, k.adminKey); err != nil {
-		return keys{}, err
+	for files, who := range map[pair]clientName{
+		k.admin:     {"admin", "system:masters"},
+		k.toKubelet: {"kube-apiserver", "system:masters"},
+		k.manager:   {"system:kube-controller-manager", ""},
+		k.scheduler: {"system:kube-scheduler", ""},
+		k.kubelet:   {"system:node:" + node.Name, "system:nodes"},
+		k.kubeProxy: {"system:kube-proxy", ""},
+	} {
+		if err := ca.issueClient(who, files); err != nil {
+			return keys{}, err
+		}
 	}
 	return k, writeAccountKeys(k)
+}
+
+func (a authority) issueClient(who clientName, files pair) error {
+	subject := pkix.Name{CommonName: who.name}
+	if who.group != "" {
+		subject.Organization = []string{who.group}
+	}
+	return a.issue(&x509.Certificate{Subject: subject, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, files)
 }
 
 func writeAccountKeys(k keys) error {
@@ -107,8 +138,8 @@ func newAuthority(certPath string) (authority, error) {
 	return a, writePEM(certPath, "CERTIFICATE", der)
 }
 
-func (a authority) issue(template *x509.Certificate, certPath, keyPath string) error {
-	key, err := newKey(keyPath)
+func (a authority) issue(template *x509.Certificate, files pair) error {
+	key, err := newKey(files.key)
 	if err != nil {
 		return err
 	}
@@ -117,7 +148,7 @@ func (a authority) issue(template *x509.Certificate, certPath, keyPath string) e
 	if err != nil {
 		return err
 	}
-	return writePEM(certPath, "CERTIFICATE", der)
+	return writePEM(files.cert, "CERTIFICATE", der)
 }
 
 func (a authority) sign(template *x509.Certificate, public *ecdsa.PublicKey) ([]byte, error) {

@@ -10,11 +10,11 @@ import (
 // contextName is that of the cluster, the user and the context alike.
 const contextName = "canarize-test"
 
-// writeKubeconfig writes a kubeconfig of the administrator that needs no other
-// file.
-func writeKubeconfig(path, server string, k keys) error {
+// writeKubeconfig writes a kubeconfig that needs no other file, for whoever has
+// the keys. It is there whole or not at all.
+func writeKubeconfig(path, server, ca string, user pair) error {
 	data := map[string][]byte{}
-	for _, file := range []string{k.caCert, k.adminCert, k.adminKey} {
+	for _, file := range []string{ca, user.cert, user.key} {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("write the kubeconfig: %w", err)
@@ -27,11 +27,11 @@ func writeKubeconfig(path, server string, k keys) error {
 		"current-context": contextName,
 		"clusters": []object{{
 			"name":    contextName,
-			"cluster": object{"server": server, "certificate-authority-data": data[k.caCert]},
+			"cluster": object{"server": server, "certificate-authority-data": data[ca]},
 		}},
 		"users": []object{{
 			"name": contextName,
-			"user": object{"client-certificate-data": data[k.adminCert], "client-key-data": data[k.adminKey]},
+			"user": object{"client-certificate-data": data[user.cert], "client-key-data": data[user.key]},
 		}},
 		"contexts": []object{{
 			"name":    contextName,
@@ -41,8 +41,8 @@ func writeKubeconfig(path, server string, k keys) error {
 	if err != nil {
 		return fmt.Errorf("write the kubeconfig: %w", err)
 	}
-	if err := os.WriteFile(path, b, 0o600); err != nil {
+	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
 		return fmt.Errorf("write the kubeconfig: %w", err)
 	}
-	return nil
+	return os.Rename(path+".new", path)
 }

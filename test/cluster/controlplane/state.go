@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarize/canarize/test/cluster/node"
 	"github.com/canarize/canarize/test/cluster/process"
 )
 
@@ -21,7 +22,11 @@ type State struct {
 	Kubeconfig string `json:"kubeconfig"`
 	Kubectl    string `json:"kubectl"` // of the same version as the server
 	Server     string `json:"server,omitempty"`
-	Ready      bool   `json:"ready"` // false: still starting, or the start was killed
+	// Network is that of the node; nil without one.
+	Network    *node.Network `json:"network,omitempty"`
+	Gateway    string        `json:"gateway,omitempty"`    // URL of what stands in for Emissary
+	Prometheus string        `json:"prometheus,omitempty"` // its URL
+	Ready      bool          `json:"ready"`                // false: still starting, or the start was killed
 }
 
 const (
@@ -112,6 +117,9 @@ func Stop(ctx context.Context, dir string) error {
 		if err := p.Kill(ctx); err != nil {
 			return fmt.Errorf("stop the control plane in %s: %w", dir, err)
 		}
+	}
+	if err := node.Remove(ctx, dir); err != nil {
+		return fmt.Errorf("stop the control plane in %s: %w", dir, err)
 	}
 	return remove(dir)
 }

@@ -29,7 +29,8 @@ const (
 
 // Table is a folder with one record per process.
 type Table struct {
-	dir string
+	dir  string
+	proc string // where this machine's /proc is mounted
 }
 
 // Process is one recorded process.
@@ -52,12 +53,16 @@ type Command struct {
 	Path string
 	Args []string
 	Log  string // file its output is appended to
+
+	// Namespaces are the Linux namespaces it gets for itself, as clone(2) names
+	// them; with one for processes, everything it has started ends with it.
+	Namespaces uintptr
 }
 
 // NewTable makes the folder for the records inside dir. It fails with
 // fs.ErrExist when dir has one already.
 func NewTable(dir string) (Table, error) {
-	t := Table{dir: dir}
+	t := OpenTable(dir)
 	if err := os.Mkdir(t.records(), 0o700); err != nil {
 		return Table{}, err
 	}
@@ -65,12 +70,15 @@ func NewTable(dir string) (Table, error) {
 }
 
 // OpenTable opens the table NewTable made in dir.
-func OpenTable(dir string) Table { return Table{dir: dir} }
+func OpenTable(dir string) Table { return Table{dir: dir, proc: "/proc"} }
+
+// Through gives the same table for a program in a namespace of its own, which
+// finds this machine's /proc, with the process ids of this machine, elsewhere.
+func (t Table) Through(proc string) Table { return Table{dir: t.dir, proc: proc} }
 
 func (t Table) records() string { return filepath.Join(t.dir, recordsName) }
 
-// Start starts c in a session of its own, so that a Ctrl-C in the terminal of
-// the starter does not reach it.
+// Start starts c in a session of its own.
 func (t Table) Start(c Command) (*Child, error) {
 	log, err := os.OpenFile(c.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -78,9 +86,13 @@ func (t Table) Start(c Command) (*Child, error) {
 	}
 	defer log.Close()
 	record := filepath.Join(t.records(), c.Name)
-	cmd := exec.Command("/bin/sh", append([]string{"-c", recordThenExec, "sh", record, c.Path}, c.Args...)...)
+	script := recordThenExec
+	if c.Namespaces != 0 {
+		script = recordThenRun
+	}
+	cmd := exec.Command("/bin/sh", append([]string{"-c", script, "sh", t.proc, record, c.Path}, c.Args...)...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = session(c.Namespaces)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}

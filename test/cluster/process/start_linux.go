@@ -4,20 +4,35 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 )
 
-// recordThenExec is a shell script: $1 is the record to write, the rest the
-// program to become. It writes aside and renames, so that a record is whole or
-// absent; the rename fails once the folder of the records has been sealed. The
+// record is a shell script: $1 is where /proc of this machine is, $2 the record
+// to write, the rest the program. It writes aside and renames, so that a record
+// is whole or absent; the rename fails once the folder of the records has been
+// sealed. The process id is read and not $$, which in a namespace is another. The
 // 20th field after the name is the start time in clock ticks since boot
 // (proc(5), field 22), and survives the exec.
-const recordThenExec = `
-record=$1; shift
+const record = `
+proc=$1; record=$2; shift 2
 start() { set -- ${1##*) }; echo "${20}"; }
-read -r stat </proc/$$/stat &&
-echo "$$ $(start "$stat")" >"$record.new" &&
+read -r stat <"$proc/self/stat" &&
+echo "${stat%% *} $(start "$stat")" >"$record.new" &&
 mv "$record.new" "$record" &&
-exec "$@"`
+`
+
+const (
+	recordThenExec = record + `exec "$@"`
+	// recordThenRun is for the first process of a namespace, which has to reap
+	// those whose parents have ended: the shell does so while it waits.
+	recordThenRun = record + `{ "$@" & wait $!; }`
+)
+
+// session is one of its own, so that a Ctrl-C in the terminal of the starter
+// does not reach it.
+func session(namespaces uintptr) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Cloneflags: namespaces}
+}
 
 // startTime gives when pid was started, in clock ticks since boot, and whether
 // it has ended already and only waits for its parent to take notice.

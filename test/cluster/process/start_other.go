@@ -7,17 +7,25 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
-// recordThenExec is a shell script: $1 is the record to write, the rest the
-// program to become. It writes aside and renames, so that a record is whole or
+// recordThenExec is a shell script: $2 is the record to write, the rest after it
+// the program to become. It writes aside and renames, so that a record is whole or
 // absent; the rename fails once the folder of the records has been sealed.
 const recordThenExec = `
-record=$1; shift
+record=$2; shift 2
 start=$(LC_ALL=C ps -o lstart= -p $$) &&
 echo "$$" $start >"$record.new" &&
 mv "$record.new" "$record" &&
 exec "$@"`
+
+// recordThenRun is the same, as there are no namespaces.
+const recordThenRun = recordThenExec
+
+// session is one of its own, so that a Ctrl-C in the terminal of the starter
+// does not reach it.
+func session(uintptr) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 // startTime gives when pid was started, to the second, and whether it has
 // ended already and only waits for its parent to take notice.

@@ -1,0 +1,93 @@
+// Package deploy puts on a node what a cluster with canarize has: cluster DNS, the
+// gateway that stands in for Emissary, and Prometheus.
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"path"
+	"strings"
+
+	"github.com/canarize/canarize/test/cluster/controlplane"
+	"github.com/canarize/canarize/test/cluster/node"
+)
+
+//go:embed manifests/*.yaml
+var manifests embed.FS
+
+// Services of a test cluster have fixed addresses, so that they are known from the
+// start.
+const (
+	gatewayHost    = 80
+	prometheusHost = 90
+)
+
+func address(n node.Network, host byte) netip.Addr {
+	a := n.Services.Addr().As4()
+	a[3] = host
+	return netip.AddrFrom4(a)
+}
+
+// GatewayURL is where the gateway takes requests.
+func GatewayURL(n node.Network) string { return "http://" + address(n, gatewayHost).String() }
+
+// PrometheusURL is where Prometheus answers.
+func PrometheusURL(n node.Network) string {
+	return "http://" + net.JoinHostPort(address(n, prometheusHost).String(), "9090")
+}
+
+// Install installs everything; AwaitDeployments waits for it. Prometheus scrapes
+// what the ServiceMonitor says, which is applied too.
+func Install(ctx context.Context, s controlplane.State, serviceMonitor []byte) error {
+	config, err := prometheusConfig(serviceMonitor)
+	if err != nil {
+		return err
+	}
+	settings, err := json.Marshal(object{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "prometheus", "namespace": "monitoring"},
+		"data": object{"prometheus.yml": string(config)},
+	})
+	if err != nil {
+		return err
+	}
+	var all [][]byte
+	for _, name := range []string{"dns", "gateway", "prometheus"} {
+		b, err := manifests.ReadFile(path.Join("manifests", name+".yaml"))
+		if err != nil {
+			return err
+		}
+		all = append(all, b)
+	}
+	addresses := strings.NewReplacer(
+		"DNS_ADDRESS", s.Network.DNS().String(),
+		"GATEWAY_ADDRESS", address(*s.Network, gatewayHost).String(),
+		"PROMETHEUS_ADDRESS", address(*s.Network, prometheusHost).String(),
+	)
+	objects := addresses.Replace(string(bytes.Join(append(all, settings, serviceMonitor), []byte("\n---\n"))))
+	return kubectl(ctx, s, objects, "apply", "--server-side", "-f", "-")
+}
+
+// AwaitDeployments returns when all Deployments of a cluster have their pods.
+func AwaitDeployments(ctx context.Context, s controlplane.State) error {
+	return kubectl(ctx, s, "", "wait", "--for=condition=Available", "deployments", "--all", "--all-namespaces", "--timeout=120s")
+}
+
+// Apply applies the manifests in a file or folder.
+func Apply(ctx context.Context, s controlplane.State, path string) error {
+	return kubectl(ctx, s, "", "apply", "-f", path)
+}
+
+func kubectl(ctx context.Context, s controlplane.State, input string, args ...string) error {
+	cmd := exec.CommandContext(ctx, s.Kubectl, append([]string{"--kubeconfig", s.Kubeconfig}, args...)...)
+	cmd.Stdin = strings.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("kubectl %s: %w: %s", args[0], err, bytes.TrimSpace(out))
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/canarize/canarize/test/cluster/assets"
+	"github.com/canarize/canarize/test/cluster/image"
+	"github.com/canarize/canarize/test/cluster/node"
+	"github.com/canarize/canarize/test/cluster/packaged"
+)
+
+// Source is where the programs in images come from.
+type Source struct {
+	Store    assets.Store
+	Packaged packaged.Place
+}
+
+// Sample names the images of the sample application by version, as manifests/ and
+// the examples in the documents have them.
+func Sample(version string) string { return "registry.example.com/app:" + version }
+
+// LoadImages builds and loads every image a test cluster needs, and the sample
+// application in versions 1 and 2.
+func (s Source) LoadImages(ctx context.Context, socket string) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	makers := []func(context.Context) ([]image.Image, error){
+		s.own("pause", node.PauseImage), s.own("dns", "canarize.dev/dns:1"), s.gateway, s.prometheus, s.sample,
+	}
+	done := make(chan error, len(makers))
+	for _, make := range makers {
+		go func() { done <- load(ctx, socket, make) }()
+	}
+	for range makers {
+		if err := <-done; err != nil {
+			cancel(err) // the others need not go on; the first error is the one to tell
+		}
+	}
+	return context.Cause(ctx)
+}
+
+func load(ctx context.Context, socket string, make func(context.Context) ([]image.Image, error)) error {
+	images, err := make(ctx)
+	for _, i := range images {
+		err = errors.Join(err, image.Load(ctx, socket, i))
+	}
+	return err
+}
+
+// own makes the image of a program of this checkout that needs no other file.
+func (s Source) own(folder, name string) func(context.Context) ([]image.Image, error) {
+	return func(ctx context.Context) ([]image.Image, error) {
+		program, err := s.Store.Own(ctx, folder)
+		return []image.Image{image.Of(name, program)}, err
+	}
+}
+
+// gateway has Envoy inside, with the libraries it is linked with.
+func (s Source) gateway(ctx context.Context) ([]image.Image, error) {
+	program, err := s.Store.Own(ctx, "gateway")
+	if err != nil {
+		return nil, err
+	}
+	envoy, err := s.Packaged.Envoy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := image.Of("canarize.dev/gateway:1", program)
+	i.Files["/usr/bin/envoy"] = envoy
+	return []image.Image{i}, addLibraries(ctx, i, envoy)
+}
+
+func (s Source) prometheus(ctx context.Context) ([]image.Image, error) {
+	program, err := s.Packaged.Prometheus(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := image.Of("canarize.dev/prometheus:1", program)
+	return []image.Image{i}, addLibraries(ctx, i, program)
+}
+
+func addLibraries(ctx context.Context, i image.Image, program string) error {
+	libraries, err := packaged.Libraries(ctx, program)
+	for _, path := range libraries {
+		i.Files[path] = path
+	}
+	return err
+}
+
+func (s Source) sample(ctx context.Context) ([]image.Image, error) {
+	program, err := s.Store.Own(ctx, "../../app")
+	if err != nil {
+		return nil, err
+	}
+	var out []image.Image
+	for _, version := range []string{"1", "2"} {
+		i := image.Of(Sample(version), program)
+		i.Env = []string{fmt.Sprintf("VERSION=%s", version)}
+		out = append(out, i)
+	}
+	return out, nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/canarize/canarize/test/cluster/assets"
+	"github.com/canarize/canarize/test/cluster/controlplane"
+	"github.com/canarize/canarize/test/cluster/deploy"
+	"github.com/canarize/canarize/test/cluster/image"
+	"github.com/canarize/canarize/test/cluster/node"
+	"github.com/canarize/canarize/test/cluster/process"
+)
+
+// nodeOptions says what a node is made of; it has its images before the API server
+// is there.
+func (c command) nodeOptions(a assets.Assets) (*controlplane.Node, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	store, err := c.store()
+	if err != nil {
+		return nil, err
+	}
+	place, err := c.packaged()
+	if err != nil {
+		return nil, err
+	}
+	return &controlplane.Node{
+		Self:     self,
+		Programs: node.Programs{Kubelet: a.Kubelet, KubeProxy: a.KubeProxy},
+		Opened:   deploy.Source{Store: store, Packaged: place}.LoadImages,
+		Joined:   c.install,
+	}, nil
+}
+
+// install gives a cluster with a node what it lacks besides pods, and with --sample
+// the application.
+func (c command) install(ctx context.Context, s *controlplane.State) error {
+	store, err := c.store()
+	if err != nil {
+		return err
+	}
+	root := filepath.Join(store.Source, "..", "..")
+	monitors, err := os.ReadFile(filepath.Join(root, "misc", "service-monitor.yml"))
+	if err != nil {
+		return err
+	}
+	s.Gateway, s.Prometheus = deploy.GatewayURL(*s.Network), deploy.PrometheusURL(*s.Network)
+	if err := deploy.Install(ctx, *s, monitors); err != nil {
+		return err
+	}
+	if c.sample {
+		if err := deploy.Apply(ctx, *s, filepath.Join(root, "manifests")); err != nil {
+			return err
+		}
+	}
+	return deploy.AwaitDeployments(ctx, *s)
+}
+
+// loadImage makes an image of a static program and gives it to the node.
+func (c command) loadImage(ctx context.Context) error {
+	if len(c.args) < 2 {
+		return fmt.Errorf("name the image and the program, and KEY=VALUE of its environment; %w", errUsage)
+	}
+	socket, err := node.Socket(process.OpenTable(c.dir))
+	if err != nil {
+		return err
+	}
+	program, err := filepath.Abs(c.args[1])
+	if err != nil {
+		return err
+	}
+	i := image.Of(c.args[0], program)
+	i.Env = c.args[2:]
+	return image.Load(ctx, socket, i)
+}
+
+// inside is what the first process of a node's namespaces runs.
+func (c command) inside(ctx context.Context) error {
+	return node.Run(ctx, c.dir, c.err)
+}

@@ -1,0 +1,27 @@
+//go:build !linux
+
+package node
+
+import (
+	"context"
+	"io"
+
+	"github.com/canarize/canarize/test/cluster/launch"
+	"github.com/canarize/canarize/test/cluster/process"
+)
+
+// Open says that there is no node here, as all of the following do.
+func Open(context.Context, launch.Launcher, string, Programs, string) (Network, error) {
+	return Network{}, Check()
+}
+
+func Opened(context.Context, launch.Launcher, func(context.Context, string) error) error {
+	return Check()
+}
+
+func Socket(process.Table) (string, error) { return "", Check() }
+
+func Run(context.Context, string, io.Writer) error { return Check() }
+
+// Remove has nothing to do.
+func Remove(context.Context, string) error { return nil }
