@@ -25,8 +25,7 @@ const usage = `Usage: cluster COMMAND [flags]
   status   say what runs; exit 1 when not all of it does
   load-image NAME PROGRAM [KEY=VALUE …]
            make an image of a static program, with this environment, and give it to the node
-  envoy, prometheus
-           print the path of that program, which is downloaded when it is not there yet
+  envoy    print the path of Envoy, which is downloaded when it is not there yet
 
 Flags:
   --dir D      folder of the control plane (default: one per user in the folder for temporary files)
@@ -37,10 +36,9 @@ Flags:
   --sample     up: with --node, also the sample application, from manifests/
 
 Environment:
-  CANARIZE_CACHE       folder for the binaries (default: canarize in the user's cache folder)
-  CANARIZE_ENVOY       an Envoy to use instead of the downloaded one
-  CANARIZE_PROMETHEUS  a Prometheus to use instead of the installed or downloaded one
-  KUBEBUILDER_ASSETS   folder with etcd, kube-apiserver, kubectl to use instead of building them
+  CANARIZE_CACHE     folder for the binaries (default: canarize in the user's cache folder)
+  CANARIZE_ENVOY     an Envoy to use instead of the downloaded one
+  KUBEBUILDER_ASSETS folder with etcd, kube-apiserver, kubectl to use instead of building them
 `
 
 type streams struct {
@@ -69,7 +67,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	verbs := map[string]func(command, context.Context) error{
 		"build": command.build, "up": command.up, "down": command.down, "status": command.status,
 		"load-image": command.loadImage, "inside": command.inside,
-		"envoy": command.envoy, "prometheus": command.prometheus,
+		"envoy": command.envoy,
 	}
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		fmt.Fprint(s.out, usage)

@@ -9,7 +9,7 @@ import (
 	"github.com/canarize/canarize/test/cluster/packaged"
 )
 
-// packaged says where programs are kept that are not built from Go modules.
+// packaged says where Envoy is kept, which is not built from a Go module.
 func (c command) packaged() (packaged.Place, error) {
 	store, err := c.store()
 	if err != nil {
@@ -20,20 +20,11 @@ func (c command) packaged() (packaged.Place, error) {
 
 // envoy prints the path of Envoy, for programs that start one.
 func (c command) envoy(ctx context.Context) error {
-	return c.printProgram(ctx, packaged.Place.Envoy)
-}
-
-// prometheus does the same for Prometheus.
-func (c command) prometheus(ctx context.Context) error {
-	return c.printProgram(ctx, packaged.Place.Prometheus)
-}
-
-func (c command) printProgram(ctx context.Context, find func(packaged.Place, context.Context) (string, error)) error {
 	place, err := c.packaged()
 	if err != nil {
 		return err
 	}
-	path, err := find(place, ctx)
+	path, err := place.Envoy(ctx)
 	if err != nil {
 		return err
 	}

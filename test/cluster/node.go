@@ -32,8 +32,8 @@ func (c command) nodeOptions(a assets.Assets) (*controlplane.Node, error) {
 	return &controlplane.Node{
 		Self:     self,
 		Programs: node.Programs{Kubelet: a.Kubelet, KubeProxy: a.KubeProxy},
-		Opened:   deploy.Source{Store: store, Packaged: place}.LoadImages,
-		Joined:   c.install,
+		Images:   deploy.Source{Store: store, Packaged: place, Prometheus: a.Prometheus}.LoadImages,
+		Install:  c.install,
 	}, nil
 }
 
@@ -49,7 +49,7 @@ func (c command) install(ctx context.Context, s *controlplane.State) error {
 	if err != nil {
 		return err
 	}
-	s.Gateway, s.Prometheus = deploy.GatewayURL(*s.Network), deploy.PrometheusURL(*s.Network)
+	s.Gateway, s.Diagnostics, s.Prometheus = deploy.GatewayURL(*s.Network), deploy.DiagnosticsURL(*s.Network), deploy.PrometheusURL(*s.Network)
 	if err := deploy.Install(ctx, *s, monitors); err != nil {
 		return err
 	}
@@ -58,7 +58,10 @@ func (c command) install(ctx context.Context, s *controlplane.State) error {
 			return err
 		}
 	}
-	return deploy.AwaitDeployments(ctx, *s)
+	if err := deploy.AwaitDeployments(ctx, *s); err != nil || !c.sample {
+		return err
+	}
+	return deploy.AwaitRoute(ctx, s.Gateway)
 }
 
 // loadImage makes an image of a static program and gives it to the node.

@@ -18,6 +18,7 @@ const (
 	KubernetesVersion = "1.37.2"
 	EtcdVersion       = "3.7.3"
 	EmissaryVersion   = "3.10.0"
+	PrometheusVersion = "0.316.0" // of the module; Prometheus itself calls it 3.16.0
 )
 
 // Assets says where everything is.
@@ -27,10 +28,12 @@ type Assets struct {
 	Kubectl   string
 
 	// Empty unless the store is to be complete.
-	ControllerManager, Scheduler, Kubelet, KubeProxy string
+	ControllerManager, Scheduler, Kubelet, KubeProxy, Prometheus string
 
 	EmissaryCRDs string // YAML, as Emissary ships it
 }
+
+const prometheusModule = "github.com/prometheus/prometheus"
 
 // Store is the cache folder, and what is needed to fill it.
 type Store struct {
@@ -48,8 +51,8 @@ type program struct {
 	module  string // the module it belongs to
 	pkg     string
 	version string
-	ldflags string
-	took    string // the first build, on two cores
+	flags   []string // of go build
+	took    string   // the first build, on two cores
 }
 
 // programs are those a store has.
@@ -64,16 +67,20 @@ func (s Store) programs() []program {
 // programs are all there are, those of a control plane first.
 func programs() []program {
 	const stamp = "k8s.io/component-base/version."
-	kubernetes := "-s -w -X " + stamp + "gitVersion=v" + KubernetesVersion +
-		" -X " + stamp + "gitMajor=1 -X " + stamp + "gitMinor=37 -X " + stamp + "gitTreeState=clean"
+	kubernetes := []string{"-ldflags", "-s -w -X " + stamp + "gitVersion=v" + KubernetesVersion +
+		" -X " + stamp + "gitMajor=1 -X " + stamp + "gitMinor=37 -X " + stamp + "gitTreeState=clean"}
+	etcd := []string{"-ldflags", "-s -w"}
+	// Of all its ways to find targets, only that in Kubernetes.
+	prometheus := append([]string{"-tags", "remove_all_sd,enable_kubernetes_sd"}, etcd...)
 	return []program{
-		{"etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", EtcdVersion, "-s -w", "1 to 2 minutes"},
+		{"etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", EtcdVersion, etcd, "1 to 2 minutes"},
 		{"kubectl", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubectl", KubernetesVersion, kubernetes, "1 to 2 minutes"},
 		{"kube-apiserver", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", KubernetesVersion, kubernetes, "4 to 6 minutes"},
 		{"kube-controller-manager", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", KubernetesVersion, kubernetes, "1 to 2 minutes"},
 		{"kube-scheduler", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", KubernetesVersion, kubernetes, "10 seconds"},
 		{"kubelet", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubelet", KubernetesVersion, kubernetes, "1 to 2 minutes"},
 		{"kube-proxy", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-proxy", KubernetesVersion, kubernetes, "10 seconds"},
+		{"prometheus", "prometheus", prometheusModule, prometheusModule + "/cmd/prometheus", PrometheusVersion, prometheus, "2 minutes"},
 	}
 }
 
@@ -130,6 +137,7 @@ func (s Store) find() (a Assets, missing []func(context.Context) error) {
 		Scheduler:         paths["kube-scheduler"],
 		Kubelet:           paths["kubelet"],
 		KubeProxy:         paths["kube-proxy"],
+		Prometheus:        paths["prometheus"],
 	}, missing
 }
 

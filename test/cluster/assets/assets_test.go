@@ -26,6 +26,7 @@ func TestVersionsAreThoseOfTheGoModFiles(t *testing.T) {
 		{"go.mod", "k8s.io/kubernetes", KubernetesVersion},
 		{"etcd/go.mod", "go.etcd.io/etcd/server/v3", EtcdVersion},
 		{"emissary/go.mod", emissaryModule, EmissaryVersion},
+		{"prometheus/go.mod", prometheusModule, PrometheusVersion},
 	} {
 		b, err := os.ReadFile(filepath.Join(source, c.file))
 		if err != nil {

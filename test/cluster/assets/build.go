@@ -22,7 +22,8 @@ func (s Store) build(ctx context.Context, p program) error {
 	began := time.Now()
 	path := filepath.Join(s.Dir, p.name)
 	aside := path + ".new"
-	cmd := s.goCommand(ctx, p.folder, "build", "-trimpath", "-ldflags", p.ldflags, "-o", aside, p.pkg)
+	args := append([]string{"build", "-trimpath", "-o", aside}, p.flags...)
+	cmd := s.goCommand(ctx, p.folder, append(args, p.pkg)...)
 	cmd.Stdout = s.Log
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("build %s from %s: %w (the output of go is above)", p.name, p.pkg, err)

@@ -41,11 +41,11 @@ type Options struct {
 type Node struct {
 	Self     string // as node.Open has it
 	Programs node.Programs
-	// Opened is called as soon as containerd can be given images; Joined when the
-	// node is ready, to install what runs on it, and may complete the state. Start
+	// Images is called as soon as containerd can be given images, and Install as
+	// soon as the API server takes objects; Install may complete the state. Start
 	// waits for both.
-	Opened func(ctx context.Context, socket string) error
-	Joined func(context.Context, *State) error
+	Images  func(ctx context.Context, socket string) error
+	Install func(context.Context, *State) error
 }
 
 // ErrRunning is returned by Start when there is a control plane in the folder.
@@ -137,36 +137,40 @@ func start(ctx context.Context, o Options, table process.Table) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
+	if err := openServer(ctx, o, keys, s); err != nil {
+		return State{}, err
+	}
 	s.Ready = true
 	return s, s.replace()
 }
 
-// startServers starts etcd and kube-apiserver and installs the CRDs.
+// startServers starts etcd and kube-apiserver.
 func startServers(ctx context.Context, o Options, l launch.Launcher, k keys, at place) (State, error) {
 	etcdURL, err := l.Launch(ctx, etcd(o))
 	if err != nil {
 		return State{}, err
 	}
 	server, err := l.Launch(ctx, apiserver(o, k, at, etcdURL))
-	if err != nil {
-		return State{}, err
-	}
-	client, err := newClient(server, k)
-	if err != nil {
-		return State{}, err
-	}
-	defer client.close()
-	if err := client.waitForNamespace(ctx, "default"); err != nil {
-		return State{}, err
-	}
-	if err := client.installCRDs(ctx, o.Assets.EmissaryCRDs); err != nil {
-		return State{}, err
-	}
-	s := State{
+	return State{
 		Dir:        o.Dir,
 		Kubeconfig: filepath.Join(o.Dir, "kubeconfig"),
 		Kubectl:    o.Assets.Kubectl,
 		Server:     server,
+	}, err
+}
+
+// openServer installs the CRDs, and writes the kubeconfig once they are served.
+func openServer(ctx context.Context, o Options, k keys, s State) error {
+	client, err := newClient(s.Server, k)
+	if err != nil {
+		return err
 	}
-	return s, writeKubeconfig(s.Kubeconfig, server, k.caCert, k.admin)
+	defer client.close()
+	if err := client.waitForNamespace(ctx, "default"); err != nil {
+		return err
+	}
+	if err := client.installCRDs(ctx, o.Assets.EmissaryCRDs); err != nil {
+		return err
+	}
+	return writeKubeconfig(s.Kubeconfig, s.Server, k.caCert, k.admin)
 }

@@ -2,7 +2,6 @@ package controlplane
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -11,8 +10,8 @@ import (
 )
 
 // startWithNode starts a control plane that a node can reach, the controllers and
-// the node. The node comes first, because it has the addresses the others need;
-// it starts containerd, and Opened loads images, while the API server starts.
+// the node. The node comes first, because it has the addresses the others need; it
+// starts containerd, and gets its images, while the API server starts.
 func startWithNode(ctx context.Context, o Options, l launch.Launcher) (State, error) {
 	pki := filepath.Join(o.Dir, "pki")
 	network, err := node.Open(ctx, l, o.Node.Self, o.Node.Programs, filepath.Join(pki, "ca.crt"))
@@ -23,65 +22,73 @@ func startWithNode(ctx context.Context, o Options, l launch.Launcher) (State, er
 	if err != nil {
 		return State{}, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // when one has failed the others need not go on
-	opened := inBackground(func() error { return node.Opened(ctx, l, o.Node.Opened) })
-	s, err := startServers(ctx, o, l, keys, besideNode(network, keys))
+	var s State
+	err = all(ctx,
+		func(ctx context.Context) error { return node.Opened(ctx, l, o.Node.Images) },
+		func(ctx context.Context) (err error) {
+			if s, err = startServers(ctx, o, l, keys, besideNode(network, keys)); err != nil {
+				return err
+			}
+			s.Network = &network
+			server := s.Server // Install may write to s
+			return all(ctx,
+				func(ctx context.Context) error { return joinNode(ctx, o, l, keys, server, network) },
+				func(ctx context.Context) error {
+					if err := openServer(ctx, o, keys, s); err != nil {
+						return err
+					}
+					return o.Node.Install(ctx, &s)
+				})
+		})
 	if err != nil {
-		cancel()
-		return State{}, errors.Join(err, ignoreCancelled(<-opened))
-	}
-	s.Network = &network
-	if err := errors.Join(joinNode(ctx, o, l, keys, s), <-opened); err != nil {
-		return State{}, err
-	}
-	if err := o.Node.Joined(ctx, &s); err != nil {
 		return State{}, err
 	}
 	s.Ready = true
 	return s, s.replace()
 }
 
-func ignoreCancelled(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return nil
+// all does all things at a time. When one fails the others need not go on, and its
+// error is the one to tell.
+func all(ctx context.Context, things ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan error, len(things))
+	for _, do := range things {
+		go func() { done <- do(ctx) }()
 	}
-	return err
-}
-
-func inBackground(do func() error) <-chan error {
-	done := make(chan error, 1)
-	go func() { done <- do() }()
-	return done
+	for range things {
+		if err := <-done; err != nil {
+			cancel(err)
+		}
+	}
+	return context.Cause(ctx)
 }
 
 // joinNode starts the controllers, lets the node know the server, and returns when
 // both are ready.
-func joinNode(ctx context.Context, o Options, l launch.Launcher, k keys, s State) error {
+func joinNode(ctx context.Context, o Options, l launch.Launcher, k keys, server string, n node.Network) error {
 	kubeconfig := func(who pair) string { return who.cert + ".kubeconfig" }
 	kubelet, kubeProxy := node.Files(o.Dir)
 	for who, path := range map[pair]string{
 		k.manager: kubeconfig(k.manager), k.scheduler: kubeconfig(k.scheduler), k.kubelet: kubelet, k.kubeProxy: kubeProxy,
 	} {
-		if err := writeKubeconfig(path, s.Server, k.caCert, who); err != nil {
+		if err := writeKubeconfig(path, server, k.caCert, who); err != nil {
 			return err
 		}
 	}
-	var waiting []<-chan error
-	for _, program := range controllers(o, k, kubeconfig, s.Network.Pods) {
-		waiting = append(waiting, inBackground(func() error {
+	things := []func(context.Context) error{func(ctx context.Context) error {
+		if err := awaitNode(ctx, k, server); err != nil {
+			return fmt.Errorf("%w; see %s", err, filepath.Join(o.Dir, "{node,containerd,kubelet}.log"))
+		}
+		return nil
+	}}
+	for _, program := range controllers(o, k, kubeconfig, n.Pods) {
+		things = append(things, func(ctx context.Context) error {
 			_, err := l.Launch(ctx, program)
 			return err
-		}))
+		})
 	}
-	err := awaitNode(ctx, k, s.Server)
-	if err != nil {
-		err = fmt.Errorf("%w; see %s", err, filepath.Join(o.Dir, "{node,containerd,kubelet}.log"))
-	}
-	for _, w := range waiting {
-		err = errors.Join(err, <-w)
-	}
-	return err
+	return all(ctx, things...)
 }
 
 func awaitNode(ctx context.Context, k keys, server string) error {

@@ -23,10 +23,11 @@ type State struct {
 	Kubectl    string `json:"kubectl"` // of the same version as the server
 	Server     string `json:"server,omitempty"`
 	// Network is that of the node; nil without one.
-	Network    *node.Network `json:"network,omitempty"`
-	Gateway    string        `json:"gateway,omitempty"`    // URL of what stands in for Emissary
-	Prometheus string        `json:"prometheus,omitempty"` // its URL
-	Ready      bool          `json:"ready"`                // false: still starting, or the start was killed
+	Network     *node.Network `json:"network,omitempty"`
+	Gateway     string        `json:"gateway,omitempty"`     // URL of what stands in for Emissary
+	Diagnostics string        `json:"diagnostics,omitempty"` // URL of its port 8877
+	Prometheus  string        `json:"prometheus,omitempty"`  // its URL
+	Ready       bool          `json:"ready"`                 // false: still starting, or the start was killed
 }
 
 const (

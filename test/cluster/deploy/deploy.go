@@ -7,14 +7,17 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os/exec"
 	"path"
 	"strings"
 
 	"github.com/canarize/canarize/test/cluster/controlplane"
+	"github.com/canarize/canarize/test/cluster/launch"
 	"github.com/canarize/canarize/test/cluster/node"
 )
 
@@ -24,8 +27,9 @@ var manifests embed.FS
 // Services of a test cluster have fixed addresses, so that they are known from the
 // start.
 const (
-	gatewayHost    = 80
-	prometheusHost = 90
+	gatewayHost     = 80
+	diagnosticsHost = 88
+	prometheusHost  = 90
 )
 
 func address(n node.Network, host byte) netip.Addr {
@@ -36,6 +40,11 @@ func address(n node.Network, host byte) netip.Addr {
 
 // GatewayURL is where the gateway takes requests.
 func GatewayURL(n node.Network) string { return "http://" + address(n, gatewayHost).String() }
+
+// DiagnosticsURL is where the gateway has its metrics and diagnostics.
+func DiagnosticsURL(n node.Network) string {
+	return "http://" + net.JoinHostPort(address(n, diagnosticsHost).String(), "8877")
+}
 
 // PrometheusURL is where Prometheus answers.
 func PrometheusURL(n node.Network) string {
@@ -67,6 +76,7 @@ func Install(ctx context.Context, s controlplane.State, serviceMonitor []byte) e
 	addresses := strings.NewReplacer(
 		"DNS_ADDRESS", s.Network.DNS().String(),
 		"GATEWAY_ADDRESS", address(*s.Network, gatewayHost).String(),
+		"DIAGNOSTICS_ADDRESS", address(*s.Network, diagnosticsHost).String(),
 		"PROMETHEUS_ADDRESS", address(*s.Network, prometheusHost).String(),
 	)
 	objects := addresses.Replace(string(bytes.Join(append(all, settings, serviceMonitor), []byte("\n---\n"))))
@@ -81,6 +91,26 @@ func AwaitDeployments(ctx context.Context, s controlplane.State) error {
 // Apply applies the manifests in a file or folder.
 func Apply(ctx context.Context, s controlplane.State, path string) error {
 	return kubectl(ctx, s, "", "apply", "-f", path)
+}
+
+// AwaitRoute returns when the gateway answers a URL with 200: it finds a Service's
+// address a moment after the Service's pods are ready.
+func AwaitRoute(ctx context.Context, url string) error {
+	return launch.Await(ctx, "an answer of "+url, func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return errors.New(response.Status)
+		}
+		return nil
+	})
 }
 
 func kubectl(ctx context.Context, s controlplane.State, input string, args ...string) error {

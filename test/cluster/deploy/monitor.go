@@ -51,6 +51,7 @@ func gatewayJob() object {
 		"kubernetes_sd_configs": discovery("emissary"),
 		"relabel_configs": []object{
 			keep("__meta_kubernetes_service_name", "emissary-ingress-admin"),
+			keep("__meta_kubernetes_endpointslice_port_name", "ambassador-admin"), // not the pod's other ports
 			copied("__meta_kubernetes_namespace", "namespace"),
 			copied("__meta_kubernetes_pod_name", "pod"),
 		},

@@ -42,6 +42,7 @@ type options struct {
 	bind        string
 	admin       string
 	diagnostics string
+	await       string
 	byEndpoints bool
 	upstreams   map[string]envoyconf.Endpoint // by service.namespace:port
 	emissary    emissary.Options
@@ -57,6 +58,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	flags.StringVar(&o.bind, "bind", "0.0.0.0", "address the ports of Listeners are opened on")
 	flags.StringVar(&o.admin, "admin", "127.0.0.1:8001", "address of Envoy's admin interface")
 	flags.StringVar(&o.diagnostics, "diagnostics", ":8877", "address of metrics and diagnostics")
+	flags.StringVar(&o.await, "await", "", "`NAME` to be found before Envoy starts: where cluster DNS starts at the same time, as Envoy asks for names again only every 5 s")
 	flags.BoolVar(&o.byEndpoints, "by-endpoints", false, "send requests to the addresses in EndpointSlices, where Services have no addresses that work")
 	flags.Func("upstream", "`SERVICE.NAMESPACE:PORT=ADDRESS:PORT`: where a Service is, with --by-endpoints; repeatable. EndpointSlices cannot have addresses of this machine itself", o.addUpstream)
 	flags.StringVar(&o.emissary.Namespace, "namespace", "emissary", "namespace Emissary would run in")
@@ -116,6 +118,9 @@ func serve(ctx context.Context, o options, errs io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("find the API server: %w", err)
 	}
+	if err := awaitName(ctx, o.await); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	source, err := watch.Start(ctx, config)
@@ -162,4 +167,33 @@ func serve(ctx context.Context, o options, errs io.Writer) error {
 		return nil
 	}
 	return err
+}
+
+// nameLimit is for a busy machine; cluster DNS is up in a second or two.
+const nameLimit = 2 * time.Minute
+
+// awaitName waits until a name can be found; there is nothing to wait for when it is
+// empty.
+func awaitName(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, nameLimit)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		// A question from before there is anybody to answer it stays unanswered.
+		try, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		_, err := net.DefaultResolver.LookupHost(try, name)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("--await %s: %w", name, err)
+		case <-tick.C:
+		}
+	}
 }

