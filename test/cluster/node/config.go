@@ -69,7 +69,7 @@ func kubeletConfig(dir string, n Network, ca string) object {
 		"healthzPort":              0,
 		// The machine is shared, and may itself be a container or have old cgroups.
 		"cgroupDriver":                     "cgroupfs",
-		"cgroupRoot":                       "/" + NameOf(dir),
+		"cgroupRoot":                       "/" + nameOf(dir),
 		"failCgroupV1":                     false,
 		"enforceNodeAllocatable":           []string{},
 		"failSwapOn":                       false,

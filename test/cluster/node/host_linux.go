@@ -28,7 +28,7 @@ func Open(ctx context.Context, l launch.Launcher, self string, p Programs, ca st
 	if err := errors.Join(Check(), checkVisible(l.Dir, p.Kubelet, p.KubeProxy)); err != nil {
 		return Network{}, err
 	}
-	name := NameOf(l.Dir)
+	name := nameOf(l.Dir)
 	if err := makeControlGroup(name); err != nil {
 		return Network{}, err
 	}
@@ -121,7 +121,7 @@ func answers(ctx context.Context, socket string) error {
 // Remove deletes what this machine has of a node whose processes have ended; it
 // is no error when there is nothing.
 func Remove(ctx context.Context, dir string) error {
-	name := NameOf(dir)
+	name := nameOf(dir)
 	return errors.Join(disconnect(name), launch.Await(ctx, "removal of control group "+name, func(context.Context) error {
 		return removeControlGroup(name)
 	}))

@@ -77,15 +77,16 @@ func checkVisible(paths ...string) error {
 	return nil
 }
 
-// NameOf names the link and the control group of the node of a cluster: short,
+// nameOf names the link and the control group of the node of a cluster: short,
 // and known from its folder alone, so that whatever is left can be found.
-func NameOf(dir string) string {
+func nameOf(dir string) string {
 	return fmt.Sprintf("canarize%.3x", sha256.Sum256([]byte(dir)))
 }
 
 // Network is where a node and its pods are. All of it can be reached from this
 // machine, and from nowhere else.
 type Network struct {
+	Link     string       `json:"link"` // name of the link on this machine, and of the control group
 	Host     netip.Addr   `json:"host"` // of this machine, on the link to the node
 	Node     netip.Addr   `json:"node"`
 	Pods     netip.Prefix `json:"pods"`

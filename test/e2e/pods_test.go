@@ -1,0 +1,172 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/canarize/canarize/test/e2e/site"
+)
+
+// configured is an application whose answers say which configuration it has read.
+const configured = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {VERSION: %s}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: configured}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: configured}}
+  template:
+    metadata: {labels: {app: configured}}
+    spec:
+      containers:
+        - name: app
+          image: registry.example.com/app:1
+          envFrom: [{configMapRef: {name: settings}}]
+          ports: [{name: http, containerPort: 8080}]
+          readinessProbe: {httpGet: {path: /readyz, port: http}, periodSeconds: 1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: configured}
+spec:
+  selector: {app: configured}
+  ports: [{port: 8080, targetPort: http}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: configured}
+spec:
+  podSelector: {matchLabels: {app: configured}}
+  ingress: [{ports: [{port: http}]}]
+---
+apiVersion: getambassador.io/v3alpha1
+kind: Mapping
+metadata: {name: configured}
+spec: {hostname: "*", prefix: /configured/, service: "configured:8080"}
+`
+
+// testPods: pods read the configuration of their own version, the stable Service
+// reaches stable pods only, and every kind of object is taken by the API server.
+func testPods(t *testing.T, w world) {
+	dir := t.TempDir()
+	write := func(settings string) {
+		if err := os.WriteFile(filepath.Join(dir, "app.yaml"), fmt.Appendf(nil, configured, settings), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old")
+	w.Kube(nil, "apply", "-f", dir)
+	w.AwaitRollout("deployment/configured")
+	write("new")
+	w.Apply(w.generate(10, dir))
+	w.AwaitRollout("deployment/configured-canary")
+	w.Kube(nil, "get", "networkpolicy", "configured", "configured-canary")
+
+	tracks := map[string]string{"": "old", "canary": "new"}
+	seen := map[string]int{}
+	for _, p := range w.pods(t, "configured") {
+		if got := version(t, "http://"+p.ip+":8080/"); got != tracks[p.track] {
+			t.Errorf("pod %s of track %q has read the settings %q", p.name, p.track, got)
+		}
+		seen[p.track]++
+	}
+	if seen[""] != 3 || seen["canary"] != 1 {
+		t.Errorf("pods by track %v, expected 3 stable and 1 canary", seen)
+	}
+	for service, want := range map[string]string{"configured": "old", "configured-canary": "new"} {
+		ip := strings.TrimSpace(string(w.Kube(nil, "get", "service", service, "-o", "jsonpath={.spec.clusterIP}")))
+		got := map[string]int{}
+		for range 300 {
+			got[version(t, "http://"+ip+":8080/")]++
+		}
+		if got[want] != 300 {
+			t.Errorf("Service %s: answers by settings %v, expected 300 times %s", service, got, want)
+		}
+	}
+	fmt.Println("3 stable pods with the old settings, 1 canary pod with the new; 300 connections to either Service stay with its version")
+	w.Kube(nil, "delete", "--wait=false", "deployment,service,networkpolicy,mapping", "configured", "configured-canary")
+}
+
+type pod struct{ name, ip, track string }
+
+// pods are those of an application that run.
+func (w world) pods(t *testing.T, app string) []pod {
+	t.Helper()
+	var list struct {
+		Items []struct {
+			Metadata struct {
+				Name   string
+				Labels map[string]string
+			}
+			Status struct{ PodIP string }
+		}
+	}
+	if err := json.Unmarshal(w.Kube(nil, "get", "pods", "-o", "json"), &list); err != nil {
+		t.Fatal(err)
+	}
+	var out []pod
+	for _, p := range list.Items {
+		if strings.HasPrefix(p.Metadata.Name, app+"-") {
+			out = append(out, pod{p.Metadata.Name, p.Status.PodIP, p.Metadata.Labels["canarize.dev/track"]})
+		}
+	}
+	return out
+}
+
+// version is what answers a new connection.
+func version(t *testing.T, url string) string {
+	t.Helper()
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.Header.Get("X-Version")
+}
+
+// testAdmin: Envoy's admin interface listens on its pod's loopback only, and
+// port-forward reaches it there, as it does in production.
+func testAdmin(t *testing.T, w world) {
+	forward := exec.CommandContext(t.Context(), w.Kubectl, "--kubeconfig", w.Kubeconfig, "-n", "emissary",
+		"port-forward", "deployment/emissary-ingress", ":8001")
+	out, err := forward.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := forward.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = forward.Process.Kill()
+		_ = forward.Wait() // it was killed
+	}()
+	line, err := bufio.NewReader(out).ReadString('\n') // Forwarding from 127.0.0.1:PORT -> 8001
+	_, address, found := strings.Cut(strings.TrimSpace(line), "from ")
+	if err != nil || !found {
+		t.Fatalf("port-forward says %q, %v", line, err)
+	}
+	address, _, _ = strings.Cut(address, " ")
+	if got := site.Get("http://" + address + "/ready"); strings.TrimSpace(got) != "LIVE" {
+		t.Errorf("Envoy's admin interface, by port-forward, says it is %q, expected LIVE", got)
+	}
+	logs := string(w.Kube(nil, "-n", "emissary", "logs", "deployment/emissary-ingress"))
+	if !strings.Contains(logs, "cds.json") {
+		t.Errorf("the gateway's logs do not say that it has written clusters: %s", logs)
+	}
+}

@@ -1,0 +1,78 @@
+package site
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Process gives the process id of a component of the cluster ("kube-apiserver",
+// "kubelet"), by its record.
+func (s *Site) Process(component string) int {
+	s.t.Helper()
+	records, err := filepath.Glob(filepath.Join(s.Dir, "processes", "[0-9][0-9]-"+component))
+	if err != nil || len(records) != 1 {
+		s.t.Fatalf("records of %s: %v, %v", component, records, err)
+	}
+	record, err := os.ReadFile(records[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.Fields(string(record))[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return pid
+}
+
+// InPod gives the process id of the only process in a pod that runs a program, by
+// the program's path in there.
+func (s *Site) InPod(program string) int {
+	s.t.Helper()
+	node := s.Process("node")
+	var found []int
+	all, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, exe := range all {
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(exe)))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if path, _ := os.Readlink(exe); path == program && descends(pid, node) { // many come and go
+			found = append(found, pid)
+		}
+	}
+	if len(found) != 1 {
+		s.t.Fatalf("processes %v run %s in a pod, expected one", found, program)
+	}
+	return found[0]
+}
+
+// descends says whether a process has been started by another one or by one that
+// descends from that.
+func descends(pid, from int) bool {
+	for pid > 1 && pid != from {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return false
+		}
+		_, fields, _ := strings.Cut(string(b), ") ") // behind the name: state, parent
+		if pid, err = strconv.Atoi(strings.Fields(fields)[1]); err != nil {
+			return false
+		}
+	}
+	return pid == from
+}
+
+// Kill kills a process at once, as kill -9 does.
+func (s *Site) Kill(pid int) {
+	s.t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		s.t.Fatalf("kill process %d: %v", pid, err)
+	}
+}
