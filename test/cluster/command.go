@@ -142,11 +142,27 @@ func (c command) assets(ctx context.Context) (assets.Assets, error) {
 }
 
 func (c command) build(ctx context.Context) error {
+	if c.node {
+		if err := node.Check(); err != nil {
+			return err
+		}
+	}
 	a, err := c.assets(ctx)
 	if err != nil {
 		return err
 	}
-	for _, path := range []string{a.Etcd, a.APIServer, a.Kubectl, a.EmissaryCRDs} {
+	paths := []string{a.Etcd, a.APIServer, a.Kubectl, a.EmissaryCRDs}
+	if c.node {
+		source, err := c.images(a)
+		if err != nil {
+			return err
+		}
+		if err := source.Build(ctx); err != nil {
+			return err
+		}
+		paths = append(paths, a.ControllerManager, a.Scheduler, a.Kubelet, a.KubeProxy, a.Prometheus)
+	}
+	for _, path := range paths {
 		fmt.Fprintln(c.out, path)
 	}
 	return nil
@@ -171,6 +187,9 @@ func (c command) up(ctx context.Context) error {
 	state, err := controlplane.Start(ctx, o)
 	if err != nil {
 		return err
+	}
+	if c.node {
+		fmt.Fprint(c.err, c.addresses(state))
 	}
 	if err := c.print(state, state.Kubeconfig); err != nil || !c.attached {
 		return err
@@ -218,6 +237,7 @@ func (c command) status(context.Context) error {
 		}
 		text += fmt.Sprintf("%s: process %d %s\n", p.Name, p.PID, condition)
 	}
+	text += c.addresses(state)
 	if err := c.print(state, fmt.Sprintf("%skubeconfig: %s", text, state.Kubeconfig)); err != nil {
 		return err
 	}

@@ -21,20 +21,26 @@ func (c command) nodeOptions(a assets.Assets) (*controlplane.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := c.store()
-	if err != nil {
-		return nil, err
-	}
-	place, err := c.packaged()
+	source, err := c.images(a)
 	if err != nil {
 		return nil, err
 	}
 	return &controlplane.Node{
 		Self:     self,
 		Programs: node.Programs{Kubelet: a.Kubelet, KubeProxy: a.KubeProxy},
-		Images:   deploy.Source{Store: store, Packaged: place, Prometheus: a.Prometheus}.LoadImages,
+		Images:   source.Load,
 		Install:  c.install,
 	}, nil
+}
+
+// images says what images are made of.
+func (c command) images(a assets.Assets) (deploy.Source, error) {
+	store, err := c.store()
+	if err != nil {
+		return deploy.Source{}, err
+	}
+	place, err := c.packaged()
+	return deploy.Source{Store: store, Packaged: place, Prometheus: a.Prometheus}, err
 }
 
 // install gives a cluster with a node what it lacks besides pods, and with --sample
@@ -62,6 +68,16 @@ func (c command) install(ctx context.Context, s *controlplane.State) error {
 		return err
 	}
 	return deploy.AwaitRoute(ctx, s.Gateway)
+}
+
+// addresses says how to reach what runs on a node; nothing without one.
+func (c command) addresses(s controlplane.State) string {
+	if s.Network == nil {
+		return ""
+	}
+	return fmt.Sprintf("cluster: gateway %s, its diagnostics %s/ambassador/v0/diag/?json=true, Prometheus %s\n"+
+		"cluster: %s --kubeconfig %s get pods -A\n",
+		s.Gateway, s.Diagnostics, s.Prometheus, s.Kubectl, s.Kubeconfig)
 }
 
 // loadImage makes an image of a static program and gives it to the node.

@@ -19,16 +19,16 @@ import (
 type world struct {
 	*site.Site
 	canarize string
-	rules    string // of this machine's firewall, before
+	before   string // traces on this machine
 }
 
 // Test runs everything on one site, in this order: each test leaves the canary
 // beside the stable version, and the last ends the site.
 func Test(t *testing.T) {
 	began := time.Now()
-	rules := output(t, "iptables", "-S")
+	before := traces(t)
 	s := site.Start(t, filepath.Join("..", ".."))
-	w := world{s, s.Build("cmd/canarize"), rules}
+	w := world{s, s.Build("cmd/canarize"), before}
 	s.Kube(nil, "apply", "-f", filepath.Join(s.Root, "manifests"))
 	s.AwaitRollout("deployment/sampleapp")
 	w.release(t, 0)
@@ -42,7 +42,7 @@ func Test(t *testing.T) {
 		{"Envoy's admin interface", testAdmin}, {"Emissary's traps", testTraps}, {"kill", testKill},
 	} {
 		began := time.Now()
-		t.Run(step.name, func(t *testing.T) { step.run(t, world{s.For(t), w.canarize, rules}) })
+		t.Run(step.name, func(t *testing.T) { step.run(t, world{s.For(t), w.canarize, before}) })
 		fmt.Printf("%s: %.1f s\n", step.name, time.Since(began).Seconds())
 	}
 }

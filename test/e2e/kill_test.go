@@ -4,10 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -33,9 +29,7 @@ func testKill(t *testing.T, w world) {
 	w.sharesHold(t, "without containerd", "containerd killed")
 
 	w.Stop()
-	for _, left := range w.leftovers(t) {
-		t.Error("left behind:", left)
-	}
+	checkNothingLeft(t, w.Dir, w.before)
 }
 
 // sharesHold checks that no request fails and the canary has half of them.
@@ -47,48 +41,4 @@ func (w world) sharesHold(t *testing.T, when, what string) {
 		t.Errorf("%s: %v, failed %v; expected %d to %d for the canary", when, got.versions, got.failed, low, high)
 	}
 	fmt.Printf("%s: %d of 2000 requests to the canary at 50 %%, %d failed\n", what, got.versions["2"], len(got.failed))
-}
-
-// leftovers names what this machine still has of the site. Firewall rules are only
-// ever made inside the node, so they are to be as they were before.
-func (w world) leftovers(t *testing.T) []string {
-	t.Helper()
-	var out []string
-	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range processes {
-		line, _ := os.ReadFile(p) // many come and go
-		if strings.Contains(string(line), w.Dir) {
-			out = append(out, "process "+strings.ReplaceAll(string(line), "\x00", " "))
-		}
-	}
-	for _, command := range [][]string{{"cat", "/proc/self/mountinfo"}, {"ip", "-o", "link"}, {"ip", "-o", "route"}} {
-		for line := range strings.Lines(output(t, command...)) {
-			if strings.Contains(line, w.Network.Link) || strings.Contains(line, w.Dir) {
-				out = append(out, strings.Join(command, " ")+": "+line)
-			}
-		}
-	}
-	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
-		groups, err := filepath.Glob(pattern + w.Network.Link)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, groups...)
-	}
-	if rules := output(t, "iptables", "-S"); rules != w.rules {
-		out = append(out, "firewall rules:\n"+rules)
-	}
-	return out
-}
-
-func output(t *testing.T, command ...string) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %v: %s", command, err, out)
-	}
-	return string(out)
 }

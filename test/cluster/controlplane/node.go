@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -23,7 +24,7 @@ func startWithNode(ctx context.Context, o Options, l launch.Launcher) (State, er
 		return State{}, err
 	}
 	var s State
-	err = all(ctx,
+	err = launch.All(ctx,
 		func(ctx context.Context) error { return node.Opened(ctx, l, o.Node.Images) },
 		func(ctx context.Context) (err error) {
 			if s, err = startServers(ctx, o, l, keys, besideNode(network, keys)); err != nil {
@@ -31,7 +32,7 @@ func startWithNode(ctx context.Context, o Options, l launch.Launcher) (State, er
 			}
 			s.Network = &network
 			server := s.Server // Install may write to s
-			return all(ctx,
+			return launch.All(ctx,
 				func(ctx context.Context) error { return joinNode(ctx, o, l, keys, server, network) },
 				func(ctx context.Context) error {
 					if err := openServer(ctx, o, keys, s); err != nil {
@@ -47,23 +48,6 @@ func startWithNode(ctx context.Context, o Options, l launch.Launcher) (State, er
 	return s, s.replace()
 }
 
-// all does all things at a time. When one fails the others need not go on, and its
-// error is the one to tell.
-func all(ctx context.Context, things ...func(context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	done := make(chan error, len(things))
-	for _, do := range things {
-		go func() { done <- do(ctx) }()
-	}
-	for range things {
-		if err := <-done; err != nil {
-			cancel(err)
-		}
-	}
-	return context.Cause(ctx)
-}
-
 // joinNode starts the controllers, lets the node know the server, and returns when
 // both are ready.
 func joinNode(ctx context.Context, o Options, l launch.Launcher, k keys, server string, n node.Network) error {
@@ -77,10 +61,11 @@ func joinNode(ctx context.Context, o Options, l launch.Launcher, k keys, server 
 		}
 	}
 	things := []func(context.Context) error{func(ctx context.Context) error {
-		if err := awaitNode(ctx, k, server); err != nil {
-			return fmt.Errorf("%w; see %s", err, filepath.Join(o.Dir, "{node,containerd,kubelet}.log"))
+		err := awaitNode(ctx, l, k, server)
+		if err != nil && !errors.Is(err, launch.ErrEnded) {
+			return l.WithOutput(node.Kubelet, err)
 		}
-		return nil
+		return err
 	}}
 	for _, program := range controllers(o, k, kubeconfig, n.Pods) {
 		things = append(things, func(ctx context.Context) error {
@@ -88,16 +73,19 @@ func joinNode(ctx context.Context, o Options, l launch.Launcher, k keys, server 
 			return err
 		})
 	}
-	return all(ctx, things...)
+	return launch.All(ctx, things...)
 }
 
-func awaitNode(ctx context.Context, k keys, server string) error {
+func awaitNode(ctx context.Context, l launch.Launcher, k keys, server string) error {
 	client, err := newClient(server, k)
 	if err != nil {
 		return err
 	}
 	defer client.close()
 	return launch.Await(ctx, "the node", func(ctx context.Context) error {
+		if err := node.Ended(l); err != nil {
+			return err
+		}
 		var n struct {
 			Status struct {
 				Conditions []struct{ Type, Status, Message string }

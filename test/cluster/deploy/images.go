@@ -2,11 +2,11 @@ package deploy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/canarize/canarize/test/cluster/assets"
 	"github.com/canarize/canarize/test/cluster/image"
+	"github.com/canarize/canarize/test/cluster/launch"
 	"github.com/canarize/canarize/test/cluster/node"
 	"github.com/canarize/canarize/test/cluster/packaged"
 )
@@ -22,32 +22,38 @@ type Source struct {
 // the examples in the documents have them.
 func Sample(version string) string { return "registry.example.com/app:" + version }
 
-// LoadImages builds and loads every image a test cluster needs, and the sample
-// application in versions 1 and 2.
-func (s Source) LoadImages(ctx context.Context, socket string) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	makers := []func(context.Context) ([]image.Image, error){
-		s.own("pause", node.PauseImage), s.own("dns", "canarize.dev/dns:1"), s.gateway, s.prometheus, s.sample,
-	}
-	done := make(chan error, len(makers))
-	for _, make := range makers {
-		go func() { done <- load(ctx, socket, make) }()
-	}
-	for range makers {
-		if err := <-done; err != nil {
-			cancel(err) // the others need not go on; the first error is the one to tell
-		}
-	}
-	return context.Cause(ctx)
+// Build builds and downloads what is not there yet.
+func (s Source) Build(ctx context.Context) error {
+	return s.each(ctx, func(context.Context, image.Image) error { return nil })
 }
 
-func load(ctx context.Context, socket string, make func(context.Context) ([]image.Image, error)) error {
-	images, err := make(ctx)
-	for _, i := range images {
-		err = errors.Join(err, image.Load(ctx, socket, i))
+// Load builds what is not there yet, and gives every image a test cluster needs to
+// the containerd at a socket.
+func (s Source) Load(ctx context.Context, socket string) error {
+	return s.each(ctx, func(ctx context.Context, i image.Image) error { return image.Load(ctx, socket, i) })
+}
+
+// each makes all images, of the sample application in versions 1 and 2, and does
+// something with each as soon as it is made.
+func (s Source) each(ctx context.Context, do func(context.Context, image.Image) error) error {
+	var things []func(context.Context) error
+	for _, make := range []func(context.Context) ([]image.Image, error){
+		s.own("pause", node.PauseImage), s.own("dns", "canarize.dev/dns:1"), s.gateway, s.prometheus, s.sample,
+	} {
+		things = append(things, func(ctx context.Context) error {
+			images, err := make(ctx)
+			if err != nil {
+				return err
+			}
+			for _, i := range images {
+				if err := do(ctx, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	return err
+	return launch.All(ctx, things...)
 }
 
 // own makes the image of a program of this checkout that needs no other file.

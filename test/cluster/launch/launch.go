@@ -46,36 +46,45 @@ type Launcher struct {
 // ErrEnded means that a program ended instead of becoming ready.
 var ErrEnded = errors.New("ended instead of becoming ready")
 
-func (p Program) short() string { return p.Name[len("00-"):] }
+// short is a name without the two digits.
+func short(name string) string { return name[len("00-"):] }
+
+func (l Launcher) log(name string) string { return filepath.Join(l.Dir, short(name)+".log") }
+
+// WithOutput adds to what went wrong with a program of a name the end of its output.
+func (l Launcher) WithOutput(name string, err error) error {
+	output, _ := os.ReadFile(l.log(name)) // for the message only
+	lines := bytes.Split(bytes.TrimSpace(output), []byte("\n"))
+	return fmt.Errorf("%s: %w; the end of its output:\n%s", short(name), err, bytes.Join(lines[max(0, len(lines)-15):], []byte("\n")))
+}
 
 // Launch starts p on free ports and returns its URL once it is ready. Between
 // being found free and being used a port can be taken by somebody else, so
 // when that happens p is started once more.
 func (l Launcher) Launch(ctx context.Context, p Program) (string, error) {
 	for attempt := 1; ; attempt++ {
-		url, log, err := l.try(ctx, p)
+		url, err := l.try(ctx, p)
 		if err == nil {
 			return url, nil
 		}
-		output, _ := os.ReadFile(log) // for the message only
+		output, _ := os.ReadFile(l.log(p.Name)) // nothing is as good as none
 		if attempt < attempts && errors.Is(err, ErrEnded) && bytes.Contains(output, []byte("address already in use")) {
-			if err := os.Remove(log); err != nil {
+			if err := os.Remove(l.log(p.Name)); err != nil {
 				return "", err
 			}
 			continue
 		}
-		return "", fmt.Errorf("%s: %w; the end of its output:\n%s", p.short(), err, lastLines(output, 15))
+		return "", l.WithOutput(p.Name, err)
 	}
 }
 
-func (l Launcher) try(ctx context.Context, p Program) (url, log string, err error) {
-	log = filepath.Join(l.Dir, p.short()+".log")
+func (l Launcher) try(ctx context.Context, p Program) (url string, err error) {
 	ports, err := freePorts(ctx, p.Address, p.Ports)
 	if err != nil {
-		return "", log, err
+		return "", err
 	}
 	began := time.Now()
-	c := process.Command{Name: p.Name, Path: p.Path, Log: log, Namespaces: p.Namespaces}
+	c := process.Command{Name: p.Name, Path: p.Path, Log: l.log(p.Name), Namespaces: p.Namespaces}
 	if p.Args != nil {
 		c.Args = p.Args(ports)
 	}
@@ -84,22 +93,21 @@ func (l Launcher) try(ctx context.Context, p Program) (url, log string, err erro
 	}
 	child, err := l.Table.Start(c)
 	if err != nil {
-		return "", log, err
+		return "", err
 	}
 	ended := make(chan error, 1)
 	go func() {
 		<-child.Ended
 		ended <- ErrEnded
 	}()
-	err = await(ctx, ended, func(ctx context.Context) error { return p.Ready(ctx, url) })
-	if err != nil {
-		return "", log, err
+	if err := await(ctx, ended, func(ctx context.Context) error { return p.Ready(ctx, url) }); err != nil {
+		return "", err
 	}
-	fmt.Fprintf(l.Log, "cluster: %s is ready after %.1f s\n", p.short(), time.Since(began).Seconds())
-	return url, log, nil
+	fmt.Fprintf(l.Log, "cluster: %s is ready after %.1f s\n", short(p.Name), time.Since(began).Seconds())
+	return url, nil
 }
 
-// Await repeats check until it is nil, at most for Limit.
+// Await repeats check until it is nil or ErrEnded, at most for Limit.
 func Await(ctx context.Context, what string, check func(context.Context) error) error {
 	if err := await(ctx, nil, check); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -114,8 +122,8 @@ func await(ctx context.Context, ended <-chan error, check func(context.Context) 
 	defer tick.Stop()
 	for {
 		notReady := check(ctx)
-		if notReady == nil {
-			return nil
+		if notReady == nil || errors.Is(notReady, ErrEnded) {
+			return notReady
 		}
 		select {
 		case err := <-ended:
@@ -125,6 +133,23 @@ func await(ctx context.Context, ended <-chan error, check func(context.Context) 
 		case <-tick.C:
 		}
 	}
+}
+
+// All does all things at a time. When one fails the others need not go on, and its
+// error is the one that is told.
+func All(ctx context.Context, things ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan error, len(things))
+	for _, do := range things {
+		go func() { done <- do(ctx) }()
+	}
+	for range things {
+		if err := <-done; err != nil {
+			cancel(err)
+		}
+	}
+	return context.Cause(ctx)
 }
 
 // freePorts finds n different free TCP ports of an address of this machine.
@@ -142,9 +167,4 @@ func freePorts(ctx context.Context, address string, n int) ([]int, error) {
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
-}
-
-func lastLines(b []byte, n int) []byte {
-	lines := bytes.Split(bytes.TrimSpace(b), []byte("\n"))
-	return bytes.Join(lines[max(0, len(lines)-n):], []byte("\n"))
 }

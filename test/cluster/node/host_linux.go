@@ -88,6 +88,21 @@ func pidOf(t process.Table, name string) (int, error) {
 	return 0, fmt.Errorf("there is no process %s: this cluster has no node, or it has not started yet", name)
 }
 
+// Ended is launch.ErrEnded when a program of the node has ended, with the end of its
+// output.
+func Ended(l launch.Launcher) error {
+	all, err := l.Table.List()
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if p.Name >= insideName && !p.Running() {
+			return l.WithOutput(p.Name, launch.ErrEnded)
+		}
+	}
+	return nil
+}
+
 // Opened calls do with the path of containerd's socket, as this machine sees it,
 // as soon as containerd answers.
 func Opened(ctx context.Context, l launch.Launcher, do func(ctx context.Context, socket string) error) error {
@@ -95,7 +110,9 @@ func Opened(ctx context.Context, l launch.Launcher, do func(ctx context.Context,
 	if err != nil {
 		return err
 	}
-	if err := launch.Await(ctx, "containerd", func(ctx context.Context) error { return answers(ctx, path) }); err != nil {
+	if err := launch.Await(ctx, "containerd", func(ctx context.Context) error {
+		return errors.Join(Ended(l), answers(ctx, path))
+	}); err != nil {
 		return err
 	}
 	return do(ctx, path)

@@ -120,7 +120,7 @@ func containerd(f files) launch.Program {
 
 func kubelet(f files, p plan) launch.Program {
 	return launch.Program{
-		Name: "07-kubelet", Path: p.Programs.Kubelet,
+		Name: Kubelet, Path: p.Programs.Kubelet,
 		Args: func([]int) []string {
 			return []string{
 				"--config=" + f.kubelet(), "--kubeconfig=" + f.KubeletKubeconfig(), "--hostname-override=" + Name,

@@ -35,7 +35,6 @@ func connect(name string, pid int) (Network, error) {
 	if err != nil {
 		return Network{}, err
 	}
-	n.Link = name
 	return n, configureInside(inside, n)
 }
 

@@ -25,6 +25,9 @@ const (
 	// PauseImage is what containerd starts every pod with; it has to be loaded first.
 	PauseImage = "canarize.dev/pause:1"
 
+	// Kubelet is what its process is recorded as.
+	Kubelet = "07-kubelet"
+
 	plugins = "/usr/lib/cni" // where Debian puts them
 	// socket is containerd's, as seen from inside.
 	socket = "/run/containerd/containerd.sock"
@@ -86,7 +89,6 @@ func nameOf(dir string) string {
 // Network is where a node and its pods are. All of it can be reached from this
 // machine, and from nowhere else.
 type Network struct {
-	Link     string       `json:"link"` // name of the link on this machine, and of the control group
 	Host     netip.Addr   `json:"host"` // of this machine, on the link to the node
 	Node     netip.Addr   `json:"node"`
 	Pods     netip.Prefix `json:"pods"`

@@ -15,6 +15,8 @@ func Open(context.Context, launch.Launcher, string, Programs, string) (Network, 
 	return Network{}, Check()
 }
 
+func Ended(launch.Launcher) error { return Check() }
+
 func Opened(context.Context, launch.Launcher, func(context.Context, string) error) error {
 	return Check()
 }

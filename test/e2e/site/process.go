@@ -13,19 +13,24 @@ import (
 // "kubelet"), by its record.
 func (s *Site) Process(component string) int {
 	s.t.Helper()
-	records, err := filepath.Glob(filepath.Join(s.Dir, "processes", "[0-9][0-9]-"+component))
-	if err != nil || len(records) != 1 {
-		s.t.Fatalf("records of %s: %v, %v", component, records, err)
-	}
-	record, err := os.ReadFile(records[0])
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.Fields(string(record))[0])
+	pid, err := Recorded(s.Dir, component)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return pid
+}
+
+// Recorded is the same for the cluster in a folder.
+func Recorded(dir, component string) (pid int, err error) {
+	records, err := filepath.Glob(filepath.Join(dir, "processes", "[0-9][0-9]-"+component))
+	if err != nil || len(records) != 1 {
+		return 0, fmt.Errorf("records of %s: %v, %w", component, records, err)
+	}
+	record, err := os.ReadFile(records[0])
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.Fields(string(record))[0])
 }
 
 // InPod gives the process id of the only process in a pod that runs a program, by

@@ -29,9 +29,6 @@ type Site struct {
 	Gateway     string // URL of what stands in for Emissary
 	Diagnostics string // URL of its port 8877
 	Prometheus  string // URL
-	Network     struct {
-		Link string // name of this machine's link to the node, and of its control group
-	}
 
 	t       testing.TB
 	bin     string
