@@ -23,12 +23,21 @@ test: test-cluster-build ## Run all tests, those on a real API server included
 test-cluster-build: # Built once, about six minutes on two cores, then cached
 	$(GO) -C test/cluster run . build
 
+.PHONY: cluster
+cluster: ## Run a Kubernetes on this machine with gateway, Prometheus and the sample application; Linux, as root
+	$(GO) -C test/cluster run . up --node --sample
+
+.PHONY: cluster-down
+cluster-down: ## End it, and leave nothing
+	$(GO) -C test/cluster run . down
+
 .PHONY: e2e
-e2e: ## Prove shares under load on a real API server and a real Envoy; E2E=skip leaves it out
+e2e: ## Prove shares under load on a real Kubernetes and a real Envoy; Linux, as root; E2E=skip leaves it out
 ifeq ($(E2E),skip)
 	@echo "e2e: left out, because E2E=skip"
 else
-	$(GO) -C test/e2e test -tags e2e -count=1 -timeout 10m -v .
+	$(GO) -C test/cluster run . build --node
+	$(GO) -C test/e2e test -tags e2e -count=1 -timeout 10m -v ./...
 endif
 
 .PHONY: race
@@ -41,8 +50,10 @@ lint: ## Check formatting, vet, staticcheck, and known vulnerabilities where rea
 	$(GO) vet -tags integration ./...
 	$(GO) -C test/cluster vet ./...
 	$(GO) -C test/cluster/gateway vet ./...
-	$(GO) -C test/e2e vet -tags e2e .
+	$(GO) -C test/e2e vet -tags e2e ./...
+	$(GO) -C test/cluster/dns vet .
 	$(GO) run $(STATICCHECK) -tags integration ./...
+	cd test/cluster && $(GO) run $(STATICCHECK) ./...
 	cd test/cluster/gateway && $(GO) run $(STATICCHECK) ./...
 	cd test/e2e && $(GO) run $(STATICCHECK) -tags e2e ./...
 	@if curl -sfm 10 -o /dev/null https://vuln.go.dev/index/modules.json; then $(GO) run $(GOVULNCHECK) ./...; \

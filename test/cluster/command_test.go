@@ -224,6 +224,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"stop"}, 2, "", `no command "stop"`},
 		{[]string{"up", "--dri", "x"}, 2, "", "-dri"},
 		{[]string{"down", "x"}, 2, "", `unexpected argument "x"`},
+		{[]string{"load-image", "web:1"}, 2, "", "name the image and the program"},
 		{[]string{"down", "--dir", ""}, 2, "", "--dir is empty"},
 	} {
 		var out, err bytes.Buffer

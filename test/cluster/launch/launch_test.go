@@ -71,3 +71,30 @@ func TestFreePortsDiffer(t *testing.T) {
 		seen[p] = true
 	}
 }
+
+func TestAllTellsTheFirstErrorAndEndsTheOthers(t *testing.T) {
+	first := errors.New("first")
+	err := All(t.Context(),
+		func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		func(context.Context) error { return first },
+		func(context.Context) error { return nil })
+	if err != first {
+		t.Errorf("error %v, expected %v", err, first)
+	}
+	if err := All(t.Context(), func(context.Context) error { return nil }); err != nil {
+		t.Errorf("nothing failed, and the error is %v", err)
+	}
+}
+
+func TestAwaitGivesUpOnWhatHasEnded(t *testing.T) {
+	checks := 0
+	err := Await(t.Context(), "something", func(context.Context) error {
+		if checks++; checks < 3 {
+			return errors.New("not yet")
+		}
+		return ErrEnded
+	})
+	if checks != 3 || !errors.Is(err, ErrEnded) || !strings.Contains(err.Error(), "something") {
+		t.Errorf("%d checks, error %v; expected 3 and %v", checks, err, ErrEnded)
+	}
+}
