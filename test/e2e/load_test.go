@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"testing"
@@ -25,7 +26,7 @@ func (a *answers) add(r *vegeta.Result) {
 		a.versions[r.Headers.Get("X-Version")]++
 		return
 	}
-	a.failed[http.StatusText(int(r.Code))+" "+r.Error]++
+	a.failed[fmt.Sprintf("%s; %.80s", r.Error, r.Body)]++
 }
 
 // requests makes n requests as fast as the gateway answers.
