@@ -73,6 +73,10 @@ func (j *Judge) Observe(o Observation) Decision {
 		j.remember(o, seconds)
 		return j.standing
 	}
+	if seconds == 0 { // the release begins
+		j.s.Traffic.Weight, j.s.Traffic.Known = o.Weight, true
+		return j.standing
+	}
 	j.standing = j.decide(j.count(o, seconds))
 	return j.standing
 }

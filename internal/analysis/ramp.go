@@ -74,19 +74,22 @@ const (
 	patience = 2
 )
 
-// next recommends the weight after one interval. rate is in requests per second of
-// both arms, multiple the real share of the canary as a multiple of its weight.
-func (r *ramp) next(c Config, current, rate, multiple, harm float64) {
+// next recommends the weight after one interval: the largest that is neither above
+// enough, nor larger than the real share may be, nor costs too much if the canary
+// is as bad as it may be. rate is in requests per second of both arms, multiple
+// the real share of the canary as a multiple of its weight, and harm the expected
+// extra ratio of bad requests.
+func (r *ramp) next(c Config, current, enough, rate, multiple, harm float64) {
 	cost := func(weight float64) float64 {
 		return rate * min(weight/100*multiple, 1) * 2 * c.Interval * harm
 	}
 	best := weights[0]
 	for _, w := range weights {
-		if w <= c.Ramp.Max && w <= raises*max(current, r.Weight/raises, weights[0]/raises) && cost(w) <= c.Ramp.Budget {
+		if w <= max(enough, r.Weight) && w*multiple <= c.Ramp.Max && w <= raises*max(current, weights[0]) && cost(w) <= c.Ramp.Budget {
 			best = w
 		}
 	}
-	if best < r.Weight && cost(r.Weight) <= patience*c.Ramp.Budget {
+	if best < r.Weight && r.Weight*multiple <= c.Ramp.Max && cost(r.Weight) <= patience*c.Ramp.Budget {
 		return
 	}
 	r.Weight = best

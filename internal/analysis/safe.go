@@ -42,7 +42,7 @@ func (s *safe) value() float64 {
 // needed is how many requests of the canary a healthy canary is still expected to
 // need, at a share q of the requests.
 func (s *safe) needed(dispersion, beta, ratio, usual, margin, q float64) float64 {
-	missing := math.Log(2/beta) - math.Log(max(s.Beside, s.Alone, 1e-300))
+	missing := math.Log(2/beta) - math.Log(1-s.Begun+max(s.Beside, s.Alone, 1e-300))
 	if missing <= 0 {
 		return 0
 	}

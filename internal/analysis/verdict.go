@@ -243,8 +243,40 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 	for _, r := range j.all {
 		expected = max(expected, r.Belief.harm())
 	}
-	ramp.next(j.config, t.Weight, t.Rate, t.multiple(), expected)
+	ramp.next(j.config, t.Weight, j.enough(), t.Rate, t.multiple(), expected)
 	return ramp.Weight
+}
+
+const (
+	spare    = 2  // times the requests that are expected to be needed are aimed at
+	shortest = 90 // s; the time for them that is planned with at least
+)
+
+// enough is the smallest weight that promises enough evidence of health until the
+// bake is over. More would put more users at risk for nothing.
+func (j *Judge) enough() float64 {
+	t := &j.s.Traffic
+	left := max(j.config.Bake-j.s.Clock.Elapsed, shortest)
+	for _, w := range weights {
+		if w > j.config.Ramp.Max {
+			break
+		}
+		share := min(w/100*t.multiple(), 1)
+		if spare*j.needed(share) <= t.Rate*share*left {
+			return w
+		}
+	}
+	return j.config.Ramp.Max
+}
+
+// needed is how many requests of the canary are still expected to be needed for
+// every metric, at a share of the requests.
+func (j *Judge) needed(share float64) float64 {
+	most := 0.0
+	for _, r := range j.all {
+		most = max(most, r.needed(j.config, share))
+	}
+	return most
 }
 
 // tooSlow says whether a promotion before the deadline is not to be expected even
@@ -255,13 +287,7 @@ func (j *Judge) tooSlow() bool {
 	if steps := j.config.Ramp.Steps; len(steps) > 0 {
 		weight = steps[len(steps)-1].Weight
 	}
-	requests := t.Rate * weight / 100 * max(0, j.config.Deadline-j.s.Clock.Elapsed)
-	for _, r := range j.all {
-		if r.needed(j.config, weight/100) > requests {
-			return true
-		}
-	}
-	return false
+	return j.needed(weight/100) > t.Rate*weight/100*max(0, j.config.Deadline-j.s.Clock.Elapsed)
 }
 
 func (j *Judge) progress(in interval, harm float64) string {
