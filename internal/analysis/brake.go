@@ -20,10 +20,10 @@ const (
 	brakeAlive  = 5   // requests of stable that show whether it is well
 )
 
-func (b *brake) add(t table, begun float64) {
+func (b *brake) add(t table, begun, dispersion float64) {
 	fresh := max(0, begun-b.Begun)
 	b.Begun += fresh
-	b.Wealth = min((b.Wealth+fresh)*math.Exp((2*t.bad-t.n)*math.Log(4)), most)
+	b.Wealth = min((b.Wealth+fresh)*math.Exp((2*t.bad-t.n)*math.Log(4)/dispersion), most)
 	if b.Wealth <= 1 {
 		b.Bad, b.Total = 0, 0
 	}

@@ -39,8 +39,9 @@ type blocks struct {
 // maxPods bounds the pods of one arm that are looked at one by one.
 const maxPods = 64
 
-// doubt is how much evidence of dispersion it takes to believe in it.
-const doubt = 20
+// doubt is how much evidence of dispersion it takes to believe in it, of stable and
+// of the canary, which has few pods and would otherwise be blamed for one of them.
+const doubt, ownDoubt = 20, 4
 
 func (d *dispersion) add(pods map[string]Counts) {
 	if len(pods) == 0 {
@@ -137,4 +138,27 @@ func (d *dispersion) factor(bad float64, sure bool) float64 {
 		φ = max(φ, 1+excess*bad*float64(blockLengths[b])/ofStable)
 	}
 	return φ
+}
+
+// own is φ ≥ 1 of the pods that were added themselves.
+func (d *dispersion) own() float64 {
+	φ := 1.0
+	for _, sum := range d.Blocks {
+		φ = max(φ, (ownDoubt+sum.X2)/(ownDoubt+sum.Freedom))
+	}
+	return φ
+}
+
+// lasting is for how many intervals a burst lasts that makes the dispersion: that
+// of long blocks is so many times that of single intervals. 1 without dispersion.
+func (d *dispersion) lasting() float64 {
+	single, most := 0.0, 0.0
+	for b, sum := range d.Blocks {
+		excess := (sum.X2 - sum.Freedom) / (doubt + sum.Freedom)
+		if b == 0 {
+			single = max(excess, 0)
+		}
+		most = max(most, excess)
+	}
+	return (1 + most) / (1 + single)
 }

@@ -47,21 +47,27 @@ func (h *harm) begin(upTo float64) (fresh float64) {
 // add bets on one interval. The vote lane uses only that a bad request is the
 // canary's with the mean chance q, so that it does not mind clusters of bad
 // requests inside of an interval (Waudby-Smith and Ramdas, arXiv 2010.09686). The
-// fast lane takes bad requests as independent but for the dispersion φ, and wins
-// at most ln limit in an interval.
-func (h *harm) add(t table, q, fresh, dispersion, limit float64, means []float64) {
-	if t.allBad == 0 {
-		for i := range grid {
-			h.Vote[i] += fresh
-			h.Fast[i] += fresh
-		}
-		return
+// fast lane takes bad requests as independent but for their noise, and wins at
+// most limit, a logarithm, in an interval.
+//
+// To divide a logarithm by a noise known before keeps an expected gain of nothing
+// (Jensen's inequality); the noise that the interval itself shows may only make
+// the gain smaller.
+func (h *harm) add(t table, q, fresh float64, was, now noise, limit float64, means []float64) {
+	var s float64
+	if t.allBad > 0 {
+		s = t.bad / t.allBad
+	} else {
+		q = 0 // nothing to bet on
 	}
-	s := t.bad / t.allBad
 	for i, ρ := range grid {
-		h.Vote[i] = min((h.Vote[i]+fresh)*(1+(ρ-1)*s)/(1+(ρ-1)*q), most)
-		won := min((t.bad*logGrid[i]-means[i])/dispersion, limit)
-		h.Fast[i] = min((h.Fast[i]+fresh)*math.Exp(won), most)
+		vote := (1 + (ρ-1)*s) / (1 + (ρ-1)*q)
+		if was.vote > 1 || now.vote > 1 {
+			vote = min(math.Pow(vote, 1/was.vote), math.Pow(vote, 1/now.vote))
+		}
+		won := t.bad*logGrid[i] - means[i]
+		h.Vote[i] = min((h.Vote[i]+fresh)*vote, most)
+		h.Fast[i] = min((h.Fast[i]+fresh)*math.Exp(min(won/was.fast, won/now.fast, limit)), most)
 	}
 	h.Excess = max(0, h.Excess+t.bad-t.allBad*q)
 }

@@ -111,7 +111,7 @@ func (j *Judge) remember(o Observation, seconds float64) {
 	for _, r := range j.s.Ratios {
 		if stable := o.Metrics[r.Name].Stable; stable != nil {
 			counts, _ := stable.sum() // checked before
-			r.learn(counts, stable.Pods, seconds)
+			r.learn(counts, stable.Pods, seconds, false)
 			j.s.Traffic.rate(float64(counts.Total), seconds)
 		}
 	}

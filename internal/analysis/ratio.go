@@ -13,6 +13,8 @@ type ratio struct {
 	Safe     safe          `json:"safe"`
 	Brake    brake         `json:"brake"`
 	Spread   dispersion    `json:"spread"`
+	Own      dispersion    `json:"own"`
+	Steady   steady        `json:"steady"`
 	Pods     canaryPods    `json:"pods"`
 	Estimate ratioEstimate `json:"estimate"`
 	Belief   belief        `json:"belief"`
@@ -44,6 +46,7 @@ type interval struct {
 	most    float64 // with mixed, the largest share that the canary can have had
 	begun   float64 // of the bets, from 0 to 1
 	braked  float64 // of the brake's
+	perPod  float64 // requests of a pod of the canary
 }
 
 // usual is stable's ratio of bad requests in the past. It is a little pessimistic
@@ -53,11 +56,16 @@ func (r *ratio) usual() float64 {
 }
 
 // learn remembers what stable did.
-func (r *ratio) learn(stable Counts, pods map[string]Counts, seconds float64) {
+func (r *ratio) learn(stable Counts, pods map[string]Counts, seconds float64, mixed bool) {
 	kept := math.Exp2(-seconds / memory)
 	r.Usual.Bad = r.Usual.Bad*kept + float64(stable.Bad)
 	r.Usual.All = r.Usual.All*kept + float64(stable.Total)
-	r.Spread.add(pods)
+	switch {
+	case len(pods) > 1:
+		r.Spread.add(pods)
+	case !mixed: // a change of the weight may disturb both arms
+		r.Steady.add(stable)
+	}
 }
 
 // observe counts one interval.
@@ -80,13 +88,31 @@ func (r *ratio) observe(p Pair, in interval, c Config) {
 	if !r.Missing && r.Pending.Canary.All > 0 && r.Pending.Stable.All > 0 {
 		t := r.Pending.table()
 		r.Pending = pending{}
-		r.Brake.add(t, in.braked)
+		in.perPod = t.n / float64(max(len(canaryPods), 1))
+		was := r.noise(r.usual() * in.perPod)
+		r.Own.add(canaryPods)
+		r.Brake.add(t, in.braked, was.fast)
 		if !in.blind {
-			r.count(t, in, len(canaryPods), c)
+			r.count(t, in, was, r.noise(r.usual()*in.perPod), c)
 		}
 	}
 	if p.Stable != nil {
-		r.learn(stable, stablePods, in.seconds)
+		r.learn(stable, stablePods, in.seconds, in.mixed)
+	}
+}
+
+// noise is how much more than chance makes the evidence of an interval vary. The
+// logarithms of what the lanes win are divided by it.
+type noise struct{ fast, vote float64 }
+
+// noise is that of the canary when a pod of it is expected to have so many bad
+// requests in an interval. The vote lane minds only dispersion that lasts, or that
+// is the canary's own.
+func (r *ratio) noise(expected float64) noise {
+	own, steady := r.Own.own(), r.Steady.factor()
+	return noise{
+		fast: max(r.Spread.factor(expected, false), own, steady),
+		vote: max(r.Spread.lasting(), own, (1+steady)/2),
 	}
 }
 
@@ -101,8 +127,9 @@ func (p *pending) table() table {
 	return table{bad: p.Canary.Bad, n: p.Canary.All, allBad: p.Canary.Bad + p.Stable.Bad, N: p.Canary.All + p.Stable.All}
 }
 
-// count counts one interval as evidence.
-func (r *ratio) count(t table, in interval, pods int, c Config) {
+// count counts one interval as evidence, with the noise known before it and that
+// known with it.
+func (r *ratio) count(t table, in interval, was, now noise, c Config) {
 	usual := r.usual()
 	// In an outage the margin is that of the outage.
 	level := max(usual, t.allBad/t.N)
@@ -116,16 +143,16 @@ func (r *ratio) count(t table, in interval, pods int, c Config) {
 	} else {
 		t.logMeans(odds[:], means[:])
 	}
-	φ := r.Spread.factor(usual*t.n/float64(max(pods, 1)), false)
-	r.Harm.add(t, q, r.Harm.begin(in.begun), φ, c.most(), means[:len(grid)])
+	r.Harm.add(t, q, r.Harm.begin(in.begun), was, now, c.most(), means[:len(grid)])
 	r.Canary.Bad, r.Canary.All = r.Canary.Bad+t.bad, r.Canary.All+t.n
 	r.Stable.Bad, r.Stable.All = r.Stable.Bad+t.allBad-t.bad, r.Stable.All+t.N-t.n
 	r.Estimate.add(t)
-	r.Belief.add(t, q, usual, φ)
-	if !in.mixed {
-		r.Share, r.Φ = q, φ
-		r.Safe.add(t, max(0, in.begun-r.Safe.Begun), φ, c.Beta, odds[len(grid)], means[len(grid)], usual, r.Margin)
-	}
+	r.Belief.add(t, q, usual, now.fast)
+	// A harmful canary would have more bad requests in its bursts than a healthy one:
+	// halfway to the margin they have to be seen.
+	r.Φ = max(now.fast, r.Spread.factor((usual+r.Margin/2)*in.perPod, true))
+	r.Share = q
+	r.Safe.add(t, max(0, in.begun-r.Safe.Begun), r.Φ, c.Beta, !in.mixed, odds[len(grid)], means[len(grid)], usual, r.Margin)
 }
 
 // most is the logarithm of the most that the fast lane may win in one interval: it

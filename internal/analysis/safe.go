@@ -14,18 +14,22 @@ type safe struct {
 
 // wins bounds what one interval can prove, as a part of ln(2/β): an unusual
 // interval, such as an outage, must not prove health by itself.
-const wins = 0.25
+const wins = 1. / 3
 
 // add counts one interval. ratio is that of the odds at the margin, mean ln
 // E[ratio^X] if there is no difference, usual stable's usual ratio of bad
-// requests, and margin the margin, both from 0 to 1.
-func (s *safe) add(t table, fresh, dispersion, beta, ratio, mean, usual, margin float64) {
+// requests, and margin the margin, both from 0 to 1. Without a comparison, since
+// the share is not known, only the canary itself counts.
+func (s *safe) add(t table, fresh, dispersion, beta float64, comparable bool, ratio, mean, usual, margin float64) {
 	bar := math.Log(2 / beta)
-	beside := (mean - t.bad*math.Log(ratio)) / dispersion
+	beside := 0.0
+	if comparable {
+		beside = (mean - t.bad*math.Log(ratio)) / dispersion
+	}
 	healthy := min(usual, margin/2)
-	alone := -(t.n - t.bad) * math.Log((1-margin)/(1-healthy)) / dispersion
+	alone := (t.n - t.bad) * (math.Log1p(-healthy) - math.Log1p(-margin)) / dispersion
 	if t.bad > 0 {
-		alone -= t.bad * math.Log(margin/max(healthy, 1e-9)) / dispersion
+		alone -= t.bad * math.Log(margin/healthy) / dispersion
 	}
 	// What is won beyond the bar is not kept for long: harm that begins later has
 	// to be able to take it away.

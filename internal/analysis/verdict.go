@@ -248,8 +248,8 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 }
 
 const (
-	spare    = 2  // times the requests that are expected to be needed are aimed at
-	shortest = 90 // s; the time for them that is planned with at least
+	spare    = 1.5 // times the requests that are expected to be needed are aimed at
+	shortest = 90  // s; the time for them that is planned with at least
 )
 
 // enough is the smallest weight that promises enough evidence of health until the
