@@ -23,7 +23,7 @@ const (
 func (b *brake) add(t table, begun, dispersion float64) {
 	fresh := max(0, begun-b.Begun)
 	b.Begun += fresh
-	b.Wealth = min((b.Wealth+fresh)*math.Exp((2*t.bad-t.n)*math.Log(4)/dispersion), most)
+	b.Wealth = min((b.Wealth+fresh)*math.Exp(min((2*t.bad-t.n)*math.Log(4)/dispersion, 50)), most)
 	if b.Wealth <= 1 {
 		b.Bad, b.Total = 0, 0
 	}

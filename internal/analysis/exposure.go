@@ -11,29 +11,26 @@ const (
 // interval learns what traffic the arms had, and says how the interval counts.
 func (j *Judge) interval(o Observation, seconds float64) interval {
 	t := &j.s.Traffic
-	mixed := !t.Known || o.Weight != t.Weight
-	least, most := min(o.Weight, t.Weight), max(o.Weight, t.Weight)
-	t.Weight, t.Known = o.Weight, true
-	canary, both, measured := o.largest()
-	if measured {
-		t.add(canary, both, seconds, least, mixed)
+	w := t.add(o.flow(), seconds, o.Weight)
+	if w.Canary > 0 && !t.Seen {
+		t.Seen, t.First = true, j.s.Clock.Elapsed-seconds
 	}
-	if canary > 0 && !t.Seen {
-		t.Seen, t.First = true, j.s.Clock.Elapsed-seconds+min(seconds, settles)
-	}
-	since := j.s.Clock.Elapsed - t.First
 	in := interval{
-		seconds: seconds, mixed: mixed,
-		blind:  !t.Seen || since-seconds < j.config.Warmup,
-		begun:  j.begun(since - j.config.Warmup),
-		braked: j.begun(since),
-		most:   math.Min(most/100*t.multiple(), 1),
+		seconds: seconds,
+		mixed:   w.Mixed,
+		most:    math.Min(w.Most/100*t.multiple(), 1),
 	}
-	if mixed && both > 0 && canary/both > in.most {
-		// More than any of the two weights explains, and that in only a part of the
+	if w.Mixed && w.Both > 0 && w.Canary/w.Both > in.most {
+		// More than any of the weights explains, and that in only a part of the
 		// interval.
-		in.most = math.Min(1.4*canary/both, 1)
+		in.most = math.Min(1.4*w.Canary/w.Both, 1)
 	}
+	since, warmup := j.s.Clock.Elapsed-t.First, j.config.Warmup
+	if warmup > 0 {
+		warmup += math.Min(seconds, settles)
+	}
+	in.blind = !t.Seen || since-seconds < warmup
+	in.begun, in.braked = j.begun(since-warmup), j.begun(since)
 	return in
 }
 
@@ -42,31 +39,4 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 func (j *Judge) begun(seconds float64) float64 {
 	seconds = max(seconds, 0)
 	return origin + (1-origin)*min(1, math.Log1p(seconds/scale)/math.Log1p(j.config.Deadline/scale))
-}
-
-// largest is the traffic of the metric that saw most of it; every request has to
-// be in some metric. It is not measured if no metric has both arms.
-func (o Observation) largest() (canary, both float64, measured bool) {
-	for _, p := range o.Metrics {
-		if p.Canary == nil || p.Stable == nil {
-			continue
-		}
-		c, _ := p.Canary.sum() // checked before
-		s, _ := p.Stable.sum()
-		canary, both, measured = larger(canary, both, measured, c.Total, s.Total)
-	}
-	for _, p := range o.Latency {
-		if p.Canary != nil && p.Stable != nil {
-			canary, both, measured = larger(canary, both, measured, p.Canary.Total, p.Stable.Total)
-		}
-	}
-	return canary, both, measured
-}
-
-func larger(canary, both float64, measured bool, c, s int64) (float64, float64, bool) {
-	n, all := float64(c), float64(c)+float64(s)
-	if !measured || all > both || all == both && n > canary {
-		return n, all, true
-	}
-	return canary, both, true
 }

@@ -6,7 +6,7 @@ import "math"
 // betted on, and prior the wealth that each bet begins with.
 var (
 	grid    = [...]float64{1.5, 2, 3, 5, 10, 30, 100}
-	prior   = [...]float64{.14, .2, .18, .14, .1, .1, .14}
+	prior   = [...]float64{.1, .2, .18, .16, .16, .1, .1}
 	logGrid = logs(grid)
 )
 

@@ -74,7 +74,7 @@ func (j *Judge) Observe(o Observation) Decision {
 		return j.standing
 	}
 	if seconds == 0 { // the release begins
-		j.s.Traffic.Weight, j.s.Traffic.Known = o.Weight, true
+		j.s.Traffic.Weight = o.Weight
 		return j.standing
 	}
 	j.standing = j.decide(j.count(o, seconds))
@@ -108,11 +108,11 @@ func (j *Judge) count(o Observation, seconds float64) interval {
 
 // remember learns from history, which only stable has.
 func (j *Judge) remember(o Observation, seconds float64) {
+	j.s.Traffic.rate(o.flow().both, seconds)
 	for _, r := range j.s.Ratios {
 		if stable := o.Metrics[r.Name].Stable; stable != nil {
 			counts, _ := stable.sum() // checked before
 			r.learn(counts, stable.Pods, seconds, false)
-			j.s.Traffic.rate(float64(counts.Total), seconds)
 		}
 	}
 	for _, l := range j.s.Latencies {

@@ -1,6 +1,9 @@
 package analysis
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // podTotals are a pod's requests since the canary is counted.
 type podTotals struct {
@@ -25,6 +28,9 @@ type Total struct {
 func (c *canaryPods) add(pods map[string]Counts, stableBad, stableAll float64) {
 	if len(pods) == 0 {
 		return
+	}
+	if len(c.Pods) == maxPods { // make room for pods that are new
+		c.Pods = slices.DeleteFunc(c.Pods, func(p podTotals) bool { return p.Away > 1 })
 	}
 	c.Pods = meet(c.Pods, pods, func(p *podTotals) string { return p.Name }, func(name string) podTotals { return podTotals{Name: name} })
 	for i := range c.Pods {

@@ -29,10 +29,13 @@ type ratio struct {
 }
 
 // pending are requests that are not counted yet, since one of the arms had none or
-// was not measured.
+// was not measured, and what happened to them.
 type pending struct {
-	Canary Total `json:"canary"`
-	Stable Total `json:"stable"`
+	Canary Total   `json:"canary"`
+	Stable Total   `json:"stable"`
+	Blind  bool    `json:"blind,omitempty"`
+	Mixed  bool    `json:"mixed,omitempty"`
+	Most   float64 `json:"most,omitempty"`
 }
 
 // memory is how long it takes for half of stable's past to be forgotten, s.
@@ -81,7 +84,7 @@ func (r *ratio) observe(p Pair, in interval, c Config) {
 		stable, _ = p.Stable.sum()
 		stablePods = p.Stable.Pods
 	}
-	r.Pending.add(canary, stable)
+	in = r.Pending.add(canary, stable, in)
 	if !in.blind {
 		r.Pods.add(canaryPods, float64(stable.Bad), float64(stable.Total))
 	}
@@ -116,11 +119,15 @@ func (r *ratio) noise(expected float64) noise {
 	}
 }
 
-func (p *pending) add(canary, stable Counts) {
+// add makes one interval of what is pending and the latest one.
+func (p *pending) add(canary, stable Counts, in interval) interval {
+	p.Blind, p.Mixed, p.Most = p.Blind || in.blind, p.Mixed || in.mixed, max(p.Most, in.most)
+	in.blind, in.mixed, in.most = p.Blind, p.Mixed, p.Most
 	p.Canary.Bad += float64(canary.Bad)
 	p.Canary.All += float64(canary.Total)
 	p.Stable.Bad += float64(stable.Bad)
 	p.Stable.All += float64(stable.Total)
+	return in
 }
 
 func (p *pending) table() table {

@@ -6,13 +6,6 @@ import "math"
 // and Bad of N requests of both, were bad.
 type table struct{ bad, n, allBad, N float64 }
 
-func tableOf(canary, stable Counts) table {
-	return table{
-		bad: float64(canary.Bad), n: float64(canary.Total),
-		allBad: float64(canary.Bad) + float64(stable.Bad), N: float64(canary.Total) + float64(stable.Total),
-	}
-}
-
 // share is the canary's share of the requests.
 func (t table) share() float64 { return t.n / t.N }
 
