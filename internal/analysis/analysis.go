@@ -83,7 +83,7 @@ type Decision struct {
 // Evidence is what one metric says.
 type Evidence struct {
 	Harm, Safe       float64 // e-values against "no worse" and against "harmful"
-	Canary, Stable   Counts  // totals that were counted
+	Canary, Stable   Counts  // totals, the warm-up included
 	Ratio, Low, High float64 // of the bad ratios, canary to stable, with an anytime-valid interval; NaN and +Inf: unknown
 	Needed           float64 // requests of the canary still expected before a verdict; +Inf: unknown
 }

@@ -49,6 +49,10 @@ func (j *Judge) firstWeight() float64 {
 	return weights[0]
 }
 
+// Standing is the decision that stands: that of the last observation, or before
+// the first one the weight to begin with.
+func (j *Judge) Standing() Decision { return j.standing }
+
 // Observe answers one observation. One that is impossible, or not after the last
 // one, is not counted: the decision stands, with Error. After a verdict of Reject
 // or Promote, and after the deadline, the decision stands for ever.
@@ -162,6 +166,7 @@ func (j *Judge) gather() {
 			j.all = append(j.all, r)
 		}
 	}
+	j.report()
 }
 
 // harm is the evidence against the release: the mean over all metrics, which is

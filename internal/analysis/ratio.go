@@ -21,7 +21,7 @@ type ratio struct {
 
 	Usual   Total   `json:"usual"`   // of stable, the past counting less and less
 	Pending pending `json:"pending"` // what still waits for requests of the other arm
-	Canary  Total   `json:"canary"`  // counted
+	Canary  Total   `json:"canary"`  // all that were seen
 	Stable  Total   `json:"stable"`
 	Missing bool    `json:"missing"` // the last observation was without it
 	Share   float64 `json:"share"`   // of the canary, in the last interval that was counted
@@ -95,6 +95,8 @@ func (r *ratio) observe(p Pair, in interval, c Config) {
 		was := r.noise(r.usual() * in.perPod)
 		r.Own.add(canaryPods)
 		r.Brake.add(t, in.braked, was.fast)
+		r.Canary.Bad, r.Canary.All = r.Canary.Bad+t.bad, r.Canary.All+t.n
+		r.Stable.Bad, r.Stable.All = r.Stable.Bad+t.allBad-t.bad, r.Stable.All+t.N-t.n
 		if !in.blind {
 			r.count(t, in, was, r.noise(r.usual()*in.perPod), c)
 		}
@@ -151,8 +153,6 @@ func (r *ratio) count(t table, in interval, was, now noise, c Config) {
 		t.logMeans(odds[:], means[:])
 	}
 	r.Harm.add(t, q, r.Harm.begin(in.begun), was, now, c.most(), means[:len(grid)])
-	r.Canary.Bad, r.Canary.All = r.Canary.Bad+t.bad, r.Canary.All+t.n
-	r.Stable.Bad, r.Stable.All = r.Stable.Bad+t.allBad-t.bad, r.Stable.All+t.N-t.n
 	r.Estimate.add(t)
 	r.Belief.add(t, q, usual, now.fast)
 	// A harmful canary would have more bad requests in its bursts than a healthy one:

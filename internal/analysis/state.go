@@ -52,6 +52,5 @@ func Restore(c Config, text []byte) (*Judge, error) {
 	a := s.Answer
 	j.standing = Decision{Verdict: a.Verdict, Cause: a.Cause, Pod: a.Pod, Weight: a.Weight, Reason: a.Reason, Inconclusive: a.Inconclusive, Evidence: j.evidence}
 	j.gather()
-	j.report()
 	return j, nil
 }

@@ -82,7 +82,7 @@ func (j *Judge) overtime(d Decision) Decision {
 func (j *Judge) broken() string {
 	for _, r := range j.all {
 		if r.Brake.fires(j.config.Alpha) {
-			return fmt.Sprintf("%s: most requests of the canary are bad, and those of stable are not.", r.Name)
+			return fmt.Sprintf("%s: most requests of the canary are bad now (%.0f of %.0f since the release began), and those of stable are not.", r.Name, r.Canary.Bad, r.Canary.All)
 		}
 	}
 	for i, l := range j.s.Limits {
@@ -208,8 +208,8 @@ func (j *Judge) missing() bool {
 	return len(j.all) == 0 && len(j.s.Latencies) == 0
 }
 
-// forgiven forgets the evidence against the canary when its bad pod is gone. To
-// begin again with less evidence than there was is always allowed.
+// forgiven begins again with the canary when its bad pod is gone. To go on with
+// less evidence of harm than there was is always allowed.
 func (j *Judge) forgiven() bool {
 	for _, r := range j.all {
 		if len(r.Pods.Pods) > 0 && !r.Pods.gone(j.s.BadPod) {
@@ -220,7 +220,8 @@ func (j *Judge) forgiven() bool {
 		if r.Harm.value() >= 1 {
 			r.Harm = harm{}
 		}
-		r.Pods = canaryPods{}
+		r.Safe, r.Belief, r.Estimate = safe{}, belief{}, ratioEstimate{}
+		r.Own, r.Pods = dispersion{}, canaryPods{}
 	}
 	return true
 }
