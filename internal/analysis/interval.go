@@ -21,7 +21,7 @@ func (e *ratioEstimate) add(t table) {
 
 // tightest is how much information, in units of 1/variance of the logarithm, the
 // interval is tightest at.
-const tightest = 10
+const tightest = 2
 
 // interval is the ratio with an interval that holds at all times at once with a
 // chance of about 1-α, by Robbins' normal mixture for the estimate's asymptotic

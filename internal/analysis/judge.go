@@ -75,10 +75,12 @@ func (j *Judge) Observe(o Observation) Decision {
 	seconds := j.s.Clock.advance(o, j.config.Interval)
 	if !j.s.Clock.Released {
 		j.remember(o, seconds)
+		j.standing.Reason = reasonHistory
 		return j.standing
 	}
 	if seconds == 0 { // the release begins
 		j.s.Traffic.Weight = o.Weight
+		j.standing.Reason = reasonBefore
 		return j.standing
 	}
 	j.standing = j.decide(j.count(o, seconds))

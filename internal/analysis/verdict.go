@@ -8,6 +8,7 @@ import (
 // Sentences for people. Those of most answers are constant, so that an update
 // allocates nothing.
 const (
+	reasonHistory    = "This is from before the release; the judge learns what is usual."
 	reasonBefore     = "The release begins."
 	reasonWarmup     = "The canary warms up; until it has, only a catastrophe counts."
 	reasonCollecting = "There is no sign of harm; evidence of health is still being collected."

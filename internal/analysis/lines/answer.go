@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"strconv"
 
 	"github.com/canarize/canarize/internal/analysis"
 )
@@ -63,7 +64,7 @@ func of(d analysis.Decision) answer {
 	}
 	for name, e := range d.Evidence {
 		a.Evidence[name] = evidence{
-			Harm: e.Harm, Safe: e.Safe, Canary: total(e.Canary), Stable: total(e.Stable),
+			Harm: rounded(e.Harm), Safe: rounded(e.Safe), Canary: total(e.Canary), Stable: total(e.Stable),
 			Ratio: known(e.Ratio), Low: known(e.Low), High: known(e.High), Needed: known(e.Needed),
 		}
 	}
@@ -75,7 +76,17 @@ func known(v float64) *float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil
 	}
+	v = rounded(v)
 	return &v
+}
+
+// rounded has six digits, which is more than evidence is worth.
+func rounded(v float64) float64 {
+	short, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 6, 64), 64)
+	if err != nil {
+		return v
+	}
+	return short
 }
 
 func encode(a answer) ([]byte, error) {

@@ -3,6 +3,7 @@
 package lines
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -93,6 +94,9 @@ func (q quantity) orNaN() float64 {
 // taken to be configured.
 func Parse(text []byte, recommended float64) (analysis.Observation, error) {
 	var l line
+	if len(bytes.TrimSpace(text)) == 0 {
+		return analysis.Observation{}, errors.New("the line is empty")
+	}
 	if err := json.Unmarshal(text, &l); err != nil {
 		return analysis.Observation{}, explain(err)
 	}
