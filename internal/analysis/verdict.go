@@ -238,14 +238,21 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 		ramp.walk(steps, t.Weight, seconds)
 		return ramp.Weight
 	}
-	if d.Verdict == Hold && d.Cause != Routing && (d.Cause != NoData || t.Now == 0) || in.blind && t.Seen {
+	enough := 0.0
+	switch {
+	case d.Verdict == Continue, d.Cause == Routing, d.Cause == NoData && t.Now > 0:
+		enough = j.enough()
+	case d.Cause != BadPod: // for which the weight may fall and not rise
+		return ramp.Weight
+	}
+	if in.blind && t.Seen {
 		return ramp.Weight
 	}
 	expected := 0.0
 	for _, r := range j.all {
 		expected = max(expected, r.Belief.harm())
 	}
-	ramp.next(j.config, t.Weight, j.enough(), t.Rate, t.multiple(), expected)
+	ramp.next(j.config, t.Weight, enough, t.Rate, t.multiple(), expected)
 	return ramp.Weight
 }
 

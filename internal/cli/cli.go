@@ -59,9 +59,11 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	root := newRoot(args[0], streams)
 	root.SetArgs(defaultVerb(root, args[1:]))
 	err := root.ExecuteContext(ctx)
+	var coded exitError
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &coded) && coded.code == exitInterrupted: // the verb says what was written
 	case ctx.Err() != nil:
 		fmt.Fprintln(streams.Err, "canarize: interrupted; nothing was written")
 		return exitInterrupted
@@ -69,7 +71,6 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	if message := err.Error(); message != "" {
 		fmt.Fprintln(streams.Err, "canarize: "+oneLine(message))
 	}
-	var coded exitError
 	if errors.As(err, &coded) {
 		return coded.code
 	}

@@ -17,6 +17,7 @@ import (
 var (
 	errRejected = exitError{code: exitRejected, err: errors.New("")}
 	errHeld     = exitError{code: exitHeld, err: errors.New("")}
+	errStopped  = exitError{code: exitInterrupted, err: errors.New("interrupted; the answers that were given stand")}
 )
 
 func newJudge(streams Streams) *cobra.Command {
@@ -40,6 +41,8 @@ The exit code is that of the last answer: 0 promoted, 3 rejected, 4 neither.`,
 			}
 			last, err := app.Judge(cmd.Context(), streams.In, streams.Out, c, escapeJSON)
 			switch {
+			case cmd.Context().Err() != nil:
+				return errStopped
 			case err != nil:
 				return outside(err)
 			case last.Verdict == analysis.Promote:
