@@ -172,7 +172,7 @@ func (j *Judge) gather() {
 }
 
 // harm is the evidence against the release: the mean over all metrics, which is
-// evidence whatever their dependence is (Ramdas and Wang, arXiv 2409.19888).
+// evidence whatever their dependence is (Vovk and Wang, arXiv 1912.06116; Wang, arXiv 2409.19888).
 func (j *Judge) harm() float64 {
 	sum, weight := 0.0, 0.0
 	for _, r := range j.all {

@@ -47,7 +47,7 @@ func (c Config) ToAlarm(stable, canary, weight float64) float64 {
 // to 1, and weight is the percentage of requests that the canary gets.
 func (c Config) ToPromote(metric string, stable, weight float64) float64 {
 	margin := c.margin(metric)
-	s := safe{Beside: 1, Alone: 1}
+	s := safe{Beside: 1, Alone: 1, Begun: 1}
 	return s.needed(1, c.Beta, marginRatio(stable, margin), stable, margin, weight/100)
 }
 

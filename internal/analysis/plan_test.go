@@ -16,6 +16,16 @@ func TestInformation(t *testing.T) {
 	}
 }
 
+// TestToPromote has the numbers of docs/analysis.md. Without errors the canary has
+// to be shown to be below ½ point by itself: ln 40 / -ln .995.
+func TestToPromote(t *testing.T) {
+	for stable, want := range map[float64]float64{0: 736, .001: 1381, .01: 1307} {
+		if have := Default().ToPromote("errors", stable, 5); math.Abs(have-want) > 5 {
+			t.Errorf("at %v: %v, want %v", stable, have, want)
+		}
+	}
+}
+
 // TestPlanLaws says that less harm and a smaller margin need more requests.
 func TestPlanLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
