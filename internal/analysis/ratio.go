@@ -58,11 +58,20 @@ func (r *ratio) usual() float64 {
 	return min(.5, (r.Usual.Bad+1)/(r.Usual.All+2))
 }
 
+// outage is how many times the usual ratio of bad requests an interval may change
+// what is usual by: an outage must not be taken for it.
+const outage = 4
+
 // learn remembers what stable did.
 func (r *ratio) learn(stable Counts, pods map[string]Counts, seconds float64, mixed bool) {
-	kept := math.Exp2(-seconds / memory)
-	r.Usual.Bad = r.Usual.Bad*kept + float64(stable.Bad)
-	r.Usual.All = r.Usual.All*kept + float64(stable.Total)
+	if !mixed || r.Usual.All == 0 {
+		kept, bad := math.Exp2(-seconds/memory), float64(stable.Bad)
+		if r.Usual.All > 0 {
+			bad = min(bad, outage*r.usual()*float64(stable.Total)+1)
+		}
+		r.Usual.Bad = r.Usual.Bad*kept + bad
+		r.Usual.All = r.Usual.All*kept + float64(stable.Total)
+	}
 	switch {
 	case len(pods) > 1:
 		r.Spread.add(pods)

@@ -31,6 +31,9 @@ func (s *safe) add(t table, fresh, dispersion, beta float64, comparable bool, ra
 	if t.bad > 0 {
 		alone -= t.bad * math.Log(margin/healthy) / dispersion
 	}
+	if t.allBad-t.bad >= margin*(t.N-t.n) {
+		alone = 0 // stable itself is not below the margin now, so the canary cannot be shown to be
+	}
 	// What is won beyond the bar is not kept for long: harm that begins later has
 	// to be able to take it away.
 	top := math.Exp(bar + 2)
