@@ -75,7 +75,9 @@ func (r *ratio) learn(stable Counts, pods map[string]Counts, seconds float64, mi
 	switch {
 	case len(pods) > 1:
 		r.Spread.add(pods)
-	case !mixed: // a change of the weight may disturb both arms
+	case mixed:
+		r.Steady.disturb()
+	default:
 		r.Steady.add(stable)
 	}
 }

@@ -7,7 +7,8 @@ import "math"
 // begins and ends is not dispersion, so that one large step counts little, and
 // slow changes count nothing.
 type steady struct {
-	Blocks [2]neighbours `json:"blocks"`
+	Blocks  [2]neighbours `json:"blocks"`
+	Settles bool          `json:"settles"` // the next interval is still disturbed
 }
 
 // steadyLengths are in intervals.
@@ -27,7 +28,21 @@ const (
 	steadyDoubt = 10 // how much evidence of dispersion it takes to believe in it
 )
 
+// disturb says that the weight changed in an interval, which may trouble both arms
+// into the next one: neither is compared.
+func (s *steady) disturb() {
+	s.Settles = true
+	for b := range s.Blocks {
+		n := &s.Blocks[b]
+		n.Length, n.Before, n.Now = 0, Total{}, Total{}
+	}
+}
+
 func (s *steady) add(stable Counts) {
+	if s.Settles {
+		s.Settles = false
+		return
+	}
 	for b := range s.Blocks {
 		n := &s.Blocks[b]
 		n.Now.Bad += float64(stable.Bad)
