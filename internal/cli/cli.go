@@ -26,6 +26,8 @@ const (
 	exitDiffers     = 1 // diff: different
 	exitOutside     = 1 // failed for a reason outside the release: cluster, network, permission, disk
 	exitInvalid     = 2 // wrong usage or invalid input
+	exitRejected    = 3 // rejected
+	exitHeld        = 4 // held or inconclusive: nothing is decided
 	exitInterrupted = 5
 )
 
@@ -57,9 +59,11 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	root := newRoot(args[0], streams)
 	root.SetArgs(defaultVerb(root, args[1:]))
 	err := root.ExecuteContext(ctx)
+	var coded exitError
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &coded) && coded.code == exitInterrupted: // the verb says what was written
 	case ctx.Err() != nil:
 		fmt.Fprintln(streams.Err, "canarize: interrupted; nothing was written")
 		return exitInterrupted
@@ -67,7 +71,6 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	if message := err.Error(); message != "" {
 		fmt.Fprintln(streams.Err, "canarize: "+oneLine(message))
 	}
-	var coded exitError
 	if errors.As(err, &coded) {
 		return coded.code
 	}
@@ -107,7 +110,7 @@ Called without a verb, canarize generates.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newGenerate(streams), newDiff(streams), newTraffic(streams), newVersion(streams))
+	root.AddCommand(newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams), newVersion(streams))
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -8,6 +8,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -47,12 +48,17 @@ func TestScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Deadline:            time.Now().Add(8 * time.Minute), // no input may make the program hang
 		Dir:                 ".",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("EXAMPLES", examples)
 			// A Deployment (line 1), its Service (24) and its Mapping (35).
 			return os.WriteFile(env.WorkDir+"/app.yml", app, 0o600)
 		},
