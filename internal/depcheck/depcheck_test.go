@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"internal/rollout":          {"internal/analysis", "internal/manifest"},
 	"internal/traffic":          {"internal/manifest"},
 	"internal/traffic/emissary": {"internal/emissary", "internal/manifest", "internal/traffic"},
+	"internal/simulate":         {"internal/analysis"},
 	"internal/depcheck":         {},
 	"app":                       {},
 	"bench":                     {},
