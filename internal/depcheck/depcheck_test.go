@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"internal/traffic":          {"internal/manifest"},
 	"internal/traffic/emissary": {"internal/emissary", "internal/manifest", "internal/traffic"},
 	"internal/simulate":         {"internal/analysis"},
+	"internal/simulate/peer":    {"internal/analysis"},
 	"internal/depcheck":         {},
 	"app":                       {},
 	"bench":                     {},
