@@ -18,6 +18,7 @@ const (
 	barHeight = 16.0
 	rowHeight = 26.0
 	character = 7.2 // mean width of one at 13 px
+	small     = 6.4 // and at 12 px
 )
 
 // barColors are those of the parts: what went well, what was stopped, and two
@@ -58,6 +59,6 @@ func Bars(title string, legend []string, bars []Bar) []byte {
 		c.line(at, 60, at, y, "grid")
 		c.text(at, y+16, "middle", "small", fmt.Sprintf("%d %%", percent))
 	}
-	width := left + barWidth + 12 + float64(notes)*character + margin
+	width := left + barWidth + 12 + float64(notes)*small + margin
 	return c.document(max(width, x), y+28, title)
 }

@@ -19,8 +19,8 @@ const module = "github.com/canarize/canarize/"
 // one in docs/architecture.md.
 var allowed = map[string][]string{
 	"cmd/canarize":              {"internal/cli"},
-	"internal/cli":              {"internal/app", "internal/canary", "internal/emissary", "internal/input", "internal/analysis", "internal/kube", "internal/manifest", "internal/rollout"},
-	"internal/app":              {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/emissary", "internal/kube", "internal/manifest", "internal/traffic", "internal/traffic/emissary"},
+	"internal/cli":              {"internal/app", "internal/canary", "internal/emissary", "internal/input", "internal/analysis", "internal/kube", "internal/manifest", "internal/rollout", "internal/simulate"},
+	"internal/app":              {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/chart", "internal/emissary", "internal/kube", "internal/manifest", "internal/simulate", "internal/traffic", "internal/traffic/emissary"},
 	"internal/input":            {"internal/manifest"},
 	"internal/manifest":         {},
 	"internal/canary":           {"internal/manifest"},

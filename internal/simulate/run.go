@@ -84,7 +84,7 @@ func (w *world) aftermath(end float64, verdict analysis.Verdict) float64 {
 }
 
 // Repeat runs a scenario many times with a new decider each, on all cores. The
-// outcomes are in the order of the runs and do not depend on the machine.
+// outcomes are in the order of the runs and do not depend on the number of cores.
 func Repeat(ctx context.Context, s *Scenario, decider func() Decider, runs int, seed uint64) ([]Outcome, error) {
 	outcomes := make([]Outcome, runs)
 	var next atomic.Int64

@@ -1,7 +1,7 @@
 // Package simulate runs releases that never happened: seeded traffic, errors and
 // faults of many kinds against a decider that controls its own weight, to learn
 // how often it rejects a healthy release, how often it misses a harmful one, and
-// what that costs. The same seed gives the same outcomes on any machine.
+// what that costs. The same seed gives the same outcomes, with any number of cores.
 package simulate
 
 import (
