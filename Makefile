@@ -75,6 +75,10 @@ fuzz: ## Fuzz every parser for FUZZTIME each
 bench: ## Measure speed and memory and write them into docs/benchmarks.md
 	$(GO) run ./bench
 
+.PHONY: bench-decisions
+bench-decisions: ## Measure how well canarize decides, beside its peers, and write docs/benchmarks.md
+	$(GO) run ./bench/decisions
+
 .PHONY: clean
 clean: ## Remove what was built here
 	rm -rf bin

@@ -42,26 +42,6 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-func TestReplaceTable(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "benchmarks.md")
-	write := func(text string) {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("above\n" + begin + "old\n" + end + "\nbelow\n")
-	if err := replaceTable(file, "new\n"); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := os.ReadFile(file); string(got) != "above\n"+begin+"new\n"+end+"\nbelow\n" {
-		t.Errorf("%s", got)
-	}
-	write("no markers\n")
-	if err := replaceTable(file, "new\n"); err == nil || !strings.Contains(err.Error(), "bench:generate:begin") {
-		t.Error(err)
-	}
-}
-
 func TestReport(t *testing.T) {
 	b := bench{options: options{rounds: 3, limit: 15 * time.Minute}, sizes: []size{{documents: 10_000, bytes: 3e6, parsed: 60, contenders: []*contender{
 		{name: canarize, wall: []float64{1, 2, 3}, peak: []float64{180, 180, 180}},

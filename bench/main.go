@@ -20,6 +20,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/canarize/canarize/bench/section"
 )
 
 func main() {
@@ -48,7 +50,7 @@ func run(ctx context.Context, args []string) error {
 	if err := b.measureAll(ctx); err != nil {
 		return err
 	}
-	return replaceTable(o.output, b.report())
+	return section.Replace(o.output, "generate", b.report())
 }
 
 // peer is what the program does as one of the contenders, or to weigh the trees

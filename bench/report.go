@@ -2,30 +2,10 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 	"time"
 )
-
-const (
-	begin = "<!-- bench:generate:begin -->\n"
-	end   = "<!-- bench:generate:end -->"
-)
-
-// replaceTable puts the text between the markers of a file.
-func replaceTable(file, table string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, found := strings.Cut(string(text), begin)
-	_, after, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		return fmt.Errorf("%s: expected the lines %s and %s", file, strings.TrimSpace(begin), end)
-	}
-	return os.WriteFile(file, []byte(before+begin+table+end+after), 0o644)
-}
 
 // report is the tables in Markdown.
 func (b *bench) report() string {

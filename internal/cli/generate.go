@@ -276,7 +276,7 @@ kustomization.yaml is built. "-" is standard input.`,
 			if err != nil {
 				return outside(err)
 			}
-			return writeOutput(output, text, streams)
+			return writeOutput("-o", output, text, streams)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "`FILE` to write instead of stdout, all of it or nothing")

@@ -21,15 +21,15 @@ func checkOutput(file string, given bool) error {
 }
 
 // writeOutput writes to stdout, or to a file, all or nothing: a reader sees the
-// old file or the new one.
-func writeOutput(file string, text []byte, streams Streams) error {
+// old file or the new one. An error names the flag.
+func writeOutput(flag, file string, text []byte, streams Streams) error {
 	if file == "" || file == "-" {
 		_, err := streams.Out.Write(text)
 		return outside(err)
 	}
 	info, err := os.Stat(file)
 	if err == nil && !info.Mode().IsRegular() { // a pipe or device has no old content to keep
-		return outside(named(file, os.WriteFile(file, text, 0)))
+		return outside(named(flag, file, os.WriteFile(file, text, 0)))
 	}
 	var keep *os.FileMode
 	if err == nil {
@@ -45,12 +45,12 @@ func writeOutput(file string, text []byte, streams Streams) error {
 			target = filepath.Join(filepath.Dir(file), link)
 		}
 	}
-	return outside(named(file, replaceFile(target, text, keep)))
+	return outside(named(flag, file, replaceFile(target, text, keep)))
 }
 
 // named makes an error of the file system say which file the user named and
 // what to do, instead of which temporary file it was about.
-func named(file string, err error) error {
+func named(flag, file string, err error) error {
 	var path *fs.PathError
 	switch {
 	case err == nil:
@@ -61,7 +61,7 @@ func named(file string, err error) error {
 	if _, missing := os.Stat(filepath.Dir(file)); errors.Is(missing, fs.ErrNotExist) {
 		err = fmt.Errorf("the folder %s does not exist; make it first", filepath.Dir(file))
 	}
-	return fmt.Errorf("-o %s: %w; nothing was written", file, err)
+	return fmt.Errorf("%s %s: %w; nothing was written", flag, file, err)
 }
 
 // replaceFile writes a file beside the one that is meant and renames it. A new

@@ -19,8 +19,8 @@ const module = "github.com/canarize/canarize/"
 // one in docs/architecture.md.
 var allowed = map[string][]string{
 	"cmd/canarize":              {"internal/cli"},
-	"internal/cli":              {"internal/app", "internal/canary", "internal/emissary", "internal/input", "internal/analysis", "internal/kube", "internal/manifest", "internal/rollout"},
-	"internal/app":              {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/emissary", "internal/kube", "internal/manifest", "internal/traffic", "internal/traffic/emissary"},
+	"internal/cli":              {"internal/app", "internal/canary", "internal/emissary", "internal/input", "internal/analysis", "internal/kube", "internal/manifest", "internal/rollout", "internal/simulate"},
+	"internal/app":              {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/chart", "internal/emissary", "internal/kube", "internal/manifest", "internal/simulate", "internal/traffic", "internal/traffic/emissary"},
 	"internal/input":            {"internal/manifest"},
 	"internal/manifest":         {},
 	"internal/canary":           {"internal/manifest"},
@@ -31,16 +31,21 @@ var allowed = map[string][]string{
 	"internal/rollout":          {"internal/analysis", "internal/manifest"},
 	"internal/traffic":          {"internal/manifest"},
 	"internal/traffic/emissary": {"internal/emissary", "internal/manifest", "internal/traffic"},
+	"internal/simulate":         {"internal/analysis"},
+	"internal/simulate/peer":    {"internal/analysis"},
+	"internal/chart":            {},
 	"internal/depcheck":         {},
 	"app":                       {},
-	"bench":                     {},
+	"bench":                     {"bench/section"},
+	"bench/section":             {},
+	"bench/decisions":           {"bench/section", "internal/analysis", "internal/chart", "internal/simulate", "internal/simulate/peer"},
 	"test/pipelines":            {},
 	"test/integration":          {},
 	"test/script":               {"internal/cli"},
 }
 
 // pure are the packages that decide: they may not reach the world outside.
-var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/rollout"}
+var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/rollout", "internal/chart", "internal/simulate/peer"}
 
 // outside are packages of the standard library by which a program reaches the
 // world, the clock and chance included.

@@ -60,6 +60,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("EXAMPLES", examples)
 			// A Deployment (line 1), its Service (24) and its Mapping (35).
+			env.Setenv("EXAMPLES", examples)
 			return os.WriteFile(env.WorkDir+"/app.yml", app, 0o600)
 		},
 		Condition: func(cond string) (bool, error) {

@@ -1,0 +1,96 @@
+// Package chart draws the two charts of simulations as SVG: what became of many
+// runs, and what tools gain and pay at different thresholds. Text and lines follow
+// the reader's light or dark scheme; colours are apart for the colour-blind, and
+// shapes repeat what colours say.
+package chart
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"math"
+	"strings"
+)
+
+// palette is that of Okabe and Ito (jfly.uni-koeln.de/color, 2008), without the
+// ones that vanish on white or on black.
+var palette = [...]string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"}
+
+const style = `<style>
+text{font:13px system-ui,sans-serif;fill:#57606a}
+.title{font-size:15px;font-weight:600}
+.small{font-size:12px}
+.grid{stroke:#8c959f;stroke-opacity:.3}
+.axis{stroke:#8c959f}
+@media (prefers-color-scheme:dark){text{fill:#adbac7}}
+</style>
+`
+
+// canvas collects SVG elements. What it is given as text may be foreign.
+type canvas struct{ bytes.Buffer }
+
+// document is the elements as a whole file. The description is read aloud.
+func (c *canvas) document(width, height float64, title string) []byte {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" role="img"><title>%s</title>`+"\n", number(width), number(height), escape(title))
+	out.WriteString(style)
+	out.Write(c.Bytes())
+	out.WriteString("</svg>\n")
+	return out.Bytes()
+}
+
+// text writes at a point; the anchor is start, middle or end, the class may be "".
+func (c *canvas) text(x, y float64, anchor, class, s string) {
+	fmt.Fprintf(c, `<text x="%s" y="%s" text-anchor="%s"%s>%s</text>`+"\n", number(x), number(y), anchor, classed(class), escape(s))
+}
+
+// upward writes from bottom to top around a point.
+func (c *canvas) upward(x, y float64, s string) {
+	fmt.Fprintf(c, `<text transform="translate(%s %s) rotate(-90)" text-anchor="middle">%s</text>`+"\n", number(x), number(y), escape(s))
+}
+
+func (c *canvas) line(x1, y1, x2, y2 float64, class string) {
+	fmt.Fprintf(c, `<path d="M%s %sL%s %s"%s/>`+"\n", number(x1), number(y1), number(x2), number(y2), classed(class))
+}
+
+func (c *canvas) box(x, y, width, height float64, fill string) {
+	fmt.Fprintf(c, `<rect x="%s" y="%s" width="%s" height="%s" fill="%s"/>`+"\n", number(x), number(y), number(width), number(height), fill)
+}
+
+// marks are outlines around a point, one for each series.
+var marks = [...]string{
+	"M-4 0A4 4 0 1 0 4 0A4 4 0 1 0 -4 0Z", // circle
+	"M-3.6-3.6H3.6V3.6H-3.6Z",             // square
+	"M0-4.6L4.3 3.2H-4.3Z",                // triangle
+	"M0-5L5 0L0 5L-5 0Z",                  // diamond
+	"M-4.6-3.2H4.6L0 4.6Z",                // triangle downwards
+	"M-1.6-5H1.6V5H-1.6Z",                 // bar
+}
+
+// mark draws the mark of a series, filled and larger when it stands out.
+func (c *canvas) mark(x, y float64, series int, strong bool) {
+	color := palette[series%len(palette)]
+	scale, fill := "", ` fill="`+color+`" fill-opacity=".25"`
+	if strong {
+		scale, fill = " scale(1.7)", ` fill="`+color+`"`
+	}
+	fmt.Fprintf(c, `<path d="%s" transform="translate(%s %s)%s"%s stroke="%s"/>`+"\n", marks[series%len(marks)], number(x), number(y), scale, fill, color)
+}
+
+func classed(class string) string {
+	if class == "" {
+		return ""
+	}
+	return ` class="` + class + `"`
+}
+
+// number is short, and the same on every machine.
+func number(v float64) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", math.Round(v*10)/10), ".0")
+}
+
+func escape(s string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(s)) // a Builder does not fail
+	return b.String()
+}

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/simulate"
+)
+
+// simulateFlags are the flags of simulate, as given.
+type simulateFlags struct {
+	scenarios             []string
+	runs                  int
+	seed                  uint64
+	config, output, chart string
+}
+
+// commonScenarios are what is simulated when nothing is said: healthy releases
+// and harm of all sizes.
+var commonScenarios = []string{"healthy-0.1", "healthy-1", "shared-outage", "errors-0.1-0.3", "errors-0.1-1", "errors-1-2", "errors-0.1-5", "slow-0.3-2", "leak", "crash"}
+
+// maxRuns keeps a simulation in memory.
+const maxRuns = 1_000_000
+
+func newSimulate(streams Streams) *cobra.Command {
+	var f simulateFlags
+	cmd := &cobra.Command{
+		Use:   "simulate [flags]",
+		Short: "Try a release file on releases that never happened",
+		Long: `Simulate runs the analysis of a release file against seeded traffic, many times:
+how often it rejects a healthy release, how often it misses a harmful one, how
+long it takes, and how many requests go wrong in the meantime. The weight it asks
+for takes force some seconds late, as in a cluster. A wrongly promoted release is
+charged 30 minutes of all traffic. Intervals are of 95 %. The same seed gives the
+same result again, with any number of cores.
+
+A scenario is a name or a file; --scenario list prints the names. Without one,
+healthy releases and harm of several sizes are simulated.`,
+		Example: `  canarize simulate
+  canarize simulate --config release.yml --scenario shop.yml --chart shop.svg
+  canarize simulate --scenario errors-0.1-1 --runs 10000 -o json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(f.scenarios) == 1 && f.scenarios[0] == "list" {
+				return listScenarios(streams.Out)
+			}
+			options, err := f.options()
+			if err != nil {
+				return err
+			}
+			results, err := app.Simulate(cmd.Context(), options)
+			if err != nil {
+				return err
+			}
+			if f.chart != "" {
+				if err := writeOutput("--chart", f.chart, app.SimulationChart(results, f.runs), streams); err != nil {
+					return err
+				}
+			}
+			return outside(printSimulations(streams.Out, results, f))
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringArrayVar(&f.scenarios, "scenario", commonScenarios, "`NAME|FILE` of scenarios; repeatable; list prints the names")
+	flags.IntVar(&f.runs, "runs", 1000, "how often each scenario is run")
+	flags.Uint64Var(&f.seed, "seed", 1, "the seed")
+	flags.StringVar(&f.config, "config", "", "the release `FILE` whose analysis and ramp are used")
+	flags.StringVarP(&f.output, "output", "o", "table", "output format: table or json")
+	flags.StringVar(&f.chart, "chart", "", "also draw the result into this SVG `FILE`")
+	return cmd
+}
+
+// options validates the flags and reads the files.
+func (f *simulateFlags) options() (app.SimulateOptions, error) {
+	o := app.SimulateOptions{Runs: f.runs, Seed: f.seed}
+	if f.output != "table" && f.output != "json" {
+		return o, unknownOutput(f.output, "table, json")
+	}
+	if f.runs < 1 || f.runs > maxRuns {
+		return o, fmt.Errorf("--runs %d: expected a number from 1 to %d", f.runs, maxRuns)
+	}
+	for _, name := range f.scenarios {
+		found, err := scenarios(name)
+		if err != nil {
+			return o, fmt.Errorf("--scenario: %w", err)
+		}
+		o.Scenarios = append(o.Scenarios, found...)
+	}
+	var err error
+	o.Config, err = analysisConfig(f.config)
+	return o, err
+}
+
+// scenarios are the built-in one of a name, or those of a file.
+func scenarios(name string) ([]simulate.Scenario, error) {
+	builtin, unknown := simulate.Find(name)
+	if unknown == nil {
+		return []simulate.Scenario{builtin}, nil
+	}
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, unknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	return simulate.Parse(name, text)
+}
+
+func listScenarios(w io.Writer) error {
+	all, err := simulate.Scenarios()
+	if err != nil {
+		return err
+	}
+	t := table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	for _, s := range all {
+		t.row(s.Name, s.Description)
+	}
+	return outside(t.Flush())
+}
+
+func printSimulations(w io.Writer, results []app.Simulation, f simulateFlags) error {
+	var text bytes.Buffer
+	if f.output == "json" {
+		e := json.NewEncoder(&text)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(struct {
+			Seed      uint64           `json:"seed"`
+			Runs      int              `json:"runs"`
+			Scenarios []app.Simulation `json:"scenarios"`
+		}{f.seed, f.runs, results}); err != nil {
+			return err
+		}
+		_, err := w.Write(escapeJSON(text.Bytes()))
+		return err
+	}
+	t := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
+	t.row("SCENARIO", "RELEASE", "REJECTED", "PROMOTED", "OPEN", "MINUTES", "EXCESS BAD REQUESTS")
+	for _, s := range results {
+		release, minutes := "healthy", s.ToPromote
+		if s.Harmful {
+			release, minutes = "harmful", s.ToReject
+		}
+		open := simulate.ShareOf(s.Held.Runs+s.Undecided.Runs, s.Runs)
+		t.row(s.Scenario, release, shareText(s.Rejected), shareText(s.Promoted), shareText(open), minutesText(minutes), fmt.Sprintf("%.1f (%.1f–%.1f)", s.Excess.Mean, s.Excess.Low, s.Excess.High))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	text.WriteString("\nMINUTES is the median to the promotion of a healthy release, or to the rejection of a harmful one.\n")
+	_, err := io.WriteString(w, Escape(text.String()))
+	return err
+}
+
+func shareText(s simulate.Share) string {
+	return fmt.Sprintf("%.1f %% (%.1f–%.1f)", s.Percent, s.Low, s.High)
+}
+
+func minutesText(m *simulate.Median) string {
+	if m == nil {
+		return "never"
+	}
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", m.Minutes, m.Low, m.High)
+}

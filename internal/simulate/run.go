@@ -1,0 +1,105 @@
+package simulate
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/canarize/canarize/internal/analysis"
+)
+
+// Decider is what decides about a release: the judge, or another tool's rules.
+// It must not keep the maps of an observation.
+type Decider interface {
+	Observe(analysis.Observation) analysis.Decision
+}
+
+// Charge is how long a wrongly promoted release is served to everybody before
+// somebody notices, in seconds. Its excess bad requests count as the decider's.
+const Charge = 30 * 60
+
+// Outcome is how one run ended.
+type Outcome struct {
+	Verdict analysis.Verdict // Reject or Promote; else the last one before the deadline
+	Cause   analysis.Cause   // of Hold
+	Minutes float64          // when it ended
+	Excess  float64          // bad requests of the canary beyond those that stable would have had
+	Served  int64            // requests of both versions
+	Canary  int64            // of them, by the canary
+}
+
+// Run runs a scenario once: the decider sees the history, is asked for the first
+// weight, and then sees every interval until its verdict is final or the
+// deadline comes. What it answers takes force some seconds into the next
+// interval; so does the end of a rejected canary's traffic.
+func Run(s *Scenario, d Decider, seed, run uint64) Outcome {
+	w := newWorld(s, seed, run)
+	length := s.Interval.Seconds()
+	for n := int(s.History / s.Interval); n > 0; n-- {
+		to := -float64(n) * length
+		w.interval(to-length, to, 0)
+		d.Observe(w.observe(to, 0))
+	}
+	decision := d.Observe(analysis.Observation{Time: 0})
+	w.total = tally{}
+	n := 0
+	for ; n < int(s.Deadline/s.Interval) && !final(decision); n++ {
+		from, weight := float64(n)*length, decision.Weight
+		w.interval(from, from+length, weight)
+		decision = d.Observe(w.observe(from+length, weight))
+	}
+	end := float64(n) * length
+	outcome := Outcome{Verdict: decision.Verdict, Cause: decision.Cause, Minutes: end / 60, Served: w.total.served, Canary: w.total.canary}
+	outcome.Excess = w.total.excess + w.aftermath(end, decision.Verdict)
+	return outcome
+}
+
+func final(d analysis.Decision) bool {
+	return d.Verdict == analysis.Reject || d.Verdict == analysis.Promote
+}
+
+// aftermath is the mean excess after a final verdict: of a rejected canary until
+// its weight has fallen, of a promoted one for the time of the charge.
+func (w *world) aftermath(end float64, verdict analysis.Verdict) float64 {
+	seconds, share := 0.0, 0.0
+	switch verdict {
+	case analysis.Reject:
+		seconds, share = (minDelay+maxDelay)/2.0, min(w.weight/100*w.s.multiple(), 1)
+	case analysis.Promote:
+		seconds, share = Charge, 1
+	}
+	if w.s.BadPod {
+		share /= float64(len(w.canary.pods))
+	}
+	const steps = 30 // ratios drift
+	total := 0.0
+	for i := range steps {
+		t := end + seconds*(float64(i)+0.5)/steps
+		for _, name := range w.metrics {
+			total += w.s.rate(t, w.phase) * share * seconds / steps * (w.ratio(name, true, t) - w.ratio(name, false, t))
+		}
+	}
+	return total
+}
+
+// Repeat runs a scenario many times with a new decider each, on all cores. The
+// outcomes are in the order of the runs and do not depend on the number of cores.
+func Repeat(ctx context.Context, s *Scenario, decider func() Decider, runs int, seed uint64) ([]Outcome, error) {
+	outcomes := make([]Outcome, runs)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), runs) {
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				run := next.Add(1) - 1
+				if run >= int64(runs) {
+					return
+				}
+				outcomes[run] = Run(s, decider(), seed, uint64(run))
+			}
+		})
+	}
+	workers.Wait()
+	return outcomes, ctx.Err()
+}

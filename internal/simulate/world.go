@@ -1,0 +1,302 @@
+package simulate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/canarize/canarize/internal/analysis"
+)
+
+// world is one run of a scenario: it makes the requests of every interval and
+// remembers what a metric source has not shown yet.
+type world struct {
+	s       *Scenario
+	metrics []string
+	// Chance for what happens (bursts, gaps, restarts, delays) and for counts
+	// come from two streams, so that deciders with different weights meet the
+	// same events.
+	events, counts *rand.Rand
+
+	phase          float64 // of the wave, in periods
+	weight         float64 // percent in force
+	changed        float64 // when it last took force, s
+	warm           float64 // when the canary's cold start ends, s
+	canary, stable *side
+
+	total  tally
+	cuts   []float64
+	answer map[string]analysis.Pair
+}
+
+// tally is what the users of a run saw.
+type tally struct {
+	served, canary int64
+	excess         float64 // bad requests of the canary beyond those that stable would have had
+}
+
+// side is one version in a run.
+type side struct {
+	isCanary bool
+	pods     []pod
+	gap      int // intervals for which it is still not observed
+	arms     map[string]*analysis.Arm
+}
+
+type pod struct {
+	name    string
+	bursts  bool
+	unshown []analysis.Counts // by metric
+}
+
+// never is a time before all others.
+const never = -1e18
+
+func newWorld(s *Scenario, seed, run uint64) *world {
+	w := &world{
+		s: s, metrics: s.metricNames(),
+		events:  rand.New(rand.NewPCG(seed, 2*run)),
+		counts:  rand.New(rand.NewPCG(seed, 2*run+1)),
+		changed: never, warm: never,
+		answer: map[string]analysis.Pair{},
+	}
+	w.phase = w.events.Float64()
+	w.canary = w.newSide("canary", s.Pods.Canary)
+	w.canary.isCanary = true
+	w.stable = w.newSide("stable", s.Pods.Stable)
+	return w
+}
+
+func (w *world) newSide(name string, pods int) *side {
+	v := &side{arms: map[string]*analysis.Arm{}}
+	for i := range max(pods, 1) {
+		p := pod{name: fmt.Sprintf("%s-%d", name, i), unshown: make([]analysis.Counts, len(w.metrics))}
+		p.bursts = w.events.Float64() < w.s.Bursts.Time
+		v.pods = append(v.pods, p)
+	}
+	for _, m := range w.metrics {
+		v.arms[m] = &analysis.Arm{}
+		if pods > 0 {
+			v.arms[m].Pods = map[string]analysis.Counts{}
+		}
+	}
+	return v
+}
+
+// Seconds into an interval at which a new weight takes force.
+const minDelay, maxDelay = 1, 4
+
+// interval lives through the interval from one time to another, in seconds, at
+// the beginning of which a weight is asked for.
+func (w *world) interval(from, to, weight float64) {
+	delay := minDelay + (maxDelay-minDelay)*w.events.Float64()
+	if weight != w.weight {
+		w.pieces(from, min(from+delay, to))
+		w.change(min(from+delay, to), weight)
+		w.pieces(w.changed, to)
+	} else {
+		w.pieces(from, to)
+	}
+	for _, v := range []*side{w.canary, w.stable} {
+		w.restart(v)
+		w.burst(v, to-from)
+	}
+}
+
+func (w *world) change(t, weight float64) {
+	if w.warm == never && weight > 0 {
+		w.warm = t + w.s.ColdStart.For.Seconds()
+	}
+	w.weight, w.changed = weight, t
+}
+
+// pieces makes the requests between two times, cut where something happens.
+func (w *world) pieces(from, to float64) {
+	outage := w.s.Outage.After.Seconds()
+	w.cuts = append(w.cuts[:0], from, to)
+	for _, t := range []float64{outage, outage + w.s.Outage.For.Seconds(), w.warm, w.changed + w.s.Change.For.Seconds()} {
+		if t > from && t < to {
+			w.cuts = append(w.cuts, t)
+		}
+	}
+	slices.Sort(w.cuts)
+	for i := range len(w.cuts) - 1 {
+		w.piece(w.cuts[i], w.cuts[i+1])
+	}
+}
+
+// piece makes the requests of a time in which nothing changes but what drifts.
+// A request goes to the canary with the probability of its share and to any of a
+// version's pods with the same one, so the pods' requests are independent and
+// Poisson.
+func (w *world) piece(from, to float64) {
+	middle := (from + to) / 2
+	share := min(w.weight/100*w.s.multiple(), 1)
+	requests := w.s.rate(middle, w.phase) * (to - from)
+	for _, v := range []*side{w.canary, w.stable} {
+		mean := requests * (1 - share)
+		if v.isCanary {
+			mean = requests * share
+		}
+		for i := range v.pods {
+			w.serve(v, i, middle, poisson(w.counts, mean/float64(len(v.pods))))
+		}
+	}
+}
+
+// serve gives a pod n requests at a time.
+func (w *world) serve(v *side, i int, t float64, n int64) {
+	w.total.served += n
+	if v.isCanary {
+		w.total.canary += n
+	}
+	p := &v.pods[i]
+	for m, name := range w.metrics {
+		stable := w.ratio(name, false, t)
+		ratio := stable
+		if v.isCanary && (i == 0 || !w.s.BadPod) {
+			ratio = w.ratio(name, true, t)
+			w.total.excess += float64(n) * (ratio - stable)
+		}
+		p.unshown[m].Total += n
+		p.unshown[m].Bad += binomial(w.counts, n, w.bursting(p, ratio))
+	}
+}
+
+// ratio is the mean ratio of bad requests of a version at a time, 0 to 1.
+func (w *world) ratio(metric string, canary bool, t float64) float64 {
+	r := w.s.Metrics[metric]
+	minutes := max(t, 0) / 60
+	percent := r.Stable + r.Drift*minutes
+	if canary {
+		percent = r.Canary + r.Drift*minutes + r.Leak*max(minutes-r.LeakAfter.Minutes(), 0)
+	} else {
+		percent += r.StableDrift * minutes
+	}
+	percent *= w.s.ratioScale(t, w.phase)
+	if outage := w.s.Outage.After.Seconds(); t >= outage && t < outage+w.s.Outage.For.Seconds() {
+		percent += w.s.Outage.Points
+	}
+	if t < w.changed+w.s.Change.For.Seconds() {
+		percent += w.s.Change.Points
+	}
+	if canary && t < w.warm {
+		percent += w.s.ColdStart.Points
+	}
+	return min(max(percent/100, 0), 1)
+}
+
+// bursting is the ratio of a pod with or without a burst; the mean of the two is
+// the ratio.
+func (w *world) bursting(p *pod, ratio float64) float64 {
+	b := w.s.Bursts
+	switch {
+	case b.Time == 0:
+		return ratio
+	case p.bursts:
+		return min(ratio*(1-b.Part+b.Part/b.Time), 1)
+	}
+	return ratio * (1 - b.Part)
+}
+
+// burst ends and begins the bursts of a version's pods. Bursts have a geometric
+// length; the chance that one begins keeps their share of the time.
+func (w *world) burst(v *side, seconds float64) {
+	b := w.s.Bursts
+	if b.Time == 0 || b.Time == 1 {
+		return
+	}
+	ends := min(seconds/max(b.Seconds, seconds), 1)
+	begins := min(ends*b.Time/(1-b.Time), 1)
+	for i := range v.pods {
+		chance := begins
+		if v.pods[i].bursts {
+			chance = ends
+		}
+		if w.events.Float64() < chance {
+			v.pods[i].bursts = !v.pods[i].bursts
+		}
+	}
+}
+
+// restart restarts some pods: of what is not shown yet, the part before the
+// restart is lost with the counters.
+func (w *world) restart(v *side) {
+	if w.s.Restarts == 0 {
+		return
+	}
+	for i := range v.pods {
+		if w.events.Float64() >= w.s.Restarts*w.s.Interval.Hours() {
+			continue
+		}
+		kept := w.events.Float64()
+		for m := range v.pods[i].unshown {
+			c := &v.pods[i].unshown[m]
+			good := binomial(w.counts, c.Total-c.Bad, kept)
+			c.Bad = binomial(w.counts, c.Bad, kept)
+			c.Total = c.Bad + good
+		}
+	}
+}
+
+// observe is what a metric source shows at a time, in seconds. The maps of the
+// observation are used again by the next one.
+func (w *world) observe(t, weight float64) analysis.Observation {
+	o := analysis.Observation{Time: t, Weight: weight}
+	gap := w.gap(w.canary, "canary")
+	if w.s.Gaps.Arm == "" {
+		w.stable.gap = w.canary.gap
+	}
+	stableGap := w.gap(w.stable, "stable")
+	if gap && stableGap {
+		return o
+	}
+	o.Metrics = w.answer
+	for m, name := range w.metrics {
+		var pair analysis.Pair
+		if !gap && t > 0 {
+			pair.Canary = w.canary.show(m, name)
+		}
+		if !stableGap {
+			pair.Stable = w.stable.show(m, name)
+		}
+		o.Metrics[name] = pair
+	}
+	return o
+}
+
+// gap says whether a version is not observed now, and begins and ends gaps.
+func (w *world) gap(v *side, arm string) bool {
+	g := w.s.Gaps
+	if g.Arm == "" && arm == "stable" { // shares the canary's
+		return v.gap > 0
+	}
+	if g.Chance == 0 || g.Arm != "" && g.Arm != arm {
+		return false
+	}
+	if v.gap > 0 {
+		v.gap--
+	} else if w.events.Float64() < g.Chance {
+		v.gap = 1
+		for w.events.Float64() > 1/max(g.Intervals, 1) {
+			v.gap++
+		}
+	}
+	return v.gap > 0
+}
+
+// show hands over what was counted since it was last shown.
+func (v *side) show(m int, name string) *analysis.Arm {
+	arm := v.arms[name]
+	arm.Counts = analysis.Counts{}
+	for i := range v.pods {
+		c := v.pods[i].unshown[m]
+		v.pods[i].unshown[m] = analysis.Counts{}
+		arm.Bad += c.Bad
+		arm.Total += c.Total
+		if arm.Pods != nil {
+			arm.Pods[v.pods[i].name] = c
+		}
+	}
+	return arm
+}
