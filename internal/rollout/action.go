@@ -63,7 +63,7 @@ type Asked struct {
 
 	Fresh    Fresh // of Deploy
 	Weight   int   // of Shift
-	Override bool  // of Shift: although the release is held
+	Override bool  // of Shift and Promote: although the release is held
 	IfActive bool  // of Reject: no release to reject is fine
 	// Tested, of Promote, is the digest of the canary's pods as they are now, and
 	// Changed what is about to be replaced though somebody changed it since the

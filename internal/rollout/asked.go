@@ -34,6 +34,12 @@ func (t *transition) refuse(format string, args ...any) (State, []Action) {
 	return t.State, []Action{{Kind: Refuse, Reason: Refusal{Text: fmt.Sprintf(format, args...)}}}
 }
 
+// refuseHeld leaves everything as it is until somebody decides.
+func (t *transition) refuseHeld(a Asked) (State, []Action) {
+	text := fmt.Sprintf("held: %s; run canarize reject %s, or repeat with --override-hold once that is settled", t.Held, a.Name)
+	return t.State, []Action{{Kind: Refuse, Reason: Refusal{Held: true, Text: text}}}
+}
+
 // begin notes what was asked for and by whom.
 func (t *transition) begin(a Asked, format string, args ...any) {
 	t.Run = a.Run
@@ -82,8 +88,7 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	case t.Phase != Standing && t.Phase != Shifting:
 		return t.refuse("there is no canary to shift traffic to%s; run canarize deploy first", phaseNote(t.Phase))
 	case t.Held != "" && !a.Override && a.Weight > 0:
-		return t.State, []Action{{Kind: Refuse, Reason: Refusal{Held: true,
-			Text: fmt.Sprintf("held: %s; run canarize reject %s, or repeat with --override-hold once that is settled", t.Held, a.Name)}}}
+		return t.refuseHeld(a)
 	case t.Phase == Standing && t.Weight == a.Weight && t.Verified == a.Weight:
 		return t.State, []Action{{Kind: Verify, Weight: a.Weight}}
 	}
@@ -93,9 +98,9 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	} else {
 		t.Peak, t.Grow = max(t.Weight, a.Weight), a.Weight > t.Weight
 	}
-	t.Phase, t.Weight, t.Held = Shifting, a.Weight, ""
+	t.Phase, t.Weight = Shifting, a.Weight
 	if a.Override {
-		t.Corrections = 0
+		t.Held, t.Corrections = "", 0
 	}
 	t.Step++
 	t.begin(a, "shift from %d %% to %d %%", before, a.Weight)
@@ -125,6 +130,8 @@ func (t *transition) promote(a Asked) (State, []Action) {
 		return t.refuse("there is no canary to promote%s; run canarize deploy first", phaseNote(t.Phase))
 	}
 	switch {
+	case t.Held != "" && !a.Override:
+		return t.refuseHeld(a)
 	case t.Tested == "" || a.Tested != t.Tested:
 		return t.refuse("the canary's pods or their configuration are no longer what was tested; somebody changed them. Run canarize reject %s and deploy again", a.Name)
 	case len(a.Changed) > 0:

@@ -43,10 +43,12 @@ type Pair struct {
 	Canary manifest.ID `json:"canary"`
 }
 
-// Route is a stable route and its canary.
+// Route is a stable route and its canary. The stable object may be a Service
+// that carries the route of the given name in its annotation.
 type Route struct {
 	Pair
-	TimeoutMS int `json:"timeoutMS"` // how long a request may take
+	Name      string `json:"name"`
+	TimeoutMS int    `json:"timeoutMS"` // how long a request may take
 }
 
 // Workload is a stable workload and its canary.

@@ -259,14 +259,12 @@ func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent in
 	return fmt.Sprintf("the gateway gives the canary %d %%", percent), nil
 }
 
-func (c *cluster) Share(canary map[string]any) (int, error) {
-	return number(field(canary, "spec", "weight")), nil
-}
+func (c *cluster) Share(canary map[string]any) int { return number(field(canary, "spec", "weight")) }
 
-func (c *cluster) Resync(stable, canary map[string]any) (map[string]any, bool) {
+func (c *cluster) Resync(_ rollout.Route, stable, canary map[string]any) (map[string]any, bool, error) {
 	synced := copied(canary)
 	synced["spec"].(map[string]any)["prefix"] = field(stable, "spec", "prefix")
-	return synced, !reflect.DeepEqual(synced, canary)
+	return synced, !reflect.DeepEqual(synced, canary), c.broken["resync"]
 }
 
 // Load and Save fulfil Store.

@@ -50,9 +50,11 @@ type Router interface {
 	// what that was concluded from.
 	Verify(ctx context.Context, routes []rollout.Route, percent int) (text string, err error)
 	// Share is the percent that the weight on a canary route asks for.
-	Share(canary map[string]any) (percent int, err error)
-	// Resync gives the canary route what it has to have of the stable one.
-	Resync(stable, canary map[string]any) (synced map[string]any, changed bool)
+	Share(canary map[string]any) int
+	// Resync gives what the canary route has to be beside the stable object of
+	// today, ready to be applied, and whether it differs; nil when the stable
+	// route is gone.
+	Resync(route rollout.Route, stable, canary map[string]any) (synced map[string]any, changed bool, err error)
 }
 
 // Store keeps one record per release.

@@ -110,7 +110,11 @@ func (s *session) resync(ctx context.Context, _ rollout.Action) error {
 		if stable == nil || canary == nil {
 			continue
 		}
-		if synced, changed := s.Router.Resync(stable, canary); changed {
+		synced, changed, err := s.Router.Resync(route, stable, canary)
+		if err != nil {
+			return fmt.Errorf("%s: %w", route.Stable, err)
+		}
+		if changed {
 			if err := s.apply(ctx, []map[string]any{synced}, Apply{Force: true}); err != nil {
 				return err
 			}

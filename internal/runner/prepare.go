@@ -177,32 +177,33 @@ func (s *session) putRight(ctx context.Context) error {
 	if s.state.Phase != rollout.Standing {
 		return nil
 	}
-	moved, edited := -1, []string(nil)
+	var moved []int
+	var edited []string
 	for _, route := range s.plan.Routes {
 		stable, canary, err := s.pair(ctx, route)
 		if err != nil {
 			return err
 		}
-		if canary == nil {
-			moved = 0
-			continue
-		}
-		percent, err := s.Router.Share(canary)
-		if err != nil {
-			return fmt.Errorf("%s: %w", route.Canary, err)
+		percent := 0 // of a route that is gone
+		if canary != nil {
+			percent = s.Router.Share(canary)
 		}
 		if percent != s.state.Weight {
-			moved = percent
+			moved = append(moved, percent)
 		}
-		if stable == nil {
+		if stable == nil || canary == nil {
 			continue
 		}
-		if _, changed := s.Router.Resync(stable, canary); changed {
+		_, changed, err := s.Router.Resync(route, stable, canary)
+		if err != nil {
+			return fmt.Errorf("%s: %w", route.Stable, err)
+		}
+		if changed {
 			edited = append(edited, route.Stable.String())
 		}
 	}
-	if moved >= 0 && (moved != s.state.Weight || s.state.Weight > 0) {
-		if err := s.drive(ctx, rollout.Moved{Weight: moved}); err != nil {
+	if len(moved) > 0 {
+		if err := s.drive(ctx, rollout.Moved{Weight: slices.Max(moved)}); err != nil {
 			return err
 		}
 	}
