@@ -26,6 +26,8 @@ const (
 	exitDiffers     = 1 // diff: different
 	exitOutside     = 1 // failed for a reason outside the release: cluster, network, permission, disk
 	exitInvalid     = 2 // wrong usage or invalid input
+	exitRejected    = 3 // rejected
+	exitHeld        = 4 // held or inconclusive: nothing is decided
 	exitInterrupted = 5
 )
 
@@ -107,7 +109,7 @@ Called without a verb, canarize generates.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newGenerate(streams), newDiff(streams), newTraffic(streams), newVersion(streams))
+	root.AddCommand(newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams), newVersion(streams))
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -19,14 +19,16 @@ const module = "github.com/canarize/canarize/"
 // one in docs/architecture.md.
 var allowed = map[string][]string{
 	"cmd/canarize":              {"internal/cli"},
-	"internal/cli":              {"internal/app", "internal/canary", "internal/emissary", "internal/input", "internal/kube", "internal/manifest"},
-	"internal/app":              {"internal/canary", "internal/emissary", "internal/kube", "internal/manifest", "internal/traffic", "internal/traffic/emissary"},
+	"internal/cli":              {"internal/app", "internal/canary", "internal/emissary", "internal/input", "internal/analysis", "internal/kube", "internal/manifest", "internal/rollout"},
+	"internal/app":              {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/emissary", "internal/kube", "internal/manifest", "internal/traffic", "internal/traffic/emissary"},
 	"internal/input":            {"internal/manifest"},
 	"internal/manifest":         {},
 	"internal/canary":           {"internal/manifest"},
 	"internal/emissary":         {},
 	"internal/kube":             {},
-	"internal/rollout":          {"internal/manifest"},
+	"internal/analysis":         {},
+	"internal/analysis/lines":   {"internal/analysis"},
+	"internal/rollout":          {"internal/analysis", "internal/manifest"},
 	"internal/runner":           {"internal/manifest", "internal/rollout"},
 	"internal/traffic":          {"internal/manifest"},
 	"internal/traffic/emissary": {"internal/emissary", "internal/manifest", "internal/traffic"},
@@ -39,7 +41,7 @@ var allowed = map[string][]string{
 }
 
 // pure are the packages that decide: they may not reach the world outside.
-var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/rollout"}
+var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/rollout"}
 
 // outside are packages of the standard library by which a program reaches the
 // world, the clock and chance included.

@@ -236,14 +236,30 @@ func Clone(n *Node) *Node {
 	if n == nil {
 		return nil
 	}
-	c := *n
-	if n.Content != nil {
-		c.Content = make([]*Node, len(n.Content))
-		for i, child := range n.Content {
-			c.Content[i] = Clone(child)
-		}
+	values := count(n)
+	c := cloner{nodes: make([]Node, values), children: make([]*Node, values-1)}
+	return c.clone(n)
+}
+
+// cloner has the memory of a whole copy, taken in two pieces.
+type cloner struct {
+	nodes    []Node
+	children []*Node
+}
+
+func (c *cloner) clone(n *Node) *Node {
+	made := &c.nodes[0]
+	c.nodes = c.nodes[1:]
+	*made = *n
+	if n.Content == nil {
+		return made
 	}
-	return &c
+	k := len(n.Content)
+	made.Content, c.children = c.children[:k:k], c.children[k:]
+	for i, child := range n.Content {
+		made.Content[i] = c.clone(child)
+	}
+	return made
 }
 
 // Walk calls visit for n and everything below it, parents first, with the keys

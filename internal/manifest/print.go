@@ -5,29 +5,58 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"go.yaml.in/yaml/v4"
 )
 
+// batch is how many objects are printed and read once more together: a reader
+// costs as much as a few objects.
+const batch = 64
+
 // Print writes objects as a stream of YAML documents.
 func Print(objects []*Object) ([]byte, error) {
 	texts := make([][]byte, len(objects))
+	errs := make([]error, (len(objects)+batch-1)/batch)
+	var next atomic.Int64
+	var printers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(errs)) {
+		printers.Go(func() {
+			for n := int(next.Add(1)) - 1; n < len(errs); n = int(next.Add(1)) - 1 {
+				first, end := n*batch, min((n+1)*batch, len(objects))
+				errs[n] = printInto(texts[first:end], objects[first:end])
+			}
+		})
+	}
+	printers.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return join(texts), nil
+}
+
+func printInto(texts [][]byte, objects []*Object) error {
 	for i, o := range objects {
 		if text, ok := verbatim(o); ok {
 			texts[i] = []byte(text)
 		}
 	}
-	if !mean(join(texts), objects) { // find out which one does not
-		for i, o := range objects {
-			if !mean(texts[i], objects[i:i+1]) {
-				var err error
-				if texts[i], err = encode(o.Root, o.compactLists()); err != nil {
-					return nil, fmt.Errorf("%s: %s: %w", o.Pos, o.ID(), err)
-				}
+	if mean(join(texts), objects) {
+		return nil
+	}
+	for i, o := range objects { // find out which one does not
+		if !mean(texts[i], objects[i:i+1]) {
+			var err error
+			if texts[i], err = encode(o.Root, o.compactLists()); err != nil {
+				return fmt.Errorf("%s: %s: %w", o.Pos, o.ID(), err)
 			}
 		}
 	}
-	return join(texts), nil
+	return nil
 }
 
 func join(texts [][]byte) []byte { return bytes.Join(texts, []byte("---\n")) }

@@ -87,3 +87,20 @@ func hasAliases(n *Node) bool {
 	Walk(n, func(_ string, n *Node) { found = found || n.Column == 0 })
 	return found
 }
+
+// TestAdded adds an entry and an item at the end of blocks that blank lines
+// follow: they stay where they separate.
+func TestAdded(t *testing.T) {
+	objects, err := Parse(Source{Name: "x.yml", Data: []byte("apiVersion: v1\nkind: K\nmetadata:\n  name: a\n\nitems:\n  - a\n\n---\n" + "apiVersion: v1\nkind: K\nmetadata:\n  name: b\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := objects[0].Clone()
+	PutString(o.Metadata(), "namespace", "shop")
+	list := Get(o.Root, "items")
+	list.Content = append(list.Content, NewString("b"))
+	text, err := o.YAML()
+	if want := "apiVersion: v1\nkind: K\nmetadata:\n  name: a\n  namespace: shop\n\nitems:\n  - a\n  - b\n"; err != nil || string(text) != want {
+		t.Errorf("%v: not\n%s but\n%s", err, want, text)
+	}
+}

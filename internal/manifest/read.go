@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"runtime"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -58,25 +58,42 @@ func parseSource(s Source, spent *budget) ([]*Object, error) {
 
 // documents reads the objects of a stream of YAML documents.
 func (s *source) documents() ([]*Object, error) {
-	loader, err := yaml.NewLoader(bytes.NewReader(s.text), yaml.WithPlugin(limits{}))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.name, err)
-	}
 	var objects []*Object
+	take := func(doc *Node) error {
+		s.correctLines(doc)
+		read, err := s.objects(doc)
+		objects = append(objects, read...)
+		return err
+	}
+	docs, ok := s.loadParts(parts(s.text, runtime.GOMAXPROCS(0), minPart))
+	if !ok { // in order, to name the first mistake
+		return objects, s.load(s.text, take)
+	}
+	for _, doc := range docs {
+		if err := take(doc); err != nil {
+			return nil, err
+		}
+	}
+	return objects, nil
+}
+
+// load reads a stream of YAML documents and calls take for each.
+func (s *source) load(text []byte, take func(doc *Node) error) error {
+	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithPlugin(limits{}))
+	if err != nil {
+		return err
+	}
 	for {
 		var doc Node
 		switch err := loader.Load(&doc); {
 		case errors.Is(err, io.EOF):
-			return objects, nil
+			return nil
 		case err != nil:
-			return nil, s.syntaxError(err)
+			return s.syntaxError(err)
 		}
-		s.correctLines(&doc)
-		read, err := s.objects(&doc)
-		if err != nil {
-			return nil, err
+		if err := take(&doc); err != nil {
+			return err
 		}
-		objects = append(objects, read...)
 	}
 }
 

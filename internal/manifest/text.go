@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -12,8 +13,8 @@ type source struct {
 	name   string
 	text   []byte
 	spent  *budget
-	lines  []string // made on first use by line
-	breaks []int    // lines, as the YAML loader counts them, that end in a rare line break
+	lines  func() []string
+	breaks []int // lines, as the YAML loader counts them, that end in a rare line break
 }
 
 func newSource(s Source) *source {
@@ -22,17 +23,21 @@ func newSource(s Source) *source {
 		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 		text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
 	}
-	return &source{name: s.Name, text: text, breaks: rareBreaks(text)}
+	return &source{
+		name: s.Name, text: text, breaks: rareBreaks(text),
+		lines: sync.OnceValue(func() []string { return strings.Split(string(text), "\n") }),
+	}
 }
 
 func (s *source) line(n int) (string, bool) {
-	if s.lines == nil {
-		s.lines = strings.Split(string(s.text), "\n")
-	}
-	if n < 1 || n > len(s.lines) {
+	if s.lines == nil { // it was not read from lines
 		return "", false
 	}
-	return s.lines[n-1], true
+	lines := s.lines()
+	if n < 1 || n > len(lines) {
+		return "", false
+	}
+	return lines[n-1], true
 }
 
 // rareBreaks finds the characters that YAML 1.1 and its loader, but no editor,

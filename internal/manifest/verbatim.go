@@ -78,7 +78,7 @@ func (w *verbatimWriter) mapping(n, orig *Node, first, end int) {
 		key, value := n.Content[i], n.Content[i+1]
 		j, found := kept[key.Value]
 		if !found {
-			w.added(orig.Column, key.Value, bare(value))
+			w.added(orig.Column, NewMap(key.Value, bare(value)))
 			continue
 		}
 		w.entry(key, value, orig.Content[j], orig.Content[j+1], starts[j/2], starts[j/2+1])
@@ -124,7 +124,7 @@ func (w *verbatimWriter) sequence(n, orig *Node, first, end int) {
 	starts := w.starts(orig, 1, first, end)
 	for i, item := range n.Content {
 		if i >= len(orig.Content) {
-			w.encoded(orig.Column, NewList(bare(item)))
+			w.added(orig.Column, NewList(bare(item)))
 			continue
 		}
 		was, from, to := orig.Content[i], starts[i], starts[i+1]
@@ -219,21 +219,31 @@ func cutColumn(line string, column int) (before, rest string, found bool) {
 	return line[:at], line[at:], at < len(line)
 }
 
-// added writes an entry that is not in the text, indented to a column, in front
-// of the blank lines that end what was there.
-func (w *verbatimWriter) added(column int, key string, value *Node) {
+// added writes a collection of one entry or item that is not in the text,
+// indented to a column, in front of the blank lines that end what was there.
+func (w *verbatimWriter) added(column int, n *Node) {
 	end := len(w.out)
 	for end > 0 && strings.TrimSpace(w.out[end-1]) == "" {
 		end--
 	}
 	blank := slices.Clone(w.out[end:])
 	w.out = w.out[:end]
-	defer func() { w.out = append(w.out, blank...) }()
-	if text, ok := scalarText(value); ok && plainSafe(key) {
-		w.out = append(w.out, strings.Repeat(" ", column-1)+key+": "+text)
-		return
+	if text, ok := entryText(n); ok {
+		w.out = append(w.out, strings.Repeat(" ", column-1)+text)
+	} else {
+		w.encoded(column, n)
 	}
-	w.encoded(column, NewMap(key, value))
+	w.out = append(w.out, blank...)
+}
+
+// entryText writes a mapping of one simple scalar. It says false for what needs
+// the encoder.
+func entryText(n *Node) (string, bool) {
+	if n.Kind != yaml.MappingNode {
+		return "", false
+	}
+	text, ok := scalarText(n.Content[1])
+	return n.Content[0].Value + ": " + text, ok && plainSafe(n.Content[0].Value)
 }
 
 // encoded writes a collection that is not in the text, indented to a column.

@@ -2,28 +2,28 @@ package rollout
 
 import "time"
 
-// Kind is what an Action does. Every action can be repeated: what is done
+// ActionKind is what an Action does. Every action can be repeated: what is done
 // already is not done again.
-type Kind string
+type ActionKind string
 
 // The actions.
 const (
-	SetWeight    Kind = "set weight"    // every canary route gets the weight; an absent one has 0
-	Verify       Kind = "verify share"  // wait until the gateways give the canary the weight
-	Scale        Kind = "scale canary"  // as many canary pods as the weight needs, ready
-	Resync       Kind = "resync routes" // the canary routes take over what changed on the stable ones
-	ApplyCanary  Kind = "apply canary"  // make the canary's objects, routes last and without weight
-	WaitCanary   Kind = "wait for canary"
-	ApplyStable  Kind = "apply stable" // replace the stable objects
-	WaitStable   Kind = "wait for stable"
-	Drain        Kind = "drain canary"  // let requests on their way come to an end
-	DeleteCanary Kind = "delete canary" // routes first
-	Refuse       Kind = "refuse"        // nothing is done, for the reason given
+	SetWeight    ActionKind = "set weight"    // every canary route gets the weight; an absent one has 0
+	Verify       ActionKind = "verify share"  // wait until the gateways give the canary the weight
+	Scale        ActionKind = "scale canary"  // as many canary pods as the weight needs, ready
+	Resync       ActionKind = "resync routes" // the canary routes take over what changed on the stable ones
+	ApplyCanary  ActionKind = "apply canary"  // make the canary's objects, routes last and without weight
+	WaitCanary   ActionKind = "wait for canary"
+	ApplyStable  ActionKind = "apply stable" // replace the stable objects
+	WaitStable   ActionKind = "wait for stable"
+	Drain        ActionKind = "drain canary"  // let requests on their way come to an end
+	DeleteCanary ActionKind = "delete canary" // routes first
+	Refuse       ActionKind = "refuse"        // nothing is done, for the reason given
 )
 
 // Action is something to do to the cluster.
 type Action struct {
-	Kind   Kind
+	Kind   ActionKind
 	Weight int     // of SetWeight, Verify and Scale: percent
 	Reason Refusal // of Refuse
 }

@@ -17,7 +17,7 @@ import (
 func facts() *rapid.Generator[Fact] {
 	digest := rapid.SampledFrom([]string{"", "a", "b"})
 	weight := rapid.IntRange(-10, 120)
-	kinds := rapid.SampledFrom([]Kind{SetWeight, Verify, Scale, Resync, ApplyCanary, WaitCanary, ApplyStable, WaitStable, Drain, DeleteCanary})
+	kinds := rapid.SampledFrom([]ActionKind{SetWeight, Verify, Scale, Resync, ApplyCanary, WaitCanary, ApplyStable, WaitStable, Drain, DeleteCanary})
 	return rapid.Custom(func(t *rapid.T) Fact {
 		switch rapid.IntRange(0, 9).Draw(t, "fact") {
 		case 0, 1, 2, 3:

@@ -18,7 +18,7 @@ func (e untouchedError) Unwrap() error { return e.error }
 
 // perform carries actions out, in order, and stops at the first that fails.
 func (s *session) perform(ctx context.Context, actions []rollout.Action) (rollout.Action, error) {
-	does := map[rollout.Kind]func(context.Context, rollout.Action) error{
+	does := map[rollout.ActionKind]func(context.Context, rollout.Action) error{
 		rollout.SetWeight: s.setWeight, rollout.Verify: s.verify, rollout.Scale: s.scale, rollout.Resync: s.resync,
 		rollout.ApplyCanary: s.applyCanary, rollout.WaitCanary: s.waitCanary,
 		rollout.ApplyStable: s.applyStable, rollout.WaitStable: s.waitStable,

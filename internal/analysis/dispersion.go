@@ -1,0 +1,164 @@
+package analysis
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// dispersion is how much more stable's pods differ in bad requests than chance
+// alone would make them, over blocks of several lengths: bursts that last hide in
+// short ones. Pods are compared with each other at the same time, so that trouble
+// that all share is no dispersion.
+type dispersion struct {
+	Pods   []podBlocks `json:"pods,omitempty"` // by name
+	Blocks [3]blocks   `json:"blocks"`
+}
+
+// blockLengths are in intervals.
+var blockLengths = [3]int{1, 4, 16}
+
+// podBlocks are a pod's requests in the running blocks.
+type podBlocks struct {
+	Name  string     `json:"name"`
+	Bad   [3]float64 `json:"bad"`
+	Total [3]float64 `json:"total"`
+}
+
+// blocks sums over the blocks of one length that are over: Pearson's X² with its
+// degrees of freedom, its variance if there were no dispersion, and the mean
+// number of bad requests of a pod, for every degree of freedom.
+type blocks struct {
+	Length   int     `json:"length"` // of the running block
+	X2       float64 `json:"x2"`
+	Freedom  float64 `json:"freedom"`
+	Variance float64 `json:"variance"`
+	Bad      float64 `json:"bad"`
+}
+
+// maxPods bounds the pods of one arm that are looked at one by one.
+const maxPods = 64
+
+// doubt is how much evidence of dispersion it takes to believe in it, of stable and
+// of the canary, which has few pods and would otherwise be blamed for one of them.
+const doubt, ownDoubt = 20, 4
+
+func (d *dispersion) add(pods map[string]Counts) {
+	if len(pods) == 0 {
+		return
+	}
+	d.Pods = meet(d.Pods, pods, func(p *podBlocks) string { return p.Name }, func(name string) podBlocks { return podBlocks{Name: name} })
+	for b := range d.Blocks {
+		for i := range d.Pods {
+			c := pods[d.Pods[i].Name]
+			d.Pods[i].Bad[b] += float64(c.Bad)
+			d.Pods[i].Total[b] += float64(c.Total)
+		}
+		if d.Blocks[b].Length++; d.Blocks[b].Length >= blockLengths[b] {
+			d.close(b)
+		}
+	}
+}
+
+// meet adds pods that are not in a list by name yet, as long as it has room. Most
+// of the time there are none, and nothing is allocated.
+func meet[P any](list []P, pods map[string]Counts, name func(*P) string, make func(string) P) []P {
+	known := 0
+	for i := range list {
+		if _, ok := pods[name(&list[i])]; ok {
+			known++
+		}
+	}
+	if known == len(pods) {
+		return list
+	}
+	order := func(p P, n string) int { return cmp.Compare(name(&p), n) }
+	var fresh []string
+	for n := range pods {
+		if _, found := slices.BinarySearchFunc(list, n, order); !found {
+			fresh = append(fresh, n)
+		}
+	}
+	slices.Sort(fresh)
+	for _, n := range fresh[:min(len(fresh), max(0, maxPods-len(list)))] {
+		at, _ := slices.BinarySearchFunc(list, n, order)
+		list = slices.Insert(list, at, make(n))
+	}
+	return list
+}
+
+// close ends a block.
+func (d *dispersion) close(b int) {
+	bad, total, pods := 0.0, 0.0, 0.0
+	for i := range d.Pods {
+		if p := &d.Pods[i]; p.Total[b] > 0 {
+			bad, total, pods = bad+p.Bad[b], total+p.Total[b], pods+1
+		}
+	}
+	sum := &d.Blocks[b]
+	sum.Length = 0
+	if p := bad / total; pods > 1 && bad > 0 && bad < total {
+		for i := range d.Pods {
+			if n := d.Pods[i].Total[b]; n > 0 {
+				off := d.Pods[i].Bad[b] - n*p
+				sum.X2 += off * off / (n * p * (1 - p))
+				sum.Variance += 1 / (n * p * (1 - p))
+			}
+		}
+		sum.Freedom += pods - 1
+		sum.Variance += 2 * (pods - 1)
+		sum.Bad += bad / pods * (pods - 1)
+	}
+	for i := range d.Pods {
+		d.Pods[i].Bad[b], d.Pods[i].Total[b] = 0, 0
+	}
+	if b == len(d.Blocks)-1 && len(d.Pods) == maxPods { // make room for pods that are new
+		d.Pods = d.Pods[:0]
+		for i := range d.Blocks {
+			d.Blocks[i].Length = 0
+		}
+	}
+}
+
+// factor is φ ≥ 1, by which the variance of the number of bad requests of a
+// canary's pod is larger than that of independent requests, when it is expected to
+// have so many bad ones in an interval: dispersion grows with them. With sure, it
+// is only what is more than chance would explain.
+func (d *dispersion) factor(bad float64, sure bool) float64 {
+	φ := 1.0
+	for b, sum := range d.Blocks {
+		if sum.Freedom == 0 {
+			continue
+		}
+		excess := (sum.X2 - sum.Freedom) / (doubt + sum.Freedom)
+		if sure {
+			excess -= 2 * math.Sqrt(sum.Variance) / (doubt + sum.Freedom)
+		}
+		ofStable := sum.Bad / sum.Freedom
+		φ = max(φ, 1+excess*bad*float64(blockLengths[b])/ofStable)
+	}
+	return φ
+}
+
+// own is φ ≥ 1 of the pods that were added themselves.
+func (d *dispersion) own() float64 {
+	φ := 1.0
+	for _, sum := range d.Blocks {
+		φ = max(φ, (ownDoubt+sum.X2)/(ownDoubt+sum.Freedom))
+	}
+	return φ
+}
+
+// lasting is for how many intervals a burst lasts that makes the dispersion: that
+// of long blocks is so many times that of single intervals. 1 without dispersion.
+func (d *dispersion) lasting() float64 {
+	single, most := 0.0, 0.0
+	for b, sum := range d.Blocks {
+		excess := (sum.X2 - sum.Freedom) / (doubt + sum.Freedom)
+		if b == 0 {
+			single = max(excess, 0)
+		}
+		most = max(most, excess)
+	}
+	return (1 + most) / (1 + single)
+}

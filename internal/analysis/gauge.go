@@ -1,0 +1,94 @@
+package analysis
+
+import "math"
+
+// gauge compares a measured quantity of the canary with stable's. Neighbouring
+// intervals are alike, so it bets once per batch, on whether the mean logarithm of
+// their ratio is above the margin. Nothing exact can be said about batches whose
+// correlation has to be estimated, so a gauge holds a release unless its rule
+// says that it rejects.
+type gauge struct {
+	Name    string               `json:"name"`
+	Wealth  [len(stakes)]float64 `json:"wealth"`
+	Sum     float64              `json:"sum"`     // of the running batch
+	N       float64              `json:"n"`       // intervals in it
+	Seconds float64              `json:"seconds"` // it lasts so long so far
+	Lag     correlation          `json:"lag"`
+	Missing bool                 `json:"missing"`
+}
+
+// stakes are the parts of its wealth that a bet on a sign risks.
+var stakes = [...]float64{.2, .5, .8, .95}
+
+// shortestBatch is in seconds.
+const shortestBatch = 60
+
+// correlation estimates that of neighbours in a sequence.
+type correlation struct {
+	N       float64 `json:"n"`
+	Sum     float64 `json:"sum"`
+	Squares float64 `json:"squares"`
+	Last    float64 `json:"last"`
+	Product float64 `json:"product"` // Σ of neighbours
+}
+
+func (c *correlation) add(x float64) {
+	if c.N > 0 {
+		c.Product += x * c.Last
+	}
+	c.N, c.Sum, c.Squares, c.Last = c.N+1, c.Sum+x, c.Squares+x*x, x
+}
+
+// intervals is the integrated autocorrelation time, (1+r)/(1-r) of a first-order
+// process, in intervals.
+func (c *correlation) intervals() float64 {
+	if c.N < 8 {
+		return 1
+	}
+	mean := c.Sum / c.N
+	variance := c.Squares/c.N - mean*mean
+	if variance <= 1e-12 {
+		return 1
+	}
+	r := min(max((c.Product/(c.N-1)-mean*mean)/variance, 0), .98)
+	return (1 + r) / (1 - r)
+}
+
+func newGauge(name string) *gauge {
+	g := &gauge{Name: name}
+	for i := range g.Wealth {
+		g.Wealth[i] = 1. / float64(len(stakes))
+	}
+	return g
+}
+
+func (g *gauge) observe(o Gauge, margin, seconds float64) {
+	d := math.Log(o.Canary / o.Stable)
+	g.Missing = math.IsNaN(d) || math.IsInf(d, 0) || o.Canary <= 0
+	if g.Missing || seconds <= 0 {
+		return
+	}
+	g.Lag.add(d)
+	g.Sum, g.N, g.Seconds = g.Sum+d, g.N+1, g.Seconds+seconds
+	if g.Seconds < max(shortestBatch, 2*g.Lag.intervals()*g.Seconds/g.N) {
+		return
+	}
+	sign := 1.0
+	if g.Sum/g.N <= math.Log1p(margin) {
+		sign = -1
+	}
+	for i, stake := range stakes {
+		g.Wealth[i] = min(g.Wealth[i]*(1+stake*sign), most)
+	}
+	g.Sum, g.N, g.Seconds = 0, 0, 0
+}
+
+// value is the evidence that the canary's quantity is above stable's by more than
+// the margin.
+func (g *gauge) value() float64 {
+	sum := 0.0
+	for _, w := range g.Wealth {
+		sum += w
+	}
+	return sum
+}

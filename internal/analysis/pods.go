@@ -1,0 +1,86 @@
+package analysis
+
+import (
+	"math"
+	"slices"
+)
+
+// podTotals are a pod's requests since the canary is counted.
+type podTotals struct {
+	Name  string  `json:"name"`
+	Bad   float64 `json:"bad"`
+	Total float64 `json:"total"`
+	Away  int     `json:"away,omitempty"` // observations without it
+}
+
+// canaryPods knows whether the canary or only one pod of it is bad.
+type canaryPods struct {
+	Pods   []podTotals `json:"pods,omitempty"` // by name
+	Stable Total       `json:"stable"`         // in the same time
+}
+
+// Total is a Counts that does not overflow.
+type Total struct {
+	Bad float64 `json:"bad"`
+	All float64 `json:"all"`
+}
+
+func (c *canaryPods) add(pods map[string]Counts, stableBad, stableAll float64) {
+	if len(pods) == 0 {
+		return
+	}
+	if len(c.Pods) == maxPods { // make room for pods that are new
+		c.Pods = slices.DeleteFunc(c.Pods, func(p podTotals) bool { return p.Away > 1 })
+	}
+	c.Pods = meet(c.Pods, pods, func(p *podTotals) string { return p.Name }, func(name string) podTotals { return podTotals{Name: name} })
+	for i := range c.Pods {
+		counts, there := pods[c.Pods[i].Name]
+		c.Pods[i].Bad += float64(counts.Bad)
+		c.Pods[i].Total += float64(counts.Total)
+		if c.Pods[i].Away++; there {
+			c.Pods[i].Away = 0
+		}
+	}
+	c.Stable.Bad += stableBad
+	c.Stable.All += stableAll
+}
+
+// othersEvidence is the log-likelihood ratio, in nats, that the other pods have to
+// have on their own for the whole canary to be bad.
+const othersEvidence = 4
+
+// scapegoat is the pod without which the canary shows no harm, or "". With fewer
+// than three pods there is no telling.
+func (c *canaryPods) scapegoat(dispersion float64) string {
+	usual := (c.Stable.Bad + 1) / (c.Stable.All + 1)
+	worst, most, bad, total, alive := -1, 0.0, 0.0, 0.0, 0
+	for i, p := range c.Pods {
+		if p.Total == 0 {
+			continue
+		}
+		alive++
+		bad, total = bad+p.Bad, total+p.Total
+		if more := p.Bad - p.Total*usual; more > most {
+			worst, most = i, more
+		}
+	}
+	if worst < 0 || alive < 3 {
+		return ""
+	}
+	bad, total = bad-c.Pods[worst].Bad, total-c.Pods[worst].Total
+	expected := total * usual
+	if bad > expected && (bad*math.Log(bad/expected)-(bad-expected))/dispersion >= othersEvidence {
+		return ""
+	}
+	return c.Pods[worst].Name
+}
+
+// gone says whether a pod has not been there for some observations.
+func (c *canaryPods) gone(name string) bool {
+	for _, p := range c.Pods {
+		if p.Name == name {
+			return p.Away >= 2
+		}
+	}
+	return true
+}

@@ -1,0 +1,199 @@
+package analysis
+
+import "math"
+
+// ratio is what is known of one metric that is a ratio of bad requests.
+type ratio struct {
+	Name   string  `json:"name"`
+	Margin float64 `json:"margin"` // from 0 to 1
+	Weight float64 `json:"weight"` // of its harm in the mean of all
+	Stake  float64 `json:"stake"`  // wealth that its harm began with
+
+	Harm     harm          `json:"harm"`
+	Safe     safe          `json:"safe"`
+	Brake    brake         `json:"brake"`
+	Spread   dispersion    `json:"spread"`
+	Own      dispersion    `json:"own"`
+	Steady   steady        `json:"steady"`
+	Pods     canaryPods    `json:"pods"`
+	Estimate ratioEstimate `json:"estimate"`
+	Belief   belief        `json:"belief"`
+
+	Usual   Total   `json:"usual"`   // of stable, the past counting less and less
+	Pending pending `json:"pending"` // what still waits for requests of the other arm
+	Canary  Total   `json:"canary"`  // all that were seen
+	Stable  Total   `json:"stable"`
+	Missing bool    `json:"missing"` // the last observation was without it
+	Share   float64 `json:"share"`   // of the canary, in the last interval that was counted
+	Φ       float64 `json:"dispersion"`
+}
+
+// pending are requests that are not counted yet, since one of the arms had none or
+// was not measured, and what happened to them.
+type pending struct {
+	Canary Total   `json:"canary"`
+	Stable Total   `json:"stable"`
+	Blind  bool    `json:"blind,omitempty"`
+	Mixed  bool    `json:"mixed,omitempty"`
+	Most   float64 `json:"most,omitempty"`
+}
+
+// memory is how long it takes for half of stable's past to be forgotten, s.
+const memory = 600
+
+// interval is what is the same for all metrics in an interval.
+type interval struct {
+	seconds float64
+	blind   bool    // only a catastrophe counts
+	mixed   bool    // the weight changed
+	most    float64 // with mixed, the largest share that the canary can have had
+	begun   float64 // of the bets, from 0 to 1
+	braked  float64 // of the brake's
+	perPod  float64 // requests of a pod of the canary
+}
+
+// usual is stable's ratio of bad requests in the past. It is a little pessimistic
+// while there are few requests.
+func (r *ratio) usual() float64 {
+	return min(.5, (r.Usual.Bad+1)/(r.Usual.All+2))
+}
+
+// learn remembers what stable did.
+func (r *ratio) learn(stable Counts, pods map[string]Counts, seconds float64, mixed bool) {
+	kept := math.Exp2(-seconds / memory)
+	r.Usual.Bad = r.Usual.Bad*kept + float64(stable.Bad)
+	r.Usual.All = r.Usual.All*kept + float64(stable.Total)
+	switch {
+	case len(pods) > 1:
+		r.Spread.add(pods)
+	case !mixed: // a change of the weight may disturb both arms
+		r.Steady.add(stable)
+	}
+}
+
+// observe counts one interval.
+func (r *ratio) observe(p Pair, in interval, c Config) {
+	r.Missing = p.Canary == nil || p.Stable == nil
+	var canary, stable Counts
+	var canaryPods, stablePods map[string]Counts
+	if p.Canary != nil {
+		canary, _ = p.Canary.sum() // checked before
+		canaryPods = p.Canary.Pods
+	}
+	if p.Stable != nil {
+		stable, _ = p.Stable.sum()
+		stablePods = p.Stable.Pods
+	}
+	in = r.Pending.add(canary, stable, in)
+	if !in.blind {
+		r.Pods.add(canaryPods, float64(stable.Bad), float64(stable.Total))
+	}
+	if !r.Missing && r.Pending.Canary.All > 0 && r.Pending.Stable.All > 0 {
+		t := r.Pending.table()
+		r.Pending = pending{}
+		in.perPod = t.n / float64(max(len(canaryPods), 1))
+		was := r.noise(r.usual() * in.perPod)
+		r.Own.add(canaryPods)
+		r.Brake.add(t, in.braked, was.fast)
+		r.Canary.Bad, r.Canary.All = r.Canary.Bad+t.bad, r.Canary.All+t.n
+		r.Stable.Bad, r.Stable.All = r.Stable.Bad+t.allBad-t.bad, r.Stable.All+t.N-t.n
+		if !in.blind {
+			r.count(t, in, was, r.noise(r.usual()*in.perPod), c)
+		}
+	}
+	if p.Stable != nil {
+		r.learn(stable, stablePods, in.seconds, in.mixed)
+	}
+}
+
+// noise is how much more than chance makes the evidence of an interval vary. The
+// logarithms of what the lanes win are divided by it.
+type noise struct{ fast, vote float64 }
+
+// noise is that of the canary when a pod of it is expected to have so many bad
+// requests in an interval. The vote lane minds only dispersion that lasts, or that
+// is the canary's own.
+func (r *ratio) noise(expected float64) noise {
+	own, steady := r.Own.own(), r.Steady.factor()
+	return noise{
+		fast: max(r.Spread.factor(expected, false), own, steady),
+		vote: max(r.Spread.lasting(), own, (1+steady)/2),
+	}
+}
+
+// add makes one interval of what is pending and the latest one.
+func (p *pending) add(canary, stable Counts, in interval) interval {
+	p.Blind, p.Mixed, p.Most = p.Blind || in.blind, p.Mixed || in.mixed, max(p.Most, in.most)
+	in.blind, in.mixed, in.most = p.Blind, p.Mixed, p.Most
+	p.Canary.Bad += float64(canary.Bad)
+	p.Canary.All += float64(canary.Total)
+	p.Stable.Bad += float64(stable.Bad)
+	p.Stable.All += float64(stable.Total)
+	return in
+}
+
+func (p *pending) table() table {
+	return table{bad: p.Canary.Bad, n: p.Canary.All, allBad: p.Canary.Bad + p.Stable.Bad, N: p.Canary.All + p.Stable.All}
+}
+
+// count counts one interval as evidence, with the noise known before it and that
+// known with it.
+func (r *ratio) count(t table, in interval, was, now noise, c Config) {
+	usual := r.usual()
+	// In an outage the margin is that of the outage.
+	level := max(usual, t.allBad/t.N)
+	var odds, means [len(grid) + 1]float64
+	copy(odds[:], grid[:])
+	odds[len(grid)] = marginRatio(level, r.Margin)
+	q := t.share()
+	if in.mixed {
+		q = max(q, in.most)
+		t.sharedAtMost(q, odds[:], means[:])
+	} else {
+		t.logMeans(odds[:], means[:])
+	}
+	r.Harm.add(t, q, r.Harm.begin(in.begun), was, now, c.most(), means[:len(grid)])
+	r.Estimate.add(t)
+	r.Belief.add(t, q, usual, now.fast)
+	// A harmful canary would have more bad requests in its bursts than a healthy one:
+	// halfway to the margin they have to be seen.
+	r.Φ = max(now.fast, r.Spread.factor((usual+r.Margin/2)*in.perPod, true))
+	r.Share = q
+	r.Safe.add(t, max(0, in.begun-r.Safe.Begun), r.Φ, c.Beta, !in.mixed, odds[len(grid)], means[len(grid)], usual, r.Margin)
+}
+
+// most is the logarithm of the most that the fast lane may win in one interval: it
+// takes at least three intervals to reject.
+func (c Config) most() float64 {
+	return math.Log(1/(fastShare*c.Alpha)) / 3
+}
+
+// passes says whether the canary is shown to be better than the margin.
+func (r *ratio) passes(beta float64) bool {
+	return r.Safe.value() >= 1/beta
+}
+
+// needed is how many requests of a healthy canary are still expected to be needed
+// for its promotion, at a share of the requests.
+func (r *ratio) needed(c Config, share float64) float64 {
+	usual := r.usual()
+	return r.Safe.needed(max(r.Φ, 1), c.Beta, marginRatio(usual, r.Margin), usual, r.Margin, share)
+}
+
+// evidence reports.
+func (r *ratio) evidence(c Config) Evidence {
+	e := Evidence{
+		Harm: r.Harm.value(), Safe: r.Safe.value(),
+		Canary: r.Canary.counts(), Stable: r.Stable.counts(),
+		Needed: math.Inf(1),
+	}
+	e.Ratio, e.Low, e.High = r.Estimate.interval(c.Alpha, max(r.Φ, 1))
+	if r.Share > 0 {
+		e.Needed = r.needed(c, r.Share)
+	}
+	return e
+}
+
+func (t Total) counts() Counts {
+	return Counts{Bad: int64(min(t.Bad, maxCount)), Total: int64(min(t.All, maxCount))}
+}

@@ -1,0 +1,60 @@
+package analysis
+
+import "math"
+
+// safe is the evidence against "the canary is worse by the margin or more": the
+// mean of two e-processes, of which the first compares with stable and the second
+// looks at the canary alone. Like harm it begins partly at later times, so that
+// bad luck in the beginning does not count for ever.
+type safe struct {
+	Beside float64 `json:"beside"`
+	Alone  float64 `json:"alone"`
+	Begun  float64 `json:"begun"`
+}
+
+// wins bounds what one interval can prove, as a part of ln(2/β): an unusual
+// interval, such as an outage, must not prove health by itself.
+const wins = 1. / 3
+
+// add counts one interval. ratio is that of the odds at the margin, mean ln
+// E[ratio^X] if there is no difference, usual stable's usual ratio of bad
+// requests, and margin the margin, both from 0 to 1. Without a comparison, since
+// the share is not known, only the canary itself counts.
+func (s *safe) add(t table, fresh, dispersion, beta float64, comparable bool, ratio, mean, usual, margin float64) {
+	bar := math.Log(2 / beta)
+	beside := 0.0
+	if comparable {
+		beside = (mean - t.bad*math.Log(ratio)) / dispersion
+	}
+	healthy := min(usual, margin/2)
+	alone := (t.n - t.bad) * (math.Log1p(-healthy) - math.Log1p(-margin)) / dispersion
+	if t.bad > 0 {
+		alone -= t.bad * math.Log(margin/healthy) / dispersion
+	}
+	// What is won beyond the bar is not kept for long: harm that begins later has
+	// to be able to take it away.
+	top := math.Exp(bar + 2)
+	s.Beside = min((s.Beside+fresh)*math.Exp(min(beside, wins*bar)), top)
+	s.Alone = min((s.Alone+fresh)*math.Exp(min(alone, wins*bar)), top)
+	s.Begun += fresh
+}
+
+func (s *safe) value() float64 {
+	return 1 - s.Begun + (s.Beside+s.Alone)/2
+}
+
+// needed is how many requests of the canary a healthy canary is still expected to
+// need, at a share q of the requests.
+func (s *safe) needed(dispersion, beta, ratio, usual, margin, q float64) float64 {
+	missing := math.Log(2/beta) - math.Log(1-s.Begun+max(s.Beside, s.Alone, 1e-300))
+	if missing <= 0 {
+		return 0
+	}
+	beside := 0.0
+	if q > 0 {
+		beside = usual / q * (math.Log1p((ratio-1)*q) - q*math.Log(ratio))
+	}
+	healthy := min(usual, margin/2)
+	alone := divergence(healthy, margin)
+	return missing * dispersion / max(beside, alone)
+}

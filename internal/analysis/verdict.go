@@ -1,0 +1,311 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+)
+
+// Sentences for people. Those of most answers are constant, so that an update
+// allocates nothing.
+const (
+	reasonBefore     = "The release begins."
+	reasonWarmup     = "The canary warms up; until it has, only a catastrophe counts."
+	reasonCollecting = "There is no sign of harm; evidence of health is still being collected."
+	reasonBaking     = "The canary looks healthy; it is watched until the bake is over."
+	reasonSuspicion  = "There is a suspicion of harm, but not enough evidence to reject."
+	reasonSource     = "A metric was not measured; check its source."
+	reasonNoTraffic  = "No request was seen in this interval, so there is nothing to judge."
+	reasonNoCanary   = "The canary had no request yet, so there is nothing to judge."
+	reasonUnserved   = "The canary gets no requests although its weight should give it some; check its route and its pods."
+	reasonStrayed    = "The canary's real share of the requests is far from its weight; check its route. The judge goes on with the real share."
+	reasonLowTraffic = "At this rate of requests a decision before the deadline is not to be expected; raise the weight, the margin, or the deadline."
+	reasonGauge      = "A gauge of the canary has drifted away from stable's."
+	reasonBadPod     = "One pod of the canary is bad and the others are not; replace that pod."
+)
+
+const (
+	leastExcess = 3    // more bad requests than expected, for a rejection
+	suspicion   = 10   // evidence of harm that keeps a release from being promoted
+	stale       = 60.0 // seconds without a request after which there is no data
+)
+
+// decide says what the evidence says after an interval.
+func (j *Judge) decide(in interval) Decision {
+	j.report()
+	harm := j.harm()
+	reject, pod := j.broken(), ""
+	if reject == "" && harm >= 1/((1-brakeShare)*j.config.Alpha) {
+		reject, pod = j.harmful()
+	}
+	if reject != "" {
+		return j.end(Decision{Verdict: Reject, Reason: reject})
+	}
+	d := j.obstacle(pod)
+	d.Evidence = j.evidence
+	d.Weight = j.weigh(in, d)
+	blocked := d.Verdict == Hold && (d.Cause != Routing || j.s.Traffic.Waited > 0)
+	switch {
+	case !blocked && !in.blind && harm < suspicion && j.healthy():
+		return j.end(Decision{Verdict: Promote, Weight: 100, Reason: j.healthReason()})
+	case j.s.Clock.Elapsed >= j.config.Deadline:
+		return j.overtime(d)
+	case d.Verdict == Continue && j.tooSlow():
+		d.Verdict, d.Cause, d.Reason = Hold, LowTraffic, reasonLowTraffic
+	case d.Verdict == Continue:
+		d.Reason = j.progress(in, harm)
+	}
+	return d
+}
+
+func (j *Judge) end(d Decision) Decision {
+	d.Evidence = j.evidence
+	j.s.Over = true
+	return d
+}
+
+// overtime ends a release that is undecided at its deadline.
+func (j *Judge) overtime(d Decision) Decision {
+	why := "The deadline is over and the evidence decides nothing."
+	if d.Verdict == Hold {
+		why = "The deadline is over and nothing is decided. " + d.Reason
+	} else if j.tooSlow() {
+		d.Cause = LowTraffic
+	}
+	d.Verdict, d.Inconclusive, d.Reason = Hold, true, why
+	if j.config.Overtime == Withdraw {
+		d.Weight = 0
+	}
+	return j.end(d)
+}
+
+// broken says why a release is rejected whatever the evidence of harm is.
+func (j *Judge) broken() string {
+	for _, r := range j.all {
+		if r.Brake.fires(j.config.Alpha) {
+			return fmt.Sprintf("%s: most requests of the canary are bad now (%.0f of %.0f since the release began), and those of stable are not.", r.Name, r.Canary.Bad, r.Canary.All)
+		}
+	}
+	for i, l := range j.s.Limits {
+		if rule := j.config.Limits[i]; l.Broken.All > 0 {
+			return fmt.Sprintf("%s: %.0f of %.0f requests of the canary were bad, more than the limit of %g %%.", rule.Metric, l.Broken.Bad, l.Broken.All, rule.Max)
+		}
+	}
+	for _, g := range j.s.Gauges {
+		if rule := j.config.gauge(g.Name); rule.Rejects && g.value() >= 1/j.config.Alpha {
+			return fmt.Sprintf("%s: the canary's is more than %g %% above stable's.", g.Name, 100*rule.Margin)
+		}
+	}
+	return ""
+}
+
+// harmful is called when there is enough evidence of harm: it says why the release
+// is rejected, or which pod alone is bad, or neither when there are too few bad
+// requests.
+func (j *Judge) harmful() (reject, pod string) {
+	worst := j.all[0]
+	for _, r := range j.all {
+		if r.Weight*r.Stake*r.Harm.value() > worst.Weight*worst.Stake*worst.Harm.value() {
+			worst = r
+		}
+	}
+	if worst.Harm.Excess < leastExcess {
+		return "", ""
+	}
+	if pod = worst.Pods.scapegoat(worst.Spread.factor(0, false)); pod != "" {
+		return "", pod
+	}
+	return worst.harmReason(j.evidence[worst.Name]), ""
+}
+
+func (r *ratio) harmReason(e Evidence) string {
+	times := "while stable had none"
+	if !math.IsInf(e.Ratio, 0) && !math.IsNaN(e.Ratio) {
+		times = fmt.Sprintf("%.1f times stable's ratio", e.Ratio)
+	}
+	return fmt.Sprintf("%s: %d of %d requests of the canary were bad, %s (%d of %d).",
+		r.Name, e.Canary.Bad, e.Canary.Total, times, e.Stable.Bad, e.Stable.Total)
+}
+
+// healthy says whether the canary may be promoted now.
+func (j *Judge) healthy() bool {
+	if len(j.all) == 0 || j.s.Clock.Elapsed < j.config.Bake || !j.s.Ramp.walked(j.config.Ramp.Steps) {
+		return false
+	}
+	for _, l := range j.s.Latencies {
+		if len(l.Ratios) == 0 {
+			return false
+		}
+	}
+	return j.looksHealthy()
+}
+
+// looksHealthy says whether every metric shows that the canary is not worse by the
+// margin.
+func (j *Judge) looksHealthy() bool {
+	for _, r := range j.all {
+		if r.Missing || !r.passes(j.config.Beta) {
+			return false
+		}
+	}
+	return true
+}
+
+func (j *Judge) healthReason() string {
+	var all Counts
+	for _, r := range j.all {
+		all.Total = max(all.Total, int64(r.Canary.All))
+	}
+	return fmt.Sprintf("After %.0f seconds and %d requests the canary is shown to be no worse than the margin allows.", j.s.Clock.Elapsed, all.Total)
+}
+
+// obstacle says what keeps the judge from judging, if anything.
+func (j *Judge) obstacle(pod string) Decision {
+	t := j.s.Traffic
+	if j.s.BadPod != "" && pod == "" && j.forgiven() {
+		j.s.BadPod = ""
+	} else if pod != "" {
+		j.s.BadPod = pod
+	}
+	hold := func(cause Cause, reason string) Decision {
+		return Decision{Verdict: Hold, Cause: cause, Reason: reason}
+	}
+	switch {
+	case j.s.BadPod != "":
+		d := hold(BadPod, reasonBadPod)
+		d.Pod = j.s.BadPod
+		return d
+	case j.missing():
+		return hold(Source, reasonSource)
+	case t.Unserved >= unservedLimit:
+		return hold(Routing, reasonUnserved)
+	case t.strayed():
+		return hold(Routing, reasonStrayed)
+	case t.Now == 0:
+		return hold(NoData, reasonNoTraffic)
+	case !t.Seen || t.Waited >= stale:
+		return hold(NoData, reasonNoCanary)
+	}
+	for _, g := range j.s.Gauges {
+		if g.value() >= 1/j.config.Alpha {
+			return hold(Drift, reasonGauge)
+		}
+	}
+	return Decision{Verdict: Continue}
+}
+
+// missing says whether a metric was not measured in the last observation.
+func (j *Judge) missing() bool {
+	for _, r := range j.all {
+		if r.Missing {
+			return true
+		}
+	}
+	for _, g := range j.s.Gauges {
+		if g.Missing {
+			return true
+		}
+	}
+	return len(j.all) == 0 && len(j.s.Latencies) == 0
+}
+
+// forgiven begins again with the canary when its bad pod is gone. To go on with
+// less evidence of harm than there was is always allowed.
+func (j *Judge) forgiven() bool {
+	for _, r := range j.all {
+		if len(r.Pods.Pods) > 0 && !r.Pods.gone(j.s.BadPod) {
+			return false
+		}
+	}
+	for _, r := range j.all {
+		if r.Harm.value() >= 1 {
+			r.Harm = harm{}
+		}
+		r.Safe, r.Belief, r.Estimate = safe{}, belief{}, ratioEstimate{}
+		r.Own, r.Pods = dispersion{}, canaryPods{}
+	}
+	return true
+}
+
+// weigh recommends the next weight.
+func (j *Judge) weigh(in interval, d Decision) float64 {
+	ramp, t := &j.s.Ramp, &j.s.Traffic
+	if steps := j.config.Ramp.Steps; len(steps) > 0 {
+		seconds := in.seconds
+		if d.Verdict == Hold && d.Cause != Routing {
+			seconds = 0
+		}
+		ramp.walk(steps, t.Weight, seconds)
+		return ramp.Weight
+	}
+	if d.Verdict == Hold && d.Cause != Routing && (d.Cause != NoData || t.Now == 0) || in.blind && t.Seen {
+		return ramp.Weight
+	}
+	expected := 0.0
+	for _, r := range j.all {
+		expected = max(expected, r.Belief.harm())
+	}
+	ramp.next(j.config, t.Weight, j.enough(), t.Rate, t.multiple(), expected)
+	return ramp.Weight
+}
+
+const (
+	spare    = 1.5 // times the requests that are expected to be needed are aimed at
+	shortest = 90  // s; the time for them that is planned with at least
+)
+
+// enough is the smallest weight that promises enough evidence of health until the
+// bake is over. More would put more users at risk for nothing.
+func (j *Judge) enough() float64 {
+	t := &j.s.Traffic
+	left := max(j.config.Bake-j.s.Clock.Elapsed, shortest)
+	for _, w := range weights {
+		if w > j.config.Ramp.Max {
+			break
+		}
+		share := min(w/100*t.multiple(), 1)
+		if spare*j.needed(share) <= t.Rate*share*left {
+			return w
+		}
+	}
+	return j.config.Ramp.Max
+}
+
+// needed is how many requests of the canary are still expected to be needed for
+// every metric, at a share of the requests.
+func (j *Judge) needed(share float64) float64 {
+	most := 0.0
+	for _, r := range j.all {
+		most = max(most, r.needed(j.config, share))
+	}
+	return most
+}
+
+// tooSlow says whether a promotion before the deadline is not to be expected even
+// at the largest weight.
+func (j *Judge) tooSlow() bool {
+	t := j.s.Traffic
+	weight := j.config.Ramp.Max
+	if steps := j.config.Ramp.Steps; len(steps) > 0 {
+		weight = steps[len(steps)-1].Weight
+	}
+	return j.needed(weight/100) > t.Rate*weight/100*max(0, j.config.Deadline-j.s.Clock.Elapsed)
+}
+
+func (j *Judge) progress(in interval, harm float64) string {
+	switch {
+	case in.blind:
+		return reasonWarmup
+	case harm >= suspicion:
+		return reasonSuspicion
+	case j.looksHealthy():
+		return reasonBaking
+	}
+	return reasonCollecting
+}
+
+// report fills in the evidence of every metric.
+func (j *Judge) report() {
+	for _, r := range j.all {
+		j.evidence[r.Name] = r.evidence(j.config)
+	}
+}

@@ -1,0 +1,229 @@
+package rollout
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// at is an error at a line of the release file.
+type at struct {
+	line int
+	err  error
+}
+
+func (e at) Error() string { return fmt.Sprintf("%d: %v", e.line, e.err) }
+func (e at) Unwrap() error { return e.err }
+
+// value is a node of the release file and its path, such as spec.analysis.bake.
+type value struct {
+	node *yaml.Node
+	path string
+}
+
+func (v value) errorf(format string, args ...any) error {
+	return at{v.node.Line, fmt.Errorf("%s: %w", v.name(), fmt.Errorf(format, args...))}
+}
+
+// name is the path, and something to call the file itself by.
+func (v value) name() string {
+	if v.path == "" {
+		return "a release file"
+	}
+	return v.path
+}
+
+// resolved follows an alias to what it stands for.
+func (v value) resolved() *yaml.Node {
+	n := v.node
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// field is a name that an object may have, and what reads its value.
+type field struct {
+	name string
+	read func(value) error
+}
+
+// object reads a mapping that may have the fields, each once, and no others.
+func object(fields ...field) func(value) error {
+	return func(v value) error {
+		names := make([]string, len(fields))
+		for i, f := range fields {
+			names[i] = f.name
+		}
+		return entries(v, func(name string, child value) error {
+			i := slices.Index(names, name)
+			if i < 0 {
+				return at{child.node.Line, fmt.Errorf("%s is not known; %s may have %s", child.path, v.name(), strings.Join(names, ", "))}
+			}
+			return fields[i].read(child)
+		})
+	}
+}
+
+// entries calls read for every entry of a mapping, in order. An empty value is an
+// empty mapping.
+func entries(v value, read func(name string, child value) error) error {
+	n := v.resolved()
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return nil
+	}
+	if n.Kind != yaml.MappingNode {
+		return v.errorf("expected a mapping of names to values")
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		child := value{n.Content[i+1], strings.TrimPrefix(v.path+"."+key.Value, ".")}
+		if key.Kind != yaml.ScalarNode {
+			return at{key.Line, fmt.Errorf("%s: a name has to be a text", v.name())}
+		}
+		if first, twice := seen[key.Value]; twice {
+			return at{key.Line, fmt.Errorf("%s is given twice, first in line %d", child.path, first)}
+		}
+		seen[key.Value] = key.Line
+		if err := read(key.Value, child); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list reads a sequence, one item after the other.
+func list(read func(value) error) func(value) error {
+	return func(v value) error {
+		n := v.resolved()
+		if n.Kind != yaml.SequenceNode {
+			return v.errorf("expected a list")
+		}
+		for i, item := range n.Content {
+			if err := read(value{item, fmt.Sprintf("%s[%d]", v.path, i)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// text reads a text that is not empty.
+func text(to *string) func(value) error {
+	return func(v value) error {
+		n := v.resolved()
+		if n.Kind != yaml.ScalarNode || n.Value == "" || n.Tag != "!!str" {
+			return v.errorf("expected a text")
+		}
+		*to = n.Value
+		return nil
+	}
+}
+
+// oneOf reads one of the known names.
+func oneOf[T ~string](to *T, known ...T) func(value) error {
+	return func(v value) error {
+		n := v.resolved()
+		if n.Kind == yaml.ScalarNode && slices.Contains(known, T(n.Value)) {
+			*to = T(n.Value)
+			return nil
+		}
+		names := make([]string, len(known))
+		for i, k := range known {
+			names[i] = string(k)
+		}
+		return v.errorf("%q is not known; it may be %s", n.Value, strings.Join(names, " or "))
+	}
+}
+
+func number(to *float64) func(value) error {
+	return func(v value) error {
+		var f float64
+		if n := v.resolved(); n.Kind != yaml.ScalarNode || n.Tag != "!!int" && n.Tag != "!!float" || n.Decode(&f) != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return v.errorf("expected a number, without a unit")
+		}
+		*to = f
+		return nil
+	}
+}
+
+func whole(to *int64) func(value) error {
+	return func(v value) error {
+		var i int64
+		if n := v.resolved(); n.Kind != yaml.ScalarNode || n.Tag != "!!int" || n.Decode(&i) != nil {
+			return v.errorf("expected a whole number")
+		}
+		*to = i
+		return nil
+	}
+}
+
+func boolean(to *bool) func(value) error {
+	return func(v value) error {
+		var b bool
+		if n := v.resolved(); n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Decode(&b) != nil {
+			return v.errorf("expected true or false")
+		}
+		*to = b
+		return nil
+	}
+}
+
+// seconds reads a duration such as 90s, 10m or 1h30m.
+func seconds(to *float64) func(value) error {
+	return func(v value) error {
+		n := v.resolved()
+		d, err := time.ParseDuration(n.Value)
+		if n.Kind != yaml.ScalarNode || err != nil || d < 0 {
+			return v.errorf("expected a duration with its unit, such as 90s, 10m or 1h30m")
+		}
+		*to = d.Seconds()
+		return nil
+	}
+}
+
+// maxRelease is the size in bytes, and maxValues the number of values, that a
+// release file may have.
+const (
+	maxRelease = 1 << 20
+	maxValues  = 20_000
+)
+
+// readYAML calls read with the one document of a file. Errors are FILE:LINE: what.
+func readYAML(file string, content []byte, read func(value) error) error {
+	if len(content) > maxRelease {
+		return fmt.Errorf("%s: a release file has at most %d bytes", file, maxRelease)
+	}
+	if err := manifest.NewGuard(maxValues).Check(manifest.Source{Name: file, Data: content}); err != nil {
+		return err
+	}
+	var documents []yaml.Node
+	if err := yaml.Load(content, &documents, yaml.WithAllDocuments()); err != nil {
+		var load *yaml.LoadError
+		if errors.As(err, &load) {
+			return fmt.Errorf("%s:%d: YAML: %s", file, max(load.Mark.Line, 1), load.Message)
+		}
+		return fmt.Errorf("%s: YAML: %w", file, err)
+	}
+	documents = slices.DeleteFunc(documents, func(n yaml.Node) bool { return len(n.Content) == 0 })
+	if len(documents) != 1 {
+		return fmt.Errorf("%s: it has %d documents; a release file has one", file, len(documents))
+	}
+	err := read(value{node: documents[0].Content[0]})
+	var place at
+	if errors.As(err, &place) {
+		return fmt.Errorf("%s:%w", file, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
