@@ -25,6 +25,8 @@ var allowed = map[string][]string{
 	"internal/manifest":         {},
 	"internal/canary":           {"internal/manifest"},
 	"internal/emissary":         {},
+	"internal/emissary/live":    {},
+	"internal/readiness":        {},
 	"internal/kube":             {},
 	"internal/analysis":         {},
 	"internal/analysis/lines":   {"internal/analysis"},
