@@ -1,6 +1,7 @@
 package emissary
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -61,13 +62,11 @@ var own = [...]string{"service", "weight", "stats_name"}
 // Mapping, or the Service in whose annotation the Mapping of that name stands.
 // The result has nothing that the API server adds.
 func Resync(stable map[string]any, name string, canary map[string]any) (synced map[string]any, changed bool, err error) {
-	spec, err := stableSpec(stable, name)
-	if err != nil {
-		return nil, false, err
+	route, err := StableRoute(stable, name)
+	if err != nil || route == nil {
+		return nil, false, err // a stable route that is gone has nothing to take over
 	}
-	if spec == nil {
-		return nil, false, nil // a stable route that is gone has nothing to take over
-	}
+	spec, _ := route["spec"].(map[string]any)
 	before, _ := canary["spec"].(map[string]any)
 	after := maps.Clone(spec)
 	for _, field := range own {
@@ -87,10 +86,11 @@ func Resync(stable map[string]any, name string, canary map[string]any) (synced m
 	return synced, !reflect.DeepEqual(before, after), nil
 }
 
-func stableSpec(stable map[string]any, name string) (map[string]any, error) {
+// StableRoute is the route that a stable object is, or that a Service carries
+// under a name in its annotation; nil when it is gone.
+func StableRoute(stable map[string]any, name string) (map[string]any, error) {
 	if stable["kind"] != "Service" {
-		spec, _ := stable["spec"].(map[string]any)
-		return spec, nil
+		return stable, nil
 	}
 	objects, err := emissary.AnnotationObjects(stable)
 	if err != nil {
@@ -98,10 +98,61 @@ func stableSpec(stable map[string]any, name string) (map[string]any, error) {
 	}
 	for _, o := range objects {
 		if meta, _ := o["metadata"].(map[string]any); meta["name"] == name {
-			spec, _ := emissary.ToV3Alpha1(o)["spec"].(map[string]any)
+			o = emissary.ToV3Alpha1(o)
+			spec, _ := o["spec"].(map[string]any)
 			modernise(spec)
-			return spec, nil
+			return o, nil
 		}
 	}
 	return nil, nil
+}
+
+// Cluster is the name of a route's Envoy cluster; "" of a TCPMapping, which the
+// model does not know. namespace is Emissary's own.
+func Cluster(route map[string]any, namespace string) string {
+	return emissary.ClusterName(route, optionsFor(route, namespace))
+}
+
+// optionsFor is the view of the first Emissary that a route is for.
+func optionsFor(route map[string]any, namespace string) emissary.Options {
+	options := emissary.Options{Namespace: namespace}
+	spec, _ := route["spec"].(map[string]any)
+	if ids, _ := spec["ambassador_id"].([]any); len(ids) > 0 && ids[0] != "_automatic_" {
+		options.AmbassadorID, _ = ids[0].(string)
+	}
+	return options
+}
+
+// RealShare is the share in percent of a canary route beside its stable one, as
+// the weight makes it; other routes and Hosts are not looked at. The error says
+// what stands in the way. namespace is Emissary's own.
+func RealShare(stable, canary map[string]any, namespace string) (float64, error) {
+	report := emissary.Evaluate([]map[string]any{stable, canary}, optionsFor(canary, namespace))
+	meta, _ := canary["metadata"].(map[string]any)
+	key := serviceAt{}
+	key.namespace, _ = meta["namespace"].(string)
+	key.name, _ = meta["name"].(string)
+	s := newShares(report)
+	if g := s.tcp[key]; g != nil && len(g.Rows) == 2 {
+		for _, row := range g.Rows {
+			if rowKey(row.Namespace, row.Mapping) == key {
+				return row.Share, nil
+			}
+		}
+	}
+	g := s.groups[key]
+	switch {
+	case g == nil:
+		return 0, fmt.Errorf("Emissary drops it: it %s", s.why(key))
+	case len(g.Rows) != 2:
+		return 0, errors.New("Emissary does not take it and its stable route for one group, so its weight means nothing")
+	case g.Unrouted > 0:
+		return 0, fmt.Errorf("%d %% of the requests are routed nowhere", g.Unrouted)
+	}
+	for _, row := range g.Rows {
+		if rowKey(row.Namespace, row.Mapping) == key {
+			return float64(row.Share), nil
+		}
+	}
+	return 0, nil
 }

@@ -98,4 +98,44 @@ func TestResync(t *testing.T) {
 	}
 }
 
+func TestRealShare(t *testing.T) {
+	route := func(kind, name string, spec values) values {
+		return values{"apiVersion": "getambassador.io/v3alpha1", "kind": kind, "metadata": values{"name": name, "namespace": "eu"}, "spec": spec}
+	}
+	mapping := func(name string, rest values) values {
+		spec := values{"hostname": "*", "prefix": "/", "service": name, "ambassador_id": []any{"blue"}}
+		for k, v := range rest {
+			spec[k] = v
+		}
+		return route("Mapping", name, spec)
+	}
+	for _, c := range []struct {
+		name           string
+		stable, canary values
+		want           float64
+		fails          bool
+	}{
+		{"a pair", mapping("shop", nil), mapping("shop-canary", values{"weight": 10}), 10, false},
+		{"nothing", mapping("shop", nil), mapping("shop-canary", values{"weight": 0}), 0, false},
+		{"another group", mapping("shop", nil), mapping("shop-canary", values{"weight": 10, "prefix": "/other"}), 0, true},
+		{"another Emissary", mapping("shop", nil), mapping("shop-canary", values{"weight": 10, "ambassador_id": []any{"red"}}), 0, true},
+		{"unrouted", mapping("shop", values{"weight": 20}), mapping("shop-canary", values{"weight": 10}), 0, true},
+		{"dropped", mapping("shop", nil), mapping("shop-canary", values{"weight": 10, "prefix": 7}), 0, true},
+		{
+			"TCP", route("TCPMapping", "shop", values{"port": 9000, "service": "shop:1"}),
+			route("TCPMapping", "shop-canary", values{"port": 9000, "service": "shop-canary:1", "weight": 25}), 20, false,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := RealShare(c.stable, c.canary, "emissary")
+			if got != c.want || (err != nil) != c.fails {
+				t.Errorf("%v and %v, expected %v", got, err, c.want)
+			}
+		})
+	}
+	if got := Cluster(mapping("shop", nil), "emissary"); got != "cluster_shop_eu_eu" {
+		t.Errorf("cluster %q", got)
+	}
+}
+
 const annotationConfig = "getambassador.io/config"
