@@ -107,7 +107,7 @@ Called without a verb, canarize generates.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newGenerate(streams), newDiff(streams), newTraffic(streams), newVersion(streams))
+	root.AddCommand(newGenerate(streams), newDiff(streams), newTraffic(streams), newRBAC(streams), newVersion(streams))
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
