@@ -109,7 +109,7 @@ Called without a verb, canarize generates.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams), newVersion(streams))
+	root.AddCommand(newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams), newRBAC(streams), newVersion(streams))
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"internal/emissary":         {},
 	"internal/emissary/live":    {},
 	"internal/readiness":        {},
-	"internal/kube":             {},
+	"internal/kube":             {"internal/emissary/live", "internal/readiness"},
 	"internal/analysis":         {},
 	"internal/analysis/lines":   {"internal/analysis"},
 	"internal/rollout":          {"internal/analysis", "internal/manifest"},
@@ -38,7 +38,8 @@ var allowed = map[string][]string{
 	"app":                       {},
 	"bench":                     {},
 	"test/pipelines":            {},
-	"test/integration":          {},
+	"test/faults":               {},
+	"test/integration":          {"internal/emissary/live", "internal/kube", "internal/readiness", "test/faults"},
 	"test/script":               {"internal/cli"},
 }
 

@@ -48,6 +48,8 @@ type Want struct {
 	Namespace, Mapping string
 	Cluster            string  // name of its Envoy cluster
 	Share              float64 // percent
+	// TCP says that it is a TCPMapping; Envoy has those in its listeners.
+	TCP bool
 	// Gone says that no route may lead there at all; Share does not count then.
 	Gone bool
 }
@@ -120,7 +122,11 @@ func (w Want) String() string {
 	if w.Mapping == "" {
 		return "cluster " + w.Cluster
 	}
-	return "Mapping " + w.Namespace + "/" + w.Mapping
+	kind := "Mapping "
+	if w.TCP {
+		kind = "TCPMapping "
+	}
+	return kind + w.Namespace + "/" + w.Mapping
 }
 
 // shares turns cumulative thresholds, in percent, into shares. Envoy draws one

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -288,4 +289,46 @@ func checkParser(t *testing.T, text []byte, parse func([]byte) (live.View, error
 			t.Errorf("%s: %v %% in all", g.Match, sum)
 		}
 	}
+}
+
+// listeners is a dump with one listener per configuration of a filter.
+func listeners(configs ...string) string {
+	var all []string
+	for _, c := range configs {
+		all = append(all, fmt.Sprintf(`{"name": "tcp", "active_state": {"listener": {"filter_chains": [{"filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": %s}]}]}}}`, c))
+	}
+	return `{"configs": [` + strings.Join(all, ",") + `]}`
+}
+
+const tcpProxy = `"@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"`
+
+func TestParseListeners(t *testing.T) {
+	got, err := live.ParseListeners([]byte(listeners(
+		`{`+tcpProxy+`, "weighted_clusters": {"clusters": [{"name": "b", "weight": 25}, {"name": "a", "weight": 100}]}}`,
+		`{`+tcpProxy+`, "cluster": "c"}`,
+		`{`+tcpProxy+`}`,
+		`{"@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"}`,
+	)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []live.Group{
+		{Match: "tcp", Members: []live.Member{{Cluster: "b", Share: 20}, {Cluster: "a", Share: 80}}},
+		{Match: "tcp", Members: []live.Member{{Cluster: "c", Share: 100}}},
+	}
+	if diff := cmp.Diff(want, got.Groups); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	wants := []live.Want{{Namespace: "n", Mapping: "m", Cluster: "b", Share: 25, TCP: true}}
+	if diff := cmp.Diff([]string{"TCPMapping n/m has 20 % of tcp, not 25 %"}, live.Check(got, wants)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := live.ParseListeners([]byte("no")); err == nil {
+		t.Error("no error for what is not JSON")
+	}
+}
+
+func FuzzParseListeners(f *testing.F) {
+	f.Add([]byte(listeners(`{` + tcpProxy + `, "weighted_clusters": {"clusters": [{"name": "b", "weight": 1}, {"name": "a", "weight": 100}]}}`)))
+	f.Fuzz(func(t *testing.T, text []byte) { checkParser(t, text, live.ParseListeners) })
 }
