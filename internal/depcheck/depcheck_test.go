@@ -19,8 +19,10 @@ const module = "github.com/canarize/canarize/"
 // one in docs/architecture.md.
 var allowed = map[string][]string{
 	"cmd/canarize":              {"internal/cli"},
-	"internal/cli":              {"internal/app", "internal/canary", "internal/emissary", "internal/input", "internal/analysis", "internal/kube", "internal/manifest", "internal/rollout"},
-	"internal/app":              {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/emissary", "internal/kube", "internal/manifest", "internal/traffic", "internal/traffic/emissary"},
+	"internal/cli":              {"internal/analysis", "internal/app", "internal/canary", "internal/ci", "internal/emissary", "internal/input", "internal/kube", "internal/manifest", "internal/report", "internal/rollout", "internal/runner"},
+	"internal/ci":               {"internal/rollout"},
+	"internal/report":           {"internal/manifest", "internal/rollout"},
+	"internal/app":              {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/emissary", "internal/emissary/live", "internal/kube", "internal/manifest", "internal/rollout", "internal/runner", "internal/traffic", "internal/traffic/emissary"},
 	"internal/input":            {"internal/manifest"},
 	"internal/manifest":         {},
 	"internal/canary":           {"internal/manifest"},
@@ -39,7 +41,7 @@ var allowed = map[string][]string{
 	"bench":                     {},
 	"test/pipelines":            {},
 	"test/faults":               {},
-	"test/integration":          {"internal/emissary/live", "internal/kube", "internal/readiness", "test/faults"},
+	"test/integration":          {"internal/emissary/live", "internal/kube", "internal/readiness", "internal/report", "internal/rollout", "test/faults"},
 	"test/script":               {"internal/cli"},
 }
 

@@ -60,6 +60,9 @@ func (s *session) verify(ctx context.Context, a rollout.Action) error {
 // as there are now.
 func (s *session) scale(ctx context.Context, a rollout.Action) error {
 	for _, w := range s.plan.Workloads {
+		if w.Canary.Kind == "DaemonSet" { // as many as there are nodes
+			continue
+		}
 		stable, err := s.Objects.Get(ctx, w.Stable)
 		if err != nil {
 			return err
@@ -149,8 +152,16 @@ func (s *session) waitCanary(ctx context.Context, _ rollout.Action) error {
 }
 
 // applyStable replaces the stable objects by those of the plan. The server
-// checks all of them before the first one changes.
+// checks all of them before the first one changes. What was tested is looked at
+// once more: the process that decided to promote may have died long ago.
 func (s *session) applyStable(ctx context.Context, _ rollout.Action) error {
+	tested, err := s.testedDigest(ctx)
+	if err == nil && tested != s.state.Tested {
+		err = fmt.Errorf("the canary's pods or their configuration are no longer what was tested; run canarize reject %s and deploy again", s.release.Name)
+	}
+	if err != nil {
+		return untouchedError{err}
+	}
 	objects := slices.Clone(s.plan.Stable)
 	for i, o := range objects {
 		var err error

@@ -74,6 +74,11 @@ func (r *Runner) Load(ctx context.Context, release Release) (rollout.State, erro
 // Do does what is asked for and returns how the release was left. plan is that
 // of a deployment; the other verbs go by the one that is stored.
 func (r *Runner) Do(ctx context.Context, release Release, asked rollout.Asked, plan *rollout.Plan) (rollout.State, error) {
+	if asked.Verb == rollout.Reject {
+		if err := r.offAtOnce(ctx, release); err != nil {
+			return rollout.State{}, err
+		}
+	}
 	held, unlock, err := r.Lock.Acquire(ctx, release.Namespace, release.Name, asked.Run.Holder)
 	if err != nil {
 		return rollout.State{}, err
@@ -87,6 +92,17 @@ func (r *Runner) Do(ctx context.Context, release Release, asked rollout.Asked, p
 	return s.state, err
 }
 
+// offAtOnce takes traffic off the canary without waiting for another process to
+// let go of the release: a weight of 0 is right whatever that one does, and it
+// stops when it finds out.
+func (r *Runner) offAtOnce(ctx context.Context, release Release) error {
+	s := session{Runner: r, release: release}
+	if err := s.load(ctx); err != nil || !s.state.Phase.Active() {
+		return err
+	}
+	return s.setWeight(ctx, rollout.Action{Kind: rollout.SetWeight})
+}
+
 // session is the work of one process on one release.
 type session struct {
 	*Runner
@@ -96,6 +112,7 @@ type session struct {
 	plan    rollout.Plan
 	tested  string // digest, from WaitCanary
 	busy    bool   // actions are announced and not done
+	resumed bool   // a process before this one began to promote
 }
 
 func (s *session) load(ctx context.Context) error {
@@ -107,6 +124,7 @@ func (s *session) load(ctx context.Context) error {
 	if s.state, err = rollout.ParseState(record.State); err != nil {
 		return fmt.Errorf("release %s: %w", s.release, err)
 	}
+	s.resumed = s.state.Phase == rollout.Promoting
 	if len(record.Plan) > 0 {
 		if s.plan, err = rollout.Unpack(record.Plan); err != nil {
 			return fmt.Errorf("release %s: %w", s.release, err)
@@ -171,7 +189,7 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		fact = rollout.Finished{Tested: s.tested}
 		if err != nil {
 			stopped = errors.Join(stopped, err)
-			fact = rollout.Failed{Action: action, Reason: err.Error(), Untouched: errors.As(err, new(untouchedError))}
+			fact = rollout.Failed{Action: action, Reason: err.Error(), Untouched: !s.resumed && errors.As(err, new(untouchedError))}
 		}
 	}
 }
@@ -210,18 +228,16 @@ func (s *session) save(ctx context.Context, before rollout.State) error {
 	return nil
 }
 
-// cancel leaves the release safe after the context has ended.
+// cancel leaves the release safe after the context has ended. There is little
+// time, so traffic goes first and is written down then: whoever finds the old
+// state finds less traffic than it says, which harms nobody.
 func (s *session) cancel(ctx context.Context) error {
 	out, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
 	defer stop()
 	before := s.state
 	actions := s.next(rollout.Cancelled{Hold: s.HoldOnCancel})
-	saved := s.save(out, before)
-	if errors.Is(saved, ErrChanged) {
-		return saved
-	}
 	_, err := s.perform(out, actions)
-	if err = errors.Join(saved, err); err != nil {
+	if err = errors.Join(err, s.save(out, before)); err != nil {
 		return fmt.Errorf("interrupted, and traffic may still reach the canary: %w; run canarize reject %s -n %s", err, s.release.Name, s.release.Namespace)
 	}
 	return ErrInterrupted

@@ -37,6 +37,7 @@ func Test(t *testing.T) {
 	t.Run("examples", s.testExamples)
 	t.Run("readmes", s.testReadmes)
 	t.Run("kube", s.testKube)
+	t.Run("releases", s.testReleases)
 	t.Run("no server", s.testNoServer)
 }
 
