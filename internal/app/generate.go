@@ -29,6 +29,7 @@ type Generated struct {
 	// Derived are the new objects, in the order of the input, routes last: applied
 	// in this order, requests come when there is something to take them.
 	Derived []manifest.Derived
+	Routes  []traffic.Route // those of them that are routes
 	Notes   []manifest.Note
 }
 
@@ -73,7 +74,7 @@ func Generate(set *manifest.Set, options GenerateOptions) (Generated, error) {
 	if err != nil {
 		return Generated{}, err
 	}
-	g := Generated{Derived: append(pods.Derived, routes.Derived...), Notes: append(pods.Notes, routes.Notes...)}
+	g := Generated{Derived: append(pods.Derived, routes.Derived...), Routes: routes.Routes, Notes: append(pods.Notes, routes.Notes...)}
 	g.noteRest(set)
 	return g, set.CheckNew(g.Derived)
 }

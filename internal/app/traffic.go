@@ -23,7 +23,11 @@ func Traffic(set *manifest.Set, options TrafficOptions) emissary.Report {
 // LiveTraffic computes what Emissary does with the objects of a cluster; of one
 // namespace, or of all with "".
 func LiveTraffic(ctx context.Context, target kube.Target, namespace string, options TrafficOptions) (emissary.Report, error) {
-	objects, err := kube.EmissaryObjects(ctx, target, namespace)
+	cluster, err := kube.Connect(target, kube.Options{Attempts: 3})
+	if err != nil {
+		return emissary.Report{}, err
+	}
+	objects, err := cluster.EmissaryObjects(ctx, namespace)
 	if err != nil {
 		return emissary.Report{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -18,6 +19,8 @@ import (
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+
+	rawErr io.Writer // Err as it was given, for what redraws a terminal
 }
 
 // Exit codes, the same for every verb.
@@ -36,6 +39,8 @@ const (
 type exitError struct {
 	code int
 	err  error
+	// settled says that the error is the whole truth, also after an interruption.
+	settled bool
 }
 
 func (e exitError) Error() string { return e.err.Error() }
@@ -55,26 +60,25 @@ var errDiffers = exitError{code: exitDiffers, err: errors.New("")}
 // Main runs the command line args (args[0] is the program) and returns its exit
 // code. It is the only place where an error becomes a message and a code.
 func Main(ctx context.Context, args []string, streams Streams) int {
-	streams.Err = escaping{streams.Err}
+	streams.rawErr, streams.Err = streams.Err, escaping{streams.Err}
 	root := newRoot(args[0], streams)
 	root.SetArgs(defaultVerb(root, args[1:]))
 	err := root.ExecuteContext(ctx)
-	var coded exitError
+	coded := exitError{code: exitInvalid}
+	errors.As(err, &coded)
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &coded) && coded.code == exitInterrupted: // the verb says what was written
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !coded.settled:
 		fmt.Fprintln(streams.Err, "canarize: interrupted; nothing was written")
 		return exitInterrupted
+	case errors.Is(err, syscall.EPIPE): // nobody is left to tell
+		return coded.code
 	}
 	if message := err.Error(); message != "" {
 		fmt.Fprintln(streams.Err, "canarize: "+oneLine(message))
 	}
-	if errors.As(err, &coded) {
-		return coded.code
-	}
-	return exitInvalid
+	return coded.code
 }
 
 // newRoot makes the command tree. Called as kubectl-canarize, the help says
@@ -110,7 +114,11 @@ Called without a verb, canarize generates.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams), newSimulate(streams), newVersion(streams))
+	root.AddCommand(
+		newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams),
+		newDeploy(streams), newShift(streams), newPromote(streams), newReject(streams), newStatus(streams),
+		newRBAC(streams), newSimulate(streams), newVersion(streams),
+	)
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

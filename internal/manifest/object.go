@@ -18,7 +18,10 @@ func (p Position) String() string { return p.File + ":" + strconv.Itoa(p.Line) }
 // ID identifies an object in a cluster. Group is the API group without the
 // version: two versions of one object are one object.
 type ID struct {
-	Group, Kind, Namespace, Name string
+	Group     string `json:"group,omitempty"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
 }
 
 // String is KIND NAMESPACE/NAME, as messages name objects.

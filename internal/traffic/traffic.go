@@ -35,5 +35,12 @@ type Request struct {
 // Result is what a router derived.
 type Result struct {
 	Derived []manifest.Derived // routes, by the object of the input they come from
+	Routes  []Route            // the same, one for one
 	Notes   []manifest.Note
+}
+
+// Route is a canary route and the stable one it was made for.
+type Route struct {
+	manifest.Derived        // Stable is the object that carries the stable route
+	Name             string // of the stable route; "" where the canary's was generated
 }

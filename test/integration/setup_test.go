@@ -36,6 +36,9 @@ func Test(t *testing.T) {
 	s := setUp(t)
 	t.Run("examples", s.testExamples)
 	t.Run("readmes", s.testReadmes)
+	t.Run("kube", s.testKube)
+	t.Run("releases", s.testReleases)
+	t.Run("no server", s.testNoServer)
 }
 
 func setUp(t *testing.T) suite {

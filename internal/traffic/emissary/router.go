@@ -187,7 +187,13 @@ func (d *derivation) finish(r route, name string) {
 	d.request.Finish(r.canary, name)
 	d.setStats(r)
 	d.routes = append(d.routes, r)
-	d.result.Derived = append(d.result.Derived, manifest.Derived{Stable: r.owner, Canary: r.canary})
+	pair := manifest.Derived{Stable: r.owner, Canary: r.canary}
+	d.result.Derived = append(d.result.Derived, pair)
+	stable := ""
+	if r.stable != nil {
+		stable = r.stable.Name()
+	}
+	d.result.Routes = append(d.result.Routes, traffic.Route{Derived: pair, Name: stable})
 }
 
 // setStats gives the canary a statistics name of its own, the one that Emissary

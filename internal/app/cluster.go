@@ -1,0 +1,158 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
+)
+
+// cluster is what the runner needs of a cluster, fulfilled by package kube.
+type cluster struct {
+	kube   *kube.Cluster
+	dryRun kube.DryRun
+	noWait bool // for a lock
+	emit   func(format string, args ...any)
+}
+
+func refs(ids []manifest.ID) []kube.Ref {
+	out := make([]kube.Ref, len(ids))
+	for i, id := range ids {
+		out[i] = kube.Ref(id)
+	}
+	return out
+}
+
+func (c *cluster) changes(changes []kube.Change) []runner.Change {
+	out := make([]runner.Change, len(changes))
+	for i, change := range changes {
+		out[i] = runner.Change{ID: manifest.ID(change.Ref), What: string(change.Result)}
+		if c.dryRun != kube.DryRunNone {
+			out[i].What += " (dry run)"
+		}
+	}
+	return out
+}
+
+// Get implements runner.Objects.
+func (c *cluster) Get(ctx context.Context, id manifest.ID) (map[string]any, error) {
+	return c.kube.Get(ctx, kube.Ref(id))
+}
+
+// Apply implements runner.Objects. A trial is a dry run on the server; with a dry
+// run of the client it is none at all.
+func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how runner.Apply) ([]runner.Change, error) {
+	write := kube.Write{DryRun: c.dryRun, Force: how.Force}
+	if how.Try && c.dryRun == kube.DryRunNone {
+		write.DryRun = kube.DryRunServer
+	}
+	changes, err := c.kube.Apply(ctx, objects, write)
+	return c.changes(changes), err
+}
+
+// Delete implements runner.Objects.
+func (c *cluster) Delete(ctx context.Context, ids []manifest.ID) ([]runner.Change, error) {
+	changes, err := c.kube.Delete(ctx, refs(ids), kube.Write{DryRun: c.dryRun})
+	return c.changes(changes), err
+}
+
+// Ready implements runner.Workloads. In a dry run there is nothing to wait for.
+func (c *cluster) Ready(ctx context.Context, ids []manifest.ID, timeout time.Duration) error {
+	if c.dryRun != kube.DryRunNone {
+		return nil
+	}
+	report := func(p kube.Progress) {
+		if p.Status.Message != "" {
+			c.emit("%s", p)
+		}
+	}
+	return c.kube.Ready(ctx, refs(ids), kube.Wait{Deadline: timeout, Report: report})
+}
+
+// SetReplicas implements runner.Workloads.
+func (c *cluster) SetReplicas(ctx context.Context, id manifest.ID, n int) error {
+	err := c.kube.SetReplicas(ctx, kube.Ref(id), n, kube.Write{DryRun: c.dryRun})
+	if c.dryRun != kube.DryRunNone && kube.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Keys of what a ConfigMap remembers.
+const (
+	stateKey = "state.json"
+	planKey  = "plan.json.gz"
+)
+
+// recordName is the name of the ConfigMap and of the Lease of a release.
+func recordName(release string) string { return "canarize-" + release }
+
+// Load implements runner.Store.
+func (c *cluster) Load(ctx context.Context, namespace, name string) (runner.Record, error) {
+	r, err := c.kube.Load(ctx, namespace, recordName(name))
+	if err != nil || r.Version == "" {
+		return runner.Record{}, err
+	}
+	if r.Labels[releaseLabel] != name {
+		return runner.Record{}, fmt.Errorf("ConfigMap %s/%s: it is not the memory of a release: the label %s is missing; choose another --name", namespace, recordName(name), releaseLabel)
+	}
+	return runner.Record{Version: r.Version, State: []byte(r.Data[stateKey]), Plan: r.Binary[planKey]}, nil
+}
+
+// Save implements runner.Store. In a dry run nothing is remembered.
+func (c *cluster) Save(ctx context.Context, namespace, name string, r runner.Record) (string, error) {
+	if c.dryRun != kube.DryRunNone {
+		return "dry run", nil
+	}
+	record := kube.Record{Version: r.Version, Labels: map[string]string{releaseLabel: name}, Data: map[string]string{stateKey: string(r.State)}}
+	if len(r.Plan) > 0 {
+		record.Binary = map[string][]byte{planKey: r.Plan}
+	}
+	version, err := c.kube.Save(ctx, namespace, recordName(name), record)
+	if errors.Is(err, kube.ErrChanged) {
+		return "", runner.ErrChanged
+	}
+	return version, err
+}
+
+// Acquire implements runner.Lock. A dry run needs no lock.
+func (c *cluster) Acquire(ctx context.Context, namespace, name, holder string) (context.Context, func(), error) {
+	if c.dryRun != kube.DryRunNone {
+		return ctx, func() {}, nil
+	}
+	lock := kube.Lock{Holder: holder, Duration: lockTime, Wait: !c.noWait, Waiting: func(other string) {
+		c.emit("waiting for %s, who works on release %s/%s", other, namespace, name)
+	}}
+	held, release, err := c.kube.Acquire(ctx, namespace, recordName(name), lock)
+	if err != nil {
+		return nil, nil, err
+	}
+	return held, func() {
+		ending, stop := context.WithTimeout(context.WithoutCancel(ctx), unlockTime)
+		defer stop()
+		if err := release(ending); err != nil {
+			c.emit("the lock was not given back, so the next command has to wait a minute: %v", err)
+		}
+	}, nil
+}
+
+// lockTime is how long others wait for a process that was killed while it worked
+// on a release.
+const lockTime = 30 * time.Second
+
+// unlockTime is how long giving a lock back may take.
+const unlockTime = 2 * time.Second
+
+// stateOf reads the memory of a release from a ConfigMap as a list gives it.
+func stateOf(object map[string]any) (rollout.State, error) {
+	r, err := kube.RecordOf(object)
+	if err != nil {
+		return rollout.State{}, err
+	}
+	return rollout.ParseState([]byte(r.Data[stateKey]))
+}

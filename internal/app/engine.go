@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
+)
+
+// EngineOptions say which cluster releases are carried out in, and how.
+type EngineOptions struct {
+	Target            kube.Target
+	EmissaryNamespace string
+	DryRun            kube.DryRun
+	NoWait            bool // fail at once when another process works on the release
+	Patient           bool // ask the API server until the context ends, however often it fails
+	Runner            runner.Options
+	Emit              func(rollout.Event) // is told what happens, in order
+}
+
+// Engine carries out releases in one cluster. The caller closes it.
+type Engine struct {
+	cluster  *cluster
+	gateways *kube.Gateways
+	runner   runner.Runner
+}
+
+// NewEngine prepares to talk to a cluster. It sends no request yet.
+func NewEngine(options EngineOptions) (*Engine, error) {
+	var telling sync.Mutex
+	tell := func(e rollout.Event) {
+		telling.Lock()
+		defer telling.Unlock()
+		options.Emit(e)
+	}
+	emit := func(format string, args ...any) {
+		tell(rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: fmt.Sprintf(format, args...)})
+	}
+	talk := kube.Options{Retrying: func(n int, err error) {
+		if n >= 3 { // what passes at once is not worth a word
+			emit("the API server does not do it, trying again: %v", err)
+		}
+	}}
+	if options.Patient {
+		talk.Attempts = -1
+	}
+	connected, err := kube.Connect(options.Target, talk)
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{kube: connected, dryRun: options.DryRun, noWait: options.NoWait, emit: emit}
+	gateways := connected.Gateways(kube.Gateway{Namespace: options.EmissaryNamespace, Selector: gatewayPods})
+	return &Engine{cluster: c, gateways: gateways, runner: runner.Runner{
+		Objects: c, Workloads: c, Store: c, Lock: c,
+		Router: &router{cluster: c, namespace: options.EmissaryNamespace, gateways: gateways},
+		Now:    time.Now, Wait: pause(options.DryRun), Emit: tell, Options: options.Runner,
+	}}, nil
+}
+
+// Close ends what is kept open between two verifications.
+func (e *Engine) Close() { e.gateways.Close() }
+
+// Requests is how many requests were sent to the API server; a watch counts as one.
+func (e *Engine) Requests() int { return e.cluster.kube.Requests() }
+
+// pause waits for a time or until a context ends; in a dry run not at all.
+func pause(dryRun kube.DryRun) func(context.Context, time.Duration) error {
+	return func(ctx context.Context, d time.Duration) error {
+		if dryRun != kube.DryRunNone {
+			return ctx.Err()
+		}
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Do carries out what is asked for, see runner.Runner.Do.
+func (e *Engine) Do(ctx context.Context, release runner.Release, asked rollout.Asked, plan *rollout.Plan) (rollout.State, error) {
+	return e.runner.Do(ctx, release, asked, plan)
+}

@@ -1,0 +1,45 @@
+// Package ci recognises the CI system that a command runs under, from its
+// environment.
+package ci
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// Run says which run of which CI system this is; the zero Run, a person's
+// terminal, where no system is recognised. getenv is os.Getenv.
+func Run(getenv func(string) string) rollout.Run {
+	switch {
+	case getenv("TF_BUILD") != "":
+		return azurePipelines(getenv)
+	case getenv("GITHUB_ACTIONS") != "":
+		return gitHub(getenv)
+	case getenv("CI") != "":
+		return rollout.Run{System: "CI"}
+	}
+	return rollout.Run{}
+}
+
+// azurePipelines reads the predefined variables of Azure Pipelines
+// (learn.microsoft.com/azure/devops/pipelines/build/variables).
+func azurePipelines(getenv func(string) string) rollout.Run {
+	r := rollout.Run{System: "Azure Pipelines", ID: getenv("BUILD_BUILDID"), Attempt: getenv("SYSTEM_JOBATTEMPT")}
+	project := strings.TrimSuffix(getenv("SYSTEM_COLLECTIONURI"), "/") + "/" + url.PathEscape(getenv("SYSTEM_TEAMPROJECT"))
+	if r.ID != "" {
+		r.URL = project + "/_build/results?buildId=" + url.QueryEscape(r.ID)
+	}
+	return r
+}
+
+// gitHub reads the default variables of GitHub Actions
+// (docs.github.com/actions/reference/workflows-and-actions/variables).
+func gitHub(getenv func(string) string) rollout.Run {
+	r := rollout.Run{System: "GitHub Actions", ID: getenv("GITHUB_RUN_ID"), Attempt: getenv("GITHUB_RUN_ATTEMPT")}
+	if r.ID != "" {
+		r.URL = getenv("GITHUB_SERVER_URL") + "/" + getenv("GITHUB_REPOSITORY") + "/actions/runs/" + r.ID
+	}
+	return r
+}

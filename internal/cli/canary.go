@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/canary"
+	"github.com/canarize/canarize/internal/input"
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// canaryFlags are the flags of every verb that derives a canary, as given.
+type canaryFlags struct {
+	suffix, namespace, replicas, emissaryNamespace string
+	images, labels, include                        []string
+	copyPeers, recursive, debug                    bool
+}
+
+// register adds the flags but for --namespace, which has more than one meaning.
+func (f *canaryFlags) register(flags *pflag.FlagSet) {
+	flags.StringArrayVarP(&f.images, "image", "I", nil, "`[CONTAINER=]IMAGE` for every container of that name, or of the same repository; repeatable")
+	flags.StringVarP(&f.suffix, "suffix", "s", "-canary", "what is put behind every name")
+	flags.StringArrayVarP(&f.labels, "labels", "l", nil, "`k=v,...` to add to everything new and to the canary's pods; repeatable")
+	flags.StringVar(&f.replicas, "replicas", "weight", "canary pods: a number, `same`, or weight (stable × weight / 100, rounded up, at least 1)")
+	flags.StringArrayVar(&f.include, "include", nil, "`KIND/NAME` of a workload to canary that would be left alone; repeatable")
+	flags.BoolVar(&f.copyPeers, "copy-peers", false, "copy network policies of other applications that admit the stable pods by label")
+	flags.StringVar(&f.emissaryNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
+	flags.BoolVarP(&f.recursive, "recursive", "R", false, "read the subfolders of folders too")
+	flags.BoolVar(&f.debug, "debug", false, "say on stderr what was decided and why")
+}
+
+// options validates the flags.
+func (f *canaryFlags) options() (app.GenerateOptions, error) {
+	o := app.GenerateOptions{EmissaryNamespace: f.emissaryNamespace, Canary: canary.Options{Namespace: f.namespace, CopyPeers: f.copyPeers}}
+	for _, step := range []func(*app.GenerateOptions) error{f.setImages, f.setLabels, f.setReplicas, f.setInclude, f.setNames} {
+		if err := step(&o); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+func (f *canaryFlags) setImages(o *app.GenerateOptions) error {
+	for _, text := range f.images {
+		image, err := canary.ParseImage(text)
+		if err != nil {
+			return fmt.Errorf("--image: %w", err)
+		}
+		o.Canary.Images = append(o.Canary.Images, image)
+	}
+	return canary.CheckImages(o.Canary.Images)
+}
+
+// Label syntax: k8s.io/apimachinery/pkg/util/validation.
+var (
+	labelKey    = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
+	labelPrefix = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+)
+
+func validLabelKey(key string) bool {
+	if prefix, name, found := strings.Cut(key, "/"); found {
+		return len(prefix) <= 253 && labelPrefix.MatchString(prefix) && labelKey.MatchString(name)
+	}
+	return labelKey.MatchString(key)
+}
+
+func (f *canaryFlags) setLabels(o *app.GenerateOptions) error {
+	o.Canary.Labels = map[string]string{}
+	for _, list := range f.labels {
+		for pair := range strings.SplitSeq(list, ",") {
+			key, value, found := strings.Cut(strings.TrimSpace(pair), "=")
+			if !found || !validLabelKey(key) || !manifest.ValidLabelValue(value) {
+				return fmt.Errorf("--labels %q: expected KEY=VALUE,…, both as Kubernetes allows them in labels: at most 63 letters, digits, dashes, dots and underscores", list)
+			}
+			if key == canary.TrackLabel {
+				return fmt.Errorf("--labels %s: canarize sets this label itself", pair)
+			}
+			if first, found := o.Canary.Labels[key]; found && first != value {
+				return fmt.Errorf("--labels: %s is given twice, as %s and as %s", key, first, value)
+			}
+			o.Canary.Labels[key] = value
+		}
+	}
+	return nil
+}
+
+func (f *canaryFlags) setReplicas(o *app.GenerateOptions) error {
+	switch f.replicas {
+	case "weight":
+		return nil
+	case "same":
+		o.Canary.Replicas.Mode = canary.ReplicasSame
+		return nil
+	}
+	n, err := strconv.ParseInt(f.replicas, 10, 32)
+	if err != nil || n < 1 {
+		return fmt.Errorf("--replicas %q: expected a number from 1, same, or weight", f.replicas)
+	}
+	o.Canary.Replicas = canary.Replicas{Mode: canary.ReplicasFixed, N: int(n)}
+	return nil
+}
+
+func (f *canaryFlags) setInclude(o *app.GenerateOptions) error {
+	kinds := map[string]string{"deploy": "Deployment", "deployments": "Deployment", "sts": "StatefulSet", "statefulsets": "StatefulSet", "ds": "DaemonSet", "daemonsets": "DaemonSet"}
+	for _, text := range f.include {
+		kind, name, found := strings.Cut(text, "/")
+		if !found || kind == "" || name == "" {
+			return fmt.Errorf("--include %q: expected KIND/NAME, such as statefulset/db", text)
+		}
+		if full, short := kinds[strings.ToLower(kind)]; short {
+			kind = full
+		}
+		o.Canary.Include = append(o.Canary.Include, canary.WorkloadRef{Kind: kind, Name: name})
+	}
+	return nil
+}
+
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// checkNamespaces checks --namespace, which may be empty as kubectl's, and
+// --emissary-namespace.
+func checkNamespaces(namespace, emissary string) error {
+	const want = "expected at most 63 lower-case letters, digits and dashes"
+	if namespace != "" && !dnsLabel.MatchString(namespace) {
+		return fmt.Errorf("--namespace %q: %s", namespace, want)
+	}
+	if !dnsLabel.MatchString(emissary) {
+		return fmt.Errorf("--emissary-namespace %q: %s", emissary, want)
+	}
+	return nil
+}
+
+func (f *canaryFlags) setNames(o *app.GenerateOptions) error {
+	var err error
+	if o.Canary.Suffix, err = canary.ParseSuffix(f.suffix); err != nil {
+		return fmt.Errorf("--suffix: %w", err)
+	}
+	return checkNamespaces(f.namespace, f.emissaryNamespace)
+}
+
+func (f *canaryFlags) read(ctx context.Context, args []string, streams Streams) (*manifest.Set, error) {
+	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.recursive, Stdin: streams.In})
+	if err != nil {
+		return nil, err
+	}
+	return app.NewSet(objects, f.namespace)
+}
+
+// say prints what the user should know about a derivation.
+func (f *canaryFlags) say(notes []manifest.Note, streams Streams) {
+	for _, note := range notes {
+		if f.debug || note.Level > manifest.Debug {
+			fmt.Fprintln(streams.Err, "canarize: "+oneLine(note.String()))
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/ci"
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
+)
+
+// engineFlags are the flags of every verb that works on releases in a cluster,
+// as given.
+type engineFlags struct {
+	target                      kube.Target
+	namespace                   string
+	output, progress, color     string
+	emissaryNamespace           string
+	dryRun, onCancel            string
+	noWait, force, overrideHold bool
+	timeout                     time.Duration
+}
+
+// register adds the flags of a verb that only reads.
+func (f *engineFlags) register(flags *pflag.FlagSet) {
+	flags.SortFlags = false
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "the namespace; that of the current context when empty")
+	flags.StringVar(&f.target.Context, "context", "", "the kubeconfig context to use")
+	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "the kubeconfig file to use")
+	flags.StringVarP(&f.output, "output", "o", "", "output format: json, yaml")
+}
+
+// registerWrites adds the flags of a verb that changes something.
+func (f *engineFlags) registerWrites(flags *pflag.FlagSet) {
+	flags.StringVar(&f.progress, "progress", "auto", "how events are told on stderr: `auto`, terminal, lines, json")
+	flags.StringVar(&f.color, "color", "auto", "colors on a terminal: `auto`, always, never")
+	flags.StringVar(&f.dryRun, "dry-run", "none", "`none`, client (only compare), or server (have the API server check, and write nothing)")
+	flags.BoolVar(&f.noWait, "no-wait", false, "fail at once when another process works on the release")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "how long pods may make no progress towards being ready")
+}
+
+// registerEmissary adds the flag that says whose pods verify a share.
+func (f *engineFlags) registerEmissary(flags *pflag.FlagSet) {
+	flags.StringVar(&f.emissaryNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
+}
+
+// registerCancel adds the flag of a verb that may leave traffic on the canary.
+func (f *engineFlags) registerCancel(flags *pflag.FlagSet) {
+	flags.StringVar(&f.onCancel, "on-cancel", "zero", "what becomes of the canary's weight when the command is interrupted: `zero` or hold")
+}
+
+// oneOf checks a flag with a few known values.
+func oneOf(flag, value string, known ...string) error {
+	for _, k := range known {
+		if value == k {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s %q: expected one of %v", flag, value, known)
+}
+
+func (f *engineFlags) check() error {
+	if f.output != "" && f.output != "json" && f.output != "yaml" {
+		return unknownOutput(f.output, "json, yaml")
+	}
+	if f.timeout < 0 {
+		return fmt.Errorf("--timeout %s: expected a time from 0", f.timeout)
+	}
+	for _, c := range []struct {
+		flag, value string
+		known       []string
+	}{
+		{"--progress", f.progress, []string{"", "auto", "terminal", "lines", "json"}},
+		{"--color", f.color, []string{"", "auto", "always", "never"}},
+		{"--dry-run", f.dryRun, []string{"", "none", "client", "server"}},
+		{"--on-cancel", f.onCancel, []string{"", "zero", "hold"}},
+	} {
+		if err := oneOf(c.flag, c.value, c.known...); err != nil {
+			return err
+		}
+	}
+	emissary := f.emissaryNamespace
+	if emissary == "" {
+		emissary = "emissary" // of a verb without the flag
+	}
+	return checkNamespaces(f.namespace, emissary)
+}
+
+// inNamespace is the namespace that is meant.
+func (f *engineFlags) inNamespace() (string, error) {
+	if f.namespace != "" {
+		return f.namespace, nil
+	}
+	namespace, err := f.target.Namespace()
+	return namespace, outside(err)
+}
+
+func (f *engineFlags) options(patient bool, emit func(rollout.Event)) app.EngineOptions {
+	dry := map[string]kube.DryRun{"client": kube.DryRunClient, "server": kube.DryRunServer}
+	return app.EngineOptions{
+		Target: f.target, EmissaryNamespace: f.emissaryNamespace, DryRun: dry[f.dryRun], NoWait: f.noWait, Patient: patient,
+		Runner: runner.Options{ReadyTimeout: f.timeout, HoldOnCancel: f.onCancel == "hold", Force: f.force},
+		Emit:   emit,
+	}
+}
+
+// carryOut does what is asked for and prints how the release was left.
+func (f *engineFlags) carryOut(ctx context.Context, release runner.Release, asked rollout.Asked, plan *rollout.Plan, streams Streams) error {
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	printer := f.printer(streams, stop)
+	engine, err := app.NewEngine(f.options(asked.Verb == rollout.Reject, printer.Print))
+	if err != nil {
+		return outside(err)
+	}
+	defer engine.Close()
+	asked.Run = thisRun()
+	state, err := engine.Do(working, release, asked, plan)
+	printer.Close()
+	if err != nil {
+		return f.explain(working, release, err)
+	}
+	status := report.StatusOf(release.Namespace, release.Name, state)
+	status.DryRun = f.dryRun == "client" || f.dryRun == "server"
+	return f.printStatus(streams, status)
+}
+
+// explain gives an error its exit code.
+func (f *engineFlags) explain(ctx context.Context, release runner.Release, err error) error {
+	named := fmt.Errorf("release %s: %w", release, err)
+	var refused runner.RefusedError
+	var stopped runner.StoppedError
+	switch {
+	case errors.Is(err, runner.ErrInterrupted) && f.onCancel == "hold":
+		return exitError{exitInterrupted, fmt.Errorf("release %s: interrupted; the canary keeps its weight", release), true}
+	case errors.Is(err, runner.ErrInterrupted):
+		return exitError{exitInterrupted, fmt.Errorf("release %s: interrupted; traffic is back on stable", release), true}
+	case errors.As(err, &refused) && refused.Held:
+		return exitError{exitHeld, named, true}
+	case errors.As(err, &refused):
+		return exitError{exitInvalid, named, true}
+	case errors.As(err, &stopped) && stopped.State.Held != "":
+		return exitError{exitHeld, fmt.Errorf("release %s is held: %w; see canarize status %s -n %s", release, err, release.Name, release.Namespace), true}
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return exitError{exitInterrupted, fmt.Errorf("release %s: interrupted before anything was changed", release), true}
+	}
+	return exitError{exitOutside, named, true}
+}
+
+// printer tells events on stderr. When nobody reads them any more the command is
+// interrupted.
+func (f *engineFlags) printer(streams Streams, stop context.CancelCauseFunc) *report.Printer {
+	to, style := streams.Err, report.Style{Format: report.Lines, Escape: oneLine, Broken: func(err error) { stop(fmt.Errorf("stderr: %w", err)) }}
+	file, terminal := streams.terminal()
+	switch {
+	case f.progress == "json":
+		style.Format, style.Escape = report.JSON, func(s string) string { return string(escapeJSON([]byte(s))) }
+	case f.progress == "terminal" || terminal && f.progress != "lines":
+		to, style.Format = streams.rawErr, report.Terminal
+		style.Color = f.color == "always" || f.color != "never" && os.Getenv("NO_COLOR") == ""
+		if terminal {
+			style.Width, _, _ = term.GetSize(int(file.Fd())) // 0 is not known
+		}
+	}
+	return report.NewPrinter(to, style)
+}
+
+// terminal is stderr, if it is a terminal that can be redrawn.
+func (s Streams) terminal() (*os.File, bool) {
+	file, isFile := s.rawErr.(*os.File)
+	return file, isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// thisRun says who carries a release out, for others to read.
+func thisRun() rollout.Run {
+	run := ci.Run(os.Getenv)
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	who := run.System
+	if run.ID != "" {
+		who += " run " + run.ID
+	}
+	if who == "" {
+		who = "canarize"
+	}
+	run.Holder = fmt.Sprintf("%s on %s, process %d (%s)", who, host, os.Getpid(), rand.Text()[:6])
+	return run
+}

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+func newStatus(streams Streams) *cobra.Command {
+	var f engineFlags
+	var watch, everywhere bool
+	cmd := &cobra.Command{
+		Use:   "status [flags] [NAME]",
+		Short: "Show where releases stand",
+		Long: `Status shows the releases of a namespace as the cluster remembers them, and of a
+single one what happened to it. It needs nothing but the permission to read
+ConfigMaps.`,
+		Example: `  canarize status
+  canarize status shop --watch
+  canarize status -A -o json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := ""
+			if len(args) > 0 {
+				release, err := f.release(args)
+				if err != nil {
+					return err
+				}
+				name = release.Name
+			}
+			if err := f.check(); err != nil {
+				return err
+			}
+			namespace, err := f.inNamespace()
+			if err != nil {
+				return err
+			}
+			if everywhere {
+				namespace = ""
+			}
+			return f.status(cmd.Context(), namespace, name, watch, streams)
+		},
+	}
+	flags := cmd.Flags()
+	f.register(flags)
+	flags.BoolVarP(&everywhere, "all-namespaces", "A", false, "the releases of all namespaces")
+	flags.BoolVarP(&watch, "watch", "w", false, "go on showing what changes, until interrupted")
+	return cmd
+}
+
+func (f *engineFlags) status(ctx context.Context, namespace, name string, watch bool, streams Streams) error {
+	engine, err := app.NewEngine(f.options(false, func(e rollout.Event) { fmt.Fprintln(streams.Err, oneLine(e.Text)) }))
+	if err != nil {
+		return outside(err)
+	}
+	defer engine.Close()
+	show := func(releases []app.Release) error {
+		return f.show(streams, statuses(releases), name != "")
+	}
+	if watch {
+		err := engine.WatchReleases(ctx, namespace, name, func(releases []app.Release) (bool, error) { return false, show(releases) })
+		if ctx.Err() != nil {
+			return exitError{code: exitInterrupted, err: fmt.Errorf("interrupted"), settled: true}
+		}
+		return outside(err)
+	}
+	releases, err := engine.Releases(ctx, namespace, name)
+	switch {
+	case err != nil:
+		return outside(err)
+	case name != "" && len(releases) == 0:
+		return fmt.Errorf("there is no release %s in namespace %s; canarize status -A lists those of all namespaces", name, namespace)
+	}
+	return outside(show(releases))
+}
+
+func statuses(releases []app.Release) []report.Status {
+	all := []report.Status{}
+	for _, r := range releases {
+		s := report.StatusOf(r.Namespace, r.Name, r.State)
+		if r.Err != nil {
+			s.Error = r.Err.Error()
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// show prints where releases stand.
+func (f *engineFlags) show(streams Streams, all []report.Status, single bool) error {
+	if f.output != "" {
+		return encode(streams.Out, map[string]any{"releases": all}, f.output)
+	}
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(streams.Err, "canarize: there are no releases")
+		return err
+	}
+	return printStatuses(streams.Out, all, single, time.Now(), isTerminal(streams.Out))
+}
+
+func isTerminal(w io.Writer) bool {
+	file, isFile := w.(*os.File)
+	return isFile && term.IsTerminal(int(file.Fd()))
+}

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/canarize/canarize/internal/report"
+)
+
+// encode writes a value as JSON, or as the YAML that means the same.
+func encode(w io.Writer, value any, output string) error {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return err
+	}
+	out := escapeJSON(text.Bytes())
+	if output == "yaml" {
+		var err error
+		if out, err = yaml.JSONToYAML(out); err != nil {
+			return err
+		}
+		out = []byte(Escape(string(out)))
+	}
+	_, err := w.Write(out)
+	return err
+}
+
+// printStatus prints how a verb left its release.
+func (f *engineFlags) printStatus(streams Streams, s report.Status) error {
+	if f.output != "" {
+		return outside(encode(streams.Out, s, f.output))
+	}
+	sentence := s.Sentence()
+	if s.DryRun {
+		sentence = "a dry run, nothing was written; afterwards: " + sentence
+	}
+	_, err := fmt.Fprintln(streams.Out, oneLine(fmt.Sprintf("release %s/%s: %s", s.Namespace, s.Release, sentence)))
+	return outside(err)
+}
+
+// printStatuses prints a table of releases, and of a single one its events.
+func printStatuses(w io.Writer, all []report.Status, single bool, now time.Time, fuzzy bool) error {
+	var text bytes.Buffer
+	t := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
+	t.row("NAMESPACE", "RELEASE", "PHASE", "WEIGHT", "VERIFIED", "STARTED", "STATUS")
+	for _, s := range all {
+		verified := "-"
+		if s.Verified != nil {
+			verified = fmt.Sprintf("%d %%", *s.Verified)
+		}
+		t.row(s.Namespace, s.Release, string(s.Phase), fmt.Sprintf("%d %%", s.Weight), verified, moment(s.Started, now, fuzzy), s.Sentence())
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if single && len(all) == 1 {
+		fmt.Fprintln(&text)
+		e := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
+		for _, event := range all[0].Events {
+			e.row(moment(event.Time, now, fuzzy), fmt.Sprintf("%d %%", event.Weight), event.Text)
+		}
+		if err := e.Flush(); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, Escape(text.String()))
+	return err
+}
+
+// moment is a time as people read it on a terminal, and exact off it.
+func moment(t, now time.Time, fuzzy bool) string {
+	if t.IsZero() {
+		return "-"
+	}
+	if !fuzzy {
+		return t.UTC().Format(time.RFC3339)
+	}
+	for _, unit := range []struct {
+		d    time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}} {
+		if n := now.Sub(t) / unit.d; n > 0 {
+			return fmt.Sprintf("%d %s ago", n, unit.name)
+		}
+	}
+	return "just now"
+}

@@ -1,0 +1,229 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+)
+
+// DryRun says how much of a write really happens.
+type DryRun int
+
+const (
+	// DryRunNone writes.
+	DryRunNone DryRun = iota
+	// DryRunClient only reads and compares.
+	DryRunClient
+	// DryRunServer has the API server check everything and write nothing.
+	DryRunServer
+)
+
+func (d DryRun) option() []string {
+	if d == DryRunServer {
+		return []string{metav1.DryRunAll}
+	}
+	return nil
+}
+
+// Write says how to write.
+type Write struct {
+	DryRun DryRun
+	// Force takes over fields that somebody else owns.
+	Force bool
+}
+
+// Result is what a write did to an object.
+type Result string
+
+// What can become of an object.
+const (
+	Created    Result = "created"
+	Configured Result = "configured"
+	Unchanged  Result = "unchanged"
+	Deleted    Result = "deleted"
+	// Skipped is an object that was not deleted, because another one has taken its
+	// name since it was read.
+	Skipped Result = "skipped"
+)
+
+// Change is what happened to one object, or with a dry run would.
+type Change struct {
+	Ref    Ref
+	Result Result
+	// Before and After are the object in the cluster; nil where there is none.
+	Before, After map[string]any
+}
+
+// Apply writes objects with server-side apply as the field manager "canarize", in
+// the order given, and stops at the first error; the changes until then are
+// returned with it. Applying what is there already writes nothing. Fields that
+// others own are a *ConflictError unless how.Force is set.
+func (c *Cluster) Apply(ctx context.Context, objects []map[string]any, how Write) ([]Change, error) {
+	var changes []Change
+	for _, o := range objects {
+		change, err := c.apply(ctx, o, how)
+		if err != nil {
+			return changes, err
+		}
+		changes = append(changes, change)
+	}
+	return changes, nil
+}
+
+func (c *Cluster) apply(ctx context.Context, object map[string]any, how Write) (Change, error) {
+	ref := RefOf(object)
+	object, err := normal(object)
+	if err != nil {
+		return Change{}, fmt.Errorf("%s: %w", ref, err)
+	}
+	u := unstructured.Unstructured{Object: object}
+	resource, err := c.at(ctx, ref, u.GroupVersionKind().Version)
+	if err != nil {
+		return Change{}, err
+	}
+	before, err := c.read(ctx, ref, resource)
+	if err != nil {
+		return Change{}, err
+	}
+	change := Change{Ref: ref, Before: before}
+	if how.DryRun == DryRunClient {
+		change.After = merged(before, object)
+	} else if change.After, err = c.serverApply(ctx, ref, resource, object, how); err != nil {
+		return Change{}, err
+	}
+	switch {
+	case before == nil:
+		change.Result = Created
+	case same(before, change.After):
+		change.Result = Unchanged
+	default:
+		change.Result = Configured
+	}
+	return change, nil
+}
+
+// serverApply applies an object. A field may still be owned by canarize itself, by
+// the patch of a weight or a scale: the API server takes that for another owner.
+func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource dynamic.ResourceInterface, object map[string]any, how Write) (map[string]any, error) {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ref, err)
+	}
+	options := metav1.PatchOptions{FieldManager: FieldManager, DryRun: how.DryRun.option(), Force: &how.Force}
+	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		after, err := resource.Patch(ctx, ref.Name, types.ApplyPatchType, text, options)
+		return after, busy(err)
+	})
+	owners := ownersOf(err)
+	_, own := owners[FieldManager]
+	delete(owners, FieldManager)
+	switch {
+	case len(owners) > 0:
+		return nil, &ConflictError{Ref: ref, Fields: owners}
+	case own && !how.Force:
+		how.Force = true
+		return c.serverApply(ctx, ref, resource, object, how)
+	case err != nil:
+		return nil, failed(ref, "apply", err)
+	}
+	return after.Object, nil
+}
+
+// Get reads an object; nil when it, or its kind, does not exist.
+func (c *Cluster) Get(ctx context.Context, ref Ref) (map[string]any, error) {
+	resource, err := c.at(ctx, ref, "")
+	if IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.read(ctx, ref, resource)
+}
+
+func (c *Cluster) read(ctx context.Context, ref Ref, resource dynamic.ResourceInterface) (map[string]any, error) {
+	u, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		return resource.Get(ctx, ref.Name, metav1.GetOptions{})
+	})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, failed(ref, "get", err)
+	}
+	return u.Object, nil
+}
+
+// Delete removes objects and, in the background, what they own. Each is read
+// first, and only that very one is deleted, not another that has taken its name
+// meanwhile. What is not there is unchanged. It goes on after an error, so that as
+// little as possible is left, and returns the first.
+func (c *Cluster) Delete(ctx context.Context, refs []Ref, how Write) ([]Change, error) {
+	var changes []Change
+	var first error
+	for _, ref := range refs {
+		change, err := c.delete(ctx, ref, how)
+		if err == nil {
+			changes = append(changes, change)
+		} else if first == nil {
+			first = err
+		}
+	}
+	return changes, first
+}
+
+func (c *Cluster) delete(ctx context.Context, ref Ref, how Write) (Change, error) {
+	before, err := c.Get(ctx, ref)
+	if err != nil {
+		return Change{}, err
+	}
+	change := Change{Ref: ref, Result: Unchanged, Before: before}
+	if before == nil {
+		return change, nil
+	}
+	change.Result = Deleted
+	if how.DryRun == DryRunClient {
+		return change, nil
+	}
+	resource, err := c.at(ctx, ref, "")
+	if err != nil {
+		return Change{}, err
+	}
+	u := unstructured.Unstructured{Object: before}
+	uid, background := u.GetUID(), metav1.DeletePropagationBackground
+	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &background, DryRun: how.DryRun.option()}
+	_, err = again(ctx, c, func(ctx context.Context) (none, error) {
+		return none{}, c.conflictOver(ctx, ref, resource, uid, resource.Delete(ctx, ref.Name, options))
+	})
+	switch {
+	case apierrors.IsConflict(err):
+		change.Result = Skipped
+	case err != nil && !apierrors.IsNotFound(err): // gone: perhaps by a request whose answer was lost
+		return Change{}, failed(ref, "delete", err)
+	}
+	return change, nil
+}
+
+type none struct{}
+
+// conflictOver finds out what a conflict was about: if the object is still the
+// one that was read, somebody else wrote it at the same moment.
+func (c *Cluster) conflictOver(ctx context.Context, ref Ref, resource dynamic.ResourceInterface, uid types.UID, err error) error {
+	if !apierrors.IsConflict(err) {
+		return err
+	}
+	now, getErr := resource.Get(ctx, ref.Name, metav1.GetOptions{})
+	switch {
+	case getErr != nil:
+		return getErr
+	case now.GetUID() == uid:
+		return busyError{err}
+	}
+	return err
+}

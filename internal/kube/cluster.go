@@ -1,0 +1,224 @@
+// Package kube talks to a cluster, as kubectl would: the same kubeconfig, the
+// same contexts. It is the only package that writes to one.
+//
+// Every call is repeated when it failed for a reason that may pass, and is such
+// that repeating it is safe: an answer that got lost does no harm. Objects are
+// the values that JSON decodes to, so that no field is lost that this program
+// does not know.
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// FieldManager is the name under which the API server remembers which fields are
+// canarize's.
+const FieldManager = "canarize"
+
+// Target says which cluster is meant, as kubectl's flags of the same names do;
+// empty fields mean kubectl's defaults, and inside a pod its own cluster.
+type Target struct{ Kubeconfig, Context string }
+
+func (t Target) loader() clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = t.Kubeconfig
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: t.Context})
+}
+
+func (t Target) config() (*rest.Config, error) {
+	config, err := t.loader().ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig: %w; see kubectl config get-contexts", err)
+	}
+	return config, nil
+}
+
+// Namespace is the one the context names, "default" where it names none.
+func (t Target) Namespace() (string, error) {
+	namespace, _, err := t.loader().Namespace()
+	if err != nil {
+		return "", fmt.Errorf("kubeconfig: %w; see kubectl config get-contexts", err)
+	}
+	return namespace, nil
+}
+
+// Options say how patient a Cluster is. The zero value means the defaults.
+type Options struct {
+	// Attempts is how often a call is tried before its error is believed; 0 means
+	// 8, a negative number as often as the context allows.
+	Attempts int
+	// Timeout is how long one attempt may take; 0 means 10 s.
+	Timeout time.Duration
+	// Backoff is how long to wait between two attempts; nil means DefaultBackoff.
+	Backoff Backoff
+	// Retrying, if not nil, is called before a call that has failed n times in a row
+	// is tried again; by any goroutine, several at once.
+	Retrying func(n int, err error)
+	// Now is the clock that Leases are dated by; nil means time.Now.
+	Now func() time.Time
+}
+
+// Cluster is a cluster one can talk to. It is safe for concurrent use.
+type Cluster struct {
+	config    *rest.Config
+	client    dynamic.Interface
+	discovery *discovery.DiscoveryClient // asks anew each time
+	mapper    *restmapper.DeferredDiscoveryRESTMapper
+	options   Options
+	requests  *atomic.Int64
+}
+
+// Connect prepares to talk to a cluster. It sends no request yet.
+func Connect(target Target, options Options) (*Cluster, error) {
+	config, err := target.config()
+	if err != nil {
+		return nil, err
+	}
+	return newCluster(config, options)
+}
+
+func newCluster(config *rest.Config, options Options) (*Cluster, error) {
+	c := &Cluster{config: rest.CopyConfig(config), options: options.withDefaults(), requests: new(atomic.Int64)}
+	c.config.QPS = -1 // the server says itself when it is too much
+	c.config.UserAgent = "canarize"
+	c.config.Wrap(c.observe)
+	client, err := dynamic.NewForConfig(c.config)
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", config.Host, err)
+	}
+	found, err := discovery.NewDiscoveryClientForConfig(c.config)
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", config.Host, err)
+	}
+	c.client, c.discovery = client, found
+	c.mapper = restmapper.NewDeferredDiscoveryRESTMapperWithContext(memory.NewMemCacheClientWithContext(found))
+	return c, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Attempts == 0 {
+		o.Attempts = 8
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.Backoff == nil {
+		o.Backoff = DefaultBackoff
+	}
+	if o.Retrying == nil {
+		o.Retrying = func(int, error) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Persistent is the same cluster for calls that must not be given up: they are
+// tried until their context ends.
+func (c *Cluster) Persistent() *Cluster {
+	p := *c
+	p.options.Attempts = -1
+	return &p
+}
+
+// Requests is how many requests were sent so far; a watch counts as one.
+func (c *Cluster) Requests() int { return int(c.requests.Load()) }
+
+// Ref names an object.
+type Ref struct{ Group, Kind, Namespace, Name string }
+
+func (r Ref) String() string {
+	if r.Namespace == "" {
+		return r.Kind + " " + r.Name
+	}
+	return r.Kind + " " + r.Namespace + "/" + r.Name
+}
+
+// RefOf names an object that carries its own identity.
+func RefOf(object map[string]any) Ref {
+	u := unstructured.Unstructured{Object: object}
+	return Ref{Group: u.GroupVersionKind().Group, Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
+}
+
+// at finds where objects like the named one are served; in the version that is
+// given or, with "", the one the server prefers.
+func (c *Cluster) at(ctx context.Context, ref Ref, version string) (dynamic.ResourceInterface, error) {
+	resource, namespaced, err := c.resource(ctx, ref, version)
+	switch {
+	case err != nil:
+		return nil, err
+	case namespaced && ref.Namespace == "":
+		return nil, fmt.Errorf("%s: it has no namespace; name one with -n", ref)
+	case namespaced:
+		return c.client.Resource(resource).Namespace(ref.Namespace), nil
+	}
+	return c.client.Resource(resource), nil
+}
+
+func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema.GroupVersionResource, bool, error) {
+	var versions []string
+	if version != "" {
+		versions = []string{version}
+	}
+	kind := schema.GroupKind{Group: ref.Group, Kind: ref.Kind}
+	mapping, err := again(ctx, c, func(ctx context.Context) (*meta.RESTMapping, error) {
+		return c.mapper.RESTMappingWithContext(ctx, kind, versions...)
+	})
+	switch {
+	case meta.IsNoMatchError(err):
+		return schema.GroupVersionResource{}, false, fmt.Errorf("%s: %w", ref, notServedError{kind.WithVersion(version), err})
+	case err != nil:
+		return schema.GroupVersionResource{}, false, fmt.Errorf("%s: finding out where the cluster serves it: %w", ref, err)
+	}
+	return mapping.Resource, mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
+}
+
+// notServedError says that a cluster does not know a kind of objects.
+type notServedError struct {
+	kind schema.GroupVersionKind
+	err  error
+}
+
+func (e notServedError) Error() string {
+	name := schema.GroupVersion{Group: e.kind.Group, Version: e.kind.Version}.String()
+	return fmt.Sprintf("the cluster does not serve %s of %s; install what brings it, or leave the object out", e.kind.Kind, name)
+}
+
+func (e notServedError) Unwrap() error { return e.err }
+
+// IsNotFound says whether an error means that an object, or its kind, does not
+// exist in the cluster.
+func IsNotFound(err error) bool {
+	var unserved notServedError
+	return apierrors.IsNotFound(err) || errors.As(err, &unserved)
+}
+
+// failed words the error of a call: what was done to which object, and for a
+// missing permission what to do.
+func failed(ref Ref, verb string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("%s: not allowed to %s it: %w; canarize rbac prints the permissions that are needed", ref, verb, err)
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("%s: %s: %w; the credentials are not valid or have expired, log in again", ref, verb, err)
+	}
+	return fmt.Errorf("%s: %s: %w", ref, verb, err)
+}

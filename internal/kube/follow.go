@@ -1,0 +1,204 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/klog/v2"
+)
+
+// Watch calls see with an object at once and after each of its changes, with nil
+// while it does not exist, until see says that it has seen enough or gives an
+// error, which is then returned, or ctx ends, whose cause is.
+func (c *Cluster) Watch(ctx context.Context, ref Ref, see func(object map[string]any) (enough bool, err error)) error {
+	resource, _, err := c.resource(ctx, ref, "")
+	if err != nil {
+		return err
+	}
+	what := following{c, resource, ref.Namespace, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", ref.Name).String()}}
+	err = what.follow(ctx, func(objects map[string]map[string]any) (bool, error) {
+		return see(objects[ref.Namespace+"/"+ref.Name])
+	})
+	return watched(ref, err)
+}
+
+// WatchAll is Watch for all objects of a kind that a label selector selects, in the
+// namespace of kind. see gets them by NAMESPACE/NAME and must not change them.
+func (c *Cluster) WatchAll(ctx context.Context, kind Ref, selector string, see func(map[string]map[string]any) (enough bool, err error)) error {
+	resource, _, err := c.resource(ctx, kind, "")
+	if err != nil {
+		return err
+	}
+	what := following{c, resource, kind.Namespace, metav1.ListOptions{LabelSelector: selector}}
+	return watched(kind, what.follow(ctx, see))
+}
+
+func watched(ref Ref, err error) error {
+	var seen seenError
+	if errors.As(err, &seen) {
+		return seen.error
+	}
+	return failed(ref, "watch", err)
+}
+
+// seenError is an error of whoever looks on, as it has to be returned.
+type seenError struct{ error }
+
+// following is what is watched.
+type following struct {
+	*Cluster
+	resource  schema.GroupVersionResource
+	namespace string
+	selection metav1.ListOptions
+}
+
+type seeing func(objects map[string]map[string]any) (enough bool, err error)
+
+// watchSeconds is how long the API server is asked to keep a watch open. A watch
+// that lasts longer has died without a word.
+const watchSeconds int64 = 300
+
+// follow lists objects once and then watches them. A watch that ends is continued
+// where it was; only when the server has forgotten that point are the objects
+// listed again.
+func (f following) follow(ctx context.Context, see seeing) error {
+	for {
+		list, err := again(ctx, f.Cluster, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
+			return f.client.Resource(f.resource).Namespace(f.namespace).List(ctx, f.selection)
+		})
+		if err != nil {
+			return err
+		}
+		objects := map[string]map[string]any{}
+		for _, item := range list.Items {
+			objects[item.GetNamespace()+"/"+item.GetName()] = item.Object
+		}
+		if enough, err := see(objects); enough || err != nil {
+			return seen(err)
+		}
+		enough, err := f.continued(ctx, list.GetResourceVersion(), objects, see)
+		if enough || err != nil {
+			return err
+		}
+	}
+}
+
+// seen marks an error of see.
+func seen(err error) error {
+	if err == nil {
+		return nil
+	}
+	return seenError{err}
+}
+
+// continued watches from a version on. It ends without an error when the server has
+// forgotten that version.
+func (f following) continued(ctx context.Context, version string, objects map[string]map[string]any, see seeing) (enough bool, err error) {
+	options, seconds := f.selection, watchSeconds
+	ctx = klog.NewContext(ctx, klog.Logger{})
+	options.AllowWatchBookmarks, options.TimeoutSeconds = true, &seconds
+	for failures := 0; ; {
+		options.ResourceVersion = version
+		began := version
+		w, err := f.open(ctx, options)
+		if err == nil {
+			version, enough, err = f.consume(ctx, w, version, objects, see)
+			w.Stop()
+		}
+		var mine seenError
+		switch {
+		case enough || errors.As(err, &mine):
+			return enough, err
+		case ctx.Err() != nil:
+			return false, context.Cause(ctx)
+		case apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
+			return false, nil
+		}
+		if failures++; version != began {
+			failures = 1
+		}
+		asked := time.Duration(0)
+		if err != nil {
+			var passing bool
+			if asked, passing = passes(err, failures); !passing || failures == f.options.Attempts {
+				return false, err
+			}
+			f.options.Retrying(failures, err)
+		}
+		if err := pause(ctx, f.options.Backoff(failures, asked)); err != nil {
+			return false, err
+		}
+	}
+}
+
+// open begins a watch, whose first answer comes at once from a server that works.
+func (f following) open(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+	watching, cancel := context.WithTimeout(ctx, time.Duration(watchSeconds)*time.Second+f.options.Timeout)
+	late := time.AfterFunc(f.options.Timeout, cancel)
+	w, err := f.client.Resource(f.resource).Namespace(f.namespace).Watch(watching, options)
+	inTime := late.Stop()
+	switch {
+	case err == nil && inTime:
+		return ending{w, cancel}, nil
+	case err == nil:
+		w.Stop()
+	}
+	cancel()
+	if !inTime {
+		return nil, fmt.Errorf("no answer within %s", f.options.Timeout)
+	}
+	return nil, err
+}
+
+// ending is a watch that lets go of its context when it is stopped.
+type ending struct {
+	watch.Interface
+	cancel context.CancelFunc
+}
+
+func (e ending) Stop() {
+	e.cancel()
+	e.Interface.Stop()
+}
+
+// consume takes in events until the watch ends.
+func (f following) consume(ctx context.Context, w watch.Interface, version string, objects map[string]map[string]any, see seeing) (_ string, enough bool, err error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return version, false, context.Cause(ctx)
+		case event, open := <-w.ResultChan():
+			if !open {
+				return version, false, nil
+			}
+			if event.Type == watch.Error {
+				return version, false, apierrors.FromObject(event.Object)
+			}
+			item, isObject := event.Object.(*unstructured.Unstructured)
+			if !isObject {
+				continue
+			}
+			version = item.GetResourceVersion()
+			key := item.GetNamespace() + "/" + item.GetName()
+			switch event.Type {
+			case watch.Bookmark:
+				continue
+			case watch.Deleted:
+				delete(objects, key)
+			default:
+				objects[key] = item.Object
+			}
+			if enough, err := see(objects); enough || err != nil {
+				return version, enough, seen(err)
+			}
+		}
+	}
+}

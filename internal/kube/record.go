@@ -1,0 +1,190 @@
+package kube
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+)
+
+// Record is what a ConfigMap remembers.
+type Record struct {
+	// Version is that of the ConfigMap when it was read or written; "" where there
+	// is none.
+	Version string
+	Labels  map[string]string
+	Data    map[string]string
+	Binary  map[string][]byte
+}
+
+// ErrChanged says that somebody else has written a record since it was read.
+var ErrChanged = errors.New("somebody else has changed it meanwhile; read it again")
+
+func configMap(namespace, name string) Ref {
+	return Ref{Kind: "ConfigMap", Namespace: namespace, Name: name}
+}
+
+// Load reads a record; the zero Record when there is none.
+func (c *Cluster) Load(ctx context.Context, namespace, name string) (Record, error) {
+	ref := configMap(namespace, name)
+	object, err := c.Get(ctx, ref)
+	if err != nil || object == nil {
+		return Record{}, err
+	}
+	r, err := RecordOf(object)
+	if err != nil {
+		return Record{}, fmt.Errorf("%s: %w", ref, err)
+	}
+	return r, nil
+}
+
+// RecordOf is the record in a ConfigMap, as a watch or a list gives it.
+func RecordOf(object map[string]any) (Record, error) {
+	u := unstructured.Unstructured{Object: object}
+	r := Record{Version: u.GetResourceVersion(), Labels: u.GetLabels()}
+	var err error
+	if r.Data, _, err = unstructured.NestedStringMap(object, "data"); err != nil {
+		return Record{}, err
+	}
+	encoded, _, err := unstructured.NestedStringMap(object, "binaryData")
+	if err != nil {
+		return Record{}, err
+	}
+	for key, value := range encoded {
+		if r.Binary == nil {
+			r.Binary = map[string][]byte{}
+		}
+		if r.Binary[key], err = base64.StdEncoding.DecodeString(value); err != nil {
+			return Record{}, fmt.Errorf("binaryData.%s: %w", key, err)
+		}
+	}
+	return r, nil
+}
+
+// Save writes a record if it is still in the version r was read in, "" meaning
+// that there is none, and gives its new version. ErrChanged says that it is not.
+// A write whose answer was lost is recognised by what it wrote.
+func (c *Cluster) Save(ctx context.Context, namespace, name string, r Record) (version string, err error) {
+	ref := configMap(namespace, name)
+	resource, err := c.at(ctx, ref, "")
+	if err != nil {
+		return "", err
+	}
+	object := r.configMap(ref)
+	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		after, err := put(ctx, resource, object)
+		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || r.Version != "" && apierrors.IsNotFound(err) {
+			return r.settle(ctx, resource, name, err)
+		}
+		return after, err
+	})
+	switch {
+	case errors.Is(err, ErrChanged):
+		return "", fmt.Errorf("%s: %w", ref, err)
+	case err != nil:
+		return "", failed(ref, "write", err)
+	}
+	return after.GetResourceVersion(), nil
+}
+
+func put(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	if object.GetResourceVersion() == "" {
+		return resource.Create(ctx, object, metav1.CreateOptions{FieldManager: FieldManager})
+	}
+	return resource.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager})
+}
+
+// settle looks at what a refused write has run into: its own earlier attempt, a
+// passing conflict, or somebody else's write.
+func (r Record) settle(ctx context.Context, resource dynamic.ResourceInterface, name string, refused error) (*unstructured.Unstructured, error) {
+	now, err := resource.Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		if r.Version == "" {
+			return nil, busyError{refused}
+		}
+		return nil, ErrChanged
+	}
+	if err != nil {
+		return nil, busyError{err}
+	}
+	found, err := RecordOf(now.Object)
+	switch {
+	case err != nil:
+		return nil, ErrChanged
+	case found.sameAs(r):
+		return now, nil
+	case found.Version == r.Version:
+		return nil, busyError{refused}
+	}
+	return nil, ErrChanged
+}
+
+func (r Record) sameAs(other Record) bool {
+	return maps.Equal(r.Data, other.Data) && maps.Equal(r.Labels, other.Labels) &&
+		(len(r.Binary)+len(other.Binary) == 0 || reflect.DeepEqual(r.Binary, other.Binary))
+}
+
+func (r Record) configMap(ref Ref) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": ref.Kind}}
+	u.SetNamespace(ref.Namespace)
+	u.SetName(ref.Name)
+	u.SetLabels(r.Labels)
+	u.SetResourceVersion(r.Version)
+	data := map[string]any{}
+	for key, value := range r.Data {
+		data[key] = value
+	}
+	u.Object["data"] = data
+	if len(r.Binary) > 0 {
+		binary := map[string]any{}
+		for key, value := range r.Binary {
+			binary[key] = base64.StdEncoding.EncodeToString(value)
+		}
+		u.Object["binaryData"] = binary
+	}
+	return u
+}
+
+// Forget deletes a record if it is still in a version; one that is not there is no
+// error, and ErrChanged says that it has another version.
+func (c *Cluster) Forget(ctx context.Context, namespace, name, version string) error {
+	ref := configMap(namespace, name)
+	resource, err := c.at(ctx, ref, "")
+	if err != nil {
+		return err
+	}
+	return c.deleteVersion(ctx, ref, resource, version)
+}
+
+func (c *Cluster) deleteVersion(ctx context.Context, ref Ref, resource dynamic.ResourceInterface, version string) error {
+	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}}
+	_, err := again(ctx, c, func(ctx context.Context) (types.UID, error) {
+		err := resource.Delete(ctx, ref.Name, options)
+		if !apierrors.IsConflict(err) {
+			return "", err
+		}
+		now, getErr := resource.Get(ctx, ref.Name, metav1.GetOptions{})
+		switch {
+		case getErr != nil:
+			return "", getErr
+		case now.GetResourceVersion() == version:
+			return "", busyError{err}
+		}
+		return "", ErrChanged
+	})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case errors.Is(err, ErrChanged):
+		return fmt.Errorf("%s: %w", ref, err)
+	}
+	return failed(ref, "delete", err)
+}

@@ -1,0 +1,152 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+var aMapping = Ref{Kind: "ConfigMap", Namespace: "shop", Name: "web"}
+
+const discovered = `{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1", "resources": [{"name": "configmaps", "kind": "ConfigMap", "namespaced": true, "verbs": ["get"]}]}`
+
+// answering is a cluster whose API server answers reads of a ConfigMap as it is
+// told, one answer after the other and the last one for ever.
+func answering(t *testing.T, options Options, answers ...http.HandlerFunc) (c *Cluster, asked *atomic.Int64) {
+	t.Helper()
+	asked = new(atomic.Int64)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/api", say(200, `{"kind": "APIVersions", "versions": ["v1"]}`))
+	mux.HandleFunc("/apis", say(200, `{"kind": "APIGroupList", "groups": []}`))
+	mux.HandleFunc("/api/v1", say(200, discovered))
+	mux.HandleFunc("/api/v1/namespaces/shop/configmaps/web", func(w http.ResponseWriter, r *http.Request) {
+		n := int(asked.Add(1))
+		answers[min(n, len(answers))-1](w, r)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	if options.Backoff == nil {
+		options.Backoff = func(int, time.Duration) time.Duration { return 0 }
+	}
+	c, err := newCluster(&rest.Config{Host: server.URL}, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, asked
+}
+
+func say(code int, text string, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		for _, h := range header {
+			name, value, _ := strings.Cut(h, ": ")
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(code)
+		fmt.Fprint(w, text)
+	}
+}
+
+var (
+	found      = say(200, `{"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "web", "namespace": "shop"}}`)
+	breakOff   = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	tooMany    = say(429, `{"kind": "Status", "apiVersion": "v1", "code": 429, "reason": "TooManyRequests"}`, "Retry-After: 7")
+	noAnswer   = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	forbidden  = say(403, `{"kind": "Status", "apiVersion": "v1", "code": 403, "reason": "Forbidden", "message": "no"}`)
+	expired    = say(401, `{"kind": "Status", "apiVersion": "v1", "code": 401, "reason": "Unauthorized", "message": "no"}`)
+	invalid    = say(422, `{"kind": "Status", "apiVersion": "v1", "code": 422, "reason": "Invalid", "message": "no"}`)
+	notThere   = say(404, `{"kind": "Status", "apiVersion": "v1", "code": 404, "reason": "NotFound"}`)
+	aPlainPage = say(503, `<html>the load balancer has nobody to ask</html>`)
+)
+
+// TestAgain: what may pass is tried again, what will not is believed at once.
+func TestAgain(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		answers []http.HandlerFunc
+		asked   int64
+		err     string // "" for success
+	}{
+		{"at once", []http.HandlerFunc{found}, 1, ""},
+		{"not there", []http.HandlerFunc{notThere}, 1, ""},
+		{"server errors", []http.HandlerFunc{say(500, "{}"), aPlainPage, say(504, "{}"), found}, 4, ""},
+		{"too many requests", []http.HandlerFunc{tooMany, tooMany, found}, 3, ""},
+		{"broken connections", []http.HandlerFunc{breakOff, found}, 2, ""},
+		{"no answer", []http.HandlerFunc{noAnswer, found}, 2, ""},
+		{"a new token", []http.HandlerFunc{expired, found}, 2, ""},
+		{"no new token", []http.HandlerFunc{expired}, 2, "log in again"},
+		{"forbidden", []http.HandlerFunc{forbidden}, 1, "canarize rbac"},
+		{"invalid", []http.HandlerFunc{invalid}, 1, "ConfigMap shop/web: get: "},
+		{"never", []http.HandlerFunc{say(500, "{}")}, 5, "given up after 5 attempts"},
+		{"never an answer", []http.HandlerFunc{noAnswer}, 5, "no answer within 50ms"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cluster, asked := answering(t, Options{Attempts: 5, Timeout: 50 * time.Millisecond}, c.answers...)
+			_, err := cluster.Get(t.Context(), aMapping)
+			if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%v, expected %q", err, c.err)
+			}
+			// A connection that breaks is tried once more by net/http itself.
+			if n := asked.Load(); n < c.asked || n > c.asked+1 {
+				t.Errorf("%d requests, expected %d", n, c.asked)
+			}
+		})
+	}
+}
+
+// TestBackoffIsInjected: it learns how often it was tried and what the server asks
+// for, and whoever wants to know is told.
+func TestBackoffIsInjected(t *testing.T) {
+	var waits, told []string
+	cluster, _ := answering(t, Options{
+		Backoff: func(n int, asked time.Duration) time.Duration {
+			waits = append(waits, fmt.Sprint(n, " ", asked))
+			return 0
+		},
+		Retrying: func(n int, err error) { told = append(told, fmt.Sprint(n, " ", err != nil)) },
+	}, tooMany, say(500, "{}"), found)
+	if _, err := cluster.Get(t.Context(), aMapping); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(waits, told); got != "[1 7s 2 0s] [1 true 2 true]" {
+		t.Error(got)
+	}
+}
+
+// TestPersistent tries until its context ends, and says why it stopped.
+func TestPersistent(t *testing.T) {
+	stop := errors.New("killed")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cluster, asked := answering(t, Options{Attempts: 1, Backoff: func(n int, _ time.Duration) time.Duration {
+		if n == 20 {
+			cancel(stop)
+		}
+		return time.Microsecond
+	}}, say(500, "{}"))
+	_, err := cluster.Persistent().Get(ctx, aMapping)
+	if !errors.Is(err, stop) || asked.Load() != 20 {
+		t.Errorf("%d requests: %v", asked.Load(), err)
+	}
+	if cluster.Requests() < 20 {
+		t.Errorf("%d requests counted", cluster.Requests())
+	}
+}
+
+func TestDefaultBackoff(t *testing.T) {
+	for n := 1; n < 100; n++ {
+		if wait := DefaultBackoff(n, 0); wait < 50*time.Millisecond || wait > 5*time.Second {
+			t.Errorf("%d: %s", n, wait)
+		}
+	}
+	if wait := DefaultBackoff(1, time.Minute); wait != time.Minute {
+		t.Errorf("%s, though a minute was asked for", wait)
+	}
+}

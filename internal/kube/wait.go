@@ -1,0 +1,218 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/canarize/canarize/internal/readiness"
+)
+
+// Wait says how to wait for objects.
+type Wait struct {
+	// Deadline is how long there may be no progress; 0 means 10 minutes, the
+	// default of Deployments.
+	Deadline time.Duration
+	// Report, if not nil, is called whenever what is known about an object
+	// changes; never by two goroutines at once.
+	Report func(Progress)
+}
+
+// Progress is what is known about an object that is waited for.
+type Progress struct {
+	Ref      Ref
+	Status   readiness.Status
+	Troubles []readiness.Trouble // of its pods, in the order of their names
+}
+
+func (p Progress) String() string {
+	parts := []string{p.Status.Message}
+	if p.Status.Phase == readiness.Current {
+		parts = []string{"ready"}
+	}
+	for _, t := range p.Troubles {
+		parts = append(parts, t.String())
+	}
+	return p.Ref.String() + ": " + strings.Join(parts, "; ")
+}
+
+// NotReadyError says that an object did not become ready, and why.
+type NotReadyError struct {
+	Progress
+	Reason string // "no progress for 10m0s", or that it has failed
+}
+
+func (e *NotReadyError) Error() string {
+	return fmt.Sprintf("%s (%s); see kubectl describe %s %s -n %s", e.Progress, e.Reason, strings.ToLower(e.Ref.Kind), e.Ref.Name, e.Ref.Namespace)
+}
+
+// Ready waits until all objects are ready, as internal/readiness judges. It watches
+// them and, while they are not ready, their pods. An object that fails, does not
+// get on within the deadline, or is gone, is a *NotReadyError with the pods' own
+// reasons: an image that cannot be pulled, a crash, no node, a quota.
+func (c *Cluster) Ready(ctx context.Context, refs []Ref, how Wait) error {
+	if how.Deadline == 0 {
+		how.Deadline = 10 * time.Minute
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var reporting sync.Mutex
+	errs := make(chan error, len(refs))
+	for _, ref := range refs {
+		w := &waiter{cluster: c, how: how, reporting: &reporting, progress: Progress{Ref: ref}}
+		go func() { errs <- w.wait(ctx) }()
+	}
+	var first error
+	for range refs {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+			cancel() // the others would only wait in vain
+		}
+	}
+	return first
+}
+
+// waiter waits for one object.
+type waiter struct {
+	cluster   *Cluster
+	how       Wait
+	reporting *sync.Mutex
+
+	mu       sync.Mutex
+	progress Progress
+	best     map[int64]int // of readiness.Progress, by generation
+}
+
+func (w *waiter) wait(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var pods sync.WaitGroup
+	defer pods.Wait()
+	defer cancel(nil)
+	deadline := time.AfterFunc(w.how.Deadline, func() { cancel(seenError{w.notReady("no progress for " + w.how.Deadline.String())}) })
+	defer deadline.Stop()
+	podsWatched := false
+	return w.cluster.Watch(ctx, w.progress.Ref, func(object map[string]any) (bool, error) {
+		if object == nil {
+			return false, w.gone()
+		}
+		status := readiness.Compute(object)
+		if w.note(object, status) {
+			deadline.Reset(w.how.Deadline)
+		}
+		switch status.Phase {
+		case readiness.Current:
+			return true, nil
+		case readiness.Failed:
+			return false, w.notReady("it has failed")
+		}
+		if !podsWatched && readiness.HasPods(object) {
+			podsWatched = true
+			selector, err := podSelector(object)
+			if err != nil {
+				return false, fmt.Errorf("%s: %w", w.progress.Ref, err)
+			}
+			pods.Go(func() { w.watchPods(ctx, selector) })
+		}
+		return false, nil
+	})
+}
+
+// note remembers and reports a status, and says whether it is better than any
+// before.
+func (w *waiter) note(object map[string]any, status readiness.Status) (better bool) {
+	u := unstructured.Unstructured{Object: object}
+	w.mu.Lock()
+	before, known := w.best[u.GetGeneration()]
+	now := readiness.Progress(object)
+	if better = !known || now > before; better {
+		w.best = map[int64]int{u.GetGeneration(): now}
+	}
+	changed := w.progress.Status != status
+	w.progress.Status = status
+	w.mu.Unlock()
+	if changed {
+		w.report()
+	}
+	return better
+}
+
+func (w *waiter) report() {
+	if w.how.Report == nil {
+		return
+	}
+	w.reporting.Lock()
+	defer w.reporting.Unlock()
+	w.how.Report(w.snapshot())
+}
+
+func (w *waiter) snapshot() Progress {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.progress
+	p.Troubles = slices.Clone(p.Troubles)
+	return p
+}
+
+// watchPods keeps the troubles of the pods up to date. Their reasons are a help and
+// not needed: an error, such as a missing permission, becomes one of them.
+func (w *waiter) watchPods(ctx context.Context, selector string) {
+	pods := Ref{Kind: "Pod", Namespace: w.progress.Ref.Namespace}
+	err := w.cluster.WatchAll(ctx, pods, selector, func(all map[string]map[string]any) (bool, error) {
+		var troubles []readiness.Trouble
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			if t, found := readiness.PodTrouble(all[key]); found {
+				troubles = append(troubles, t)
+			}
+		}
+		w.setTroubles(troubles)
+		return false, nil
+	})
+	if err != nil && ctx.Err() == nil {
+		w.setTroubles([]readiness.Trouble{{Pod: selector, Reason: "PodsNotReadable", Message: err.Error()}})
+	}
+}
+
+func (w *waiter) setTroubles(troubles []readiness.Trouble) {
+	w.mu.Lock()
+	changed := !slices.Equal(w.progress.Troubles, troubles)
+	w.progress.Troubles = troubles
+	w.mu.Unlock()
+	if changed {
+		w.report()
+	}
+}
+
+func (w *waiter) notReady(reason string) error {
+	return &NotReadyError{Progress: w.snapshot(), Reason: reason}
+}
+
+func (w *waiter) gone() error {
+	p := w.snapshot()
+	p.Status = readiness.Status{Phase: readiness.Failed, Message: "it is not there"}
+	return &NotReadyError{Progress: p, Reason: "it was not created, or somebody has deleted it"}
+}
+
+// podSelector is the selector of a workload as the API server wants it in a list.
+func podSelector(object map[string]any) (string, error) {
+	fields, _, err := unstructured.NestedMap(object, "spec", "selector")
+	if err != nil {
+		return "", err
+	}
+	var selector metav1.LabelSelector
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(fields, &selector); err != nil {
+		return "", fmt.Errorf("spec.selector: %w", err)
+	}
+	parsed, err := metav1.LabelSelectorAsSelector(&selector)
+	if err != nil {
+		return "", fmt.Errorf("spec.selector: %w", err)
+	}
+	return parsed.String(), nil
+}

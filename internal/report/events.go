@@ -1,0 +1,129 @@
+// Package report tells people and programs what happens to releases: events as
+// they come, and where a release stands.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// Format is a way to print events.
+type Format string
+
+// The formats.
+const (
+	Lines    Format = "lines"    // one line per event, with its time as RFC 3339 has it
+	JSON     Format = "json"     // one JSON object per line
+	Terminal Format = "terminal" // what is under way is redrawn in one line
+)
+
+// Style says how events are printed.
+type Style struct {
+	Format Format
+	Color  bool                // on a terminal
+	Width  int                 // of the terminal in columns; 0: unknown
+	Escape func(string) string // makes foreign text harmless
+	// Broken is told, once, that nobody reads what is printed.
+	Broken func(error)
+}
+
+// Printer prints events. It is safe for concurrent use.
+type Printer struct {
+	to    io.Writer
+	style Style
+
+	mu     sync.Mutex
+	drawn  bool // a line that is to be redrawn
+	broken bool
+}
+
+// NewPrinter makes a Printer that prints to a writer.
+func NewPrinter(to io.Writer, style Style) *Printer { return &Printer{to: to, style: style} }
+
+// Print prints an event.
+func (p *Printer) Print(e rollout.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch p.style.Format {
+	case JSON:
+		text, err := json.Marshal(e)
+		if err != nil { // it has nothing that JSON could not say
+			text = []byte("{}")
+		}
+		p.write(p.style.Escape(string(text)) + "\n")
+	case Terminal:
+		p.draw(e)
+	default:
+		p.write(e.Time.UTC().Format(time.RFC3339) + " " + p.line(e) + "\n")
+	}
+}
+
+// Close ends a line that would have been redrawn.
+func (p *Printer) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drawn {
+		p.write(clearLine)
+		p.drawn = false
+	}
+}
+
+const clearLine = "\r\x1b[2K"
+
+// line is an event in one line.
+func (p *Printer) line(e rollout.Event) string {
+	return p.style.Escape(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(e.Text))
+}
+
+// draw lets an event stay on the terminal, or shows what is under way until the
+// next event.
+func (p *Printer) draw(e rollout.Event) {
+	before := ""
+	if p.drawn {
+		before = clearLine
+	}
+	p.drawn = e.Kind == rollout.EventProgress
+	text := p.line(e)
+	if p.drawn {
+		p.write(before + "  " + p.cut(text))
+		return
+	}
+	p.write(before + e.Time.Local().Format(time.TimeOnly) + " " + p.colored(e.Kind, text) + "\n")
+}
+
+// cut shortens a text to what fits in the line, so that it can be redrawn.
+func (p *Printer) cut(text string) string {
+	room := p.style.Width - len("  …") - 1
+	if runes := []rune(text); p.style.Width > 0 && len(runes) > max(room, 0) {
+		return string(runes[:max(room, 0)]) + "…"
+	}
+	return text
+}
+
+// colored marks what a person has to look at (ECMA-48, SGR).
+func (p *Printer) colored(kind rollout.EventKind, text string) string {
+	codes := map[rollout.EventKind]int{rollout.EventFailed: 31, rollout.EventHeld: 33, rollout.EventCorrected: 33, rollout.EventCancelled: 33, rollout.EventPhase: 1}
+	code, found := codes[kind]
+	if !p.style.Color || !found {
+		return text
+	}
+	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", code, text)
+}
+
+func (p *Printer) write(text string) {
+	if p.broken {
+		return
+	}
+	if _, err := io.WriteString(p.to, text); err != nil {
+		p.broken = true
+		if p.style.Broken != nil {
+			p.style.Broken(err)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+var events = []rollout.Event{
+	{Time: noon, Kind: rollout.EventAsked, Phase: rollout.Shifting, Weight: 10, Text: "shift from 0 % to 10 %"},
+	{Time: noon, Kind: rollout.EventProgress, Text: "2 pods for 10 %\nand more"},
+	{Time: noon, Kind: rollout.EventProgress, Text: strings.Repeat("long ", 20)},
+	{Time: noon, Kind: rollout.EventHeld, Phase: rollout.Standing, Text: "held: ##evil"},
+}
+
+func escape(s string) string { return strings.ReplaceAll(s, "##", "#·#") }
+
+func TestPrinter(t *testing.T) {
+	local := noon.Local().Format(time.TimeOnly)
+	for _, c := range []struct {
+		name  string
+		style Style
+		want  string
+	}{
+		{"lines", Style{Format: Lines}, "2026-01-02T12:00:00Z shift from 0 % to 10 %\n2026-01-02T12:00:00Z 2 pods for 10 % and more\n2026-01-02T12:00:00Z " + strings.Repeat("long ", 20) + "\n2026-01-02T12:00:00Z held: #·#evil\n"},
+		{"terminal", Style{Format: Terminal, Width: 24}, local + " shift from 0 % to 10 %\n  2 pods for 10 % an…\r\x1b[2K  long long long lon…\r\x1b[2K" + local + " held: #·#evil\n"},
+		{"color", Style{Format: Terminal, Color: true}, local + " shift from 0 % to 10 %\n  2 pods for 10 % and more\r\x1b[2K  " + strings.Repeat("long ", 20) + "\r\x1b[2K" + local + " \x1b[33mheld: #·#evil\x1b[0m\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out bytes.Buffer
+			c.style.Escape = escape
+			p := NewPrinter(&out, c.style)
+			for _, e := range events {
+				p.Print(e)
+			}
+			p.Close()
+			if out.String() != c.want {
+				t.Errorf("got\n%q, expected\n%q", out.String(), c.want)
+			}
+		})
+	}
+}
+
+func TestPrinterJSON(t *testing.T) {
+	var out bytes.Buffer
+	p := NewPrinter(&out, Style{Format: JSON, Escape: func(s string) string { return s }})
+	for _, e := range events {
+		p.Print(e)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != len(events) {
+		t.Fatalf("%d lines for %d events", len(lines), len(events))
+	}
+	for i, line := range lines {
+		var got rollout.Event
+		if err := json.Unmarshal([]byte(line), &got); err != nil || got != events[i] {
+			t.Errorf("%s: %+v, error %v", line, got, err)
+		}
+	}
+}
+
+// TestCloseEndsTheLine has something under way when the printer is closed.
+func TestCloseEndsTheLine(t *testing.T) {
+	var out bytes.Buffer
+	p := NewPrinter(&out, Style{Format: Terminal, Escape: escape})
+	p.Print(events[1])
+	p.Close()
+	p.Close()
+	if !strings.HasSuffix(out.String(), clearLine) || strings.Count(out.String(), clearLine) != 1 {
+		t.Errorf("%q", out.String())
+	}
+}
+
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestNobodyReads(t *testing.T) {
+	told := 0
+	p := NewPrinter(closed{}, Style{Format: Lines, Escape: escape, Broken: func(error) { told++ }})
+	p.Print(events[0])
+	p.Print(events[1])
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+}
+
+// TestStatusJSON pins what programs read.
+func TestStatusJSON(t *testing.T) {
+	s := rollout.State{Phase: rollout.Standing, Weight: 10, Verified: 10, Step: 1, Started: noon, Run: rollout.Run{System: "CI"}, Plan: "a", Tested: "b", History: events[:1]}
+	text, err := json.Marshal(StatusOf("eu", "shop", s))
+	const want = `{"release":"shop","namespace":"eu","phase":"standing","weight":10,"verified":10,"step":1,"started":"2026-01-02T12:00:00Z","run":{"system":"CI"},"plan":"a","tested":"b","objects":[],"events":[{"time":"2026-01-02T12:00:00Z","kind":"asked","phase":"shifting","weight":10,"text":"shift from 0 % to 10 %"}]}`
+	if err != nil || string(text) != want {
+		t.Errorf("error %v, got\n%s, expected\n%s", err, text, want)
+	}
+	text, err = json.Marshal(StatusOf("eu", "shop", rollout.State{Verified: rollout.Unknown}))
+	if err != nil || !strings.Contains(string(text), `"verified":null,`) || !strings.Contains(string(text), `"events":[]`) {
+		t.Errorf("error %v, got %s", err, text)
+	}
+}
+
+// TestSentences has something to say about every phase, and nothing twice.
+func TestSentences(t *testing.T) {
+	said := map[string]bool{}
+	for _, p := range []rollout.Phase{rollout.None, rollout.Deploying, rollout.Standing, rollout.Shifting, rollout.Promoting, rollout.Retiring, rollout.Rejecting, rollout.Promoted, rollout.Rejected} {
+		said[Status{Phase: p}.Sentence()] = true
+	}
+	if len(said) != 9 || said[""] {
+		t.Errorf("%v", said)
+	}
+	for want, s := range map[string]Status{"held: no pods": {Held: "no pods"}, "damaged": {Error: "damaged"}} {
+		if got := s.Sentence(); got != want {
+			t.Errorf("%q, expected %q", got, want)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// Fresh is what a deployment begins with.
+type Fresh struct {
+	Plan    string // digest of what is to become stable
+	Stable  []Fingerprint
+	Objects []manifest.ID // of the canary
+}
+
+func (t *transition) asked(a Asked) (State, []Action) {
+	switch a.Verb {
+	case Deploy:
+		return t.deploy(a)
+	case Shift:
+		return t.shift(a)
+	case Promote:
+		return t.promote(a)
+	case Reject:
+		return t.reject(a)
+	}
+	return t.refuse("%s is nothing that can be asked for", a.Verb)
+}
+
+// refuse leaves everything as it is.
+func (t *transition) refuse(format string, args ...any) (State, []Action) {
+	return t.State, []Action{{Kind: Refuse, Reason: Refusal{Text: fmt.Sprintf(format, args...)}}}
+}
+
+// refuseHeld leaves everything as it is until somebody decides.
+func (t *transition) refuseHeld(a Asked) (State, []Action) {
+	text := fmt.Sprintf("held: %s; run canarize reject %s, or repeat with --override-hold once that is settled", t.Held, a.Name)
+	return t.State, []Action{{Kind: Refuse, Reason: Refusal{Held: true, Text: text}}}
+}
+
+// begin notes what was asked for and by whom.
+func (t *transition) begin(a Asked, format string, args ...any) {
+	t.Run = a.Run
+	t.note(EventAsked, format, args...)
+}
+
+func (t *transition) deploy(a Asked) (State, []Action) {
+	switch {
+	case t.Phase == Promoting || t.Phase == Retiring:
+		return t.refuse("the version before is being promoted; run canarize promote %s to the end first", a.Name)
+	case t.Phase == Rejecting:
+		return t.refuse("the version before is being rejected; run canarize reject %s to the end first", a.Name)
+	case t.Phase == Shifting && t.Plan == a.Fresh.Plan && t.Tested != "":
+		return t.refuse("this version is deployed and on its way to %d %%; run canarize shift %s or canarize reject %s", t.Weight, a.Name, a.Name)
+	case t.Phase == Standing && t.Plan == a.Fresh.Plan:
+		return t.State, []Action{{Kind: WaitCanary}, {Kind: Verify, Weight: t.Weight}}
+	}
+	fresh := State{
+		Schema: Schema, Phase: Deploying, Verified: Unknown, Started: t.now.Time.UTC(),
+		Plan: a.Fresh.Plan, Stable: a.Fresh.Stable, Objects: a.Fresh.Objects,
+		Total: t.Total, History: t.History,
+	}
+	if t.Phase.Active() { // an earlier version's objects are removed in the end, too
+		for _, id := range t.Objects {
+			if !slices.Contains(fresh.Objects, id) {
+				fresh.Objects = append(slices.Clip(fresh.Objects), id)
+			}
+		}
+	}
+	if t.Phase.Active() && t.Plan == a.Fresh.Plan { // the same release, begun again
+		fresh.Stable, fresh.Started = t.Stable, t.Started
+	}
+	t.State = fresh
+	t.begin(a, "deploy %s", short(a.Fresh.Plan))
+	return t.State, Pending(t.State)
+}
+
+func short(digest string) string { return digest[:min(len(digest), 12)] }
+
+func (t *transition) shift(a Asked) (State, []Action) {
+	switch {
+	case a.Weight < 0 || a.Weight > t.spec.Limit:
+		return t.refuse("a weight of %d %% cannot be had; give one from 0 to %d", a.Weight, t.spec.Limit)
+	case t.Phase == Deploying:
+		return t.refuse("the canary is not ready yet; run canarize deploy again, or canarize reject %s", a.Name)
+	case t.Phase != Standing && t.Phase != Shifting:
+		return t.refuse("there is no canary to shift traffic to%s; run canarize deploy first", phaseNote(t.Phase))
+	case t.Held != "" && !a.Override && a.Weight > 0:
+		return t.refuseHeld(a)
+	case t.Phase == Standing && t.Weight == a.Weight && t.Verified == a.Weight:
+		return t.State, []Action{{Kind: Verify, Weight: a.Weight}}
+	}
+	before := t.Weight
+	if t.Phase == Shifting { // how far that came is not known
+		t.Verified, t.Peak, t.Grow = Unknown, max(t.Peak, a.Weight), true
+	} else {
+		t.Peak, t.Grow = max(t.Weight, a.Weight), a.Weight > t.Weight
+	}
+	t.Phase, t.Weight = Shifting, a.Weight
+	if a.Override {
+		t.Held, t.Corrections = "", 0
+	}
+	t.Step++
+	t.begin(a, "shift from %d %% to %d %%", before, a.Weight)
+	return t.State, Pending(t.State)
+}
+
+func phaseNote(p Phase) string {
+	if p == None {
+		return ""
+	}
+	return " (the release is " + string(p) + ")"
+}
+
+func (t *transition) promote(a Asked) (State, []Action) {
+	switch t.Phase {
+	case Promoted:
+		return t.State, nil
+	case Promoting, Retiring:
+		t.begin(a, "promote, begun before")
+		return t.State, Pending(t.State)
+	case Deploying:
+		return t.refuse("the canary has not become ready, so nothing was tested; run canarize deploy again, or canarize reject %s", a.Name)
+	case Shifting:
+		return t.refuse("the canary is on its way to %d %%; run canarize shift %s --to %d to the end first", t.Weight, a.Name, t.Weight)
+	case Standing:
+	default:
+		return t.refuse("there is no canary to promote%s; run canarize deploy first", phaseNote(t.Phase))
+	}
+	switch {
+	case t.Held != "" && !a.Override:
+		return t.refuseHeld(a)
+	case t.Tested == "" || a.Tested != t.Tested:
+		return t.refuse("the canary's pods or their configuration are no longer what was tested; somebody changed them. Run canarize reject %s and deploy again", a.Name)
+	case len(a.Changed) > 0:
+		return t.refuse("%s changed since the release began, and promotion would undo that; put the change into the manifests, then run canarize reject %s and deploy again", strings.Join(a.Changed, ", "), a.Name)
+	}
+	t.Phase = Promoting
+	t.begin(a, "promote %s", short(t.Plan))
+	return t.State, Pending(t.State)
+}
+
+func (t *transition) reject(a Asked) (State, []Action) {
+	switch {
+	case t.Phase == Rejected || a.IfActive && !t.Phase.Active():
+		return t.State, nil
+	case t.Phase == None:
+		return t.refuse("there is no release %s to reject", a.Name)
+	case t.Phase == Promoted:
+		return t.refuse("release %s is promoted already: stable is the new version. To go back, deploy the old version", a.Name)
+	case t.Phase == Retiring: // too late to reject; the canary goes all the same
+		t.begin(a, "reject: stable is the new version already; only the canary is removed")
+		return t.State, Pending(t.State)
+	}
+	text := "reject"
+	if t.Phase == Promoting {
+		text = "reject during promotion: stable objects may be of the new version already; apply the old version's manifests if they are not wanted"
+	}
+	t.Phase, t.Weight, t.Verified, t.Held, t.Peak, t.Grow = Rejecting, 0, Unknown, "", 0, false
+	t.begin(a, "%s", text)
+	return t.State, Pending(t.State)
+}

@@ -1,0 +1,237 @@
+package rollout
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// facts draws anything that can happen, in any order, sensible or not.
+func facts() *rapid.Generator[Fact] {
+	digest := rapid.SampledFrom([]string{"", "a", "b"})
+	weight := rapid.IntRange(-10, 120)
+	kinds := rapid.SampledFrom([]ActionKind{SetWeight, Verify, Scale, Resync, ApplyCanary, WaitCanary, ApplyStable, WaitStable, Drain, DeleteCanary})
+	return rapid.Custom(func(t *rapid.T) Fact {
+		switch rapid.IntRange(0, 9).Draw(t, "fact") {
+		case 0, 1, 2, 3:
+			return Asked{
+				Verb: rapid.SampledFrom([]Verb{Deploy, Shift, Promote, Reject}).Draw(t, "verb"), Name: "shop",
+				Fresh:  Fresh{Plan: digest.Draw(t, "plan"), Objects: []manifest.ID{{Kind: "Deployment", Name: digest.Draw(t, "object")}}},
+				Weight: weight.Draw(t, "weight"), Override: rapid.Bool().Draw(t, "override"), IfActive: rapid.Bool().Draw(t, "if active"),
+				Tested:  digest.Draw(t, "tested"),
+				Changed: rapid.SampledFrom([][]string{nil, {"Service shop"}}).Draw(t, "changed"),
+			}
+		case 4, 5:
+			return Finished{Tested: digest.Draw(t, "tested")}
+		case 6:
+			return Failed{Action: Action{Kind: kinds.Draw(t, "kind"), Weight: weight.Draw(t, "of action")}, Reason: "no", Untouched: rapid.Bool().Draw(t, "untouched")}
+		case 7:
+			return Cancelled{Hold: rapid.Bool().Draw(t, "hold")}
+		case 8:
+			return Moved{Weight: weight.Draw(t, "moved")}
+		}
+		return rapid.SampledFrom([]Fact{Resumed{}, Edited{Routes: []string{"Mapping shop"}}}).Draw(t, "other")
+	})
+}
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// step is one observation with what came of it.
+type step struct {
+	before  State
+	fact    Fact
+	after   State
+	actions []Action
+}
+
+// walk is a release to which anything happens.
+func walk(t *rapid.T, spec Spec) []step {
+	var s State
+	var steps []step
+	for i, fact := range rapid.SliceOfN(facts(), 0, 40).Draw(t, "facts") {
+		after, actions := Next(spec, s, Observation{Time: start.Add(time.Duration(i) * time.Second), Fact: fact})
+		steps = append(steps, step{s, fact, after, actions})
+		s = after
+	}
+	return steps
+}
+
+// law checks something of every step of every walk.
+func law(t *testing.T, check func(t *rapid.T, spec Spec, s step)) {
+	t.Helper()
+	rapid.Check(t, func(t *rapid.T) {
+		spec := Spec{Limit: rapid.SampledFrom([]int{50, 100}).Draw(t, "limit")}
+		for _, s := range walk(t, spec) {
+			check(t, spec, s)
+		}
+	})
+}
+
+func TestWeightsStayWithinBounds(t *testing.T) {
+	law(t, func(t *rapid.T, spec Spec, s step) {
+		weights := []int{s.after.Weight, s.after.Peak}
+		for _, a := range s.actions {
+			weights = append(weights, a.Weight)
+		}
+		if slices.Min(weights) < 0 || slices.Max(weights) > spec.Limit {
+			t.Fatalf("%+v leads to weights %v", s.fact, weights)
+		}
+	})
+}
+
+func TestRejectTakesTrafficOffFirst(t *testing.T) {
+	law(t, func(t *rapid.T, spec Spec, s step) {
+		after, actions := Next(spec, s.after, Observation{Time: start, Fact: Asked{Verb: Reject, IfActive: true}})
+		if after.Weight != 0 {
+			t.Fatalf("weight %d after reject in %s", after.Weight, s.after.Phase)
+		}
+		if s.after.Phase.Active() && (len(actions) == 0 || actions[0] != Action{Kind: SetWeight}) {
+			t.Fatalf("reject in phase %s begins with %v", s.after.Phase, actions)
+		}
+	})
+}
+
+func TestCancelTakesTrafficOffFirst(t *testing.T) {
+	law(t, func(t *rapid.T, spec Spec, s step) {
+		after, actions := Next(spec, s.after, Observation{Time: start, Fact: Cancelled{}})
+		if s.after.Phase.Active() && (after.Weight != 0 || !reflect.DeepEqual(actions, []Action{{Kind: SetWeight}})) {
+			t.Fatalf("cancel in phase %s: weight %d, %v", s.after.Phase, after.Weight, actions)
+		}
+	})
+}
+
+// A process that takes over knows what the one before knew, and does what it
+// would have done.
+func TestTakingOverChangesNothing(t *testing.T) {
+	law(t, func(t *rapid.T, spec Spec, s step) {
+		text, err := json.Marshal(s.after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.after.Schema == 0 { // nothing was ever stored
+			return
+		}
+		stored, err := ParseState(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same, actions := Next(spec, stored, Observation{Time: start, Fact: Resumed{}})
+		if again, _ := json.Marshal(same); string(again) != string(text) {
+			t.Fatalf("taking over made\n%s of\n%s", again, text)
+		}
+		if want := Pending(s.after); !reflect.DeepEqual(actions, want) {
+			t.Fatalf("taking over in %s does %v, not %v", s.after.Phase, actions, want)
+		}
+	})
+}
+
+func TestReplayGivesTheSameState(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		spec := Spec{Limit: 100}
+		steps := walk(t, spec)
+		var s State
+		for i, recorded := range steps {
+			var actions []Action
+			s, actions = Next(spec, s, Observation{Time: start.Add(time.Duration(i) * time.Second), Fact: recorded.fact})
+			if !reflect.DeepEqual(s, recorded.after) || !reflect.DeepEqual(actions, recorded.actions) {
+				t.Fatalf("replaying %d steps gives another state", i+1)
+			}
+		}
+	})
+}
+
+func TestOnlyWhatWasTestedIsPromoted(t *testing.T) {
+	law(t, func(t *rapid.T, _ Spec, s step) {
+		if s.after.Phase != Promoting || s.before.Phase == Promoting {
+			return
+		}
+		a, asked := s.fact.(Asked)
+		if !asked || a.Verb != Promote || s.before.Phase != Standing || s.before.Tested == "" || a.Tested != s.before.Tested || len(a.Changed) > 0 {
+			t.Fatalf("%+v in %+v began a promotion", s.fact, s.before)
+		}
+	})
+	law(t, func(t *rapid.T, _ Spec, s step) {
+		for _, a := range s.actions {
+			if a.Kind == ApplyStable && s.after.Phase != Promoting {
+				t.Fatalf("stable is replaced in phase %s", s.after.Phase)
+			}
+		}
+	})
+}
+
+// However a release got where it is, it comes to rest when its actions succeed,
+// and when all of them fail.
+func TestTermination(t *testing.T) {
+	const enough = 4
+	law(t, func(t *rapid.T, spec Spec, s step) {
+		for _, outcome := range []func(Action) Fact{
+			func(Action) Fact { return Finished{Tested: "a"} },
+			func(a Action) Fact { return Failed{Action: a, Reason: "no"} },
+		} {
+			state, actions := s.after, s.actions
+			for n := 0; len(actions) > 0 && actions[0].Kind != Refuse; n++ {
+				if n > enough {
+					t.Fatalf("still at %v after %d rounds", actions, n)
+				}
+				state, actions = Next(spec, state, Observation{Time: start, Fact: outcome(actions[0])})
+			}
+		}
+	})
+}
+
+// The canary is as large as its weight needs before the weight moves.
+func TestScaleBeforeWeight(t *testing.T) {
+	law(t, func(t *rapid.T, spec Spec, s step) {
+		a, asked := s.fact.(Asked)
+		if !asked || a.Verb != Shift || s.after.Phase != Shifting || s.before.Phase != Standing {
+			return
+		}
+		kinds := make([]string, 0, len(s.actions))
+		for _, a := range s.actions {
+			kinds = append(kinds, fmt.Sprintf("%s %d", a.Kind, a.Weight))
+		}
+		set := slices.Index(kinds, fmt.Sprintf("%s %d", SetWeight, a.Weight))
+		scale := slices.Index(kinds, fmt.Sprintf("%s %d", Scale, a.Weight))
+		switch {
+		case set < 0:
+			t.Fatalf("shift to %d does %v", a.Weight, kinds)
+		case a.Weight > s.before.Weight && (scale < 0 || scale > set), a.Weight < s.before.Weight && scale < set:
+			t.Fatalf("shift from %d to %d does %v", s.before.Weight, a.Weight, kinds)
+		}
+	})
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	var s State
+	for i := range 1000 {
+		s, _ = Next(Spec{Limit: 100}, s, Observation{Time: start, Fact: Asked{Verb: Deploy, Fresh: Fresh{Plan: fmt.Sprint(i)}}})
+		s, _ = Next(Spec{Limit: 100}, s, Observation{Time: start, Fact: Failed{Reason: string(make([]byte, 10_000))}})
+	}
+	text, err := json.Marshal(s)
+	if err != nil || len(text) > 100_000 || len(s.History) > maxHistory || s.Total < 2000 {
+		t.Errorf("%d bytes, %d events kept of %d, error %v", len(text), len(s.History), s.Total, err)
+	}
+}
+
+// TestReplicas is the table of canary pods per share.
+func TestReplicas(t *testing.T) {
+	for _, c := range []struct {
+		replicas       Replicas
+		stable, weight int
+		want           int
+	}{
+		{Replicas{}, 4, 0, 1}, {Replicas{}, 4, 1, 1}, {Replicas{}, 4, 25, 1}, {Replicas{}, 4, 26, 2}, {Replicas{}, 4, 100, 4}, {Replicas{}, 0, 50, 1},
+		{Replicas{Same: true}, 7, 1, 7}, {Replicas{Same: true}, 0, 1, 1}, {Replicas{N: 3}, 7, 1, 3},
+	} {
+		if got := c.replicas.For(c.stable, c.weight); got != c.want {
+			t.Errorf("%+v beside %d stable pods at %d %%: %d, expected %d", c.replicas, c.stable, c.weight, got, c.want)
+		}
+	}
+}

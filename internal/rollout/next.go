@@ -1,0 +1,173 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Spec is what the user laid down for the release as a whole.
+type Spec struct {
+	// Limit is the largest weight that the routes can have, in percent: 100, or
+	// 50 where there is a TCPMapping.
+	Limit int
+}
+
+// maxCorrections is how often a weight that somebody else moved is put back.
+// Putting it back for ever would be a fight between two programs.
+const maxCorrections = 1
+
+// Next decides what to remember and what to do after an observation. The actions
+// are to be carried out in order once the State is stored; the outcome is the
+// next observation. It reads no clock: the time is the observation's.
+func Next(spec Spec, s State, o Observation) (State, []Action) {
+	s.History = append([]Event(nil), s.History...)
+	t := transition{spec: spec, State: s, now: o}
+	switch fact := o.Fact.(type) {
+	case Asked:
+		return t.asked(fact)
+	case Finished:
+		t.finished(fact)
+	case Failed:
+		return t.failed(fact)
+	case Cancelled:
+		return t.cancelled(fact)
+	case Moved:
+		return t.moved(fact)
+	case Edited:
+		t.note(EventCorrected, "%s changed during the release; the canary's route takes the change over", strings.Join(fact.Routes, ", "))
+		return t.State, []Action{{Kind: Resync}}
+	}
+	return t.State, Pending(t.State)
+}
+
+// Pending are the actions that a State announces: what is to be done, or done
+// again, by whoever finds it.
+func Pending(s State) []Action {
+	switch s.Phase {
+	case Deploying:
+		return []Action{{Kind: SetWeight}, {Kind: ApplyCanary}, {Kind: WaitCanary}, {Kind: Verify}}
+	case Shifting:
+		var actions []Action
+		if s.Grow {
+			actions = append(actions, Action{Kind: Scale, Weight: s.Peak})
+		}
+		actions = append(actions, Action{Kind: SetWeight, Weight: s.Weight}, Action{Kind: Verify, Weight: s.Weight})
+		if s.Weight < s.Peak {
+			actions = append(actions, Action{Kind: Scale, Weight: s.Weight})
+		}
+		return actions
+	case Promoting:
+		return []Action{{Kind: ApplyStable}, {Kind: WaitStable}}
+	case Retiring, Rejecting:
+		return []Action{{Kind: SetWeight}, {Kind: Verify}, {Kind: Drain}, {Kind: DeleteCanary}}
+	}
+	return nil
+}
+
+type transition struct {
+	State
+	spec Spec
+	now  Observation
+}
+
+func (t *transition) note(kind EventKind, format string, args ...any) {
+	t.Total++
+	t.History = append(t.History, Event{Time: t.now.Time.UTC(), Kind: kind, Phase: t.Phase, Weight: t.Weight, Text: clip(fmt.Sprintf(format, args...))})
+	if extra := len(t.History) - maxHistory; extra > 0 {
+		t.History = t.History[extra:]
+	}
+}
+
+func (t *transition) enter(phase Phase, format string, args ...any) {
+	t.Phase = phase
+	t.note(EventPhase, format, args...)
+}
+
+func (t *transition) hold(reason string) {
+	t.Held = clip(reason)
+	t.note(EventHeld, "held: %s", reason)
+}
+
+// finished is called when everything announced is done.
+func (t *transition) finished(f Finished) {
+	switch t.Phase {
+	case Deploying:
+		t.Weight, t.Verified, t.Tested = 0, 0, f.Tested
+		t.enter(Standing, "the canary is ready and gets no traffic yet")
+	case Shifting:
+		t.Verified, t.Peak, t.Grow = t.Weight, 0, false
+		t.enter(Standing, "the canary gets %d %% of the traffic", t.Weight)
+	case Promoting:
+		t.Held = ""
+		t.enter(Retiring, "stable is the new version; the canary is being removed")
+		t.Weight = 0
+	case Retiring:
+		t.over(Promoted, "promoted: stable is the new version and serves everything")
+	case Rejecting:
+		t.over(Rejected, "rejected: stable serves everything")
+	}
+}
+
+// over ends the release. What only matters while there is a canary is forgotten.
+func (t *transition) over(phase Phase, text string) {
+	t.Weight, t.Verified, t.Held, t.Objects, t.Stable = 0, 0, "", nil, nil
+	t.enter(phase, "%s", text)
+}
+
+// failed decides what becomes of a release of which an action failed. A weight
+// of which nobody knows whether it is in force becomes 0.
+func (t *transition) failed(f Failed) (State, []Action) {
+	t.note(EventFailed, "%s: %s", f.Action.Kind, f.Reason)
+	switch {
+	case t.Phase == Shifting && f.Action.Kind == Scale && t.Weight == t.Peak && t.Verified >= 0:
+		// The weight has not moved yet.
+		t.Weight, t.Peak, t.Grow = t.Verified, 0, false
+		t.enter(Standing, "the canary could not grow; its weight stays at %d %%", t.Weight)
+		t.hold(f.Reason)
+	case t.Phase == Shifting && f.Action.Kind == Scale && t.Weight < t.Peak && f.Action.Weight == t.Weight:
+		t.finished(Finished{}) // there are only more pods than needed
+	case t.Phase == Shifting && t.Weight > 0:
+		t.Weight, t.Verified, t.Grow = 0, Unknown, false
+		t.hold(f.Reason)
+		return t.State, Pending(t.State)
+	case t.Phase == Promoting && f.Untouched:
+		t.enter(Standing, "nothing was promoted; the canary stays at %d %%", t.Weight)
+	default:
+		t.hold(f.Reason)
+	}
+	return t.State, nil
+}
+
+// cancelled takes the traffic off the canary. Everything else can wait for
+// whoever goes on with the release.
+func (t *transition) cancelled(c Cancelled) (State, []Action) {
+	switch {
+	case !t.Phase.Active():
+		return t.State, nil
+	case c.Hold:
+		t.note(EventCancelled, "interrupted; the canary keeps its weight, as --on-cancel=hold asks for")
+		return t.State, nil
+	}
+	if t.Phase == Standing || t.Phase == Shifting {
+		t.Phase, t.Peak, t.Grow = Shifting, max(t.Peak, t.Weight), false
+	}
+	t.Weight, t.Verified = 0, Unknown
+	t.note(EventCancelled, "interrupted; traffic goes back to stable")
+	return t.State, []Action{{Kind: SetWeight}}
+}
+
+// moved puts a weight back that somebody else changed, once.
+func (t *transition) moved(m Moved) (State, []Action) {
+	if t.Phase != Standing {
+		return t.State, nil
+	}
+	t.Verified = Unknown
+	if t.Corrections >= maxCorrections {
+		t.hold(fmt.Sprintf("somebody else moved the weight to %d %% again; find out who before going on", m.Weight))
+		return t.State, nil
+	}
+	t.Corrections++
+	t.note(EventCorrected, "somebody else moved the weight to %d %%; it goes back to %d %%", m.Weight, t.Weight)
+	t.Phase, t.Peak = Shifting, t.Weight
+	return t.State, Pending(t.State)
+}

@@ -1,0 +1,168 @@
+package rollout
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+
+	kjson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// Plan is what a release consists of: the new version's objects and the canary
+// derived from them, as decoded JSON. It is stored with the State, so that a
+// promotion needs no files and replaces stable by what was tested.
+type Plan struct {
+	Stable    []map[string]any `json:"stable"` // in the order of the input
+	Canary    []map[string]any `json:"canary"` // routes last and at weight 0
+	Workloads []Workload       `json:"workloads"`
+	Routes    []Route          `json:"routes"`
+	// Configs are the canary's ConfigMaps and Secrets, beside the stable ones.
+	Configs []Pair `json:"configs,omitempty"`
+}
+
+// Objects are the identities of everything made for the canary.
+func (p Plan) Objects() []manifest.ID {
+	ids := make([]manifest.ID, len(p.Canary))
+	for i, o := range p.Canary {
+		ids[i] = IDOf(o)
+	}
+	return ids
+}
+
+// Pair is a stable object and its canary.
+type Pair struct {
+	Stable manifest.ID `json:"stable"`
+	Canary manifest.ID `json:"canary"`
+}
+
+// Route is a stable route and its canary. The stable object may be a Service
+// that carries the route of the given name in its annotation.
+type Route struct {
+	Pair
+	Name      string `json:"name"`
+	TimeoutMS int    `json:"timeoutMS"` // how long a request may take
+}
+
+// Workload is a stable workload and its canary.
+type Workload struct {
+	Pair
+	// Scaler is the canary's HorizontalPodAutoscaler; empty when it has none.
+	Scaler   manifest.ID `json:"scaler"`
+	Replicas Replicas    `json:"replicas"`
+}
+
+// Replicas says how many canary pods a share needs. The zero value follows the
+// weight.
+type Replicas struct {
+	Same bool `json:"same,omitempty"` // as many as stable
+	N    int  `json:"n,omitempty"`    // this many, when not 0
+}
+
+// For is the number of pods for a share in percent, beside a number of stable
+// pods: ceil(stable × weight / 100) and at least 1, unless the user chose.
+func (r Replicas) For(stable, weight int) int {
+	switch {
+	case r.N > 0:
+		return r.N
+	case r.Same:
+		return max(1, stable)
+	}
+	return max(1, (stable*weight+99)/100)
+}
+
+// Digest is a fingerprint of values: SHA-256 of their JSON, in which the order
+// of keys does not matter.
+func Digest(values ...any) (string, error) {
+	text, err := json.Marshal(values)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// maxPlan bounds a stored plan. The API server takes objects of at most 1.5 MiB
+// and a ConfigMap 1 MiB of data.
+const (
+	maxPlan     = 900 << 10
+	maxUnpacked = 64 << 20
+)
+
+// Pack is the plan as it is stored: compressed, and without the content of
+// Secrets, which stays in the canary's Secrets.
+func (p Plan) Pack() ([]byte, error) {
+	p.Stable, p.Canary = withoutSecrets(p.Stable), withoutSecrets(p.Canary)
+	text, err := json.Marshal(p)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	if _, err := z.Write(text); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	if out.Len() > maxPlan {
+		return nil, fmt.Errorf("the manifests are too large to be remembered in the cluster: %d KiB compressed, and %d KiB is the most; release fewer applications at once", out.Len()>>10, maxPlan>>10)
+	}
+	return out.Bytes(), nil
+}
+
+// Unpack reads a stored plan.
+func Unpack(packed []byte) (Plan, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return Plan{}, fmt.Errorf("the stored plan is damaged: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(z, maxUnpacked+1))
+	if err != nil {
+		return Plan{}, fmt.Errorf("the stored plan is damaged: %w", err)
+	}
+	if len(text) > maxUnpacked {
+		return Plan{}, fmt.Errorf("the stored plan is damaged: it is larger than any plan can be")
+	}
+	var p Plan
+	if err := kjson.Unmarshal(text, &p); err != nil { // whole numbers stay whole
+		return Plan{}, fmt.Errorf("the stored plan is damaged: %w", err)
+	}
+	return p, nil
+}
+
+// withoutSecrets copies a list of objects in which Secrets have no content.
+func withoutSecrets(objects []map[string]any) []map[string]any {
+	kept := make([]map[string]any, len(objects))
+	for i, o := range objects {
+		kept[i] = o
+		if id := IDOf(o); id.Kind == "Secret" && id.Group == "" {
+			kept[i] = maps.Clone(o)
+			delete(kept[i], "data")
+			delete(kept[i], "stringData")
+		}
+	}
+	return kept
+}
+
+// IDOf is the identity of a decoded object.
+func IDOf(object map[string]any) manifest.ID {
+	version, _ := object["apiVersion"].(string)
+	group, _, grouped := strings.Cut(version, "/")
+	if !grouped {
+		group = ""
+	}
+	meta, _ := object["metadata"].(map[string]any)
+	id := manifest.ID{Group: group}
+	id.Kind, _ = object["kind"].(string)
+	id.Namespace, _ = meta["namespace"].(string)
+	id.Name, _ = meta["name"].(string)
+	return id
+}

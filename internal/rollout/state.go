@@ -1,0 +1,140 @@
+package rollout
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// Schema is the version of State as it is stored. A State of another version is
+// refused rather than guessed at.
+const Schema = 1
+
+// Phase is how far a release is.
+type Phase string
+
+// The phases of a release. In the phases up to Standing the old version is
+// stable; from Retiring on the new one is.
+const (
+	None      Phase = ""          // there is no release
+	Deploying Phase = "deploying" // the canary is being made, without traffic
+	Standing  Phase = "standing"  // the canary stands at its weight; nothing is under way
+	Shifting  Phase = "shifting"  // the weight is on its way to another
+	Promoting Phase = "promoting" // the stable objects are being replaced
+	Retiring  Phase = "retiring"  // stable is the new version, the canary is being removed
+	Rejecting Phase = "rejecting" // traffic is back on stable, the canary is being removed
+	Promoted  Phase = "promoted"  // over: stable is the new version
+	Rejected  Phase = "rejected"  // over: stable is the old version
+)
+
+// Active says whether there is a canary, or part of one.
+func (p Phase) Active() bool { return p != None && p != Promoted && p != Rejected }
+
+// Unknown is a share that nobody has verified.
+const Unknown = -1
+
+// State is all that is remembered of a release. It is stored in the cluster
+// before the actions that it announces, so that another process can go on or
+// back out at any time.
+type State struct {
+	Schema   int   `json:"schema"`
+	Phase    Phase `json:"phase"`
+	Weight   int   `json:"weight"`   // percent wanted
+	Verified int   `json:"verified"` // percent that the gateways were last seen to give; Unknown
+	Step     int   `json:"step"`     // shifts so far
+
+	// Peak is, while shifting, the largest weight that may be in force or coming.
+	// Grow says that the canary may not be large enough for it yet.
+	Peak int  `json:"peak,omitempty"`
+	Grow bool `json:"grow,omitempty"`
+
+	// Plan is the digest of what is to become stable, and Tested that of the
+	// canary's pods with their configuration when they became ready.
+	Plan   string `json:"plan,omitempty"`
+	Tested string `json:"tested,omitempty"`
+	// Stable are the digests of the objects that promotion will replace, as they
+	// were when the release began. Objects are all that were made for the canary.
+	Stable  []Fingerprint `json:"stable,omitempty"`
+	Objects []manifest.ID `json:"objects,omitempty"`
+
+	// Held says why nothing moves until somebody decides; "" when it may.
+	Held string `json:"held,omitempty"`
+	// Corrections is how often a weight that somebody else moved was put back.
+	Corrections int `json:"corrections,omitempty"`
+
+	Started time.Time `json:"started"`
+	Run     Run       `json:"run"`
+	// Total is the number of events so far, of which History has the last.
+	Total   int     `json:"total"`
+	History []Event `json:"history,omitempty"`
+}
+
+// Fingerprint is an object as it was. An empty digest means that it was absent.
+type Fingerprint struct {
+	ID     manifest.ID `json:"id"`
+	Digest string      `json:"digest"`
+}
+
+// Run says who carries a release out.
+type Run struct {
+	System  string `json:"system,omitempty"` // such as Azure Pipelines; "" is a person's terminal
+	ID      string `json:"id,omitempty"`
+	URL     string `json:"url,omitempty"`
+	Attempt string `json:"attempt,omitempty"`
+	Holder  string `json:"holder,omitempty"` // the process, as the lock names it
+}
+
+// EventKind says what sort of thing happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventAsked     EventKind = "asked"     // somebody wants something
+	EventPhase     EventKind = "phase"     // the release entered another phase
+	EventFailed    EventKind = "failed"    // an action failed
+	EventHeld      EventKind = "held"      // nothing moves until somebody decides
+	EventCorrected EventKind = "corrected" // something that somebody else did was put right
+	EventCancelled EventKind = "cancelled" // the process was asked to end
+	EventProgress  EventKind = "progress"  // an action is under way; not kept
+)
+
+// Event is something that happened to a release.
+type Event struct {
+	Time   time.Time `json:"time"`
+	Kind   EventKind `json:"kind"`
+	Phase  Phase     `json:"phase"`
+	Weight int       `json:"weight"`
+	Text   string    `json:"text"`
+}
+
+// Bounds of what is kept, so that a State stays far below the 1 MiB that an
+// object may have.
+const (
+	maxHistory = 60
+	maxText    = 500 // bytes of one text
+)
+
+func clip(text string) string {
+	if len(text) > maxText {
+		return string([]rune(text)[:min(maxText/4, len([]rune(text)))]) + "…"
+	}
+	return text
+}
+
+// ParseState reads a stored State.
+func ParseState(text []byte) (State, error) {
+	var version struct{ Schema int }
+	if err := json.Unmarshal(text, &version); err != nil {
+		return State{}, fmt.Errorf("the stored state is not what canarize writes: %w; if the release is not wanted, delete its canary objects and this ConfigMap", err)
+	}
+	if version.Schema != Schema {
+		return State{}, fmt.Errorf("the stored state has version %d and this canarize knows version %d; use the canarize that began the release", version.Schema, Schema)
+	}
+	var s State
+	if err := json.Unmarshal(text, &s); err != nil {
+		return State{}, fmt.Errorf("the stored state is not what canarize writes: %w", err)
+	}
+	return s, nil
+}

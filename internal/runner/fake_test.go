@@ -1,0 +1,292 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// crash is what a killed process unwinds with.
+type crash struct{}
+
+// cluster is a cluster in memory, with a gateway that follows at once. Every
+// write of it is numbered, so that a test can kill the process before or after
+// any of them.
+type cluster struct {
+	objects map[manifest.ID]map[string]any
+	records map[string]Record
+	version int
+
+	writes []string
+	// before and after are the writes, counted from 1, at which the process dies.
+	before, after int
+	// broken are errors by what fails: a write's name, or "ready KIND NAME".
+	broken map[string]error
+	// onWrite is told of each write, before it happens.
+	onWrite func(name string)
+	faults  []string // instants at which a request could have gone wrong
+}
+
+func newCluster(objects ...map[string]any) *cluster {
+	c := &cluster{objects: map[manifest.ID]map[string]any{}, records: map[string]Record{}, broken: map[string]error{}}
+	for _, o := range objects {
+		c.objects[rollout.IDOf(o)] = copied(o)
+	}
+	return c
+}
+
+func copied(o map[string]any) map[string]any {
+	text, err := json.Marshal(o)
+	if err != nil {
+		panic(err)
+	}
+	var c map[string]any
+	if err := json.Unmarshal(text, &c); err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func (c *cluster) write(ctx context.Context, name string, do func()) error {
+	if c.onWrite != nil {
+		c.onWrite(name)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := c.broken[name]; err != nil {
+		return err
+	}
+	c.writes = append(c.writes, name)
+	if len(c.writes) == c.before {
+		panic(crash{})
+	}
+	do()
+	c.checkTraffic(name)
+	if len(c.writes) == c.after {
+		panic(crash{})
+	}
+	return nil
+}
+
+// checkTraffic notes when a request could reach a pod or Service that is not
+// there.
+func (c *cluster) checkTraffic(after string) {
+	for id, o := range c.objects {
+		if id.Kind != "Mapping" {
+			continue
+		}
+		service, _ := field(o, "spec", "service").(string)
+		if c.objects[manifest.ID{Kind: "Service", Namespace: id.Namespace, Name: service}] == nil {
+			c.faults = append(c.faults, fmt.Sprintf("after %s: %s routes to Service %s, which is not there", after, id, service))
+		}
+		weight := number(field(o, "spec", "weight"))
+		pods := c.objects[manifest.ID{Group: "apps", Kind: "Deployment", Namespace: id.Namespace, Name: service}]
+		if weight > 0 && pods == nil {
+			c.faults = append(c.faults, fmt.Sprintf("after %s: %s sends %d %% to pods that are not there", after, id, weight))
+		}
+		stable := c.objects[manifest.ID{Group: "apps", Kind: "Deployment", Namespace: id.Namespace, Name: strings.TrimSuffix(service, "-canary")}]
+		if need := (rollout.Replicas{}).For(replicas(stable), weight); pods != nil && weight > 0 && replicas(pods) < need {
+			c.faults = append(c.faults, fmt.Sprintf("after %s: %s sends %d %% to %d pods, which needs %d", after, id, weight, replicas(pods), need))
+		}
+	}
+}
+
+func field(o map[string]any, path ...string) any {
+	var v any = o
+	for _, key := range path {
+		m, _ := v.(map[string]any)
+		v = m[key]
+	}
+	return v
+}
+
+func number(v any) int {
+	switch n := v.(type) {
+	case float64:
+		return int(n)
+	case int64:
+		return int(n)
+	case int:
+		return n
+	}
+	return 0
+}
+
+func (c *cluster) set(id manifest.ID, value any, path ...string) {
+	o := c.objects[id]
+	for _, key := range path[:len(path)-1] {
+		o = o[key].(map[string]any)
+	}
+	o[path[len(path)-1]] = value
+}
+
+// Get, Apply and Delete fulfil Objects.
+
+func (c *cluster) Get(_ context.Context, id manifest.ID) (map[string]any, error) {
+	if c.objects[id] == nil {
+		return nil, nil
+	}
+	return copied(c.objects[id]), nil
+}
+
+func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Change, error) {
+	var changes []Change
+	for _, o := range objects {
+		id := rollout.IDOf(o)
+		if err := c.broken["try "+id.String()]; err != nil && !how.Force {
+			return changes, err
+		}
+		before, want := c.objects[id], copied(o)
+		switch {
+		case how.Try:
+		case before != nil && reflect.DeepEqual(before, merged(before, want)):
+			changes = append(changes, Change{id, "unchanged"})
+		default:
+			what := "configured"
+			if before == nil {
+				what = "created"
+			}
+			if err := c.write(ctx, "apply "+id.String(), func() { c.objects[id] = merged(before, want) }); err != nil {
+				return changes, err
+			}
+			changes = append(changes, Change{id, what})
+		}
+	}
+	return changes, nil
+}
+
+// merged is what server-side apply makes of the maps of this test.
+func merged(have, want map[string]any) map[string]any {
+	out := maps.Clone(have)
+	if out == nil {
+		out = map[string]any{}
+	}
+	for key, v := range want {
+		h, isMap := out[key].(map[string]any)
+		if w, ok := v.(map[string]any); ok && isMap {
+			v = merged(h, w)
+		}
+		out[key] = v
+	}
+	return out
+}
+
+func (c *cluster) Delete(ctx context.Context, ids []manifest.ID) ([]Change, error) {
+	var changes []Change
+	for _, id := range ids {
+		if c.objects[id] == nil {
+			continue
+		}
+		if err := c.write(ctx, "delete "+id.String(), func() { delete(c.objects, id) }); err != nil {
+			return changes, err
+		}
+		changes = append(changes, Change{id, "deleted"})
+	}
+	return changes, nil
+}
+
+// Ready and SetReplicas fulfil Workloads.
+
+func (c *cluster) Ready(ctx context.Context, ids []manifest.ID, _ time.Duration) error {
+	for _, id := range ids {
+		if c.onWrite != nil {
+			c.onWrite("ready " + id.String())
+		}
+		if err := errors.Join(ctx.Err(), c.broken["ready "+id.String()]); err != nil {
+			return err
+		}
+		if c.objects[id] == nil {
+			return fmt.Errorf("%s: it is not there", id)
+		}
+	}
+	return nil
+}
+
+func (c *cluster) SetReplicas(ctx context.Context, id manifest.ID, n int) error {
+	path := []string{"spec", "replicas"}
+	if id.Kind == "HorizontalPodAutoscaler" {
+		path[1] = "minReplicas"
+	}
+	switch o := c.objects[id]; {
+	case o == nil:
+		return fmt.Errorf("%s: it is not there", id)
+	case number(field(o, path...)) == n:
+		return nil
+	}
+	return c.write(ctx, "scale "+id.String(), func() { c.set(id, float64(n), path...) })
+}
+
+// SetShare, Verify, Share and Resync fulfil Router.
+
+func (c *cluster) SetShare(ctx context.Context, routes []rollout.Route, percent int) error {
+	for _, r := range routes {
+		o := c.objects[r.Canary]
+		if o == nil || number(field(o, "spec", "weight")) == percent {
+			continue
+		}
+		if err := c.write(ctx, "weight "+r.Canary.String(), func() { c.set(r.Canary, float64(percent), "spec", "weight") }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, error) {
+	if err := errors.Join(ctx.Err(), c.broken[fmt.Sprintf("verify %d", percent)]); err != nil {
+		return "", err
+	}
+	for _, r := range routes {
+		share := 0
+		if o := c.objects[r.Canary]; o != nil {
+			share = number(field(o, "spec", "weight"))
+			if c.objects[r.Stable] == nil {
+				share = 100 // a Mapping alone gets every request
+			}
+		}
+		if share != percent {
+			return "", fmt.Errorf("%s: it gets %d %%, not %d %%", r.Canary, share, percent)
+		}
+	}
+	return fmt.Sprintf("the gateway gives the canary %d %%", percent), nil
+}
+
+func (c *cluster) Share(canary map[string]any) int { return number(field(canary, "spec", "weight")) }
+
+func (c *cluster) Resync(_ rollout.Route, stable, canary map[string]any) (map[string]any, bool, error) {
+	synced := copied(canary)
+	synced["spec"].(map[string]any)["prefix"] = field(stable, "spec", "prefix")
+	return synced, !reflect.DeepEqual(synced, canary), c.broken["resync"]
+}
+
+// Load and Save fulfil Store.
+
+func (c *cluster) Load(_ context.Context, namespace, name string) (Record, error) {
+	return c.records[namespace+"/"+name], nil
+}
+
+func (c *cluster) Save(ctx context.Context, namespace, name string, r Record) (string, error) {
+	key := namespace + "/" + name
+	if c.records[key].Version != r.Version {
+		return "", ErrChanged
+	}
+	err := c.write(ctx, "save", func() {
+		c.version++
+		r.Version = fmt.Sprint(c.version)
+		c.records[key] = r
+	})
+	return r.Version, err
+}
+
+// Acquire fulfils Lock. A process that was killed left its lease; it is stale.
+func (c *cluster) Acquire(ctx context.Context, _, _, _ string) (context.Context, func(), error) {
+	return ctx, func() {}, ctx.Err()
+}

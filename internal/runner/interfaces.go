@@ -1,0 +1,83 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// Objects reads and writes objects of a cluster, as decoded JSON.
+type Objects interface {
+	// Get gives nil for an object that is not there.
+	Get(ctx context.Context, id manifest.ID) (map[string]any, error)
+	// Apply makes objects what they should be, in order, and stops at the first
+	// error. What is as it should be is not written.
+	Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Change, error)
+	// Delete removes objects, in order; one that is not there is no error.
+	Delete(ctx context.Context, ids []manifest.ID) ([]Change, error)
+}
+
+// Apply says how objects are applied.
+type Apply struct {
+	Force bool // take fields over that somebody else owns
+	Try   bool // let the server check everything and write nothing
+}
+
+// Change is what became of an object.
+type Change struct {
+	ID   manifest.ID
+	What string // created, configured, unchanged, deleted or skipped
+}
+
+// Workloads waits for pods and sets their number.
+type Workloads interface {
+	// Ready waits until all objects are rolled out and ready. Its error says, in
+	// the pods' own words where there are any, what they wait for.
+	Ready(ctx context.Context, ids []manifest.ID, timeout time.Duration) error
+	// SetReplicas sets spec.replicas, or spec.minReplicas of an autoscaler.
+	SetReplicas(ctx context.Context, id manifest.ID, replicas int) error
+}
+
+// Router moves traffic.
+type Router interface {
+	// SetShare writes the weight of every canary route, each in one patch. A
+	// canary route that is not there has no share.
+	SetShare(ctx context.Context, routes []rollout.Route, percent int) error
+	// Verify waits until every gateway gives the canary its share. The text says
+	// what that was concluded from.
+	Verify(ctx context.Context, routes []rollout.Route, percent int) (text string, err error)
+	// Share is the percent that the weight on a canary route asks for.
+	Share(canary map[string]any) int
+	// Resync gives what the canary route has to be beside the stable object of
+	// today, ready to be applied, and whether it differs; nil when the stable
+	// route is gone.
+	Resync(route rollout.Route, stable, canary map[string]any) (synced map[string]any, changed bool, err error)
+}
+
+// Store keeps one record per release.
+type Store interface {
+	// Load gives an empty record where there is none.
+	Load(ctx context.Context, namespace, name string) (Record, error)
+	// Save stores a record over the version it was read in, and gives the new
+	// version. The error is ErrChanged when somebody else stored another one.
+	Save(ctx context.Context, namespace, name string, r Record) (version string, err error)
+}
+
+// Record is what is stored of a release.
+type Record struct {
+	Version string // "" when nothing is stored yet
+	State   []byte
+	Plan    []byte
+}
+
+// ErrChanged is that another process stored something in between.
+var ErrChanged = errors.New("somebody else works on the release at the same time; see canarize status, and run the command again")
+
+// Lock makes sure that one process at a time works on a release.
+type Lock interface {
+	// Acquire gives a context that ends when the lock is lost.
+	Acquire(ctx context.Context, namespace, name, holder string) (held context.Context, release func(), err error)
+}

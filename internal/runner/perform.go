@@ -1,0 +1,237 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// untouchedError is that an action failed before it changed anything.
+type untouchedError struct{ error }
+
+func (e untouchedError) Unwrap() error { return e.error }
+
+// perform carries actions out, in order, and stops at the first that fails.
+func (s *session) perform(ctx context.Context, actions []rollout.Action) (rollout.Action, error) {
+	does := map[rollout.ActionKind]func(context.Context, rollout.Action) error{
+		rollout.SetWeight: s.setWeight, rollout.Verify: s.verify, rollout.Scale: s.scale, rollout.Resync: s.resync,
+		rollout.ApplyCanary: s.applyCanary, rollout.WaitCanary: s.waitCanary,
+		rollout.ApplyStable: s.applyStable, rollout.WaitStable: s.waitStable,
+		rollout.Drain: s.drain, rollout.DeleteCanary: s.deleteCanary,
+	}
+	for _, a := range actions {
+		if err := ctx.Err(); err != nil {
+			return a, err
+		}
+		if err := does[a.Kind](ctx, a); err != nil {
+			return a, err
+		}
+	}
+	return rollout.Action{}, nil
+}
+
+func (s *session) progress(format string, args ...any) {
+	s.Emit(rollout.Event{Time: s.Now().UTC(), Kind: rollout.EventProgress, Phase: s.state.Phase, Weight: s.state.Weight, Text: fmt.Sprintf(format, args...)})
+}
+
+func (s *session) setWeight(ctx context.Context, a rollout.Action) error {
+	if err := s.Router.SetShare(ctx, s.plan.Routes, a.Weight); err != nil {
+		return err
+	}
+	s.progress("the canary's weight is %d %%", a.Weight)
+	return nil
+}
+
+func (s *session) verify(ctx context.Context, a rollout.Action) error {
+	text, err := s.Router.Verify(ctx, s.plan.Routes, a.Weight)
+	if err != nil {
+		return err
+	}
+	s.progress("%s", text)
+	return nil
+}
+
+// scale makes the canary as large as a share needs, beside as many stable pods
+// as there are now.
+func (s *session) scale(ctx context.Context, a rollout.Action) error {
+	for _, w := range s.plan.Workloads {
+		if w.Canary.Kind == "DaemonSet" { // as many as there are nodes
+			continue
+		}
+		stable, err := s.Objects.Get(ctx, w.Stable)
+		if err != nil {
+			return err
+		}
+		target := w.Canary
+		if w.Scaler != (manifest.ID{}) {
+			target = w.Scaler
+		}
+		n := w.Replicas.For(replicas(stable), a.Weight)
+		if err := s.Workloads.SetReplicas(ctx, target, n); err != nil {
+			return err
+		}
+		s.progress("%s: %d pods for %d %%", target, n, a.Weight)
+	}
+	return s.Workloads.Ready(ctx, s.workloads(false), s.ReadyTimeout)
+}
+
+// replicas is the number of pods that a workload asks for; one where it says
+// nothing, as Kubernetes has it.
+func replicas(workload map[string]any) int {
+	spec, _ := workload["spec"].(map[string]any)
+	switch n := spec["replicas"].(type) {
+	case int64:
+		return int(n)
+	case float64:
+		return int(n)
+	}
+	return 1
+}
+
+func (s *session) workloads(stable bool) []manifest.ID {
+	ids := make([]manifest.ID, len(s.plan.Workloads))
+	for i, w := range s.plan.Workloads {
+		ids[i] = w.Canary
+		if stable {
+			ids[i] = w.Stable
+		}
+	}
+	return ids
+}
+
+func (s *session) resync(ctx context.Context, _ rollout.Action) error {
+	for _, route := range s.plan.Routes {
+		stable, canary, err := s.pair(ctx, route)
+		if err != nil {
+			return err
+		}
+		if stable == nil || canary == nil {
+			continue
+		}
+		synced, changed, err := s.Router.Resync(route, stable, canary)
+		if err != nil {
+			return fmt.Errorf("%s: %w", route.Stable, err)
+		}
+		if changed {
+			if err := s.apply(ctx, []map[string]any{synced}, Apply{Force: true}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *session) apply(ctx context.Context, objects []map[string]any, how Apply) error {
+	changes, err := s.Objects.Apply(ctx, objects, how)
+	for _, c := range changes {
+		if !how.Try {
+			s.progress("%s %s", c.ID, c.What)
+		}
+	}
+	return err
+}
+
+// applyCanary takes fields of the canary's objects from any other owner: they
+// are canarize's own.
+func (s *session) applyCanary(ctx context.Context, _ rollout.Action) error {
+	return s.apply(ctx, s.plan.Canary, Apply{Force: true})
+}
+
+func (s *session) waitCanary(ctx context.Context, _ rollout.Action) error {
+	if err := s.Workloads.Ready(ctx, s.workloads(false), s.ReadyTimeout); err != nil {
+		return err
+	}
+	var err error
+	s.tested, err = s.testedDigest(ctx)
+	return err
+}
+
+// applyStable replaces the stable objects by those of the plan. The server
+// checks all of them before the first one changes. What was tested is looked at
+// once more: the process that decided to promote may have died long ago.
+func (s *session) applyStable(ctx context.Context, _ rollout.Action) error {
+	tested, err := s.testedDigest(ctx)
+	if err == nil && tested != s.state.Tested {
+		err = fmt.Errorf("the canary's pods or their configuration are no longer what was tested; run canarize reject %s and deploy again", s.release.Name)
+	}
+	if err != nil {
+		return untouchedError{err}
+	}
+	objects := slices.Clone(s.plan.Stable)
+	for i, o := range objects {
+		var err error
+		if objects[i], err = s.promotable(ctx, o); err != nil {
+			return untouchedError{err}
+		}
+	}
+	if err := s.apply(ctx, objects, Apply{Force: s.Force, Try: true}); err != nil {
+		return untouchedError{err}
+	}
+	return s.apply(ctx, objects, Apply{Force: s.Force})
+}
+
+// promotable completes an object of the plan with what is not stored in it: the
+// content of a Secret is that of the canary's, and the number of pods is the
+// autoscaler's business where there is one.
+func (s *session) promotable(ctx context.Context, o map[string]any) (map[string]any, error) {
+	id := rollout.IDOf(o)
+	for _, c := range s.plan.Configs {
+		if c.Stable != id || id.Kind != "Secret" {
+			continue
+		}
+		canary, err := s.Objects.Get(ctx, c.Canary)
+		if err != nil {
+			return nil, err
+		}
+		if canary == nil {
+			return nil, fmt.Errorf("%s: the canary's %s is gone, and with it the content to promote; run canarize reject %s and deploy again", id, c.Canary.Name, s.release.Name)
+		}
+		o = maps.Clone(o)
+		o["data"] = canary["data"]
+		return o, nil
+	}
+	for _, w := range s.plan.Workloads {
+		if spec, ok := o["spec"].(map[string]any); ok && w.Stable == id && w.Scaler != (manifest.ID{}) {
+			o, spec = maps.Clone(o), maps.Clone(spec)
+			delete(spec, "replicas")
+			o["spec"] = spec
+		}
+	}
+	return o, nil
+}
+
+func (s *session) waitStable(ctx context.Context, _ rollout.Action) error {
+	return s.Workloads.Ready(ctx, s.workloads(true), s.ReadyTimeout)
+}
+
+// drain waits as long as a request that the canary took may last.
+func (s *session) drain(ctx context.Context, _ rollout.Action) error {
+	longest := 0
+	for _, r := range s.plan.Routes {
+		longest = max(longest, r.TimeoutMS)
+	}
+	d := min(time.Duration(longest)*time.Millisecond, mostDrain)
+	s.progress("waiting %s for requests on their way", d)
+	return s.Wait(ctx, d)
+}
+
+// mostDrain bounds the wait for requests on their way: a pod that is deleted
+// goes on with its own for as long as its grace period.
+const mostDrain = 30 * time.Second
+
+// deleteCanary deletes in the opposite order in which objects were made: routes
+// first.
+func (s *session) deleteCanary(ctx context.Context, _ rollout.Action) error {
+	ids := slices.Clone(s.state.Objects)
+	slices.Reverse(ids)
+	changes, err := s.Objects.Delete(ctx, ids)
+	for _, c := range changes {
+		s.progress("%s %s", c.ID, c.What)
+	}
+	return err
+}

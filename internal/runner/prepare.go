@@ -1,0 +1,222 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// prepare looks at the cluster for what has to be known before asked is decided,
+// and first puts right what somebody else did in the meantime. A rejection needs
+// to know nothing: traffic goes first.
+func (s *session) prepare(ctx context.Context, asked *rollout.Asked, plan *rollout.Plan) error {
+	switch asked.Verb {
+	case rollout.Deploy:
+		return s.prepareDeploy(ctx, asked, plan)
+	case rollout.Shift:
+		return s.putRight(ctx)
+	case rollout.Promote:
+		if err := s.putRight(ctx); err != nil || s.state.Phase != rollout.Standing {
+			return err
+		}
+		return s.preparePromote(ctx, asked)
+	}
+	return nil
+}
+
+func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan *rollout.Plan) error {
+	digest, err := rollout.Digest(plan.Stable, plan.Canary)
+	if err != nil {
+		return err
+	}
+	for _, route := range plan.Routes {
+		stable, err := s.Objects.Get(ctx, route.Stable)
+		if err != nil {
+			return err
+		}
+		if stable == nil {
+			return fmt.Errorf("%s: it is not in the cluster, and a canary's route alone gets every request whatever its weight; apply the stable version first", route.Stable)
+		}
+	}
+	asked.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects()}
+	if s.state.Plan != digest || !s.state.Phase.Active() {
+		if asked.Fresh.Stable, err = s.fingerprints(ctx, plan.Stable); err != nil {
+			return err
+		}
+	}
+	return s.adopt(*plan)
+}
+
+// adopt makes plan the one to go by. Routes of a version before that the new one
+// does not have stay in it, so that they are brought to weight 0 too.
+func (s *session) adopt(plan rollout.Plan) error {
+	if s.state.Phase.Active() {
+		for _, old := range s.plan.Routes {
+			if !slices.ContainsFunc(plan.Routes, func(r rollout.Route) bool { return r.Canary == old.Canary }) {
+				plan.Routes = append(slices.Clip(plan.Routes), old)
+			}
+		}
+	}
+	packed, err := plan.Pack()
+	if err != nil {
+		return fmt.Errorf("release %s: %w", s.release, err)
+	}
+	s.plan, s.record.Plan = plan, packed
+	return nil
+}
+
+// fingerprints are the digests of objects as they are in the cluster.
+func (s *session) fingerprints(ctx context.Context, objects []map[string]any) ([]rollout.Fingerprint, error) {
+	prints := make([]rollout.Fingerprint, len(objects))
+	for i, o := range objects {
+		id := rollout.IDOf(o)
+		live, err := s.Objects.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		prints[i] = rollout.Fingerprint{ID: id}
+		if live == nil {
+			continue
+		}
+		if prints[i].Digest, err = contentDigest(live); err != nil {
+			return nil, fmt.Errorf("%s: %w", id, err)
+		}
+	}
+	return prints, nil
+}
+
+// contentDigest leaves out what changes by itself: metadata, status, and the
+// number of pods, which an autoscaler or a person changes at any time.
+func contentDigest(object map[string]any) (string, error) {
+	content := maps.Clone(object)
+	delete(content, "metadata")
+	delete(content, "status")
+	if spec, ok := content["spec"].(map[string]any); ok {
+		spec = maps.Clone(spec)
+		delete(spec, "replicas")
+		content["spec"] = spec
+	}
+	return rollout.Digest(content)
+}
+
+func (s *session) preparePromote(ctx context.Context, asked *rollout.Asked) error {
+	var err error
+	if asked.Tested, err = s.testedDigest(ctx); err != nil {
+		return err
+	}
+	for _, before := range s.state.Stable {
+		live, err := s.Objects.Get(ctx, before.ID)
+		if err != nil {
+			return err
+		}
+		digest := ""
+		if live != nil {
+			if digest, err = contentDigest(live); err != nil {
+				return fmt.Errorf("%s: %w", before.ID, err)
+			}
+		}
+		if digest != before.Digest {
+			asked.Changed = append(asked.Changed, before.ID.String())
+		}
+	}
+	return nil
+}
+
+// testedDigest is the digest of the pods of the canary as they are in the
+// cluster, with the configuration they read. "" means that some of it is not
+// there.
+func (s *session) testedDigest(ctx context.Context) (string, error) {
+	var parts []any
+	add := func(id manifest.ID, fields ...string) error {
+		live, err := s.Objects.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if live == nil {
+			return errAbsent
+		}
+		for _, field := range fields {
+			parts = append(parts, live[field])
+		}
+		if spec, ok := live["spec"].(map[string]any); ok {
+			parts = append(parts, spec["template"])
+		}
+		return nil
+	}
+	for _, w := range s.plan.Workloads {
+		if err := add(w.Canary); err != nil {
+			return "", ignoreAbsent(err)
+		}
+	}
+	for _, c := range s.plan.Configs {
+		if err := add(c.Canary, "data", "binaryData"); err != nil {
+			return "", ignoreAbsent(err)
+		}
+	}
+	return rollout.Digest(parts...)
+}
+
+var errAbsent = errors.New("not there")
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, errAbsent) {
+		return nil
+	}
+	return err
+}
+
+// putRight compares the routes with what the release made them and undoes what
+// would hurt: a weight that somebody else moved, and a canary route that no
+// longer has what its stable one has.
+func (s *session) putRight(ctx context.Context) error {
+	if s.state.Phase != rollout.Standing {
+		return nil
+	}
+	var moved []int
+	var edited []string
+	for _, route := range s.plan.Routes {
+		stable, canary, err := s.pair(ctx, route)
+		if err != nil {
+			return err
+		}
+		percent := 0 // of a route that is gone
+		if canary != nil {
+			percent = s.Router.Share(canary)
+		}
+		if percent != s.state.Weight {
+			moved = append(moved, percent)
+		}
+		if stable == nil || canary == nil {
+			continue
+		}
+		_, changed, err := s.Router.Resync(route, stable, canary)
+		if err != nil {
+			return fmt.Errorf("%s: %w", route.Stable, err)
+		}
+		if changed {
+			edited = append(edited, route.Stable.String())
+		}
+	}
+	if len(moved) > 0 {
+		if err := s.drive(ctx, rollout.Moved{Weight: slices.Max(moved)}); err != nil {
+			return err
+		}
+	}
+	if len(edited) > 0 && s.state.Phase == rollout.Standing {
+		return s.drive(ctx, rollout.Edited{Routes: edited})
+	}
+	return nil
+}
+
+func (s *session) pair(ctx context.Context, route rollout.Route) (stable, canary map[string]any, err error) {
+	if canary, err = s.Objects.Get(ctx, route.Canary); err != nil {
+		return nil, nil, err
+	}
+	stable, err = s.Objects.Get(ctx, route.Stable)
+	return stable, canary, err
+}

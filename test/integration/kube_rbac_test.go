@@ -1,0 +1,214 @@
+//go:build integration
+
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/test/faults"
+)
+
+// kinds are objects of every kind that a canary may consist of.
+var kinds = []string{
+	web, mapping,
+	"{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, spec: {serviceName: db, selector: {matchLabels: {app: db}}, template: {metadata: {labels: {app: db}}, spec: {containers: [{name: db, image: db}]}}}}",
+	"{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}",
+	"{apiVersion: v1, kind: ConfigMap, metadata: {name: web}}",
+	"{apiVersion: v1, kind: Secret, metadata: {name: web}}",
+	"{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web}, spec: {maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}",
+	"{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: web}, spec: {podSelector: {}}}",
+	"{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web}, spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}}",
+	"{apiVersion: monitoring.coreos.com/v1, kind: ServiceMonitor, metadata: {name: web}, spec: {selector: {}, endpoints: []}}",
+	"{apiVersion: monitoring.coreos.com/v1, kind: PodMonitor, metadata: {name: web}, spec: {selector: {}}}",
+	"{apiVersion: getambassador.io/v3alpha1, kind: TCPMapping, metadata: {name: web}, spec: {port: 5432, service: db}}",
+}
+
+// testPermissions releases with the permissions that canarize rbac prints, and
+// finds that each of them was used and none was missing.
+func testPermissions(t *testing.T, s site) {
+	emissary := s
+	emissary.namespace += "-emissary"
+	s.apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+emissary.namespace+"}")
+	emissary.apply(t, "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}")
+	k := s.startKubelet(t, s.namespace)
+	emissary.pod(t, "emissary-1", s.namespace, gatewayLabels, running)
+	s.startGateway(t, k, "emissary-1", 10)
+
+	access := kube.Access{Namespace: s.namespace, GatewayNamespace: emissary.namespace, Account: "deployer"}
+	if _, err := s.cluster.Apply(t.Context(), access.Permissions(), kube.Write{}); err != nil {
+		t.Fatal(err)
+	}
+	// SPDY is spoken where a WebSocket cannot be opened.
+	noWebSocket := func(r *http.Request) faults.Fault {
+		if r.Header.Get("Upgrade") == "websocket" {
+			return faults.ServerError
+		}
+		return faults.None
+	}
+	used := map[string]bool{}
+	for _, decide := range []func(*http.Request) faults.Fault{nil, noWebSocket} {
+		proxy := faults.Start(t, s.kubeconfig, decide)
+		deployer := s
+		deployer.cluster = connect(t, actingAs(t, proxy.Kubeconfig, "system:serviceaccount:"+s.namespace+":deployer"))
+		releaseAll(t, deployer, emissary.namespace)
+		for _, r := range proxy.Requests() {
+			if permission := permissionFor(r); permission != "" {
+				used[permission] = true
+			}
+			// The API server wants it from whoever applies something new.
+			if what, isPatch := strings.CutSuffix(permissionFor(r), " patch"); isPatch && r.Query.Has("force") {
+				used[what+" create"] = true
+			}
+		}
+	}
+	granted := granted(t, access.Permissions())
+	for permission := range granted {
+		if !used[permission] {
+			t.Errorf("granted and not used: %s", permission)
+		}
+	}
+	for permission := range used {
+		if !granted[permission] {
+			t.Errorf("used and not granted: %s", permission)
+		}
+	}
+	if err := connect(t, actingAs(t, s.kubeconfig, "system:serviceaccount:"+s.namespace+":nobody")).SetWeight(t.Context(), s.ref("getambassador.io", "Mapping", "web"), 1, kube.Write{}); err == nil || !strings.Contains(err.Error(), "canarize rbac prints the permissions") {
+		t.Errorf("an account without permissions: %v", err)
+	}
+}
+
+// releaseAll does whatever a release does to any object.
+func releaseAll(t *testing.T, s site, gatewayNamespace string) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, free, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build", Duration: time.Second})
+	must(err)
+	waiting := make(chan string, 1)
+	waited := make(chan error, 1)
+	go func() {
+		_, freeOther, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "other", Wait: true, Waiting: func(holder string) { waiting <- holder }})
+		if err == nil {
+			err = freeOther(t.Context())
+		}
+		waited <- err
+	}()
+	<-waiting
+	must(count(t.Context(), s.cluster, s.namespace, 2))
+	_, err = s.cluster.List(t.Context(), s.ref("", "ConfigMap", ""), "canarize.dev/release")
+	must(err)
+	var refs []kube.Ref
+	for _, text := range kinds {
+		s.apply(t, text)
+		refs = append(refs, kube.RefOf(s.object(t, text)))
+	}
+	must(s.cluster.SetReplicas(t.Context(), s.ref("autoscaling", "HorizontalPodAutoscaler", "web"), 2, kube.Write{}))
+	must(s.cluster.SetReplicas(t.Context(), s.ref("apps", "Deployment", "web"), 2, kube.Write{}))
+	must(s.cluster.SetWeight(t.Context(), s.ref("getambassador.io", "Mapping", "web-canary"), 10, kube.Write{}))
+	for _, ref := range []kube.Ref{refs[0], refs[2]} {
+		if err := s.cluster.Ready(t.Context(), []kube.Ref{ref}, kube.Wait{Deadline: 300 * time.Millisecond}); err != nil && strings.Contains(err.Error(), "forbidden") {
+			t.Error(err) // it is not ready, for there is no controller
+		}
+	}
+	gateways := s.cluster.Gateways(kube.Gateway{Namespace: gatewayNamespace})
+	defer gateways.Close()
+	_, err = gateways.VerifyShare(t.Context(), s.wants(10))
+	must(err)
+	_, err = s.cluster.Delete(t.Context(), refs, kube.Write{})
+	must(err)
+	record, err := s.cluster.Load(t.Context(), s.namespace, release)
+	must(err)
+	must(s.cluster.Forget(t.Context(), s.namespace, release, record.Version))
+	must(free(t.Context()))
+	must(<-waited)
+}
+
+// actingAs is a kubeconfig for somebody else.
+func actingAs(t *testing.T, kubeconfig, user string) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	current := config.Contexts[config.CurrentContext]
+	info, found := config.AuthInfos[current.AuthInfo]
+	if !found {
+		current.AuthInfo, info = "somebody", api.NewAuthInfo()
+		config.AuthInfos["somebody"] = info
+	}
+	info.Impersonate = user
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// permissionFor is what a request needs: NAMESPACE GROUP/RESOURCE VERB; "" for one
+// that everybody may send.
+func permissionFor(r faults.Request) string {
+	parts := strings.Split(strings.Trim(r.Path, "/"), "/")
+	group := ""
+	switch {
+	case parts[0] == "api" && len(parts) > 2:
+		parts = parts[2:]
+	case parts[0] == "apis" && len(parts) > 3:
+		group, parts = parts[1], parts[3:]
+	default:
+		return ""
+	}
+	if parts[0] != "namespaces" || len(parts) < 3 {
+		return r.String() // no Role gives that
+	}
+	resource, named := parts[2], len(parts) > 3
+	if len(parts) > 4 {
+		resource += "/" + parts[4]
+	}
+	verb := map[string]string{http.MethodPost: "create", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete"}[r.Method]
+	switch {
+	case r.Method == http.MethodGet && r.IsWatch():
+		verb = "watch"
+	case r.Method == http.MethodGet && named:
+		verb = "get"
+	case r.Method == http.MethodGet:
+		verb = "list"
+	}
+	return fmt.Sprintf("%s %s/%s %s", parts[1], group, resource, verb)
+}
+
+func granted(t *testing.T, objects []map[string]any) map[string]bool {
+	t.Helper()
+	out := map[string]bool{}
+	for _, o := range objects {
+		rules, _ := o["rules"].([]any)
+		for _, rule := range rules {
+			r := rule.(map[string]any)
+			for _, group := range r["apiGroups"].([]any) {
+				for _, resource := range r["resources"].([]any) {
+					for _, verb := range r["verbs"].([]any) {
+						permission := fmt.Sprintf("%s %s/%s %s", kube.RefOf(o).Namespace, group, resource, verb)
+						if slices.Contains([]string{"*"}, fmt.Sprint(verb)) || out[permission] {
+							t.Errorf("granted twice, or anything: %s", permission)
+						}
+						out[permission] = true
+					}
+				}
+			}
+		}
+	}
+	return out
+}

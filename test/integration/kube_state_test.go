@@ -1,0 +1,227 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/canarize/canarize/internal/kube"
+)
+
+const release = "canarize-web"
+
+func testRecord(t *testing.T, s site) {
+	ctx := t.Context()
+	if r, err := s.cluster.Load(ctx, s.namespace, release); err != nil || r.Version != "" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	first := kube.Record{Labels: map[string]string{"canarize.dev/release": "web"}, Data: map[string]string{"state": "1"}, Binary: map[string][]byte{"plan": {0, 255}}}
+	v1, err := s.cluster.Save(ctx, s.namespace, release, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.cluster.Save(ctx, s.namespace, release, kube.Record{Data: map[string]string{"state": "other"}}); !errors.Is(err, kube.ErrChanged) {
+		t.Errorf("made a second time: %v", err)
+	}
+	loaded, err := s.cluster.Load(ctx, s.namespace, release)
+	if err != nil || loaded.Version != v1 || loaded.Data["state"] != "1" || string(loaded.Binary["plan"]) != "\x00\xff" {
+		t.Errorf("%+v, %v", loaded, err)
+	}
+	loaded.Data["state"] = "2"
+	v2, err := s.cluster.Save(ctx, s.namespace, release, loaded)
+	if err != nil || v2 == v1 {
+		t.Fatal(v2, err)
+	}
+	loaded.Data["state"] = "3" // still of version 1
+	if _, err := s.cluster.Save(ctx, s.namespace, release, loaded); !errors.Is(err, kube.ErrChanged) {
+		t.Errorf("over another version: %v", err)
+	}
+	all, err := s.cluster.List(ctx, kube.Ref{Kind: "ConfigMap", Namespace: s.namespace}, "canarize.dev/release")
+	if err != nil || len(all) != 1 {
+		t.Errorf("listed %d, %v", len(all), err)
+	}
+	if err := s.cluster.Forget(ctx, s.namespace, release, v1); !errors.Is(err, kube.ErrChanged) {
+		t.Errorf("forgotten in another version: %v", err)
+	}
+	for range 2 {
+		if err := s.cluster.Forget(ctx, s.namespace, release, v2); err != nil {
+			t.Error(err)
+		}
+	}
+	loaded.Version = v2
+	if _, err := s.cluster.Save(ctx, s.namespace, release, loaded); !errors.Is(err, kube.ErrChanged) {
+		t.Errorf("over a deleted one: %v", err)
+	}
+}
+
+// count adds one to a record as often as it is told, each time over the version it
+// has read.
+func count(ctx context.Context, c *kube.Cluster, namespace string, times int) error {
+	for done := 0; done < times; {
+		r, err := c.Load(ctx, namespace, release)
+		if err != nil {
+			return err
+		}
+		n, _ := strconv.Atoi(r.Data["n"]) // "" is 0
+		// Two that write the same at the same time could not be told apart.
+		r.Data = map[string]string{"n": strconv.Itoa(n + 1), "by": fmt.Sprintf("%p", c)}
+		_, err = c.Save(ctx, namespace, release, r)
+		switch {
+		case err == nil:
+			done++
+		case !errors.Is(err, kube.ErrChanged):
+			return err
+		}
+	}
+	return nil
+}
+
+// testRecordsOfMany: no write is lost and none is done twice.
+func testRecordsOfMany(t *testing.T, s site) {
+	const writers, times = 4, 10
+	errs := make(chan error, writers)
+	for range writers {
+		c := connect(t, s.kubeconfig)
+		go func() { errs <- count(t.Context(), c, s.namespace, times) }()
+	}
+	for range writers {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	r, err := s.cluster.Load(t.Context(), s.namespace, release)
+	if err != nil || r.Data["n"] != strconv.Itoa(writers*times) {
+		t.Errorf("%s counted, expected %d; %v", r.Data["n"], writers*times, err)
+	}
+}
+
+func testLock(t *testing.T, s site) {
+	held, free, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1", Duration: 3 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 2"})
+	var other *kube.HeldError
+	if !errors.As(err, &other) || other.Holder != "build 1" || !strings.Contains(err.Error(), "held by build 1") {
+		t.Errorf("%v, expected to hear of build 1", err)
+	}
+	waited := make(chan string, 10)
+	taken := make(chan error)
+	go func() {
+		_, free, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 3", Wait: true, Waiting: func(holder string) { waited <- holder }})
+		if err == nil {
+			err = free(t.Context())
+		}
+		taken <- err
+	}()
+	if holder := <-waited; holder != "build 1" {
+		t.Errorf("waiting for %s", holder)
+	}
+	select {
+	case err := <-taken:
+		t.Errorf("taken from its holder: %v", err)
+	case <-time.After(4 * time.Second): // it is renewed
+	}
+	if held.Err() != nil {
+		t.Error("lost:", context.Cause(held))
+	}
+	if err := free(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-taken; err != nil {
+		t.Error(err)
+	}
+	if o := s.get(t, s.ref("coordination.k8s.io", "Lease", release)); o != nil {
+		t.Error("the Lease is left:", o)
+	}
+}
+
+// testStaleLock: a holder that stopped renewing is replaced.
+func testStaleLock(t *testing.T, s site) {
+	s.apply(t, `{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: `+release+`}, spec: {holderIdentity: dead, leaseDurationSeconds: 3, renewTime: "2020-01-01T00:00:00.000000Z"}}`)
+	began := time.Now()
+	_, free, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < time.Second || took > 10*time.Second {
+		t.Errorf("taken over after %s; expected to look for an interval", took)
+	}
+	if err := free(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func testLostLock(t *testing.T, s site) {
+	for name, lose := range map[string]func(context.Context) error{
+		"taken": func(ctx context.Context) error {
+			return s.patch(ctx, leases, release, map[string]any{"spec": map[string]any{"holderIdentity": "thief"}})
+		},
+		"deleted": func(ctx context.Context) error {
+			return s.dynamic.Resource(leases).Namespace(s.namespace).Delete(ctx, release, metav1.DeleteOptions{})
+		},
+	} {
+		held, free, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1", Duration: time.Second})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if err := lose(t.Context()); err != nil {
+			t.Fatal(name, err)
+		}
+		select {
+		case <-held.Done():
+			if err := context.Cause(held); !errors.Is(err, kube.ErrLost) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s: not noticed", name)
+		}
+		if err := free(t.Context()); err != nil {
+			t.Error(name, err)
+		}
+		if left := s.get(t, s.ref("coordination.k8s.io", "Lease", release)); (left != nil) != (name == "taken") {
+			t.Errorf("%s: left %v", name, left)
+		}
+		if _, err := s.cluster.Delete(t.Context(), []kube.Ref{s.ref("coordination.k8s.io", "Lease", release)}, kube.Write{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// testLocksOfMany: never do two hold a lock at once, and each gets it.
+func testLocksOfMany(t *testing.T, s site) {
+	var holding, most atomic.Int32
+	var all sync.WaitGroup
+	for i := range 5 {
+		c := connect(t, s.kubeconfig)
+		all.Go(func() {
+			_, free, err := c.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: fmt.Sprint("build ", i), Wait: true})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if n := holding.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			time.Sleep(20 * time.Millisecond) // work
+			holding.Add(-1)
+			if err := free(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if most.Load() != 1 {
+		t.Errorf("%d held the lock at once", most.Load())
+	}
+}

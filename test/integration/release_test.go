@@ -1,0 +1,301 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"encoding/base64"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/test/faults"
+)
+
+// testReleases releases an application, each test in a namespace of its own.
+func (s suite) testReleases(t *testing.T) {
+	for name, run := range map[string]func(*testing.T, shop){
+		"promote": testPromote, "reject": testReject, "dry run": testReleaseDryRun,
+		"broken": testBroken, "another version": testAnotherVersion, "nothing there": testNothingThere,
+		"foreign owner": testForeignOwner, "stable edited": testStableEdited, "weight moved": testWeightMoved, "canary edited": testCanaryEdited,
+		"two at once": testTwoAtOnce, "interrupt": testInterruptRelease, "cost": testCost, "faulty": testFaultyRelease,
+	} {
+		t.Run(name, func(t *testing.T) { run(t, newShop(t, s.site(t))) })
+	}
+	t.Run("killed", s.testKilled)
+}
+
+func shift(to string) []string { return []string{"shift", "shop", "--to", to} }
+
+var (
+	promote = []string{"promote", "shop"}
+	reject  = []string{"reject", "shop"}
+)
+
+func testPromote(t *testing.T, s shop) {
+	s.do(t, s.deploy(t, "v2"))
+	s.check(t, "v1", 0)
+	s.do(t, shift("10"), shift("50"))
+	s.check(t, "v1", 50)
+	if n, _, _ := unstructured.NestedInt64(s.get(t, s.ref("apps", "Deployment", "shop-canary")), "spec", "replicas"); n != 2 {
+		t.Errorf("%d canary pods at 50 %% beside 4 stable ones", n)
+	}
+	s.do(t, promote)
+	s.check(t, "v2", -1)
+	data, _, _ := unstructured.NestedString(s.get(t, s.ref("", "Secret", "key")), "data", "key")
+	if key, err := base64.StdEncoding.DecodeString(data); err != nil || string(key) != "v2" {
+		t.Errorf("the Secret was not promoted: %q, %v", key, err)
+	}
+	if got := s.status(t); got.Phase != rollout.Promoted || len(got.Objects) > 0 {
+		t.Errorf("%+v", got)
+	}
+	for name := range s.versions(t) {
+		if strings.HasPrefix(name, "Lease") {
+			t.Errorf("%s is left behind", name)
+		}
+	}
+	memory := s.get(t, s.ref("", "ConfigMap", "canarize-shop"))
+	if text, err := (&unstructured.Unstructured{Object: memory}).MarshalJSON(); err != nil || strings.Contains(string(text), base64.StdEncoding.EncodeToString([]byte("v2"))) {
+		t.Errorf("the memory of the release has the Secret's content, or cannot be read: %v", err)
+	}
+}
+
+func testReject(t *testing.T, s shop) {
+	s.do(t, s.deploy(t, "v2"), shift("30"), reject)
+	s.check(t, "v1", -1)
+	s.expect(t, 2, promote, "there is no canary to promote")
+	s.do(t, s.deploy(t, "v2"), reject, s.deploy(t, "v3"), shift("100"), promote)
+	s.check(t, "v3", -1)
+	s.expect(t, 2, reject, "is promoted already")
+	s.expect(t, 0, append(reject, "--if-active"))
+}
+
+func testReleaseDryRun(t *testing.T, s shop) {
+	try := func(args ...string) {
+		t.Helper()
+		for _, mode := range []string{"client", "server"} {
+			before := s.versions(t)
+			o := s.expect(t, 0, append(args, "--dry-run="+mode))
+			if !strings.Contains(o.out, "nothing was written") {
+				t.Errorf("canarize %q says %q", args, o.out)
+			}
+			after := s.versions(t)
+			for name, version := range after {
+				if before[name] != version {
+					t.Errorf("canarize %q --dry-run=%s wrote %s", args, mode, name)
+				}
+			}
+		}
+	}
+	try(s.deploy(t, "v2")...)
+	s.expect(t, 0, s.deploy(t, "v2"))
+	try(shift("10")...)
+	s.expect(t, 0, shift("10"))
+	try(promote...)
+	try(reject...)
+}
+
+// testBroken releases a version whose pods never become ready.
+func testBroken(t *testing.T, s shop) {
+	s.expect(t, 4, s.deploy(t, brokenTag), "it crashes", "is held")
+	s.expect(t, 2, shift("10"), "not ready yet")
+	s.expect(t, 2, promote, "nothing was tested")
+	s.check(t, "v1", 0)
+	s.do(t, s.deploy(t, "v2"), shift("10"), reject)
+	s.check(t, "v1", -1)
+}
+
+func testAnotherVersion(t *testing.T, s shop) {
+	s.do(t, s.deploy(t, "v2"), shift("50"), s.deploy(t, "v3"))
+	s.check(t, "v1", 0)
+	s.do(t, shift("20"), promote)
+	s.check(t, "v3", -1)
+}
+
+func testNothingThere(t *testing.T, s shop) {
+	s.expect(t, 2, shift("10"), "no canary to shift traffic to")
+	s.expect(t, 2, promote, "no canary to promote")
+	s.expect(t, 2, reject, "no release shop to reject")
+	s.expect(t, 2, []string{"status", "shop"}, "there is no release shop")
+	if err := s.dynamic.Resource(mappings).Namespace(s.namespace).Delete(t.Context(), "shop", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, 1, s.deploy(t, "v2"), "Mapping "+s.namespace+"/shop: it is not in the cluster")
+}
+
+// testForeignOwner has another program own what promotion replaces.
+func testForeignOwner(t *testing.T, s shop) {
+	image := map[string]any{"name": "shop", "image": "registry.example.com/shop:v1"}
+	if err := s.applyAs(t, "argocd-controller", map[string]any{"containers": []any{image}}); err != nil {
+		t.Fatal(err)
+	}
+	s.do(t, s.deploy(t, "v2"), shift("10"))
+	s.expect(t, 1, promote, `"argocd-controller"`, "--force-conflicts")
+	s.check(t, "v1", 10) // nothing of it was begun
+	if got := s.status(t); got.Phase != rollout.Standing {
+		t.Errorf("phase %s", got.Phase)
+	}
+	s.expect(t, 0, append(promote, "--force-conflicts"))
+	s.check(t, "v2", -1)
+}
+
+// testStableEdited has somebody edit the stable objects during the release.
+func testStableEdited(t *testing.T, s shop) {
+	s.do(t, s.deploy(t, "v2"))
+	if err := s.patch(t.Context(), mappings, "shop", map[string]any{"spec": map[string]any{"idle_timeout_ms": 5000}}); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, 0, shift("10"), "Mapping "+s.namespace+"/shop changed during the release")
+	if n, found, _ := unstructured.NestedInt64(s.get(t, s.ref("getambassador.io", "Mapping", "shop-canary")), "spec", "idle_timeout_ms"); !found || n != 5000 {
+		t.Errorf("the canary's Mapping has not taken over what changed: %d", n)
+	}
+	s.expect(t, 2, promote, "changed since the release began")
+	s.check(t, "v1", 10)
+	s.expect(t, 0, reject)
+}
+
+// testCanaryEdited has somebody edit what was tested.
+func testCanaryEdited(t *testing.T, s shop) {
+	s.do(t, s.deploy(t, "v2"), shift("10"))
+	template := map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{"edited": "yes"}}}}}
+	if err := s.patch(t.Context(), deployments, "shop-canary", template); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, 2, promote, "no longer what was tested")
+	s.check(t, "v1", 10)
+}
+
+// testWeightMoved has somebody move the weight: it goes back once, and then the
+// release is held.
+func testWeightMoved(t *testing.T, s shop) {
+	move := func(to int) {
+		t.Helper()
+		if err := s.patch(t.Context(), mappings, "shop-canary", map[string]any{"spec": map[string]any{"weight": to}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.do(t, s.deploy(t, "v2"), shift("10"))
+	move(90)
+	s.expect(t, 0, shift("20"), "somebody else moved the weight to 90 %", "it goes back to 10 %")
+	s.check(t, "v1", 20)
+	move(70)
+	s.expect(t, 4, shift("30"), "held", "somebody else moved the weight to 70 % again")
+	s.expect(t, 4, promote, "held")
+	s.expect(t, 0, append(shift("30"), "--override-hold"))
+	s.check(t, "v1", 30)
+	move(1)
+	s.expect(t, 0, reject)
+	s.check(t, "v1", -1)
+}
+
+// testTwoAtOnce has two processes work on one release.
+func testTwoAtOnce(t *testing.T, s shop) {
+	held, free, err := s.cluster.Acquire(t.Context(), s.namespace, "canarize-shop", kube.Lock{Holder: "another pipeline"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, 1, append(s.deploy(t, "v2"), "--no-wait"), "held by another pipeline")
+	waiting := make(chan outcome)
+	deploy := s.deploy(t, "v2")
+	go func() { waiting <- s.try(t, deploy...) }()
+	select {
+	case o := <-waiting:
+		t.Fatalf("it did not wait: %+v", o)
+	case <-held.Done():
+		t.Fatal(context.Cause(held))
+	case <-time.After(time.Second):
+	}
+	if err := free(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if o := <-waiting; o.code != 0 || !strings.Contains(o.err, "waiting for another pipeline") {
+		t.Errorf("%+v", o)
+	}
+	s.check(t, "v1", 0)
+}
+
+// testInterruptRelease interrupts a shift that waits for pods.
+func testInterruptRelease(t *testing.T, s shop) {
+	s.expect(t, 0, s.deploy(t, "v2"))
+	for _, c := range []struct {
+		signal os.Signal
+		args   []string
+		weight int
+	}{
+		{os.Interrupt, nil, 0}, {syscall.SIGTERM, nil, 0}, {syscall.SIGHUP, nil, 0},
+		{os.Interrupt, []string{"--on-cancel=hold"}, 30},
+	} {
+		s.expect(t, 0, append(shift("30"), "--override-hold"))
+		proxy := faults.Start(t, s.kubeconfig, nil)
+		cmd := s.command(t.Context(), append(shift("60"), c.args...)...)
+		var said strings.Builder
+		cmd.Stderr = &said
+		cmd.Args = append(cmd.Args, "--kubeconfig", proxy.Kubeconfig)
+		s.stopped.Store(true)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for !strings.Contains(requests(proxy), "PATCH /apis/apps/v1/namespaces/"+s.namespace+"/deployments/shop-canary") {
+			time.Sleep(10 * time.Millisecond)
+		}
+		began := time.Now()
+		if err := cmd.Process.Signal(c.signal); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // the exit code says more
+		if took := time.Since(began); cmd.ProcessState.ExitCode() != 5 || took > 2*time.Second {
+			t.Errorf("%v after %s: exit code %d\n%s", c.signal, took, cmd.ProcessState.ExitCode(), said.String())
+		}
+		s.stopped.Store(false)
+		s.check(t, "v1", c.weight)
+	}
+	s.expect(t, 0, reject)
+	s.check(t, "v1", -1)
+}
+
+// testCost counts the requests of a release in five steps.
+func testCost(t *testing.T, s shop) {
+	proxy := faults.Start(t, s.kubeconfig, nil)
+	s.kubeconfig = proxy.Kubeconfig
+	before := 0
+	for _, args := range [][]string{s.deploy(t, "v2"), shift("1"), shift("5"), shift("20"), shift("50"), shift("100"), promote, {"status"}} {
+		s.expect(t, 0, args)
+		all := proxy.Requests()
+		watches := 0
+		for _, r := range all[before:] {
+			if r.IsWatch() {
+				watches++
+			}
+		}
+		t.Logf("%s: %d requests and %d watches", strings.Join(args[:1], " "), len(all)-before-watches, watches)
+		if n, most := len(all)-before-watches, map[string]int{"deploy": 30, "shift": 18, "promote": 50, "status": 3}[args[0]]; n > most {
+			t.Errorf("%s made %d requests, expected at most %d", args[0], n, most)
+		}
+		before = len(all)
+	}
+}
+
+// testFaultyRelease releases while a fifth of all requests fails.
+func testFaultyRelease(t *testing.T, s shop) {
+	for seed, tag := range []string{"v2", "v3", "v4"} {
+		proxy := faults.Start(t, s.kubeconfig, quick(faults.Random(uint64(seed), 0.2)))
+		faulty := s
+		faulty.kubeconfig = proxy.Kubeconfig
+		for _, args := range [][]string{faulty.deploy(t, tag), shift("10"), shift("50"), promote} {
+			o := faulty.try(t, args...)
+			if o.code != 0 { // it stopped with a clear error; a second run finishes it
+				t.Logf("canarize %q: exit code %d: %s", args, o.code, o.err)
+				s.expect(t, 0, args)
+			}
+		}
+		s.check(t, tag, -1)
+		t.Log(proxy.Summary())
+	}
+}
