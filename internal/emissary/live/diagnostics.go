@@ -50,7 +50,7 @@ func ParseDiagnostics(text []byte) (View, error) {
 				threshold = *m.Weight
 			}
 			name := fmt.Sprintf("%s (host %s)", r.Prefix, r.Host)
-			all.add(strconv.Itoa(i), name, Member{Namespace: m.Namespace, Mapping: m.Name, Cluster: clusterName(m.Cluster)}, threshold)
+			all.add(strconv.Itoa(i), Group{Match: name}, Member{Namespace: m.Namespace, Mapping: m.Name, Cluster: clusterName(m.Cluster)}, threshold)
 		}
 	}
 	v := View{Groups: all.groups()}

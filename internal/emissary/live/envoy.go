@@ -79,8 +79,8 @@ func (h virtualHost) groups(config string) ([]Group, error) {
 		if err != nil {
 			return nil, err
 		}
-		name := fmt.Sprintf("%s (%s, %s)", pathOf(r.Match), config, h.Name)
-		all.add(key, name, Member{Cluster: r.Route.Cluster}, threshold)
+		group := Group{Match: fmt.Sprintf("%s (%s, %s)", pathOf(r.Match), config, h.Name), Route: routeOfMatch(r.Match)}
+		all.add(key, group, Member{Cluster: r.Route.Cluster}, threshold)
 	}
 	return all.groups(), nil
 }

@@ -30,6 +30,7 @@ type Error struct {
 // Group is a set of routes that answer the same requests.
 type Group struct {
 	Match    string // what the routes have in common, for messages
+	Route    Route  // the same, for comparison; zero where the source does not know
 	Members  []Member
 	Unrouted float64 // percent of the requests that none of the members takes
 }
@@ -48,6 +49,10 @@ type Want struct {
 	Namespace, Mapping string
 	Cluster            string  // name of its Envoy cluster
 	Share              float64 // percent
+	// Route, if not nil, is what the Mapping matches. Several Mappings may lead to
+	// one cluster, such as one for pinned users: Envoy knows no names, and groups
+	// that match something else are passed over.
+	Route *Route
 	// TCP says that it is a TCPMapping; Envoy has those in its listeners.
 	TCP bool
 	// Gone says that no route may lead there at all; Share does not count then.
@@ -101,6 +106,9 @@ func (v View) check(w Want) []string {
 // share sums up what a group sends to the wanted place, and says whether it is a
 // member at all, be it with nothing.
 func (g Group) share(w Want) (sum float64, member bool) {
+	if w.Route != nil && g.Route.Prefix != "" && !g.Route.equal(*w.Route) {
+		return 0, false
+	}
 	for _, m := range g.Members {
 		same := m.Cluster == w.Cluster
 		if m.Mapping != "" && w.Mapping != "" {
@@ -145,19 +153,19 @@ func shares(thresholds []float64) (each []float64, unrouted float64) {
 // grouping collects members by what they match, in the order of their routes.
 type grouping struct {
 	order      []string
-	names      map[string]string
+	groupOf    map[string]Group
 	members    map[string][]Member
 	thresholds map[string][]float64
 }
 
 func newGrouping() grouping {
-	return grouping{names: map[string]string{}, members: map[string][]Member{}, thresholds: map[string][]float64{}}
+	return grouping{groupOf: map[string]Group{}, members: map[string][]Member{}, thresholds: map[string][]float64{}}
 }
 
-func (g *grouping) add(key, name string, m Member, threshold float64) {
+func (g *grouping) add(key string, group Group, m Member, threshold float64) {
 	if !slices.Contains(g.order, key) {
 		g.order = append(g.order, key)
-		g.names[key] = name
+		g.groupOf[key] = group
 	}
 	g.members[key] = append(g.members[key], m)
 	g.thresholds[key] = append(g.thresholds[key], threshold)
@@ -166,7 +174,8 @@ func (g *grouping) add(key, name string, m Member, threshold float64) {
 func (g *grouping) groups() []Group {
 	var out []Group
 	for _, key := range g.order {
-		group := Group{Match: g.names[key], Members: g.members[key]}
+		group := g.groupOf[key]
+		group.Members = g.members[key]
 		each, unrouted := shares(g.thresholds[key])
 		for i, share := range each {
 			group.Members[i].Share = share

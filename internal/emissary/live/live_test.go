@@ -4,12 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/canarize/canarize/internal/emissary"
 	"github.com/canarize/canarize/internal/emissary/live"
 )
 
@@ -85,7 +89,7 @@ func TestParseConfigDump(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, got.Groups); diff != "" {
+			if diff := cmp.Diff(c.want, got.Groups, cmpopts.IgnoreFields(live.Group{}, "Route")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -198,6 +202,41 @@ func TestCheck(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestRoute: of the groups that lead to a cluster, the Mapping's own is found.
+func TestRoute(t *testing.T) {
+	const pinned = root + `, "headers": [{"name": "X-Canary", "string_match": {"exact": "always"}}, {"name": "x-forwarded-proto"}]`
+	view, err := live.ParseConfigDump([]byte(dump(
+		envoyRoute(pinned, "", "b") + "," + envoyRoute(secure, tenOf100, "b") + "," + envoyRoute(secure, "", "a") + "," + envoyRoute(`"safe_regex": {"regex": "/x.*"}, "query_parameters": [{"name": "v"}]`, "", "c"),
+	)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		spec    map[string]any
+		cluster string
+		share   float64
+	}{
+		{map[string]any{"prefix": "/"}, "b", 10},
+		{map[string]any{"prefix": "/"}, "a", 90},
+		{map[string]any{"prefix": "/", "headers": map[string]any{"x-canary": "always"}}, "b", 100},
+		{map[string]any{"prefix": "/", "regex_headers": map[string]any{"x-canary": "a.*"}}, "b", 100},
+		{map[string]any{"prefix": "/x.*", "query_parameters": map[string]any{"v": "1"}, "prefix_regex": true}, "c", 100},
+	} {
+		wants := []live.Want{{Cluster: c.cluster, Share: c.share, Route: live.RouteOf(c.spec)}}
+		if problems := live.Check(view, wants); problems != nil {
+			t.Errorf("%v: %q", c.spec, problems)
+		}
+	}
+	for _, spec := range []map[string]any{{"prefix": "/", "method": "GET"}, {"prefix": "/y"}} {
+		if problems := live.Check(view, []live.Want{{Cluster: "b", Share: 10, Route: live.RouteOf(spec)}}); len(problems) != 1 || problems[0] != "cluster b has no route" {
+			t.Errorf("%v: %q", spec, problems)
+		}
+	}
+	if route := live.RouteOf(map[string]any{"port": 80}); route != nil {
+		t.Errorf("a Mapping without a prefix: %v", route)
 	}
 }
 
@@ -331,4 +370,36 @@ func TestParseListeners(t *testing.T) {
 func FuzzParseListeners(f *testing.F) {
 	f.Add([]byte(listeners(`{` + tcpProxy + `, "weighted_clusters": {"clusters": [{"name": "b", "weight": 1}, {"name": "a", "weight": 100}]}}`)))
 	f.Fuzz(func(t *testing.T, text []byte) { checkParser(t, text, live.ParseListeners) })
+}
+
+// TestRealEnvoy reads what Envoy 1.40 and the gateway of test/cluster said while the
+// sample application had a canary at 10 %.
+func TestRealEnvoy(t *testing.T) {
+	route := map[string]any{"prefix": "/", "hostname": "*", "service": "sampleapp:8080"}
+	canary := map[string]any{"prefix": "/", "hostname": "*", "service": "sampleapp-canary:8080"}
+	want := func(name string, spec map[string]any, share float64) live.Want {
+		mapping := map[string]any{"apiVersion": "getambassador.io/v3alpha1", "kind": "Mapping", "metadata": map[string]any{"name": name, "namespace": "default"}, "spec": spec}
+		cluster := emissary.ClusterName(mapping, emissary.Options{Namespace: "emissary"})
+		return live.Want{Namespace: "default", Mapping: name, Cluster: cluster, Share: share, Route: live.RouteOf(spec)}
+	}
+	wants := []live.Want{want("sampleapp", route, 90), want("sampleapp-canary", canary, 10)}
+	wrong := []live.Want{want("sampleapp-canary", canary, 11)}
+	for file, parse := range map[string]func([]byte) (live.View, error){
+		"config_dump.json": live.ParseConfigDump, "diagnostics.json": live.ParseDiagnostics,
+	} {
+		text, err := os.ReadFile(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		view, err := parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problems := live.Check(view, wants); problems != nil {
+			t.Errorf("%s: %q", file, problems)
+		}
+		if problems := live.Check(view, wrong); len(problems) == 0 {
+			t.Errorf("%s: no problem with a share that is not there", file)
+		}
+	}
 }
