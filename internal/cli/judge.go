@@ -17,7 +17,7 @@ import (
 var (
 	errRejected = exitError{code: exitRejected, err: errors.New("")}
 	errHeld     = exitError{code: exitHeld, err: errors.New("")}
-	errStopped  = exitError{code: exitInterrupted, err: errors.New("interrupted; the answers that were given stand")}
+	errStopped  = exitError{code: exitInterrupted, err: errors.New("interrupted; the answers that were given stand"), settled: true}
 )
 
 func newJudge(streams Streams) *cobra.Command {
