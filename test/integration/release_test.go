@@ -56,7 +56,7 @@ func testPromote(t *testing.T, s shop) {
 	if got := s.status(t); got.Phase != rollout.Promoted || len(got.Objects) > 0 {
 		t.Errorf("%+v", got)
 	}
-	for name := range s.versions(t) {
+	for name := range s.contents(t) {
 		if strings.HasPrefix(name, "Lease") {
 			t.Errorf("%s is left behind", name)
 		}
@@ -81,12 +81,12 @@ func testReleaseDryRun(t *testing.T, s shop) {
 	try := func(args ...string) {
 		t.Helper()
 		for _, mode := range []string{"client", "server"} {
-			before := s.versions(t)
+			before := s.contents(t)
 			o := s.expect(t, 0, append(args, "--dry-run="+mode))
 			if !strings.Contains(o.out, "nothing was written") {
 				t.Errorf("canarize %q says %q", args, o.out)
 			}
-			after := s.versions(t)
+			after := s.contents(t)
 			for name, version := range after {
 				if before[name] != version {
 					t.Errorf("canarize %q --dry-run=%s wrote %s", args, mode, name)

@@ -208,9 +208,9 @@ func (s shop) do(t *testing.T, commands ...[]string) {
 	t.Helper()
 	for _, args := range commands {
 		s.expect(t, 0, args)
-		before := s.versions(t)
+		before := s.contents(t)
 		s.expect(t, 0, args)
-		if after := s.versions(t); !maps.Equal(before, after) {
+		if after := s.contents(t); !maps.Equal(before, after) {
 			t.Errorf("canarize %q for the second time made %v of %v", args, after, before)
 		}
 	}
@@ -227,8 +227,8 @@ var touched = []kube.Ref{
 	{Group: "getambassador.io", Kind: "Mapping"}, {Group: "coordination.k8s.io", Kind: "Lease"},
 }
 
-// versions are the resource versions of everything in the namespace.
-func (s shop) versions(t *testing.T) map[string]string {
+// contents are the objects in the namespace as they were written, without status.
+func (s shop) contents(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, kind := range touched {
@@ -239,7 +239,15 @@ func (s shop) versions(t *testing.T) map[string]string {
 		}
 		for _, o := range objects {
 			u := unstructured.Unstructured{Object: o}
-			all[u.GetKind()+" "+u.GetName()] = u.GetResourceVersion()
+			name := u.GetKind() + " " + u.GetName()
+			delete(o, "status") // the controllers write that
+			u.SetResourceVersion("")
+			u.SetManagedFields(nil)
+			text, err := u.MarshalJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[name] = string(text)
 		}
 	}
 	return all
@@ -252,7 +260,7 @@ func (s shop) check(t *testing.T, tag string, weight int) {
 	if got := imageOf(s.get(t, s.ref("apps", "Deployment", "shop"))); got != "registry.example.com/shop:"+tag {
 		t.Errorf("stable is %s, expected version %s", got, tag)
 	}
-	names := slices.Sorted(maps.Keys(s.versions(t)))
+	names := slices.Sorted(maps.Keys(s.contents(t)))
 	canary := slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, "-canary") })
 	want := []string{"Deployment shop-canary", "Mapping shop-canary", "Secret key-canary", "Service shop-canary"}
 	if weight < 0 {

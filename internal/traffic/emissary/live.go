@@ -143,9 +143,9 @@ func RealShare(stable, canary map[string]any, namespace string) (float64, error)
 	g := s.groups[key]
 	switch {
 	case g == nil:
-		return 0, fmt.Errorf("Emissary drops it: it %s", s.why(key))
+		return 0, fmt.Errorf("it is dropped by Emissary: it %s", s.why(key))
 	case len(g.Rows) != 2:
-		return 0, errors.New("Emissary does not take it and its stable route for one group, so its weight means nothing")
+		return 0, errors.New("it and its stable route are not one group to Emissary, so its weight means nothing")
 	case g.Unrouted > 0:
 		return 0, fmt.Errorf("%d %% of the requests are routed nowhere", g.Unrouted)
 	}
