@@ -18,7 +18,9 @@ func testKill(t *testing.T, w world) {
 		got := requests(t, w.Gateway, nil, 20)
 		return len(got.failed) == 0
 	})
-	fmt.Printf("Envoy killed: its container is started again, and answers after %.1f s\n", time.Since(began).Seconds())
+	first := time.Since(began)
+	w.awaitRestarted(t)
+	fmt.Printf("Envoy killed: its container is started again, and answers after %.1f s, steadily after %.1f s\n", first.Seconds(), time.Since(began).Seconds())
 	w.sharesHold(t, "after Envoy was killed", "Envoy started again")
 
 	w.Kill(w.Process("kubelet"))
@@ -30,6 +32,29 @@ func testKill(t *testing.T, w world) {
 
 	w.Stop()
 	checkNothingLeft(t, w.Dir, w.before)
+}
+
+// awaitRestarted waits until the gateway is in the Service again for good. It answers
+// before Kubernetes has learnt that it was away, and then is taken out for a while:
+// should the kubelet be killed in between, it would stay out.
+func (w world) awaitRestarted(t *testing.T) {
+	t.Helper()
+	const (
+		pod       = "jsonpath={range .items[*].status.containerStatuses[*]}{.restartCount} {.ready}{end}"
+		endpoints = "jsonpath={.items[*].endpoints[*].conditions.ready}"
+	)
+	get := func(what ...string) string {
+		return string(w.Kube(nil, append([]string{"-n", "emissary", "get"}, what...)...))
+	}
+	w.Await("the restarted Envoy in its Service", func() bool {
+		return get("pods", "-l", "product=aes", "-o", pod) == "1 true" &&
+			get("endpointslices", "-l", "kubernetes.io/service-name=emissary-ingress", "-o", endpoints) == "true"
+	})
+	w.Await("three seconds of answers", func() bool {
+		stop := stream(w.Gateway, 100)
+		time.Sleep(3 * time.Second) // kube-proxy takes endpoints over once a second
+		return len(stop().failed) == 0
+	})
 }
 
 // sharesHold checks that no request fails and the canary has half of them.

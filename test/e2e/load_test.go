@@ -29,7 +29,7 @@ func (a *answers) add(r *vegeta.Result) {
 	a.failed[fmt.Sprintf("%s; %.80s", r.Error, r.Body)]++
 }
 
-// requests makes n requests as fast as the gateway answers.
+// requests makes n requests as fast as the gateway answers, in two minutes at most.
 func requests(t *testing.T, url string, header http.Header, n int) answers {
 	t.Helper()
 	targets := make(chan struct{}, n)
@@ -47,7 +47,7 @@ func requests(t *testing.T, url string, header http.Header, n int) answers {
 	const clients = 8
 	attacker := vegeta.NewAttacker(vegeta.Workers(clients), vegeta.MaxWorkers(clients), vegeta.Timeout(10*time.Second))
 	out := answers{versions: map[string]int{}, failed: map[string]int{}}
-	for r := range attacker.Attack(targeter, vegeta.ConstantPacer{}, 0, "") {
+	for r := range attacker.Attack(targeter, vegeta.ConstantPacer{}, 2*time.Minute, "") {
 		if r.Error != vegeta.ErrNoTargets.Error() {
 			out.add(r)
 		}

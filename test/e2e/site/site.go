@@ -65,6 +65,7 @@ func Start(t testing.TB, root string) *Site {
 	}
 	s.stop = sync.OnceFunc(func() {
 		_ = in.Close()
+		defer time.AfterFunc(limit, func() { _ = up.Process.Kill() }).Stop()
 		if err := up.Wait(); err != nil {
 			t.Error("end the cluster:", err)
 		}
