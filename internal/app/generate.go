@@ -19,6 +19,7 @@ const DefaultNamespace = "default"
 type GenerateOptions struct {
 	Canary            canary.Options
 	Weight            *int // nil when none was given
+	Digits            int  // the weight is that of the requests whose id ends in so many zeros
 	GenerateMapping   bool
 	Prefix, Hostname  string
 	EmissaryNamespace string
@@ -59,6 +60,9 @@ func NewSet(objects []*manifest.Object, namespace string) (*manifest.Set, error)
 func Generate(set *manifest.Set, options GenerateOptions) (Generated, error) {
 	if options.Weight != nil {
 		options.Canary.Weight = *options.Weight
+		if options.Digits > 0 {
+			options.Canary.Weight = 1 // of all requests it is less
+		}
 	}
 	pods, err := canary.Derive(set, options.Canary)
 	if err != nil {
@@ -66,7 +70,7 @@ func Generate(set *manifest.Set, options GenerateOptions) (Generated, error) {
 	}
 	var router traffic.Router = emissary.Router{Namespace: options.EmissaryNamespace}
 	routes, err := router.Canary(traffic.Request{
-		Set: set, Services: pods.Services, Weight: options.Weight,
+		Set: set, Services: pods.Services, Weight: options.Weight, Digits: options.Digits,
 		Name:     func(stable string) string { return canary.RouteName(stable, options.Canary.Suffix) },
 		Finish:   func(o *manifest.Object, name string) { canary.Finish(o, name, canary.TrackCanary, options.Canary) },
 		Generate: options.GenerateMapping, Prefix: options.Prefix, Hostname: options.Hostname,

@@ -34,6 +34,9 @@ func TestValidFlags(t *testing.T) {
 		{[]string{"-w", "7"}, func(o app.GenerateOptions) any { return *o.Weight }, "7"},
 		{[]string{"-w", "05"}, func(o app.GenerateOptions) any { return *o.Weight }, "5"},
 		{[]string{"-w", "100"}, func(o app.GenerateOptions) any { return *o.Weight }, "100"},
+		{[]string{"--canary-weight=0.25"}, func(o app.GenerateOptions) any { return []int{*o.Weight, o.Digits} }, "[4 1]"},
+		{[]string{"--canary-weight=.00390625%"}, func(o app.GenerateOptions) any { return []int{*o.Weight, o.Digits} }, "[1 2]"},
+		{[]string{"--canary-weight=0.0"}, func(o app.GenerateOptions) any { return []int{*o.Weight, o.Digits} }, "[0 0]"},
 		{[]string{"--canary-weight=25%"}, func(o app.GenerateOptions) any { return *o.Weight }, "25"},
 		{[]string{"-w", "1", "-w", "2"}, func(o app.GenerateOptions) any { return *o.Weight }, "2"},
 		{nil, func(o app.GenerateOptions) any { return o.Canary.Suffix }, "-canary"},
@@ -63,7 +66,7 @@ func TestValidFlags(t *testing.T) {
 // TestInvalidFlags: every error begins with the flag that is wrong.
 func TestInvalidFlags(t *testing.T) {
 	for flag, values := range map[string][]string{
-		"--canary-weight":      {"", " ", "abc", "-1", "+1", "101", "1000", "0.25", "1e1", "5%%", "%", "1_0", "٣", "0x1"},
+		"--canary-weight":      {"", " ", "abc", "-1", "+1", "101", "1000", "0.1", "1.5", "0.25.1", "00.25", "0.", "0.000000001", "1e1", "5%%", "%", "1_0", "٣", "0x1"},
 		"--suffix":             {"", "-", "a_b", "A", "a.b", "a-", "a b", strings.Repeat("a", 32), "é"},
 		"--labels":             {"", "a", "=b", "a=b,", "a=b c", "a=b,a=c", "-a=b", "a..b/c=d", "/a=b", "a/b/c=d", "a=" + strings.Repeat("x", 64), strings.Repeat("x", 64) + "=a", "canarize.dev/track=x", "a=b=c", "a=b\nc"},
 		"--replicas":           {"", "0", "-1", "1.5", "all", "2147483648", "Same"},

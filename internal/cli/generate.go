@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"os"
 	"regexp"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/emissary"
 )
 
 // generateFlags are the flags that say which canary is wanted, as given.
@@ -24,7 +26,7 @@ type generateFlags struct {
 
 func (f *generateFlags) register(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	flags.VarP(&f.weight, "canary-weight", "w", "the canary's share of requests in whole percent, `0..100`; needed when a Mapping is made")
+	flags.VarP(&f.weight, "canary-weight", "w", "the canary's share of requests in percent, `0..100`: a whole number, or below 1 a multiple of 1/256 such as 0.25; needed when a Mapping is made")
 	flags.BoolVarP(&f.generateMapping, "gen-mapping", "m", false, "make a Mapping for the canary when none of the input routes to its Service")
 	flags.StringVarP(&f.prefix, "prefix", "P", "/", "with -m: the path prefix of that Mapping")
 	flags.StringVar(&f.hostname, "hostname", "*", "with -m: the hostname of that Mapping")
@@ -73,11 +75,24 @@ func parsePercent(flag, text string) (int, error) {
 	return strconv.Atoi(m[1])
 }
 
+// fraction is a percentage below one.
+var fraction = regexp.MustCompile(`^0?(\.[0-9]{1,8})%?$`)
+
 func (f *generateFlags) setWeight(o *app.GenerateOptions) error {
 	if !f.weight.given {
 		return nil
 	}
-	n, err := parsePercent("--canary-weight", f.weight.text)
+	const flag = "--canary-weight"
+	if m := fraction.FindStringSubmatch(f.weight.text); m != nil {
+		share, _ := new(big.Rat).SetString("0" + m[1]) // the expression lets no other text pass
+		sample, err := emissary.SampleOf(share)
+		if err != nil {
+			return fmt.Errorf("%s %q: %w", flag, f.weight.text, err)
+		}
+		o.Weight, o.Digits = &sample.Weight, sample.Digits
+		return nil
+	}
+	n, err := parsePercent(flag, f.weight.text)
 	o.Weight = &n
 	return err
 }

@@ -21,6 +21,9 @@ type Request struct {
 	// Weight is the canary's share in whole percent, 0 to 100; nil when the user
 	// named none, and then no route can be made.
 	Weight *int
+	// Digits restricts the whole split to the requests whose id ends in so many
+	// hexadecimal zeros, for shares below one percent; 0 means all requests.
+	Digits int
 	// Name gives the canary's name for a stable one.
 	Name func(stable string) string
 	// Finish names a copy of a stable route and makes its labels and annotations

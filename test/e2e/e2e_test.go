@@ -37,8 +37,8 @@ func Test(t *testing.T) {
 		name string
 		run  func(*testing.T, world)
 	}{
-		{"shares", testShares}, {"weights move under load", testMoves}, {"a user pinned by a header", testPinned},
-		{"shadow", testShadow}, {"configuration and Services", testPods}, {"Prometheus", testPrometheus},
+		{"shares", testShares}, {"a share below 1 %", testSample}, {"weights move under load", testMoves},
+		{"a user pinned by a header", testPinned}, {"shadow", testShadow}, {"configuration and Services", testPods}, {"Prometheus", testPrometheus},
 		{"Envoy's admin interface", testAdmin}, {"Emissary's traps", testTraps}, {"kill", testKill},
 	} {
 		began := time.Now()
@@ -53,15 +53,15 @@ const (
 )
 
 // generate gives the canary of manifests with version 2's image at a weight.
-func (w world) generate(weight int, manifests string) []byte {
-	return w.Run(nil, w.Root, w.canarize, "generate", "-w", strconv.Itoa(weight), "-I", "registry.example.com/app:2", manifests)
+func (w world) generate(weight, manifests string) []byte {
+	return w.Run(nil, w.Root, w.canarize, "generate", "-w", weight, "-I", "registry.example.com/app:2", manifests)
 }
 
 // release applies the sample's canary at a weight and waits until its pods are
 // ready and the gateway has the weight.
 func (w world) release(t *testing.T, weight int) {
 	t.Helper()
-	w.Apply(w.generate(weight, "manifests"))
+	w.Apply(w.generate(strconv.Itoa(weight), "manifests"))
 	w.AwaitRollout("deployment/sampleapp-canary")
 	w.Await(fmt.Sprintf("the canary at %d %%", weight), func() bool {
 		return w.Thresholds("/") == fmt.Sprintf("sampleapp-canary %d, sampleapp 100", weight)
@@ -99,6 +99,21 @@ func testShares(t *testing.T, w world) {
 	for _, r := range table {
 		fmt.Printf("%4d %%  %8d  %5d to %5d   %5d %7.3f %%  %5d\n", r.weight, r.n, r.low, r.high, r.seen, 100*float64(r.seen)/float64(r.n), r.counted)
 	}
+}
+
+// testSample: a share below one percent, by the ids Envoy gives requests.
+func testSample(t *testing.T, w world) {
+	const n = 20_000
+	w.release(t, 0)
+	w.Apply(w.generate("0.25", "manifests"))
+	w.Await("the canary in a sample", func() bool { return w.Thresholds("/") == "sampleapp 100" })
+	got := requests(t, w.Gateway, nil, n)
+	low, high := interval(n, 0.0025)
+	fmt.Printf("0.25 %%: %d of %d requests reached the canary, expected %d to %d\n", got.versions["2"], n, low, high)
+	if len(got.failed) > 0 || got.versions["2"] < low || got.versions["2"] > high {
+		t.Errorf("0.25 %%: %v, failed %v; expected %d to %d for the canary", got.versions, got.failed, low, high)
+	}
+	w.Kube(nil, "delete", "mapping", "sampleapp-canary", "sampleapp-rest-canary")
 }
 
 // testMoves: at 500 requests a second no request fails while the weight goes up and

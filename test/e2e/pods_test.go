@@ -73,7 +73,7 @@ func testPods(t *testing.T, w world) {
 	w.Kube(nil, "apply", "-f", dir)
 	w.AwaitRollout("deployment/configured")
 	write("new")
-	w.Apply(w.generate(10, dir))
+	w.Apply(w.generate("10", dir))
 	w.AwaitRollout("deployment/configured-canary")
 	w.Kube(nil, "get", "networkpolicy", "configured", "configured-canary")
 

@@ -30,6 +30,9 @@ func (d *derivation) generate() error {
 		if d.request.Weight == nil {
 			return s.Stable.Errorf(nil, "--gen-mapping: a canary Mapping needs a weight: pass --canary-weight N")
 		}
+		if d.request.Digits > 0 {
+			return s.Stable.Errorf(nil, "--gen-mapping: a share below 1 %% needs the stable Mapping too; pass it, or a whole percentage")
+		}
 		if err := d.generated(s); err != nil {
 			return err
 		}

@@ -70,7 +70,7 @@ func compare(t *testing.T, file string) {
 // request.json says otherwise; a weight below 0 stands for none.
 func derive(t *testing.T, files map[string]string) (routes, notes string, err error) {
 	request := struct {
-		Weight            int
+		Weight, Digits    int
 		Generate          bool
 		Prefix, Hostname  string
 		EmissaryNamespace string
@@ -89,7 +89,7 @@ func derive(t *testing.T, files map[string]string) (routes, notes string, err er
 		t.Fatal(err)
 	}
 	r := newRequest(set)
-	r.Generate, r.Prefix, r.Hostname = request.Generate, request.Prefix, request.Hostname
+	r.Generate, r.Prefix, r.Hostname, r.Digits = request.Generate, request.Prefix, request.Hostname, request.Digits
 	if request.Weight >= 0 {
 		r.Weight = &request.Weight
 	}

@@ -54,6 +54,7 @@ type route struct {
 	owner     *manifest.Object // the object of the input: the Mapping, or the Service that carries it
 	stable    *manifest.Object // the Mapping; nil where one was generated
 	canary    *manifest.Object
+	rest      *manifest.Object // takes the requests of a sample that the canary does not; nil without one
 	namespace string
 	tcp       bool
 }
@@ -102,6 +103,9 @@ func (d *derivation) mapping(owner, stable *manifest.Object) error {
 	manifest.PutString(cspec, "service", target.WithName(pair.Canary.Name()).String())
 	r := route{owner: owner, stable: stable, canary: c, namespace: namespace, tcp: stable.Kind() == "TCPMapping"}
 	d.setWeight(r, cspec)
+	if d.request.Digits > 0 {
+		d.sample(&r)
+	}
 	d.finish(r, d.canaryName(stable.Name()))
 	return nil
 }
@@ -120,7 +124,7 @@ func (d *derivation) refuse(owner, stable *manifest.Object) error {
 	if *d.request.Weight > maxTCPShare && stable.Kind() == "TCPMapping" {
 		return owner.Errorf(nil, "a TCPMapping can give a canary at most %d %%, because Emissary takes w/(w+100) for the share and no weight over 100", maxTCPShare)
 	}
-	return nil
+	return d.checkSample(owner, stable)
 }
 
 // maxTCPShare is the largest share a TCPMapping of weight 100 gets.

@@ -27,6 +27,9 @@ func (d *derivation) verify() error {
 	with := objects
 	for _, r := range d.routes {
 		with = append(with, d.request.Set.Value(r.canary))
+		if r.rest != nil {
+			with = append(with, d.request.Set.Value(r.rest))
+		}
 	}
 	for _, id := range ids {
 		options := emissary.Options{Namespace: d.router.Namespace, AmbassadorID: id}
@@ -134,6 +137,9 @@ func (v verification) check(r route) error {
 	}
 	if g == nil {
 		return r.owner.Errorf(nil, "Emissary would drop its canary (%s)", v.after.why(r.key()))
+	}
+	if r.rest != nil {
+		return v.checkSample(r, g, stable)
 	}
 	if v.after.groups[stable] != g {
 		return r.owner.Errorf(nil, "beside its canary Emissary would drop or regroup the stable Mapping (%s)", v.after.why(stable))
