@@ -46,9 +46,10 @@ var allowed = map[string][]string{
 	"bench":                      {"bench/section"},
 	"bench/section":              {},
 	"bench/decisions":            {"bench/section", "internal/analysis", "internal/chart", "internal/simulate", "internal/simulate/peer"},
-	"test/pipelines":             {"internal/ci", "internal/ci/azurepipelines"},
+	"test/pipelines":             {"internal/ci", "internal/ci/azurepipelines", "test/pipelines/expand"},
+	"test/pipelines/expand":      {},
 	"test/faults":                {},
-	"test/integration":           {"internal/emissary/live", "internal/kube", "internal/readiness", "internal/report", "internal/rollout", "test/faults"},
+	"test/integration":           {"internal/emissary/live", "internal/kube", "internal/readiness", "internal/report", "internal/rollout", "test/faults", "test/pipelines/expand"},
 	"test/script":                {"internal/cli"},
 }
 

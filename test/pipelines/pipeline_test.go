@@ -17,9 +17,13 @@ const root = "../.."
 // pipeline is the part of azure-pipelines.yml that these tests look at.
 type pipeline struct {
 	Variables map[string]string `yaml:"variables"`
-	Stages    []struct {
-		Jobs []job `yaml:"jobs"`
-	} `yaml:"stages"`
+	Stages    []stage           `yaml:"stages"`
+}
+
+type stage struct {
+	Stage     string `yaml:"stage"`
+	Condition string `yaml:"condition"`
+	Jobs      []job  `yaml:"jobs"`
 }
 
 type job struct {
@@ -56,6 +60,7 @@ type step struct {
 	Task        string            `yaml:"task"`
 	Download    string            `yaml:"download"`
 	DisplayName string            `yaml:"displayName"`
+	Condition   string            `yaml:"condition"`
 	Env         map[string]string `yaml:"env"`
 	Inputs      map[string]string `yaml:"inputs"`
 }

@@ -33,13 +33,16 @@ func (a Agent) Tell(n ci.Notice) string {
 	return Command("task.logissue", n.Text, Property{"type", string(n.Level)}) + "\n"
 }
 
-// Publish implements ci.System: it sets the output variables canarize.release,
-// canarize.state and canarize.weight, shows the summary on the run's page, and
-// tags a run that ended a release, as in shop-promoted.
+// Publish implements ci.System: it sets the variables canarize.release,
+// canarize.state and canarize.weight, for the steps behind this one in its job and,
+// as outputs, for other jobs; it shows the summary on the run's page, and tags a run
+// that ended a release, as in shop-promoted.
 func (a Agent) Publish(o ci.Outcome) (string, error) {
 	var log strings.Builder
 	for _, v := range []Property{{"release", o.Release}, {"state", o.State}, {"weight", strconv.Itoa(o.Weight)}} {
-		fmt.Fprintln(&log, Command("task.setvariable", v.Value, Property{"variable", "canarize." + v.Key}, Property{"isOutput", "true"}))
+		name := Property{"variable", "canarize." + v.Key}
+		fmt.Fprintln(&log, Command("task.setvariable", v.Value, name))
+		fmt.Fprintln(&log, Command("task.setvariable", v.Value, name, Property{"isOutput", "true"}))
 	}
 	if o.Over {
 		fmt.Fprintln(&log, Command("build.addbuildtag", o.Release+"-"+o.State))

@@ -61,8 +61,11 @@ func TestAgent(t *testing.T) {
 		t.Error(have)
 	}
 	log, err := agent.Publish(ci.Outcome{Release: "shop", State: "promoted", Over: true, Summary: []byte("s")})
-	const want = `##vso[task.setvariable variable=canarize.release;isOutput=true;]shop
+	const want = `##vso[task.setvariable variable=canarize.release;]shop
+##vso[task.setvariable variable=canarize.release;isOutput=true;]shop
+##vso[task.setvariable variable=canarize.state;]promoted
 ##vso[task.setvariable variable=canarize.state;isOutput=true;]promoted
+##vso[task.setvariable variable=canarize.weight;]0
 ##vso[task.setvariable variable=canarize.weight;isOutput=true;]0
 ##vso[build.addbuildtag]shop-promoted
 ##vso[task.uploadsummary]/tmp/Release shop.md:s
