@@ -77,23 +77,26 @@ func TestSchema(t *testing.T) {
 // schema also finds no errors.
 func TestSchemaCatches(t *testing.T) {
 	service(t)
-	valid := read(t, "azure-pipelines.yml")
-	for name, test := range map[string]struct{ old, planted string }{
-		"misspelt key":          {"dependsOn: Build", "dependOn: Build"},
-		"misspelt step":         {"- publish: ", "- publsh: "},
-		"wrong hook":            {"routeTraffic:", "shiftTraffic:"},
-		"wrong hook of on":      {"failure:", "failed:"},
-		"wrong strategy":        {"canary:\n            increments", "canari:\n            increments"},
-		"wrong enum of a task":  {"command: push", "command: shove"},
-		"wrong enum of lock":    {"lockBehavior: sequential", "lockBehavior: parallel"},
-		"unknown input":         {"buildContext:", "buildKontext:"},
-		"unknown task":          {"task: GoTool@0", "task: GoTool@99"},
-		"hook of another level": {"cancelTimeoutInMinutes: 15", "cancelTimeout: 15"},
+	const sample, canary, stages = "azure-pipelines.yml", "templates/canary-jobs.yml", "templates/release-stages.yml"
+	for name, test := range map[string]struct{ file, old, planted string }{
+		"misspelt key":            {sample, "dependsOn: Build", "dependOn: Build"},
+		"misspelt step":           {sample, "- publish: ", "- publsh: "},
+		"wrong hook":              {canary, "routeTraffic:", "shiftTraffic:"},
+		"wrong hook of on":        {canary, "failure:", "failed:"},
+		"wrong strategy":          {canary, "canary:\n        increments", "canari:\n        increments"},
+		"wrong enum of a task":    {sample, "command: push", "command: shove"},
+		"wrong enum of lock":      {sample, "lockBehavior: sequential", "lockBehavior: parallel"},
+		"unknown input":           {sample, "buildContext:", "buildKontext:"},
+		"unknown task":            {sample, "task: GoTool@0", "task: GoTool@99"},
+		"key of another level":    {canary, "cancelTimeoutInMinutes: 15", "cancelTimeout: 15"},
+		"wrong type of a stage":   {stages, "type: stepList", "type: stepLists"},
+		"wrong key of a template": {sample, "- template: templates", "- templates: templates"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			valid := read(t, test.file)
 			broken := strings.Replace(valid, test.old, test.planted, 1)
 			if broken == valid {
-				t.Fatalf("azure-pipelines.yml does not contain %q; plant the error elsewhere", test.old)
+				t.Fatalf("%s does not contain %q; plant the error elsewhere", test.file, test.old)
 			}
 			file := filepath.Join(t.TempDir(), "azure-pipelines.yml")
 			if err := os.WriteFile(file, []byte(broken), 0o600); err != nil {
