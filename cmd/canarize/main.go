@@ -16,7 +16,7 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	signalled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	ctx, cancel := context.WithCancel(signalled)
-	if os.Getenv("TF_BUILD") != "" || os.Getenv("GITHUB_ACTIONS") != "" {
+	if os.Getenv("TF_BUILD") != "" || os.Getenv("GITHUB_ACTIONS") != "" || os.Getenv("GITLAB_CI") != "" {
 		// A step that is cancelled gets several signals, some of them at the same
 		// time. They all mean the same, and the last one cannot be caught.
 		followAgent(cancel)

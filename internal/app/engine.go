@@ -16,8 +16,8 @@ type EngineOptions struct {
 	Target            kube.Target
 	EmissaryNamespace string
 	DryRun            kube.DryRun
-	NoWait            bool // fail at once when another process works on the release
-	Patient           bool // ask the API server until the context ends, however often it fails
+	NoWait            bool              // fail at once when another process works on the release
+	Patient           bool              // ask the API server until the context ends, however often it fails
 	Annotations       map[string]string // on everything that is applied
 	Runner            runner.Options
 	Emit              func(rollout.Event) // is told what happens, in order

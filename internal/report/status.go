@@ -28,7 +28,7 @@ type Status struct {
 	Plan    string          `json:"plan,omitempty"`
 	Tested  string          `json:"tested,omitempty"`
 	Images  []rollout.Image `json:"images,omitempty"` // of the new version, by the manifests
-	Objects []manifest.ID   `json:"objects"` // of the canary
+	Objects []manifest.ID   `json:"objects"`          // of the canary
 	Events  []rollout.Event `json:"events"`
 	DryRun  bool            `json:"dryRun,omitempty"`
 	// Error says why the state cannot be read; then nothing else is known.

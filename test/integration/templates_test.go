@@ -59,7 +59,7 @@ func testTemplates(t *testing.T, s shop) {
 		"v3": `echo "checked at $CANARIZE_WEIGHT"; [ "$CANARIZE_WEIGHT" -lt 50 ]`,
 	} {
 		var out struct{ Steps []azureStep }
-		err := expand.File(filepath.Join(s.root, "templates", "release-steps.yml"), map[string]any{
+		err := (expand.Repositories{}).File(filepath.Join(s.root, "templates", "release-steps.yml"), map[string]any{
 			"release": "shop", "namespace": s.namespace, "manifests": s.version(t, tag), "canarize": s.canarize,
 			"weights": []any{10, 50, 100}, "check": []any{map[string]any{"bash": check}},
 		}, &out)

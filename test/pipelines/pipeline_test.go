@@ -78,7 +78,7 @@ func read(t *testing.T, path string) string {
 func load(t *testing.T) pipeline {
 	t.Helper()
 	var p pipeline
-	if err := expand.File(filepath.Join(root, "azure-pipelines.yml"), nil, &p); err != nil {
+	if err := (expand.Repositories{}).File(filepath.Join(root, "azure-pipelines.yml"), nil, &p); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -53,11 +53,11 @@ func validate(t *testing.T, files ...string) []finding {
 	return found
 }
 
-// pipelineFiles are the pipeline and all templates.
+// pipelineFiles are the pipeline, the examples and all templates.
 func pipelineFiles(t *testing.T) []string {
 	t.Helper()
 	files := []string{filepath.Join(root, "azure-pipelines.yml")}
-	for _, pattern := range []string{"templates/*.yml", "templates/*/*.yml"} {
+	for _, pattern := range []string{"templates/*.yml", "templates/*/*.yml", "examples/azure-pipelines/*.yml"} {
 		more, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)

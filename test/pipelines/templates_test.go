@@ -19,12 +19,18 @@ func expandTemplate(t *testing.T, name string, more map[string]any) pipeline {
 	for key, value := range more {
 		parameters[key] = value
 	}
+	return expandFile(t, filepath.Join(root, "templates", name), parameters)
+}
+
+// expandFile expands a pipeline of stages, jobs or steps.
+func expandFile(t *testing.T, file string, parameters map[string]any) pipeline {
+	t.Helper()
 	var out struct {
 		pipeline `yaml:",inline"`
 		Jobs     []job  `yaml:"jobs"`
 		Steps    []step `yaml:"steps"`
 	}
-	if err := expand.File(filepath.Join(root, "templates", name), parameters, &out); err != nil {
+	if err := (expand.Repositories{"canarize": root}).File(file, parameters, &out); err != nil {
 		t.Fatal(err)
 	}
 	p := out.pipeline
@@ -39,6 +45,23 @@ func expandTemplate(t *testing.T, name string, more map[string]any) pipeline {
 
 // prepared is a list of steps as a user would give it.
 func prepared(text string) []any { return []any{map[string]any{"bash": text}} }
+
+// TestExamples expands the pipelines of examples/azure-pipelines: each deploys,
+// shifts to its three shares, promotes and takes back.
+func TestExamples(t *testing.T) {
+	for file, shifts := range map[string]int{"one-job.yml": 3, "increments.yml": 1, "approvals.yml": 3} {
+		verbs := map[string]int{}
+		for _, l := range expandFile(t, filepath.Join(root, "examples", "azure-pipelines", file), nil).inOrder() {
+			for _, s := range l.Steps {
+				verb, _, _ := strings.Cut(calledVerb(s), " ")
+				verbs[verb]++
+			}
+		}
+		if verbs["deploy"] != 1 || verbs["shift"] != shifts || verbs["promote"] != 1 || verbs["reject"] == 0 || verbs["exec"] == 0 {
+			t.Errorf("%s: %v", file, verbs)
+		}
+	}
+}
 
 // templates are the three ways to release, with the verbs in the order in which
 // a run without faults gets to them.
@@ -151,12 +174,12 @@ func TestTemplatesRefuse(t *testing.T) {
 				parameters[key] = value
 			}
 		}
-		err := expand.File(filepath.Join(root, "templates", "release-steps.yml"), parameters, new(any))
+		err := (expand.Repositories{}).File(filepath.Join(root, "templates", "release-steps.yml"), parameters, new(any))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: error %v, expected %q", change, err, want)
 		}
 	}
-	if err := expand.File(filepath.Join(root, "templates", "release-steps.yml"), map[string]any{"release": "a", "namespace": "b"}, new(any)); err == nil || !strings.Contains(err.Error(), "manifests is not given") {
+	if err := (expand.Repositories{}).File(filepath.Join(root, "templates", "release-steps.yml"), map[string]any{"release": "a", "namespace": "b"}, new(any)); err == nil || !strings.Contains(err.Error(), "manifests is not given") {
 		t.Errorf("error %v", err)
 	}
 }

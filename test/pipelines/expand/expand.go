@@ -1,7 +1,7 @@
 // Package expand expands templates of Azure Pipelines as the service does before a
 // run, as far as this project's templates need it, so that tests can read and run
 // what comes out: parameters with types, template references, and the expressions
-// each, if, eq, replace and lower.
+// each, if, eq, ne, replace and lower.
 package expand
 
 import (
@@ -23,9 +23,13 @@ type parameter struct {
 	Default any    `yaml:"default"`
 }
 
+// Repositories are the folders of the repositories that a pipeline names under
+// resources.
+type Repositories map[string]string
+
 // File expands a template with parameters and decodes the result.
-func File(file string, parameters map[string]any, into any) error {
-	expanded, err := load(file, parameters)
+func (r Repositories) File(file string, parameters map[string]any, into any) error {
+	expanded, err := r.load(file, parameters)
 	if err != nil {
 		return err
 	}
@@ -36,7 +40,7 @@ func File(file string, parameters map[string]any, into any) error {
 	return yaml.Unmarshal(text, into)
 }
 
-func load(file string, given map[string]any) (map[string]any, error) {
+func (r Repositories) load(file string, given map[string]any) (map[string]any, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -56,7 +60,7 @@ func load(file string, given map[string]any) (map[string]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	e := expander{filepath.Dir(file), map[string]any{"parameters": bound}}
+	e := expander{r, filepath.Dir(file), map[string]any{"parameters": bound}}
 	expanded, err := e.mapping(body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -92,8 +96,9 @@ func bind(declared []parameter, given map[string]any) (map[string]any, error) {
 
 // expander expands in a folder, with what names stand for.
 type expander struct {
-	folder string
-	names  map[string]any
+	repositories Repositories
+	folder       string
+	names        map[string]any
 }
 
 func (e expander) value(v any) (any, error) {
@@ -182,7 +187,7 @@ func (e expander) each(name, list string, body any) (any, error) {
 	}
 	all := []any{}
 	for _, element := range elements {
-		inner := expander{e.folder, maps.Clone(e.names)}
+		inner := expander{e.repositories, e.folder, maps.Clone(e.names)}
 		inner.names[name] = element
 		more, err := inner.value(body)
 		if err != nil {
@@ -209,7 +214,11 @@ func (e expander) include(reference map[string]any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := load(filepath.Join(e.folder, file), parameters)
+	folder := e.folder
+	if name, repository, elsewhere := strings.Cut(file, "@"); elsewhere {
+		file, folder = name, e.repositories[repository]
+	}
+	body, err := e.repositories.load(filepath.Join(folder, file), parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -274,6 +283,8 @@ func (e expander) call(name, inside string) (any, error) {
 	switch {
 	case name == "eq" && len(values) == 2:
 		return fmt.Sprint(values[0]) == fmt.Sprint(values[1]), nil
+	case name == "ne" && len(values) == 2:
+		return fmt.Sprint(values[0]) != fmt.Sprint(values[1]), nil
 	case name == "replace" && len(values) == 3:
 		return strings.ReplaceAll(fmt.Sprint(values[0]), fmt.Sprint(values[1]), fmt.Sprint(values[2])), nil
 	case name == "lower" && len(values) == 1:
