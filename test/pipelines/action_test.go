@@ -55,3 +55,22 @@ func TestAction(t *testing.T) {
 		t.Errorf("%v: %s", err, output)
 	}
 }
+
+// TestDocumentedJobs: the jobs of docs/ci.md are YAML, and call verbs with flags
+// that exist.
+func TestDocumentedJobs(t *testing.T) {
+	canarize := buildCanarize(t)
+	blocks := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(read(t, "docs/ci.md"), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d blocks", len(blocks))
+	}
+	for _, block := range blocks {
+		if err := yaml.Unmarshal([]byte(block[1]), new(any)); err != nil {
+			t.Error(err)
+		}
+		if n := len(invocations(block[1])); n != 5 {
+			t.Errorf("%d calls of canarize, expected deploy, two shifts, promote and reject:\n%s", n, block[1])
+		}
+		flagsExist(t, canarize, block[1])
+	}
+}

@@ -3,9 +3,11 @@ package pipelines
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -67,8 +69,28 @@ func pipelineFiles(t *testing.T) []string {
 	return files
 }
 
+// documented are the pipelines in docs/azure-pipelines.md, each as a file.
+func documented(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	for i, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(read(t, "docs/azure-pipelines.md"), -1) {
+		if !regexp.MustCompile(`(?m)^(steps|jobs|stages):`).MatchString(block[1]) {
+			continue // objects for a cluster
+		}
+		file := filepath.Join(t.TempDir(), fmt.Sprintf("block-%d.yml", i))
+		if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	if len(files) < 2 {
+		t.Errorf("%d pipelines in docs/azure-pipelines.md", len(files))
+	}
+	return files
+}
+
 func TestSchema(t *testing.T) {
-	for _, f := range validate(t, pipelineFiles(t)...) {
+	for _, f := range validate(t, append(pipelineFiles(t), documented(t)...)...) {
 		t.Errorf("%s:%d: %s", f.File, f.Line, f.Message)
 	}
 }
