@@ -49,10 +49,12 @@ func link(r rollout.Run) string {
 func (r Report) facts() []fact {
 	weight := fmt.Sprintf("%d %%", r.Weight)
 	switch {
+	case r.Phase == rollout.Promoted || r.Phase == rollout.Rejected:
+		weight = "none, it is removed"
 	case r.Verified == nil:
 		weight += ", not verified since the last change"
 	case *r.Verified == r.Weight:
-		weight += ", verified on Emissary"
+		weight += ", verified"
 	default:
 		weight += fmt.Sprintf(" wanted, %d %% seen last", *r.Verified)
 	}
@@ -78,7 +80,7 @@ func (r Report) explain() []string {
 	events, cut := r.events()
 	said := []string{r.decision(events)}
 	if shares := shares(events); len(shares) > 0 {
-		said = append(said, fmt.Sprintf("The canary was given %s of the requests. A step counted as done when every Emissary pod gave the canary that share.", strings.Join(shares, ", then ")))
+		said = append(said, fmt.Sprintf("The canary was given %s of the requests. A step counted as done when the share was verified: on every pod of Emissary or, where none could be asked, by canarize's model of Emissary.", strings.Join(shares, ", then ")))
 	}
 	if r.Phase == rollout.Promoted {
 		said = append(said, "What became stable is what was tested: canarize compares the digest of the canary's pods and of the configuration they read with the one taken when they became ready, and promotes nothing else.")

@@ -52,7 +52,7 @@ func (r Report) charts() [][]byte {
 	}
 	since := func(t time.Time) float64 { return max(t.Sub(r.Started).Seconds(), 0) }
 	end := since(events[len(events)-1].Time)
-	weight := chart.Curve{Name: "asked for; a mark is where Emissary was seen to give it", Step: true, Points: []chart.Point{{}}}
+	weight := chart.Curve{Name: "asked for; a mark is where the share was verified", Step: true, Points: []chart.Point{{}}}
 	most := 10.0
 	for _, e := range events {
 		seen := e.Kind == rollout.EventPhase && e.Phase == rollout.Standing

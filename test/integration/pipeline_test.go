@@ -78,6 +78,40 @@ func testPipeline(t *testing.T, s shop) {
 	}
 }
 
+// testGitHub releases as a job of GitHub Actions does, and reads what the runner would.
+func testGitHub(t *testing.T, s shop) {
+	output, summary := filepath.Join(t.TempDir(), "output"), filepath.Join(t.TempDir(), "summary")
+	t.Setenv("GITHUB_OUTPUT", output)
+	t.Setenv("GITHUB_STEP_SUMMARY", summary)
+	github := func(code int, args ...string) string {
+		t.Helper()
+		return s.expect(t, code, append(args, "--ci=github")).err
+	}
+	if said := github(0, s.deploy(t, "v2")...); !strings.HasPrefix(said, "::group::canarize deploy ") || !strings.Contains(said, "\n::endgroup::\n") {
+		t.Error(said)
+	}
+	github(0, shift("10")...)
+	if said := github(2, shift("0x")...); strings.Contains(said, "::group") {
+		t.Errorf("a wrong command is not about a release:\n%s", said)
+	}
+	github(0, reject...)
+	if said := github(2, promote...); !strings.Contains(said, "\n::error title=canarize::release "+s.namespace+"/shop: there is no canary to promote") {
+		t.Error(said)
+	}
+	outputs, err := os.ReadFile(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"release<<end\nshop\nend\n", "state<<end\nstanding\nend\nweight<<end\n10\nend\n", "state<<end\nrejected\nend\nweight<<end\n0\nend\n"} {
+		if !strings.Contains(string(outputs), want) {
+			t.Errorf("%q is not in\n%s", want, outputs)
+		}
+	}
+	if text, err := os.ReadFile(summary); err != nil || !strings.Contains(string(text), "## Release "+s.namespace+"/shop: rejected\n") {
+		t.Errorf("error %v, summary %s", err, text)
+	}
+}
+
 // watched is a step that an agent runs, whose canarize waits for pods after it
 // began to move the weight from 30 to 60 %.
 type watched struct {
