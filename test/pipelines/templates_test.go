@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,9 +50,10 @@ func prepared(text string) []any { return []any{map[string]any{"bash": text}} }
 // TestExamples expands the pipelines of examples/azure-pipelines: each deploys,
 // shifts to its three shares, promotes and takes back.
 func TestExamples(t *testing.T) {
-	for file, shifts := range map[string]int{"one-job.yml": 3, "increments.yml": 1, "approvals.yml": 3} {
+	for file, p := range examples(t) {
+		shifts := map[string]int{"one-job.yml": 3, "increments.yml": 1, "approvals.yml": 3}[file]
 		verbs := map[string]int{}
-		for _, l := range expandFile(t, filepath.Join(root, "examples", "azure-pipelines", file), nil).inOrder() {
+		for _, l := range p.inOrder() {
 			for _, s := range l.Steps {
 				verb, _, _ := strings.Cut(calledVerb(s), " ")
 				verbs[verb]++
@@ -61,6 +63,16 @@ func TestExamples(t *testing.T) {
 			t.Errorf("%s: %v", file, verbs)
 		}
 	}
+}
+
+// examples are the pipelines of examples/azure-pipelines by their files.
+func examples(t *testing.T) map[string]pipeline {
+	t.Helper()
+	all := map[string]pipeline{}
+	for _, file := range []string{"one-job.yml", "increments.yml", "approvals.yml"} {
+		all[file] = expandFile(t, filepath.Join(root, "examples", "azure-pipelines", file), nil)
+	}
+	return all
 }
 
 // templates are the three ways to release, with the verbs in the order in which
@@ -135,10 +147,12 @@ func TestTemplatesTakeBack(t *testing.T) {
 // it, and the shell reads nothing that a macro has put into its text.
 func TestTemplateScripts(t *testing.T) {
 	bash, shellcheck, canarize := need(t, "bash"), need(t, "shellcheck"), buildCanarize(t)
-	for name, p := range templates(t) {
+	all := templates(t)
+	maps.Copy(all, examples(t))
+	for name, p := range all {
 		for _, l := range p.inOrder() {
 			for _, s := range l.Steps {
-				if !strings.Contains(s.Bash, "CANARIZE") {
+				if !strings.Contains(s.Bash, `"$CANARIZE"`) {
 					continue
 				}
 				lines := strings.Split(continuation.ReplaceAllString(strings.TrimSpace(s.Bash), " "), "\n")
