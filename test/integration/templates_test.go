@@ -24,9 +24,9 @@ type azureStep struct {
 // runSteps runs steps as an agent does: the variables that a step sets are in the
 // environment of those behind it, and after a failure only always() steps run. It
 // gives the scripts' own words, and whether all succeeded.
-func (s shop) runSteps(t *testing.T, steps []azureStep) (said string, good bool) {
+func (s shop) runSteps(t *testing.T, temporary string, steps []azureStep) (said string, good bool) {
 	t.Helper()
-	env := append(os.Environ(), "TF_BUILD=True", "AGENT_TEMPDIRECTORY="+t.TempDir(), "KUBECONFIG="+s.kubeconfig)
+	env := append(os.Environ(), "TF_BUILD=True", "AGENT_TEMPDIRECTORY="+temporary, "KUBECONFIG="+s.kubeconfig)
 	var all strings.Builder
 	good = true
 	for _, step := range steps {
@@ -67,7 +67,7 @@ func testTemplates(t *testing.T, s shop) {
 			t.Fatal(err)
 		}
 		before := imageOf(s.get(t, s.ref("apps", "Deployment", "shop")))
-		said, good := s.runSteps(t, out.Steps)
+		said, good := s.runSteps(t, t.TempDir(), out.Steps)
 		stable := strings.TrimPrefix(before, "registry.example.com/shop:")
 		want, checks := "rejected", 2
 		if tag == "v2" {
@@ -79,6 +79,28 @@ func testTemplates(t *testing.T, s shop) {
 		}
 		if strings.Count(said, "\nchecked at ") != checks || !strings.Contains(said, "\nchecked at 10\n") || !strings.Contains(said, "\nchecked at 50\n") {
 			t.Errorf("%s: not checked at every weight:\n%s", tag, said)
+		}
+		s.checkReport(t, "the release "+want)
+	}
+}
+
+// checkReport runs templates/steps/report.yml and looks for its three files.
+func (s shop) checkReport(t *testing.T, what string) {
+	t.Helper()
+	var out struct{ Steps []azureStep }
+	err := (expand.Repositories{}).File(filepath.Join(s.root, "templates", "steps", "report.yml"), map[string]any{
+		"release": "shop", "namespace": s.namespace, "canarize": s.canarize,
+	}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	temporary := t.TempDir()
+	if said, good := s.runSteps(t, temporary, out.Steps); !good {
+		t.Errorf("%s: %s", what, said)
+	}
+	for name, begins := range map[string]string{"shop.json": "{", "shop.html": "<!doctype html>", "shop.xml": "<?xml "} {
+		if text, err := os.ReadFile(filepath.Join(temporary, "report", name)); err != nil || !strings.HasPrefix(string(text), begins) {
+			t.Errorf("%s: %s: error %v, %.60s", what, name, err, text)
 		}
 	}
 }
