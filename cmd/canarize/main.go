@@ -14,7 +14,14 @@ func main() {
 	// Whoever stops reading the output must not kill a command on its way out: the
 	// write fails instead.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	signalled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(signalled)
+	if os.Getenv("TF_BUILD") != "" || os.Getenv("GITHUB_ACTIONS") != "" || os.Getenv("GITLAB_CI") != "" {
+		// A step that is cancelled gets several signals, some of them at the same
+		// time. They all mean the same, and the last one cannot be caught.
+		followAgent(cancel)
+	} else {
+		context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	}
 	os.Exit(cli.Main(ctx, os.Args, cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

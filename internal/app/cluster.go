@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/canarize/canarize/internal/kube"
@@ -17,7 +18,10 @@ type cluster struct {
 	kube   *kube.Cluster
 	dryRun kube.DryRun
 	noWait bool // for a lock
-	emit   func(format string, args ...any)
+	// annotations go onto everything that is applied. They are no part of a plan:
+	// the same manifests in another run are the same release.
+	annotations map[string]string
+	emit        func(format string, args ...any)
 }
 
 func refs(ids []manifest.ID) []kube.Ref {
@@ -51,8 +55,29 @@ func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how runne
 	if how.Try && c.dryRun == kube.DryRunNone {
 		write.DryRun = kube.DryRunServer
 	}
-	changes, err := c.kube.Apply(ctx, objects, write)
+	changes, err := c.kube.Apply(ctx, annotated(objects, c.annotations), write)
 	return c.changes(changes), err
+}
+
+// annotated copies objects, with annotations added.
+func annotated(objects []map[string]any, annotations map[string]string) []map[string]any {
+	if len(annotations) == 0 {
+		return objects
+	}
+	copies := make([]map[string]any, len(objects))
+	for i, o := range objects {
+		meta, _ := o["metadata"].(map[string]any)
+		own, _ := meta["annotations"].(map[string]any)
+		copies[i], meta = maps.Clone(o), maps.Clone(meta)
+		all := make(map[string]any, len(own)+len(annotations))
+		maps.Copy(all, own)
+		for key, value := range annotations {
+			all[key] = value
+		}
+		meta["annotations"] = all
+		copies[i]["metadata"] = meta
+	}
+	return copies
 }
 
 // Delete implements runner.Objects.

@@ -16,8 +16,9 @@ type EngineOptions struct {
 	Target            kube.Target
 	EmissaryNamespace string
 	DryRun            kube.DryRun
-	NoWait            bool // fail at once when another process works on the release
-	Patient           bool // ask the API server until the context ends, however often it fails
+	NoWait            bool              // fail at once when another process works on the release
+	Patient           bool              // ask the API server until the context ends, however often it fails
+	Annotations       map[string]string // on everything that is applied
 	Runner            runner.Options
 	Emit              func(rollout.Event) // is told what happens, in order
 }
@@ -52,7 +53,7 @@ func NewEngine(options EngineOptions) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{kube: connected, dryRun: options.DryRun, noWait: options.NoWait, emit: emit}
+	c := &cluster{kube: connected, dryRun: options.DryRun, noWait: options.NoWait, annotations: options.Annotations, emit: emit}
 	gateways := connected.Gateways(kube.Gateway{Namespace: options.EmissaryNamespace, Selector: gatewayPods})
 	return &Engine{cluster: c, gateways: gateways, runner: runner.Runner{
 		Objects: c, Workloads: c, Store: c, Lock: c,

@@ -1,5 +1,6 @@
-// Package chart draws the two charts of simulations as SVG: what became of many
-// runs, and what tools gain and pay at different thresholds. Text and lines follow
+// Package chart draws SVG: the two charts of simulations, what became of many
+// runs and what tools gain and pay at different thresholds, and quantities over
+// time. Text and lines follow
 // the reader's light or dark scheme; colours are apart for the colour-blind, and
 // shapes repeat what colours say.
 package chart

@@ -17,6 +17,8 @@ func Run(getenv func(string) string) rollout.Run {
 		return azurePipelines(getenv)
 	case getenv("GITHUB_ACTIONS") != "":
 		return gitHub(getenv)
+	case getenv("GITLAB_CI") != "":
+		return rollout.Run{System: "GitLab CI", ID: getenv("CI_JOB_ID"), URL: getenv("CI_JOB_URL")}
 	case getenv("CI") != "":
 		return rollout.Run{System: "CI"}
 	}

@@ -24,6 +24,11 @@ func TestRun(t *testing.T) {
 			map[string]string{"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "shop/web"},
 			rollout.Run{System: "GitHub Actions", ID: "7", Attempt: "1", URL: "https://github.com/shop/web/actions/runs/7"},
 		},
+		{
+			"GitLab CI",
+			map[string]string{"CI": "true", "GITLAB_CI": "true", "CI_JOB_ID": "9", "CI_JOB_URL": "https://gitlab.com/shop/web/-/jobs/9"},
+			rollout.Run{System: "GitLab CI", ID: "9", URL: "https://gitlab.com/shop/web/-/jobs/9"},
+		},
 		{"half of it", map[string]string{"TF_BUILD": "True"}, rollout.Run{System: "Azure Pipelines"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -26,17 +26,23 @@ type engineFlags struct {
 	namespace                   string
 	output, progress, color     string
 	emissaryNamespace           string
-	dryRun, onCancel            string
+	dryRun, onCancel, ci        string
 	noWait, force, overrideHold bool
 	timeout                     time.Duration
 }
 
-// register adds the flags of a verb that only reads.
-func (f *engineFlags) register(flags *pflag.FlagSet) {
+// registerTarget adds the flags that say which cluster is meant.
+func (f *engineFlags) registerTarget(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "the namespace; that of the current context when empty")
 	flags.StringVar(&f.target.Context, "context", "", "the kubeconfig context to use")
 	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "the kubeconfig file to use")
+}
+
+// register adds the flags of a verb that only reads.
+func (f *engineFlags) register(flags *pflag.FlagSet) {
+	f.registerTarget(flags)
+	f.registerCI(flags)
 	flags.StringVarP(&f.output, "output", "o", "", "output format: json, yaml")
 }
 
@@ -84,6 +90,7 @@ func (f *engineFlags) check() error {
 		{"--color", f.color, []string{"", "auto", "always", "never"}},
 		{"--dry-run", f.dryRun, []string{"", "none", "client", "server"}},
 		{"--on-cancel", f.onCancel, []string{"", "zero", "hold"}},
+		{"--ci", f.ci, []string{"", "auto", "none", "azure-pipelines", "github"}},
 	} {
 		if err := oneOf(c.flag, c.value, c.known...); err != nil {
 			return err
@@ -119,19 +126,28 @@ func (f *engineFlags) carryOut(ctx context.Context, release runner.Release, aske
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	printer := f.printer(streams, stop)
-	engine, err := app.NewEngine(f.options(asked.Verb == rollout.Reject, printer.Print))
+	follower, err := f.pipeline(streams)
 	if err != nil {
-		return outside(err)
+		return err
+	}
+	options := f.options(asked.Verb == rollout.Reject, func(e rollout.Event) { printer.Print(e); follower.tell(e) })
+	options.Annotations = follower.annotations()
+	engine, err := app.NewEngine(options)
+	if err != nil {
+		return follower.fail(outside(err))
 	}
 	defer engine.Close()
 	asked.Run = thisRun()
+	follower.begin(fmt.Sprintf("canarize %s %s", asked.Verb, release))
 	state, err := engine.Do(working, release, asked, plan)
 	printer.Close()
-	if err != nil {
-		return f.explain(working, release, err)
-	}
+	follower.finish()
 	status := report.StatusOf(release.Namespace, release.Name, state)
 	status.DryRun = f.dryRun == "client" || f.dryRun == "server"
+	follower.publish(status, streams)
+	if err != nil {
+		return follower.fail(f.explain(working, release, err))
+	}
 	return f.printStatus(streams, status)
 }
 

@@ -10,7 +10,12 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/canarize/canarize/internal/ci"
 )
+
+// agentCommand begins a command of Azure Pipelines.
+var agentCommand = regexp.MustCompile(`(?i)##(vso)?\[`)
 
 // escaping writes foreign text so that it can neither steer a terminal nor give
 // commands to a CI agent that reads its output: control characters and what
@@ -25,11 +30,6 @@ func (e escaping) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
-
-var (
-	agentCommand  = regexp.MustCompile(`(?i)##(vso)?\[`)
-	runnerCommand = regexp.MustCompile(`(?m)^(\s*)::`)
-)
 
 // Escape makes text harmless to a terminal and to a CI log; lines stay lines.
 func Escape(s string) string {
@@ -50,10 +50,7 @@ func Escape(s string) string {
 		}
 		i += size
 	}
-	s = agentCommand.ReplaceAllStringFunc(b.String(), func(mark string) string {
-		return strings.TrimSuffix(mark, "[") + "·["
-	})
-	return runnerCommand.ReplaceAllString(s, "$1:·:")
+	return ci.Neutralize(b.String())
 }
 
 // maxLine is the longest line that a message may be: a foreign value in it can

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/ci"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 )
@@ -62,6 +63,10 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 		return outside(err)
 	}
 	defer engine.Close()
+	follower, err := f.pipeline(streams)
+	if err != nil {
+		return err
+	}
 	show := func(releases []app.Release) error {
 		return f.show(streams, statuses(releases), name != "")
 	}
@@ -77,7 +82,15 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 	case err != nil:
 		return outside(err)
 	case name != "" && len(releases) == 0:
-		return fmt.Errorf("there is no release %s in namespace %s; canarize status -A lists those of all namespaces", name, namespace)
+		return noRelease(name, namespace)
+	}
+	for _, s := range statuses(releases) {
+		if s.Held != "" || s.Error != "" {
+			follower.notice(ci.Warning, s.Weight, fmt.Sprintf("release %s/%s: %s", s.Namespace, s.Release, s.Sentence()))
+		}
+		if name != "" {
+			follower.publish(s, streams)
+		}
 	}
 	return outside(show(releases))
 }

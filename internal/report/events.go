@@ -1,5 +1,5 @@
 // Package report tells people and programs what happens to releases: events as
-// they come, and where a release stands.
+// they come, where a release stands, and afterwards what was decided and why.
 package report
 
 import (

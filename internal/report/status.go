@@ -27,7 +27,8 @@ type Status struct {
 	// their configuration.
 	Plan    string          `json:"plan,omitempty"`
 	Tested  string          `json:"tested,omitempty"`
-	Objects []manifest.ID   `json:"objects"` // of the canary
+	Images  []rollout.Image `json:"images,omitempty"` // of the new version, by the manifests
+	Objects []manifest.ID   `json:"objects"`          // of the canary
 	Events  []rollout.Event `json:"events"`
 	DryRun  bool            `json:"dryRun,omitempty"`
 	// Error says why the state cannot be read; then nothing else is known.
@@ -38,7 +39,7 @@ type Status struct {
 func StatusOf(namespace, name string, s rollout.State) Status {
 	out := Status{
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
-		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Objects: s.Objects, Events: s.History,
+		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Objects: s.Objects, Events: s.History,
 	}
 	if s.Verified != rollout.Unknown {
 		out.Verified = &s.Verified

@@ -13,6 +13,7 @@ type Fresh struct {
 	Plan    string // digest of what is to become stable
 	Stable  []Fingerprint
 	Objects []manifest.ID // of the canary
+	Images  []Image
 }
 
 func (t *transition) asked(a Asked) (State, []Action) {
@@ -44,6 +45,7 @@ func (t *transition) refuseHeld(a Asked) (State, []Action) {
 func (t *transition) begin(a Asked, format string, args ...any) {
 	t.Run = a.Run
 	t.note(EventAsked, format, args...)
+	t.History[len(t.History)-1].Run = a.Run
 }
 
 func (t *transition) deploy(a Asked) (State, []Action) {
@@ -59,7 +61,7 @@ func (t *transition) deploy(a Asked) (State, []Action) {
 	}
 	fresh := State{
 		Schema: Schema, Phase: Deploying, Verified: Unknown, Started: t.now.Time.UTC(),
-		Plan: a.Fresh.Plan, Stable: a.Fresh.Stable, Objects: a.Fresh.Objects,
+		Plan: a.Fresh.Plan, Stable: a.Fresh.Stable, Objects: a.Fresh.Objects, Images: a.Fresh.Images,
 		Total: t.Total, History: t.History,
 	}
 	if t.Phase.Active() { // an earlier version's objects are removed in the end, too

@@ -37,6 +37,37 @@ func (p Plan) Objects() []manifest.ID {
 	return ids
 }
 
+// Images are what the containers of the canary's workloads run, in the order of
+// the manifests.
+func (p Plan) Images() []Image {
+	var images []Image
+	for _, w := range p.Workloads {
+		for _, o := range p.Canary {
+			if IDOf(o) == w.Canary {
+				images = append(images, imagesOf(w.Stable, o)...)
+			}
+		}
+	}
+	return images
+}
+
+func imagesOf(workload manifest.ID, object map[string]any) []Image {
+	spec, _ := object["spec"].(map[string]any)
+	template, _ := spec["template"].(map[string]any)
+	pod, _ := template["spec"].(map[string]any)
+	var images []Image
+	for _, list := range []string{"initContainers", "containers"} {
+		containers, _ := pod[list].([]any)
+		for _, c := range containers {
+			container, _ := c.(map[string]any)
+			name, _ := container["name"].(string)
+			image, _ := container["image"].(string)
+			images = append(images, Image{Workload: workload, Container: name, Image: clip(image)})
+		}
+	}
+	return images
+}
+
 // Pair is a stable object and its canary.
 type Pair struct {
 	Stable manifest.ID `json:"stable"`

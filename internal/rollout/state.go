@@ -59,6 +59,9 @@ type State struct {
 	Stable  []Fingerprint `json:"stable,omitempty"`
 	Objects []manifest.ID `json:"objects,omitempty"`
 
+	// Images are what the canary runs, by the manifests; kept when it is over.
+	Images []Image `json:"images,omitempty"`
+
 	// Held says why nothing moves until somebody decides; "" when it may.
 	Held string `json:"held,omitempty"`
 	// Corrections is how often a weight that somebody else moved was put back.
@@ -75,6 +78,13 @@ type State struct {
 type Fingerprint struct {
 	ID     manifest.ID `json:"id"`
 	Digest string      `json:"digest"`
+}
+
+// Image is what a container runs.
+type Image struct {
+	Workload  manifest.ID `json:"workload"` // of the stable version
+	Container string      `json:"container"`
+	Image     string      `json:"image"`
 }
 
 // Run says who carries a release out.
@@ -107,6 +117,8 @@ type Event struct {
 	Phase  Phase     `json:"phase"`
 	Weight int       `json:"weight"`
 	Text   string    `json:"text"`
+	// Run says who asked, where somebody did.
+	Run Run `json:"run,omitzero"`
 }
 
 // Bounds of what is kept, so that a State stays far below the 1 MiB that an

@@ -3,6 +3,8 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/canarize/canarize/internal/rollout"
@@ -127,5 +129,32 @@ func (w *world) rejected(t *testing.T) {
 	}
 	for _, fault := range w.faults {
 		t.Error(fault)
+	}
+}
+
+// TestWhatRan: when a release is over it is still known which images it brought,
+// and who asked for each of its steps.
+func TestWhatRan(t *testing.T) {
+	w := newWorld()
+	by := func(a ask, id string) ask {
+		a.asked.Run.ID = id
+		return a
+	}
+	s := w.must(t, by(deploy("shop:2"), "1"), by(shift(5), "2"), by(promote(), "3"))
+	want := []rollout.Image{{Workload: stablePods, Container: "web", Image: "shop:2"}}
+	if !slices.Equal(s.Images, want) {
+		t.Errorf("%+v, expected %+v", s.Images, want)
+	}
+	var asked []string
+	for _, e := range s.History {
+		if (e.Run != rollout.Run{}) != (e.Kind == rollout.EventAsked) {
+			t.Errorf("%s: %s by %+v", e.Kind, e.Text, e.Run)
+		}
+		if e.Kind == rollout.EventAsked {
+			asked = append(asked, e.Run.ID)
+		}
+	}
+	if strings.Join(asked, " ") != "1 2 3" {
+		t.Errorf("asked for by %v", asked)
 	}
 }

@@ -43,7 +43,7 @@ func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan 
 			return fmt.Errorf("%s: it is not in the cluster, and a canary's route alone gets every request whatever its weight; apply the stable version first", route.Stable)
 		}
 	}
-	asked.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects()}
+	asked.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images()}
 	if s.state.Plan != digest || !s.state.Phase.Active() {
 		if asked.Fresh.Stable, err = s.fingerprints(ctx, plan.Stable); err != nil {
 			return err

@@ -26,6 +26,7 @@ func (s suite) testReleases(t *testing.T) {
 		"broken": testBroken, "another version": testAnotherVersion, "nothing there": testNothingThere,
 		"foreign owner": testForeignOwner, "stable edited": testStableEdited, "weight moved": testWeightMoved, "canary edited": testCanaryEdited,
 		"two at once": testTwoAtOnce, "interrupt": testInterruptRelease, "cost": testCost, "faulty": testFaultyRelease,
+		"pipeline": testPipeline, "github": testGitHub, "cancelled": testCancelled, "templates": testTemplates,
 	} {
 		t.Run(name, func(t *testing.T) { run(t, newShop(t, s.site(t))) })
 	}

@@ -3,9 +3,11 @@ package pipelines
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -53,11 +55,11 @@ func validate(t *testing.T, files ...string) []finding {
 	return found
 }
 
-// pipelineFiles are the pipeline and all templates.
+// pipelineFiles are the pipeline, the examples and all templates.
 func pipelineFiles(t *testing.T) []string {
 	t.Helper()
 	files := []string{filepath.Join(root, "azure-pipelines.yml")}
-	for _, pattern := range []string{"templates/*.yml", "templates/*/*.yml"} {
+	for _, pattern := range []string{"templates/*.yml", "templates/*/*.yml", "examples/azure-pipelines/*.yml"} {
 		more, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -67,8 +69,28 @@ func pipelineFiles(t *testing.T) []string {
 	return files
 }
 
+// documented are the pipelines in docs/azure-pipelines.md, each as a file.
+func documented(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	for i, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(read(t, "docs/azure-pipelines.md"), -1) {
+		if !regexp.MustCompile(`(?m)^(steps|jobs|stages):`).MatchString(block[1]) {
+			continue // objects for a cluster
+		}
+		file := filepath.Join(t.TempDir(), fmt.Sprintf("block-%d.yml", i))
+		if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	if len(files) < 2 {
+		t.Errorf("%d pipelines in docs/azure-pipelines.md", len(files))
+	}
+	return files
+}
+
 func TestSchema(t *testing.T) {
-	for _, f := range validate(t, pipelineFiles(t)...) {
+	for _, f := range validate(t, append(pipelineFiles(t), documented(t)...)...) {
 		t.Errorf("%s:%d: %s", f.File, f.Line, f.Message)
 	}
 }
@@ -77,23 +99,26 @@ func TestSchema(t *testing.T) {
 // schema also finds no errors.
 func TestSchemaCatches(t *testing.T) {
 	service(t)
-	valid := read(t, "azure-pipelines.yml")
-	for name, test := range map[string]struct{ old, planted string }{
-		"misspelt key":          {"dependsOn: Build", "dependOn: Build"},
-		"misspelt step":         {"- publish: ", "- publsh: "},
-		"wrong hook":            {"routeTraffic:", "shiftTraffic:"},
-		"wrong hook of on":      {"failure:", "failed:"},
-		"wrong strategy":        {"canary:\n            increments", "canari:\n            increments"},
-		"wrong enum of a task":  {"command: push", "command: shove"},
-		"wrong enum of lock":    {"lockBehavior: sequential", "lockBehavior: parallel"},
-		"unknown input":         {"buildContext:", "buildKontext:"},
-		"unknown task":          {"task: GoTool@0", "task: GoTool@99"},
-		"hook of another level": {"cancelTimeoutInMinutes: 15", "cancelTimeout: 15"},
+	const sample, canary, stages = "azure-pipelines.yml", "templates/canary-jobs.yml", "templates/release-stages.yml"
+	for name, test := range map[string]struct{ file, old, planted string }{
+		"misspelt key":            {sample, "dependsOn: Build", "dependOn: Build"},
+		"misspelt step":           {sample, "- publish: ", "- publsh: "},
+		"wrong hook":              {canary, "routeTraffic:", "shiftTraffic:"},
+		"wrong hook of on":        {canary, "failure:", "failed:"},
+		"wrong strategy":          {canary, "canary:\n        increments", "canari:\n        increments"},
+		"wrong enum of a task":    {sample, "command: push", "command: shove"},
+		"wrong enum of lock":      {sample, "lockBehavior: sequential", "lockBehavior: parallel"},
+		"unknown input":           {sample, "buildContext:", "buildKontext:"},
+		"unknown task":            {sample, "task: GoTool@0", "task: GoTool@99"},
+		"key of another level":    {canary, "cancelTimeoutInMinutes: 15", "cancelTimeout: 15"},
+		"wrong type of a stage":   {stages, "type: stepList", "type: stepLists"},
+		"wrong key of a template": {sample, "- template: templates", "- templates: templates"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			valid := read(t, test.file)
 			broken := strings.Replace(valid, test.old, test.planted, 1)
 			if broken == valid {
-				t.Fatalf("azure-pipelines.yml does not contain %q; plant the error elsewhere", test.old)
+				t.Fatalf("%s does not contain %q; plant the error elsewhere", test.file, test.old)
 			}
 			file := filepath.Join(t.TempDir(), "azure-pipelines.yml")
 			if err := os.WriteFile(file, []byte(broken), 0o600); err != nil {

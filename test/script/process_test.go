@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -171,5 +172,56 @@ func TestBrokenPipe(t *testing.T) {
 		if strings.Contains(stderr.String(), "goroutine") {
 			t.Errorf("%v: %s", args, stderr.String())
 		}
+	}
+}
+
+// TestThreadOfAgentEnds has the thread end that started the program, as one of the
+// pool of an agent may at any time. The kernel calls that the death of the parent.
+func TestThreadOfAgentEnds(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command(program(t), "-w", "10", "-")
+	cmd.Env = append(os.Environ(), "TF_BUILD=True")
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := os.ReadFile("testdata/app.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	onDyingThread(func() {
+		if err = cmd.Start(); err == nil { // more than a pipe holds: when it is written, the program is reading
+			_, err = stdin.Write(bytes.Repeat([]byte("# comment\n"), 100_000))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond) // for a signal to come
+	if _, err := stdin.Write(app); err != nil {
+		t.Fatal(err)
+	}
+	if err := stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil || !strings.Contains(stdout.String(), "weight: 10") {
+		t.Errorf("%v: %s", err, stderr.String())
+	}
+}
+
+// onDyingThread calls do on a thread that ends then.
+func onDyingThread(do func()) {
+	for done := false; !done; {
+		ended := make(chan bool)
+		go func() {
+			runtime.LockOSThread() // and never unlock, which ends the thread
+			other := syscall.Gettid() != os.Getpid()
+			if other { // the main thread never ends
+				do()
+			}
+			ended <- other
+		}()
+		done = <-ended
 	}
 }

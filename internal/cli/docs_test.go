@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestTroubleshooting: every message that docs/troubleshooting.md explains is one
+// that the code can print.
+func TestTroubleshooting(t *testing.T) {
+	page, err := os.ReadFile("../../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code strings.Builder
+	err = filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		code.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := regexp.MustCompile("(?m)^### `(.+)`$").FindAllStringSubmatch(string(page), -1)
+	if len(messages) < 25 {
+		t.Errorf("only %d messages; has the page another form?", len(messages))
+	}
+	for _, m := range messages {
+		for part := range strings.SplitSeq(m[1], "…") {
+			if part = strings.Trim(part, " "); !strings.Contains(code.String(), part) {
+				t.Errorf("%q is in no message of the code; from %q", part, m[1])
+			}
+		}
+	}
+}

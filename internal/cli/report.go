@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// reportFlags are the flags of report, as given.
+type reportFlags struct {
+	engine       engineFlags
+	format, from string
+	most         int
+}
+
+func newReport(streams Streams) *cobra.Command {
+	var f reportFlags
+	cmd := &cobra.Command{
+		Use:   "report [flags] NAME",
+		Short: "Explain what was decided about a release, and why",
+		Long: `Report explains a release to those who were not there: what was released and by
+which run, which shares of the traffic the canary got and when, what failed or was
+held, and what was decided. It needs nothing but the permission to read ConfigMaps.
+
+As html it is one page with charts that needs nothing else: no script, no file, no
+network. As junit CI systems show it as test results. As json it can be kept, and
+read again with --from when the cluster has forgotten.`,
+		Example: `  canarize report shop
+  canarize report shop -o html > report.html
+  canarize report shop -o json > report.json
+  canarize report --from report.json -o html > report.html`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := f.read(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			return f.print(r, streams)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.format, "output", "o", "markdown", "output format: `markdown`, html, junit, json")
+	flags.StringVar(&f.from, "from", "", "read the report from a `FILE` that -o json has written, instead of the cluster")
+	flags.IntVar(&f.most, "max-chars", 0, "the most characters that markdown may have; the oldest events are left out first")
+	f.engine.registerTarget(flags)
+	return cmd
+}
+
+// read gets the report from the cluster or from a file.
+func (f *reportFlags) read(ctx context.Context, args []string) (report.Report, error) {
+	if err := oneOf("--output", f.format, "markdown", "html", "junit", "json"); err != nil {
+		return report.Report{}, err
+	}
+	if f.most != 0 && (f.most < leastChars || f.format != "markdown") {
+		return report.Report{}, fmt.Errorf("--max-chars %d: expected a number from %d, with -o markdown", f.most, leastChars)
+	}
+	if f.from == "" {
+		return f.fromCluster(ctx, args)
+	}
+	if len(args) > 0 {
+		return report.Report{}, errors.New("--from names the file of one report; leave the NAME out")
+	}
+	text, err := os.ReadFile(f.from)
+	if err != nil {
+		return report.Report{}, fmt.Errorf("--from: %w", err)
+	}
+	r, err := report.Parse(text)
+	if err != nil {
+		return report.Report{}, fmt.Errorf("--from %s: %w", f.from, err)
+	}
+	return r, nil
+}
+
+// leastChars has room for a sentence and the note that the rest is left out.
+const leastChars = 200
+
+func (f *reportFlags) fromCluster(ctx context.Context, args []string) (report.Report, error) {
+	release, err := f.engine.release(args)
+	if err != nil {
+		return report.Report{}, err
+	}
+	engine, err := app.NewEngine(f.engine.options(false, func(rollout.Event) {}))
+	if err != nil {
+		return report.Report{}, outside(err)
+	}
+	defer engine.Close()
+	releases, err := engine.Releases(ctx, release.Namespace, release.Name)
+	switch {
+	case err != nil:
+		return report.Report{}, outside(err)
+	case len(releases) == 0:
+		return report.Report{}, noRelease(release.Name, release.Namespace)
+	case releases[0].Err != nil:
+		return report.Report{}, outside(fmt.Errorf("release %s: %w", release, releases[0].Err))
+	}
+	return report.Of(release.Namespace, release.Name, releases[0].State, time.Now(), buildVersion().Version), nil
+}
+
+func noRelease(name, namespace string) error {
+	return fmt.Errorf("there is no release %s in namespace %s; canarize status -A lists those of all namespaces", name, namespace)
+}
+
+func (f *reportFlags) print(r report.Report, streams Streams) error {
+	var text []byte
+	var err error
+	switch f.format {
+	case "html":
+		text, err = report.HTML(r)
+	case "junit":
+		text, err = report.JUnit(r)
+	case "json":
+		if text, err = json.MarshalIndent(r, "", "  "); err == nil {
+			_, err = streams.Out.Write(append(escapeJSON(text), '\n'))
+		}
+		return outside(err)
+	default:
+		text = []byte(report.Markdown(r, report.MarkdownOptions{Max: f.most, Escape: Escape}))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = streams.Out.Write([]byte(Escape(string(text))))
+	return outside(err)
+}

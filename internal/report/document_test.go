@@ -1,0 +1,239 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+var update = flag.Bool("update", false, "write the files that the tests compare with")
+
+var azure = rollout.Run{System: "Azure Pipelines", ID: "42", URL: "https://dev.azure.com/shop/Web/_build/results?buildId=42", Attempt: "1"}
+
+// promoted is a release that went through, with one interruption and a judge.
+func promoted() Report {
+	at := func(minutes float64) time.Time { return noon.Add(time.Duration(minutes * float64(time.Minute))) }
+	event := func(minutes float64, kind rollout.EventKind, phase rollout.Phase, weight int, text string) rollout.Event {
+		e := rollout.Event{Time: at(minutes), Kind: kind, Phase: phase, Weight: weight, Text: text}
+		if kind == rollout.EventAsked {
+			e.Run = azure
+		}
+		return e
+	}
+	pods := manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "eu", Name: "shop"}
+	state := rollout.State{
+		Phase: rollout.Promoted, Started: noon, Run: azure, Plan: strings.Repeat("1a", 32), Tested: strings.Repeat("2b", 32), Step: 3,
+		Images: []rollout.Image{{Workload: pods, Container: "web", Image: "registry.example.com/shop@sha256:" + strings.Repeat("3c", 32)}},
+		History: []rollout.Event{
+			event(-60, rollout.EventPhase, rollout.Promoted, 0, "promoted: the release before"),
+			event(0, rollout.EventAsked, rollout.Deploying, 0, "deploy 1a1a1a1a1a1a"),
+			event(1, rollout.EventPhase, rollout.Standing, 0, "the canary is ready and gets no traffic yet"),
+			event(2, rollout.EventAsked, rollout.Shifting, 5, "shift from 0 % to 5 %"),
+			event(2.2, rollout.EventPhase, rollout.Standing, 5, "the canary gets 5 % of the traffic"),
+			event(6, rollout.EventAsked, rollout.Shifting, 25, "shift from 5 % to 25 %"),
+			event(6.5, rollout.EventCancelled, rollout.Shifting, 0, "interrupted; traffic goes back to stable"),
+			event(8, rollout.EventAsked, rollout.Shifting, 25, "shift from 0 % to 25 %"),
+			event(8.5, rollout.EventPhase, rollout.Standing, 25, "the canary gets 25 % of the traffic"),
+			event(15, rollout.EventAsked, rollout.Promoting, 25, "promote 1a1a1a1a1a1a"),
+			event(16, rollout.EventPhase, rollout.Retiring, 25, "stable is the new version; the canary is being removed"),
+			event(16.2, rollout.EventPhase, rollout.Promoted, 0, "promoted: stable is the new version and serves everything"),
+		},
+	}
+	r := Of("eu", "shop", state, at(20), "1.2.3")
+	r.Judge = &Judge{Reject: 101, Promote: 20}
+	for i := range 40 {
+		n := int64(i)
+		ratio, low, high := 1.1, 0.4, 2.5
+		r.Judge.Observations = append(r.Judge.Observations, Observation{
+			Time: at(3 + float64(i)*.3), Weight: 5, Verdict: "continue", Reason: "There is no sign of harm; evidence of health is still being collected.",
+			Metrics: []Metric{{
+				Name: "errors", Canary: Count{Bad: n / 9, Total: 75 * n}, Stable: Count{Bad: n / 3, Total: 600 * n},
+				Ratio: &ratio, Low: &low, High: &high, Harm: 1 / (1 + float64(n)/20), Safe: 1 + float64(n*n)/70,
+			}},
+		})
+	}
+	last := &r.Judge.Observations[39]
+	last.Verdict, last.Reason = "promote", "After 720 seconds and 2925 requests the canary is shown to be no worse than the margin allows."
+	return r
+}
+
+// held is a release that nobody judged and that waits for somebody.
+func held() Report {
+	r := promoted()
+	r.Judge, r.Phase, r.Held = nil, rollout.Standing, "Deployment eu/shop-canary: pod shop-canary-1: the image cannot be pulled"
+	r.Images[0].Image = "registry.example.com/shop:2"
+	r.Events = append(r.Events[3:6:6],
+		rollout.Event{Time: noon.Add(7 * time.Minute), Kind: rollout.EventFailed, Phase: rollout.Shifting, Weight: 25, Text: "scale canary: " + r.Held},
+		rollout.Event{Time: noon.Add(7 * time.Minute), Kind: rollout.EventHeld, Phase: rollout.Standing, Weight: 5, Text: "held: " + r.Held})
+	five := 5
+	r.Verified = &five
+	r.Weight, r.Run = 5, rollout.Run{Holder: "canarize on laptop, process 7 (abc)"}
+	return r
+}
+
+func same(s string) string { return s }
+
+// TestDocuments compares whole reports with those that were looked at.
+func TestDocuments(t *testing.T) {
+	for name, r := range map[string]Report{"promoted": promoted(), "held": held()} {
+		page, err := HTML(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests, err := JUnit(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for extension, have := range map[string][]byte{".html": page, ".xml": tests, ".md": []byte(Markdown(r, MarkdownOptions{Escape: same}))} {
+			file := filepath.Join("testdata", name+extension)
+			if *update {
+				if err := os.WriteFile(file, have, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(have)); diff != "" {
+				t.Errorf("%s (write it with -update after looking at it):\n%s", file, diff)
+			}
+		}
+	}
+}
+
+// TestSelfContained: the page runs nothing and fetches nothing.
+func TestSelfContained(t *testing.T) {
+	page, err := HTML(promoted())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{`(?i)<script`, `(?i)<(img|iframe|link|object|embed|form|base)\b`, `(?i)\bsrc=`, `(?i)@import`, `(?i)url\(`, `(?i)\bon[a-z]+=`} {
+		if found := regexp.MustCompile(pattern).Find(page); found != nil {
+			t.Errorf("%s is in the page", found)
+		}
+	}
+}
+
+// TestForeignText puts every text of a report through every format: it stays text.
+func TestForeignText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		foreign := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{
+			"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "javascript:alert(1)", "a|b\n\n# c", "[x](javascript:y)", "]]>", "\x1b[31m", "\x00",
+		}))
+		r := promoted()
+		r.Release, r.Namespace, r.Plan = foreign.Draw(t, "release"), foreign.Draw(t, "namespace"), foreign.Draw(t, "plan")
+		r.Run = rollout.Run{System: foreign.Draw(t, "system"), URL: foreign.Draw(t, "url"), ID: foreign.Draw(t, "id")}
+		r.Images[0].Image, r.Events[3].Text, r.Events[3].Run = foreign.Draw(t, "image"), foreign.Draw(t, "event"), r.Run
+		r.Judge.Observations[39].Reason, r.Judge.Observations[39].Metrics[0].Name = foreign.Draw(t, "reason"), foreign.Draw(t, "metric")
+		page, err := HTML(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := regexp.MustCompile(`(?i)<script|<img|href="?javascript:`).Find(page); found != nil {
+			t.Errorf("%s is in the page", found)
+		}
+		tests, err := JUnit(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := wellFormed(tests); err != nil {
+			t.Errorf("%v:\n%s", err, tests)
+		}
+		text := Markdown(r, MarkdownOptions{Escape: same})
+		if found := regexp.MustCompile(`(?i)(^|[^\\])<|[^\\]\]\(javascript:|(?m)^# c`).FindString(text); found != "" {
+			t.Errorf("%q is in %s", found, text)
+		}
+	})
+}
+
+func wellFormed(text []byte) error {
+	d := xml.NewDecoder(bytes.NewReader(text))
+	for {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// TestMarkdownIsCut keeps to the limit and says what is missing.
+func TestMarkdownIsCut(t *testing.T) {
+	r := promoted()
+	whole := Markdown(r, MarkdownOptions{Escape: same})
+	for most := 30; most < len(whole)+10; most += 7 {
+		text := Markdown(r, MarkdownOptions{Max: most, Escape: same})
+		if n := characters(text); n > most {
+			t.Fatalf("%d characters, and %d is the most", n, most)
+		}
+		honest := strings.Contains(text, "earlier events are left out") || strings.HasSuffix(text, "The rest is left out.\n")
+		if honest == (text == whole) {
+			t.Fatalf("at most %d: it does not say right whether it is whole: %s", most, text)
+		}
+	}
+	if !strings.Contains(Markdown(r, MarkdownOptions{Max: len(whole) - 60, Escape: same}), "promoted: stable is the new version and serves everything |") {
+		t.Error("the last event is not kept")
+	}
+}
+
+// TestReadAgain keeps a report as JSON.
+func TestReadAgain(t *testing.T) {
+	for _, r := range []Report{promoted(), held()} {
+		text, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse(text)
+		if diff := cmp.Diff(r, again); err != nil || diff != "" {
+			t.Errorf("error %v, %s", err, diff)
+		}
+	}
+	for _, text := range []string{"", "[]", "{}", `{"release":"a"}`, `{"release":1}`} {
+		if _, err := Parse([]byte(text)); err == nil {
+			t.Errorf("%q is taken for a report", text)
+		}
+	}
+}
+
+// FuzzParse: whatever is kept, every format can be made of it.
+func FuzzParse(f *testing.F) {
+	for _, r := range []Report{promoted(), held()} {
+		text, err := json.Marshal(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Add([]byte(`{"release":"a","namespace":"b","judge":{"observations":[{"metrics":[{"name":"x","harm":-1e308,"canary":{"bad":-5,"total":-9223372036854775808}}]}]},"events":[{"time":"9999-12-31T23:59:59Z","weight":-9223372036854775808}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := Parse(text)
+		if err != nil {
+			return
+		}
+		if _, err := HTML(r); err != nil {
+			t.Error(err)
+		}
+		if tests, err := JUnit(r); err != nil || wellFormed(tests) != nil {
+			t.Errorf("error %v, %s", err, tests)
+		}
+		if n := characters(Markdown(r, MarkdownOptions{Max: 4000, Escape: same})); n > 4000 {
+			t.Errorf("%d characters", n)
+		}
+	})
+}

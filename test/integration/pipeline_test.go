@@ -1,0 +1,261 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/canarize/canarize/test/faults"
+)
+
+// inAzure runs canarize as a step of Azure Pipelines does.
+func (s shop) inAzure(t *testing.T, code int, args ...string) outcome {
+	t.Helper()
+	t.Setenv("BUILD_BUILDID", "42")
+	t.Setenv("BUILD_BUILDNUMBER", "20260102.1")
+	t.Setenv("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "https://dev.azure.com/shop/")
+	t.Setenv("SYSTEM_TEAMPROJECT", "Web")
+	t.Setenv("AGENT_TEMPDIRECTORY", t.TempDir())
+	return s.expect(t, code, append(args, "--ci=azure-pipelines"))
+}
+
+// testPipeline releases as a pipeline does, and reads what the agent would.
+func testPipeline(t *testing.T, s shop) {
+	said := s.inAzure(t, 0, s.deploy(t, "v2")...).err
+	for _, want := range []string{
+		"##[group]canarize deploy " + s.namespace + "/shop\n", "\n##[endgroup]\n",
+		"##vso[task.setprogress value=0;]the canary is ready and gets no traffic yet\n",
+		"##vso[task.setvariable variable=canarize.release;isOutput=true;]shop\n", "variable=canarize.state;isOutput=true;]standing\n",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is not in\n%s", want, said)
+		}
+	}
+	path := regexp.MustCompile(`(?m)^##vso\[task.uploadsummary\](.+)$`).FindStringSubmatch(said)
+	if path == nil {
+		t.Fatalf("no summary in\n%s", said)
+	}
+	if text, err := os.ReadFile(path[1]); err != nil || !strings.HasPrefix(string(text), "## Release "+s.namespace+"/shop: standing\n") {
+		t.Errorf("error %v, summary %s", err, text)
+	}
+	s.inAzure(t, 0, s.deploy(t, "v2")...) // the same again is no other release
+	for _, o := range []map[string]any{s.get(t, s.ref("apps", "Deployment", "shop-canary")), s.get(t, s.ref("getambassador.io", "Mapping", "shop-canary"))} {
+		annotations := (&unstructured.Unstructured{Object: o}).GetAnnotations()
+		if annotations["azure-pipelines/run"] != "20260102.1" || annotations["azure-pipelines/runuri"] != "https://dev.azure.com/shop/Web/_build/results?buildId=42" {
+			t.Errorf("%v", annotations)
+		}
+	}
+	s.expect(t, 0, shift("10"))
+	if said := s.inAzure(t, 0, "status", "shop").err; !strings.Contains(said, "variable=canarize.weight;isOutput=true;]10\n") {
+		t.Error(said)
+	}
+	if said := s.inAzure(t, 0, promote...).err; !strings.Contains(said, "##vso[build.addbuildtag]shop-promoted\n") {
+		t.Error(said)
+	}
+	report := s.expect(t, 0, []string{"report", "shop"}).out
+	for _, want := range []string{"The new version was promoted", "given 10 % of the requests", "registry.example.com/shop:v2", "promoted: stable is the new version and serves everything |"} {
+		if !strings.Contains(report, want) {
+			t.Errorf("%q is not in\n%s", want, report)
+		}
+	}
+	if said := s.inAzure(t, 4, s.deploy(t, brokenTag)...).err; !regexp.MustCompile(`(?m)^##vso\[task.logissue type=error;\]release .* is held: .*it crashes`).MatchString(said) ||
+		!strings.Contains(said, "##vso[task.logissue type=warning;]") || !strings.Contains(said, "variable=canarize.state;isOutput=true;]held\n") {
+		t.Error(said)
+	}
+	if said := s.inAzure(t, 0, "status").err; !strings.Contains(said, "##vso[task.logissue type=warning;]release "+s.namespace+"/shop: held: ") {
+		t.Error(said)
+	}
+}
+
+// testGitHub releases as a job of GitHub Actions does, and reads what the runner would.
+func testGitHub(t *testing.T, s shop) {
+	output, summary := filepath.Join(t.TempDir(), "output"), filepath.Join(t.TempDir(), "summary")
+	t.Setenv("GITHUB_OUTPUT", output)
+	t.Setenv("GITHUB_STEP_SUMMARY", summary)
+	github := func(code int, args ...string) string {
+		t.Helper()
+		return s.expect(t, code, append(args, "--ci=github")).err
+	}
+	if said := github(0, s.deploy(t, "v2")...); !strings.HasPrefix(said, "::group::canarize deploy ") || !strings.Contains(said, "\n::endgroup::\n") {
+		t.Error(said)
+	}
+	github(0, shift("10")...)
+	if said := github(2, shift("0x")...); strings.Contains(said, "::group") {
+		t.Errorf("a wrong command is not about a release:\n%s", said)
+	}
+	github(0, reject...)
+	if said := github(2, promote...); !strings.Contains(said, "\n::error title=canarize::release "+s.namespace+"/shop: there is no canary to promote") {
+		t.Error(said)
+	}
+	outputs, err := os.ReadFile(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"release<<end\nshop\nend\n", "state<<end\nstanding\nend\nweight<<end\n10\nend\n", "state<<end\nrejected\nend\nweight<<end\n0\nend\n"} {
+		if !strings.Contains(string(outputs), want) {
+			t.Errorf("%q is not in\n%s", want, outputs)
+		}
+	}
+	if text, err := os.ReadFile(summary); err != nil || !strings.Contains(string(text), "## Release "+s.namespace+"/shop: rejected\n") {
+		t.Errorf("error %v, summary %s", err, text)
+	}
+}
+
+// watched is a step that an agent runs, whose canarize waits for pods after it
+// began to move the weight from 30 to 60 %.
+type watched struct {
+	cmd  *exec.Cmd
+	said *os.File // where its output goes
+}
+
+// step starts a bash script as the handler of a step does, in the environment of
+// Azure Pipelines, and comes back when its canarize waits.
+func (s shop) step(t *testing.T, script string) watched {
+	t.Helper()
+	s.stopped.Store(false)
+	s.expect(t, 0, append(shift("30"), "--override-hold"))
+	s.stopped.Store(true)
+	proxy := faults.Start(t, s.kubeconfig, nil)
+	output, input, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("bash", "-c", script)
+	cmd.Env = append(os.Environ(), "TF_BUILD=True", "AGENT_TEMPDIRECTORY="+t.TempDir(), "CANARIZE="+s.canarize,
+		"SHIFT=shift shop --to 60 --timeout 1m -n "+s.namespace+" --kubeconfig "+proxy.Kubeconfig)
+	cmd.Stdout, cmd.Stderr = input, input
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = input.Close()
+	go func() { _, _ = io.Copy(io.Discard, output) }() // so that the pipe does not fill up; ends when it is closed
+	t.Cleanup(func() { _ = output.Close() })
+	deadline := time.Now().Add(time.Minute)
+	for !strings.Contains(requests(proxy), "PATCH /apis/apps/v1/namespaces/"+s.namespace+"/deployments/shop-canary") {
+		if time.Now().After(deadline) {
+			t.Fatal("the shift did not come to its pods within a minute")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.check(t, "v1", 30)
+	return watched{cmd, output}
+}
+
+// offWithin wants the weight to be 0 within a time from now.
+func (s shop) offWithin(t *testing.T, limit time.Duration) {
+	t.Helper()
+	began := time.Now()
+	for {
+		weight, _, _ := unstructured.NestedInt64(s.get(t, s.ref("getambassador.io", "Mapping", "shop-canary")), "spec", "weight")
+		took := time.Since(began)
+		switch {
+		case weight == 0 && took <= limit:
+			t.Logf("weight 0 after %s", took.Round(time.Millisecond))
+			return
+		case took > limit:
+			t.Fatalf("the weight is %d %% after %s, and %s is the most", weight, took, limit)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// agentWaits are those of the agent of Azure Pipelines: from SIGINT to SIGTERM, and
+// from there to SIGKILL.
+const (
+	untilTerm = 7500 * time.Millisecond
+	untilKill = 2500 * time.Millisecond
+)
+
+// cancel does to a step what the agent does, and gives its exit code, or -1 for one
+// that was killed by a signal.
+func (w watched) cancel(t *testing.T) int {
+	t.Helper()
+	ended, over := context.WithCancel(t.Context())
+	go func() {
+		defer over()
+		_ = w.cmd.Wait() // the exit code says more
+	}()
+	for _, s := range []struct {
+		signal os.Signal
+		wait   time.Duration
+	}{{os.Interrupt, untilTerm}, {syscall.SIGTERM, untilKill}, {os.Kill, time.Minute}} {
+		if err := w.cmd.Process.Signal(s.signal); err != nil {
+			break // it has ended
+		}
+		timer := time.NewTimer(s.wait)
+		select {
+		case <-ended.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	<-ended.Done()
+	return w.cmd.ProcessState.ExitCode()
+}
+
+// testCancelled cancels steps as the agent of Azure Pipelines does.
+func testCancelled(t *testing.T, s shop) {
+	s.expect(t, 0, s.deploy(t, "v2"))
+	t.Run("exec", func(t *testing.T) {
+		w := s.step(t, `exec "$CANARIZE" $SHIFT`)
+		code := make(chan int, 1)
+		go func() { code <- w.cancel(t) }()
+		s.offWithin(t, 2*time.Second)
+		if have := <-code; have != 5 {
+			t.Errorf("exit code %d, expected 5", have)
+		}
+	})
+	t.Run("several signals at once", func(t *testing.T) {
+		w := s.step(t, `exec "$CANARIZE" $SHIFT`)
+		for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
+			if err := w.cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.offWithin(t, 2*time.Second)
+		_ = w.cmd.Wait()
+		if have := w.cmd.ProcessState.ExitCode(); have != 5 {
+			t.Errorf("exit code %d, expected 5", have)
+		}
+	})
+	t.Run("without exec", func(t *testing.T) {
+		// The shell keeps SIGINT to itself and dies of SIGTERM; only then does
+		// canarize hear of it.
+		w := s.step(t, `"$CANARIZE" $SHIFT; echo goes on`)
+		if have := w.cancel(t); have != -1 {
+			t.Errorf("the shell ended with exit code %d", have)
+		}
+		s.offWithin(t, 2*time.Second)
+	})
+	t.Run("closed output", func(t *testing.T) {
+		// The handler is killed and nobody else: the shell goes on, without readers.
+		w := s.step(t, `trap "" INT TERM; "$CANARIZE" $SHIFT; echo $? > "$AGENT_TEMPDIRECTORY/code"`)
+		if err := w.said.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s.offWithin(t, 2*time.Second)
+		_ = w.cmd.Wait()
+		for _, env := range w.cmd.Env {
+			if dir, found := strings.CutPrefix(env, "AGENT_TEMPDIRECTORY="); found {
+				if text, err := os.ReadFile(filepath.Join(dir, "code")); err != nil || string(text) != "5\n" {
+					t.Errorf("exit code %s, error %v", text, err)
+				}
+			}
+		}
+	})
+	s.stopped.Store(false)
+	s.expect(t, 0, append(reject, "--if-active"))
+	s.expect(t, 0, append(reject, "--if-active"))
+	s.check(t, "v1", -1)
+}

@@ -1,0 +1,245 @@
+package pipelines
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/canarize/canarize/test/pipelines/expand"
+)
+
+// expandTemplate expands one of templates/ with what it needs, and more.
+func expandTemplate(t *testing.T, name string, more map[string]any) pipeline {
+	t.Helper()
+	parameters := map[string]any{"release": "web-shop.eu", "namespace": "shop", "manifests": "drop/manifests"}
+	for key, value := range more {
+		parameters[key] = value
+	}
+	return expandFile(t, filepath.Join(root, "templates", name), parameters)
+}
+
+// expandFile expands a pipeline of stages, jobs or steps.
+func expandFile(t *testing.T, file string, parameters map[string]any) pipeline {
+	t.Helper()
+	var out struct {
+		pipeline `yaml:",inline"`
+		Jobs     []job  `yaml:"jobs"`
+		Steps    []step `yaml:"steps"`
+	}
+	if err := (expand.Repositories{"canarize": root}).File(file, parameters, &out); err != nil {
+		t.Fatal(err)
+	}
+	p := out.pipeline
+	if len(out.Steps) > 0 {
+		out.Jobs = []job{{Job: "job", Steps: out.Steps}}
+	}
+	if len(out.Jobs) > 0 {
+		p.Stages = []stage{{Jobs: out.Jobs}}
+	}
+	return p
+}
+
+// prepared is a list of steps as a user would give it.
+func prepared(text string) []any { return []any{map[string]any{"bash": text}} }
+
+// TestExamples expands the pipelines of examples/azure-pipelines: each deploys,
+// shifts to its three shares, promotes and takes back.
+func TestExamples(t *testing.T) {
+	for file, p := range examples(t) {
+		shifts := map[string]int{"one-job.yml": 3, "increments.yml": 1, "approvals.yml": 3}[file]
+		verbs := map[string]int{}
+		for _, l := range p.inOrder() {
+			for _, s := range l.Steps {
+				verb, _, _ := strings.Cut(calledVerb(s), " ")
+				verbs[verb]++
+			}
+		}
+		if verbs["deploy"] != 1 || verbs["shift"] != shifts || verbs["promote"] != 1 || verbs["reject"] == 0 || verbs["exec"] == 0 {
+			t.Errorf("%s: %v", file, verbs)
+		}
+	}
+}
+
+// examples are the pipelines of examples/azure-pipelines by their files.
+func examples(t *testing.T) map[string]pipeline {
+	t.Helper()
+	all := map[string]pipeline{}
+	for _, file := range []string{"one-job.yml", "increments.yml", "approvals.yml"} {
+		all[file] = expandFile(t, filepath.Join(root, "examples", "azure-pipelines", file), nil)
+	}
+	return all
+}
+
+// templates are the three ways to release, with the verbs in the order in which
+// a run without faults gets to them.
+func templates(t *testing.T) map[string]pipeline {
+	t.Helper()
+	environment := map[string]any{"environment": "production", "prepare": prepared("prepare"), "check": prepared("check")}
+	return map[string]pipeline{
+		"release-steps.yml":  expandTemplate(t, "release-steps.yml", map[string]any{"weights": []any{10, 50}, "check": prepared("check")}),
+		"canary-jobs.yml":    expandTemplate(t, "canary-jobs.yml", environment),
+		"release-stages.yml": expandTemplate(t, "release-stages.yml", environment),
+	}
+}
+
+// calledVerb is what a step asks canarize for, or the step's script when it does not.
+func calledVerb(s step) string {
+	found := regexp.MustCompile(`exec "\$CANARIZE" (\w+)`).FindStringSubmatch(s.Bash)
+	if found == nil {
+		return strings.TrimSpace(s.Bash)
+	}
+	if found[1] == "shift" {
+		return "shift " + s.Env["WEIGHT"]
+	}
+	return found[1]
+}
+
+func TestTemplatesDoInOrder(t *testing.T) {
+	want := map[string]string{
+		"release-steps.yml": "job: deploy, shift 10, check, shift 50, check, promote, reject",
+		"canary-jobs.yml": "canary.deploy: prepare, deploy; canary.routeTraffic: prepare, shift $(strategy.increment); canary.postRouteTraffic: prepare, check; " +
+			"canary.success: prepare, promote; canary.failure: prepare, reject; remove: prepare, reject",
+		"release-stages.yml": "web_shop_eu_5 shift: prepare, deploy, shift 5, check; web_shop_eu_25 shift: prepare, shift 25, check; " +
+			"web_shop_eu_50 shift: prepare, shift 50, check; web_shop_eu_promote promote: prepare, promote; web_shop_eu_remove remove: prepare, reject",
+	}
+	for name, p := range templates(t) {
+		var have []string
+		for _, l := range p.inOrder() {
+			var verbs []string
+			for _, s := range l.Steps {
+				if s.Bash != "" {
+					verbs = append(verbs, calledVerb(s))
+				}
+			}
+			have = append(have, l.name+": "+strings.Join(verbs, ", "))
+		}
+		if text := strings.Join(have, "; "); text != want[name] {
+			t.Errorf("%s:\n%s\nexpected\n%s", name, text, want[name])
+		}
+	}
+}
+
+// TestTemplatesTakeBack: after every failure, rejected approval and cancellation a
+// step runs that takes back what is not promoted, and it waits for nobody.
+func TestTemplatesTakeBack(t *testing.T) {
+	for name, p := range templates(t) {
+		stage := p.Stages[len(p.Stages)-1]
+		last := stage.Jobs[len(stage.Jobs)-1]
+		steps := last.Steps
+		if len(steps) == 0 {
+			t.Fatalf("%s: the last job is a deployment, which may have to wait for an approval", name)
+		}
+		if s := steps[len(steps)-1]; calledVerb(s) != "reject" || s.Condition != "always()" {
+			t.Errorf("%s: the last step is %q with the condition %q", name, s.DisplayName, s.Condition)
+		}
+		if name != "release-steps.yml" && stage.Condition+last.Condition != "always()" {
+			t.Errorf("%s: the last job has the condition %q", name, stage.Condition+last.Condition)
+		}
+	}
+}
+
+// TestTemplateScripts: a script becomes canarize, so that an agent's signals reach
+// it, and the shell reads nothing that a macro has put into its text.
+func TestTemplateScripts(t *testing.T) {
+	bash, shellcheck, canarize := need(t, "bash"), need(t, "shellcheck"), buildCanarize(t)
+	all := templates(t)
+	maps.Copy(all, examples(t))
+	for name, p := range all {
+		for _, l := range p.inOrder() {
+			for _, s := range l.Steps {
+				if !strings.Contains(s.Bash, `"$CANARIZE"`) {
+					continue
+				}
+				lines := strings.Split(continuation.ReplaceAllString(strings.TrimSpace(s.Bash), " "), "\n")
+				if lines[0] != "set -euo pipefail" || !strings.HasPrefix(lines[len(lines)-1], `exec "$CANARIZE" `) || strings.Contains(s.Bash, "$(") {
+					t.Errorf("%s: %s", name, s.Bash)
+				}
+				file := filepath.Join(t.TempDir(), "script.sh")
+				if err := os.WriteFile(file, []byte(s.Bash), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				for _, check := range [][]string{{bash, "-n", file}, {shellcheck, "--shell=bash", file}} {
+					if output, err := exec.CommandContext(t.Context(), check[0], check[1:]...).CombinedOutput(); err != nil {
+						t.Errorf("%s: %v: %s", name, err, output)
+					}
+				}
+				flagsExist(t, canarize, strings.ReplaceAll(s.Bash, `"$CANARIZE"`, "canarize"))
+			}
+		}
+	}
+}
+
+func TestTemplatesRefuse(t *testing.T) {
+	whole := map[string]any{"release": "a", "namespace": "b", "manifests": "c"}
+	for want, change := range map[string]map[string]any{
+		"the parameter weight is not declared":   {"weight": 5},
+		"the parameter check is exec, which is":  {"check": "exec"},
+		"the parameter forceConflicts is yes":    {"forceConflicts": "yes"},
+		"the parameter release is [a], which is": {"release": []any{"a"}},
+	} {
+		parameters := map[string]any{}
+		for _, m := range []map[string]any{whole, change} {
+			for key, value := range m {
+				parameters[key] = value
+			}
+		}
+		err := (expand.Repositories{}).File(filepath.Join(root, "templates", "release-steps.yml"), parameters, new(any))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: error %v, expected %q", change, err, want)
+		}
+	}
+	if err := (expand.Repositories{}).File(filepath.Join(root, "templates", "release-steps.yml"), map[string]any{"release": "a", "namespace": "b"}, new(any)); err == nil || !strings.Contains(err.Error(), "manifests is not given") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// listOfSteps is a list of steps that runs on one machine.
+type listOfSteps struct {
+	name string
+	hook
+}
+
+// inOrder are all lists of steps in the order in which a run gets to them.
+func (p pipeline) inOrder() []listOfSteps {
+	var all []listOfSteps
+	for _, stage := range p.Stages {
+		for _, j := range stage.Jobs {
+			prefix := strings.TrimSpace(stage.Stage + " " + j.Job + j.Deployment)
+			canary := j.Strategy.Canary
+			for _, l := range []listOfSteps{
+				{prefix, hook{j.Steps}}, {prefix, j.Strategy.RunOnce.Deploy},
+				{prefix + ".deploy", canary.Deploy}, {prefix + ".routeTraffic", canary.RouteTraffic}, {prefix + ".postRouteTraffic", canary.PostRouteTraffic},
+				{prefix + ".success", canary.On.Success}, {prefix + ".failure", canary.On.Failure},
+			} {
+				if len(l.Steps) > 0 {
+					all = append(all, l)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// flagsExist asks canarize itself which verbs and flags it has.
+func flagsExist(t *testing.T, canarize, script string) {
+	t.Helper()
+	for _, i := range invocations(script) {
+		help, err := exec.CommandContext(t.Context(), canarize, i.verb, "--help").CombinedOutput()
+		if err != nil || !strings.Contains(string(help), "canarize "+i.verb) {
+			t.Errorf("canarize %s --help: %v\n%s", i.verb, err, help)
+		}
+		for _, flag := range i.flags {
+			if !regexp.MustCompile(fmt.Sprintf(`(?m)^\s+(-\w, )?%s\b|^\s+%s,`, flag, flag)).Match(help) {
+				t.Errorf("canarize %s has no flag %s", i.verb, flag)
+			}
+		}
+	}
+	if len(invocations(script)) == 0 {
+		t.Errorf("this runs no canarize: %s", script)
+	}
+}
