@@ -35,6 +35,8 @@ var allowed = map[string][]string{
 	"internal/metric":            {"internal/analysis"},
 	"internal/metric/endpoint":   {"internal/metric"},
 	"internal/metric/exposition": {},
+	"internal/metric/metrictest": {"internal/analysis", "internal/metric"},
+	"internal/metric/prometheus": {"internal/metric", "internal/metric/endpoint"},
 	"internal/rollout":           {"internal/analysis", "internal/manifest"},
 	"internal/runner":            {"internal/manifest", "internal/rollout"},
 	"internal/traffic":           {"internal/manifest"},
