@@ -39,7 +39,8 @@ func NewTracker(metrics []Metric, begin time.Time) *Tracker {
 type target struct {
 	epoch    string
 	based    bool // there is something to count from
-	fresh    bool // counted since the last observation
+	scraped  bool // since the last observation
+	fresh    bool // and something was counted
 	last     time.Time
 	arms     map[Arm]bool
 	counters map[group]map[Value]float64 // keys have no Count
@@ -93,9 +94,8 @@ func (t *Tracker) Observe(r Reading, w Weight) Outcome {
 	late := t.late(w)
 	switch {
 	case first:
-		out.Ready = true
-		return out
 	case late == "":
+		out.Troubles = append(out.Troubles, t.emit(&out.Observation)...)
 	case r.At.Sub(t.since) < Patience:
 		return Outcome{Observation: out.Observation}
 	default:
@@ -104,10 +104,9 @@ func (t *Tracker) Observe(r Reading, w Weight) Outcome {
 		return out
 	}
 	out.Ready = true
-	out.Troubles = append(out.Troubles, t.emit(&out.Observation)...)
 	t.since = r.At
 	for _, k := range t.known {
-		k.fresh = false
+		k.scraped, k.fresh = false, false
 	}
 	return out
 }
@@ -188,7 +187,7 @@ func (t *Tracker) count(name string, k *target, s Scrape) (troubles []string) {
 		k.counters[g] = before
 		t.limit(g.metric, values)
 	}
-	k.fresh = k.based
+	k.scraped, k.fresh = true, k.based
 	k.based, k.last = true, s.Time
 	return nil
 }
@@ -216,7 +215,7 @@ func restarted(before, now map[Value]float64) bool {
 func (t *Tracker) late(w Weight) string {
 	first := ""
 	for name, k := range t.known {
-		if k.failed == nil && k.based && (!k.fresh || k.last.Before(w.Since)) && !k.last.IsZero() && (first == "" || name < first) {
+		if k.failed == nil && k.based && (!k.scraped || k.last.Before(w.Since)) && !k.last.IsZero() && (first == "" || name < first) {
 			first = name
 		}
 	}
