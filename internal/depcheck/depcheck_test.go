@@ -40,7 +40,7 @@ var allowed = map[string][]string{
 	"internal/metric/scrape":     {"internal/metric", "internal/metric/exposition"},
 	"internal/metric/metrictest": {"internal/analysis", "internal/metric"},
 	"internal/metric/prometheus": {"internal/metric", "internal/metric/endpoint"},
-	"internal/rollout":           {"internal/analysis", "internal/manifest"},
+	"internal/rollout":           {"internal/analysis", "internal/manifest", "internal/metric"},
 	"internal/runner":            {"internal/manifest", "internal/rollout"},
 	"internal/traffic":           {"internal/manifest"},
 	"internal/traffic/emissary":  {"internal/emissary", "internal/manifest", "internal/traffic"},

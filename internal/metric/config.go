@@ -35,8 +35,11 @@ type Config struct {
 	Path string // of the pods' metrics
 }
 
-// DefaultTimeout bounds one reading.
-const DefaultTimeout = 10 * time.Second
+// DefaultTimeout bounds one reading, DefaultPath is where pods show their metrics.
+const (
+	DefaultTimeout = 10 * time.Second
+	DefaultPath    = "/metrics"
+)
 
 // DefaultConfig is the source of a release file that names none.
 func DefaultConfig() Config {
