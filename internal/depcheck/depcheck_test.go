@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 	"internal/cli":               {"internal/analysis", "internal/app", "internal/canary", "internal/ci", "internal/emissary", "internal/input", "internal/kube", "internal/manifest", "internal/report", "internal/rollout", "internal/runner", "internal/simulate"},
 	"internal/ci":                {"internal/rollout"},
 	"internal/report":            {"internal/manifest", "internal/rollout"},
-	"internal/app":               {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/chart", "internal/emissary", "internal/emissary/live", "internal/kube", "internal/manifest", "internal/rollout", "internal/runner", "internal/simulate", "internal/traffic", "internal/traffic/emissary"},
+	"internal/app":               {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/chart", "internal/emissary", "internal/emissary/live", "internal/kube", "internal/manifest", "internal/metric", "internal/metric/azuremonitor", "internal/metric/emissary", "internal/metric/endpoint", "internal/metric/exposition", "internal/metric/pods", "internal/metric/prometheus", "internal/metric/scrape", "internal/metric/web", "internal/rollout", "internal/runner", "internal/simulate", "internal/traffic", "internal/traffic/emissary"},
 	"internal/input":             {"internal/manifest"},
 	"internal/manifest":          {},
 	"internal/canary":            {"internal/manifest"},

@@ -15,10 +15,10 @@ import (
 
 // Pod is one that runs.
 type Pod struct {
-	Namespace, Name string
-	Epoch           string       // changes when a container restarts
-	Ready           bool         // it gets requests
-	Arms            []metric.Arm // the versions whose requests it counts
+	Namespace, Name, UID string
+	Restarts             int          // of its containers
+	Ready                bool         // it gets requests
+	Arms                 []metric.Arm // the versions whose requests it counts
 }
 
 func (p Pod) String() string { return "Pod " + p.Namespace + "/" + p.Name }
@@ -62,7 +62,7 @@ func Read(ctx context.Context, c Cluster, now time.Time, read func(Pod, []byte) 
 }
 
 func one(ctx context.Context, c Cluster, p Pod, now time.Time, read func(Pod, []byte) ([]metric.Value, error)) metric.Target {
-	target := metric.Target{Name: p.String(), Epoch: p.Epoch, Arms: p.Arms, Optional: !p.Ready}
+	target := metric.Target{Name: p.String(), Epoch: fmt.Sprintf("%s/%d", p.UID, p.Restarts), Arms: p.Arms, Optional: !p.Ready}
 	page, err := c.Page(ctx, p)
 	if err == nil && len(page) > Limit {
 		err = fmt.Errorf("its page of metrics has more than %d MiB", Limit>>20)

@@ -1,0 +1,228 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/metric/emissary"
+	"github.com/canarize/canarize/internal/metric/endpoint"
+	"github.com/canarize/canarize/internal/metric/exposition"
+	"github.com/canarize/canarize/internal/metric/pods"
+	"github.com/canarize/canarize/internal/metric/prometheus"
+	"github.com/canarize/canarize/internal/metric/scrape"
+	"github.com/canarize/canarize/internal/rollout"
+	routes "github.com/canarize/canarize/internal/traffic/emissary"
+)
+
+// Metrics is an open metric source of a release. The caller closes it.
+type Metrics struct {
+	metric.Source
+	Metrics []metric.Metric // what it counts
+	close   func()
+}
+
+// Close ends what is kept open between two readings.
+func (m *Metrics) Close() { m.close() }
+
+// OpenMetrics opens the metric source that counts the requests of a release, whose
+// canary is deployed. getenv looks up secrets.
+func (e *Engine) OpenMetrics(ctx context.Context, plan rollout.Plan, config metric.Config, getenv func(string) string) (*Metrics, error) {
+	switch config.Source {
+	case "", metric.Emissary:
+		return e.openEmissary(ctx, plan)
+	case metric.Pods:
+		return e.openPods(ctx, plan, config)
+	case metric.Prometheus:
+		return openPrometheus(plan, config, getenv, nil)
+	}
+	return nil, fmt.Errorf("the metric source %s is not known; the known ones are %v", config.Source, metric.SourceNames())
+}
+
+func openPrometheus(plan rollout.Plan, config metric.Config, getenv func(string) string, token endpoint.Token) (*Metrics, error) {
+	server, err := endpoint.New(config.Access, getenv, token)
+	if err != nil {
+		return nil, err
+	}
+	options := prometheus.Options{Queries: config.Queries, PodLabel: config.PodLabel, Labels: map[metric.Arm][]metric.Matcher{metric.Canary: config.Canary, metric.Stable: config.Stable}}
+	if config.Canary == nil {
+		if options.Labels, err = podNames(plan.Workloads); err != nil {
+			return nil, err
+		}
+		if options.PodLabel == "" {
+			options.PodLabel = podLabel
+		}
+	}
+	return &Metrics{prometheus.New(server, options), metric.Metrics(config.Queries), func() {}}, nil
+}
+
+func (e *Engine) openEmissary(ctx context.Context, plan rollout.Plan) (*Metrics, error) {
+	router, known := e.runner.Router.(*router)
+	if !known {
+		return nil, errors.New("the metric source emissary needs Emissary as the router of traffic")
+	}
+	clusters := emissary.Clusters{}
+	for _, route := range plan.Routes {
+		both, err := router.statsNames(ctx, route)
+		if err != nil {
+			return nil, err
+		}
+		for arm, name := range both {
+			if !slices.Contains(clusters[arm], name) {
+				clusters[arm] = append(clusters[arm], name)
+			}
+		}
+	}
+	followed := e.gateways.Pods()
+	source, err := emissary.New(gatewayPages{e.gateways, followed, emissary.Path(clusters)}, clusters)
+	if err != nil {
+		return nil, err
+	}
+	return &Metrics{source, metric.Metrics(emissary.Queries()), followed.Close}, nil
+}
+
+// statsNames are the names under which Envoy counts a pair of routes; none of
+// TCPMappings, whose connections have no good or bad answers.
+func (r *router) statsNames(ctx context.Context, route rollout.Route) (map[metric.Arm]string, error) {
+	if route.Canary.Kind == "TCPMapping" {
+		return nil, nil
+	}
+	canary, err := r.Get(ctx, route.Canary)
+	if err != nil {
+		return nil, err
+	}
+	object, err := r.Get(ctx, route.Stable)
+	if err != nil {
+		return nil, err
+	}
+	var stable map[string]any
+	if object != nil {
+		if stable, err = routes.StableRoute(object, route.Name); err != nil {
+			return nil, fmt.Errorf("%s: %w", route.Stable, err)
+		}
+	}
+	names := map[metric.Arm]string{}
+	for _, pair := range []struct {
+		arm metric.Arm
+		id  manifest.ID
+		o   map[string]any
+	}{{metric.Canary, route.Canary, canary}, {metric.Stable, route.Stable, stable}} {
+		if pair.o == nil {
+			return nil, fmt.Errorf("%s: it is not there, so there are no requests to count; run canarize deploy first", pair.id)
+		}
+		if names[pair.arm] = routes.Stats(pair.o, r.namespace); names[pair.arm] == "" {
+			return nil, fmt.Errorf("%s: Emissary refuses it, so there are no requests to count", pair.id)
+		}
+	}
+	return names, nil
+}
+
+// gatewayPages are the statistics of the gateway's Envoys.
+type gatewayPages struct {
+	gateways *kube.Gateways
+	followed *kube.Pods
+	path     string
+}
+
+func podOf(p kube.Pod, arms ...metric.Arm) scrape.Pod {
+	return scrape.Pod{Namespace: p.Namespace, Name: p.Name, UID: p.UID, Restarts: p.Restarts, Ready: p.Ready, Arms: arms}
+}
+
+// Pods implements scrape.Cluster.
+func (g gatewayPages) Pods(ctx context.Context) ([]scrape.Pod, error) {
+	running, err := g.followed.Running(ctx)
+	all := make([]scrape.Pod, len(running))
+	for i, p := range running {
+		all[i] = podOf(p, metric.Arms()...)
+	}
+	return all, err
+}
+
+// Page implements scrape.Cluster.
+func (g gatewayPages) Page(ctx context.Context, p scrape.Pod) ([]byte, error) {
+	return g.gateways.Page(ctx, kube.Pod{Namespace: p.Namespace, Name: p.Name, UID: p.UID}, g.path, exposition.Accept, scrape.Limit)
+}
+
+func (e *Engine) openPods(ctx context.Context, plan rollout.Plan, config metric.Config) (*Metrics, error) {
+	pages, err := e.cluster.kube.Pages()
+	if err != nil {
+		return nil, err
+	}
+	a := &applicationPages{pages: pages, port: config.Port, path: config.Path, followed: map[metric.Arm][]*kube.Pods{}}
+	for _, w := range plan.Workloads {
+		for arm, id := range workloadsOf(w) {
+			followed, err := e.follow(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			a.followed[arm] = append(a.followed[arm], followed)
+		}
+	}
+	source, err := pods.New(a, config.Queries)
+	if err != nil {
+		return nil, err
+	}
+	return &Metrics{source, metric.Metrics(config.Queries), a.close}, nil
+}
+
+func workloadsOf(w rollout.Workload) map[metric.Arm]manifest.ID {
+	return map[metric.Arm]manifest.ID{metric.Canary: w.Canary, metric.Stable: w.Stable}
+}
+
+// follow follows the pods of a workload.
+func (e *Engine) follow(ctx context.Context, id manifest.ID) (*kube.Pods, error) {
+	workload, err := e.cluster.Get(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case workload == nil:
+		return nil, fmt.Errorf("%s: it is not there, so its pods cannot be asked; run canarize deploy first", id)
+	}
+	selector, err := kube.SelectorOf(workload)
+	if err != nil {
+		return nil, err
+	}
+	return e.cluster.kube.Follow(id.Namespace, selector), nil
+}
+
+// applicationPages are the pages of metrics of the application's pods.
+type applicationPages struct {
+	pages    *kube.Pages
+	port     int
+	path     string
+	followed map[metric.Arm][]*kube.Pods
+}
+
+// Pods implements scrape.Cluster.
+func (a *applicationPages) Pods(ctx context.Context) ([]scrape.Pod, error) {
+	var all []scrape.Pod
+	for _, arm := range metric.Arms() {
+		for _, followed := range a.followed[arm] {
+			running, err := followed.Running(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range running {
+				all = append(all, podOf(p, arm))
+			}
+		}
+	}
+	return all, nil
+}
+
+// Page implements scrape.Cluster.
+func (a *applicationPages) Page(ctx context.Context, p scrape.Pod) ([]byte, error) {
+	return a.pages.Get(ctx, kube.Pod{Namespace: p.Namespace, Name: p.Name}, a.port, a.path, exposition.Accept, scrape.Limit)
+}
+
+func (a *applicationPages) close() {
+	for _, arm := range metric.Arms() {
+		for _, followed := range a.followed[arm] {
+			followed.Close()
+		}
+	}
+}
