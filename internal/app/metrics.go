@@ -15,6 +15,7 @@ import (
 	"github.com/canarize/canarize/internal/metric/pods"
 	"github.com/canarize/canarize/internal/metric/prometheus"
 	"github.com/canarize/canarize/internal/metric/scrape"
+	"github.com/canarize/canarize/internal/metric/web"
 	"github.com/canarize/canarize/internal/rollout"
 	routes "github.com/canarize/canarize/internal/traffic/emissary"
 )
@@ -22,7 +23,7 @@ import (
 // Metrics is an open metric source of a release. The caller closes it.
 type Metrics struct {
 	metric.Source
-	Metrics []metric.Metric // what it counts
+	Metrics []metric.Metric // what it counts; empty when it says so itself
 	close   func()
 }
 
@@ -39,6 +40,12 @@ func (e *Engine) OpenMetrics(ctx context.Context, plan rollout.Plan, config metr
 		return e.openPods(ctx, plan, config)
 	case metric.Prometheus:
 		return openPrometheus(plan, config, getenv, nil)
+	case metric.Web:
+		server, err := endpoint.New(config.Access, getenv, nil)
+		if err != nil {
+			return nil, err
+		}
+		return &Metrics{Source: web.New(server), close: func() {}}, nil
 	}
 	return nil, fmt.Errorf("the metric source %s is not known; the known ones are %v", config.Source, metric.SourceNames())
 }

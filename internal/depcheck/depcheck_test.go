@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 	"internal/metric/emissary":   {"internal/metric", "internal/metric/exposition", "internal/metric/scrape"},
 	"internal/metric/exposition": {},
 	"internal/metric/pods":       {"internal/metric", "internal/metric/exposition", "internal/metric/scrape"},
+	"internal/metric/web":        {"internal/analysis", "internal/analysis/lines", "internal/metric", "internal/metric/endpoint"},
 	"internal/metric/scrape":     {"internal/metric", "internal/metric/exposition"},
 	"internal/metric/metrictest": {"internal/analysis", "internal/metric"},
 	"internal/metric/prometheus": {"internal/metric", "internal/metric/endpoint"},

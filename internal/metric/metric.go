@@ -36,7 +36,9 @@ type Reading struct {
 	// Complete says that the targets are all that run. One that was not there in
 	// the reading before has then begun since, and counted from 0.
 	Complete bool
-	Gauges   map[string]GaugePair
+	// Metrics are those that the source has found out about itself.
+	Metrics []Metric
+	Gauges  map[string]GaugePair
 	// Troubles are what a person should know about the reading.
 	Troubles []string
 }

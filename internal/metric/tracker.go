@@ -32,7 +32,7 @@ const Patience = 150 * time.Second
 
 // NewTracker prepares to count metrics of a release that begins at a time.
 func NewTracker(metrics []Metric, begin time.Time) *Tracker {
-	return &Tracker{metrics: metrics, begin: begin, known: map[string]*target{}, sums: map[string]*sums{}, bounds: map[string][]float64{}}
+	return &Tracker{metrics: slices.Clone(metrics), begin: begin, known: map[string]*target{}, sums: map[string]*sums{}, bounds: map[string][]float64{}}
 }
 
 // target is what is known of a Target.
@@ -89,6 +89,11 @@ func (t *Tracker) Observe(r Reading, w Weight) Outcome {
 		t.since = r.At
 	}
 	t.read = true
+	for _, m := range r.Metrics {
+		if !slices.Contains(t.metrics, m) {
+			t.metrics = append(t.metrics, m)
+		}
+	}
 	out.Troubles = append(slices.Clone(r.Troubles), t.take(r, first)...)
 	t.gauges(r, &out)
 	late := t.late(w)
