@@ -9,6 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/metric/azuremonitor"
 	"github.com/canarize/canarize/internal/metric/emissary"
 	"github.com/canarize/canarize/internal/metric/endpoint"
 	"github.com/canarize/canarize/internal/metric/exposition"
@@ -38,8 +39,8 @@ func (e *Engine) OpenMetrics(ctx context.Context, plan rollout.Plan, config metr
 		return e.openEmissary(ctx, plan)
 	case metric.Pods:
 		return e.openPods(ctx, plan, config)
-	case metric.Prometheus:
-		return openPrometheus(plan, config, getenv, nil)
+	case metric.Prometheus, metric.AzureMonitor:
+		return openPrometheus(plan, config, getenv)
 	case metric.Web:
 		server, err := endpoint.New(config.Access, getenv, nil)
 		if err != nil {
@@ -50,13 +51,10 @@ func (e *Engine) OpenMetrics(ctx context.Context, plan rollout.Plan, config metr
 	return nil, fmt.Errorf("the metric source %s is not known; the known ones are %v", config.Source, metric.SourceNames())
 }
 
-func openPrometheus(plan rollout.Plan, config metric.Config, getenv func(string) string, token endpoint.Token) (*Metrics, error) {
-	server, err := endpoint.New(config.Access, getenv, token)
-	if err != nil {
-		return nil, err
-	}
+func openPrometheus(plan rollout.Plan, config metric.Config, getenv func(string) string) (*Metrics, error) {
 	options := prometheus.Options{Queries: config.Queries, PodLabel: config.PodLabel, Labels: map[metric.Arm][]metric.Matcher{metric.Canary: config.Canary, metric.Stable: config.Stable}}
 	if config.Canary == nil {
+		var err error
 		if options.Labels, err = podNames(plan.Workloads); err != nil {
 			return nil, err
 		}
@@ -64,7 +62,21 @@ func openPrometheus(plan rollout.Plan, config metric.Config, getenv func(string)
 			options.PodLabel = podLabel
 		}
 	}
-	return &Metrics{prometheus.New(server, options), metric.Metrics(config.Queries), func() {}}, nil
+	opened := &Metrics{Metrics: metric.Metrics(config.Queries), close: func() {}}
+	if config.Source == metric.AzureMonitor {
+		credential, err := azuremonitor.Login(getenv)
+		if err != nil {
+			return nil, fmt.Errorf("azuremonitor: %w", err)
+		}
+		opened.Source, err = azuremonitor.New(config.Access, options, getenv, credential)
+		return opened, err
+	}
+	server, err := endpoint.New(config.Access, getenv, nil)
+	if err != nil {
+		return nil, err
+	}
+	opened.Source = prometheus.New(server, options)
+	return opened, nil
 }
 
 func (e *Engine) openEmissary(ctx context.Context, plan rollout.Plan) (*Metrics, error) {

@@ -104,6 +104,20 @@ func (s Selector) Matches(name string, labels map[string]string) bool {
 	return true
 }
 
+// IgnoreCase is the selector that makes no difference between small and large
+// letters, in values.
+func (s Selector) IgnoreCase() Selector {
+	all := Selector{Name: s.Name}
+	for _, m := range s.Matchers {
+		expression, op := m.Value, m.Op
+		if op == "=" || op == "!=" {
+			expression, op = regexp.QuoteMeta(m.Value), map[string]string{"=": "=~", "!=": "!~"}[op]
+		}
+		all.Matchers = append(all.Matchers, Matcher{m.Label, op, expression, regexp.MustCompile("^(?is:" + expression + ")$")})
+	}
+	return all
+}
+
 // ParseSelector reads a selector with a name.
 func ParseSelector(text string) (Selector, error) {
 	if len(text) > maxSelector {

@@ -70,6 +70,14 @@ func TestSelectorMatches(t *testing.T) {
 	}
 }
 
+func TestSelectorIgnoreCase(t *testing.T) {
+	for text, want := range map[string]bool{`r{a="B.c"}`: true, `r{a="bxc"}`: false, `r{a!="B.C"}`: false, `r{a=~"B..|X"}`: true, `r{a!~"B.*"}`: false} {
+		if have := selector(t, text).IgnoreCase().Matches("r", map[string]string{"a": "b.C"}); have != want {
+			t.Errorf("%s: %v", text, have)
+		}
+	}
+}
+
 // TestSelectorRoundTrip: whatever a label's value is, it stays inside its quotes.
 func TestSelectorRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

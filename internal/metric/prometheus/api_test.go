@@ -27,9 +27,9 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		c := newCollection(queries)
-		for _, q := range queries {
-			if err := c.add(q, metric.Canary, "pod", result); err != nil {
+		c := newCollection(Options{Queries: queries, PodLabel: "pod", IgnoreCase: len(text)%2 == 0})
+		for i := range queries {
+			if err := c.add(i, metric.Canary, result); err != nil {
 				return
 			}
 		}

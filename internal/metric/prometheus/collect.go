@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/canarize/canarize/internal/metric"
@@ -15,9 +16,12 @@ var targetLabels = [...]string{"cluster", "namespace", "job", "instance", "pod",
 
 // collection puts samples together by who counted them, and when.
 type collection struct {
-	doubts  *metric.Doubts
-	byName  map[string]*scraped
-	answers int
+	queries  []metric.Query
+	podLabel string
+	names    map[string]string // by their small letters; nil when letters matter
+	doubts   *metric.Doubts
+	byName   map[string]*scraped
+	answers  int
 }
 
 // scraped are the samples of one target.
@@ -27,25 +31,72 @@ type scraped struct {
 	newest map[int]time.Time // by answer
 }
 
-func newCollection(queries []metric.Query) *collection {
-	return &collection{doubts: metric.NewDoubts(queries), byName: map[string]*scraped{}}
+func newCollection(o Options) *collection {
+	c := &collection{podLabel: o.PodLabel, byName: map[string]*scraped{}}
+	queries := o.Queries
+	if o.IgnoreCase {
+		queries = slices.Clone(queries)
+		for i, q := range queries {
+			queries[i].Bad, queries[i].Total, queries[i].Buckets = q.Bad.IgnoreCase(), q.Total.IgnoreCase(), q.Buckets.IgnoreCase()
+		}
+		c.names = spellings(queries, o.PodLabel)
+	}
+	c.queries, c.doubts = queries, metric.NewDoubts(queries)
+	return c
 }
 
-// add takes in one answer.
-func (c *collection) add(q metric.Query, arm metric.Arm, podLabel string, result []series) error {
+// spellings are the names that queries use, by their small letters.
+func spellings(queries []metric.Query, podLabel string) map[string]string {
+	all := append([]string{"le", podLabel}, targetLabels[:]...)
+	for _, q := range queries {
+		for _, s := range []metric.Selector{q.Bad, q.Total, q.Buckets} {
+			all = append(all, s.Name)
+			for _, m := range s.Matchers {
+				all = append(all, m.Label)
+			}
+		}
+	}
+	names := map[string]string{}
+	for _, name := range all {
+		names[strings.ToLower(name)] = name
+	}
+	return names
+}
+
+// spelled is a series with names as they were asked for.
+func (c *collection) spelled(name string, labels map[string]string) (string, map[string]string) {
+	if c.names == nil {
+		return name, labels
+	}
+	spell := func(name string) string {
+		if asked, known := c.names[strings.ToLower(name)]; known {
+			return asked
+		}
+		return name
+	}
+	all := make(map[string]string, len(labels))
+	for label, value := range labels {
+		all[spell(label)] = value
+	}
+	return spell(name), all
+}
+
+// add takes in one answer to the i-th query.
+func (c *collection) add(i int, arm metric.Arm, result []series) error {
 	c.answers++
 	for _, s := range result {
-		name, pod := s.Metric["__name__"], s.Metric[podLabel]
+		name := s.Metric["__name__"]
 		delete(s.Metric, "__name__")
-		c.doubts.See(name, s.Metric)
-		values, err := q.Values(arm, pod, name, s.Metric, 0)
+		name, labels := c.spelled(name, s.Metric)
+		c.doubts.See(name, labels)
+		values, err := c.queries[i].Values(arm, labels[c.podLabel], name, labels, 0)
 		if err != nil {
 			return err
 		}
 		if len(values) == 0 || len(s.Values) == 0 {
 			continue
 		}
-		t := c.target(s.Metric)
+		t := c.target(labels)
 		if !slices.Contains(t.arms, arm) {
 			t.arms = append(t.arms, arm)
 		}

@@ -28,6 +28,9 @@ type Options struct {
 	// PodLabel is the label that has the name of a version's own pod; "" when there
 	// is none, as with the statistics of a gateway.
 	PodLabel string
+	// IgnoreCase says that the server makes no difference between small and large
+	// letters, and may give names in others than it was asked for.
+	IgnoreCase bool
 }
 
 // Source is a Prometheus.
@@ -53,9 +56,9 @@ const (
 
 // Read implements metric.Source.
 func (s *Source) Read(ctx context.Context, from, now time.Time) (metric.Reading, error) {
-	collected := newCollection(s.options.Queries)
+	collected := newCollection(s.options)
 	window := min(now.Sub(from), longest) + lookback
-	for _, q := range s.options.Queries {
+	for i, q := range s.options.Queries {
 		for _, arm := range metric.Arms() {
 			for _, selector := range selectors(q) {
 				expression := fmt.Sprintf("%s[%ds]", selector.With(s.options.Labels[arm]...), int(window.Seconds()))
@@ -63,7 +66,7 @@ func (s *Source) Read(ctx context.Context, from, now time.Time) (metric.Reading,
 				if err != nil {
 					return metric.Reading{}, fmt.Errorf("prometheus %w", err)
 				}
-				if err := collected.add(q, arm, s.options.PodLabel, result); err != nil {
+				if err := collected.add(i, arm, result); err != nil {
 					return metric.Reading{}, fmt.Errorf("prometheus %s: %w", s.server.Host(), err)
 				}
 			}
