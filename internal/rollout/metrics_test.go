@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +125,32 @@ func TestParseMetricsRefuses(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "abc") {
 			t.Error("a secret is in", err)
+		}
+	}
+}
+
+// TestMetricsExamples reads the release files of examples/metrics, of which there is
+// one for every source.
+func TestMetricsExamples(t *testing.T) {
+	files, err := filepath.Glob("../../examples/metrics/*.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[metric.SourceName]bool{}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := ParseRelease(file, content)
+		if err != nil {
+			t.Error(err)
+		}
+		seen[r.Metrics.Source] = true
+	}
+	for _, name := range metric.SourceNames() {
+		if !seen[name] {
+			t.Errorf("there is no example of the source %s", name)
 		}
 	}
 }

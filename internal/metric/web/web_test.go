@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,20 @@ func TestSameAnswer(t *testing.T) {
 	}
 	out := w.read(answer(2, 6, "b"))
 	if a := out.Observation.Metrics["errors"].Canary; a == nil || a.Total != 6 {
+		t.Errorf("%+v", out)
+	}
+}
+
+// TestExample reads the answer in examples/metrics.
+func TestExample(t *testing.T) {
+	text, err := os.ReadFile("../../../examples/metrics/web.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.read(string(text))
+	out := w.read(strings.Replace(string(text), "1772366400", "1772366415", 1))
+	if o := out.Observation; len(out.Troubles) > 0 || o.Metrics["orders"].Canary == nil || o.Latency["checkout"].Stable == nil || o.Gauges["queue"].Canary != 3.5 {
 		t.Errorf("%+v", out)
 	}
 }
