@@ -129,8 +129,10 @@ func (c *collection) target(labels map[string]string) *scraped {
 	return t
 }
 
-// usual is how far scrapes are apart when there is only one.
-const usual = time.Minute
+const (
+	usual = time.Minute     // how far scrapes are apart when there is only one
+	slack = 2 * time.Second // by which the last of three scrapes may be late
+)
 
 // settled are the times of scrapes that are in all answers, and how far they are
 // apart. A scrape may arrive between two answers; it then counts in the next
@@ -166,7 +168,7 @@ func (c *collection) targets() []metric.Target {
 	for _, name := range slices.Sorted(maps.Keys(c.byName)) {
 		t := c.byName[name]
 		times, apart := t.settled()
-		if len(times) == 0 || newest.Sub(times[len(times)-1]) > 3*apart+usual/6 {
+		if len(times) == 0 || newest.Sub(times[len(times)-1]) > 3*apart+slack {
 			continue
 		}
 		target := metric.Target{Name: fmt.Sprintf("target %s", name), Arms: t.arms}
