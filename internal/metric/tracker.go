@@ -20,7 +20,8 @@ type Tracker struct {
 	metrics []Metric
 	begin   time.Time
 	known   map[string]*target
-	read    bool // at least one reading
+	away    map[string]string // epochs of targets that were known
+	read    bool              // at least one reading
 	since   time.Time
 	sums    map[string]*sums
 	bounds  map[string][]float64 // by latency
@@ -32,7 +33,7 @@ const Patience = 150 * time.Second
 
 // NewTracker prepares to count metrics of a release that begins at a time.
 func NewTracker(metrics []Metric, begin time.Time) *Tracker {
-	return &Tracker{metrics: slices.Clone(metrics), begin: begin, known: map[string]*target{}, sums: map[string]*sums{}, bounds: map[string][]float64{}}
+	return &Tracker{metrics: slices.Clone(metrics), begin: begin, known: map[string]*target{}, away: map[string]string{}, sums: map[string]*sums{}, bounds: map[string][]float64{}}
 }
 
 // target is what is known of a Target.
@@ -123,7 +124,9 @@ func (t *Tracker) take(r Reading, first bool) (troubles []string) {
 		k := t.known[now.Name]
 		switch {
 		case k == nil:
-			k = &target{epoch: now.Epoch, based: r.Complete && !first, arms: map[Arm]bool{}, counters: map[group]map[Value]float64{}}
+			epoch, back := t.away[now.Name]
+			begun := r.Complete && !first && !(back && epoch == now.Epoch)
+			k = &target{epoch: now.Epoch, based: begun, arms: map[Arm]bool{}, counters: map[group]map[Value]float64{}}
 		case now.Epoch != k.epoch && now.Err == nil:
 			k.epoch, k.based = now.Epoch, true
 			clear(k.counters)
@@ -141,9 +144,23 @@ func (t *Tracker) take(r Reading, first bool) (troubles []string) {
 			troubles = append(troubles, t.count(now.Name, k, s)...)
 		}
 	}
-	t.known = known
+	t.leave(known)
 	slices.Sort(troubles)
 	return troubles
+}
+
+// leave remembers which targets are no longer among those that are known now, so
+// that one that comes back is not taken for one that has begun.
+func (t *Tracker) leave(known map[string]*target) {
+	if len(t.away) > MaxTargets {
+		clear(t.away)
+	}
+	for name, k := range t.known {
+		if known[name] == nil {
+			t.away[name] = k.epoch
+		}
+	}
+	t.known = known
 }
 
 // unread are the scrapes after the last one that was counted. Of a target that was

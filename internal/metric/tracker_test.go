@@ -122,6 +122,30 @@ func TestTrackerFirstErrors(t *testing.T) {
 	}
 }
 
+// TestTrackerAway: who comes back is not new, and what it counted meanwhile is of
+// another weight. One that has restarted meanwhile began at 0.
+func TestTrackerAway(t *testing.T) {
+	for epoch, want := range map[string]any{"1": [2]int64{0, 0}, "2": [2]int64{0, 900}} {
+		tracker := metric.NewTracker(ratio(), begin())
+		at := func(seconds, total float64, epoch string) metric.Target {
+			target := pod("c1", metric.Canary, seconds, 0, total)
+			target.Epoch = epoch
+			return target
+		}
+		stay := func(seconds float64) metric.Target { return pod("c2", metric.Canary, seconds, 0, 5) }
+		tracker.Observe(reading(0, at(0, 100, "1"), stay(0)), metric.Weight{})
+		tracker.Observe(reading(15, stay(15)), metric.Weight{})
+		out := tracker.Observe(reading(30, at(30, 900, epoch), stay(30)), metric.Weight{})
+		if diff := cmp.Diff(want, counts(out.Observation.Metrics["errors"].Canary)); diff != "" {
+			t.Errorf("epoch %s: %s", epoch, diff)
+		}
+		out = tracker.Observe(reading(45, at(45, 907, epoch), stay(45)), metric.Weight{})
+		if diff := cmp.Diff(any([2]int64{0, 7}), counts(out.Observation.Metrics["errors"].Canary)); diff != "" {
+			t.Errorf("epoch %s: %s", epoch, diff)
+		}
+	}
+}
+
 // TestTrackerScrapes is a source that remembers, such as Prometheus.
 func TestTrackerScrapes(t *testing.T) {
 	target := func(name string, totals ...float64) metric.Target {
