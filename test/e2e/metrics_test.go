@@ -48,6 +48,40 @@ func (c *counted) add(a *analysis.Arm, to *analysis.Counts) {
 	}
 }
 
+// engine talks to the cluster until the test ends.
+func (w world) engine(t *testing.T) *app.Engine {
+	t.Helper()
+	engine, err := app.NewEngine(app.EngineOptions{Target: kube.Target{Kubeconfig: w.Kubeconfig}, EmissaryNamespace: "emissary", Emit: func(rollout.Event) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(engine.Close)
+	return engine
+}
+
+// reader reads what a spec.metrics says.
+func (w world) reader(t *testing.T, engine *app.Engine, spec string) *metric.Reader {
+	t.Helper()
+	release, err := rollout.ParseRelease("release.yml", []byte("apiVersion: canarize.dev/v1alpha1\nkind: Release\nspec: {metrics: "+spec+"}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := engine.OpenMetrics(t.Context(), sample(), release.Metrics, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(source.Close)
+	return &metric.Reader{Source: source, Tracker: metric.NewTracker(source.Metrics, time.Now()), Timeout: 10 * time.Second}
+}
+
+// read adds what was counted since the last time.
+func (c *counted) read(t *testing.T, r *metric.Reader) {
+	out := r.Read(t.Context(), time.Now(), metric.Weight{Percent: 50})
+	pair := out.Observation.Metrics["errors"]
+	c.add(pair.Canary, &c.canary)
+	c.add(pair.Stable, &c.stable)
+}
+
 // testMetrics: the gateway's Envoy, the pods, and Prometheus each count every request
 // that clients made, and every bad one, by version.
 func testMetrics(t *testing.T, w world) {
@@ -58,24 +92,11 @@ func testMetrics(t *testing.T, w world) {
 		requests(t, w.Gateway, nil, 40)
 		return w.Query(`count(requests_total{job="sampleapp-canary",custom_status="bad"} > 0)`) == "2"
 	})
-	engine, err := app.NewEngine(app.EngineOptions{Target: kube.Target{Kubeconfig: w.Kubeconfig}, EmissaryNamespace: "emissary", Emit: func(rollout.Event) {}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer engine.Close()
+	engine := w.engine(t)
 	time.Sleep(3 * time.Second) // three scrapes
 	readers := map[metric.SourceName]*metric.Reader{}
 	for name, text := range w.sources() {
-		release, err := rollout.ParseRelease("release.yml", []byte("apiVersion: canarize.dev/v1alpha1\nkind: Release\nspec: {metrics: "+text+"}\n"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		source, err := engine.OpenMetrics(t.Context(), sample(), release.Metrics, func(string) string { return "" })
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer source.Close()
-		readers[name] = &metric.Reader{Source: source, Tracker: metric.NewTracker(source.Metrics, time.Now()), Timeout: 10 * time.Second}
+		readers[name] = w.reader(t, engine, text)
 		if out := readers[name].Read(t.Context(), time.Now(), metric.Weight{Percent: 50}); len(out.Troubles) > 0 {
 			t.Errorf("%s: %q", name, out.Troubles)
 		}
@@ -89,10 +110,7 @@ func testMetrics(t *testing.T, w world) {
 		var have counted
 		began := time.Now()
 		for deadline := began.Add(20 * time.Second); have != want && time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
-			out := reader.Read(t.Context(), time.Now(), metric.Weight{Percent: 50})
-			pair := out.Observation.Metrics["errors"]
-			have.add(pair.Canary, &have.canary)
-			have.add(pair.Stable, &have.stable)
+			have.read(t, reader)
 		}
 		if have != want {
 			t.Errorf("%s: counted %+v, clients %+v", name, have, want)
