@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,5 +119,27 @@ func testMetrics(t *testing.T, w world) {
 		fmt.Printf("%-10s  canary %d bad of %d, stable %d of %d, after %.1f s\n", name, have.canary.Bad, have.canary.Total, have.stable.Bad, have.stable.Total, time.Since(began).Seconds())
 	}
 	fmt.Printf("requests to the API server meanwhile: %d\n", engine.Requests()-before)
+	w.losePrometheus(t, readers[metric.Prometheus])
 	w.release(t, 50) // without bad requests
+}
+
+// losePrometheus kills Prometheus: its source says so and decides nothing, and what
+// was counted meanwhile is there when it is back.
+func (w world) losePrometheus(t *testing.T, reader *metric.Reader) {
+	w.Kill(w.InPod("/prometheus"))
+	out := reader.Read(t.Context(), time.Now(), metric.Weight{Percent: 50})
+	if !out.Ready || len(out.Observation.Metrics) > 0 || len(out.Troubles) != 1 || !strings.HasPrefix(out.Troubles[0], "prometheus ") {
+		t.Errorf("Prometheus is away: %+v", out)
+	}
+	const n = 500
+	requests(t, w.Gateway, nil, n)
+	var have counted
+	w.Await("every request of the time without Prometheus", func() bool {
+		have.read(t, reader)
+		return have.canary.Total+have.stable.Total >= n
+	})
+	if have.canary.Total+have.stable.Total != n {
+		t.Errorf("counted %+v of %d requests", have, n)
+	}
+	fmt.Printf("Prometheus killed: %q; afterwards every one of %d requests counted\n", out.Troubles[0], n)
 }
