@@ -66,8 +66,6 @@ func parse(line string, end int) (Sample, error) {
 		if s.Labels, rest, err = labels(rest[1:]); err != nil {
 			return s, err
 		}
-	} else if rest == line[end:] {
-		return s, errors.New("there is no space in front of its value")
 	}
 	value, _, _ := strings.Cut(strings.TrimLeft(rest, " \t"), " ") // then come timestamps and exemplars
 	value, _, _ = strings.Cut(value, "\t")
