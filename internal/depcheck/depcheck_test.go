@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"internal/analysis":          {},
 	"internal/analysis/lines":    {"internal/analysis"},
 	"internal/metric":            {"internal/analysis"},
+	"internal/metric/endpoint":   {"internal/metric"},
 	"internal/metric/exposition": {},
 	"internal/rollout":           {"internal/analysis", "internal/manifest"},
 	"internal/runner":            {"internal/manifest", "internal/rollout"},

@@ -37,6 +37,8 @@ type Reading struct {
 	// the reading before has then begun since, and counted from 0.
 	Complete bool
 	Gauges   map[string]GaugePair
+	// Troubles are what a person should know about the reading.
+	Troubles []string
 }
 
 // GaugePair is the mean of a quantity since the reading before; NaN is unknown.

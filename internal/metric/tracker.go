@@ -88,7 +88,7 @@ func (t *Tracker) Observe(r Reading, w Weight) Outcome {
 		t.since = r.At
 	}
 	t.read = true
-	out.Troubles = t.take(r, first)
+	out.Troubles = append(slices.Clone(r.Troubles), t.take(r, first)...)
 	t.gauges(r, &out)
 	late := t.late(w)
 	switch {
