@@ -94,7 +94,12 @@ type Answer struct {
 	Body   []byte
 	// Refused says, for a status other than 200, what and why, without secrets.
 	Refused error
+
+	secrets *secrets
 }
+
+// Hide takes the secrets that were sent out of an error about the body.
+func (a Answer) Hide(err error) error { return a.secrets.hide(err) }
 
 // Get asks for a path below the address. An answer with another status than 200 is
 // none of the errors: see Answer.Refused.
@@ -125,7 +130,7 @@ func (e *Endpoint) Get(ctx context.Context, path string, query url.Values, accep
 	case len(body) > Limit:
 		return Answer{}, fmt.Errorf("%s: the answer has more than %d MiB; select fewer series", e.base.Host, Limit>>20)
 	}
-	answer := Answer{Status: response.StatusCode, Body: body}
+	answer := Answer{Status: response.StatusCode, Body: body, secrets: secrets}
 	if answer.Status != http.StatusOK {
 		answer.Refused = e.refused(response, secrets.without(string(body)))
 	}

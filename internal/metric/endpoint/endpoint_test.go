@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"context"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -84,6 +85,28 @@ func TestCredentials(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSpellings: nor does a server that writes the secret in another way.
+func TestSpellings(t *testing.T) {
+	const awkward = `p"a\s/s <ü>&`
+	for name, write := range map[string]func(http.ResponseWriter){
+		"as it is": func(w http.ResponseWriter) { fmt.Fprint(w, awkward) },
+		"quoted":   func(w http.ResponseWriter) { fmt.Fprintf(w, "%q", awkward) },
+		"JSON":     func(w http.ResponseWriter) { _ = json.NewEncoder(w).Encode(awkward) },
+		"a URL":    func(w http.ResponseWriter) { fmt.Fprint(w, url.QueryEscape(awkward), " ", url.PathEscape(awkward)) },
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			write(w)
+		}))
+		access := metric.Access{Address: server.URL, User: "me", Password: metric.Secret{File: file(t, awkward)}}
+		answer, err := open(t, access, nil).Get(t.Context(), "", nil, "*/*")
+		server.Close()
+		if err != nil || !strings.Contains(answer.Refused.Error(), "(secret)") || strings.ContainsAny(answer.Refused.Error(), `<ü&%\`) {
+			t.Errorf("%s: %v, %v", name, answer.Refused, err)
+		}
 	}
 }
 

@@ -1,10 +1,13 @@
 package endpoint
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/canarize/canarize/internal/metric"
@@ -55,9 +58,22 @@ const hidden = "(secret)"
 // without takes the secrets out of a text: a server may repeat what it was sent.
 func (s *secrets) without(text string) string {
 	for _, secret := range s.found {
-		text = strings.ReplaceAll(text, secret, hidden)
+		for _, spelling := range spellings(secret) {
+			text = strings.ReplaceAll(text, spelling, hidden)
+		}
 	}
 	return text
+}
+
+// spellings are the ways in which a server may write a secret: as it is, in JSON,
+// or in a URL.
+func spellings(secret string) []string {
+	inside := func(quoted string) string { return quoted[1 : len(quoted)-1] }
+	all := []string{secret, inside(strconv.Quote(secret)), url.QueryEscape(secret), url.PathEscape(secret)}
+	if inJSON, err := json.Marshal(secret); err == nil {
+		all = append(all, inside(string(inJSON)))
+	}
+	return all
 }
 
 // hide takes the secrets out of an error.

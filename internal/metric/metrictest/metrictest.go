@@ -53,6 +53,9 @@ type Harness struct {
 	Answer func(r *http.Request, history []Snapshot) string
 	// Secret says that the source sends the Secret.
 	Secret bool
+	// Complaint, if not nil, is an answer with status 200 by which the server, in the
+	// source's own format, says that something is wrong.
+	Complaint func(words string) string
 }
 
 // Begin is when the release begins.
@@ -152,7 +155,7 @@ func Run(t *testing.T, h Harness) {
 		want(t, w.read(45, Counts{3, 20}, Counts{4, 1150}, nil), [2]int64{0, 0}, [2]int64{0, 0})
 		want(t, w.read(60, Counts{1, 2}, Counts{4, 1151}, nil), [2]int64{1, 2}, [2]int64{0, 1}) // a restart
 	})
-	for name, fault := range faults() {
+	for name, fault := range h.faults() {
 		t.Run(name, func(t *testing.T) {
 			w := h.world(t)
 			w.read(0, Counts{1, 10}, Counts{2, 1000}, nil)
@@ -184,8 +187,8 @@ func Run(t *testing.T, h Harness) {
 }
 
 // faults are what servers do instead of answering.
-func faults() map[string]http.HandlerFunc {
-	return map[string]http.HandlerFunc{
+func (h Harness) faults() map[string]http.HandlerFunc {
+	all := map[string]http.HandlerFunc{
 		"down": func(w http.ResponseWriter, _ *http.Request) {
 			if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
 				_ = c.Close()
@@ -206,4 +209,10 @@ func faults() map[string]http.HandlerFunc {
 			fmt.Fprintf(w, "cannot serve %v", r.Header)
 		},
 	}
+	if h.Complaint != nil {
+		all["complaining"] = func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, h.Complaint(strings.ReplaceAll(fmt.Sprint(r.Header), `"`, "'")))
+		}
+	}
+	return all
 }

@@ -67,7 +67,7 @@ func (s *Source) ask(ctx context.Context, path string, query url.Values) ([]seri
 	}
 	result, err := parse(answer.Body)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.server.Host(), err)
+		return nil, answer.Hide(fmt.Errorf("%s: %w", s.server.Host(), err))
 	}
 	return result, nil
 }

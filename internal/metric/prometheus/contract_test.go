@@ -51,6 +51,9 @@ func TestContract(t *testing.T) {
 			metrictest.Run(t, metrictest.Harness{
 				Secret: true,
 				Answer: answer,
+				Complaint: func(words string) string {
+					return fmt.Sprintf(`{"status":"error","errorType":"internal","error":%q}`, words)
+				},
 				Open: func(t *testing.T, url string) metric.Source {
 					return open(t, url, metric.Query{Metric: metric.Metric{Name: "errors", Kind: metric.KindRatio}, Bad: selector(t, selectors[0]), Total: selector(t, selectors[1])})
 				},

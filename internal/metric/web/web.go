@@ -49,7 +49,7 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 		err = json.Unmarshal(answer.Body, &more)
 	}
 	if err != nil {
-		return metric.Reading{}, fmt.Errorf("web %s: %w", s.server.Host(), err)
+		return metric.Reading{}, answer.Hide(fmt.Errorf("web %s: %w", s.server.Host(), err))
 	}
 	fresh := s.last == nil || *s.last != o.Time
 	s.last = &o.Time

@@ -31,7 +31,10 @@ func open(t *testing.T, url string) *web.Source {
 func TestContract(t *testing.T) {
 	metrictest.Run(t, metrictest.Harness{
 		Secret: true,
-		Open:   func(t *testing.T, url string) metric.Source { return open(t, url) },
+		Complaint: func(words string) string {
+			return fmt.Sprintf(`{"time":1,"metrics":{"errors":{"canary":{"bad":%q}}}}`, words)
+		},
+		Open: func(t *testing.T, url string) metric.Source { return open(t, url) },
 		Answer: func(_ *http.Request, history []metrictest.Snapshot) string {
 			now := history[len(history)-1]
 			counts := func(c metrictest.Counts) string {
