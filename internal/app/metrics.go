@@ -1,10 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
@@ -23,32 +25,50 @@ import (
 
 // Metrics is an open metric source of a release. The caller closes it.
 type Metrics struct {
-	metric.Source
-	Metrics []metric.Metric // what it counts; empty when it says so itself
+	source  metric.Source
+	metrics []metric.Metric // empty when the source says so itself
+	timeout time.Duration
 	close   func()
 }
 
 // Close ends what is kept open between two readings.
 func (m *Metrics) Close() { m.close() }
 
+// Reader counts what happens to a release that begins at a time.
+func (m *Metrics) Reader(begin time.Time) *metric.Reader {
+	return &metric.Reader{Source: m.source, Tracker: metric.NewTracker(m.metrics, begin), Timeout: m.timeout}
+}
+
 // OpenMetrics opens the metric source that counts the requests of a release, whose
-// canary is deployed. getenv looks up secrets.
+// canary is deployed; one without a name is Emissary. getenv looks up secrets.
 func (e *Engine) OpenMetrics(ctx context.Context, plan rollout.Plan, config metric.Config, getenv func(string) string) (*Metrics, error) {
+	var opened *Metrics
+	var err error
 	switch config.Source {
 	case "", metric.Emissary:
-		return e.openEmissary(ctx, plan)
+		opened, err = e.openEmissary(ctx, plan)
 	case metric.Pods:
-		return e.openPods(ctx, plan, config)
+		opened, err = e.openPods(ctx, plan, config)
 	case metric.Prometheus, metric.AzureMonitor:
-		return openPrometheus(plan, config, getenv)
+		opened, err = openPrometheus(plan, config, getenv)
 	case metric.Web:
-		server, err := endpoint.New(config.Access, getenv, nil)
-		if err != nil {
-			return nil, err
-		}
-		return &Metrics{Source: web.New(server), close: func() {}}, nil
+		opened, err = openWeb(config, getenv)
+	default:
+		err = fmt.Errorf("the metric source %s is not known; the known ones are %v", config.Source, metric.SourceNames())
 	}
-	return nil, fmt.Errorf("the metric source %s is not known; the known ones are %v", config.Source, metric.SourceNames())
+	if err != nil {
+		return nil, err
+	}
+	opened.timeout = cmp.Or(config.Timeout, metric.DefaultTimeout)
+	return opened, nil
+}
+
+func openWeb(config metric.Config, getenv func(string) string) (*Metrics, error) {
+	server, err := endpoint.New(config.Access, getenv, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Metrics{source: web.New(server), close: func() {}}, nil
 }
 
 func openPrometheus(plan rollout.Plan, config metric.Config, getenv func(string) string) (*Metrics, error) {
@@ -62,20 +82,20 @@ func openPrometheus(plan rollout.Plan, config metric.Config, getenv func(string)
 			options.PodLabel = podLabel
 		}
 	}
-	opened := &Metrics{Metrics: metric.Metrics(config.Queries), close: func() {}}
+	opened := &Metrics{metrics: metric.Metrics(config.Queries), close: func() {}}
 	if config.Source == metric.AzureMonitor {
 		credential, err := azuremonitor.Login(getenv)
 		if err != nil {
 			return nil, fmt.Errorf("azuremonitor: %w", err)
 		}
-		opened.Source, err = azuremonitor.New(config.Access, options, getenv, credential)
+		opened.source, err = azuremonitor.New(config.Access, options, getenv, credential)
 		return opened, err
 	}
 	server, err := endpoint.New(config.Access, getenv, nil)
 	if err != nil {
 		return nil, err
 	}
-	opened.Source = prometheus.New(server, options)
+	opened.source = prometheus.New(server, options)
 	return opened, nil
 }
 
@@ -83,6 +103,9 @@ func (e *Engine) openEmissary(ctx context.Context, plan rollout.Plan) (*Metrics,
 	router, known := e.runner.Router.(*router)
 	if !known {
 		return nil, errors.New("the metric source emissary needs Emissary as the router of traffic")
+	}
+	if !slices.ContainsFunc(plan.Routes, func(r rollout.Route) bool { return r.Canary.Kind != "TCPMapping" }) {
+		return nil, errors.New("the metric source emissary counts HTTP requests, and the release has only TCPMappings; name another source in spec.metrics")
 	}
 	clusters := emissary.Clusters{}
 	for _, route := range plan.Routes {
@@ -101,7 +124,7 @@ func (e *Engine) openEmissary(ctx context.Context, plan rollout.Plan) (*Metrics,
 	if err != nil {
 		return nil, err
 	}
-	return &Metrics{source, metric.Metrics(emissary.Queries()), followed.Close}, nil
+	return &Metrics{source: source, metrics: metric.Metrics(emissary.Queries()), close: followed.Close}, nil
 }
 
 // statsNames are the names under which Envoy counts a pair of routes; none of
@@ -185,7 +208,7 @@ func (e *Engine) openPods(ctx context.Context, plan rollout.Plan, config metric.
 	if err != nil {
 		return nil, err
 	}
-	return &Metrics{source, metric.Metrics(config.Queries), a.close}, nil
+	return &Metrics{source: source, metrics: metric.Metrics(config.Queries), close: a.close}, nil
 }
 
 func workloadsOf(w rollout.Workload) map[metric.Arm]manifest.ID {

@@ -72,7 +72,7 @@ func (w world) reader(t *testing.T, engine *app.Engine, spec string) *metric.Rea
 		t.Fatal(err)
 	}
 	t.Cleanup(source.Close)
-	return &metric.Reader{Source: source, Tracker: metric.NewTracker(source.Metrics, time.Now()), Timeout: 10 * time.Second}
+	return source.Reader(time.Now())
 }
 
 // read adds what was counted since the last time.
