@@ -23,7 +23,7 @@ The cluster is not asked.
 
 Add kinds to the Role that your manifests have besides those canarize knows; a
 command that lacks a permission says which. The pods of Emissary are looked into
-through port-forwards, to see the real shares.`,
+through port-forwards, to see the real shares and to count requests.`,
 		Example: `  canarize rbac -n shop | kubectl apply -f -
   kubectl create token canarize -n shop`,
 		Args: noArguments,
@@ -48,6 +48,7 @@ through port-forwards, to see the real shares.`,
 	flags.StringVarP(&access.Namespace, "namespace", "n", "", "the namespace of the releases; that of the current context when empty")
 	flags.StringVar(&access.GatewayNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
 	flags.StringVar(&access.Account, "service-account", "canarize", "the ServiceAccount that gets the permissions")
+	flags.BoolVar(&access.PodMetrics, "pod-metrics", false, "also what the metric source pods needs: to get pages of pods through the API server")
 	flags.StringVar(&target.Context, "context", "", "the kubeconfig context to use")
 	flags.StringVar(&target.Kubeconfig, "kubeconfig", "", "the kubeconfig file to use")
 	return cmd

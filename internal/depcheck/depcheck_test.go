@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	"internal/ci/azurepipelines": {"internal/ci"},
 	"internal/ci/github":         {"internal/ci"},
 	"internal/report":            {"internal/chart", "internal/manifest", "internal/rollout"},
-	"internal/app":               {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/chart", "internal/ci", "internal/ci/azurepipelines", "internal/ci/github", "internal/emissary", "internal/emissary/live", "internal/kube", "internal/manifest", "internal/rollout", "internal/runner", "internal/simulate", "internal/traffic", "internal/traffic/emissary"},
+	"internal/app":               {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/chart", "internal/ci", "internal/ci/azurepipelines", "internal/ci/github", "internal/emissary", "internal/emissary/live", "internal/kube", "internal/manifest", "internal/metric", "internal/metric/azuremonitor", "internal/metric/emissary", "internal/metric/endpoint", "internal/metric/exposition", "internal/metric/pods", "internal/metric/prometheus", "internal/metric/scrape", "internal/metric/web", "internal/rollout", "internal/runner", "internal/simulate", "internal/traffic", "internal/traffic/emissary"},
 	"internal/input":             {"internal/manifest"},
 	"internal/manifest":          {},
 	"internal/canary":            {"internal/manifest"},
@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"internal/kube":              {"internal/emissary/live", "internal/readiness"},
 	"internal/analysis":          {},
 	"internal/analysis/lines":    {"internal/analysis"},
-	"internal/rollout":           {"internal/analysis", "internal/manifest"},
+	"internal/rollout":           {"internal/analysis", "internal/manifest", "internal/metric"},
 	"internal/runner":            {"internal/manifest", "internal/rollout"},
 	"internal/traffic":           {"internal/manifest"},
 	"internal/traffic/emissary":  {"internal/emissary", "internal/manifest", "internal/traffic"},
@@ -51,10 +51,21 @@ var allowed = map[string][]string{
 	"test/faults":                {},
 	"test/integration":           {"internal/emissary/live", "internal/kube", "internal/readiness", "internal/report", "internal/rollout", "test/faults", "test/pipelines/expand"},
 	"test/script":                {"internal/cli"},
+
+	"internal/metric":              {"internal/analysis"},
+	"internal/metric/azuremonitor": {"internal/metric", "internal/metric/endpoint", "internal/metric/prometheus"},
+	"internal/metric/emissary":     {"internal/metric", "internal/metric/exposition", "internal/metric/scrape"},
+	"internal/metric/endpoint":     {"internal/metric"},
+	"internal/metric/exposition":   {},
+	"internal/metric/metrictest":   {"internal/analysis", "internal/metric"},
+	"internal/metric/pods":         {"internal/metric", "internal/metric/exposition", "internal/metric/scrape"},
+	"internal/metric/prometheus":   {"internal/metric", "internal/metric/endpoint"},
+	"internal/metric/scrape":       {"internal/metric", "internal/metric/exposition"},
+	"internal/metric/web":          {"internal/analysis", "internal/analysis/lines", "internal/metric", "internal/metric/endpoint"},
 }
 
 // pure are the packages that decide: they may not reach the world outside.
-var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/rollout", "internal/chart", "internal/simulate/peer"}
+var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/metric", "internal/metric/exposition", "internal/rollout", "internal/chart", "internal/simulate/peer"}
 
 // outside are packages of the standard library by which a program reaches the
 // world, the clock and chance included.

@@ -10,6 +10,8 @@ type Access struct {
 	GatewayNamespace string
 	// Account is the ServiceAccount under which canarize runs.
 	Account string
+	// PodMetrics says that the metric source pods is used.
+	PodMetrics bool
 }
 
 // accessName is the name of the Roles and of what binds them.
@@ -39,6 +41,10 @@ var grants = []grant{
 	{"policy", []string{"poddisruptionbudgets"}, written},
 }
 
+// metricGrants are what the metric source pods needs beside them: whoever may get
+// pods/proxy can send requests to every port of every pod.
+var metricGrants = []grant{{"", []string{"pods/proxy"}, []string{"get"}}}
+
 // gatewayGrants are what a release needs where Emissary runs, to see what its pods
 // really do.
 var gatewayGrants = []grant{
@@ -51,6 +57,10 @@ var gatewayGrants = []grant{
 // the account, and a Role with its binding in each of the two namespaces.
 func (a Access) Permissions() []map[string]any {
 	account := newObject("v1", "ServiceAccount", a.Namespace, a.Account)
+	grants := grants
+	if a.PodMetrics {
+		grants = slices.Concat(grants, metricGrants)
+	}
 	if a.GatewayNamespace == a.Namespace {
 		return append([]map[string]any{account}, a.role(a.Namespace, accessName, slices.Concat(grants, gatewayGrants[1:]))...)
 	}

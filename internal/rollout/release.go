@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"github.com/canarize/canarize/internal/analysis"
+	"github.com/canarize/canarize/internal/metric"
 )
 
 // APIVersion and Kind are those of a release file.
@@ -16,6 +17,8 @@ type Release struct {
 
 	// Analysis is spec.analysis and spec.ramp.
 	Analysis analysis.Config
+	// Metrics is spec.metrics; without a source when there is none.
+	Metrics metric.Config
 }
 
 // DefaultRelease is the release of a file that says nothing.
@@ -43,6 +46,7 @@ func ParseRelease(file string, content []byte) (Release, error) {
 			field{"spec", object(
 				field{"analysis", r.readAnalysis},
 				field{"ramp", r.readRamp},
+				field{"metrics", r.readMetrics},
 			)},
 		)(v)
 		switch {

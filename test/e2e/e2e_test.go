@@ -38,7 +38,7 @@ func Test(t *testing.T) {
 		run  func(*testing.T, world)
 	}{
 		{"shares", testShares}, {"a share below 1 %", testSample}, {"weights move under load", testMoves},
-		{"a user pinned by a header", testPinned}, {"shadow", testShadow}, {"configuration and Services", testPods}, {"Prometheus", testPrometheus},
+		{"a user pinned by a header", testPinned}, {"shadow", testShadow}, {"configuration and Services", testPods}, {"Prometheus", testPrometheus}, {"metric sources", testMetrics},
 		{"Envoy's admin interface", testAdmin}, {"Emissary's traps", testTraps}, {"kill", testKill},
 	} {
 		began := time.Now()

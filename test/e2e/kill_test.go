@@ -12,7 +12,11 @@ import (
 // that nothing is left at the end.
 func testKill(t *testing.T, w world) {
 	w.release(t, 50)
+	reader := w.reader(t, w.engine(t), "{source: emissary}")
+	var have counted
+	have.read(t, reader) // to count from
 	w.Kill(w.InPod("/usr/bin/envoy"))
+	have.read(t, reader) // of nobody
 	began := time.Now()
 	w.Await("an Envoy that answers again", func() bool {
 		got := requests(t, w.Gateway, nil, 20)
@@ -20,6 +24,10 @@ func testKill(t *testing.T, w world) {
 	})
 	first := time.Since(began)
 	w.awaitRestarted(t)
+	w.Await("the requests since Envoy was killed, every one", func() bool {
+		have.read(t, reader)
+		return have.canary.Total == int64(w.Counted(canaryStats)) && have.stable.Total == int64(w.Counted(stableStats))
+	})
 	fmt.Printf("Envoy killed: its container is started again, and answers after %.1f s, steadily after %.1f s\n", first.Seconds(), time.Since(began).Seconds())
 	w.sharesHold(t, "after Envoy was killed", "Envoy started again")
 

@@ -44,7 +44,7 @@ func testPermissions(t *testing.T, s site) {
 	emissary.pod(t, "emissary-1", s.namespace, gatewayLabels, running)
 	s.startGateway(t, k, "emissary-1", 10)
 
-	access := kube.Access{Namespace: s.namespace, GatewayNamespace: emissary.namespace, Account: "deployer"}
+	access := kube.Access{Namespace: s.namespace, GatewayNamespace: emissary.namespace, Account: "deployer", PodMetrics: true}
 	if _, err := s.cluster.Apply(t.Context(), access.Permissions(), kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +128,11 @@ func releaseAll(t *testing.T, s site, gatewayNamespace string) {
 	defer gateways.Close()
 	_, err = gateways.VerifyShare(t.Context(), s.wants(10))
 	must(err)
+	pages, err := s.cluster.Pages()
+	must(err)
+	if _, err := pages.Get(t.Context(), kube.Pod{Namespace: s.namespace, Name: "none"}, 80, "/metrics", "*/*", 10); err == nil || strings.Contains(err.Error(), "forbidden") {
+		t.Errorf("a page of a pod that is not there: %v", err)
+	}
 	_, err = s.cluster.Delete(t.Context(), refs, kube.Write{})
 	must(err)
 	record, err := s.cluster.Load(t.Context(), s.namespace, release)

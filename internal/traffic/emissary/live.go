@@ -113,6 +113,12 @@ func Cluster(route map[string]any, namespace string) string {
 	return emissary.ClusterName(route, optionsFor(route, namespace))
 }
 
+// Stats is the name under which Envoy counts the requests of a route; "" of a
+// TCPMapping, which has none.
+func Stats(route map[string]any, namespace string) string {
+	return emissary.StatsName(route, optionsFor(route, namespace))
+}
+
 // optionsFor is the view of the first Emissary that a route is for.
 func optionsFor(route map[string]any, namespace string) emissary.Options {
 	options := emissary.Options{Namespace: namespace}

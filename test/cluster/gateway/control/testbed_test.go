@@ -61,6 +61,7 @@ type upstream struct {
 	server *httptest.Server
 	mu     sync.Mutex
 	delay  time.Duration
+	status int // of answers; 0 is 200
 	paths  map[string]int
 	header http.Header // of the last request
 }
@@ -70,10 +71,13 @@ func (u *upstream) serve(name string) http.HandlerFunc {
 		u.mu.Lock()
 		u.paths[r.URL.Path]++
 		u.header = r.Header.Clone()
-		delay := u.delay
+		delay, status := u.delay, u.status
 		u.mu.Unlock()
 		time.Sleep(delay)
 		w.Header().Set("X-Version", name)
+		if status != 0 {
+			w.WriteHeader(status)
+		}
 	}
 }
 

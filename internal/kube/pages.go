@@ -1,0 +1,112 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+)
+
+// Pages gets pages of pods through the API server, which has to reach their ports.
+type Pages struct {
+	server *url.URL
+	client *http.Client
+}
+
+// Pages prepares to get pages of pods. It sends no request yet.
+func (c *Cluster) Pages() (*Pages, error) {
+	server, _, err := rest.DefaultServerUrlFor(c.config)
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", c.config.Host, err)
+	}
+	client, err := rest.HTTPClientFor(c.config)
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", c.config.Host, err)
+	}
+	return &Pages{server: server, client: client}, nil
+}
+
+// Get gets a page of a pod's port, such as /metrics, and gives at most limit+1 bytes
+// of it. It does not try again.
+func (p *Pages) Get(ctx context.Context, pod Pod, port int, path, accept string, limit int64) ([]byte, error) {
+	path, query, _ := strings.Cut(path, "?")
+	where := p.server.JoinPath("api", "v1", "namespaces", pod.Namespace, "pods", pod.Name+":"+strconv.Itoa(port), "proxy", path)
+	where.RawQuery = query
+	text, err := getPage(ctx, p.client, where.String(), accept, limit)
+	if apierrors.IsForbidden(err) {
+		return nil, fmt.Errorf("not allowed to get it through the API server: %w; canarize rbac --pod-metrics prints the permissions that are needed", err)
+	}
+	return text, err
+}
+
+// Page gets a page of Envoy's admin interface on a gateway pod, through its tunnel,
+// and gives at most limit+1 bytes of it.
+func (g *Gateways) Page(ctx context.Context, pod Pod, path, accept string, limit int64) ([]byte, error) {
+	uid := types.UID(pod.UID)
+	tunnel, err := g.tunnel(ctx, &gatewayPod{namespace: pod.Namespace, name: pod.Name, uid: uid})
+	if err != nil {
+		return nil, err
+	}
+	text, err := getPage(ctx, tunnel.Client(), tunnel.url(adminPort, path), accept, limit)
+	if err != nil {
+		g.mu.Lock()
+		g.drop(uid) // it may be the tunnel
+		g.mu.Unlock()
+	}
+	return text, err
+}
+
+// Pods follows the gateway's pods. The caller closes it.
+func (g *Gateways) Pods() *Pods { return g.cluster.Follow(g.where.Namespace, g.where.Selector) }
+
+// getPage gets a page, whose status has to be 200.
+func getPage(ctx context.Context, client *http.Client, page, accept string, limit int64) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", accept)
+	response, err := client.Do(request)
+	var long *url.Error
+	if errors.As(err, &long) {
+		err = long.Err // without the address, which is long
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		limit = refusalLimit
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case response.StatusCode != http.StatusOK:
+		return nil, refusal(response.StatusCode, text)
+	}
+	return text, nil
+}
+
+// refusalLimit is how many bytes of an answer may say why it is none.
+const refusalLimit = 64 << 10
+
+// refusal is the error of an answer: the API server's own, or that of a pod.
+func refusal(code int, text []byte) error {
+	var status metav1.Status
+	if json.Unmarshal(text, &status) == nil && status.Kind == "Status" {
+		return &apierrors.StatusError{ErrStatus: status}
+	}
+	words := strings.Join(strings.Fields(string(text)), " ")
+	return fmt.Errorf("%d %s: %s", code, http.StatusText(code), strings.ToValidUTF8(words[:min(len(words), 200)], ""))
+}

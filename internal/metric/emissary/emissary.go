@@ -1,0 +1,125 @@
+// Package emissary is the metric source that asks Emissary's own Envoys, on every
+// gateway pod. It needs no metrics system, and sees what users see: timeouts, and
+// requests that reached no pod, included.
+package emissary
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/metric/exposition"
+	"github.com/canarize/canarize/internal/metric/scrape"
+)
+
+// Clusters are the names under which Envoy counts the requests of the versions, see
+// internal/emissary.
+type Clusters map[metric.Arm][]string
+
+// Source reads gateway pods, each of which counts for both versions.
+type Source struct {
+	cluster scrape.Cluster
+	arms    map[string]metric.Arm
+	queries []metric.Query
+	names   map[string]bool
+}
+
+// alive is a statistic that every Envoy has, so that an answer without requests can
+// be told from no answer.
+const alive = "envoy_server_live"
+
+// New makes a source of the gateway's pods, whose pages are those of Path.
+func New(cluster scrape.Cluster, clusters Clusters) (*Source, error) {
+	s := &Source{cluster: cluster, arms: map[string]metric.Arm{}, queries: Queries()}
+	s.names = scrape.Names(s.queries)
+	s.names[alive] = true
+	for _, arm := range metric.Arms() {
+		if len(clusters[arm]) == 0 {
+			return nil, fmt.Errorf("emissary: no route leads to %s, so there are no requests to count", arm)
+		}
+		for _, name := range clusters[arm] {
+			if other, taken := s.arms[name]; taken && other != arm {
+				return nil, fmt.Errorf("emissary: Envoy counts both versions as %s; give the Mappings different stats_name", name)
+			}
+			s.arms[name] = arm
+		}
+	}
+	return s, nil
+}
+
+// Metrics of this source.
+const (
+	Errors  = "errors"  // responses of class 5xx, of all responses
+	Latency = "latency" // of whole requests at the service, in buckets
+)
+
+// Queries are the metrics of this source. Responses that Envoy makes itself, for a
+// timeout or because there is no pod, count like the service's own; requests whose
+// client went away count nowhere.
+func Queries() []metric.Query {
+	const responses = "envoy_cluster_upstream_rq_xx"
+	return []metric.Query{
+		{Metric: metric.Metric{Name: Errors, Kind: metric.KindRatio}, Bad: metric.Selector{Name: responses}.With(metric.Equal("envoy_response_code_class", "5")), Total: metric.Selector{Name: responses}},
+		{Metric: metric.Metric{Name: Latency, Kind: metric.KindLatency}, Buckets: metric.Selector{Name: "envoy_cluster_upstream_rq_time_bucket"}, PerSecond: 1000},
+	}
+}
+
+// Path is the page of Envoy's admin interface that has the statistics of the
+// clusters, and little else.
+func Path(clusters Clusters) string {
+	var names []string
+	for _, arm := range metric.Arms() {
+		for _, name := range clusters[arm] {
+			names = append(names, regexp.QuoteMeta(name))
+		}
+	}
+	slices.Sort(names)
+	filter := `^cluster\.(` + strings.Join(slices.Compact(names), "|") + `)\.upstream_rq_([1-5]xx|time)$|^server\.live$`
+	return "/stats/prometheus?usedonly&filter=" + url.QueryEscape(filter)
+}
+
+var errNotEnvoy = errors.New("its answer has no " + alive + "; is it an Envoy?")
+
+// Read implements metric.Source.
+func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, error) {
+	r, err := scrape.Read(ctx, s.cluster, now, func(_ scrape.Pod, page []byte) ([]metric.Value, error) { return s.parse(page) })
+	if err != nil {
+		return metric.Reading{}, fmt.Errorf("emissary: %w", err)
+	}
+	if !slices.ContainsFunc(r.Targets, func(t metric.Target) bool { return !t.Optional }) {
+		return metric.Reading{}, errors.New("emissary: no gateway pod is ready; is Emissary running, and in the namespace that --emissary-namespace names?")
+	}
+	return r, nil
+}
+
+func (s *Source) parse(page []byte) (values []metric.Value, err error) {
+	isEnvoy := false
+	var wrong error
+	err = scrape.Parse(page, s.names, func(sample exposition.Sample) {
+		isEnvoy = isEnvoy || sample.Name == alive
+		arm, ours := s.arms[sample.Labels["envoy_cluster_name"]]
+		if !ours {
+			return
+		}
+		for _, q := range s.queries {
+			v, err := q.Values(arm, "", sample.Name, sample.Labels, sample.Value)
+			if err != nil {
+				wrong = err
+			}
+			values = append(values, v...)
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !isEnvoy:
+		return nil, errNotEnvoy
+	}
+	return values, wrong
+}

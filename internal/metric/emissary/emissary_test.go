@@ -1,0 +1,154 @@
+package emissary_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/metric/emissary"
+	"github.com/canarize/canarize/internal/metric/metrictest"
+	"github.com/canarize/canarize/internal/metric/scrape"
+)
+
+func clusters() emissary.Clusters {
+	return emissary.Clusters{metric.Canary: {"web_canary_default"}, metric.Stable: {"web_default", "web_other"}}
+}
+
+// gateway is a cluster of one gateway pod, whose admin interface a server has.
+type gateway struct {
+	url   string
+	ready bool
+}
+
+func (g gateway) Pods(context.Context) ([]scrape.Pod, error) {
+	return []scrape.Pod{{Namespace: "emissary", Name: "gateway", Ready: g.ready, Arms: metric.Arms()}}, nil
+}
+
+func (g gateway) Page(ctx context.Context, _ scrape.Pod) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+emissary.Path(clusters()), nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, errors.New(response.Status)
+	}
+	return io.ReadAll(io.LimitReader(response.Body, scrape.Limit+1))
+}
+
+func open(t *testing.T, g gateway) *emissary.Source {
+	t.Helper()
+	s, err := emissary.New(g, clusters())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestContract(t *testing.T) {
+	metrictest.Run(t, metrictest.Harness{
+		Open: func(t *testing.T, url string) metric.Source { return open(t, gateway{url, true}) },
+		Answer: func(_ *http.Request, history []metrictest.Snapshot) string {
+			page := "envoy_server_live{} 1\nenvoy_cluster_upstream_rq_xx{envoy_response_code_class=\"5\",envoy_cluster_name=\"alien\"} 77\n"
+			for arm, names := range clusters() {
+				counts := history[len(history)-1].Of(arm)
+				page += fmt.Sprintf("envoy_cluster_upstream_rq_xx{envoy_response_code_class=\"2\",envoy_cluster_name=%q} %v\n", names[0], counts.Total-counts.Bad)
+				if counts.Bad != 0 {
+					page += fmt.Sprintf("envoy_cluster_upstream_rq_xx{envoy_response_code_class=\"5\",envoy_cluster_name=%q} %v\n", names[0], counts.Bad)
+				}
+			}
+			return page
+		},
+	})
+}
+
+func TestPath(t *testing.T) {
+	where, err := url.Parse(emissary.Path(emissary.Clusters{metric.Canary: {"b_1"}, metric.Stable: {"a", "a"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := where.Query()
+	if where.Path != "/stats/prometheus" || !query.Has("usedonly") {
+		t.Error(where)
+	}
+	filter := regexp.MustCompile(query.Get("filter"))
+	for name, want := range map[string]bool{
+		"cluster.a.upstream_rq_2xx": true, "cluster.b_1.upstream_rq_5xx": true, "cluster.b_1.upstream_rq_time": true, "server.live": true,
+		"cluster.a.upstream_rq_200": false, "cluster.ab.upstream_rq_2xx": false, "cluster.a.external.upstream_rq_2xx": false,
+		"cluster.a.upstream_rq_timeout": false, "xcluster.a.upstream_rq_2xx": false, "server.live_x": false,
+	} {
+		if filter.MatchString(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	for says, c := range map[string]emissary.Clusters{
+		"no route leads to canary":             {metric.Stable: {"a"}},
+		"no route leads to stable":             {metric.Canary: {"a"}},
+		"Envoy counts both versions as shared": {metric.Canary: {"a", "shared"}, metric.Stable: {"shared"}},
+	} {
+		if _, err := emissary.New(gateway{}, c); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want %q", err, says)
+		}
+	}
+	if _, err := open(t, gateway{"http://127.0.0.1:1", false}).Read(t.Context(), time.Time{}, time.Time{}); err == nil || !strings.Contains(err.Error(), "no gateway pod is ready") {
+		t.Error(err)
+	}
+}
+
+func TestLatency(t *testing.T) {
+	page := `envoy_server_live{} 1
+envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="web_canary_default",le="25"} 3
+envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="web_canary_default",le="+Inf"} 4
+envoy_cluster_upstream_rq_time_sum{envoy_cluster_name="web_canary_default"} 99
+`
+	s, err := emissary.New(written(page), clusters())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Read(t.Context(), time.Time{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := func(bound float64, le string, count float64) metric.Value {
+		return metric.Value{Metric: emissary.Latency, Arm: metric.Canary, Part: metric.Bucket, Bound: bound, Count: count,
+			Series: fmt.Sprintf(`envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="web_canary_default",le=%q}`, le)}
+	}
+	if diff := cmp.Diff([]metric.Value{value(.025, "25", 3), value(math.Inf(1), "+Inf", 4)}, r.Targets[0].Scrapes[0].Values); diff != "" {
+		t.Error(diff)
+	}
+	s, err = emissary.New(written("go_threads 7\n"), clusters())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err = s.Read(t.Context(), time.Time{}, time.Time{})
+	if err != nil || r.Targets[0].Err == nil || !strings.Contains(r.Targets[0].Err.Error(), "is it an Envoy?") {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// written is a gateway pod with one page.
+type written string
+
+func (written) Pods(context.Context) ([]scrape.Pod, error) {
+	return []scrape.Pod{{Namespace: "emissary", Name: "gateway", Ready: true, Arms: metric.Arms()}}, nil
+}
+
+func (w written) Page(context.Context, scrape.Pod) ([]byte, error) { return []byte(w), nil }

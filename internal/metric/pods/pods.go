@@ -1,0 +1,150 @@
+// Package pods is the metric source that reads the application's own metrics from
+// the pods of both versions. It needs no metrics system, and gives every pod's
+// counts by itself.
+package pods
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/metric/exposition"
+	"github.com/canarize/canarize/internal/metric/scrape"
+)
+
+// Source reads pods, each of which counts for the one version it is of.
+type Source struct {
+	cluster scrape.Cluster
+	queries []metric.Query
+	gauges  map[string]metric.Selector
+	names   map[string]bool
+}
+
+// New makes a source of a cluster's pods. A gauge is a selector: of the series that
+// match, a pod's value is the sum, and a version's the mean of its pods.
+func New(cluster scrape.Cluster, queries []metric.Query) (*Source, error) {
+	s := &Source{cluster: cluster, queries: queries, gauges: map[string]metric.Selector{}, names: scrape.Names(queries)}
+	for _, q := range queries {
+		if q.Kind != metric.KindGauge {
+			continue
+		}
+		selector, err := metric.ParseSelector(q.Gauge)
+		if err != nil {
+			return nil, fmt.Errorf("gauge %s: %w", q.Name, err)
+		}
+		s.gauges[q.Name], s.names[selector.Name] = selector, true
+	}
+	return s, nil
+}
+
+// Read implements metric.Source.
+func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, error) {
+	var one sync.Mutex
+	doubts := metric.NewDoubts(s.queries)
+	seen := map[string]bool{}
+	sums := gauges{}
+	r, err := scrape.Read(ctx, s.cluster, now, func(p scrape.Pod, page []byte) ([]metric.Value, error) {
+		if len(p.Arms) != 1 {
+			return nil, fmt.Errorf("it is of %d versions, and has to be of one", len(p.Arms))
+		}
+		values, samples, err := s.parse(p, page)
+		one.Lock()
+		defer one.Unlock()
+		for _, sample := range samples {
+			seen[sample.Name] = true
+			doubts.See(sample.Name, sample.Labels)
+		}
+		if err == nil {
+			sums.add(s.gauges, p.Arms[0], samples)
+		}
+		return values, err
+	})
+	if err != nil {
+		return metric.Reading{}, fmt.Errorf("pods: %w", err)
+	}
+	r.Gauges = sums.means(s.gauges)
+	r.Troubles = append(doubts.Troubles(), s.missing(seen, r)...)
+	return r, nil
+}
+
+// parse reads one page.
+func (s *Source) parse(p scrape.Pod, page []byte) (values []metric.Value, samples []exposition.Sample, err error) {
+	var wrong error
+	err = scrape.Parse(page, s.names, func(sample exposition.Sample) {
+		samples = append(samples, sample)
+		for _, q := range s.queries {
+			v, err := q.Values(p.Arms[0], p.Name, sample.Name, sample.Labels, sample.Value)
+			if err != nil {
+				wrong = err
+			}
+			values = append(values, v...)
+		}
+	})
+	if err == nil {
+		err = wrong
+	}
+	return values, samples, err
+}
+
+// missing says which metrics no pod has that answered.
+func (s *Source) missing(seen map[string]bool, r metric.Reading) (troubles []string) {
+	if !slices.ContainsFunc(r.Targets, func(t metric.Target) bool { return t.Err == nil }) {
+		return nil
+	}
+	for _, q := range s.queries {
+		if q.Kind == metric.KindRatio && !seen[q.Total.Name] {
+			troubles = append(troubles, fmt.Sprintf("%s: no pod has the metric %s yet", q.Name, q.Total.Name))
+		}
+		if q.Kind == metric.KindLatency && !seen[q.Buckets.Name] {
+			troubles = append(troubles, fmt.Sprintf("%s: no pod has the metric %s yet", q.Name, q.Buckets.Name))
+		}
+	}
+	return troubles
+}
+
+// gauges are sums over pods, by gauge and version.
+type gauges map[string]map[metric.Arm]struct {
+	sum  float64
+	pods int
+}
+
+func (g gauges) add(selectors map[string]metric.Selector, arm metric.Arm, samples []exposition.Sample) {
+	for name, selector := range selectors {
+		sum, found := 0.0, false
+		for _, sample := range samples {
+			if selector.Matches(sample.Name, sample.Labels) {
+				sum, found = sum+sample.Value, true
+			}
+		}
+		if !found {
+			continue
+		}
+		if g[name] == nil {
+			g[name] = map[metric.Arm]struct {
+				sum  float64
+				pods int
+			}{}
+		}
+		now := g[name][arm]
+		now.sum, now.pods = now.sum+sum, now.pods+1
+		g[name][arm] = now
+	}
+}
+
+func (g gauges) means(selectors map[string]metric.Selector) map[string]metric.GaugePair {
+	all := map[string]metric.GaugePair{}
+	for name := range selectors {
+		mean := func(arm metric.Arm) float64 {
+			if g[name][arm].pods == 0 {
+				return math.NaN()
+			}
+			return g[name][arm].sum / float64(g[name][arm].pods)
+		}
+		all[name] = metric.GaugePair{Canary: mean(metric.Canary), Stable: mean(metric.Stable)}
+	}
+	return all
+}

@@ -1,0 +1,181 @@
+package prometheus
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/canarize/canarize/internal/metric"
+)
+
+// targetLabels are those by which Prometheus tells the programs apart that it
+// scrapes, and what those who relabel add.
+var targetLabels = [...]string{"cluster", "namespace", "job", "instance", "pod", "container"}
+
+// collection puts samples together by who counted them, and when.
+type collection struct {
+	queries  []metric.Query
+	podLabel string
+	names    map[string]string // by their small letters; nil when letters matter
+	doubts   *metric.Doubts
+	byName   map[string]*scraped
+	answers  int
+}
+
+// scraped are the samples of one target.
+type scraped struct {
+	arms   []metric.Arm
+	at     map[time.Time][]metric.Value
+	newest map[int]time.Time // by answer
+}
+
+func newCollection(o Options) *collection {
+	c := &collection{podLabel: o.PodLabel, byName: map[string]*scraped{}}
+	queries := o.Queries
+	if o.IgnoreCase {
+		queries = slices.Clone(queries)
+		for i, q := range queries {
+			queries[i].Bad, queries[i].Total, queries[i].Buckets = q.Bad.IgnoreCase(), q.Total.IgnoreCase(), q.Buckets.IgnoreCase()
+		}
+		c.names = spellings(queries, o.PodLabel)
+	}
+	c.queries, c.doubts = queries, metric.NewDoubts(queries)
+	return c
+}
+
+// spellings are the names that queries use, by their small letters.
+func spellings(queries []metric.Query, podLabel string) map[string]string {
+	all := append([]string{"le", podLabel}, targetLabels[:]...)
+	for _, q := range queries {
+		for _, s := range []metric.Selector{q.Bad, q.Total, q.Buckets} {
+			all = append(all, s.Name)
+			for _, m := range s.Matchers {
+				all = append(all, m.Label)
+			}
+		}
+	}
+	names := map[string]string{}
+	for _, name := range all {
+		names[strings.ToLower(name)] = name
+	}
+	return names
+}
+
+// spelled is a series with names as they were asked for.
+func (c *collection) spelled(name string, labels map[string]string) (string, map[string]string) {
+	if c.names == nil {
+		return name, labels
+	}
+	spell := func(name string) string {
+		if asked, known := c.names[strings.ToLower(name)]; known {
+			return asked
+		}
+		return name
+	}
+	all := make(map[string]string, len(labels))
+	for label, value := range labels {
+		all[spell(label)] = value
+	}
+	return spell(name), all
+}
+
+// add takes in one answer to the i-th query.
+func (c *collection) add(i int, arm metric.Arm, result []series) error {
+	c.answers++
+	for _, s := range result {
+		name := s.Metric["__name__"]
+		delete(s.Metric, "__name__")
+		name, labels := c.spelled(name, s.Metric)
+		c.doubts.See(name, labels)
+		values, err := c.queries[i].Values(arm, labels[c.podLabel], name, labels, 0)
+		if err != nil {
+			return err
+		}
+		if len(values) == 0 || len(s.Values) == 0 {
+			continue
+		}
+		t := c.target(labels)
+		if !slices.Contains(t.arms, arm) {
+			t.arms = append(t.arms, arm)
+		}
+		for _, at := range s.Values {
+			for _, v := range values {
+				v.Count = at.value
+				t.at[at.time] = append(t.at[at.time], v)
+			}
+			if at.time.After(t.newest[c.answers]) {
+				t.newest[c.answers] = at.time
+			}
+		}
+	}
+	return nil
+}
+
+func (c *collection) target(labels map[string]string) *scraped {
+	own := map[string]string{}
+	for _, label := range targetLabels {
+		if value := labels[label]; value != "" {
+			own[label] = value
+		}
+	}
+	name := metric.Series("", own)
+	t := c.byName[name]
+	if t == nil {
+		t = &scraped{at: map[time.Time][]metric.Value{}, newest: map[int]time.Time{}}
+		c.byName[name] = t
+	}
+	return t
+}
+
+const (
+	usual = time.Minute     // how far scrapes are apart when there is only one
+	slack = 2 * time.Second // by which the last of three scrapes may be late
+)
+
+// settled are the times of scrapes that are in all answers, and how far they are
+// apart. A scrape may arrive between two answers; it then counts in the next
+// reading.
+func (s *scraped) settled() (times []time.Time, apart time.Duration) {
+	times = slices.SortedFunc(maps.Keys(s.at), time.Time.Compare)
+	apart = usual
+	for i := 1; i < len(times); i++ {
+		apart = min(apart, times[i].Sub(times[i-1]))
+	}
+	last := times[len(times)-1]
+	until := last
+	for _, newest := range s.newest {
+		if last.Sub(newest) <= apart*3/2 && newest.Before(until) {
+			until = newest
+		}
+	}
+	return slices.DeleteFunc(times, func(t time.Time) bool { return t.After(until) }), apart
+}
+
+// targets are those that are scraped. One that has missed three scrapes while
+// others were scraped is gone.
+func (c *collection) targets() []metric.Target {
+	var newest time.Time
+	for _, t := range c.byName {
+		for at := range t.at {
+			if at.After(newest) {
+				newest = at
+			}
+		}
+	}
+	var all []metric.Target
+	for _, name := range slices.Sorted(maps.Keys(c.byName)) {
+		t := c.byName[name]
+		times, apart := t.settled()
+		if len(times) == 0 || newest.Sub(times[len(times)-1]) > 3*apart+slack {
+			continue
+		}
+		target := metric.Target{Name: fmt.Sprintf("target %s", name), Arms: t.arms}
+		for _, at := range times {
+			target.Scrapes = append(target.Scrapes, metric.Scrape{Time: at, Values: t.at[at]})
+		}
+		all = append(all, target)
+	}
+	return all
+}

@@ -1,0 +1,108 @@
+package prometheus_test
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/metric/endpoint"
+	"github.com/canarize/canarize/internal/metric/metrictest"
+	"github.com/canarize/canarize/internal/metric/prometheus"
+)
+
+// odd are values of labels that want to get out of their quotes.
+func odd() map[metric.Arm]string {
+	return map[metric.Arm]string{metric.Canary: `can"ary\} or vector(1) #`, metric.Stable: "sta\nble"}
+}
+
+func selector(t *testing.T, text string) metric.Selector {
+	t.Helper()
+	s, err := metric.ParseSelector(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func open(t *testing.T, url string, queries ...metric.Query) *prometheus.Source {
+	t.Helper()
+	server, err := endpoint.New(metric.Access{Address: url, Bearer: metric.Secret{Env: "TOKEN"}}, metrictest.Getenv, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[metric.Arm][]metric.Matcher{}
+	for arm, value := range odd() {
+		labels[arm] = []metric.Matcher{metric.Equal("version", value)}
+	}
+	return prometheus.New(server, prometheus.Options{Queries: queries, Labels: labels})
+}
+
+// TestContract asks with one name for bad and all requests, and with two.
+func TestContract(t *testing.T) {
+	for name, selectors := range map[string][2]string{
+		"one name":  {`requests_total{code=~"5.."}`, "requests_total"},
+		"two names": {"failures_total", "requests_total"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			metrictest.Run(t, metrictest.Harness{
+				Secret: true,
+				Answer: answer,
+				Complaint: func(words string) string {
+					return fmt.Sprintf(`{"status":"error","errorType":"internal","error":%q}`, words)
+				},
+				Open: func(t *testing.T, url string) metric.Source {
+					return open(t, url, metric.Query{Metric: metric.Metric{Name: "errors", Kind: metric.KindRatio}, Bad: selector(t, selectors[0]), Total: selector(t, selectors[1])})
+				},
+			})
+		})
+	}
+}
+
+// answer is that of a Prometheus that scrapes one pod of each version.
+func answer(r *http.Request, history []metrictest.Snapshot) string {
+	name, rest, _ := strings.Cut(r.FormValue("query"), "{")
+	inner, window, _ := strings.Cut(rest, "}[")
+	if at := strings.LastIndex(rest, "}["); at >= 0 {
+		inner, window = rest[:at], rest[at:]
+	}
+	matchers, err := metric.ParseMatchers(inner)
+	if err != nil || !strings.HasSuffix(window, "s]") || r.URL.Path != "/api/v1/query" {
+		return fmt.Sprintf(`{"status":"error","errorType":"bad_data","error":%q}`, r.FormValue("query"))
+	}
+	var result []string
+	for arm, value := range odd() {
+		for code, total := range map[string]bool{"200": true, "500": false} {
+			var values []string
+			for _, s := range history {
+				counts := s.Of(arm)
+				count := counts.Bad
+				if name == "requests_total" && total {
+					count = counts.Total - counts.Bad
+				}
+				if total || counts.Bad != 0 {
+					values = append(values, fmt.Sprintf("[%d.000,%q]", s.Time.Unix(), number(count)))
+				}
+			}
+			labels := map[string]string{"instance": string(arm), "version": value, "code": code}
+			selected := name == "requests_total" || name == "failures_total" && !total
+			for _, m := range matchers {
+				selected = selected && m.Matches(labels[m.Label])
+			}
+			if selected && len(values) > 0 {
+				result = append(result, fmt.Sprintf(`{"metric":{"__name__":%q,"instance":%q,"version":%s,"code":%q},"values":[%s]}`, name, arm, strconv.Quote(value), code, strings.Join(values, ",")))
+			}
+		}
+	}
+	return fmt.Sprintf(`{"status":"success","data":{"resultType":"matrix","result":[%s]}}`, strings.Join(result, ","))
+}
+
+func number(v float64) string {
+	if math.IsNaN(v) {
+		return "NaN"
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
+}

@@ -1,0 +1,148 @@
+// Package prometheus is the metric source that asks a Prometheus, or what speaks
+// as one does. Counters are read as raw samples, and their increments are computed
+// here: Prometheus' own increase() extrapolates, and loses the first requests of
+// every new series.
+package prometheus
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/metric/endpoint"
+)
+
+// Arm stands in the expression of a gauge for the labels of a version.
+const Arm = "$arm"
+
+// Options say what is asked.
+type Options struct {
+	Queries []metric.Query
+	// Labels tell the series of the versions apart.
+	Labels map[metric.Arm][]metric.Matcher
+	// PodLabel is the label that has the name of a version's own pod; "" when there
+	// is none, as with the statistics of a gateway.
+	PodLabel string
+	// IgnoreCase says that the server makes no difference between small and large
+	// letters, and may give names in others than it was asked for.
+	IgnoreCase bool
+}
+
+// Source is a Prometheus.
+type Source struct {
+	server  *endpoint.Endpoint
+	options Options
+}
+
+// New makes a source of a server, whose address is that of the API without /api/v1.
+func New(server *endpoint.Endpoint, options Options) *Source {
+	return &Source{server: server, options: options}
+}
+
+const (
+	// lookback is from when on samples are asked for before those that are new, so
+	// that targets that are scraped once a minute are in every reading.
+	lookback = 150 * time.Second
+	// longest is the time that one answer may be about.
+	longest = time.Hour
+	// points are how many values of a gauge make a mean, at most.
+	points = 10
+)
+
+// Read implements metric.Source.
+func (s *Source) Read(ctx context.Context, from, now time.Time) (metric.Reading, error) {
+	collected := newCollection(s.options)
+	window := min(now.Sub(from), longest) + lookback
+	for i, q := range s.options.Queries {
+		for _, arm := range metric.Arms() {
+			for _, selector := range selectors(q) {
+				expression := fmt.Sprintf("%s[%ds]", selector.With(s.options.Labels[arm]...), int(window.Seconds()))
+				result, err := s.ask(ctx, "query", url.Values{"query": {expression}, "time": {stamp(now)}})
+				if err != nil {
+					return metric.Reading{}, fmt.Errorf("prometheus %w", err)
+				}
+				if err := collected.add(i, arm, result); err != nil {
+					return metric.Reading{}, fmt.Errorf("prometheus %s: %w", s.server.Host(), err)
+				}
+			}
+		}
+	}
+	reading := metric.Reading{At: now, Targets: collected.targets(), Troubles: collected.doubts.Troubles()}
+	s.gauges(ctx, from, now, &reading)
+	return reading, ctx.Err()
+}
+
+// selectors are what is asked to count a metric. Bad and all requests come in one
+// answer where they have one name, so that they are of the same scrapes.
+func selectors(q metric.Query) []metric.Selector {
+	switch {
+	case q.Kind == metric.KindLatency:
+		return []metric.Selector{q.Buckets}
+	case q.Kind != metric.KindRatio:
+		return nil
+	case q.Bad.Name != q.Total.Name:
+		return []metric.Selector{q.Total, q.Bad}
+	}
+	shared := metric.Selector{Name: q.Total.Name}
+	for _, m := range q.Total.Matchers {
+		for _, other := range q.Bad.Matchers {
+			if m.String() == other.String() {
+				shared = shared.With(m)
+				break
+			}
+		}
+	}
+	return []metric.Selector{shared}
+}
+
+// gauges are the means since the reading before. One that cannot be had is no
+// reason to go without the counters.
+func (s *Source) gauges(ctx context.Context, from, now time.Time, reading *metric.Reading) {
+	for _, q := range s.options.Queries {
+		if q.Kind != metric.KindGauge {
+			continue
+		}
+		if reading.Gauges == nil {
+			reading.Gauges = map[string]metric.GaugePair{}
+		}
+		var means [2]float64
+		for i, arm := range metric.Arms() {
+			mean, err := s.gauge(ctx, strings.ReplaceAll(q.Gauge, Arm, metric.FormatMatchers(s.options.Labels[arm])), from, now)
+			if err != nil {
+				reading.Troubles = append(reading.Troubles, fmt.Sprintf("%s of %s: prometheus %v", q.Name, arm, err))
+			}
+			means[i] = mean
+		}
+		reading.Gauges[q.Name] = metric.GaugePair{Canary: means[0], Stable: means[1]}
+	}
+}
+
+func (s *Source) gauge(ctx context.Context, expression string, from, now time.Time) (float64, error) {
+	step := max(min(now.Sub(from), longest)/points, time.Second).Round(time.Millisecond)
+	start := now.Add(-step * max(min(now.Sub(from), longest)/step-1, 0)) // not that of the mean before
+	result, err := s.ask(ctx, "query_range", url.Values{
+		"query": {expression}, "start": {stamp(start)}, "end": {stamp(now)}, "step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)},
+	})
+	switch {
+	case err != nil:
+		return math.NaN(), err
+	case len(result) > 1:
+		return math.NaN(), fmt.Errorf("%s: it has %d series; make one of them with sum or avg", s.server.Host(), len(result))
+	case len(result) == 0:
+		return math.NaN(), nil
+	}
+	sum, n := 0.0, 0
+	for _, v := range result[0].Values {
+		if !math.IsNaN(v.value) && !math.IsInf(v.value, 0) {
+			sum, n = sum+v.value, n+1
+		}
+	}
+	return sum / float64(n), nil // NaN when there is none
+}
+
+func stamp(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }

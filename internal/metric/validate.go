@@ -1,0 +1,86 @@
+package metric
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// usable says which fields of a Config a source uses.
+type usable struct{ access, queries, labels, port bool }
+
+func uses(s SourceName) usable {
+	switch s {
+	case Prometheus, AzureMonitor:
+		return usable{access: true, queries: true, labels: true}
+	case Pods:
+		return usable{queries: true, port: true}
+	case Web:
+		return usable{access: true}
+	}
+	return usable{}
+}
+
+// Validate says what a source lacks, or has no use for: what is configured and then
+// ignored is most often a mistake.
+func (c Config) Validate() error {
+	if !slices.Contains(SourceNames(), c.Source) {
+		return fmt.Errorf("source %q is not known; it may be one of %v", c.Source, SourceNames())
+	}
+	if c.Timeout <= 0 {
+		return errors.New("timeout has to be above 0")
+	}
+	use := uses(c.Source)
+	for _, f := range []struct {
+		name               string
+		there, used, needs bool
+	}{
+		{"address", c.Access.Address != "", use.access, true},
+		{"auth", c.Access.credentials(), use.access, false},
+		{"tls", c.Access.TLS != TLS{}, use.access, false},
+		{"port", c.Port != 0, use.port, true},
+		{"path", c.Path != "" && c.Path != DefaultPath, use.port, false},
+		{"canary and stable", c.Canary != nil || c.Stable != nil, use.labels, false},
+		{"podLabel", c.PodLabel != "", use.labels, false},
+		{"ratios, latencies or gauges", len(c.Queries) > 0, use.queries, true},
+	} {
+		if f.there && !f.used {
+			return fmt.Errorf("the source %s has no use for %s; leave it out, or name another source", c.Source, f.name)
+		}
+		if f.needs && f.used && !f.there {
+			return fmt.Errorf("the source %s needs %s", c.Source, f.name)
+		}
+	}
+	return c.consistent()
+}
+
+func (a Access) credentials() bool {
+	return !a.Bearer.IsZero() || a.User != "" || !a.Password.IsZero() || len(a.Headers) > 0
+}
+
+func (c Config) consistent() error {
+	names := map[string]bool{}
+	counted := len(c.Queries) == 0
+	for _, q := range c.Queries {
+		if names[q.Name] {
+			return fmt.Errorf("there are two metrics of the name %s", q.Name)
+		}
+		names[q.Name] = true
+		counted = counted || q.Kind != KindGauge
+	}
+	switch {
+	case !counted:
+		return errors.New("gauges alone decide nothing; add a ratio or a latency")
+	case (c.Canary == nil) != (c.Stable == nil):
+		return errors.New("canary and stable belong together: give the labels of both versions, or of none")
+	case c.Access.User != "" && !c.Access.Bearer.IsZero():
+		return errors.New("there is a bearer token and a user; one of them is enough")
+	case (c.Access.User == "") != c.Access.Password.IsZero():
+		return errors.New("a user and a password belong together")
+	case (c.Access.TLS.Cert == "") != (c.Access.TLS.Key == ""):
+		return errors.New("cert and key belong together")
+	case c.Source == AzureMonitor && c.Access.credentials():
+		return fmt.Errorf("the source %s logs in by itself; leave auth out", AzureMonitor)
+	}
+	return nil
+}
