@@ -1,0 +1,84 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// rate is that of the load under which releases are made.
+const rate = 500 // requests a second
+
+// TestRelease makes releases on a site of their own, each verb a process of its own
+// under the Role that `canarize rbac` prints.
+func TestRelease(t *testing.T) {
+	r := startReleasing(t)
+	for _, step := range []struct {
+		name string
+		run  func(*testing.T, releasing)
+	}{
+		{"reject", testReject}, {"release", testReleasePath},
+	} {
+		began := time.Now()
+		t.Run(step.name, func(t *testing.T) {
+			r := r
+			r.Site = r.For(t)
+			step.run(t, r)
+		})
+		fmt.Printf("%s: %.1f s\n", step.name, time.Since(began).Seconds())
+	}
+}
+
+// checkAll checks that no request failed, and prints what there was.
+func checkAll(t *testing.T, what string, got answers) {
+	t.Helper()
+	fmt.Printf("%s: %d requests, %d failed, answers by version %v\n", what, got.total, got.total-got.versions["1"]-got.versions["2"], got.versions)
+	if len(got.failed) > 0 {
+		t.Errorf("%s: %d requests failed: %v", what, len(got.failed), got.failed)
+	}
+	if got.versions["1"] == 0 || got.versions["2"] == 0 {
+		t.Errorf("%s: answers by version %v, expected both", what, got.versions)
+	}
+}
+
+// testReject rejects a release from each of its steps.
+func testReject(t *testing.T, r releasing) {
+	before := r.objects()
+	load := r.load(rate)
+	for _, weights := range [][]int{nil, {5}, {5, 50}} {
+		took := r.deploy(t, "2")
+		at := 0
+		for _, at = range weights {
+			r.verb(t, "shift", "sampleapp", "--to", fmt.Sprint(at))
+		}
+		r.stands(t, "standing", at)
+		began := time.Now()
+		rejected := r.verb(t, "reject", "sampleapp")
+		off := r.routes.since(0, began)
+		fmt.Printf("deploy %.1f s, reject at %d %%: traffic off after %.1f s, done after %.1f s\n", took.Seconds(), at, off.Seconds(), rejected.Seconds())
+		r.stands(t, "rejected", 0)
+		r.nothingLeft(t, before)
+	}
+	checkAll(t, "deploy and reject, at 0, 5 and 50 %", load.end(t))
+}
+
+// testReleasePath brings version 2 to everybody.
+func testReleasePath(t *testing.T, r releasing) {
+	before := r.objects()
+	load := r.load(rate)
+	fmt.Printf("deploy: %.1f s\n", r.deploy(t, "2").Seconds())
+	for _, weight := range []int{5, 25, 50} {
+		took := r.verb(t, "shift", "sampleapp", "--to", fmt.Sprint(weight))
+		r.stands(t, "standing", weight)
+		fmt.Printf("shift to %d %%: %.1f s\n", weight, took.Seconds())
+	}
+	fmt.Printf("promote: %.1f s\n", r.verb(t, "promote", "sampleapp", "--force-conflicts").Seconds())
+	r.stands(t, "promoted", 0)
+	r.nothingLeft(t, before)
+	checkAll(t, "deploy, 5, 25, 50 %, promote", load.end(t))
+	if got := requests(t, r.Gateway, nil, 1000); got.versions["2"] != 1000 {
+		t.Errorf("after the promotion: %v, failed %v", got.versions, got.failed)
+	}
+}

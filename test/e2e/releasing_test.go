@@ -1,0 +1,205 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"github.com/canarize/canarize/test/e2e/site"
+)
+
+// releasing is a site with the sample application, and canarize as a pipeline has
+// it: a program and a kubeconfig with the permissions that `canarize rbac` prints.
+type releasing struct {
+	*site.Site
+	canarize, account string // paths of the program and of the kubeconfig
+	empty             string // folder in which there is nothing to read
+	routes            *envoyRoutes
+}
+
+// startReleasing starts a site with version 1 of the sample as the stable one.
+func startReleasing(t *testing.T) releasing {
+	s := site.Start(t, filepath.Join("..", ".."))
+	s.Kube(nil, "apply", "-f", filepath.Join(s.Root, "manifests"))
+	r := releasing{Site: s, canarize: s.Build("cmd/canarize"), empty: t.TempDir()}
+	s.Apply(s.Run(nil, s.Root, r.canarize, "rbac", "-n", "default"))
+	r.account = r.kubeconfig(t)
+	s.AwaitRollout("deployment/sampleapp")
+	r.routes = followRoutes(t, s)
+	return r
+}
+
+// kubeconfig is that of the ServiceAccount canarize, and of nobody else.
+func (r releasing) kubeconfig(t *testing.T) string {
+	t.Helper()
+	var admin struct {
+		Clusters []struct {
+			Cluster map[string]string
+		}
+	}
+	if err := json.Unmarshal(r.Kube(nil, "config", "view", "--raw", "--minify", "-o", "json"), &admin); err != nil {
+		t.Fatal(err)
+	}
+	token := strings.TrimSpace(string(r.Kube(nil, "create", "token", "canarize", "--duration=1h")))
+	text, err := json.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "Config", "current-context": "release",
+		"clusters": []any{map[string]any{"name": "test", "cluster": admin.Clusters[0].Cluster}},
+		"users":    []any{map[string]any{"name": "canarize", "user": map[string]string{"token": token}}},
+		"contexts": []any{map[string]any{"name": "release", "context": map[string]string{"cluster": "test", "user": "canarize"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// verbLimit is for one command; the slowest waits for half a minute.
+const verbLimit = 2 * time.Minute
+
+// command is a verb of canarize as a process of its own: it has a kubeconfig, and
+// no files but those it is given.
+func (r releasing) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, r.canarize, args...)
+	cmd.Dir, cmd.Env = r.empty, []string{"KUBECONFIG=" + r.account}
+	return cmd
+}
+
+// outcome is how a command ended.
+type outcome struct {
+	code     int
+	out, log string // what it printed on stdout and on stderr
+	took     time.Duration
+}
+
+// try runs a verb to its end, which has to come within verbLimit.
+func (r releasing) try(t *testing.T, args ...string) outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), verbLimit)
+	defer cancel()
+	cmd := r.command(ctx, args...)
+	var out, log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &log
+	began := time.Now()
+	err := cmd.Run()
+	if errors.As(err, new(*exec.ExitError)) && ctx.Err() == nil {
+		err = nil
+	}
+	if err != nil {
+		t.Fatalf("canarize %q: %v\n%s", args, err, &log)
+	}
+	return outcome{cmd.ProcessState.ExitCode(), out.String(), log.String(), time.Since(began)}
+}
+
+// verb runs a verb that has to succeed, and gives how long that took.
+func (r releasing) verb(t *testing.T, args ...string) time.Duration {
+	t.Helper()
+	o := r.try(t, args...)
+	if o.code != 0 {
+		t.Fatalf("canarize %q ends with exit code %d\n%s%s", args, o.code, o.out, o.log)
+	}
+	return o.took
+}
+
+// deploy deploys a version of the sample.
+func (r releasing) deploy(t *testing.T, version string) time.Duration {
+	t.Helper()
+	return r.verb(t, "deploy", filepath.Join(r.Root, "manifests"), "-I", "registry.example.com/app:"+version)
+}
+
+// stands checks what `canarize status` says, and nothing else is asked.
+func (r releasing) stands(t *testing.T, phase string, weight int) {
+	t.Helper()
+	o := r.try(t, "status", "sampleapp", "-o", "json")
+	var status struct {
+		Releases []struct {
+			Phase            string
+			Weight, Verified int
+		}
+	}
+	if err := json.Unmarshal([]byte(o.out), &status); err != nil || len(status.Releases) != 1 {
+		t.Fatalf("canarize status prints %q, %v", o.out, err)
+	}
+	if got := status.Releases[0]; got.Phase != phase || got.Weight != weight || got.Verified != weight {
+		t.Errorf("canarize status: %+v, expected %s at %d %%", got, phase, weight)
+	}
+}
+
+// objects are those of the namespace that a release may have to do with, but for its
+// memory and what a Deployment keeps of its earlier versions.
+func (r releasing) objects() []string {
+	out := r.Kube(nil, "get", "deployments,replicasets,services,configmaps,secrets,mappings,networkpolicies,horizontalpodautoscalers,poddisruptionbudgets", "-o", "name")
+	return slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool {
+		earlier := strings.HasPrefix(name, "replicaset.apps/sampleapp-") && !strings.Contains(name, "canary")
+		return earlier || name == "configmap/canarize-sampleapp"
+	})
+}
+
+// nothingLeft checks that of the canary nothing is left, and that the namespace has
+// the objects of before. Pods have their time to end.
+func (r releasing) nothingLeft(t *testing.T, before []string) {
+	t.Helper()
+	if after := r.objects(); !slices.Equal(before, after) {
+		t.Errorf("the namespace had %v, and now has %v", before, after)
+	}
+	r.routes.await(t, absent)
+	await(t, "the 4 stable pods alone", func() bool {
+		return len(strings.Fields(string(r.Kube(nil, "get", "pods", "-o", "name")))) == 4
+	})
+}
+
+// load is requests at a steady rate until it is ended.
+type load struct {
+	attacker *vegeta.Attacker
+	results  chan answers
+}
+
+// answers by version, and what failed, when and how.
+func (r releasing) load(rate int) load {
+	const most = 4 * time.Minute // longer than any test needs
+	attacker := vegeta.NewAttacker(vegeta.Timeout(10*time.Second), vegeta.MaxWorkers(500))
+	target := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: r.Gateway})
+	l := load{attacker, make(chan answers, 1)}
+	began := time.Now()
+	go func() {
+		out := answers{versions: map[string]int{}, failed: map[string]int{}}
+		for res := range attacker.Attack(target, vegeta.ConstantPacer{Freq: rate, Per: time.Second}, most, "") {
+			if res.Error != "" || res.Code != http.StatusOK {
+				res.Error = fmt.Sprintf("after %.2f s and %s: %s", res.Timestamp.Sub(began).Seconds(), res.Latency, res.Error)
+			}
+			out.add(res)
+		}
+		l.results <- out
+	}()
+	return l
+}
+
+// end ends the load and gives what came back.
+func (l load) end(t *testing.T) answers {
+	t.Helper()
+	l.attacker.Stop()
+	select {
+	case out := <-l.results:
+		return out
+	case <-time.After(30 * time.Second):
+		t.Fatal("requests do not end 30 s after the last was made, though each may take 10 s")
+		return answers{}
+	}
+}
