@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -19,7 +20,7 @@ func TestRelease(t *testing.T) {
 		name string
 		run  func(*testing.T, releasing)
 	}{
-		{"reject", testReject}, {"release", testReleasePath},
+		{"reject", testReject}, {"interrupt", testInterrupt}, {"killed", testKilled}, {"not taken", testNotTaken}, {"crash", testCrash}, {"release", testReleasePath},
 	} {
 		began := time.Now()
 		t.Run(step.name, func(t *testing.T) {
@@ -32,15 +33,26 @@ func TestRelease(t *testing.T) {
 }
 
 // checkAll checks that no request failed, and prints what there was.
-func checkAll(t *testing.T, what string, got answers) {
+func (r releasing) checkAll(t *testing.T, what string, got answers) {
 	t.Helper()
 	fmt.Printf("%s: %d requests, %d failed, answers by version %v\n", what, got.total, got.total-got.versions["1"]-got.versions["2"], got.versions)
 	if len(got.failed) > 0 {
-		t.Errorf("%s: %d requests failed: %v", what, len(got.failed), got.failed)
+		t.Errorf("%s: %d requests failed: %v\n%s", what, len(got.failed), got.failed, r.troubled())
 	}
 	if got.versions["1"] == 0 || got.versions["2"] == 0 {
 		t.Errorf("%s: answers by version %v, expected both", what, got.versions)
 	}
+}
+
+// troubled is what Envoy says of requests that something happened to.
+func (r releasing) troubled() string {
+	var out strings.Builder
+	for line := range strings.Lines(string(r.Kube(nil, "-n", "emissary", "logs", "deployment/emissary-ingress"))) {
+		if strings.HasPrefix(line, "troubled request") {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
 }
 
 // testReject rejects a release from each of its steps.
@@ -61,7 +73,7 @@ func testReject(t *testing.T, r releasing) {
 		r.stands(t, "rejected", 0)
 		r.nothingLeft(t, before)
 	}
-	checkAll(t, "deploy and reject, at 0, 5 and 50 %", load.end(t))
+	r.checkAll(t, "deploy and reject, at 0, 5 and 50 %", load.end(t))
 }
 
 // testReleasePath brings version 2 to everybody.
@@ -77,7 +89,7 @@ func testReleasePath(t *testing.T, r releasing) {
 	fmt.Printf("promote: %.1f s\n", r.verb(t, "promote", "sampleapp", "--force-conflicts").Seconds())
 	r.stands(t, "promoted", 0)
 	r.nothingLeft(t, before)
-	checkAll(t, "deploy, 5, 25, 50 %, promote", load.end(t))
+	r.checkAll(t, "deploy, 5, 25, 50 %, promote", load.end(t))
 	if got := requests(t, r.Gateway, nil, 1000); got.versions["2"] != 1000 {
 		t.Errorf("after the promotion: %v, failed %v", got.versions, got.failed)
 	}

@@ -171,7 +171,8 @@ type load struct {
 	results  chan answers
 }
 
-// answers by version, and what failed, when and how.
+// load begins to make rate requests a second. Of those that fail it is kept when and
+// how they did.
 func (r releasing) load(rate int) load {
 	const most = 4 * time.Minute // longer than any test needs
 	attacker := vegeta.NewAttacker(vegeta.Timeout(10*time.Second), vegeta.MaxWorkers(500))
@@ -182,7 +183,9 @@ func (r releasing) load(rate int) load {
 		out := answers{versions: map[string]int{}, failed: map[string]int{}}
 		for res := range attacker.Attack(target, vegeta.ConstantPacer{Freq: rate, Per: time.Second}, most, "") {
 			if res.Error != "" || res.Code != http.StatusOK {
-				res.Error = fmt.Sprintf("after %.2f s and %s: %s", res.Timestamp.Sub(began).Seconds(), res.Latency, res.Error)
+				out.total++
+				out.failed[fmt.Sprintf("after %.2f s, within %s: %s %s", res.Timestamp.Sub(began).Seconds(), res.Latency, res.Error, res.Body)]++
+				continue
 			}
 			out.add(res)
 		}
