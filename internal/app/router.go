@@ -135,5 +135,6 @@ func (r *router) wants(ctx context.Context, route rollout.Route, percent int) ([
 
 func (r *router) want(route map[string]any, share float64) live.Want {
 	id := rollout.IDOf(route)
-	return live.Want{Namespace: id.Namespace, Mapping: id.Name, Cluster: emissary.Cluster(route, r.namespace), Share: share}
+	spec, _ := route["spec"].(map[string]any)
+	return live.Want{Namespace: id.Namespace, Mapping: id.Name, Cluster: emissary.Cluster(route, r.namespace), Route: live.RouteOf(spec), Share: share}
 }

@@ -121,12 +121,17 @@ func testKilled(t *testing.T, r releasing) {
 	}
 }
 
-// broken is a Mapping with which Emissary takes no configuration any more.
+// broken are Mappings with which Emissary takes no configuration any more.
 const broken = `
 apiVersion: getambassador.io/v3alpha1
 kind: Mapping
 metadata: {name: broken, namespace: default}
 spec: {hostname: "*", prefix: /broken/, service: "sampleapp:8080", weight: -1}
+---
+apiVersion: getambassador.io/v3alpha1
+kind: Mapping
+metadata: {name: whole, namespace: default}
+spec: {hostname: "*", prefix: /broken/, service: "sampleapp:8080"}
 `
 
 // testNotTaken: a shift that the gateway does not take fails, says so, and holds the
@@ -136,17 +141,17 @@ func testNotTaken(t *testing.T, r releasing) {
 	r.Apply([]byte(broken))
 	o := r.try(t, "shift", "sampleapp", "--to", "50")
 	fmt.Printf("shift that the gateway does not take: exit code %d after %.1f s\n", o.code, o.took.Seconds())
-	if o.code != 4 || !strings.Contains(o.log, "the gateway has not taken the shares within 30s") {
+	if o.code != 4 || !strings.Contains(o.log, "the gateway has not taken the shares within 30s: Pod emissary/emissary-ingress-") ||
+		!strings.Contains(o.log, "Mapping default/sampleapp-canary has 0 % of / (listener-8080, ambassador-listener-8080-*), not 50 %") {
 		t.Errorf("exit code %d\n%s%s", o.code, o.out, o.log)
 	}
-	fmt.Print(o.log)
 	if got := r.routes.last().weight; got != 0 {
 		t.Errorf("the canary has %d %%", got)
 	}
 	if o := r.try(t, "shift", "sampleapp", "--to", "50"); o.code != 4 {
 		t.Errorf("a release that is held is shifted: exit code %d\n%s", o.code, o.log)
 	}
-	r.Kube(nil, "delete", "mapping", "broken")
+	r.Kube(nil, "delete", "mapping", "broken", "whole")
 	r.verb(t, "shift", "sampleapp", "--to", "50", "--override-hold")
 	r.stands(t, "standing", 50)
 	r.verb(t, "reject", "sampleapp")

@@ -31,10 +31,20 @@ type releasing struct {
 	routes            *envoyRoutes
 }
 
+// elsewhere is a Mapping that leads to the same Service as the sample's and is no
+// part of any release.
+const elsewhere = `
+apiVersion: getambassador.io/v3alpha1
+kind: Mapping
+metadata: {name: elsewhere, namespace: default}
+spec: {hostname: "*", prefix: /elsewhere/, service: "sampleapp:8080"}
+`
+
 // startReleasing starts a site with version 1 of the sample as the stable one.
 func startReleasing(t *testing.T) releasing {
 	s := site.Start(t, filepath.Join("..", ".."))
 	s.Kube(nil, "apply", "-f", filepath.Join(s.Root, "manifests"))
+	s.Apply([]byte(elsewhere))
 	r := releasing{Site: s, canarize: s.Build("cmd/canarize"), empty: t.TempDir()}
 	s.Apply(s.Run(nil, s.Root, r.canarize, "rbac", "-n", "default"))
 	r.account = r.kubeconfig(t)
