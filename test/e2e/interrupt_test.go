@@ -76,8 +76,20 @@ func (s shifting) end(t *testing.T) int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// testInterrupt ends shifts in their middle, in every way there is.
+// testInterrupt ends shifts in their middle, in every way there is. One is killed: it
+// leaves its weight, and `reject` takes that off at once, though nobody else may work
+// on the release for half a minute.
 func testInterrupt(t *testing.T, r releasing) {
+	r.Kube(nil, "create", "namespace", "other")
+	manifests := r.variant(t, "prefix: /", "prefix: /other/")
+	other := r.in(t, "other", manifests)
+	other.verb(t, "deploy", manifests, "-I", "registry.example.com/app:2")
+	killed := other.startShift(t)
+	killed.signal(t, syscall.SIGKILL)
+	killed.end(t)
+	rejected := time.Now()
+	rejection := other.start(t, "reject", "sampleapp")
+
 	r.deploy(t, "2")
 	for _, c := range []struct {
 		name string
@@ -103,18 +115,9 @@ func testInterrupt(t *testing.T, r releasing) {
 		}
 	}
 	r.verb(t, "reject", "sampleapp")
-}
 
-// testKilled: a shift that was killed leaves its weight, and `reject` takes it off at
-// once, though nobody else may work on the release for a while.
-func testKilled(t *testing.T, r releasing) {
-	r.deploy(t, "2")
-	s := r.startShift(t)
-	s.signal(t, syscall.SIGKILL)
-	s.end(t)
-	began := time.Now()
-	took := r.verb(t, "reject", "sampleapp")
-	off := r.routes.since(0, began)
+	took := r.done(t, rejection())
+	off := other.routes.since(0, rejected)
 	fmt.Printf("shift killed, then reject: weight 0 in Envoy after %.2f s, all done after %.1f s\n", off.Seconds(), took.Seconds())
 	if off == 0 || off > offLimit {
 		t.Errorf("weight 0 in Envoy %s after reject began, expected at most %s", off, offLimit)

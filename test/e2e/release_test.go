@@ -20,7 +20,7 @@ func TestRelease(t *testing.T) {
 		name string
 		run  func(*testing.T, releasing)
 	}{
-		{"reject", testReject}, {"interrupt", testInterrupt}, {"killed", testKilled}, {"not taken", testNotTaken}, {"crash", testCrash}, {"release", testReleasePath},
+		{"reject", testReject}, {"interrupt", testInterrupt}, {"not taken", testNotTaken}, {"crash", testCrash}, {"release", testReleasePath},
 	} {
 		began := time.Now()
 		t.Run(step.name, func(t *testing.T) {
@@ -73,6 +73,7 @@ func testReject(t *testing.T, r releasing) {
 		r.stands(t, "rejected", 0)
 		r.nothingLeft(t, before)
 	}
+	r.alone(t)
 	r.checkAll(t, "deploy and reject, at 0, 5 and 50 %", load.end(t))
 }
 
@@ -89,6 +90,7 @@ func testReleasePath(t *testing.T, r releasing) {
 	fmt.Printf("promote: %.1f s\n", r.verb(t, "promote", "sampleapp", "--force-conflicts").Seconds())
 	r.stands(t, "promoted", 0)
 	r.nothingLeft(t, before)
+	r.alone(t)
 	r.checkAll(t, "deploy, 5, 25, 50 %, promote", load.end(t))
 	if got := requests(t, r.Gateway, nil, 1000); got.versions["2"] != 1000 {
 		t.Errorf("after the promotion: %v, failed %v", got.versions, got.failed)

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -26,6 +25,7 @@ import (
 // it: a program and a kubeconfig with the permissions that `canarize rbac` prints.
 type releasing struct {
 	*site.Site
+	namespace         string
 	canarize, account string // paths of the program and of the kubeconfig
 	empty             string // folder in which there is nothing to read
 	routes            *envoyRoutes
@@ -43,14 +43,25 @@ spec: {hostname: "*", prefix: /elsewhere/, service: "sampleapp:8080"}
 // startReleasing starts a site with version 1 of the sample as the stable one.
 func startReleasing(t *testing.T) releasing {
 	s := site.Start(t, filepath.Join("..", ".."))
-	s.Kube(nil, "apply", "-f", filepath.Join(s.Root, "manifests"))
 	s.Apply([]byte(elsewhere))
-	r := releasing{Site: s, canarize: s.Build("cmd/canarize"), empty: t.TempDir()}
-	s.Apply(s.Run(nil, s.Root, r.canarize, "rbac", "-n", "default"))
+	return releasing{Site: s, canarize: s.Build("cmd/canarize"), empty: t.TempDir()}.in(t, "default", filepath.Join(s.Root, "manifests"))
+}
+
+// in brings the sample into a namespace, with an account that may release it there.
+func (r releasing) in(t *testing.T, namespace, manifests string) releasing {
+	t.Helper()
+	r.namespace = namespace
+	r.kube("apply", "-f", manifests)
+	r.Apply(r.Run(nil, r.Root, r.canarize, "rbac", "-n", namespace))
 	r.account = r.kubeconfig(t)
-	s.AwaitRollout("deployment/sampleapp")
-	r.routes = followRoutes(t, s)
+	r.kube("rollout", "status", "--timeout=2m", "deployment/sampleapp")
+	r.routes = followRoutes(t, r.Site, namespace)
 	return r
+}
+
+// kube is kubectl in the namespace.
+func (r releasing) kube(args ...string) []byte {
+	return r.Kube(nil, append([]string{"-n", r.namespace}, args...)...)
 }
 
 // kubeconfig is that of the ServiceAccount canarize, and of nobody else.
@@ -64,12 +75,12 @@ func (r releasing) kubeconfig(t *testing.T) string {
 	if err := json.Unmarshal(r.Kube(nil, "config", "view", "--raw", "--minify", "-o", "json"), &admin); err != nil {
 		t.Fatal(err)
 	}
-	token := strings.TrimSpace(string(r.Kube(nil, "create", "token", "canarize", "--duration=1h")))
+	token := strings.TrimSpace(string(r.kube("create", "token", "canarize", "--duration=1h")))
 	text, err := json.Marshal(map[string]any{
 		"apiVersion": "v1", "kind": "Config", "current-context": "release",
 		"clusters": []any{map[string]any{"name": "test", "cluster": admin.Clusters[0].Cluster}},
 		"users":    []any{map[string]any{"name": "canarize", "user": map[string]string{"token": token}}},
-		"contexts": []any{map[string]any{"name": "release", "context": map[string]string{"cluster": "test", "user": "canarize"}}},
+		"contexts": []any{map[string]any{"name": "release", "context": map[string]string{"cluster": "test", "user": "canarize", "namespace": r.namespace}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -102,28 +113,47 @@ type outcome struct {
 // try runs a verb to its end, which has to come within verbLimit.
 func (r releasing) try(t *testing.T, args ...string) outcome {
 	t.Helper()
+	return r.start(t, args...)()
+}
+
+// start begins a verb; end waits for its end.
+func (r releasing) start(t *testing.T, args ...string) (end func() outcome) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), verbLimit)
-	defer cancel()
 	cmd := r.command(ctx, args...)
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
 	began := time.Now()
-	err := cmd.Run()
-	if errors.As(err, new(*exec.ExitError)) && ctx.Err() == nil {
-		err = nil
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	if err != nil {
-		t.Fatalf("canarize %q: %v\n%s", args, err, &log)
+	ended := make(chan outcome, 1)
+	go func() {
+		defer cancel()
+		_ = cmd.Wait() // the exit code says it
+		ended <- outcome{cmd.ProcessState.ExitCode(), out.String(), log.String(), time.Since(began)}
+	}()
+	return func() outcome {
+		t.Helper()
+		o := <-ended
+		if o.code < 0 {
+			t.Fatalf("canarize %q has not ended after %s\n%s%s", args, o.took, o.out, o.log)
+		}
+		return o
 	}
-	return outcome{cmd.ProcessState.ExitCode(), out.String(), log.String(), time.Since(began)}
 }
 
 // verb runs a verb that has to succeed, and gives how long that took.
 func (r releasing) verb(t *testing.T, args ...string) time.Duration {
 	t.Helper()
-	o := r.try(t, args...)
+	return r.done(t, r.try(t, args...))
+}
+
+// done checks that a verb has succeeded.
+func (r releasing) done(t *testing.T, o outcome) time.Duration {
+	t.Helper()
 	if o.code != 0 {
-		t.Fatalf("canarize %q ends with exit code %d\n%s%s", args, o.code, o.out, o.log)
+		t.Fatalf("canarize ends with exit code %d\n%s%s", o.code, o.out, o.log)
 	}
 	return o.took
 }
@@ -155,7 +185,7 @@ func (r releasing) stands(t *testing.T, phase string, weight int) {
 // objects are those of the namespace that a release may have to do with, but for its
 // memory and what a Deployment keeps of its earlier versions.
 func (r releasing) objects() []string {
-	out := r.Kube(nil, "get", "deployments,replicasets,services,configmaps,secrets,mappings,networkpolicies,horizontalpodautoscalers,poddisruptionbudgets", "-o", "name")
+	out := r.kube("get", "deployments,replicasets,services,configmaps,secrets,mappings,networkpolicies,horizontalpodautoscalers,poddisruptionbudgets", "-o", "name")
 	return slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool {
 		earlier := strings.HasPrefix(name, "replicaset.apps/sampleapp-") && !strings.Contains(name, "canary")
 		return earlier || name == "configmap/canarize-sampleapp"
@@ -163,15 +193,20 @@ func (r releasing) objects() []string {
 }
 
 // nothingLeft checks that of the canary nothing is left, and that the namespace has
-// the objects of before. Pods have their time to end.
+// the objects of before.
 func (r releasing) nothingLeft(t *testing.T, before []string) {
 	t.Helper()
 	if after := r.objects(); !slices.Equal(before, after) {
 		t.Errorf("the namespace had %v, and now has %v", before, after)
 	}
 	r.routes.await(t, absent)
+}
+
+// alone waits until only the stable pods are there: the others have their time to end.
+func (r releasing) alone(t *testing.T) {
+	t.Helper()
 	await(t, "the 4 stable pods alone", func() bool {
-		return len(strings.Fields(string(r.Kube(nil, "get", "pods", "-o", "name")))) == 4
+		return len(strings.Fields(string(r.kube("get", "pods", "-o", "name")))) == 4
 	})
 }
 

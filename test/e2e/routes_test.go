@@ -59,11 +59,12 @@ type observed struct {
 	at     time.Time
 }
 
-// followRoutes begins, and ends with the test.
-func followRoutes(t *testing.T, s *site.Site) *envoyRoutes {
+// followRoutes follows the canary of a namespace until the end of the test.
+func followRoutes(t *testing.T, s *site.Site, namespace string) *envoyRoutes {
 	t.Helper()
+	cluster := "cluster_sampleapp_canary_" + namespace + "_8080_" + namespace
 	url := "http://" + forward(t, s, "8001") + "/config_dump?resource=dynamic_route_configs"
-	if _, known := canaryWeight(site.Get(url)); !known {
+	if _, known := canaryWeight(site.Get(url), cluster); !known {
 		t.Fatalf("Envoy's routes cannot be read: %.200q", site.Get(url))
 	}
 	r := &envoyRoutes{}
@@ -73,7 +74,7 @@ func followRoutes(t *testing.T, s *site.Site) *envoyRoutes {
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			if weight, known := canaryWeight(site.Get(url)); known {
+			if weight, known := canaryWeight(site.Get(url), cluster); known {
 				r.add(weight)
 			}
 			select {
@@ -125,9 +126,9 @@ func (r *envoyRoutes) await(t *testing.T, weight int) time.Time {
 	return r.last().at
 }
 
-// canaryWeight reads the weight of the sample's canary from a dump of routes; absent
-// where there is no route to it.
-func canaryWeight(dump string) (weight int, known bool) {
+// canaryWeight reads the weight of the routes to a cluster from a dump; absent where
+// there is none.
+func canaryWeight(dump, cluster string) (weight int, known bool) {
 	var parsed struct {
 		Configs []struct {
 			Routes struct {
@@ -151,7 +152,7 @@ func canaryWeight(dump string) (weight int, known bool) {
 	for _, c := range parsed.Configs {
 		for _, h := range c.Routes.Hosts {
 			for _, r := range h.Routes {
-				if strings.HasPrefix(r.Route.Cluster, "cluster_sampleapp_canary_") {
+				if r.Route.Cluster == cluster {
 					weight = max(weight, r.Match.Fraction.Default.Numerator)
 				}
 			}
