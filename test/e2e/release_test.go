@@ -55,7 +55,8 @@ func (r releasing) troubled() string {
 	return out.String()
 }
 
-// testReject rejects a release from each of its steps.
+// testReject rejects a release from each of its steps; from the last after somebody
+// edited the stable Mapping, so that Emissary drops it and the canary gets everything.
 func testReject(t *testing.T, r releasing) {
 	before := r.objects()
 	load := r.load(rate)
@@ -66,6 +67,10 @@ func testReject(t *testing.T, r releasing) {
 			r.verb(t, "shift", "sampleapp", "--to", fmt.Sprint(at))
 		}
 		r.stands(t, "standing", at)
+		if at == 50 {
+			r.kube("patch", "mapping", "sampleapp", "--type", "merge", "-p", `{"spec": {"cluster_idle_timeout_ms": 3500}}`)
+			time.Sleep(2 * time.Second) // Emissary takes that
+		}
 		began := time.Now()
 		rejected := r.verb(t, "reject", "sampleapp")
 		off := r.routes.since(0, began)
@@ -77,11 +82,17 @@ func testReject(t *testing.T, r releasing) {
 	r.checkAll(t, "deploy and reject, at 0, 5 and 50 %", load.end(t))
 }
 
-// testReleasePath brings version 2 to everybody.
+// testReleasePath brings version 2 to everybody, and with it a Mapping that differs in
+// a field in which both have to agree.
 func testReleasePath(t *testing.T, r releasing) {
 	before := r.objects()
+	manifests := r.variant(t, "cluster_idle_timeout_ms: 3000", "cluster_idle_timeout_ms: 2500")
 	load := r.load(rate)
-	fmt.Printf("deploy: %.1f s\n", r.deploy(t, "2").Seconds())
+	fmt.Printf("deploy: %.1f s\n", r.verb(t, "deploy", manifests, "-I", "registry.example.com/app:2").Seconds())
+	time.Sleep(time.Second) // in which a canary without traffic gets none
+	if n := r.Counted(canaryStats); n > 0 {
+		t.Errorf("%d requests reached the canary before its first step", n)
+	}
 	for _, weight := range []int{5, 25, 50} {
 		took := r.verb(t, "shift", "sampleapp", "--to", fmt.Sprint(weight))
 		r.stands(t, "standing", weight)
@@ -89,6 +100,9 @@ func testReleasePath(t *testing.T, r releasing) {
 	}
 	fmt.Printf("promote: %.1f s\n", r.verb(t, "promote", "sampleapp", "--force-conflicts").Seconds())
 	r.stands(t, "promoted", 0)
+	if got := string(r.kube("get", "mapping", "sampleapp", "-o", "jsonpath={.spec.cluster_idle_timeout_ms}")); got != "2500" {
+		t.Errorf("stable's Mapping has an idle timeout of %s ms after the promotion", got)
+	}
 	r.nothingLeft(t, before)
 	r.alone(t)
 	r.checkAll(t, "deploy, 5, 25, 50 %, promote", load.end(t))
