@@ -24,7 +24,10 @@ const (
 type timing struct {
 	// settle is how long the application goes on serving while /readyz already
 	// says no: Kubernetes removes a pod from its Services at the same time as it
-	// sends SIGTERM, not before, so requests keep coming for a while.
+	// sends SIGTERM, not before, so requests keep coming for a while. Every answer
+	// of that time ends its connection. One that is idle all the time is closed
+	// after it, and the proxy in front must have given it up by then: that is
+	// what cluster_idle_timeout_ms in manifests/mapping.yml is for.
 	settle time.Duration
 	// finish bounds the wait for requests in flight after that.
 	finish time.Duration
@@ -86,9 +89,9 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      maxLatency + 10*time.Second,
-		// Envoy keeps an idle connection for an hour. If this side closed it
-		// first, a request could cross the close on the wire and become a 503
-		// that looks like a fault of the version being released.
+		// Left to itself, Envoy keeps an idle connection for an hour. If this
+		// side closed it first, a request could cross the close on the wire and
+		// become a 503 that looks like a fault of the version being released.
 		IdleTimeout:    65 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),

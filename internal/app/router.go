@@ -41,6 +41,25 @@ func (r *router) SetShare(ctx context.Context, routes []rollout.Route, percent i
 // Share implements runner.Router.
 func (r *router) Share(canary map[string]any) int { return emissary.Share(canary) }
 
+// Beside implements runner.Router.
+func (r *router) Beside(route rollout.Route, stable, canary map[string]any) (map[string]any, error) {
+	synced, _, err := emissary.Resync(stable, route.Name, canary)
+	if err != nil {
+		return nil, err
+	}
+	if synced == nil {
+		return nil, fmt.Errorf("the route %s is not in it, and a canary's route alone gets every request whatever its weight; apply the stable version first", route.Name)
+	}
+	share, err := emissary.RealShare(stable, synced, r.namespace)
+	if err == nil && share != 0 {
+		err = fmt.Errorf("at weight 0 it would get %g %%", share)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("its canary %s cannot stand beside it as it is in the cluster: %w; mend it there first", route.Canary, err)
+	}
+	return synced, nil
+}
+
 // Resync implements runner.Router.
 func (r *router) Resync(route rollout.Route, stable, canary map[string]any) (map[string]any, bool, error) {
 	return emissary.Resync(stable, route.Name, canary)
@@ -135,5 +154,6 @@ func (r *router) wants(ctx context.Context, route rollout.Route, percent int) ([
 
 func (r *router) want(route map[string]any, share float64) live.Want {
 	id := rollout.IDOf(route)
-	return live.Want{Namespace: id.Namespace, Mapping: id.Name, Cluster: emissary.Cluster(route, r.namespace), Share: share}
+	spec, _ := route["spec"].(map[string]any)
+	return live.Want{Namespace: id.Namespace, Mapping: id.Name, Cluster: emissary.Cluster(route, r.namespace), Route: live.RouteOf(spec), Share: share}
 }

@@ -59,7 +59,9 @@ func Pending(s State) []Action {
 	case Promoting:
 		return []Action{{Kind: ApplyStable}, {Kind: WaitStable}}
 	case Retiring, Rejecting:
-		return []Action{{Kind: SetWeight}, {Kind: Verify}, {Kind: Drain}, {Kind: DeleteCanary}}
+		// A stable route that was edited may have parted from the canary's, and then
+		// the canary gets every request, whatever its weight.
+		return []Action{{Kind: SetWeight}, {Kind: Resync}, {Kind: Verify}, {Kind: Drain}, {Kind: DeleteCanary}}
 	}
 	return nil
 }

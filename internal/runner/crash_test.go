@@ -23,6 +23,8 @@ var paths = []struct {
 	{"promote", []ask{deploy("shop:2"), shift(50), promote()}, "shop:2", -1},
 	{"reject at once", []ask{deploy("shop:2"), reject()}, "shop:1", -1},
 	{"reject with traffic", []ask{deploy("shop:2"), shift(50), reject()}, "shop:1", -1},
+	{"promote another route", []ask{deploy(moved), shift(50), promote()}, moved, -1},
+	{"reject another route", []ask{deploy(moved), shift(50), reject()}, "shop:1", -1},
 	{"release after release", []ask{deploy("shop:3"), reject(), deploy("shop:2"), shift(100), promote()}, "shop:2", -1},
 }
 
@@ -89,7 +91,7 @@ func TestCrashPoints(t *testing.T) {
 					w.expect(t, p.stable, p.weight)
 
 					w, _ = kill()
-					w.rejected(t)
+					w.rejected(t, p.stable)
 				})
 			}
 		}
@@ -100,8 +102,9 @@ func TestCrashPoints(t *testing.T) {
 	}
 }
 
-// rejected rejects what a killed process left, and checks what is left then.
-func (w *world) rejected(t *testing.T) {
+// rejected rejects what a killed process left, and checks what is left then. released
+// is the version that is stable once promotion is done.
+func (w *world) rejected(t *testing.T, released string) {
 	t.Helper()
 	before := w.state(t)
 	_, err := w.do(t.Context(), reject())
@@ -119,7 +122,7 @@ func (w *world) rejected(t *testing.T) {
 	case rollout.Promoting: // which may have begun to replace stable
 		image, _ = field(w.objects[stablePods], "spec", "template", "image").(string)
 	case rollout.Retiring, rollout.Promoted:
-		image = "shop:2"
+		image = released
 	}
 	if got := field(w.objects[stablePods], "spec", "template", "image"); got != image || got == "shop:3" {
 		t.Errorf("stable is %v after a rejection of phase %q", got, before.Phase)

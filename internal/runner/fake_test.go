@@ -225,7 +225,7 @@ func (c *cluster) SetReplicas(ctx context.Context, id manifest.ID, n int) error 
 	return c.write(ctx, "scale "+id.String(), func() { c.set(id, float64(n), path...) })
 }
 
-// SetShare, Verify, Share and Resync fulfil Router.
+// SetShare, Verify, Share, Beside and Resync fulfil Router.
 
 func (c *cluster) SetShare(ctx context.Context, routes []rollout.Route, percent int) error {
 	for _, r := range routes {
@@ -248,7 +248,7 @@ func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent in
 		share := 0
 		if o := c.objects[r.Canary]; o != nil {
 			share = number(field(o, "spec", "weight"))
-			if c.objects[r.Stable] == nil {
+			if c.objects[r.Stable] == nil || !c.together(r) {
 				share = 100 // a Mapping alone gets every request
 			}
 		}
@@ -257,6 +257,16 @@ func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent in
 		}
 	}
 	return fmt.Sprintf("the gateway gives the canary %d %%", percent), nil
+}
+
+// together says whether both Mappings are one group, as far as this cluster knows.
+func (c *cluster) together(r rollout.Route) bool {
+	return field(c.objects[r.Stable], "spec", "prefix") == field(c.objects[r.Canary], "spec", "prefix")
+}
+
+func (c *cluster) Beside(r rollout.Route, stable, canary map[string]any) (map[string]any, error) {
+	synced, _, err := c.Resync(r, stable, canary)
+	return synced, err
 }
 
 func (c *cluster) Share(canary map[string]any) int { return number(field(canary, "spec", "weight")) }

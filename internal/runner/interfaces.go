@@ -51,6 +51,10 @@ type Router interface {
 	Verify(ctx context.Context, routes []rollout.Route, percent int) (text string, err error)
 	// Share is the percent that the weight on a canary route asks for.
 	Share(canary map[string]any) int
+	// Beside gives what a canary route that is not there yet has to be beside the
+	// stable object of today. Its error says why a weight of 0 would not mean that
+	// the canary gets nothing and stable all it gets now.
+	Beside(route rollout.Route, stable, canary map[string]any) (map[string]any, error)
 	// Resync gives what the canary route has to be beside the stable object of
 	// today, ready to be applied, and whether it differs; nil when the stable
 	// route is gone.

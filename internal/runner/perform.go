@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -152,9 +153,11 @@ func (s *session) waitCanary(ctx context.Context, _ rollout.Action) error {
 }
 
 // applyStable replaces the stable objects by those of the plan. The server
-// checks all of them before the first one changes. What was tested is looked at
-// once more: the process that decided to promote may have died long ago.
-func (s *session) applyStable(ctx context.Context, _ rollout.Action) error {
+// checks all of them before the first one changes. Routes go last, and those of the
+// canary take over at once what changed: in between, one of the two might get every
+// request. What was tested is looked at once more: the process that decided to
+// promote may have died long ago.
+func (s *session) applyStable(ctx context.Context, a rollout.Action) error {
 	tested, err := s.testedDigest(ctx)
 	if err == nil && tested != s.state.Tested {
 		err = fmt.Errorf("the canary's pods or their configuration are no longer what was tested; run canarize reject %s and deploy again", s.release.Name)
@@ -163,6 +166,9 @@ func (s *session) applyStable(ctx context.Context, _ rollout.Action) error {
 		return untouchedError{err}
 	}
 	objects := slices.Clone(s.plan.Stable)
+	slices.SortStableFunc(objects, func(a, b map[string]any) int {
+		return cmp.Compare(s.routes(a), s.routes(b))
+	})
 	for i, o := range objects {
 		var err error
 		if objects[i], err = s.promotable(ctx, o); err != nil {
@@ -172,7 +178,21 @@ func (s *session) applyStable(ctx context.Context, _ rollout.Action) error {
 	if err := s.apply(ctx, objects, Apply{Force: s.Force, Try: true}); err != nil {
 		return untouchedError{err}
 	}
-	return s.apply(ctx, objects, Apply{Force: s.Force})
+	if err := s.apply(ctx, objects, Apply{Force: s.Force}); err != nil {
+		return err
+	}
+	return s.resync(ctx, a)
+}
+
+// routes is how many of the plan's routes an object has.
+func (s *session) routes(object map[string]any) (n int) {
+	id := rollout.IDOf(object)
+	for _, r := range s.plan.Routes {
+		if r.Stable == id {
+			n++
+		}
+	}
+	return n
 }
 
 // promotable completes an object of the plan with what is not stored in it: the

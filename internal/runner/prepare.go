@@ -34,14 +34,8 @@ func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan 
 	if err != nil {
 		return err
 	}
-	for _, route := range plan.Routes {
-		stable, err := s.Objects.Get(ctx, route.Stable)
-		if err != nil {
-			return err
-		}
-		if stable == nil {
-			return fmt.Errorf("%s: it is not in the cluster, and a canary's route alone gets every request whatever its weight; apply the stable version first", route.Stable)
-		}
+	if plan, err = s.beside(ctx, plan); err != nil {
+		return err
 	}
 	asked.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images()}
 	if s.state.Plan != digest || !s.state.Phase.Active() {
@@ -50,6 +44,32 @@ func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan 
 		}
 	}
 	return s.adopt(*plan)
+}
+
+// beside gives the plan with the canary's routes as they have to be beside the
+// stable ones of today. The new version's own may differ from those: such a change
+// comes with the promotion, and until then would part the canary from stable.
+func (s *session) beside(ctx context.Context, plan *rollout.Plan) (*rollout.Plan, error) {
+	synced := *plan
+	synced.Canary = slices.Clone(plan.Canary)
+	for _, route := range plan.Routes {
+		stable, err := s.Objects.Get(ctx, route.Stable)
+		if err != nil {
+			return nil, err
+		}
+		if stable == nil {
+			return nil, fmt.Errorf("%s: it is not in the cluster, and a canary's route alone gets every request whatever its weight; apply the stable version first", route.Stable)
+		}
+		for i, o := range synced.Canary {
+			if rollout.IDOf(o) != route.Canary {
+				continue
+			}
+			if synced.Canary[i], err = s.Router.Beside(route, stable, o); err != nil {
+				return nil, fmt.Errorf("%s: %w", route.Stable, err)
+			}
+		}
+	}
+	return &synced, nil
 }
 
 // adopt makes plan the one to go by. Routes of a version before that the new one

@@ -23,10 +23,16 @@ func object(apiVersion, kind, name string, rest values) values {
 	return o
 }
 
+// moved is the version that answers another prefix than the others.
+const moved = "shop:moved"
+
 // application is a version of the application, or of its canary.
 func application(suffix, image, secret string) []map[string]any {
 	name := "shop" + suffix
 	mapping := values{"prefix": "/", "service": name}
+	if image == moved {
+		mapping["prefix"] = "/moved"
+	}
 	if suffix != "" {
 		mapping["weight"] = int64(0)
 	}

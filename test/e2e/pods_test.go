@@ -3,12 +3,10 @@
 package e2e
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -143,25 +141,7 @@ func version(t *testing.T, url string) string {
 // testAdmin: Envoy's admin interface listens on its pod's loopback only, and
 // port-forward reaches it there, as it does in production.
 func testAdmin(t *testing.T, w world) {
-	forward := exec.CommandContext(t.Context(), w.Kubectl, "--kubeconfig", w.Kubeconfig, "-n", "emissary",
-		"port-forward", "deployment/emissary-ingress", ":8001")
-	out, err := forward.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := forward.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = forward.Process.Kill()
-		_ = forward.Wait() // it was killed
-	}()
-	line, err := bufio.NewReader(out).ReadString('\n') // Forwarding from 127.0.0.1:PORT -> 8001
-	_, address, found := strings.Cut(strings.TrimSpace(line), "from ")
-	if err != nil || !found {
-		t.Fatalf("port-forward says %q, %v", line, err)
-	}
-	address, _, _ = strings.Cut(address, " ")
+	address := forward(t, w.Site, "8001")
 	if got := site.Get("http://" + address + "/ready"); strings.TrimSpace(got) != "LIVE" {
 		t.Errorf("Envoy's admin interface, by port-forward, says it is %q, expected LIVE", got)
 	}

@@ -112,6 +112,9 @@ func TestSampleManifestsFitTogether(t *testing.T) {
 	if mapping.at("spec", "weight") != nil {
 		t.Error("the stable Mapping has a weight; the canary's share would not be its own weight any more")
 	}
+	if idle := mapping.number("spec", "cluster_idle_timeout_ms"); idle < 1 || idle > 4000 {
+		t.Errorf("Envoy keeps idle connections for %d ms; it has to give them up well before a pod that ends does, 5 s after SIGTERM (app/server.go)", idle)
+	}
 	if got := deployment.number("spec", "replicas"); got != 4 {
 		t.Errorf("%d replicas, want 4", got)
 	}

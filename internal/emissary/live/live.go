@@ -65,11 +65,16 @@ const tolerance = 0.00005
 
 // Check compares a view with what is wanted. It gives one sentence for each
 // thing that is not as it should be, in the order of the wants; none means that
-// the gateway has accepted them all.
+// the gateway has accepted them all. Emissary makes several groups of a Mapping,
+// such as for secure and for insecure requests, that are called the same.
 func Check(v View, wants []Want) []string {
 	var problems []string
 	for _, w := range wants {
-		problems = append(problems, v.check(w)...)
+		for _, problem := range v.check(w) {
+			if !slices.Contains(problems, problem) {
+				problems = append(problems, problem)
+			}
+		}
 	}
 	return problems
 }

@@ -189,6 +189,7 @@ func TestCheck(t *testing.T) {
 		{"almost", both(10.00001), []live.Want{canary, stable}, nil},
 		{"another share", both(20), []live.Want{canary, stable}, []string{"Mapping shop/web-canary has 20 % of /, not 10 %", "Mapping shop/web has 80 % of /, not 90 %"}},
 		{"one of two groups", twice, []live.Want{canary}, []string{"Mapping shop/web-canary has 20 % of /, not 10 %"}},
+		{"the same of two groups", live.View{Groups: append(both(20).Groups, both(20).Groups...)}, []live.Want{canary}, []string{"Mapping shop/web-canary has 20 % of /, not 10 %"}},
 		{"dropped", live.View{}, []live.Want{canary}, []string{"Mapping shop/web-canary has no route"}},
 		{"unrouted", with(both(10), 5), []live.Want{canary}, []string{"5 % of / is routed nowhere"}},
 		{"gone", live.View{}, []live.Want{gone}, nil},

@@ -82,7 +82,7 @@ func Resync(stable map[string]any, name string, canary map[string]any) (synced m
 			kept[field] = v
 		}
 	}
-	synced = map[string]any{"apiVersion": canary["apiVersion"], "kind": canary["kind"], "metadata": kept, "spec": after}
+	synced = map[string]any{"apiVersion": route["apiVersion"], "kind": canary["kind"], "metadata": kept, "spec": after}
 	return synced, !reflect.DeepEqual(before, after), nil
 }
 

@@ -10,7 +10,8 @@ import (
 const StatPrefix = "ingress_http"
 
 // listener makes a listener (v3listener.py), with its routes under the key
-// routesKey. Access logs are left out: nobody reads them, and Envoy is measured.
+// routesKey. Of requests, only those are logged that something happened to: Envoy
+// is measured.
 func (s Site) listener(p emissary.Port, module object, routesKey string, routes any) object {
 	manager := object{
 		"@type":              typePrefix + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -22,7 +23,8 @@ func (s Site) listener(p emissary.Port, module object, routesKey string, routes 
 			filter("envoy.filters.http.cors", "extensions.filters.http.cors.v3.Cors"),
 			filter("envoy.filters.http.router", "extensions.filters.http.router.v3.Router"),
 		},
-		routesKey: routes,
+		routesKey:    routes,
+		"access_log": []any{troubled()},
 	}
 	for _, field := range []string{"use_remote_address", "server_name", "preserve_external_request_id", "merge_slashes", "strip_matching_host_port"} {
 		if v, found := module[field]; found {
@@ -39,6 +41,24 @@ func (s Site) listener(p emissary.Port, module object, routesKey string, routes 
 				"typed_config": manager,
 			}},
 		}},
+	}
+}
+
+// Troubled begins the line that Envoy logs of a request that did not come to its
+// end as it should, with Envoy's flags and details.
+const Troubled = "troubled request: "
+
+// troubled is the access log of requests with a flag.
+func troubled() object {
+	format := Troubled + "%START_TIME% %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%: %RESPONSE_CODE% %RESPONSE_FLAGS%, " +
+		"%RESPONSE_CODE_DETAILS%, after %DURATION% ms, by %UPSTREAM_CLUSTER% at %UPSTREAM_HOST%, attempt %UPSTREAM_REQUEST_ATTEMPT_COUNT%\n"
+	return object{
+		"name":   "envoy.access_loggers.stderr",
+		"filter": object{"response_flag_filter": object{}},
+		"typed_config": object{
+			"@type":      typePrefix + "extensions.access_loggers.stream.v3.StderrAccessLog",
+			"log_format": object{"text_format_source": object{"inline_string": format}},
+		},
 	}
 }
 

@@ -1,0 +1,112 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// rate is that of the load under which releases are made.
+const rate = 500 // requests a second
+
+// TestRelease makes releases on a site of their own, each verb a process of its own
+// under the Role that `canarize rbac` prints.
+func TestRelease(t *testing.T) {
+	r := startReleasing(t)
+	for _, step := range []struct {
+		name string
+		run  func(*testing.T, releasing)
+	}{
+		{"reject", testReject}, {"interrupt", testInterrupt}, {"not taken", testNotTaken}, {"crash", testCrash}, {"release", testReleasePath},
+	} {
+		began := time.Now()
+		t.Run(step.name, func(t *testing.T) {
+			r := r
+			r.Site = r.For(t)
+			step.run(t, r)
+		})
+		fmt.Printf("%s: %.1f s\n", step.name, time.Since(began).Seconds())
+	}
+}
+
+// checkAll checks that no request failed, and prints what there was.
+func (r releasing) checkAll(t *testing.T, what string, got answers) {
+	t.Helper()
+	fmt.Printf("%s: %d requests, %d failed, answers by version %v\n", what, got.total, got.total-got.versions["1"]-got.versions["2"], got.versions)
+	if len(got.failed) > 0 {
+		t.Errorf("%s: %d requests failed: %v\n%s", what, len(got.failed), got.failed, r.troubled())
+	}
+	if got.versions["1"] == 0 || got.versions["2"] == 0 {
+		t.Errorf("%s: answers by version %v, expected both", what, got.versions)
+	}
+}
+
+// troubled is what Envoy says of requests that something happened to.
+func (r releasing) troubled() string {
+	var out strings.Builder
+	for line := range strings.Lines(string(r.Kube(nil, "-n", "emissary", "logs", "deployment/emissary-ingress"))) {
+		if strings.HasPrefix(line, "troubled request") {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
+}
+
+// testReject rejects a release from each of its steps; from the last after somebody
+// edited the stable Mapping, so that Emissary drops it and the canary gets everything.
+func testReject(t *testing.T, r releasing) {
+	before := r.objects()
+	load := r.load(rate)
+	for _, weights := range [][]int{nil, {5}, {5, 50}} {
+		took := r.deploy(t, "2")
+		at := 0
+		for _, at = range weights {
+			r.verb(t, "shift", "sampleapp", "--to", fmt.Sprint(at))
+		}
+		r.stands(t, "standing", at)
+		if at == 50 {
+			r.kube("patch", "mapping", "sampleapp", "--type", "merge", "-p", `{"spec": {"cluster_idle_timeout_ms": 3500}}`)
+			time.Sleep(2 * time.Second) // Emissary takes that
+		}
+		began := time.Now()
+		rejected := r.verb(t, "reject", "sampleapp")
+		off := r.routes.since(0, began)
+		fmt.Printf("deploy %.1f s, reject at %d %%: traffic off after %.1f s, done after %.1f s\n", took.Seconds(), at, off.Seconds(), rejected.Seconds())
+		r.stands(t, "rejected", 0)
+		r.nothingLeft(t, before)
+	}
+	r.alone(t)
+	r.checkAll(t, "deploy and reject, at 0, 5 and 50 %", load.end(t))
+}
+
+// testReleasePath brings version 2 to everybody, and with it a Mapping that differs in
+// a field in which both have to agree.
+func testReleasePath(t *testing.T, r releasing) {
+	before := r.objects()
+	manifests := r.variant(t, "cluster_idle_timeout_ms: 3000", "cluster_idle_timeout_ms: 2500")
+	load := r.load(rate)
+	fmt.Printf("deploy: %.1f s\n", r.verb(t, "deploy", manifests, "-I", "registry.example.com/app:2").Seconds())
+	time.Sleep(time.Second) // in which a canary without traffic gets none
+	if n := r.Counted(canaryStats); n > 0 {
+		t.Errorf("%d requests reached the canary before its first step", n)
+	}
+	for _, weight := range []int{5, 25, 50} {
+		took := r.verb(t, "shift", "sampleapp", "--to", fmt.Sprint(weight))
+		r.stands(t, "standing", weight)
+		fmt.Printf("shift to %d %%: %.1f s\n", weight, took.Seconds())
+	}
+	fmt.Printf("promote: %.1f s\n", r.verb(t, "promote", "sampleapp", "--force-conflicts").Seconds())
+	r.stands(t, "promoted", 0)
+	if got := string(r.kube("get", "mapping", "sampleapp", "-o", "jsonpath={.spec.cluster_idle_timeout_ms}")); got != "2500" {
+		t.Errorf("stable's Mapping has an idle timeout of %s ms after the promotion", got)
+	}
+	r.nothingLeft(t, before)
+	r.alone(t)
+	r.checkAll(t, "deploy, 5, 25, 50 %, promote", load.end(t))
+	if got := requests(t, r.Gateway, nil, 1000); got.versions["2"] != 1000 {
+		t.Errorf("after the promotion: %v, failed %v", got.versions, got.failed)
+	}
+}
