@@ -1,0 +1,140 @@
+// Package exposition reads the text by which programs show their metrics to
+// Prometheus (text format 0.0.4), as much of it as counting needs: names, labels
+// and values. Types, help, timestamps and exemplars are passed over.
+package exposition
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Accept is the header by which a program is asked for this format.
+const Accept = "text/plain;version=0.0.4"
+
+// Sample is one line with a value.
+type Sample struct {
+	Name   string
+	Labels map[string]string
+	Value  float64
+}
+
+// Parse calls see with every sample whose name is wanted, in the order of the text.
+// Lines of other names are only looked at for theirs. Errors are "line N: what".
+func Parse(text []byte, wanted func(name string) bool, see func(Sample)) error {
+	rest := string(text)
+	for n := 1; rest != ""; n++ {
+		var line string
+		line, rest, _ = strings.Cut(rest, "\n")
+		line = strings.Trim(line, " \t\r")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		end := nameEnd(line, true)
+		if end == 0 {
+			return fmt.Errorf("line %d: it does not begin with the name of a metric; is this a page of metrics?", n)
+		}
+		if !wanted(line[:end]) {
+			continue
+		}
+		s, err := parse(line, end)
+		if err != nil {
+			return fmt.Errorf("line %d: %s: %w", n, line[:end], err)
+		}
+		see(s)
+	}
+	return nil
+}
+
+func nameEnd(text string, colons bool) int {
+	for i, c := range []byte(text) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || colons && c == ':'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return i
+		}
+	}
+	return len(text)
+}
+
+// parse reads a line whose name ends at a byte.
+func parse(line string, end int) (Sample, error) {
+	s := Sample{Name: line[:end]}
+	rest := strings.TrimLeft(line[end:], " \t")
+	if strings.HasPrefix(rest, "{") {
+		var err error
+		if s.Labels, rest, err = labels(rest[1:]); err != nil {
+			return s, err
+		}
+	} else if rest == line[end:] {
+		return s, errors.New("there is no space in front of its value")
+	}
+	value, _, _ := strings.Cut(strings.TrimLeft(rest, " \t"), " ") // then come timestamps and exemplars
+	value, _, _ = strings.Cut(value, "\t")
+	v, err := strconv.ParseFloat(value, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) || strings.ContainsAny(value, "xX_pP") {
+		return s, errors.New("its value is not a number")
+	}
+	s.Value = v
+	return s, nil
+}
+
+// labels reads NAME="VALUE",… up to the closing brace.
+func labels(text string) (map[string]string, string, error) {
+	all := map[string]string{}
+	for {
+		text = strings.TrimLeft(text, " \t")
+		if after, closed := strings.CutPrefix(text, "}"); closed {
+			return all, after, nil
+		}
+		end := nameEnd(text, false)
+		name := text[:end]
+		rest, equals := strings.CutPrefix(strings.TrimLeft(text[end:], " \t"), "=")
+		rest, quotes := strings.CutPrefix(strings.TrimLeft(rest, " \t"), `"`)
+		if name == "" || !equals || !quotes {
+			return nil, "", errors.New(`expected a label such as code="200"`)
+		}
+		value, after, err := quoted(rest)
+		if err != nil {
+			return nil, "", fmt.Errorf("label %s: %w", name, err)
+		}
+		if _, twice := all[name]; twice {
+			return nil, "", fmt.Errorf("label %s is there twice", name)
+		}
+		all[name] = value
+		after = strings.TrimLeft(after, " \t")
+		next, comma := strings.CutPrefix(after, ",")
+		if !comma && !strings.HasPrefix(after, "}") {
+			return nil, "", fmt.Errorf("expected a comma or a brace after label %s", name)
+		}
+		text = next
+	}
+}
+
+// quoted reads up to the closing quotes. Only \\, \" and \n are escapes.
+func quoted(text string) (value, rest string, err error) {
+	at := strings.IndexAny(text, `"\`)
+	if at >= 0 && text[at] == '"' {
+		return text[:at], text[at+1:], nil
+	}
+	var out strings.Builder
+	for ; at >= 0; at = strings.IndexAny(text, `"\`) {
+		out.WriteString(text[:at])
+		if text[at] == '"' {
+			return out.String(), text[at+1:], nil
+		}
+		if at+1 == len(text) {
+			break
+		}
+		switch c := text[at+1]; c {
+		case '\\', '"':
+			out.WriteByte(c)
+		case 'n':
+			out.WriteByte('\n')
+		default:
+			return "", "", fmt.Errorf(`\%c is not an escape`, c)
+		}
+		text = text[at+2:]
+	}
+	return "", "", errors.New("its quotes are not closed")
+}

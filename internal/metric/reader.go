@@ -1,0 +1,66 @@
+package metric
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Reader reads a source again and again. It is not safe for concurrent use.
+type Reader struct {
+	Source  Source
+	Tracker *Tracker
+	// Timeout is how long one reading may take; an interval is a good choice.
+	Timeout time.Duration
+
+	from time.Time // of the last observation
+}
+
+// Read reads the source at a time. A source that does not answer makes a gap with
+// its error among the troubles, never an error of its own: it says nothing about
+// the canary.
+func (r *Reader) Read(ctx context.Context, now time.Time, w Weight) Outcome {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("no answer within %s", r.Timeout))
+	defer cancel()
+	from := r.from
+	if from.IsZero() {
+		from = now
+	}
+	reading, err := r.Source.Read(ctx, from, now)
+	if err == nil {
+		err = reading.check()
+	}
+	if err != nil {
+		if ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
+			err = fmt.Errorf("%w (%w)", err, context.Cause(ctx))
+		}
+		return r.Tracker.Failed(now, w, err)
+	}
+	out := r.Tracker.Observe(reading, w)
+	if out.Ready {
+		r.from = now
+	}
+	return out
+}
+
+// check bounds what a source may give.
+func (r Reading) check() error {
+	if len(r.Targets) > MaxTargets {
+		return fmt.Errorf("%d targets are more than the %d that can be read at once; select fewer", len(r.Targets), MaxTargets)
+	}
+	names, values := map[string]bool{}, 0
+	for _, t := range r.Targets {
+		if names[t.Name] {
+			return fmt.Errorf("%s: there are two targets of that name", t.Name)
+		}
+		names[t.Name] = true
+		for _, s := range t.Scrapes {
+			values += len(s.Values)
+		}
+	}
+	if values > MaxValues {
+		return fmt.Errorf("%d values are more than the %d that can be read at once; select fewer", values, MaxValues)
+	}
+	return nil
+}
