@@ -41,7 +41,7 @@ type Observation struct {
 }
 
 // Fact is what happened: one of Asked, Resumed, Finished, Failed, Cancelled,
-// Moved and Edited.
+// Moved, Edited and Judged.
 type Fact interface{ fact() }
 
 // Verb is what somebody asks for.
@@ -61,10 +61,11 @@ type Asked struct {
 	Run  Run
 	Name string // of the release, for messages
 
-	Fresh    Fresh // of Deploy
-	Weight   int   // of Shift
-	Override bool  // of Shift and Promote: although the release is held
-	IfActive bool  // of Reject: no release to reject is fine
+	Fresh    Fresh  // of Deploy
+	Weight   int    // of Shift
+	Override bool   // of Shift and Promote: although the release is held
+	IfActive bool   // of Reject: no release to reject is fine
+	Why      string // of Reject and Promote: a reason, for the history
 	// Tested, of Promote, is the digest of the canary's pods as they are now, and
 	// Changed what is about to be replaced though somebody changed it since the
 	// release began.

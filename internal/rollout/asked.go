@@ -92,6 +92,9 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	case t.Held != "" && !a.Override && a.Weight > 0:
 		return t.refuseHeld(a)
 	case t.Phase == Standing && t.Weight == a.Weight && t.Verified == a.Weight:
+		if a.Override {
+			t.Held, t.Corrections = "", 0
+		}
 		return t.State, []Action{{Kind: Verify, Weight: a.Weight}}
 	}
 	before := t.Weight
@@ -140,7 +143,7 @@ func (t *transition) promote(a Asked) (State, []Action) {
 		return t.refuse("%s changed since the release began, and promotion would undo that; put the change into the manifests, then run canarize reject %s and deploy again", strings.Join(a.Changed, ", "), a.Name)
 	}
 	t.Phase = Promoting
-	t.begin(a, "promote %s", short(t.Plan))
+	t.begin(a, "promote %s%s", short(t.Plan), because(a.Why))
 	return t.State, Pending(t.State)
 }
 
@@ -161,6 +164,13 @@ func (t *transition) reject(a Asked) (State, []Action) {
 		text = "reject during promotion: stable objects may be of the new version already; apply the old version's manifests if they are not wanted"
 	}
 	t.Phase, t.Weight, t.Verified, t.Held, t.Peak, t.Grow = Rejecting, 0, Unknown, "", 0, false
-	t.begin(a, "%s", text)
+	t.begin(a, "%s%s", text, because(a.Why))
 	return t.State, Pending(t.State)
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
 }

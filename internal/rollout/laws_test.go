@@ -19,7 +19,7 @@ func facts() *rapid.Generator[Fact] {
 	weight := rapid.IntRange(-10, 120)
 	kinds := rapid.SampledFrom([]ActionKind{SetWeight, Verify, Scale, Resync, ApplyCanary, WaitCanary, ApplyStable, WaitStable, Drain, DeleteCanary})
 	return rapid.Custom(func(t *rapid.T) Fact {
-		switch rapid.IntRange(0, 9).Draw(t, "fact") {
+		switch rapid.IntRange(0, 10).Draw(t, "fact") {
 		case 0, 1, 2, 3:
 			return Asked{
 				Verb: rapid.SampledFrom([]Verb{Deploy, Shift, Promote, Reject}).Draw(t, "verb"), Name: "shop",
@@ -36,6 +36,8 @@ func facts() *rapid.Generator[Fact] {
 			return Cancelled{Hold: rapid.Bool().Draw(t, "hold")}
 		case 8:
 			return Moved{Weight: weight.Draw(t, "moved")}
+		case 9:
+			return judgements().Draw(t, "judged")
 		}
 		return rapid.SampledFrom([]Fact{Resumed{}, Edited{Routes: []string{"Mapping shop"}}}).Draw(t, "other")
 	})

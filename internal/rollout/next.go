@@ -33,6 +33,9 @@ func Next(spec Spec, s State, o Observation) (State, []Action) {
 		return t.cancelled(fact)
 	case Moved:
 		return t.moved(fact)
+	case Judged:
+		t.judged(fact)
+		return t.State, nil
 	case Edited:
 		t.note(EventCorrected, "%s changed during the release; the canary's route takes the change over", strings.Join(fact.Routes, ", "))
 		return t.State, []Action{{Kind: Resync}}
@@ -113,6 +116,11 @@ func (t *transition) finished(f Finished) {
 // over ends the release. What only matters while there is a canary is forgotten.
 func (t *transition) over(phase Phase, text string) {
 	t.Weight, t.Verified, t.Held, t.Objects, t.Stable = 0, 0, "", nil, nil
+	if t.Judged != nil {
+		last := *t.Judged
+		last.Judge = nil
+		t.Judged = &last
+	}
 	t.enter(phase, "%s", text)
 }
 

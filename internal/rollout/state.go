@@ -67,6 +67,9 @@ type State struct {
 	// Corrections is how often a weight that somebody else moved was put back.
 	Corrections int `json:"corrections,omitempty"`
 
+	// Judged is what the judge said last; nil where nobody judged.
+	Judged *Judged `json:"judged,omitempty"`
+
 	Started time.Time `json:"started"`
 	Run     Run       `json:"run"`
 	// Total is the number of events so far, of which History has the last.
@@ -106,6 +109,7 @@ const (
 	EventFailed    EventKind = "failed"    // an action failed
 	EventHeld      EventKind = "held"      // nothing moves until somebody decides
 	EventCorrected EventKind = "corrected" // something that somebody else did was put right
+	EventJudged    EventKind = "judged"    // the judge says something else than before
 	EventCancelled EventKind = "cancelled" // the process was asked to end
 	EventProgress  EventKind = "progress"  // an action is under way; not kept
 )

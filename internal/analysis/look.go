@@ -1,0 +1,117 @@
+package analysis
+
+import (
+	"maps"
+	"math"
+)
+
+// Catastrophe says whether the release would be rejected at once if the interval
+// under way, of which o has what was counted so far, were over now. It counts
+// nothing: evidence needs whole intervals, but the brake adds up request by request.
+func (j *Judge) Catastrophe(o Observation) bool {
+	if j.s.Over || o.check() != nil {
+		return false
+	}
+	since := 0.0
+	if j.s.Traffic.Seen {
+		since = j.s.Clock.Elapsed + max(0, o.Time-j.s.Clock.Time) - j.s.Traffic.First
+	}
+	begun := j.begun(since)
+	for _, r := range j.s.Ratios {
+		p := o.Metrics[r.Name]
+		if p.Canary == nil || p.Stable == nil {
+			continue
+		}
+		canary, _ := p.Canary.sum() // checked before
+		stable, _ := p.Stable.sum()
+		all, b := r.Pending, r.Brake
+		all.add(canary, stable, interval{})
+		if all.Canary.All == 0 || all.Stable.All == 0 {
+			continue
+		}
+		perPod := all.Canary.All / float64(max(len(p.Canary.Pods), 1))
+		b.add(all.table(), begun, r.noise(r.usual()*perPod).fast)
+		if b.fires(j.config.Alpha) {
+			return true
+		}
+	}
+	return false
+}
+
+// Join makes one observation of two that follow each other: sums of counts, means of
+// gauges, the time and weight of the later one. What only one of them has is taken
+// over; of latencies remain the bounds that both have.
+func (o Observation) Join(next Observation) Observation {
+	out := next
+	out.Metrics = joined(o.Metrics, next.Metrics, func(a, b Pair) Pair {
+		return Pair{Canary: a.Canary.join(b.Canary), Stable: a.Stable.join(b.Stable)}
+	})
+	out.Latency = joined(o.Latency, next.Latency, func(a, b HistogramPair) HistogramPair {
+		return HistogramPair{Canary: a.Canary.join(b.Canary), Stable: a.Stable.join(b.Stable)}
+	})
+	out.Gauges = joined(o.Gauges, next.Gauges, func(a, b Gauge) Gauge {
+		return Gauge{Canary: mean(a.Canary, b.Canary), Stable: mean(a.Stable, b.Stable)}
+	})
+	return out
+}
+
+func joined[T any](a, b map[string]T, join func(a, b T) T) map[string]T {
+	if len(a) == 0 {
+		return b
+	}
+	out := maps.Clone(a)
+	for name, value := range b {
+		if before, found := out[name]; found {
+			value = join(before, value)
+		}
+		out[name] = value
+	}
+	return out
+}
+
+// mean is that of the values that are known.
+func mean(a, b float64) float64 {
+	switch {
+	case math.IsNaN(a):
+		return b
+	case math.IsNaN(b):
+		return a
+	}
+	return (a + b) / 2
+}
+
+func (a *Arm) join(b *Arm) *Arm {
+	if a == nil || b == nil {
+		return either(a, b)
+	}
+	out := &Arm{Counts: a.Counts.plus(b.Counts)}
+	if len(a.Pods) > 0 && len(b.Pods) > 0 { // otherwise there is no detail for all of them
+		out.Pods = joined(a.Pods, b.Pods, Counts.plus)
+	}
+	return out
+}
+
+func (c Counts) plus(d Counts) Counts { return Counts{Bad: c.Bad + d.Bad, Total: c.Total + d.Total} }
+
+func (h *Histogram) join(b *Histogram) *Histogram {
+	if h == nil || b == nil {
+		return either(h, b)
+	}
+	out := &Histogram{Total: h.Total + b.Total}
+	for i, bound := range h.Bounds {
+		for k, other := range b.Bounds {
+			if bound == other {
+				out.Bounds = append(out.Bounds, bound)
+				out.Below = append(out.Below, h.Below[i]+b.Below[k])
+			}
+		}
+	}
+	return out
+}
+
+func either[T any](a, b *T) *T {
+	if a == nil {
+		return b
+	}
+	return a
+}

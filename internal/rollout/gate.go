@@ -1,0 +1,84 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Gate is something that has to agree before the weight reaches a share, or before
+// the promotion.
+type Gate struct {
+	Name string
+	// Weight is the share, in percent, that the gate stands before: it is asked once,
+	// before the weight becomes that or more. 0 stands before the promotion.
+	Weight int
+
+	// One of these says how it is asked.
+	Exec   []string // a program with its arguments; exit code 0 agrees
+	HTTP   string   // a URL; a status of 2xx agrees, others are asked again
+	Manual bool     // canarize approve agrees
+
+	Timeout time.Duration // of Exec and HTTP; what has not agreed until then refuses
+}
+
+// DefaultGateTimeout is that of a gate that names none.
+const DefaultGateTimeout = 10 * time.Minute
+
+// Before says what the gate stands before.
+func (g Gate) Before() string {
+	if g.Weight == 0 {
+		return "promotion"
+	}
+	return fmt.Sprintf("%d %%", g.Weight)
+}
+
+// Guards says whether a gate has to agree before something that is asked for.
+func (g Gate) Guards(a Asked) bool {
+	if g.Weight == 0 {
+		return a.Verb == Promote
+	}
+	return a.Verb == Promote || a.Verb == Shift && a.Weight >= g.Weight
+}
+
+// Annotations on the canary's first workload say what people want while a process
+// works on the release. The workload goes with the release, and what was said with
+// it.
+const (
+	HoldAnnotation    = "canarize.dev/hold"
+	ApproveAnnotation = "canarize.dev/approve"
+	RejectAnnotation  = "canarize.dev/reject"
+)
+
+// Said is what people said about a release.
+type Said struct {
+	Hold     string   // why the weight may not grow; "" when it may
+	Approved []string // names of gates
+	Rejected string   // who rejects it; "" when nobody does
+}
+
+// SaidOf reads what was said about the release that began at a time.
+func SaidOf(annotations map[string]string, started time.Time) Said {
+	about := func(key string) string {
+		when, text, _ := strings.Cut(annotations[key], " ")
+		if when != stamp(started) {
+			return "" // it was said about another release
+		}
+		return text
+	}
+	return Said{Hold: about(HoldAnnotation), Approved: strings.Fields(about(ApproveAnnotation)), Rejected: about(RejectAnnotation)}
+}
+
+// Annotations are what SaidOf reads again.
+func (s Said) Annotations(started time.Time) map[string]string {
+	approved := slices.Clone(s.Approved)
+	slices.Sort(approved)
+	return map[string]string{
+		HoldAnnotation:    stamp(started) + " " + s.Hold,
+		ApproveAnnotation: stamp(started) + " " + strings.Join(slices.Compact(approved), " "),
+		RejectAnnotation:  stamp(started) + " " + s.Rejected,
+	}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
