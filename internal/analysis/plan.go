@@ -25,6 +25,12 @@ func Information(stable, canary, share float64) float64 {
 	return divergence(canary, both) + (1-share)/share*divergence(stable, both)
 }
 
+// Needed is the evidence of harm that rejects, and the evidence of health that every
+// metric has to have for a promotion.
+func (c Config) Needed() (reject, promote float64) {
+	return 1 / ((1 - brakeShare) * c.Alpha), 1 / c.Beta
+}
+
 // overBound is in the middle of what simulations gave.
 const overBound = 1.7
 

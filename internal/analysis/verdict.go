@@ -35,7 +35,7 @@ func (j *Judge) decide(in interval) Decision {
 	j.report()
 	harm := j.harm()
 	reject, pod := j.broken(), ""
-	if reject == "" && harm >= 1/((1-brakeShare)*j.config.Alpha) {
+	if enough, _ := j.config.Needed(); reject == "" && harm >= enough {
 		reject, pod = j.harmful()
 	}
 	if reject != "" {

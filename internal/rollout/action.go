@@ -41,7 +41,7 @@ type Observation struct {
 }
 
 // Fact is what happened: one of Asked, Resumed, Finished, Failed, Cancelled,
-// Moved, Edited and Judged.
+// Withdrawn, Moved, Edited and Judged.
 type Fact interface{ fact() }
 
 // Verb is what somebody asks for.
@@ -94,6 +94,9 @@ type Cancelled struct {
 	Hold bool // the weight is to stay
 }
 
+// Withdrawn is that a run cannot go on with the release and nobody will watch it.
+type Withdrawn struct{ Reason string }
+
 // Moved is that somebody else changed the weight of a canary route.
 type Moved struct{ Weight int }
 
@@ -105,5 +108,6 @@ func (Resumed) fact()   {}
 func (Finished) fact()  {}
 func (Failed) fact()    {}
 func (Cancelled) fact() {}
+func (Withdrawn) fact() {}
 func (Moved) fact()     {}
 func (Edited) fact()    {}

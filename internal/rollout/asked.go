@@ -37,8 +37,12 @@ func (t *transition) refuse(format string, args ...any) (State, []Action) {
 
 // refuseHeld leaves everything as it is until somebody decides.
 func (t *transition) refuseHeld(a Asked) (State, []Action) {
-	text := fmt.Sprintf("held: %s; run canarize reject %s, or repeat with --override-hold once that is settled", t.Held, a.Name)
-	return t.State, []Action{{Kind: Refuse, Reason: Refusal{Held: true, Text: text}}}
+	return t.State, []Action{{Kind: Refuse, Reason: Held(t.State, a.Name)}}
+}
+
+// Held is why nothing is done to a release that is held.
+func Held(s State, name string) Refusal {
+	return Refusal{Held: true, Text: fmt.Sprintf("held: %s; run canarize reject %s, or repeat with --override-hold once that is settled", s.Held, name)}
 }
 
 // begin notes what was asked for and by whom.
@@ -88,7 +92,7 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	case t.Phase == Deploying:
 		return t.refuse("the canary is not ready yet; run canarize deploy again, or canarize reject %s", a.Name)
 	case t.Phase != Standing && t.Phase != Shifting:
-		return t.refuse("there is no canary to shift traffic to%s; run canarize deploy first", phaseNote(t.Phase))
+		return t.refuse("there is no canary to shift traffic to%s; run canarize deploy first", PhaseNote(t.Phase))
 	case t.Held != "" && !a.Override && a.Weight > 0:
 		return t.refuseHeld(a)
 	case t.Phase == Standing && t.Weight == a.Weight && t.Verified == a.Weight:
@@ -112,7 +116,8 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	return t.State, Pending(t.State)
 }
 
-func phaseNote(p Phase) string {
+// PhaseNote names the phase that a release is in, for a sentence about it.
+func PhaseNote(p Phase) string {
 	if p == None {
 		return ""
 	}
@@ -132,7 +137,7 @@ func (t *transition) promote(a Asked) (State, []Action) {
 		return t.refuse("the canary is on its way to %d %%; run canarize shift %s --to %d to the end first", t.Weight, a.Name, t.Weight)
 	case Standing:
 	default:
-		return t.refuse("there is no canary to promote%s; run canarize deploy first", phaseNote(t.Phase))
+		return t.refuse("there is no canary to promote%s; run canarize deploy first", PhaseNote(t.Phase))
 	}
 	switch {
 	case t.Held != "" && !a.Override:

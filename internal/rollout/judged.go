@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -59,6 +60,15 @@ type Count struct {
 	Total int64 `json:"total"`
 }
 
+// Sentence is a judgement in one line, with what was counted.
+func (j Judged) Sentence() string {
+	text := fmt.Sprintf("%d %%: %s: %s", j.Weight, j.Verdict, j.Reason)
+	for _, m := range j.Metrics {
+		text += fmt.Sprintf(" %s: canary %d of %d, stable %d of %d.", m.Name, m.Canary.Bad, m.Canary.Total, m.Stable.Bad, m.Stable.Total)
+	}
+	return text
+}
+
 // MetricsOf is the evidence of a decision, by name.
 func MetricsOf(evidence map[string]analysis.Evidence) []Metric {
 	var all []Metric
@@ -97,6 +107,9 @@ func (t *transition) judged(j Judged) {
 		t.note(EventJudged, "%s: %s", j.Verdict, j.Reason)
 	}
 	t.Judged = &j
+	if j.Inconclusive && j.Recommended > 0 && t.Held == "" { // it keeps its weight, for a person to decide
+		t.hold(j.Reason)
+	}
 }
 
 // thinned drops every second look of the older half when there are too many.

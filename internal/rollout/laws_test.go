@@ -19,7 +19,7 @@ func facts() *rapid.Generator[Fact] {
 	weight := rapid.IntRange(-10, 120)
 	kinds := rapid.SampledFrom([]ActionKind{SetWeight, Verify, Scale, Resync, ApplyCanary, WaitCanary, ApplyStable, WaitStable, Drain, DeleteCanary})
 	return rapid.Custom(func(t *rapid.T) Fact {
-		switch rapid.IntRange(0, 10).Draw(t, "fact") {
+		switch rapid.IntRange(0, 11).Draw(t, "fact") {
 		case 0, 1, 2, 3:
 			return Asked{
 				Verb: rapid.SampledFrom([]Verb{Deploy, Shift, Promote, Reject}).Draw(t, "verb"), Name: "shop",
@@ -38,6 +38,8 @@ func facts() *rapid.Generator[Fact] {
 			return Moved{Weight: weight.Draw(t, "moved")}
 		case 9:
 			return judgements().Draw(t, "judged")
+		case 10:
+			return Withdrawn{Reason: "no"}
 		}
 		return rapid.SampledFrom([]Fact{Resumed{}, Edited{Routes: []string{"Mapping shop"}}}).Draw(t, "other")
 	})
@@ -105,6 +107,19 @@ func TestCancelTakesTrafficOffFirst(t *testing.T) {
 		after, actions := Next(spec, s.after, Observation{Time: start, Fact: Cancelled{}})
 		if s.after.Phase.Active() && (after.Weight != 0 || !reflect.DeepEqual(actions, []Action{{Kind: SetWeight}})) {
 			t.Fatalf("cancel in phase %s: weight %d, %v", s.after.Phase, after.Weight, actions)
+		}
+	})
+}
+
+func TestWithdrawalTakesTrafficOffFirst(t *testing.T) {
+	law(t, func(t *rapid.T, spec Spec, s step) {
+		after, actions := Next(spec, s.after, Observation{Time: start, Fact: Withdrawn{Reason: "no"}})
+		moves := s.after.Phase == Standing || s.after.Phase == Shifting
+		if moves && (after.Weight != 0 || after.Held == "" || len(actions) == 0 || actions[0] != Action{Kind: SetWeight}) {
+			t.Fatalf("withdrawn in phase %s: weight %d, held %q, %v", s.after.Phase, after.Weight, after.Held, actions)
+		}
+		if !moves && !reflect.DeepEqual(after.Phase, s.after.Phase) {
+			t.Fatalf("withdrawn in phase %s: phase %s", s.after.Phase, after.Phase)
 		}
 	})
 }

@@ -31,6 +31,8 @@ func Next(spec Spec, s State, o Observation) (State, []Action) {
 		return t.failed(fact)
 	case Cancelled:
 		return t.cancelled(fact)
+	case Withdrawn:
+		return t.withdrawn(fact)
 	case Moved:
 		return t.moved(fact)
 	case Judged:
@@ -164,6 +166,18 @@ func (t *transition) cancelled(c Cancelled) (State, []Action) {
 	t.Weight, t.Verified = 0, Unknown
 	t.note(EventCancelled, "interrupted; traffic goes back to stable")
 	return t.State, []Action{{Kind: SetWeight}}
+}
+
+// withdrawn takes the traffic off a canary that nobody will watch, and holds the
+// release. What is being promoted goes on to serve its share.
+func (t *transition) withdrawn(w Withdrawn) (State, []Action) {
+	if t.Phase != Standing && t.Phase != Shifting {
+		return t.State, nil
+	}
+	t.Phase, t.Peak, t.Grow = Shifting, max(t.Peak, t.Weight), false
+	t.Weight, t.Verified = 0, Unknown
+	t.hold(w.Reason)
+	return t.State, Pending(t.State)
 }
 
 // moved puts a weight back that somebody else changed, once.

@@ -4,6 +4,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,8 +50,9 @@ func (e RefusedError) Error() string { return e.Text }
 // StoppedError is that an action failed and the release stopped where it was
 // safe.
 type StoppedError struct {
-	State rollout.State // as it was left
-	Err   error
+	State  rollout.State      // as it was left
+	Action rollout.ActionKind // the last one that failed, if one did
+	Err    error
 }
 
 func (e StoppedError) Error() string { return e.Err.Error() }
@@ -113,6 +115,9 @@ type session struct {
 	tested  string // digest, from WaitCanary
 	busy    bool   // actions are announced and not done
 	resumed bool   // a process before this one began to promote
+
+	watching   bool      // of a run: there may be traffic that nobody else watches
+	remembered time.Time // when evidence was stored last
 }
 
 func (s *session) load(ctx context.Context) error {
@@ -137,11 +142,7 @@ func (s *session) do(ctx context.Context, asked rollout.Asked, plan *rollout.Pla
 	if err := s.load(ctx); err != nil {
 		return err
 	}
-	asked.Name = s.release.Name
-	if err := s.prepare(ctx, &asked, plan); err != nil {
-		return err
-	}
-	return s.drive(ctx, asked)
+	return s.step(ctx, asked, plan)
 }
 
 func (s *session) limit() int {
@@ -166,6 +167,7 @@ func (s *session) next(fact rollout.Fact) []rollout.Action {
 // drive observes fact and carries out what follows from it, to the end.
 func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 	var stopped error
+	var broke rollout.ActionKind
 	for {
 		before := s.state
 		actions := s.next(fact)
@@ -178,7 +180,7 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		}
 		if len(actions) == 0 {
 			if stopped != nil {
-				return StoppedError{s.state, stopped}
+				return StoppedError{s.state, broke, stopped}
 			}
 			return nil
 		}
@@ -188,7 +190,7 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		}
 		fact = rollout.Finished{Tested: s.tested}
 		if err != nil {
-			stopped = errors.Join(stopped, err)
+			stopped, broke = errors.Join(stopped, err), cmp.Or(broke, action.Kind)
 			fact = rollout.Failed{Action: action, Reason: err.Error(), Untouched: !s.resumed && errors.As(err, new(untouchedError))}
 		}
 	}

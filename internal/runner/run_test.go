@@ -1,0 +1,379 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/canarize/canarize/internal/analysis"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// eyes are a Watcher that says by the weight alone what the judge says.
+type eyes struct {
+	says  map[int]rollout.Judged
+	looks int
+	// onLook is called before each look, and guard says at which weight there is a
+	// catastrophe while it is being moved.
+	onLook func(n, weight int)
+	guard  func() (rollout.Judged, bool)
+}
+
+func (e *eyes) Look(ctx context.Context, weight int) (rollout.Judged, error) {
+	e.looks++
+	if e.onLook != nil {
+		e.onLook(e.looks, weight)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return rollout.Judged{}, err
+	}
+	if e.looks > 100 {
+		return rollout.Judged{}, errors.New("looked a hundred times and nothing happened")
+	}
+	j, known := e.says[weight]
+	if !known {
+		j = says(analysis.Continue, weight, "nothing yet")
+	}
+	j.Weight, j.Time = weight, noon.Add(time.Duration(e.looks)*15*time.Second)
+	j.Watched = float64(e.looks)
+	return j, nil
+}
+
+func (e *eyes) Guard(ctx context.Context) (rollout.Judged, bool) {
+	if e.guard != nil {
+		return e.guard()
+	}
+	<-ctx.Done()
+	return rollout.Judged{}, false
+}
+
+func says(v analysis.Verdict, weight int, reason string) rollout.Judged {
+	return rollout.Judged{Look: rollout.Look{Verdict: v, Reason: reason}, Recommended: weight, Judge: []byte(`{}`)}
+}
+
+// healthy is a judge that goes 5, 50, promote.
+func healthy() *eyes {
+	return &eyes{says: map[int]rollout.Judged{
+		0: says(analysis.Continue, 5, "begin"), 5: says(analysis.Continue, 50, "fine"), 50: says(analysis.Promote, 100, "healthy"),
+	}}
+}
+
+// mailbox is an Inbox with the same annotations all the time, unless told another.
+type mailbox struct {
+	now  map[string]string
+	then chan map[string]string
+}
+
+func (m mailbox) Listen(ctx context.Context, id manifest.ID, hear func(map[string]string)) {
+	if id != canaryPods {
+		panic(id.String())
+	}
+	if m.now != nil {
+		hear(m.now)
+	}
+	for {
+		select {
+		case said := <-m.then:
+			hear(said)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+type keeper func(rollout.Gate) error
+
+func (k keeper) Ask(_ context.Context, g rollout.Gate) error { return k(g) }
+
+func course(e Watcher) Course {
+	return Course{
+		Watch:      func(context.Context, rollout.Plan, rollout.State) (Watcher, error) { return e, nil },
+		Gatekeeper: keeper(func(rollout.Gate) error { return nil }),
+		Inbox:      mailbox{},
+	}
+}
+
+func (w *world) run(ctx context.Context, c Course) (rollout.State, error) {
+	return w.runner().Run(ctx, shop, rollout.Asked{}, release("shop:2"), c)
+}
+
+func TestRunPromotes(t *testing.T) {
+	w := newWorld()
+	s, err := w.run(t.Context(), course(healthy()))
+	if err != nil || s.Phase != rollout.Promoted {
+		t.Fatalf("%s, %v", s.Phase, err)
+	}
+	w.expect(t, "shop:2", -1)
+	if s.Judged == nil || s.Judged.Reason != "healthy" || s.Judged.Judge != nil || len(s.Judged.Before) != 2 {
+		t.Errorf("remembered: %+v", s.Judged)
+	}
+}
+
+// TestRunEnds: whatever ends a run, what it leaves is safe.
+func TestRunEnds(t *testing.T) {
+	bad := errors.New("no")
+	for name, tt := range map[string]struct {
+		eyes   *eyes
+		change func(*world, *Course)
+		phase  rollout.Phase
+		held   bool
+		err    string
+	}{
+		"rejected": {
+			eyes:  &eyes{says: map[int]rollout.Judged{0: says(analysis.Continue, 5, ""), 5: says(analysis.Reject, 0, "bad")}},
+			phase: rollout.Rejected,
+		},
+		"undecided, withdrawn": {
+			eyes: &eyes{says: map[int]rollout.Judged{0: says(analysis.Continue, 5, ""), 5: {
+				Look: rollout.Look{Verdict: analysis.Hold, Reason: "late"}, Inconclusive: true}}},
+			phase: rollout.Rejected,
+		},
+		"undecided, kept": {
+			eyes: &eyes{says: map[int]rollout.Judged{0: says(analysis.Continue, 5, ""), 5: {
+				Look: rollout.Look{Verdict: analysis.Hold, Reason: "late"}, Inconclusive: true, Recommended: 5}}},
+			phase: rollout.Standing, held: true, err: "late",
+		},
+		"pods that do not become ready": {
+			eyes:   healthy(),
+			change: func(w *world, _ *Course) { w.broken["ready "+canaryPods.String()] = bad },
+			phase:  rollout.Rejected,
+		},
+		"a share that is not seen": {
+			eyes:   healthy(),
+			change: func(w *world, _ *Course) { w.broken["verify 50"] = bad },
+			phase:  rollout.Standing, held: true, err: "no",
+		},
+		"a source that cannot be opened": {
+			eyes: healthy(),
+			change: func(_ *world, c *Course) {
+				c.Watch = func(context.Context, rollout.Plan, rollout.State) (Watcher, error) { return nil, bad }
+			},
+			phase: rollout.Standing, err: "no",
+		},
+		"a promotion that is refused": {
+			eyes: healthy(),
+			change: func(w *world, _ *Course) {
+				w.onWrite = func(name string) {
+					if name == "weight "+canaryMapping.String() { // somebody edits stable meanwhile
+						w.set(stablePods, "shop:hotfix", "spec", "template", "image")
+					}
+				}
+			},
+			phase: rollout.Standing, held: true, err: "changed since the release began",
+		},
+		"a stable version that does not become ready": {
+			eyes:   healthy(),
+			change: func(w *world, _ *Course) { w.broken["ready "+stablePods.String()] = bad },
+			phase:  rollout.Promoting, held: true, err: "no",
+		},
+		"a gate that refuses": {
+			eyes: healthy(),
+			change: func(_ *world, c *Course) {
+				c.Gates = []rollout.Gate{{Name: "smoke", Weight: 50, Exec: []string{"x"}}}
+				c.Gatekeeper = keeper(func(rollout.Gate) error { return bad })
+			},
+			phase: rollout.Rejected,
+		},
+		"a catastrophe while the weight is moved": {
+			eyes: func() *eyes {
+				e := healthy()
+				e.guard = func() (rollout.Judged, bool) { return says(analysis.Reject, 0, "all fail"), true }
+				return e
+			}(),
+			phase: rollout.Rejected,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			c := course(tt.eyes)
+			if tt.change != nil {
+				tt.change(w, &c)
+			}
+			s, err := w.run(t.Context(), c)
+			if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("error %v, expected %q", err, tt.err)
+			}
+			if s.Phase != tt.phase || (s.Held != "") != tt.held {
+				t.Errorf("phase %s, held %q", s.Phase, s.Held)
+			}
+			if weight := number(field(w.objects[canaryMapping], "spec", "weight")); weight != s.Weight || tt.held && tt.phase == rollout.Standing && tt.err != "late" && weight != 0 {
+				t.Errorf("weight %d in the cluster, %d remembered", weight, s.Weight)
+			}
+			if stored := w.state(t); stored.Phase != s.Phase || stored.Held != s.Held {
+				t.Errorf("stored: %s, %q", stored.Phase, stored.Held)
+			}
+		})
+	}
+}
+
+// TestRunCrashPoints kills a run before and after every write. Run again, it comes
+// to the same end, with the evidence it had.
+func TestRunCrashPoints(t *testing.T) {
+	for name, tt := range map[string]struct {
+		eyes  func() *eyes
+		image string
+	}{
+		"promoted": {healthy, "shop:2"},
+		"rejected": {func() *eyes {
+			e := healthy()
+			e.says[50] = says(analysis.Reject, 0, "bad")
+			return e
+		}, "shop:1"},
+	} {
+		undisturbed := newWorld()
+		if _, err := undisturbed.run(t.Context(), course(tt.eyes())); err != nil {
+			t.Fatal(err)
+		}
+		points := 0
+		for n, write := range undisturbed.writes {
+			for _, moment := range []string{"before", "after"} {
+				points++
+				t.Run(fmt.Sprintf("%s/%s %d %s", name, moment, n+1, write), func(t *testing.T) {
+					w := newWorld()
+					if moment == "before" {
+						w.before = n + 1
+					} else {
+						w.after = n + 1
+					}
+					killed(t, func() { _, _ = w.run(t.Context(), course(tt.eyes())) })
+					before := w.state(t)
+					if before.Weight > 0 && before.Weight != number(field(w.objects[canaryMapping], "spec", "weight")) && before.Phase == rollout.Standing {
+						t.Errorf("killed at %d %%, in the cluster %v", before.Weight, field(w.objects[canaryMapping], "spec", "weight"))
+					}
+					if before.Phase == rollout.Promoted || before.Phase == rollout.Rejected {
+						return
+					}
+					s, err := w.run(t.Context(), course(tt.eyes()))
+					if err != nil {
+						t.Fatal(err)
+					}
+					w.expect(t, tt.image, -1)
+					if before.Judged != nil && (s.Judged == nil || len(s.Judged.Before) < len(before.Judged.Before)) {
+						t.Errorf("evidence was lost: %d looks before, now %+v", len(before.Judged.Before), s.Judged)
+					}
+				})
+			}
+		}
+		t.Logf("%s: %d crash points", name, points)
+	}
+}
+
+// killed does something until the process is killed.
+func killed(t *testing.T, do func()) {
+	t.Helper()
+	defer func() {
+		if r := recover(); r != any(crash{}) {
+			t.Fatalf("nothing was killed: %v", r)
+		}
+	}()
+	do()
+}
+
+// TestRunIsInterrupted: a run that is interrupted takes traffic off the canary, and
+// the next one goes on.
+func TestRunIsInterrupted(t *testing.T) {
+	for _, hold := range []bool{false, true} {
+		w := newWorld()
+		w.options.HoldOnCancel = hold
+		ctx, stop := context.WithCancel(t.Context())
+		e := healthy()
+		e.onLook = func(_, weight int) {
+			if weight == 50 {
+				stop()
+			}
+		}
+		s, err := w.run(ctx, course(e))
+		want := map[bool]int{false: 0, true: 50}[hold]
+		if !errors.Is(err, ErrInterrupted) || number(field(w.objects[canaryMapping], "spec", "weight")) != want {
+			t.Fatalf("hold %v: %v, weight %v, %+v", hold, err, field(w.objects[canaryMapping], "spec", "weight"), s)
+		}
+		if s, err := w.run(t.Context(), course(healthy())); err != nil || s.Phase != rollout.Promoted {
+			t.Fatalf("afterwards %s, %v", s.Phase, err)
+		}
+		w.expect(t, "shop:2", -1)
+	}
+}
+
+// TestPeople: a run heeds what people say while it works.
+func TestPeople(t *testing.T) {
+	t.Run("hold and resume", func(t *testing.T) {
+		w := newWorld()
+		e := healthy()
+		c := course(e)
+		box := mailbox{now: rollout.Said{Hold: "wait for Ann"}.Annotations(noon), then: make(chan map[string]string)}
+		c.Inbox = box
+		e.onLook = func(n, weight int) {
+			if n == 20 {
+				if weight != 0 {
+					t.Errorf("raised to %d while held", weight)
+				}
+				go func() { box.then <- rollout.Said{}.Annotations(noon) }()
+			}
+			time.Sleep(time.Millisecond) // so that the mailbox comes to speak
+		}
+		if s, err := w.run(t.Context(), c); err != nil || s.Phase != rollout.Promoted {
+			t.Fatalf("%s, %v", s.Phase, err)
+		}
+	})
+	t.Run("approve", func(t *testing.T) {
+		w := newWorld()
+		e := healthy()
+		c := course(e)
+		box := mailbox{then: make(chan map[string]string)}
+		c.Inbox, c.Gates = box, []rollout.Gate{{Name: "release", Manual: true}}
+		e.onLook = func(n, weight int) {
+			if n == 20 {
+				if weight != 50 {
+					t.Errorf("weight %d, expected 50 until it is approved", weight)
+				}
+				go func() { box.then <- rollout.Said{Approved: []string{"release"}}.Annotations(noon) }()
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if s, err := w.run(t.Context(), c); err != nil || s.Phase != rollout.Promoted {
+			t.Fatalf("%s, %v", s.Phase, err)
+		}
+		told := slices.ContainsFunc(w.events, func(e rollout.Event) bool {
+			return strings.Contains(e.Text, "canarize approve shop release -n eu")
+		})
+		if !told {
+			t.Error("nobody was told how to approve")
+		}
+	})
+	t.Run("reject", func(t *testing.T) {
+		w := newWorld()
+		c := course(&eyes{onLook: func(int, int) { time.Sleep(time.Millisecond) }})
+		c.Inbox = mailbox{now: rollout.Said{Rejected: "Ann"}.Annotations(noon)}
+		if _, err := w.run(t.Context(), c); !errors.Is(err, ErrOvertaken) || !strings.Contains(err.Error(), "Ann") {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestAnalyze: it moves no weight, but that of a canary that is rejected.
+func TestAnalyze(t *testing.T) {
+	for verdict, weight := range map[analysis.Verdict]int{analysis.Promote: 50, analysis.Reject: 0} {
+		w := newWorld()
+		w.must(t, deploy("shop:2"), shift(50))
+		e := &eyes{says: map[int]rollout.Judged{}}
+		e.onLook = func(n, _ int) {
+			if n == 3 {
+				e.says[50] = says(verdict, 100, "seen enough")
+			}
+		}
+		s, err := w.runner().Analyze(t.Context(), shop, rollout.Asked{}, course(e), 0)
+		if err != nil || s.Judged.Verdict != verdict || s.Phase != rollout.Standing || (s.Held != "") != (weight == 0) {
+			t.Fatalf("%s: %+v, %v", verdict, s, err)
+		}
+		w.expect(t, "shop:1", weight)
+	}
+	w := newWorld()
+	if _, err := w.runner().Analyze(t.Context(), shop, rollout.Asked{}, course(healthy()), 0); !errors.As(err, new(RefusedError)) {
+		t.Errorf("without a release: %v", err)
+	}
+}

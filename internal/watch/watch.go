@@ -1,0 +1,332 @@
+// Package watch shows the judge of a release what a metric source counts, interval
+// by interval, and looks for a catastrophe within them.
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/canarize/canarize/internal/analysis"
+	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// Counter counts the requests of both versions, as metric.Reader does.
+type Counter interface {
+	Read(ctx context.Context, now time.Time, w metric.Weight) metric.Outcome
+}
+
+// Options say how a release is watched. All fields but Judged and History are needed.
+type Options struct {
+	Analysis analysis.Config
+	// Judged is the last judgement of a release that was watched before.
+	Judged *rollout.Judged
+	// Every is the time between two readings, at most the interval between two
+	// observations.
+	Every time.Duration
+	// Open begins to count the requests of a release that began to be watched at a
+	// time.
+	Open func(begin time.Time) Counter
+	// History gives what is known of stable from before a release.
+	History func(ctx context.Context, begin time.Time) ([]analysis.Observation, error)
+	Now     func() time.Time
+	Wait    func(ctx context.Context, d time.Duration) error
+}
+
+// Watcher watches one release. It is not safe for concurrent use.
+type Watcher struct {
+	Options
+	judge *analysis.Judge
+	// guard goes on where judge has found the release healthy and something else is
+	// waited for; nil before.
+	guard   sentry
+	counter Counter
+	begin   time.Time
+	begun   bool // the judge has seen the release begin
+	weight  int
+	changed time.Time // when the weight did
+
+	partial  analysis.Observation // of the interval under way
+	counted  bool                 // partial has something
+	observed time.Time            // when the last interval ended
+	read     time.Time            // when the last reading was made
+	troubles []string             // of the last reading
+}
+
+// New prepares to watch a release. It reads nothing yet.
+func New(o Options) (*Watcher, error) {
+	w := &Watcher{Options: o}
+	var err error
+	if o.Judged == nil || len(o.Judged.Judge) == 0 {
+		w.judge, err = analysis.New(o.Analysis)
+		return w, err
+	}
+	w.judge, err = analysis.Restore(o.Analysis, o.Judged.Judge)
+	w.weight = o.Judged.Weight
+	w.begun = true
+	return w, err
+}
+
+// start makes the reading that the others are compared with. A release that was
+// watched before goes on at the time it had then: what nobody watched does not
+// count.
+func (w *Watcher) start(ctx context.Context, weight int) (analysis.Decision, error) {
+	now := w.Now()
+	w.begin = now
+	if w.Judged != nil {
+		w.begin = now.Add(-seconds(w.Judged.Watched))
+	}
+	w.counter, w.weight, w.changed = w.Open(w.begin), weight, now
+	out := w.counter.Read(ctx, now, metric.Weight{Percent: float64(weight)})
+	if err := context.Cause(ctx); err != nil {
+		w.counter = nil
+		return analysis.Decision{}, err
+	}
+	w.troubles, w.observed, w.read = out.Troubles, now, now
+	if w.begun {
+		return w.judge.Standing(), nil
+	}
+	if w.History != nil {
+		before, err := w.History(ctx, now)
+		if err != nil {
+			w.troubles = append(w.troubles, "what was before the release is not known: "+err.Error())
+		}
+		for _, o := range before {
+			w.judge.Observe(o)
+		}
+	}
+	w.begun = true
+	return w.judge.Observe(analysis.Observation{Weight: float64(weight)}), nil
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// Look waits until the interval under way is over, or until a catastrophe, and gives
+// what the judge says then. The first look is at once. weight is what the canary has
+// now; when that is new, what was counted until then is an interval of its own.
+func (w *Watcher) Look(ctx context.Context, weight int) (rollout.Judged, error) {
+	if w.counter == nil {
+		d, err := w.start(ctx, weight)
+		if err != nil {
+			return rollout.Judged{}, err
+		}
+		return w.judged(d)
+	}
+	if weight != w.weight {
+		w.weight, w.changed = weight, w.Now()
+	}
+	for {
+		came, err := w.next(ctx)
+		if err != nil {
+			return rollout.Judged{}, err
+		}
+		if w.over(came) {
+			return w.judged(w.observe(came))
+		}
+	}
+}
+
+// Guard reads until there is a catastrophe, and gives what the judge says then, or
+// until ctx ends.
+func (w *Watcher) Guard(ctx context.Context) (rollout.Judged, bool) {
+	for w.counter != nil {
+		came, err := w.next(ctx)
+		if err != nil {
+			break
+		}
+		if came == catastrophe {
+			judged, err := w.judged(w.observe(came))
+			return judged, err == nil
+		}
+	}
+	return rollout.Judged{}, false
+}
+
+// progress is what a reading has come to.
+type progress int
+
+const (
+	pending    progress = iota // the source has not counted everything yet
+	blind                      // it does not answer
+	incomplete                 // not everything was counted
+	complete
+	catastrophe // whatever was counted
+)
+
+// next makes one reading, when it is time for it.
+func (w *Watcher) next(ctx context.Context) (progress, error) {
+	now := w.Now()
+	if pause := w.read.Add(w.Every).Sub(now); pause > 0 {
+		if err := w.Wait(ctx, pause); err != nil {
+			return pending, err
+		}
+		now = w.Now()
+	}
+	w.read = now
+	out := w.counter.Read(ctx, now, metric.Weight{Percent: float64(w.weight), Since: w.changed})
+	came := w.take(out)
+	if err := context.Cause(ctx); err != nil {
+		return pending, err // nothing is lost: what was not counted is counted by the next reading
+	}
+	w.troubles = out.Troubles
+	return came, nil
+}
+
+// take adds a reading to the interval under way.
+func (w *Watcher) take(out metric.Outcome) progress {
+	switch {
+	case !out.Ready:
+		return pending
+	case !known(out.Observation):
+		return blind
+	}
+	came := incomplete
+	if measured(out.Observation) {
+		came = complete
+	}
+	if w.counted {
+		out.Observation = w.partial.Join(out.Observation)
+	}
+	w.partial, w.counted = out.Observation, true
+	if w.current().catastrophe(w.partial) {
+		came = catastrophe
+	}
+	return came
+}
+
+// known says whether there is anything in an observation.
+func known(o analysis.Observation) bool { return len(o.Metrics)+len(o.Latency)+len(o.Gauges) > 0 }
+
+// measured says whether everything of both versions is in an observation.
+func measured(o analysis.Observation) bool {
+	for _, p := range o.Metrics {
+		if p.Canary == nil || p.Stable == nil {
+			return false
+		}
+	}
+	for _, p := range o.Latency {
+		if p.Canary == nil || p.Stable == nil {
+			return false
+		}
+	}
+	for _, g := range o.Gauges {
+		if math.IsNaN(g.Canary) || math.IsNaN(g.Stable) {
+			return false
+		}
+	}
+	return known(o)
+}
+
+// over says whether the interval under way has ended. One in which not everything
+// was counted may last twice as long: a source that does not answer once is no news.
+func (w *Watcher) over(came progress) bool {
+	interval := seconds(w.Analysis.Interval)
+	switch came {
+	case pending:
+		return false
+	case blind, incomplete:
+		return !w.read.Before(w.observed.Add(2 * interval))
+	case complete:
+		return !w.read.Before(w.observed.Add(interval)) || w.observed.Before(w.changed)
+	}
+	return true
+}
+
+// sentry is a judge for which the release began at a time, in seconds.
+type sentry struct {
+	*analysis.Judge
+	from float64
+}
+
+func (s sentry) observe(o analysis.Observation) analysis.Decision {
+	o.Time -= s.from
+	return s.Observe(o)
+}
+
+func (s sentry) catastrophe(o analysis.Observation) bool {
+	o.Time -= s.from
+	return s.Catastrophe(o)
+}
+
+func (s sentry) decided() bool {
+	d := s.Standing()
+	return d.Verdict == analysis.Promote || d.Verdict == analysis.Reject || d.Inconclusive
+}
+
+// current is the judge that goes by what is counted now. A release that was found
+// healthy is watched anew while something else is waited for, such as a person's
+// approval.
+func (w *Watcher) current() sentry {
+	if w.judge.Standing().Verdict != analysis.Promote {
+		return sentry{w.judge, 0}
+	}
+	if w.guard.Judge == nil || w.guard.decided() {
+		guard, err := analysis.New(w.Analysis)
+		if err != nil { // it was good for the judge
+			return sentry{w.judge, 0}
+		}
+		w.guard = sentry{guard, w.observed.Sub(w.begin).Seconds()}
+		guard.Observe(analysis.Observation{Weight: float64(w.weight)})
+	}
+	return w.guard
+}
+
+// observe shows the judge the interval under way. One in which the source does not
+// answer is a gap, and what was counted before belongs to the interval behind it.
+func (w *Watcher) observe(came progress) analysis.Decision {
+	o := analysis.Observation{}
+	if w.counted && came != blind {
+		o, w.partial, w.counted = w.partial, analysis.Observation{}, false
+	}
+	current := w.current()
+	w.observed = w.read
+	o.Time, o.Weight = w.read.Sub(w.begin).Seconds(), float64(w.weight)
+	d := current.observe(o)
+	if current.Judge == w.judge || d.Verdict == analysis.Reject {
+		return d
+	}
+	return w.judge.Standing() // it stays healthy
+}
+
+// judged is what is remembered of a decision.
+func (w *Watcher) judged(d analysis.Decision) (rollout.Judged, error) {
+	state, err := json.Marshal(w.judge)
+	if err != nil {
+		return rollout.Judged{}, fmt.Errorf("the evidence cannot be stored: %w", err)
+	}
+	reason := d.Reason
+	if d.Error != "" {
+		reason += " " + d.Error
+	}
+	if len(w.troubles) > 0 {
+		reason += " (" + strings.Join(w.troubles, "; ") + ")"
+	}
+	reject, promote := w.Analysis.Needed()
+	return rollout.Judged{
+		Look: rollout.Look{
+			Time: w.read.UTC(), Weight: w.weight, Verdict: d.Verdict, Reason: reason,
+			Metrics: rollout.MetricsOf(d.Evidence),
+		},
+		Cause: d.Cause, Inconclusive: d.Inconclusive, Recommended: int(d.Weight),
+		Watched: w.observed.Sub(w.begin).Seconds(), Judge: state,
+		Reject: reject, Promote: promote,
+	}, nil
+}
+
+// ErrWeights is that a release asks for shares that routes in a cluster cannot have.
+var ErrWeights = errors.New("a step of spec.ramp.steps is no whole percentage, and weights are moved in whole percent")
+
+// Check says why a release with a configuration cannot be watched.
+func Check(c analysis.Config) error {
+	for _, step := range c.Ramp.Steps {
+		if step.Weight != math.Trunc(step.Weight) {
+			return fmt.Errorf("%w: %g", ErrWeights, step.Weight)
+		}
+	}
+	return nil
+}
