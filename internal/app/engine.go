@@ -56,7 +56,7 @@ func NewEngine(options EngineOptions) (*Engine, error) {
 	c := &cluster{kube: connected, dryRun: options.DryRun, noWait: options.NoWait, annotations: options.Annotations, emit: emit}
 	gateways := connected.Gateways(kube.Gateway{Namespace: options.EmissaryNamespace, Selector: gatewayPods})
 	return &Engine{cluster: c, gateways: gateways, runner: runner.Runner{
-		Objects: c, Workloads: c, Store: c, Lock: c,
+		Objects: c, Workloads: c, Store: c, Lock: c, Inbox: c,
 		Router: &router{cluster: c, namespace: options.EmissaryNamespace, gateways: gateways},
 		Now:    time.Now, Wait: pause(options.DryRun), Emit: tell, Options: options.Runner,
 	}}, nil

@@ -116,7 +116,8 @@ Called without a verb, canarize generates.`,
 	})
 	root.AddCommand(
 		newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams),
-		newDeploy(streams), newShift(streams), newPromote(streams), newReject(streams), newStatus(streams), newReport(streams),
+		newRun(streams), newDeploy(streams), newShift(streams), newAnalyze(streams), newPromote(streams), newReject(streams),
+		newApprove(streams), newHold(streams), newResume(streams), newStatus(streams), newReport(streams),
 		newRBAC(streams), newSimulate(streams), newVersion(streams),
 	)
 	root.SetHelpCommand(newHelp(root))

@@ -123,32 +123,41 @@ func (f *engineFlags) options(patient bool, emit func(rollout.Event)) app.Engine
 
 // carryOut does what is asked for and prints how the release was left.
 func (f *engineFlags) carryOut(ctx context.Context, release runner.Release, asked rollout.Asked, plan *rollout.Plan, streams Streams) error {
+	_, err := f.working(ctx, release, string(asked.Verb), asked.Verb == rollout.Reject, streams, func(ctx context.Context, engine *app.Engine) (rollout.State, error) {
+		asked.Run = thisRun()
+		return engine.Do(ctx, release, asked, plan)
+	})
+	return err
+}
+
+// working does something with a release in a cluster, and prints how it was left. A
+// patient verb asks the API server until it is interrupted.
+func (f *engineFlags) working(ctx context.Context, release runner.Release, verb string, patient bool, streams Streams, do func(context.Context, *app.Engine) (rollout.State, error)) (rollout.State, error) {
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	printer := f.printer(streams, stop)
 	follower, err := f.pipeline(streams)
 	if err != nil {
-		return err
+		return rollout.State{}, err
 	}
-	options := f.options(asked.Verb == rollout.Reject, func(e rollout.Event) { printer.Print(e); follower.tell(e) })
+	options := f.options(patient, func(e rollout.Event) { printer.Print(e); follower.tell(e) })
 	options.Annotations = follower.annotations()
 	engine, err := app.NewEngine(options)
 	if err != nil {
-		return follower.fail(outside(err))
+		return rollout.State{}, follower.fail(outside(err))
 	}
 	defer engine.Close()
-	asked.Run = thisRun()
-	follower.begin(fmt.Sprintf("canarize %s %s", asked.Verb, release))
-	state, err := engine.Do(working, release, asked, plan)
+	follower.begin(fmt.Sprintf("canarize %s %s", verb, release))
+	state, err := do(working, engine)
 	printer.Close()
 	follower.finish()
 	status := report.StatusOf(release.Namespace, release.Name, state)
 	status.DryRun = f.dryRun == "client" || f.dryRun == "server"
-	follower.publish(status, streams)
+	follower.publish(release, state, status.DryRun, streams)
 	if err != nil {
-		return follower.fail(f.explain(working, release, err))
+		return state, follower.fail(f.explain(working, release, err))
 	}
-	return f.printStatus(streams, status)
+	return state, f.printStatus(streams, status)
 }
 
 // explain gives an error its exit code.
@@ -161,12 +170,12 @@ func (f *engineFlags) explain(ctx context.Context, release runner.Release, err e
 		return exitError{exitInterrupted, fmt.Errorf("release %s: interrupted; the canary keeps its weight", release), true}
 	case errors.Is(err, runner.ErrInterrupted):
 		return exitError{exitInterrupted, fmt.Errorf("release %s: interrupted; traffic is back on stable", release), true}
+	case errors.As(err, &stopped) && stopped.State.Held != "":
+		return exitError{exitHeld, fmt.Errorf("release %s is held: %w; see canarize status %s -n %s", release, err, release.Name, release.Namespace), true}
 	case errors.As(err, &refused) && refused.Held:
 		return exitError{exitHeld, named, true}
 	case errors.As(err, &refused):
 		return exitError{exitInvalid, named, true}
-	case errors.As(err, &stopped) && stopped.State.Held != "":
-		return exitError{exitHeld, fmt.Errorf("release %s is held: %w; see canarize status %s -n %s", release, err, release.Name, release.Namespace), true}
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return exitError{exitInterrupted, fmt.Errorf("release %s: interrupted before anything was changed", release), true}
 	}

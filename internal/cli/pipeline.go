@@ -12,6 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/ci"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
 )
 
 // registerCI adds the flag of a verb that a CI system follows.
@@ -90,13 +91,13 @@ const mostSummary = 30_000
 
 // publish hands over how the release was left. That the page of a run misses a
 // summary is no reason to fail a release.
-func (p *pipeline) publish(s report.Status, streams Streams) {
-	if p.system == nil || s.Phase == rollout.None || s.DryRun {
+func (p *pipeline) publish(release runner.Release, s rollout.State, dryRun bool, streams Streams) {
+	if p.system == nil || s.Phase == rollout.None || dryRun {
 		return
 	}
-	r := report.Report{Status: s, Made: time.Now().UTC(), Canarize: buildVersion().Version}
+	r := report.Of(release.Namespace, release.Name, s, time.Now(), buildVersion().Version)
 	lines, err := p.system.Publish(ci.Outcome{
-		Release: s.Release, State: s.State(), Weight: s.Weight, Over: !s.Phase.Active(),
+		Release: release.Name, State: r.State(), Weight: s.Weight, Over: !s.Phase.Active(),
 		Summary: []byte(report.Markdown(r, report.MarkdownOptions{Max: mostSummary, Escape: Escape})),
 	})
 	p.say(lines)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -109,24 +110,56 @@ func noRelease(name, namespace string) error {
 }
 
 func (f *reportFlags) print(r report.Report, streams Streams) error {
+	text, err := rendered(r, f.format, f.most)
+	if err != nil {
+		return err
+	}
+	_, err = streams.Out.Write(text)
+	return outside(err)
+}
+
+// rendered is a report in a format, harmless for a terminal.
+func rendered(r report.Report, format string, most int) ([]byte, error) {
 	var text []byte
 	var err error
-	switch f.format {
+	switch format {
 	case "html":
 		text, err = report.HTML(r)
 	case "junit":
 		text, err = report.JUnit(r)
 	case "json":
-		if text, err = json.MarshalIndent(r, "", "  "); err == nil {
-			_, err = streams.Out.Write(append(escapeJSON(text), '\n'))
-		}
-		return outside(err)
+		text, err = json.MarshalIndent(r, "", "  ")
+		return append(escapeJSON(text), '\n'), err
 	default:
-		text = []byte(report.Markdown(r, report.MarkdownOptions{Max: f.most, Escape: Escape}))
+		text = []byte(report.Markdown(r, report.MarkdownOptions{Max: most, Escape: Escape}))
 	}
-	if err != nil {
-		return err
+	return []byte(Escape(string(text))), err
+}
+
+// reportFormats are the formats of report files by their suffixes.
+var reportFormats = map[string]string{".html": "html", ".xml": "junit", ".json": "json", ".md": "markdown"}
+
+// checkReports refuses names of report files that tell no format.
+func checkReports(paths []string) error {
+	for _, path := range paths {
+		if reportFormats[filepath.Ext(path)] == "" {
+			return fmt.Errorf("--report %q: expected a file that ends with .html, .md, .xml (JUnit) or .json", path)
+		}
 	}
-	_, err = streams.Out.Write([]byte(Escape(string(text))))
-	return outside(err)
+	return nil
+}
+
+// writeReports writes report files.
+func writeReports(paths []string, r report.Report) error {
+	var errs []error
+	for _, path := range paths {
+		text, err := rendered(r, reportFormats[filepath.Ext(path)], 0)
+		if err == nil {
+			err = os.WriteFile(path, text, 0o644)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--report %s: %w; canarize report %s -n %s writes it later", path, err, r.Release, r.Namespace))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -84,12 +84,12 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 	case name != "" && len(releases) == 0:
 		return noRelease(name, namespace)
 	}
-	for _, s := range statuses(releases) {
+	for i, s := range statuses(releases) {
 		if s.Held != "" || s.Error != "" {
 			follower.notice(ci.Warning, s.Weight, fmt.Sprintf("release %s/%s: %s", s.Namespace, s.Release, s.Sentence()))
 		}
 		if name != "" {
-			follower.publish(s, streams)
+			follower.publish(releases[i].Release, releases[i].State, false, streams)
 		}
 	}
 	return outside(show(releases))

@@ -33,24 +33,41 @@ func (c *Cluster) SetReplicas(ctx context.Context, ref Ref, replicas int, how Wr
 }
 
 func (c *Cluster) setNumber(ctx context.Context, ref Ref, field string, n int, how Write) error {
-	resource, err := c.at(ctx, ref, "")
-	if err != nil || how.DryRun == DryRunClient {
+	after, err := c.patch(ctx, ref, map[string]any{"spec": map[string]any{field: n}}, how)
+	if err != nil || after == nil {
 		return err
-	}
-	patch, err := json.Marshal(map[string]any{"spec": map[string]any{field: n}})
-	if err != nil {
-		return err
-	}
-	options := metav1.PatchOptions{FieldManager: FieldManager, DryRun: how.DryRun.option()}
-	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
-		after, err := resource.Patch(ctx, ref.Name, types.MergePatchType, patch, options)
-		return after, busy(err)
-	})
-	if err != nil {
-		return failed(ref, "patch", err)
 	}
 	if got, found, err := unstructured.NestedInt64(after.Object, "spec", field); err != nil || !found || got != int64(n) {
 		return fmt.Errorf("%s: spec.%s was set to %d, but the API server says %v; look for an admission webhook that changes it", ref, field, n, got)
 	}
 	return nil
+}
+
+// Annotate sets annotations in one write that touches nothing else. IsNotFound says
+// of the error that there is no such object.
+func (c *Cluster) Annotate(ctx context.Context, ref Ref, annotations map[string]string, how Write) error {
+	_, err := c.patch(ctx, ref, map[string]any{"metadata": map[string]any{"annotations": annotations}}, how)
+	return err
+}
+
+// patch merges a change into an object (RFC 7396), and gives what became of it; nil
+// in a dry run of the client.
+func (c *Cluster) patch(ctx context.Context, ref Ref, change map[string]any, how Write) (*unstructured.Unstructured, error) {
+	resource, err := c.at(ctx, ref, "")
+	if err != nil || how.DryRun == DryRunClient {
+		return nil, err
+	}
+	text, err := json.Marshal(change)
+	if err != nil {
+		return nil, err
+	}
+	options := metav1.PatchOptions{FieldManager: FieldManager, DryRun: how.DryRun.option()}
+	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		after, err := resource.Patch(ctx, ref.Name, types.MergePatchType, text, options)
+		return after, busy(err)
+	})
+	if err != nil {
+		return nil, failed(ref, "patch", err)
+	}
+	return after, nil
 }

@@ -59,10 +59,10 @@ func promoted() Report {
 	for i := range 40 {
 		n := int64(i)
 		ratio, low, high := 1.1, 0.4, 2.5
-		r.Judge.Observations = append(r.Judge.Observations, Observation{
+		r.Judge.Observations = append(r.Judge.Observations, rollout.Look{
 			Time: at(3 + float64(i)*.3), Weight: 5, Verdict: "continue", Reason: "There is no sign of harm; evidence of health is still being collected.",
-			Metrics: []Metric{{
-				Name: "errors", Canary: Count{Bad: n / 9, Total: 75 * n}, Stable: Count{Bad: n / 3, Total: 600 * n},
+			Metrics: []rollout.Metric{{
+				Name: "errors", Canary: rollout.Count{Bad: n / 9, Total: 75 * n}, Stable: rollout.Count{Bad: n / 3, Total: 600 * n},
 				Ratio: &ratio, Low: &low, High: &high, Harm: 1 / (1 + float64(n)/20), Safe: 1 + float64(n*n)/70,
 			}},
 		})

@@ -18,7 +18,7 @@ func (r Report) metrics() []metricRow {
 	}
 	var rows []metricRow
 	for _, m := range r.Judge.Observations[len(r.Judge.Observations)-1].Metrics {
-		row := metricRow{Name: m.Name, Canary: m.Canary.String(), Stable: m.Stable.String(), Ratio: "unknown", Harm: short(m.Harm), Safe: short(m.Safe)}
+		row := metricRow{Name: m.Name, Canary: counted(m.Canary), Stable: counted(m.Stable), Ratio: "unknown", Harm: short(m.Harm), Safe: short(m.Safe)}
 		if m.Ratio != nil {
 			row.Ratio = short(*m.Ratio) + " times"
 		}
@@ -32,12 +32,13 @@ func (r Report) metrics() []metricRow {
 
 func short(v float64) string { return fmt.Sprintf("%.3g", v) }
 
-// String says how many of the requests were bad.
-func (c Count) String() string {
-	return fmt.Sprintf("%d bad of %d (%s %%)", c.Bad, c.Total, short(c.percent()))
+// counted says how many of the requests were bad.
+func counted(c rollout.Count) string {
+	return fmt.Sprintf("%d bad of %d (%s %%)", c.Bad, c.Total, short(percent(c)))
 }
 
-func (c Count) percent() float64 {
+// percent is the ratio of bad requests.
+func percent(c rollout.Count) float64 {
 	if c.Total == 0 {
 		return 0
 	}
@@ -87,11 +88,11 @@ func (j Judge) draw(name string, end float64, since func(time.Time) float64) [][
 			if m.Name != name {
 				continue
 			}
-			add(&ratios[0], o.Time, m.Stable.percent())
-			add(&ratios[1], o.Time, m.Canary.percent())
+			add(&ratios[0], o.Time, percent(m.Stable))
+			add(&ratios[1], o.Time, percent(m.Canary))
 			add(&evidence[0], o.Time, m.Safe)
 			add(&evidence[1], o.Time, m.Harm)
-			worst = max(worst, m.Stable.percent(), m.Canary.percent())
+			worst = max(worst, percent(m.Stable), percent(m.Canary))
 			most = max(most, min(m.Harm, 1e12), min(m.Safe, 1e12))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/canarize/canarize/internal/rollout"
@@ -24,43 +25,18 @@ type Report struct {
 type Judge struct {
 	// Reject and Promote are the evidence of harm that rejects, and the evidence of
 	// health that every metric has to have for a promotion; 1 is no evidence.
-	Reject       float64       `json:"reject"`
-	Promote      float64       `json:"promote"`
-	Observations []Observation `json:"observations"` // in the order of time
-}
-
-// Observation is what was known at the end of an interval.
-type Observation struct {
-	Time    time.Time `json:"time"`
-	Weight  float64   `json:"weight"` // configured for the canary, percent
-	Verdict string    `json:"verdict"`
-	Reason  string    `json:"reason"`
-	Metrics []Metric  `json:"metrics"` // by name
-}
-
-// Metric is one metric since the release began.
-type Metric struct {
-	Name   string `json:"name"`
-	Canary Count  `json:"canary"`
-	Stable Count  `json:"stable"`
-	// Ratio is the canary's ratio of bad requests over stable's, with the interval
-	// from Low to High in which it lies; nil is unknown.
-	Ratio *float64 `json:"ratio,omitempty"`
-	Low   *float64 `json:"low,omitempty"`
-	High  *float64 `json:"high,omitempty"`
-	Harm  float64  `json:"harm"` // evidence that the canary is worse
-	Safe  float64  `json:"safe"` // evidence that it is not worse by the margin
-}
-
-// Count is a number of requests, and how many of them were bad.
-type Count struct {
-	Bad   int64 `json:"bad"`
-	Total int64 `json:"total"`
+	Reject       float64        `json:"reject"`
+	Promote      float64        `json:"promote"`
+	Observations []rollout.Look `json:"observations"` // in the order of time
 }
 
 // Of makes the report of a release at a time.
 func Of(namespace, name string, s rollout.State, made time.Time, version string) Report {
-	return Report{Status: StatusOf(namespace, name, s), Made: made.UTC(), Canarize: version}
+	r := Report{Status: StatusOf(namespace, name, s), Made: made.UTC(), Canarize: version}
+	if j := s.Judged; j != nil {
+		r.Judge = &Judge{Reject: j.Reject, Promote: j.Promote, Observations: append(slices.Clone(j.Before), j.Look)}
+	}
+	return r
 }
 
 // Parse reads a report that was kept as JSON.

@@ -76,7 +76,7 @@ func MetricsOf(evidence map[string]analysis.Evidence) []Metric {
 		e := evidence[name]
 		all = append(all, Metric{
 			Name: name, Canary: Count(e.Canary), Stable: Count(e.Stable),
-			Ratio: known(e.Ratio), Low: known(e.Low), High: known(e.High), Harm: e.Harm, Safe: e.Safe,
+			Ratio: known(e.Ratio), Low: known(e.Low), High: known(e.High), Harm: finite(e.Harm), Safe: finite(e.Safe),
 		})
 	}
 	return all
@@ -88,6 +88,9 @@ func known(v float64) *float64 {
 	}
 	return &v
 }
+
+// finite is a number as JSON has it.
+func finite(v float64) float64 { return min(v, math.MaxFloat64) }
 
 func (Judged) fact() {}
 
@@ -141,5 +144,8 @@ func Follow(s State, limit int) (Asked, bool) {
 		return Asked{}, false
 	}
 	weight := min(j.Recommended, limit)
-	return Asked{Verb: Shift, Weight: weight}, weight != s.Weight
+	if weight == s.Weight {
+		return Asked{}, false
+	}
+	return Asked{Verb: Shift, Weight: weight}, true
 }

@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"time"
+
 	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/metric"
 )
@@ -19,6 +21,8 @@ type Release struct {
 	Analysis analysis.Config
 	// Metrics is spec.metrics; without a source when there is none.
 	Metrics metric.Config
+	// Gates is spec.gates.
+	Gates []Gate
 }
 
 // DefaultRelease is the release of a file that says nothing.
@@ -47,6 +51,7 @@ func ParseRelease(file string, content []byte) (Release, error) {
 				field{"analysis", r.readAnalysis},
 				field{"ramp", r.readRamp},
 				field{"metrics", r.readMetrics},
+				field{"gates", list(r.readGate)},
 			)},
 		)(v)
 		switch {
@@ -167,4 +172,23 @@ func (r *Release) readRamp(v value) error {
 		return err
 	}
 	return checked(v, r.Analysis)
+}
+
+// readGate reads one of spec.gates.
+func (r *Release) readGate(v value) error {
+	g, timeout, weight := Gate{}, DefaultGateTimeout.Seconds(), int64(0)
+	err := object(
+		field{"name", text(&g.Name)},
+		field{"weight", whole(&weight)},
+		field{"exec", list(func(v value) error {
+			g.Exec = append(g.Exec, "")
+			return text(&g.Exec[len(g.Exec)-1])(v)
+		})},
+		field{"http", text(&g.HTTP)},
+		field{"manual", boolean(&g.Manual)},
+		field{"timeout", seconds(&timeout)},
+	)(v)
+	g.Weight, g.Timeout = int(weight), time.Duration(timeout*float64(time.Second))
+	r.Gates = append(r.Gates, g)
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
@@ -24,6 +25,7 @@ type cluster struct {
 	objects map[manifest.ID]map[string]any
 	records map[string]Record
 	version int
+	writing sync.Mutex // beside Listen
 
 	writes []string
 	// before and after are the writes, counted from 1, at which the process dies.
@@ -69,7 +71,9 @@ func (c *cluster) write(ctx context.Context, name string, do func()) error {
 	if len(c.writes) == c.before {
 		panic(crash{})
 	}
+	c.writing.Lock()
 	do()
+	c.writing.Unlock()
 	c.checkTraffic(name)
 	if len(c.writes) == c.after {
 		panic(crash{})
@@ -299,4 +303,30 @@ func (c *cluster) Save(ctx context.Context, namespace, name string, r Record) (s
 // Acquire fulfils Lock. A process that was killed left its lease; it is stale.
 func (c *cluster) Acquire(ctx context.Context, _, _, _ string) (context.Context, func(), error) {
 	return ctx, func() {}, ctx.Err()
+}
+
+// Listen and Annotate fulfil Inbox.
+func (c *cluster) Listen(ctx context.Context, id manifest.ID, hear func(map[string]string)) {
+	said := map[string]string{}
+	c.writing.Lock()
+	annotations, _ := field(c.objects[id], "metadata", "annotations").(map[string]any)
+	for key, value := range annotations {
+		said[key], _ = value.(string)
+	}
+	c.writing.Unlock()
+	hear(said)
+	<-ctx.Done()
+}
+
+func (c *cluster) Annotate(ctx context.Context, id manifest.ID, annotations map[string]string) error {
+	return c.write(ctx, "annotate "+id.String(), func() {
+		if c.objects[id] == nil {
+			return
+		}
+		all := map[string]any{}
+		for key, value := range annotations {
+			all[key] = value
+		}
+		c.set(id, all, "metadata", "annotations")
+	})
 }

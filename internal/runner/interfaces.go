@@ -85,3 +85,13 @@ type Lock interface {
 	// Acquire gives a context that ends when the lock is lost.
 	Acquire(ctx context.Context, namespace, name, holder string) (held context.Context, release func(), err error)
 }
+
+// Inbox is where people say what they want while a process works on a release: the
+// annotations of an object.
+type Inbox interface {
+	// Listen calls hear with the annotations at once and after every change, until ctx
+	// ends.
+	Listen(ctx context.Context, id manifest.ID, hear func(annotations map[string]string))
+	// Annotate changes some; those of an object that is not there are no error.
+	Annotate(ctx context.Context, id manifest.ID, annotations map[string]string) error
+}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -20,13 +21,53 @@ type people struct {
 	heard       bool                    // something new since attend
 }
 
-// listen begins to listen to people, who write onto the canary's first workload.
-func (s *session) listen(ctx context.Context, inbox Inbox) (*people, func()) {
+// Say leaves word to whoever works on a release, now or later.
+func (r *Runner) Say(ctx context.Context, release Release, change func(*rollout.Said)) (rollout.State, error) {
+	s := session{Runner: r, release: release}
+	err := s.load(ctx)
+	switch {
+	case err != nil:
+		return s.state, err
+	case s.state.Phase != rollout.Standing && s.state.Phase != rollout.Shifting:
+		return s.state, RefusedError{rollout.Refusal{Text: "there is no canary whose release could go on" + rollout.PhaseNote(s.state.Phase) + "; see canarize status"}}
+	}
+	return s.state, s.say(ctx, change)
+}
+
+// inbox is the object onto which people write: the canary's first workload.
+func (s *session) inbox() manifest.ID { return s.plan.Workloads[0].Canary }
+
+// heard is what people said so far.
+func (s *session) heard(ctx context.Context) (rollout.Said, error) {
+	workload, err := s.Objects.Get(ctx, s.inbox())
+	if err != nil {
+		return rollout.Said{}, err
+	}
+	meta, _ := workload["metadata"].(map[string]any)
+	written, _ := meta["annotations"].(map[string]any)
+	annotations := map[string]string{}
+	for key, value := range written {
+		annotations[key], _ = value.(string)
+	}
+	return rollout.SaidOf(annotations, s.state.Started), nil
+}
+
+func (s *session) say(ctx context.Context, change func(*rollout.Said)) error {
+	said, err := s.heard(ctx)
+	if err != nil {
+		return err
+	}
+	change(&said)
+	return s.Inbox.Annotate(ctx, s.inbox(), said.Annotations(s.state.Started))
+}
+
+// listen begins to listen to people.
+func (s *session) listen(ctx context.Context) (*people, func()) {
 	listening, stop := context.WithCancel(ctx)
 	p, done := &people{}, make(chan struct{})
 	go func() {
 		defer close(done)
-		inbox.Listen(listening, s.plan.Workloads[0].Canary, p.hear)
+		s.Inbox.Listen(listening, s.inbox(), p.hear)
 	}()
 	return p, func() { stop(); <-done }
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/analysis"
-	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -27,25 +26,13 @@ type Gatekeeper interface {
 	Ask(ctx context.Context, gate rollout.Gate) error
 }
 
-// Inbox is where people say what they want while a process works on a release.
-type Inbox interface {
-	// Listen calls hear with the annotations of an object at once and after every
-	// change, until ctx ends.
-	Listen(ctx context.Context, id manifest.ID, hear func(annotations map[string]string))
-}
-
-// Course is how a release is carried out by a run. All fields but Gates are needed.
+// Course is how a release is carried out by a run.
 type Course struct {
 	// Watch begins to watch a release whose canary stands in the cluster.
 	Watch      func(ctx context.Context, plan rollout.Plan, s rollout.State) (Watcher, error)
 	Gates      []rollout.Gate
-	Gatekeeper Gatekeeper
-	Inbox      Inbox
+	Gatekeeper Gatekeeper // needed with Gates
 }
-
-// ErrOvertaken is that somebody rejected the release while the run worked on it, and
-// removes the canary.
-var ErrOvertaken = errors.New("somebody rejects the release; it is left to them")
 
 // errCatastrophe interrupts an action.
 var errCatastrophe = errors.New("the canary's requests are failing")
@@ -89,7 +76,7 @@ func (r *Runner) locked(ctx context.Context, release Release, asked rollout.Aske
 
 // withdraw leaves a release that the run cannot go on with.
 func (s *session) withdraw(ctx context.Context, err error) error {
-	if errors.Is(err, ErrOvertaken) || s.state.Held != "" || s.state.Weight == 0 || err == nil {
+	if s.state.Held != "" || s.state.Weight == 0 || err == nil {
 		return err
 	}
 	stopped := s.drive(ctx, rollout.Withdrawn{Reason: err.Error()})
@@ -100,7 +87,7 @@ func (s *session) run(ctx context.Context, asked rollout.Asked, plan *rollout.Pl
 	if err := s.load(ctx); err != nil {
 		return err
 	}
-	first, err := s.first(asked, plan)
+	first, err := s.first(ctx, asked, plan)
 	if err != nil {
 		return err
 	}
@@ -117,7 +104,7 @@ func (s *session) run(ctx context.Context, asked rollout.Asked, plan *rollout.Pl
 
 // first is what a run begins with: where a run of the same plan stopped, if there
 // was one.
-func (s *session) first(asked rollout.Asked, plan *rollout.Plan) (rollout.Asked, error) {
+func (s *session) first(ctx context.Context, asked rollout.Asked, plan *rollout.Plan) (rollout.Asked, error) {
 	digest, err := rollout.Digest(plan.Stable, plan.Canary)
 	if err != nil {
 		return asked, err
@@ -132,6 +119,13 @@ func (s *session) first(asked rollout.Asked, plan *rollout.Plan) (rollout.Asked,
 	switch s.state.Phase {
 	case rollout.Standing, rollout.Shifting:
 		asked.Verb, asked.Weight = rollout.Shift, s.state.Weight
+		said, err := s.heard(ctx)
+		if err != nil {
+			return asked, err
+		}
+		if said.Rejected != "" { // by a process that was killed then
+			asked.Verb, asked.Why = rollout.Reject, said.Rejected
+		}
 	case rollout.Promoting, rollout.Retiring:
 		asked.Verb = rollout.Promote
 	case rollout.Promoted: // by an attempt of the same pipeline run before this one
@@ -175,18 +169,15 @@ func (s *session) follow(ctx context.Context, asked rollout.Asked, course Course
 	if err != nil {
 		return err
 	}
-	people, stop := s.listen(ctx, course.Inbox)
+	people, stop := s.listen(ctx)
 	defer stop()
 	gates := s.gates(ctx, course)
 	defer gates.stop()
 	for s.state.Phase == rollout.Standing && s.state.Held == "" {
-		if err := s.look(people.attend(ctx), watcher); err != nil && !errors.Is(err, errSaid) {
+		if err := s.look(ctx, people, watcher); err != nil && !errors.Is(err, errSaid) {
 			return err
 		}
-		next, err := s.decide(people, gates)
-		if err != nil {
-			return err
-		}
+		next := s.decide(people, gates)
 		if next.Verb == "" {
 			continue
 		}
@@ -205,27 +196,31 @@ func (s *session) follow(ctx context.Context, asked rollout.Asked, course Course
 
 // decide is what to do now: what the judge asks for, if nobody objects. Without a
 // verb it is nothing.
-func (s *session) decide(people *people, gates *gates) (rollout.Asked, error) {
+func (s *session) decide(people *people, gates *gates) rollout.Asked {
 	said := people.said(s.state.Started)
 	if said.Rejected != "" {
-		return rollout.Asked{}, fmt.Errorf("%w (%s)", ErrOvertaken, said.Rejected)
+		return rollout.Asked{Verb: rollout.Reject, Why: said.Rejected}
 	}
-	next, _ := rollout.Follow(s.state, s.limit())
+	next, moves := rollout.Follow(s.state, s.limit())
+	if !moves && s.state.Judged != nil && s.remembered.Equal(s.state.Judged.Time) {
+		// From time to time it is looked whether somebody else moved the weight.
+		return rollout.Asked{Verb: rollout.Shift, Weight: s.state.Weight}
+	}
 	if next.Verb != rollout.Promote && (next.Verb != rollout.Shift || next.Weight < s.state.Weight) {
-		return next, nil
+		return next
 	}
 	if said.Hold != "" {
 		s.progress("nothing is raised or promoted: %s; canarize resume %s ends that", said.Hold, s.release.Name)
-		return rollout.Asked{}, nil
+		return rollout.Asked{}
 	}
 	open, err := gates.open(next, said.Approved)
 	switch {
 	case err != nil:
-		return rollout.Asked{Verb: rollout.Reject, Why: err.Error()}, nil
+		return rollout.Asked{Verb: rollout.Reject, Why: err.Error()}
 	case !open:
-		return rollout.Asked{}, nil
+		return rollout.Asked{}
 	}
-	return next, nil
+	return next
 }
 
 // move does what was decided while the watcher goes on looking for a catastrophe,
@@ -260,9 +255,10 @@ func (s *session) move(ctx context.Context, watcher Watcher, asked rollout.Asked
 // killed process had counted since is not counted at all.
 const rememberEvery = time.Minute
 
-// look asks the judge, and remembers what it says.
-func (s *session) look(ctx context.Context, watcher Watcher) error {
-	judged, err := watcher.Look(ctx, s.state.Weight)
+// look asks the judge, and remembers what it says. The error is errSaid when
+// somebody said something before there was anything new to know.
+func (s *session) look(ctx context.Context, people *people, watcher Watcher) error {
+	judged, err := watcher.Look(people.attend(ctx), s.state.Weight)
 	if err != nil {
 		return err
 	}
@@ -299,15 +295,16 @@ func (s *session) analyze(ctx context.Context, asked rollout.Asked, course Cours
 	if err != nil {
 		return err
 	}
-	people, stop := s.listen(ctx, course.Inbox)
+	people, stop := s.listen(ctx)
 	defer stop()
 	end := s.Now().Add(length)
 	for length == 0 || s.Now().Before(end) {
-		if err := s.look(people.attend(ctx), watcher); err != nil && !errors.Is(err, errSaid) {
+		if err := s.look(ctx, people, watcher); err != nil && !errors.Is(err, errSaid) {
 			return err
 		}
 		if said := people.said(s.state.Started); said.Rejected != "" {
-			return fmt.Errorf("%w (%s)", ErrOvertaken, said.Rejected)
+			asked.Verb, asked.Why = rollout.Reject, said.Rejected
+			return s.step(ctx, asked, nil)
 		}
 		switch j := s.state.Judged; {
 		case j == nil:

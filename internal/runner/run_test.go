@@ -65,6 +65,7 @@ func healthy() *eyes {
 
 // mailbox is an Inbox with the same annotations all the time, unless told another.
 type mailbox struct {
+	*cluster
 	now  map[string]string
 	then chan map[string]string
 }
@@ -94,7 +95,6 @@ func course(e Watcher) Course {
 	return Course{
 		Watch:      func(context.Context, rollout.Plan, rollout.State) (Watcher, error) { return e, nil },
 		Gatekeeper: keeper(func(rollout.Gate) error { return nil }),
-		Inbox:      mailbox{},
 	}
 }
 
@@ -111,6 +111,39 @@ func TestRunPromotes(t *testing.T) {
 	w.expect(t, "shop:2", -1)
 	if s.Judged == nil || s.Judged.Reason != "healthy" || s.Judged.Judge != nil || len(s.Judged.Before) != 2 {
 		t.Errorf("remembered: %+v", s.Judged)
+	}
+}
+
+// TestRunVerifies: while nothing happens a run looks once a minute whether somebody
+// moved the weight, and puts it back.
+func TestRunVerifies(t *testing.T) {
+	w := newWorld()
+	e := healthy()
+	e.onLook = func(n, weight int) {
+		switch n {
+		case 30:
+			w.set(canaryMapping, 80.0, "spec", "weight")
+		case 40:
+			e.says[5] = says(analysis.Continue, 50, "fine")
+		case 2:
+			e.says[5] = says(analysis.Continue, 5, "wait")
+		}
+	}
+	s, err := w.run(t.Context(), course(e))
+	if err != nil || s.Phase != rollout.Promoted {
+		t.Fatalf("%s, %v", s.Phase, err)
+	}
+	verified := 0
+	for _, e := range w.events {
+		if strings.Contains(e.Text, "the gateway gives the canary 5 %") {
+			verified++
+		}
+	}
+	if verified < 10 || verified > 14 {
+		t.Errorf("looked %d times in ten minutes", verified)
+	}
+	if !slices.ContainsFunc(s.History, func(e rollout.Event) bool { return e.Kind == rollout.EventCorrected }) {
+		t.Error("the weight was not put back")
 	}
 }
 
@@ -305,8 +338,8 @@ func TestPeople(t *testing.T) {
 		w := newWorld()
 		e := healthy()
 		c := course(e)
-		box := mailbox{now: rollout.Said{Hold: "wait for Ann"}.Annotations(noon), then: make(chan map[string]string)}
-		c.Inbox = box
+		box := mailbox{cluster: w.cluster, now: rollout.Said{Hold: "wait for Ann"}.Annotations(noon), then: make(chan map[string]string)}
+		w.inbox = box
 		e.onLook = func(n, weight int) {
 			if n == 20 {
 				if weight != 0 {
@@ -324,8 +357,8 @@ func TestPeople(t *testing.T) {
 		w := newWorld()
 		e := healthy()
 		c := course(e)
-		box := mailbox{then: make(chan map[string]string)}
-		c.Inbox, c.Gates = box, []rollout.Gate{{Name: "release", Manual: true}}
+		box := mailbox{cluster: w.cluster, then: make(chan map[string]string)}
+		w.inbox, c.Gates = box, []rollout.Gate{{Name: "release", Manual: true}}
 		e.onLook = func(n, weight int) {
 			if n == 20 {
 				if weight != 50 {
@@ -347,10 +380,52 @@ func TestPeople(t *testing.T) {
 	})
 	t.Run("reject", func(t *testing.T) {
 		w := newWorld()
-		c := course(&eyes{onLook: func(int, int) { time.Sleep(time.Millisecond) }})
-		c.Inbox = mailbox{now: rollout.Said{Rejected: "Ann"}.Annotations(noon)}
-		if _, err := w.run(t.Context(), c); !errors.Is(err, ErrOvertaken) || !strings.Contains(err.Error(), "Ann") {
-			t.Fatal(err)
+		e := healthy()
+		box := mailbox{cluster: w.cluster, then: make(chan map[string]string)}
+		w.inbox = box
+		e.says = map[int]rollout.Judged{0: says(analysis.Continue, 5, "begin")}
+		e.onLook = func(n, weight int) {
+			if n == 20 {
+				go func() { box.then <- rollout.Said{Rejected: "Ann"}.Annotations(noon) }()
+			}
+			time.Sleep(time.Millisecond)
+		}
+		s, err := w.run(t.Context(), course(e))
+		if err != nil || s.Phase != rollout.Rejected {
+			t.Fatalf("%s, %v", s.Phase, err)
+		}
+		if !slices.ContainsFunc(s.History, func(e rollout.Event) bool { return e.Kind == rollout.EventAsked && strings.Contains(e.Text, "Ann") }) {
+			t.Errorf("nobody knows why: %+v", s.History)
+		}
+		w.expect(t, "shop:1", -1)
+	})
+	t.Run("reject, killed while it asked for it", func(t *testing.T) {
+		w := newWorld()
+		w.must(t, deploy("shop:2"), shift(50))
+		w.after = len(w.writes) + 2 // the weight and the word
+		killed(t, func() { _, _ = w.do(t.Context(), reject()) })
+		w.after = 0
+		s, err := w.run(t.Context(), course(healthy()))
+		if err != nil || s.Phase != rollout.Rejected {
+			t.Fatalf("%s, %v", s.Phase, err)
+		}
+		if slices.Contains(w.writes[len(w.writes)-6:], "scale "+canaryPods.String()) {
+			t.Errorf("it came back: %q", w.writes)
+		}
+	})
+	t.Run("say", func(t *testing.T) {
+		w := newWorld()
+		if _, err := w.runner().Say(t.Context(), shop, func(*rollout.Said) {}); !errors.As(err, new(RefusedError)) {
+			t.Errorf("without a release: %v", err)
+		}
+		w.must(t, deploy("shop:2"))
+		for _, gate := range []string{"b", "a", "b"} {
+			if _, err := w.runner().Say(t.Context(), shop, func(s *rollout.Said) { s.Approved = append(s.Approved, gate) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := field(w.objects[canaryPods], "metadata", "annotations", rollout.ApproveAnnotation); got != "2026-01-02T12:00:00Z a b" {
+			t.Errorf("%v", got)
 		}
 	})
 }

@@ -21,6 +21,7 @@ type Runner struct {
 	Router    Router
 	Store     Store
 	Lock      Lock
+	Inbox     Inbox
 	// Now is the clock, and Wait pauses for a duration or until the context ends.
 	Now  func() time.Time
 	Wait func(ctx context.Context, d time.Duration) error
@@ -77,7 +78,7 @@ func (r *Runner) Load(ctx context.Context, release Release) (rollout.State, erro
 // of a deployment; the other verbs go by the one that is stored.
 func (r *Runner) Do(ctx context.Context, release Release, asked rollout.Asked, plan *rollout.Plan) (rollout.State, error) {
 	if asked.Verb == rollout.Reject {
-		if err := r.offAtOnce(ctx, release); err != nil {
+		if err := r.offAtOnce(ctx, release, asked); err != nil {
 			return rollout.State{}, err
 		}
 	}
@@ -95,14 +96,20 @@ func (r *Runner) Do(ctx context.Context, release Release, asked rollout.Asked, p
 }
 
 // offAtOnce takes traffic off the canary without waiting for another process to
-// let go of the release: a weight of 0 is right whatever that one does, and it
-// stops when it finds out.
-func (r *Runner) offAtOnce(ctx context.Context, release Release) error {
+// let go of the release, and asks that one to reject it: a weight of 0 is right
+// whatever it does.
+func (r *Runner) offAtOnce(ctx context.Context, release Release, asked rollout.Asked) error {
 	s := session{Runner: r, release: release}
 	if err := s.load(ctx); err != nil || !s.state.Phase.Active() {
 		return err
 	}
-	return s.setWeight(ctx, rollout.Action{Kind: rollout.SetWeight})
+	if err := s.setWeight(ctx, rollout.Action{Kind: rollout.SetWeight}); err != nil {
+		return err
+	}
+	if s.state.Phase != rollout.Standing && s.state.Phase != rollout.Shifting {
+		return nil
+	}
+	return s.say(ctx, func(said *rollout.Said) { said.Rejected = "asked for by " + asked.Run.Holder })
 }
 
 // session is the work of one process on one release.

@@ -76,13 +76,18 @@ type world struct {
 	options Options
 	events  []rollout.Event
 	waited  time.Duration
+	inbox   Inbox // the cluster's when nil
 }
 
 func newWorld() *world { return &world{cluster: newCluster(application("", "shop:1", "shop:1")...)} }
 
 func (w *world) runner() *Runner {
+	var inbox Inbox = w.cluster
+	if w.inbox != nil {
+		inbox = w.inbox
+	}
 	return &Runner{
-		Objects: w.cluster, Workloads: w.cluster, Router: w.cluster, Store: w.cluster, Lock: w.cluster,
+		Inbox: inbox, Objects: w.cluster, Workloads: w.cluster, Router: w.cluster, Store: w.cluster, Lock: w.cluster,
 		Now: func() time.Time { return noon },
 		Wait: func(ctx context.Context, d time.Duration) error {
 			w.waited += d

@@ -38,6 +38,7 @@ func Test(t *testing.T) {
 	t.Run("readmes", s.testReadmes)
 	t.Run("kube", s.testKube)
 	t.Run("releases", s.testReleases)
+	t.Run("runs", s.testRuns)
 	t.Run("no server", s.testNoServer)
 }
 

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+func newApprove(streams Streams) *cobra.Command {
+	var f engineFlags
+	cmd := &cobra.Command{
+		Use:   "approve [flags] NAME GATE",
+		Short: "Let a release pass a manual gate",
+		Long: `Approve lets a release pass a gate that its release file calls manual. The run that
+waits for it goes on at once; approved before, the gate is passed without waiting.`,
+		Example: `  canarize approve shop sign-off`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return fmt.Errorf("%d arguments: expected the NAME of a release and of its GATE", len(args))
+			}
+			if err := checkName(args[1]); err != nil {
+				return fmt.Errorf("the GATE: %w", err)
+			}
+			return f.say(cmd.Context(), args[:1], streams, "gate "+args[1]+" is approved", func(s *rollout.Said) { s.Approved = append(s.Approved, args[1]) })
+		},
+	}
+	f.registerSay(cmd)
+	return cmd
+}
+
+func newHold(streams Streams) *cobra.Command {
+	var f engineFlags
+	var why string
+	cmd := &cobra.Command{
+		Use:   "hold [flags] NAME",
+		Short: "Keep a run from raising the share and from promoting",
+		Long: `Hold keeps the run that works on a release from raising the canary's share and from
+promoting it, until canarize resume. The run goes on watching: it rejects the release
+when there is harm.`,
+		Example: `  canarize hold shop --why "the database is being moved"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.say(cmd.Context(), args, streams, "the share is not raised until canarize resume", func(s *rollout.Said) {
+				s.Hold = cmp.Or(why, heldBy)
+			})
+		},
+	}
+	f.registerSay(cmd)
+	cmd.Flags().StringVar(&why, "why", heldBy, "why, for others to read")
+	return cmd
+}
+
+// heldBy is why a release is held when nobody says it.
+const heldBy = "held by canarize hold"
+
+func newResume(streams Streams) *cobra.Command {
+	var f engineFlags
+	cmd := &cobra.Command{
+		Use:     "resume [flags] NAME",
+		Short:   "End what canarize hold began",
+		Long:    `Resume lets the run that works on a release raise the canary's share and promote again.`,
+		Example: `  canarize resume shop`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.say(cmd.Context(), args, streams, "the release goes on", func(s *rollout.Said) { s.Hold = "" })
+		},
+	}
+	f.registerSay(cmd)
+	return cmd
+}
+
+func (f *engineFlags) registerSay(cmd *cobra.Command) {
+	f.registerTarget(cmd.Flags())
+}
+
+// say leaves word to whoever works on a release.
+func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, done string, change func(*rollout.Said)) error {
+	release, err := f.release(args)
+	if err != nil {
+		return err
+	}
+	engine, err := app.NewEngine(f.options(false, func(e rollout.Event) { fmt.Fprintln(streams.Err, oneLine(e.Text)) }))
+	if err != nil {
+		return outside(err)
+	}
+	defer engine.Close()
+	if _, err := engine.Say(ctx, release, change); err != nil {
+		return f.explain(ctx, release, err)
+	}
+	_, err = fmt.Fprintln(streams.Out, oneLine(fmt.Sprintf("release %s: %s", release, done)))
+	return outside(err)
+}
