@@ -39,7 +39,8 @@ type Printer struct {
 	style Style
 
 	mu     sync.Mutex
-	drawn  bool // a line that is to be redrawn
+	drawn  int // lines that are to be redrawn
+	live   live
 	broken bool
 }
 
@@ -64,37 +65,42 @@ func (p *Printer) Print(e rollout.Event) {
 	}
 }
 
-// Close ends a line that would have been redrawn.
+// Close takes away what would have been redrawn.
 func (p *Printer) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.drawn {
-		p.write(clearLine)
-		p.drawn = false
-	}
+	p.write(p.clear())
 }
 
-const clearLine = "\r\x1b[2K"
+// clear takes away what is to be redrawn (ECMA-48: cursor up, erase in line).
+func (p *Printer) clear() string {
+	if p.drawn == 0 {
+		return ""
+	}
+	text := "\r\x1b[2K" + strings.Repeat("\x1b[1A\x1b[2K", p.drawn-1)
+	p.drawn = 0
+	return text
+}
 
 // line is an event in one line.
-func (p *Printer) line(e rollout.Event) string {
-	return p.style.Escape(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(e.Text))
+func (p *Printer) line(e rollout.Event) string { return p.oneLine(e.Text) }
+
+func (p *Printer) oneLine(text string) string {
+	return p.style.Escape(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(text))
 }
 
-// draw lets an event stay on the terminal, or shows what is under way until the
-// next event.
+// draw lets an event stay on the terminal, and redraws beneath it what is under way.
 func (p *Printer) draw(e rollout.Event) {
-	before := ""
-	if p.drawn {
-		before = clearLine
+	text := p.clear()
+	if e.Kind != rollout.EventProgress {
+		text += e.Time.Local().Format(time.TimeOnly) + " " + p.colored(e.Kind, p.line(e)) + "\n"
 	}
-	p.drawn = e.Kind == rollout.EventProgress
-	text := p.line(e)
-	if p.drawn {
-		p.write(before + "  " + p.cut(text))
-		return
+	lines := p.live.take(e)
+	for i, line := range lines {
+		lines[i] = "  " + p.cut(p.oneLine(line))
 	}
-	p.write(before + e.Time.Local().Format(time.TimeOnly) + " " + p.colored(e.Kind, text) + "\n")
+	p.drawn = len(lines)
+	p.write(text + strings.Join(lines, "\n"))
 }
 
 // cut shortens a text to what fits in the line, so that it can be redrawn.

@@ -73,7 +73,7 @@ func TestCloseEndsTheLine(t *testing.T) {
 	p.Print(events[1])
 	p.Close()
 	p.Close()
-	if !strings.HasSuffix(out.String(), clearLine) || strings.Count(out.String(), clearLine) != 1 {
+	if !strings.HasSuffix(out.String(), "\r\x1b[2K") || strings.Count(out.String(), "\r\x1b[2K") != 1 {
 		t.Errorf("%q", out.String())
 	}
 }

@@ -31,6 +31,8 @@ type Status struct {
 	Objects []manifest.ID   `json:"objects"`          // of the canary
 	Events  []rollout.Event `json:"events"`
 	DryRun  bool            `json:"dryRun,omitempty"`
+	// Judged is what the judge said last; nil where nobody judged.
+	Judged *rollout.Judged `json:"judged,omitempty"`
 	// Error says why the state cannot be read; then nothing else is known.
 	Error string `json:"error,omitempty"`
 }
@@ -43,6 +45,9 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 	}
 	if s.Verified != rollout.Unknown {
 		out.Verified = &s.Verified
+	}
+	if s.Judged != nil {
+		out.Judged = s.Judged.Shown()
 	}
 	if out.Objects == nil {
 		out.Objects = []manifest.ID{}

@@ -60,6 +60,12 @@ type Count struct {
 	Total int64 `json:"total"`
 }
 
+// Shown is what people and programs are shown of a judgement.
+func (j Judged) Shown() *Judged {
+	j.Judge, j.Before = nil, nil
+	return &j
+}
+
 // Sentence is a judgement in one line, with what was counted.
 func (j Judged) Sentence() string {
 	text := fmt.Sprintf("%d %%: %s: %s", j.Weight, j.Verdict, j.Reason)

@@ -123,8 +123,9 @@ type Event struct {
 	Text   string    `json:"text"`
 	// Run says who asked, where somebody did.
 	Run Run `json:"run,omitzero"`
-	// Look is what was measured, of progress while the judge watches.
-	Look *Look `json:"look,omitempty"`
+	// Judged is what was measured, of progress while the judge watches; without what
+	// only the judge needs.
+	Judged *Judged `json:"judged,omitempty"`
 }
 
 // Bounds of what is kept, so that a State stays far below the 1 MiB that an

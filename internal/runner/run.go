@@ -276,7 +276,7 @@ func (s *session) tell(judged rollout.Judged) {
 	s.next(judged)
 	s.Emit(rollout.Event{
 		Time: s.Now().UTC(), Kind: rollout.EventProgress, Phase: s.state.Phase, Weight: s.state.Weight,
-		Text: judged.Sentence(), Look: &judged.Look,
+		Text: judged.Sentence(), Judged: judged.Shown(),
 	})
 }
 
