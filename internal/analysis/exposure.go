@@ -11,8 +11,9 @@ const (
 // interval learns what traffic the arms had, and says how the interval counts.
 func (j *Judge) interval(o Observation, seconds float64) interval {
 	t := &j.s.Traffic
-	w := t.add(o.flow(), seconds, o.Weight)
-	if w.Canary > 0 && !t.Seen {
+	f := o.flow()
+	w := t.add(f, seconds, o.Weight)
+	if f.seen && !t.Seen {
 		t.Seen, t.First = true, j.s.Clock.Elapsed-seconds
 	}
 	in := interval{

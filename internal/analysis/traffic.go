@@ -34,6 +34,7 @@ const forgets = 8
 type flow struct {
 	canary, both float64
 	measured     bool // of both arms
+	seen         bool // some metric has a request of the canary
 }
 
 // add learns from one observation, and returns the traffic since the last one that
@@ -135,7 +136,8 @@ func (o Observation) flow() flow {
 
 // larger prefers what is measured, then what is more; the order does not matter.
 func (f flow) larger(canary, stable int64, measured bool) flow {
-	g := flow{float64(canary), float64(canary) + float64(stable), measured}
+	g := flow{float64(canary), float64(canary) + float64(stable), measured, f.seen || canary > 0}
+	f.seen = g.seen
 	switch {
 	case g.measured != f.measured:
 		if f.measured {

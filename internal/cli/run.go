@@ -112,17 +112,16 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 
 // rejected is how a run ends that rejected the release.
 func rejected(release runner.Release, s rollout.State) error {
-	why := ""
+	why, code := "", exitRejected
 	for _, e := range s.History {
 		if e.Kind == rollout.EventAsked {
 			why = e.Text
 		}
 	}
-	code := exitRejected
 	if s.Judged != nil && s.Judged.Inconclusive {
 		code = exitHeld
 	}
-	return exitError{code, fmt.Errorf("release %s: %s; canarize report %s -n %s tells more", release, why, release.Name, release.Namespace), true}
+	return exitError{code, fmt.Errorf("release %s: %s (canarize report %s -n %s tells more)", release, why, release.Name, release.Namespace), true}
 }
 
 func newAnalyze(streams Streams) *cobra.Command {

@@ -88,6 +88,9 @@ func (c *Cluster) apply(ctx context.Context, object map[string]any, how Write) (
 		return Change{}, err
 	}
 	before, err := c.read(ctx, ref, resource)
+	if err == nil && how.DryRun == DryRunNone {
+		before, err = c.adopt(ctx, ref, resource, before)
+	}
 	if err != nil {
 		return Change{}, err
 	}
@@ -109,7 +112,8 @@ func (c *Cluster) apply(ctx context.Context, object map[string]any, how Write) (
 }
 
 // serverApply applies an object. A field may still be owned by canarize itself, by
-// the patch of a weight or a scale: the API server takes that for another owner.
+// the patch of a weight or a scale, or in a dry run by what adopt would take over:
+// the API server takes that for another owner.
 func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource dynamic.ResourceInterface, object map[string]any, how Write) (map[string]any, error) {
 	text, err := json.Marshal(object)
 	if err != nil {
@@ -121,8 +125,12 @@ func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource dynamic.Res
 		return after, busy(err)
 	})
 	owners := ownersOf(err)
-	_, own := owners[FieldManager]
-	delete(owners, FieldManager)
+	own := false
+	for _, manager := range []string{FieldManager, clientSideApply} {
+		_, found := owners[manager]
+		own = own || found
+		delete(owners, manager)
+	}
 	switch {
 	case len(owners) > 0:
 		return nil, &ConflictError{Ref: ref, Fields: owners}

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,13 +10,18 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/util/csaupgrade"
 )
 
 // ConflictError says that somebody else owns fields that were to be written.
 type ConflictError struct {
 	Ref Ref
 	// Fields are the paths of the fields in dispute, by the name of their owner: a
-	// field manager, such as argocd-controller or kubectl-client-side-apply.
+	// field manager, such as argocd-controller.
 	Fields map[string][]string
 }
 
@@ -25,6 +31,38 @@ func (e *ConflictError) Error() string {
 		parts = append(parts, fmt.Sprintf("%s by %q", strings.Join(e.Fields[owner], ", "), owner))
 	}
 	return fmt.Sprintf("%s: owned by somebody else: %s; leave these fields out, or take them over with --force-conflicts", e.Ref, strings.Join(parts, "; "))
+}
+
+// clientSideApply is the field manager of kubectl apply without --server-side.
+const clientSideApply = "kubectl-client-side-apply"
+
+// adopt makes canarize the owner of what kubectl apply has set, as kubectl itself
+// does when it begins to apply on the server: it is the same manifests' earlier
+// version. Otherwise every changed field would be in dispute, and what the new
+// version no longer has would stay for ever. It gives the object as it is then.
+func (c *Cluster) adopt(ctx context.Context, ref Ref, resource dynamic.ResourceInterface, object map[string]any) (map[string]any, error) {
+	for object != nil {
+		patch, err := csaupgrade.UpgradeManagedFieldsPatch(&unstructured.Unstructured{Object: object}, sets.New(clientSideApply), FieldManager)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", ref, err)
+		}
+		if patch == nil {
+			break
+		}
+		after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+			return resource.Patch(ctx, ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+		})
+		switch {
+		case err == nil:
+			return after.Object, nil
+		case !apierrors.IsConflict(err):
+			return nil, failed(ref, "patch", err)
+		}
+		if object, err = c.read(ctx, ref, resource); err != nil { // somebody wrote it at the same moment
+			return nil, err
+		}
+	}
+	return object, nil
 }
 
 // ownersOf gives the fields in dispute by owner, nil when an error is about

@@ -60,7 +60,10 @@ func (p *Printer) Print(e rollout.Event) {
 		p.write(p.style.Escape(string(text)) + "\n")
 	case Terminal:
 		p.draw(e)
-	default:
+	case Lines:
+		if e.Kind == rollout.EventJudged { // progress behind it says the same, and more
+			return
+		}
 		p.write(e.Time.UTC().Format(time.RFC3339) + " " + p.line(e) + "\n")
 	}
 }

@@ -215,14 +215,35 @@ func (s *session) promotable(ctx context.Context, o map[string]any) (map[string]
 		o["data"] = canary["data"]
 		return o, nil
 	}
-	for _, w := range s.plan.Workloads {
+	return unscaled(s.plan, o), nil
+}
+
+// unscaled is an object without its number of pods, where an autoscaler sets that.
+func unscaled(plan rollout.Plan, o map[string]any) map[string]any {
+	id := rollout.IDOf(o)
+	for _, w := range plan.Workloads {
 		if spec, ok := o["spec"].(map[string]any); ok && w.Stable == id && w.Scaler != (manifest.ID{}) {
 			o, spec = maps.Clone(o), maps.Clone(spec)
 			delete(spec, "replicas")
 			o["spec"] = spec
 		}
 	}
-	return o, nil
+	return o
+}
+
+// preflight has the API server check what a promotion would write, but for Secrets,
+// whose content is the canary's then.
+func (s *session) preflight(ctx context.Context, plan *rollout.Plan) error {
+	var objects []map[string]any
+	for _, o := range plan.Stable {
+		if rollout.IDOf(o).Kind != "Secret" {
+			objects = append(objects, unscaled(*plan, o))
+		}
+	}
+	if err := s.apply(ctx, objects, Apply{Force: s.Force, Try: true}); err != nil {
+		return fmt.Errorf("nothing was begun, because the promotion would be refused: %w", err)
+	}
+	return nil
 }
 
 func (s *session) waitStable(ctx context.Context, _ rollout.Action) error {

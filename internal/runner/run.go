@@ -91,6 +91,11 @@ func (s *session) run(ctx context.Context, asked rollout.Asked, plan *rollout.Pl
 	if err != nil {
 		return err
 	}
+	if first.Verb == rollout.Deploy {
+		if err := s.preflight(ctx, plan); err != nil {
+			return err
+		}
+	}
 	s.watching = s.state.Phase.Active() && s.state.Weight > 0
 	if err := s.step(ctx, first, plan); err != nil {
 		return s.backOut(ctx, asked, err)

@@ -199,6 +199,11 @@ func TestRunEnds(t *testing.T) {
 			},
 			phase: rollout.Standing, held: true, err: "changed since the release began",
 		},
+		"a promotion that would be refused": {
+			eyes:   healthy(),
+			change: func(w *world, _ *Course) { w.broken["try "+stablePods.String()] = bad },
+			phase:  rollout.None, err: "nothing was begun",
+		},
 		"a stable version that does not become ready": {
 			eyes:   healthy(),
 			change: func(w *world, _ *Course) { w.broken["ready "+stablePods.String()] = bad },

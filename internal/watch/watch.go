@@ -108,7 +108,7 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 
 // Look waits until the interval under way is over, or until a catastrophe, and gives
 // what the judge says then. The first look is at once. weight is what the canary has
-// now; when that is new, what was counted until then is an interval of its own.
+// now.
 func (w *Watcher) Look(ctx context.Context, weight int) (rollout.Judged, error) {
 	if w.counter == nil {
 		d, err := w.start(ctx, weight)
@@ -232,7 +232,7 @@ func (w *Watcher) over(came progress) bool {
 	case blind, incomplete:
 		return !w.read.Before(w.observed.Add(2 * interval))
 	case complete:
-		return !w.read.Before(w.observed.Add(interval)) || w.observed.Before(w.changed)
+		return !w.read.Before(w.observed.Add(interval))
 	}
 	return true
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/canarize/canarize/internal/analysis"
@@ -31,6 +32,7 @@ func (s suite) testRuns(t *testing.T) {
 		"promoted": testRunPromoted, "rejected": testRunRejected, "crash": testRunCrash, "broken": testRunBroken,
 		"interrupted": testRunInterrupted, "killed": testRunKilled, "source away": testRunSourceAway,
 		"hold and approve": testRunHoldAndApprove, "reject beside": testRunRejectBeside, "analyze": testAnalyze,
+		"foreign owner": testRunForeignOwner, "kubectl apply": testRunAfterKubectl,
 	} {
 		t.Run(name, func(t *testing.T) {
 			sh := newShop(t, s.site(t))
@@ -321,4 +323,44 @@ func testAnalyze(t *testing.T, s shop, u *users) {
 	s.expect(t, 3, append([]string{"analyze", "shop"}, u.config(t, "")...), "rejected: errors")
 	s.check(t, "v1", 0)
 	s.expect(t, 0, reject)
+}
+
+// testRunForeignOwner: a promotion that would be refused is refused before anything
+// is begun.
+func testRunForeignOwner(t *testing.T, s shop, u *users) {
+	image := map[string]any{"name": "shop", "image": "registry.example.com/shop:v1"}
+	if err := s.applyAs(t, "argocd-controller", map[string]any{"containers": []any{image}}); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, 1, u.run(t, "v2", ""), "nothing was begun", `"argocd-controller"`, "--force-conflicts")
+	s.check(t, "v1", -1)
+	s.expect(t, 0, append(u.run(t, "v2", ""), "--force-conflicts"))
+	s.check(t, "v2", -1)
+}
+
+// testRunAfterKubectl: what kubectl apply has set is no other owner's, and what the
+// new version no longer has goes.
+func testRunAfterKubectl(t *testing.T, s shop, u *users) {
+	deployment := s.get(t, s.ref("apps", "Deployment", "shop"))
+	delete(deployment["metadata"].(map[string]any), "managedFields")
+	delete(deployment["metadata"].(map[string]any), "resourceVersion")
+	deployment["metadata"].(map[string]any)["name"] = "shop"
+	containers, _, _ := unstructured.NestedSlice(deployment, "spec", "template", "spec", "containers")
+	containers[0].(map[string]any)["env"] = []any{map[string]any{"name": "OLD", "value": "1"}}
+	if err := unstructured.SetNestedSlice(deployment, containers, "spec", "template", "spec", "containers"); err != nil {
+		t.Fatal(err)
+	}
+	resource := s.dynamic.Resource(deployments).Namespace(s.namespace)
+	if err := resource.Delete(t.Context(), "shop", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := resource.Create(t.Context(), &unstructured.Unstructured{Object: deployment}, metav1.CreateOptions{FieldManager: "kubectl-client-side-apply"}); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, 0, u.run(t, "v2", ""), "promoted")
+	s.check(t, "v2", -1)
+	containers, _, _ = unstructured.NestedSlice(s.get(t, s.ref("apps", "Deployment", "shop")), "spec", "template", "spec", "containers")
+	if env := containers[0].(map[string]any)["env"]; env != nil {
+		t.Errorf("of the version before is left: %v", env)
+	}
 }
