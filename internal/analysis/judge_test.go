@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -328,6 +329,26 @@ func TestLatency(t *testing.T) {
 			if _, ok := d.Evidence[name]; !ok {
 				t.Errorf("no evidence for %s", name)
 			}
+		}
+	}
+}
+
+// TestTinyLatency says that differences nobody feels decide nothing, unless there are
+// no other boundaries.
+func TestTinyLatency(t *testing.T) {
+	for _, c := range []struct {
+		bounds []float64
+		want   []float64
+	}{
+		{[]float64{.0005, .001, .005, .01, math.Inf(1)}, []float64{.005, .01}},
+		{[]float64{.0005, .001, math.Inf(1)}, []float64{.0005, .001}},
+	} {
+		l := latency{Name: "latency"}
+		below := []int64{900, 990, 998, 999, 1000}
+		l.learn(&Histogram{Bounds: c.bounds, Below: below[:len(c.bounds)], Total: 1000})
+		l.choose(1)
+		if !slices.Equal(l.Chosen, c.want) {
+			t.Errorf("of %v %v are chosen, expected %v", c.bounds, l.Chosen, c.want)
 		}
 	}
 }

@@ -35,15 +35,23 @@ func (l *latency) learn(h *Histogram) {
 	l.Total += float64(h.Total)
 }
 
+// leastBoundary is the smallest that is chosen, in seconds, if there are others. What
+// differs below it no user feels, and machines that are not quite alike differ there.
+const leastBoundary = .005
+
 // choose picks the boundaries nearest to stable's quantiles, once, and says
 // whether it did.
 func (l *latency) choose(margin float64) bool {
 	if len(l.Chosen) > 0 || l.Total == 0 {
 		return false
 	}
+	first := slices.IndexFunc(l.Bounds, func(b float64) bool { return b >= leastBoundary && !math.IsInf(b, 0) })
 	for _, q := range quantiles {
 		best, off := 0., math.Inf(1)
 		for i, n := range l.Below {
+			if i < first {
+				continue
+			}
 			// Distances at the tail count more: between 99 % and 99.9 % lies ten times.
 			slow := (l.Total - n + .5) / (l.Total + 1)
 			if d := math.Abs(math.Log(slow / (1 - q))); d < off && !math.IsInf(l.Bounds[i], 0) {

@@ -99,7 +99,7 @@ func (t *transition) hold(reason string) {
 func (t *transition) finished(f Finished) {
 	switch t.Phase {
 	case Deploying:
-		t.Weight, t.Verified, t.Tested = 0, 0, f.Tested
+		t.Weight, t.Verified, t.Tested, t.Ready = 0, 0, f.Tested, t.now.Time.UTC()
 		t.enter(Standing, "the canary is ready and gets no traffic yet")
 	case Shifting:
 		t.Verified, t.Peak, t.Grow = t.Weight, 0, false

@@ -71,7 +71,9 @@ type State struct {
 	Judged *Judged `json:"judged,omitempty"`
 
 	Started time.Time `json:"started"`
-	Run     Run       `json:"run"`
+	// Ready is when the canary's pods had become ready.
+	Ready time.Time `json:"ready,omitzero"`
+	Run   Run       `json:"run"`
 	// Total is the number of events so far, of which History has the last.
 	Total   int     `json:"total"`
 	History []Event `json:"history,omitempty"`

@@ -78,7 +78,25 @@ func (s *session) scale(ctx context.Context, a rollout.Action) error {
 		}
 		s.progress("%s: %d pods for %d %%", target, n, a.Weight)
 	}
-	return s.Workloads.Ready(ctx, s.workloads(false), s.ReadyTimeout)
+	if err := s.Workloads.Ready(ctx, s.workloads(false), s.ReadyTimeout); err != nil {
+		return err
+	}
+	return s.settle(ctx, a.Weight)
+}
+
+// settles is how long nodes and gateways take to learn that the canary's first pods
+// are ready: kube-proxy writes its rules once a second, and endpoints are collected
+// for half a second before that. Requests until then would find nobody.
+const settles = 2 * time.Second
+
+// settle waits before the canary's first share, if its pods are so young.
+func (s *session) settle(ctx context.Context, weight int) error {
+	left := settles - s.Now().Sub(s.state.Ready)
+	if weight == 0 || left <= 0 {
+		return nil
+	}
+	s.progress("waiting until nodes and gateways know the canary's pods")
+	return s.Wait(ctx, min(left, settles))
 }
 
 // replicas is the number of pods that a workload asks for; one where it says
