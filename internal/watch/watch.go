@@ -300,6 +300,9 @@ func (w *Watcher) judged(d analysis.Decision) (rollout.Judged, error) {
 		return rollout.Judged{}, fmt.Errorf("the evidence cannot be stored: %w", err)
 	}
 	reason := d.Reason
+	if d.Pod != "" {
+		reason += " It is " + d.Pod + "."
+	}
 	if d.Error != "" {
 		reason += " " + d.Error
 	}

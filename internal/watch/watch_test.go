@@ -215,6 +215,41 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// byPod counts the canary's requests by three pods, of which one has all that are bad.
+type byPod struct{ *site }
+
+func (s byPod) Read(ctx context.Context, now time.Time, w metric.Weight) metric.Outcome {
+	out := s.site.Read(ctx, now, w)
+	if arm := out.Observation.Metrics["http"].Canary; arm != nil {
+		third := arm.Total / 3
+		arm.Pods = map[string]analysis.Counts{"web-1": {Total: third}, "web-2": {Bad: arm.Bad, Total: arm.Total - 2*third}, "web-3": {Total: third}}
+		arm.Counts = analysis.Counts{}
+	}
+	return out
+}
+
+// TestBadPod: who has to replace a pod is told which.
+func TestBadPod(t *testing.T) {
+	s := &site{now: noon, perSec: 200, bad: 0.3}
+	w := s.watch(t, fast(), nil)
+	w.Open = func(begin time.Time) Counter { s.begin = begin; return byPod{s} }
+	weight := 0
+	for range 20 {
+		j := look(t, w, weight)
+		if j.Verdict == analysis.Reject || j.Verdict == analysis.Promote {
+			t.Fatalf("%s: %s", j.Verdict, j.Reason)
+		}
+		if j.Cause == analysis.BadPod {
+			if !strings.HasSuffix(j.Reason, " It is web-2.") {
+				t.Errorf("it does not say which: %s", j.Reason)
+			}
+			return
+		}
+		weight = j.Recommended
+	}
+	t.Fatal("no bad pod was found")
+}
+
 // TestPending: a source that has not counted everything yet is waited for.
 func TestPending(t *testing.T) {
 	s := &site{now: noon, perSec: 200}
