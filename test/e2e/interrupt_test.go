@@ -19,17 +19,15 @@ import (
 // offLimit is how long after an interruption a canary may still have traffic.
 const offLimit = 2 * time.Second
 
-// shifting is `canarize shift --to 50`, stopped in its middle: the weight is written
-// and Envoy has it, and the command has not seen that yet.
-type shifting struct {
+// process is a command that runs until a test stops it.
+type process struct {
 	cmd    *exec.Cmd
 	output *os.File // its stdout and stderr, to read from
 	log    *strings.Builder
 	text   *bufio.Reader
-	cancel context.CancelFunc
 }
 
-func (r releasing) startShift(t *testing.T) shifting {
+func (r releasing) startProcess(t *testing.T, args ...string) process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), verbLimit)
 	t.Cleanup(cancel)
@@ -38,26 +36,43 @@ func (r releasing) startShift(t *testing.T) shifting {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = output.Close() })
-	s := shifting{cmd: r.command(ctx, "shift", "sampleapp", "--to", "50"), output: output, log: &strings.Builder{}, cancel: cancel}
-	s.cmd.Stdout, s.cmd.Stderr = in, in
-	if err := s.cmd.Start(); err != nil {
+	p := process{cmd: r.command(ctx, args...), output: output, log: &strings.Builder{}}
+	p.cmd.Stdout, p.cmd.Stderr = in, in
+	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	_ = in.Close() // the command has its own
-	s.text = bufio.NewReader(output)
-	for !strings.HasSuffix(s.log.String(), "the canary's weight is 50 %\n") {
-		line, err := s.text.ReadString('\n')
-		s.log.WriteString(line)
-		if err != nil {
-			t.Fatalf("shift ends before it moves the weight: %v\n%s", err, s.log)
-		}
-	}
-	s.signal(t, syscall.SIGSTOP)
-	r.routes.await(t, 50)
-	return s
+	p.text = bufio.NewReader(output)
+	return p
 }
 
-func (s shifting) signal(t *testing.T, signal syscall.Signal) {
+// await reads what the command says until it says something.
+func (p process) await(t *testing.T, text string) {
+	t.Helper()
+	for {
+		line, err := p.text.ReadString('\n')
+		p.log.WriteString(line)
+		if strings.Contains(line, text) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("it ends and has not said %q: %v\n%s", text, err, p.log)
+		}
+	}
+}
+
+// startShift is `canarize shift --to 50`, stopped in its middle: the weight is written
+// and Envoy has it, and the command has not seen that yet.
+func (r releasing) startShift(t *testing.T) process {
+	t.Helper()
+	p := r.startProcess(t, "shift", "sampleapp", "--to", "50")
+	p.await(t, "the canary's weight is 50 %")
+	p.signal(t, syscall.SIGSTOP)
+	r.routes.await(t, 50)
+	return p
+}
+
+func (s process) signal(t *testing.T, signal syscall.Signal) {
 	t.Helper()
 	if err := s.cmd.Process.Signal(signal); err != nil {
 		t.Fatal(err)
@@ -65,7 +80,7 @@ func (s shifting) signal(t *testing.T, signal syscall.Signal) {
 }
 
 // end waits for the end, and gives the exit code.
-func (s shifting) end(t *testing.T) int {
+func (s process) end(t *testing.T) int {
 	t.Helper()
 	rest, _ := io.ReadAll(s.text) // of an output that is closed there is nothing
 	s.log.Write(rest)
@@ -93,12 +108,12 @@ func testInterrupt(t *testing.T, r releasing) {
 	r.deploy(t, "2")
 	for _, c := range []struct {
 		name string
-		end  func(shifting) error
+		end  func(process) error
 	}{
-		{"SIGINT", func(s shifting) error { return s.cmd.Process.Signal(syscall.SIGINT) }},
-		{"SIGTERM", func(s shifting) error { return s.cmd.Process.Signal(syscall.SIGTERM) }},
-		{"SIGHUP", func(s shifting) error { return s.cmd.Process.Signal(syscall.SIGHUP) }},
-		{"output closed", func(s shifting) error { return s.output.Close() }},
+		{"SIGINT", func(s process) error { return s.cmd.Process.Signal(syscall.SIGINT) }},
+		{"SIGTERM", func(s process) error { return s.cmd.Process.Signal(syscall.SIGTERM) }},
+		{"SIGHUP", func(s process) error { return s.cmd.Process.Signal(syscall.SIGHUP) }},
+		{"output closed", func(s process) error { return s.output.Close() }},
 	} {
 		s := r.startShift(t)
 		began := time.Now()

@@ -58,11 +58,7 @@ func (w world) awaitRestarted(t *testing.T) {
 		return get("pods", "-l", "product=aes", "-o", pod) == "1 true" &&
 			get("endpointslices", "-l", "kubernetes.io/service-name=emissary-ingress", "-o", endpoints) == "true"
 	})
-	w.Await("three seconds of answers", func() bool {
-		stop := stream(w.Gateway, 100)
-		time.Sleep(3 * time.Second) // kube-proxy takes endpoints over once a second
-		return len(stop().failed) == 0
-	})
+	awaitSteady(w.Site)
 }
 
 // sharesHold checks that no request fails and the canary has half of them.

@@ -10,15 +10,20 @@ import (
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"github.com/canarize/canarize/test/e2e/site"
 )
 
 // answers counts what clients saw: by version, and what went wrong by status or
-// error.
+// error, of which it tells mostKinds apart.
 type answers struct {
-	versions map[string]int
-	failed   map[string]int
-	total    int
+	versions    map[string]int
+	failed      map[string]int
+	total       int
+	first, last time.Time // of those that failed
 }
+
+const mostKinds = 10 // errors name ports, so that there can be thousands
 
 func (a *answers) add(r *vegeta.Result) {
 	a.total++
@@ -26,7 +31,14 @@ func (a *answers) add(r *vegeta.Result) {
 		a.versions[r.Headers.Get("X-Version")]++
 		return
 	}
-	a.failed[fmt.Sprintf("%s; %.80s", r.Error, r.Body)]++
+	if a.last = r.Timestamp; a.first.IsZero() {
+		a.first = r.Timestamp
+	}
+	kind := fmt.Sprintf("%.120s; %.80s", r.Error, r.Body)
+	if _, known := a.failed[kind]; !known && len(a.failed) >= mostKinds {
+		kind = "of other kinds"
+	}
+	a.failed[kind]++
 }
 
 // requests makes n requests as fast as the gateway answers, in two minutes at most.
@@ -75,6 +87,16 @@ func stream(url string, rate int) (stop func() answers) {
 		attacker.Stop()
 		return <-done
 	}
+}
+
+// awaitSteady waits until the gateway has answered for three seconds: kube-proxy and
+// Envoy take endpoints over up to a second after Kubernetes calls pods ready.
+func awaitSteady(s *site.Site) {
+	s.Await("three seconds of answers", func() bool {
+		stop := stream(s.Gateway, 100)
+		time.Sleep(3 * time.Second)
+		return len(stop().failed) == 0
+	})
 }
 
 // interval gives the numbers between which k of n falls with a probability of at

@@ -37,7 +37,7 @@ func (r releasing) checkAll(t *testing.T, what string, got answers) {
 	t.Helper()
 	fmt.Printf("%s: %d requests, %d failed, answers by version %v\n", what, got.total, got.total-got.versions["1"]-got.versions["2"], got.versions)
 	if len(got.failed) > 0 {
-		t.Errorf("%s: %d requests failed: %v\n%s", what, len(got.failed), got.failed, r.troubled())
+		t.Errorf("%s: requests failed from %s to %s: %v\n%s", what, got.first.Format(time.TimeOnly), got.last.Format(time.TimeOnly), got.failed, r.troubled())
 	}
 	if got.versions["1"] == 0 || got.versions["2"] == 0 {
 		t.Errorf("%s: answers by version %v, expected both", what, got.versions)
@@ -46,9 +46,12 @@ func (r releasing) checkAll(t *testing.T, what string, got answers) {
 
 // troubled is what Envoy says of requests that something happened to.
 func (r releasing) troubled() string {
+	const most = 20 // lines
 	var out strings.Builder
+	n := 0
 	for line := range strings.Lines(string(r.Kube(nil, "-n", "emissary", "logs", "deployment/emissary-ingress"))) {
-		if strings.HasPrefix(line, "troubled request") {
+		if strings.HasPrefix(line, "troubled request") && n < most {
+			n++
 			out.WriteString(line)
 		}
 	}
