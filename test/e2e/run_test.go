@@ -1,0 +1,235 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// runRate is that of the load under which releases are run.
+const runRate = 200 // requests a second
+
+// judged is a release file with which a verdict takes seconds. The boundaries of a
+// real one are minutes.
+const judged = `
+apiVersion: canarize.dev/v1alpha1
+kind: Release
+spec:
+  analysis: {interval: 3s, warmup: 3s, bake: 20s, deadline: %s}
+  ramp: {steps: [%s]}
+  metrics: %s
+  gates: [%s]
+`
+
+// running is a site on which `canarize run` releases, and what it is told.
+type running struct {
+	releasing
+	deadline, steps, metrics, gates string
+}
+
+// TestRun carries releases out to their end on a site of their own, under load.
+func TestRun(t *testing.T) {
+	r := running{startReleasing(t), "3m", "{weight: 5, hold: 6s}, {weight: 50, hold: 6s}", "{source: emissary}", ""}
+	fmt.Printf("%-26s %9s %9s %9s %6s %8s %8s\n", "run", "took", "requests", "bad", "off", "CPU", "memory")
+	for _, step := range []struct {
+		name string
+		run  func(*testing.T, running)
+	}{
+		{"good", testRunGood}, {"bad", testRunBad}, {"no traffic", testRunNoTraffic}, {"killed", testRunKilled},
+		{"interrupted", testRunInterrupted}, {"Prometheus away", testRunPrometheusAway}, {"bad pod", testRunBadPod},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			r := r
+			r.Site = r.For(t)
+			step.run(t, r)
+		})
+	}
+}
+
+// args are those of a run of manifests as version 2.
+func (r running) args(t *testing.T, manifests string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "release.yml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, judged, r.deadline, r.steps, r.metrics, r.gates), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"run", "--config", file, manifests, "-I", "registry.example.com/app:2"}
+}
+
+// row prints what a run has come to. off is how long after the first bad answer Envoy
+// gave the canary nothing any more.
+func row(name string, o outcome, got answers, off time.Duration) {
+	seen := "-"
+	if off > 0 {
+		seen = fmt.Sprintf("%.1f s", off.Seconds())
+	}
+	fmt.Printf("%-26s %7.1f s %9d %9d %6s %6.2f s %5.0f MB\n", name, o.took.Seconds(), got.total, got.total-got.versions["1"]-got.versions["2"], seen, o.cpu.Seconds(), float64(o.memory)/1e6)
+}
+
+// wants checks how a run ended, and what its users saw.
+func (r running) wants(t *testing.T, o outcome, code int, texts ...string) {
+	t.Helper()
+	if o.code != code {
+		t.Fatalf("exit code %d, expected %d\n%s%s", o.code, code, o.out, o.log)
+	}
+	for _, text := range texts {
+		if !strings.Contains(o.log, text) {
+			t.Errorf("it does not say %q:\n%s", text, o.log)
+		}
+	}
+}
+
+// testRunGood: a good version is promoted, and no request fails.
+func testRunGood(t *testing.T, r running) {
+	before := r.objects()
+	load := r.load(runRate)
+	o := r.try(t, r.args(t, r.manifests())...)
+	got := load.end(t)
+	row("good", o, got, 0)
+	r.wants(t, o, 0, "the canary gets 5 %", "the canary gets 50 %", "promote")
+	if len(got.failed) > 0 {
+		t.Errorf("%v\n%s", got.failed, r.troubled())
+	}
+	r.nothingLeft(t, before)
+	if after := requests(t, r.Gateway, nil, 500); after.versions["2"] != 500 {
+		t.Errorf("after the promotion: %v, %v", after.versions, after.failed)
+	}
+	r.stable(t)
+}
+
+func (r running) manifests() string { return filepath.Join(r.Root, "manifests") }
+
+// stable brings version 1 back.
+func (r running) stable(t *testing.T) {
+	t.Helper()
+	r.kube("apply", "-f", r.manifests())
+	r.kube("rollout", "status", "--timeout=2m", "deployment/sampleapp")
+	r.alone(t)
+	awaitSteady(r.Site)
+}
+
+// testRunBad: versions that are worse in one way or another are rejected.
+func testRunBad(t *testing.T, r running) {
+	for _, c := range []struct{ name, old, new, says string }{
+		{"all requests fail", `value: "100"`, `value: "0"`, "most requests of the canary are bad"},
+		{"half of them fail", `value: "100"`, `value: "50"`, "errors"},
+		{"5 % of them fail", `value: "100"`, `value: "95"`, "errors"},
+		{"slow", `value: "100"`, "value: \"100\"\n            - {name: LATENCY_MS, value: \"60\"}", "latency"},
+		{"slow in 1 of 100", `value: "100"`, "value: \"100\"\n            - {name: LATENCY_P99_MS, value: \"1500\"}", ""},
+	} {
+		before := r.objects()
+		load := r.load(runRate)
+		o := r.try(t, r.args(t, r.variant(t, c.old, c.new))...)
+		got := load.end(t)
+		var off time.Duration
+		if !got.first.IsZero() {
+			off = r.routes.since(0, got.first)
+		}
+		row(c.name, o, got, off)
+		if c.says == "" { // worse by as much as the margin: either verdict may be
+			if o.code == 0 {
+				r.stable(t)
+			}
+			continue
+		}
+		r.wants(t, o, 3, c.says)
+		r.nothingLeft(t, before)
+		if got.versions["1"]+got.versions["2"]+sum(got.failed) != got.total {
+			t.Errorf("%+v", got)
+		}
+		for what := range got.failed {
+			if !strings.Contains(what, "500") {
+				t.Errorf("%s: failed though the new version did not: %s", c.name, what)
+			}
+		}
+	}
+}
+
+func sum(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// testRunNoTraffic: without a request nothing is decided.
+func testRunNoTraffic(t *testing.T, r running) {
+	r.deadline = "25s"
+	o := r.try(t, r.args(t, r.manifests())...)
+	row("no traffic", o, answers{}, 0)
+	r.wants(t, o, 4, "hold", "request")
+}
+
+// testRunKilled: a run that is killed is gone on with by the next one.
+func testRunKilled(t *testing.T, r running) {
+	load := r.load(runRate)
+	args := r.args(t, r.manifests())
+	first := r.startProcess(t, args...)
+	r.routes.await(t, 50)
+	first.signal(t, syscall.SIGKILL)
+	first.end(t)
+	o := r.try(t, args...)
+	got := load.end(t)
+	row("killed, and run again", o, got, 0)
+	r.wants(t, o, 0, "promote")
+	if len(got.failed) > 0 {
+		t.Errorf("%v\n%s", got.failed, r.troubled())
+	}
+	r.stable(t)
+}
+
+// testRunInterrupted interrupts runs at any moment.
+func testRunInterrupted(t *testing.T, r running) {
+	load := r.load(runRate)
+	args := r.args(t, r.manifests())
+	var offs []time.Duration
+	for _, after := range []time.Duration{200, 700, 1500, 4000, 7000, 9500} {
+		run := r.startProcess(t, args...)
+		time.Sleep(after * time.Millisecond)
+		began := time.Now()
+		run.signal(t, syscall.SIGINT)
+		code := run.end(t)
+		if took := time.Since(began); code != 5 || took > offLimit {
+			t.Errorf("interrupted after %d ms: exit code %d after %s\n%s", after, code, took, run.log)
+		}
+		if weight := r.routes.last().weight; weight > 0 {
+			offs = append(offs, r.routes.await(t, 0).Sub(began))
+		}
+	}
+	r.verb(t, "reject", "sampleapp", "--if-active")
+	got := load.end(t)
+	if len(got.failed) > 0 {
+		t.Errorf("%v\n%s", got.failed, r.troubled())
+	}
+	if len(offs) == 0 || slices.Max(offs) > offLimit {
+		t.Fatalf("weight 0 in Envoy after %v, expected at most %s, and traffic at some moment", offs, offLimit)
+	}
+	fmt.Printf("interrupted at 6 moments: weight 0 in Envoy at most %.1f s later; %d requests, %d failed\n", slices.Max(offs).Seconds(), got.total, sum(got.failed))
+}
+
+// testRunPrometheusAway: while Prometheus is away nothing is decided.
+func testRunPrometheusAway(t *testing.T, r running) {
+	r.metrics = "{source: prometheus, address: '" + r.Prometheus + "', ratios: {errors: {bad: 'requests_total{custom_status=\"500\"}', total: requests_total}}}"
+	r.gates = "{name: sign-off, weight: 50, manual: true}"
+	load := r.load(runRate)
+	began := time.Now()
+	run := r.startProcess(t, r.args(t, r.manifests())...)
+	run.await(t, "waiting for gate sign-off")
+	r.Kill(r.InPod("prometheus"))
+	run.await(t, "hold: A metric was not measured")
+	r.verb(t, "approve", "sampleapp", "sign-off")
+	code := run.end(t)
+	got := load.end(t)
+	row("Prometheus away meanwhile", outcome{took: time.Since(began)}, got, 0)
+	if code != 0 || len(got.failed) > 0 {
+		t.Errorf("exit code %d, %v\n%s", code, got.failed, run.log)
+	}
+	r.stable(t)
+}
