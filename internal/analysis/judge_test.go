@@ -353,6 +353,22 @@ func TestTinyLatency(t *testing.T) {
 	}
 }
 
+// TestLatencyOfOneBucket says that a boundary that all requests exceed keeps no healthy
+// release from its promotion, and that slower requests are found beside it.
+func TestLatencyOfOneBucket(t *testing.T) {
+	histogram := func(n, slow float64) *Histogram {
+		return &Histogram{Bounds: []float64{.0005, .01, .025, .05}, Below: []int64{0, 0, int64(n - n*slow), int64(n)}, Total: int64(n)}
+	}
+	for slow, want := range map[float64]Verdict{0: Promote, .05: Reject} {
+		d, _ := play(newJudge(t, nil), 100, func(_ int, w float64) Observation {
+			return Observation{Latency: map[string]HistogramPair{"latency": {Canary: histogram(1500*w, slow), Stable: histogram(150000-1500*w, 0)}}}
+		})
+		if d.Verdict != want {
+			t.Errorf("%g of the canary's requests are slow: %s %s %v", slow, d.Verdict, d.Reason, d.Evidence)
+		}
+	}
+}
+
 // TestLateMetric says that a metric that is seen later makes no evidence by itself.
 func TestLateMetric(t *testing.T) {
 	j := newJudge(t, func(c *Config) { c.Warmup = 0 })

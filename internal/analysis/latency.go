@@ -21,6 +21,11 @@ type latency struct {
 // quantiles of stable that boundaries are wanted near.
 var quantiles = [...]float64{.5, .9, .99, .999}
 
+// mostSlow is the part of stable's requests that may be slower than a boundary: of one
+// that nearly all of them exceed, no number of requests shows that the canary is no
+// worse.
+const mostSlow = .9
+
 // learn adds stable's requests.
 func (l *latency) learn(h *Histogram) {
 	if h == nil || h.Total == 0 || len(l.Chosen) > 0 {
@@ -40,7 +45,7 @@ func (l *latency) learn(h *Histogram) {
 const leastBoundary = .005
 
 // choose picks the boundaries nearest to stable's quantiles, once, and says
-// whether it did.
+// whether it did. There is none when nearly all requests are slower than all of them.
 func (l *latency) choose(margin float64) bool {
 	if len(l.Chosen) > 0 || l.Total == 0 {
 		return false
@@ -54,7 +59,7 @@ func (l *latency) choose(margin float64) bool {
 			}
 			// Distances at the tail count more: between 99 % and 99.9 % lies ten times.
 			slow := (l.Total - n + .5) / (l.Total + 1)
-			if d := math.Abs(math.Log(slow / (1 - q))); d < off && !math.IsInf(l.Bounds[i], 0) {
+			if d := math.Abs(math.Log(slow / (1 - q))); d < off && slow < mostSlow && !math.IsInf(l.Bounds[i], 0) {
 				best, off = l.Bounds[i], d
 			}
 		}
