@@ -44,18 +44,16 @@ func (r releasing) checkAll(t *testing.T, what string, got answers) {
 	}
 }
 
-// troubled is what Envoy says of requests that something happened to.
+// troubled is what Envoy says of requests that something happened to lately.
 func (r releasing) troubled() string {
-	const most = 20 // lines
-	var out strings.Builder
-	n := 0
+	const most = 10 // lines
+	var lines []string
 	for line := range strings.Lines(string(r.Kube(nil, "-n", "emissary", "logs", "deployment/emissary-ingress"))) {
-		if strings.HasPrefix(line, "troubled request") && n < most {
-			n++
-			out.WriteString(line)
+		if strings.HasPrefix(line, "troubled request") {
+			lines = append(lines, line)
 		}
 	}
-	return out.String()
+	return strings.Join(lines[max(0, len(lines)-most):], "")
 }
 
 // testReject rejects a release from each of its steps; from the last after somebody
