@@ -47,6 +47,14 @@ func (b *belief) add(t table, q, usual, dispersion float64) {
 	}
 }
 
+// harmed is how likely the canary is worse by any number of points.
+func (b *belief) harmed() float64 {
+	if !b.Known {
+		return 0
+	}
+	return 1 - b.Of[0]
+}
+
 // harm is the expected extra ratio of bad requests.
 func (b *belief) harm() float64 {
 	of := doubts
@@ -95,13 +103,14 @@ func (r *ramp) next(c Config, current, enough, rate, multiple, harm float64) {
 	r.Weight = best
 }
 
-// walk goes on to the next manual step when the present one was kept for its time.
-func (r *ramp) walk(steps []Step, current, seconds float64) {
+// walk goes on to the next manual step when the present one was kept for its time,
+// unless it is to stay.
+func (r *ramp) walk(steps []Step, current, seconds float64, stay bool) {
 	step := steps[r.Step]
 	if current == step.Weight {
 		r.Since += seconds
 	}
-	if r.Since >= step.Hold && current == step.Weight && r.Step < len(steps)-1 {
+	if !stay && r.Since >= step.Hold && current == step.Weight && r.Step < len(steps)-1 {
 		r.Step, r.Since = r.Step+1, 0
 	}
 	r.Weight = steps[r.Step].Weight

@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Sentences for people. Those of most answers are constant, so that an update
@@ -235,7 +236,7 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 		if d.Verdict == Hold && d.Cause != Routing {
 			seconds = 0
 		}
-		ramp.walk(steps, t.Weight, seconds)
+		ramp.walk(steps, t.Weight, seconds, in.blind || j.doubtful())
 		return ramp.Weight
 	}
 	enough := 0.0
@@ -254,6 +255,11 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 	}
 	ramp.next(j.config, t.Weight, enough, t.Rate, t.multiple(), expected)
 	return ramp.Weight
+}
+
+// doubtful says whether the canary is more likely worse than not.
+func (j *Judge) doubtful() bool {
+	return slices.ContainsFunc(j.all, func(r *ratio) bool { return r.Belief.harmed() > .5 })
 }
 
 const (
