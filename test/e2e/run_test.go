@@ -231,13 +231,13 @@ func testRunInterrupted(t *testing.T, r running) {
 
 // testRunPrometheusAway: while Prometheus is away nothing is decided.
 func testRunPrometheusAway(t *testing.T, r running) {
-	r.metrics = "{source: prometheus, address: '" + r.Prometheus + "', ratios: {errors: {bad: 'requests_total{custom_status=\"500\"}', total: requests_total}}}"
+	r.metrics = "{source: prometheus, address: '" + r.Prometheus + "', ratios: {errors: {bad: 'requests_total{custom_status=\"bad\"}', total: requests_total}}}"
 	r.gates = "{name: sign-off, weight: 50, manual: true}"
 	load := r.load(runRate)
 	began := time.Now()
 	run := r.startProcess(t, r.args(t, r.version(t, 100, usual))...)
 	run.await(t, "waiting for gate sign-off")
-	r.Kill(r.InPod("prometheus"))
+	r.Kill(r.InPod("/prometheus"))
 	run.await(t, "hold: A metric was not measured")
 	r.verb(t, "approve", "sampleapp", "sign-off")
 	code := run.end(t)
