@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 		run  func(*testing.T, running)
 	}{
 		{"good", testRunGood}, {"bad", testRunBad}, {"no traffic", testRunNoTraffic}, {"killed", testRunKilled},
-		{"interrupted", testRunInterrupted}, {"Prometheus away", testRunPrometheusAway}, {"bad pod", testRunBadPod},
+		{"interrupted", testRunInterrupted}, {"Prometheus away", testRunPrometheusAway},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			r := r

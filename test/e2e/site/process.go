@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,18 +37,6 @@ func Recorded(dir, component string) (pid int, err error) {
 // the program's path in there.
 func (s *Site) InPod(program string) int {
 	s.t.Helper()
-	return s.inPod(program, "")
-}
-
-// InPodOf is the same in the pod of a name.
-func (s *Site) InPodOf(pod, program string) int {
-	s.t.Helper()
-	return s.inPod(program, "HOSTNAME="+pod)
-}
-
-// inPod finds a process by its program and by a variable that it has.
-func (s *Site) inPod(program, variable string) int {
-	s.t.Helper()
 	node := s.Process("node")
 	var found []int
 	all, err := filepath.Glob("/proc/[0-9]*/exe")
@@ -61,20 +48,14 @@ func (s *Site) inPod(program, variable string) int {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if path, _ := os.Readlink(exe); path == program && descends(pid, node) && has(pid, variable) { // many come and go
+		if path, _ := os.Readlink(exe); path == program && descends(pid, node) { // many come and go
 			found = append(found, pid)
 		}
 	}
 	if len(found) != 1 {
-		s.t.Fatalf("processes %v run %s in a pod with %q, expected one", found, program, variable)
+		s.t.Fatalf("processes %v run %s in a pod, expected one", found, program)
 	}
 	return found[0]
-}
-
-// has says whether a process has a variable in its environment; every one has "".
-func has(pid int, variable string) bool {
-	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	return err == nil && (variable == "" || slices.Contains(strings.Split(string(environment), "\x00"), variable))
 }
 
 // descends says whether a process has been started by another one or by one that
