@@ -29,12 +29,11 @@ type field struct {
 // object is a mapping that may have the fields, each once, and no others.
 func object(fields ...field) form {
 	names := make([]string, len(fields))
-	properties := make(map[string]schema, len(fields))
+	described := make(properties, len(fields))
 	for i, f := range fields {
 		names[i] = f.name
-		s := f.schema
-		s.Description = f.meaning
-		properties[f.name] = s
+		described[i] = property{f.name, f.schema}
+		described[i].Description = f.meaning
 	}
 	read := func(v value) error {
 		return entries(v, func(name string, child value) error {
@@ -45,7 +44,7 @@ func object(fields ...field) form {
 			return fields[i].read(child)
 		})
 	}
-	return form{read, schema{Type: types{"object", "null"}, Properties: properties, Others: false}}
+	return form{read, schema{Type: types{"object", "null"}, Properties: described, Others: false}}
 }
 
 // needing is an object that has to have some of its fields; why is the error when it

@@ -44,8 +44,8 @@ func authForm(a *metric.Access) form {
 	return object(
 		field{"bearer", secret(&a.Bearer), "A token."},
 		field{"basic", object(
-			field{"user", text(&a.User), ""},
-			field{"password", secret(&a.Password), ""},
+			field{"user", text(&a.User), "The name."},
+			field{"password", secret(&a.Password), "The password."},
 		), "A name and a password."},
 		field{"headers", headers(a), "Headers of every request: a text, or where a secret is."},
 	)

@@ -115,13 +115,13 @@ func (r *Release) form() form {
 	version, kind := APIVersion, Kind
 	return object(
 		field{"apiVersion", oneOf(&version, APIVersion), "The version of this format."},
-		field{"kind", oneOf(&kind, Kind), ""},
+		field{"kind", oneOf(&kind, Kind), "That it is a release file."},
 		field{"metadata", object(
 			field{"name", matching(&r.Name, releaseName, releaseNameWords), "The name of the release. That of spec.workload when absent, or of the only workload of the manifests."},
 			field{"namespace", matching(&r.Namespace, namespaceName, namespaceWords), "The namespace. That of the kubeconfig's context when absent."},
 			field{"labels", anything(), "For other programs."},
 			field{"annotations", anything(), "For other programs."},
-		), ""},
+		), "Which release it is."},
 		field{"spec", object(
 			field{"workload", matching(&r.Workload, releaseName, releaseNameWords), "The name of a workload that the manifests have to have; it names the release when metadata.name does not."},
 			field{"manifests", listOf(&r.Manifests, "", text), "Files and folders of the new version's manifests, relative to this file. Arguments of the command take their place."},
@@ -145,7 +145,7 @@ func (r *Release) form() form {
 				field{"share", timeout(&r.Timeouts.Share), "How long Emissary may take until the share is real."},
 			), "How long something may take before the release goes no further."},
 			field{"onCancel", oneOf(&r.OnCancel, CancelZero, CancelHold), "What becomes of the canary's weight when a command is interrupted: zero sends all traffic back to stable, hold keeps the share."},
-		), ""},
+		), "What is released, and how."},
 	).needing("it has to begin with apiVersion: "+APIVersion+" and kind: "+Kind, "apiVersion", "kind")
 }
 

@@ -1,30 +1,32 @@
 package rollout
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 )
 
 // schema is what canarize uses of JSON Schema, draft 7: the one that editors know.
 type schema struct {
-	Dialect     string            `json:"$schema,omitempty"`
-	Title       string            `json:"title,omitempty"`
-	Description string            `json:"description,omitempty"`
-	Type        types             `json:"type,omitempty"`
-	Enum        []string          `json:"enum,omitempty"`
-	Const       any               `json:"const,omitempty"`
-	Pattern     string            `json:"pattern,omitempty"`
-	MinLength   int               `json:"minLength,omitempty"`
-	Minimum     *int64            `json:"minimum,omitempty"`
-	Maximum     *int64            `json:"maximum,omitempty"`
-	Required    []string          `json:"required,omitempty"`
-	OneOf       []schema          `json:"oneOf,omitempty"`
-	AnyOf       []schema          `json:"anyOf,omitempty"`
-	Properties  map[string]schema `json:"properties,omitempty"`
-	Others      any               `json:"additionalProperties,omitempty"` // false, or a schema
-	Items       *schema           `json:"items,omitempty"`
-	Default     any               `json:"default,omitempty"`
+	Dialect     string     `json:"$schema,omitempty"`
+	Title       string     `json:"title,omitempty"`
+	Description string     `json:"description,omitempty"`
+	Type        types      `json:"type,omitempty"`
+	Enum        []string   `json:"enum,omitempty"`
+	Const       any        `json:"const,omitempty"`
+	Pattern     string     `json:"pattern,omitempty"`
+	MinLength   int        `json:"minLength,omitempty"`
+	Minimum     *int64     `json:"minimum,omitempty"`
+	Maximum     *int64     `json:"maximum,omitempty"`
+	Required    []string   `json:"required,omitempty"`
+	OneOf       []schema   `json:"oneOf,omitempty"`
+	AnyOf       []schema   `json:"anyOf,omitempty"`
+	Properties  properties `json:"properties,omitempty"`
+	Others      any        `json:"additionalProperties,omitempty"` // false, or a schema
+	Items       *schema    `json:"items,omitempty"`
+	Default     any        `json:"default,omitempty"`
 }
 
 // types are the types that a value may have: one as a text, several as a list.
@@ -36,6 +38,36 @@ func (t types) MarshalJSON() ([]byte, error) {
 		return json.Marshal(t[0])
 	}
 	return json.Marshal([]string(t))
+}
+
+// properties are the fields of an object, in the order in which they are described.
+type properties []property
+
+type property struct {
+	name string
+	schema
+}
+
+// MarshalJSON implements json.Marshaler.
+func (p properties) MarshalJSON() ([]byte, error) {
+	var text bytes.Buffer
+	text.WriteByte('{')
+	for i, f := range p {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		name, err := json.Marshal(f.name)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(f.schema)
+		if err != nil {
+			return nil, err
+		}
+		text.Write(append(append(name, ':'), value...))
+	}
+	text.WriteByte('}')
+	return text.Bytes(), nil
 }
 
 // JSONSchema is the JSON Schema of release files. It refuses unknown names and values of
@@ -53,6 +85,51 @@ func JSONSchema() ([]byte, error) {
 	encoder.SetIndent("", "  ")
 	err := encoder.Encode(s)
 	return []byte(text.String()), err
+}
+
+// Field is one that a release file may have.
+type Field struct {
+	Path    string // such as spec.gates[].name; * is any name
+	Default string // as one would write it; "" is none
+	Meaning string
+}
+
+// Fields are all fields of a release file but for objects, in the order of the
+// format.
+func Fields() []Field {
+	r := DefaultRelease()
+	return r.form().schema.fields("", nil)
+}
+
+// fields appends the fields below a path.
+func (s schema) fields(path string, all []Field) []Field {
+	for _, p := range s.Properties {
+		all = p.at(strings.TrimPrefix(path+"."+p.name, "."), all)
+	}
+	return all
+}
+
+// at appends a field, and those below it.
+func (s schema) at(path string, all []Field) []Field {
+	below, known := s.Others.(schema)
+	switch {
+	case known:
+		all = append(all, Field{Path: path + ".*", Meaning: s.Description})
+		return below.fields(path+".*", all)
+	case s.Items != nil:
+		all = append(all, Field{Path: path + "[]", Meaning: s.Description})
+		return s.Items.fields(path+"[]", all)
+	case s.Properties != nil:
+		return s.fields(path, all)
+	}
+	f := Field{Path: path, Meaning: s.Description}
+	if len(s.Enum) > 1 {
+		f.Meaning += " One of: " + strings.Join(s.Enum, ", ") + "."
+	}
+	if s.Default != nil {
+		f.Default = fmt.Sprint(s.Default)
+	}
+	return append(all, f)
 }
 
 // notZero is a default, or nil when nothing is the default.
