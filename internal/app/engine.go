@@ -15,6 +15,7 @@ import (
 type EngineOptions struct {
 	Target            kube.Target
 	EmissaryNamespace string
+	ShareTimeout      time.Duration // for Emissary, until a share is real; 0 means kube's
 	DryRun            kube.DryRun
 	NoWait            bool              // fail at once when another process works on the release
 	Patient           bool              // ask the API server until the context ends, however often it fails
@@ -54,7 +55,7 @@ func NewEngine(options EngineOptions) (*Engine, error) {
 		return nil, err
 	}
 	c := &cluster{kube: connected, dryRun: options.DryRun, noWait: options.NoWait, annotations: options.Annotations, emit: emit}
-	gateways := connected.Gateways(kube.Gateway{Namespace: options.EmissaryNamespace, Selector: gatewayPods})
+	gateways := connected.Gateways(kube.Gateway{Namespace: options.EmissaryNamespace, Selector: gatewayPods, Patience: options.ShareTimeout})
 	return &Engine{cluster: c, gateways: gateways, runner: runner.Runner{
 		Objects: c, Workloads: c, Store: c, Lock: c, Inbox: c,
 		Router: &router{cluster: c, namespace: options.EmissaryNamespace, gateways: gateways},

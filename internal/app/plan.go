@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/manifest"
@@ -17,6 +18,7 @@ const releaseLabel = "canarize.dev/release"
 type PlanOptions struct {
 	Generate GenerateOptions // the weight is not looked at
 	Name     string          // of the release; "" is that of its only workload
+	Workload string          // that the release has to have; "" is any
 }
 
 // Planned is a release to be.
@@ -36,6 +38,9 @@ func Plan(set *manifest.Set, options PlanOptions) (Planned, error) {
 	}
 	p := planning{set: set, generated: g, options: options.Generate}
 	p.workloads()
+	if err := p.expects(options.Workload); err != nil {
+		return Planned{}, err
+	}
 	if len(g.Routes) == 0 {
 		return Planned{}, fmt.Errorf("no Mapping of the input routes to the Service of %s, so it cannot get a share; pass the Mapping's manifest too", p.plan.Workloads[0].Stable)
 	}
@@ -84,6 +89,18 @@ func (p *planning) workloads() {
 			p.plan.Configs = append(p.plan.Configs, pair)
 		}
 	}
+}
+
+// expects says when a workload is not released.
+func (p *planning) expects(name string) error {
+	var names []string
+	for _, w := range p.plan.Workloads {
+		names = append(names, w.Stable.Name)
+	}
+	if name == "" || slices.Contains(names, name) {
+		return nil
+	}
+	return fmt.Errorf("the release is of the workload %s, and the manifests have %s; correct spec.workload of the release file, or its manifests", name, strings.Join(names, ", "))
 }
 
 func replicas(r canary.Replicas) rollout.Replicas {

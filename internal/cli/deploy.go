@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +24,7 @@ type deployFlags struct {
 func newDeploy(streams Streams) *cobra.Command {
 	var f deployFlags
 	cmd := &cobra.Command{
-		Use:   "deploy [flags] FILE|DIR|-...",
+		Use:   "deploy [flags] [FILE|DIR|-...]",
 		Short: "Bring the canary of a new version into the cluster, without traffic",
 		Long: `Deploy reads the manifests of an application's new version, derives its canary as
 generate does, and applies the canary at weight 0. It ends when the canary's pods
@@ -37,9 +36,13 @@ Everything that the other verbs need is kept in the cluster, in the ConfigMap
 canarize-NAME: they run without the manifests, in other processes and on other
 machines. The content of Secrets is in the canary's Secret only.
 
+Without arguments it is the release file that names the manifests, and what no flag
+says is taken from there.
+
 Running it again goes on where it stopped. With other manifests it replaces the
 canary, whose traffic goes to 0 first.`,
-		Example: `  canarize deploy -I registry.example.com/app:2 manifests
+		Example: `  canarize deploy --config release.yml
+  canarize deploy -I registry.example.com/app:2 manifests
   canarize deploy --dry-run=server manifests`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			release, plan, err := f.plan(cmd.Context(), args, streams)
@@ -63,34 +66,36 @@ func (f *deployFlags) register(cmd *cobra.Command) {
 	f.canary.register(cmd.Flags())
 }
 
-// releaseName is what ConfigMaps, Leases and label values can all be called.
-var releaseName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,50}[a-z0-9])?$`)
-
 func checkName(name string) error {
-	if !releaseName.MatchString(name) {
-		return fmt.Errorf("the release name %q: use at most 52 lower-case letters, digits, dashes and dots, a letter or digit first and last", name)
+	if err := rollout.CheckName(name); err != nil {
+		return fmt.Errorf("the release name %w", err)
 	}
 	return nil
 }
 
-// plan reads the manifests and derives the release.
+// plan reads the release file and the manifests, and derives the release. What the
+// release file says is in f.engine.config then.
 func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) (runner.Release, rollout.Plan, error) {
 	none := func(err error) (runner.Release, rollout.Plan, error) { return runner.Release{}, rollout.Plan{}, err }
+	args, err := f.complete(args)
+	if err != nil {
+		return none(err)
+	}
 	f.canary.namespace, f.engine.emissaryNamespace = f.engine.namespace, f.canary.emissaryNamespace
 	if err := f.engine.check(); err != nil {
-		return none(err)
+		return none(f.engine.config.blame(err))
 	}
 	options, err := f.canary.options()
 	if err != nil {
-		return none(err)
+		return none(f.engine.config.blame(err))
 	}
 	set, err := f.read(ctx, args, streams)
 	if err != nil {
 		return none(err)
 	}
-	planned, err := app.Plan(set, app.PlanOptions{Generate: options, Name: f.name})
+	planned, err := app.Plan(set, app.PlanOptions{Generate: options, Name: f.name, Workload: f.engine.config.release.Workload})
 	if err != nil {
-		return none(err)
+		return none(f.engine.config.blame(err))
 	}
 	f.canary.say(planned.Notes, streams)
 	release := runner.Release{Namespace: planned.Plan.Workloads[0].Stable.Namespace, Name: planned.Name}

@@ -23,6 +23,7 @@ import (
 // as given.
 type engineFlags struct {
 	target                      kube.Target
+	config                      configFlag
 	namespace                   string
 	output, progress, color     string
 	emissaryNamespace           string
@@ -37,6 +38,7 @@ func (f *engineFlags) registerTarget(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "the namespace; that of the current context when empty")
 	flags.StringVar(&f.target.Context, "context", "", "the kubeconfig context to use")
 	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "the kubeconfig file to use")
+	f.config.register(flags)
 }
 
 // register adds the flags of a verb that only reads.
@@ -115,7 +117,7 @@ func (f *engineFlags) inNamespace() (string, error) {
 func (f *engineFlags) options(patient bool, emit func(rollout.Event)) app.EngineOptions {
 	dry := map[string]kube.DryRun{"client": kube.DryRunClient, "server": kube.DryRunServer}
 	return app.EngineOptions{
-		Target: f.target, EmissaryNamespace: f.emissaryNamespace, DryRun: dry[f.dryRun], NoWait: f.noWait, Patient: patient,
+		Target: f.target, EmissaryNamespace: f.emissaryNamespace, ShareTimeout: f.config.release.Timeouts.Share, DryRun: dry[f.dryRun], NoWait: f.noWait, Patient: patient,
 		Runner: runner.Options{ReadyTimeout: f.timeout, HoldOnCancel: f.onCancel == "hold", Force: f.force},
 		Emit:   emit,
 	}
@@ -139,6 +141,9 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 	follower, err := f.pipeline(streams)
 	if err != nil {
 		return rollout.State{}, err
+	}
+	if text := f.config.say(); text != "" {
+		printer.Print(rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: text})
 	}
 	options := f.options(patient, func(e rollout.Event) { printer.Print(e); follower.tell(e) })
 	options.Annotations = follower.annotations()

@@ -9,7 +9,7 @@ import (
 func newPromote(streams Streams) *cobra.Command {
 	var f engineFlags
 	cmd := &cobra.Command{
-		Use:   "promote [flags] NAME",
+		Use:   "promote [flags] [NAME]",
 		Short: "Make the tested version stable, and remove the canary",
 		Long: `Promote applies the manifests of the release, waits until stable is rolled out
 while the canary goes on serving its share, takes the traffic off the canary and

@@ -10,7 +10,7 @@ func newReject(streams Streams) *cobra.Command {
 	var f engineFlags
 	var ifActive bool
 	cmd := &cobra.Command{
-		Use:   "reject [flags] NAME",
+		Use:   "reject [flags] [NAME]",
 		Short: "Send all traffic back to stable, and remove the canary",
 		Long: `Reject sets the canary's weight to 0 before it does anything else, also while
 another process works on the release. It makes sure that Emissary sends the canary

@@ -26,7 +26,7 @@ type reportFlags struct {
 func newReport(streams Streams) *cobra.Command {
 	var f reportFlags
 	cmd := &cobra.Command{
-		Use:   "report [flags] NAME",
+		Use:   "report [flags] [NAME]",
 		Short: "Explain what was decided about a release, and why",
 		Long: `Report explains a release to those who were not there: what was released and by
 which run, which shares of the traffic the canary got and when, what failed or was

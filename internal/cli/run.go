@@ -19,32 +19,20 @@ import (
 
 // courseFlags are the flags of verbs that watch a release, as given.
 type courseFlags struct {
-	config  string
 	reports []string
 }
 
 func (f *courseFlags) register(flags *pflag.FlagSet) {
-	flags.StringVarP(&f.config, "config", "c", "", "the release `FILE` that says how the release is judged, what counts, and which gates it has")
 	flags.StringArrayVar(&f.reports, "report", nil, "write a report to a `FILE` that ends with .html, .md, .xml (JUnit) or .json; repeatable")
 }
 
-// read reads the release file.
-func (f *courseFlags) read() (app.RunOptions, error) {
-	o := app.RunOptions{Release: rollout.DefaultRelease(), Getenv: os.Getenv, Environ: os.Environ}
-	if err := checkReports(f.reports); err != nil || f.config == "" {
-		return o, err
-	}
-	text, err := os.ReadFile(f.config)
-	if err != nil {
-		return o, fmt.Errorf("--config: %w", err)
-	}
-	if o.Release, err = rollout.ParseRelease(f.config, text); err != nil {
-		return o, err
-	}
+// options are those of a release file that was read.
+func (f *courseFlags) options(config configFlag) (app.RunOptions, error) {
+	o := app.RunOptions{Release: config.release, Getenv: os.Getenv, Environ: os.Environ}
 	if err := o.Check(); err != nil {
-		return o, fmt.Errorf("%s: %w", f.config, err)
+		return o, fmt.Errorf("%s: %w", config.file, err)
 	}
-	return o, nil
+	return o, checkReports(f.reports)
 }
 
 // conclude writes the reports of a release that was watched, and gives the verdict
@@ -60,7 +48,7 @@ func newRun(streams Streams) *cobra.Command {
 	var f deployFlags
 	var c courseFlags
 	cmd := &cobra.Command{
-		Use:   "run [flags] FILE|DIR|-...",
+		Use:   "run [flags] [FILE|DIR|-...]",
 		Short: "Release a new version from the first request to the last",
 		Long: `Run deploys the canary of a new version as deploy does, gives it a small share of
 the traffic, and compares what its users get with what those of the stable version
@@ -69,8 +57,8 @@ health the new version is promoted; and with enough evidence of harm, within sec
 if most requests fail, all traffic goes back to stable and the canary is removed.
 
 It counts the answers of Emissary's Envoys, which needs nothing to be set up. A
-release file names other metrics and sources, steps, gates, and how sure a verdict
-has to be.
+release file names other metrics and sources, steps, gates, how sure a verdict has to
+be, and the manifests where there are no arguments.
 
 Running it again goes on where it stopped, with the evidence it had. Interrupted, it
 takes all traffic off the canary within two seconds. Other shells can follow it with
@@ -79,13 +67,13 @@ resume and approve, and end it with reject.
 
 Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 		Example: `  canarize run -I registry.example.com/app:2 manifests
-  canarize run --config release.yml --report report.html manifests`,
+  canarize run --config release.yml --report report.html`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			options, err := c.read()
+			release, plan, err := f.plan(cmd.Context(), args, streams)
 			if err != nil {
 				return err
 			}
-			release, plan, err := f.plan(cmd.Context(), args, streams)
+			options, err := c.options(f.engine.config)
 			if err != nil {
 				return err
 			}
@@ -129,7 +117,7 @@ func newAnalyze(streams Streams) *cobra.Command {
 	var c courseFlags
 	var length time.Duration
 	cmd := &cobra.Command{
-		Use:   "analyze [flags] NAME",
+		Use:   "analyze [flags] [NAME]",
 		Short: "Judge a release at the share it has",
 		Long: `Analyze watches the canary of a release for a time, or until there is a verdict,
 and compares what its users get with what those of the stable version get. It never
@@ -147,11 +135,11 @@ interrupted.`,
 			if length < 0 {
 				return fmt.Errorf("--for %s: expected a time from 0", length)
 			}
-			options, err := c.read()
+			release, err := f.release(args)
 			if err != nil {
 				return err
 			}
-			release, err := f.release(args)
+			options, err := c.options(f.config)
 			if err != nil {
 				return err
 			}

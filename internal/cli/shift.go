@@ -14,7 +14,7 @@ func newShift(streams Streams) *cobra.Command {
 	var f engineFlags
 	var to optional
 	cmd := &cobra.Command{
-		Use:   "shift [flags] NAME --to N",
+		Use:   "shift [flags] [NAME] --to N",
 		Short: "Give the canary a share of the traffic",
 		Long: `Shift moves the canary of a release to a share in whole percent. Upwards it makes
 the canary as large as the share needs and waits for its pods first; downwards the
@@ -51,17 +51,32 @@ that was moved goes back once, and changes of the stable Mapping are taken over.
 	return cmd
 }
 
-// release is the one that the only argument names.
+// release is the one that the only argument names, or without one the release file.
+// Of the release file of a folder that is about another release nothing is taken.
 func (f *engineFlags) release(args []string) (runner.Release, error) {
-	if len(args) != 1 {
-		return runner.Release{}, fmt.Errorf("%d arguments: expected the NAME of a release; canarize status lists them", len(args))
+	none := func(err error) (runner.Release, error) { return runner.Release{}, err }
+	if err := f.config.load(); err != nil {
+		return none(err)
 	}
-	if err := checkName(args[0]); err != nil {
-		return runner.Release{}, err
+	name := f.config.release.ReleaseName()
+	switch {
+	case len(args) == 1:
+		if name != args[0] && !f.config.named() {
+			f.config.forget()
+		}
+		name = args[0]
+	case len(args) > 1 || name == "":
+		return none(fmt.Errorf("%d arguments: expected the NAME of a release; canarize status lists them", len(args)))
+	}
+	if err := checkName(name); err != nil {
+		return none(err)
+	}
+	if err := f.complete(); err != nil {
+		return none(err)
 	}
 	if err := f.check(); err != nil {
-		return runner.Release{}, err
+		return none(f.config.blame(err))
 	}
 	namespace, err := f.inNamespace()
-	return runner.Release{Namespace: namespace, Name: args[0]}, err
+	return runner.Release{Namespace: namespace, Name: name}, err
 }

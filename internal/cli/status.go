@@ -30,7 +30,7 @@ ConfigMaps.`,
   canarize status -A -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
-			if len(args) > 0 {
+			if len(args) > 0 || f.config.path.given {
 				release, err := f.release(args)
 				if err != nil {
 					return err

@@ -184,9 +184,19 @@ func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema
 	case meta.IsNoMatchError(err):
 		return schema.GroupVersionResource{}, false, fmt.Errorf("%s: %w", ref, notServedError{kind.WithVersion(version), err})
 	case err != nil:
-		return schema.GroupVersionResource{}, false, fmt.Errorf("%s: finding out where the cluster serves it: %w", ref, err)
+		return schema.GroupVersionResource{}, false, undiscovered(ref, err)
 	}
 	return mapping.Resource, mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
+}
+
+// undiscovered words the error of a question of which client-go gives the code alone,
+// not what the API server says about it. The permission is none that canarize rbac
+// prints: Kubernetes grants it to whoever is logged in.
+func undiscovered(ref Ref, err error) error {
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("%s: not allowed to find out where the cluster serves it (%w); the ClusterRole system:discovery has the permission", ref, err)
+	}
+	return failed(ref, "finding out where the cluster serves it", err)
 }
 
 // notServedError says that a cluster does not know a kind of objects.

@@ -59,6 +59,9 @@ func (s *source) object(root *Node) ([]*Object, error) {
 	if err := checkHeader(o); err != nil {
 		return nil, err
 	}
+	if o.Kind() == "Release" && strings.HasPrefix(GetString(root, "apiVersion"), "canarize.dev/") {
+		return nil, nil // the release file, in the folder of the manifests: not for the cluster
+	}
 	if !strings.HasSuffix(o.Kind(), "List") || Get(root, "items") == nil && Get(root, "metadata", "name") != nil {
 		return []*Object{o}, checkMetadata(o)
 	}

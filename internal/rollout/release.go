@@ -17,16 +17,83 @@ const (
 type Release struct {
 	Name, Namespace string
 
+	// Workload is the name of a workload that has to be in the manifests; "" is any.
+	Workload string
+	// Manifests are files and folders, relative to the folder of the release file.
+	Manifests []string
+	// Images are [CONTAINER=]IMAGE.
+	Images []string
+	Canary Canary
+	// EmissaryNamespace is the one that Emissary runs in.
+	EmissaryNamespace string
+
 	// Analysis is spec.analysis and spec.ramp.
 	Analysis analysis.Config
 	// Metrics is spec.metrics; without a source when there is none.
 	Metrics metric.Config
-	// Gates is spec.gates.
+	// Gates is spec.gates, and with spec.promotion.automatic: false PromotionGate.
 	Gates []Gate
+
+	Promotion Promotion
+	Timeouts  Timeouts
+	OnCancel  OnCancel
 }
 
+// Canary says how the canary is derived from the manifests. The fields are as the
+// flags of the same names take them.
+type Canary struct {
+	Suffix    string
+	Replicas  string            // a number, same, or weight
+	Labels    map[string]string // of everything new, and of the canary's pods
+	Include   []string          // KIND/NAME of workloads that would be left alone
+	CopyPeers bool
+}
+
+// Promotion says how the new version becomes stable.
+type Promotion struct {
+	Automatic      bool // a run promotes when the verdict says so
+	ForceConflicts bool // fields are taken over from other owners
+}
+
+// Timeouts are how long something may take before the release goes no further.
+type Timeouts struct {
+	Ready time.Duration // pods without any progress towards being ready
+	Share time.Duration // Emissary, until the share is real
+}
+
+// OnCancel is what becomes of the canary's weight when a command is interrupted.
+type OnCancel string
+
+// What can become of it: all traffic goes back to stable, or the canary keeps its
+// share.
+const (
+	CancelZero OnCancel = "zero"
+	CancelHold OnCancel = "hold"
+)
+
+// PromotionGate is the manual gate of a release that is not promoted by itself.
+const PromotionGate = "promotion"
+
 // DefaultRelease is the release of a file that says nothing.
-func DefaultRelease() Release { return Release{Analysis: analysis.Default()} }
+func DefaultRelease() Release {
+	return Release{
+		Canary:            Canary{Suffix: "-canary", Replicas: "weight"},
+		EmissaryNamespace: "emissary",
+		Analysis:          analysis.Default(),
+		Promotion:         Promotion{Automatic: true},
+		Timeouts:          Timeouts{Ready: 10 * time.Minute, Share: 30 * time.Second},
+		OnCancel:          CancelZero,
+	}
+}
+
+// ReleaseName is the name that the file gives the release: its own, or that of its
+// workload. "" says that it gives none.
+func (r Release) ReleaseName() string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return r.Workload
+}
 
 // ParseRelease reads a release file. It is strict: a name that is not known is an
 // error that lists those that are. Errors are FILE:LINE: what.
@@ -37,158 +104,57 @@ func ParseRelease(file string, content []byte) (Release, error) {
 		if err := r.readProfile(v); err != nil {
 			return err
 		}
-		var version, kind string
-		err := object(
-			field{"apiVersion", oneOf(&version, APIVersion)},
-			field{"kind", oneOf(&kind, Kind)},
-			field{"metadata", object(
-				field{"name", text(&r.Name)},
-				field{"namespace", text(&r.Namespace)},
-				field{"labels", anything},
-				field{"annotations", anything},
-			)},
-			field{"spec", object(
-				field{"analysis", r.readAnalysis},
-				field{"ramp", r.readRamp},
-				field{"metrics", r.readMetrics},
-				field{"gates", list(r.readGate)},
-			)},
-		)(v)
-		switch {
-		case err != nil:
-			return err
-		case version == "" || kind == "":
-			return v.errorf("it has to begin with apiVersion: %s and kind: %s", APIVersion, Kind)
-		}
-		return nil
+		return r.form().then(r.finish).read(v)
 	})
 	return r, err
 }
 
-// anything is not looked at.
-func anything(value) error { return nil }
+// form is what a release file may say: the only place that names its fields, but for
+// those of metrics and analysis.
+func (r *Release) form() form {
+	version, kind := APIVersion, Kind
+	return object(
+		field{"apiVersion", oneOf(&version, APIVersion), "The version of this format."},
+		field{"kind", oneOf(&kind, Kind), "That it is a release file."},
+		field{"metadata", object(
+			field{"name", matching(&r.Name, releaseName, releaseNameWords), "The name of the release. That of spec.workload when absent, or of the only workload of the manifests."},
+			field{"namespace", matching(&r.Namespace, namespaceName, namespaceWords), "The namespace. That of the kubeconfig's context when absent."},
+			field{"labels", anything(), "For other programs."},
+			field{"annotations", anything(), "For other programs."},
+		), "Which release it is."},
+		field{"spec", object(
+			field{"workload", matching(&r.Workload, releaseName, releaseNameWords), "The name of a workload that the manifests have to have; it names the release when metadata.name does not."},
+			field{"manifests", listOf(&r.Manifests, "", text), "Files and folders of the new version's manifests, relative to this file. Arguments of the command take their place."},
+			field{"images", listOf(&r.Images, "", imageForm), "Images of the new version, [CONTAINER=]IMAGE: for every container of that name, or of the same repository. --image takes their place."},
+			field{"canary", canaryForm(&r.Canary), "How the canary is derived from the manifests."},
+			field{"router", object(
+				field{"emissary", object(
+					field{"namespace", matching(&r.EmissaryNamespace, namespaceName, namespaceWords), "The namespace Emissary runs in."},
+				), "Emissary-ingress."},
+			), "What routes requests to the canary."},
+			field{"analysis", r.analysisForm(), "How sure a verdict has to be, and when it may fall."},
+			field{"ramp", r.rampForm(), "How the canary's share grows."},
+			field{"metrics", r.metricsForm(), "Who counts requests, and what is counted."},
+			field{"gates", listOf(&r.Gates, Gate{Timeout: DefaultGateTimeout}, gateForm), "What else has to agree before a share, or before the promotion."},
+			field{"promotion", object(
+				field{"automatic", boolean(&r.Promotion.Automatic), "Whether a run promotes when the verdict says so. Otherwise it waits for canarize approve NAME " + PromotionGate + "."},
+				field{"forceConflicts", boolean(&r.Promotion.ForceConflicts), "Take over fields that somebody else owns."},
+			), "How the new version becomes stable."},
+			field{"timeouts", object(
+				field{"ready", timeout(&r.Timeouts.Ready), "How long pods may make no progress towards being ready."},
+				field{"share", timeout(&r.Timeouts.Share), "How long Emissary may take until the share is real."},
+			), "How long something may take before the release goes no further."},
+			field{"onCancel", oneOf(&r.OnCancel, CancelZero, CancelHold), "What becomes of the canary's weight when a command is interrupted: zero sends all traffic back to stable, hold keeps the share."},
+		), "What is released, and how."},
+	).needing("it has to begin with apiVersion: "+APIVersion+" and kind: "+Kind, "apiVersion", "kind")
+}
 
-// find calls read for what is at a path of names, if anything is.
-func find(v value, path []string, read func(value) error) error {
-	if len(path) == 0 {
-		return read(v)
-	}
-	return entries(v, func(name string, child value) error {
-		if name != path[0] {
-			return nil
+// timeout is a duration above 0.
+func timeout(to *time.Duration) form {
+	return duration(to).then(func(v value) error {
+		if *to <= 0 {
+			return v.errorf("expected a duration above 0")
 		}
-		return find(child, path[1:], read)
+		return nil
 	})
-}
-
-func (r *Release) readProfile(v value) error {
-	return find(v, []string{"spec", "analysis", "profile"}, func(v value) error {
-		var profile analysis.Profile
-		if err := oneOf(&profile, analysis.Profiles()...)(v); err != nil {
-			return err
-		}
-		c, err := analysis.ForProfile(profile)
-		r.Analysis = c
-		return err
-	})
-}
-
-// readAnalysis reads spec.analysis. The defaults are those of analysis.ForProfile,
-// analysis.DefaultMargin and analysis.DefaultGauge.
-func (r *Release) readAnalysis(v value) error {
-	c := &r.Analysis
-	err := object(
-		field{"profile", anything}, // read before
-		field{"alpha", number(&c.Alpha)},
-		field{"beta", number(&c.Beta)},
-		field{"interval", seconds(&c.Interval)},
-		field{"warmup", seconds(&c.Warmup)},
-		field{"bake", seconds(&c.Bake)},
-		field{"deadline", seconds(&c.Deadline)},
-		field{"overtime", oneOf(&c.Overtime, analysis.Withdraw, analysis.Keep)},
-		field{"margins", r.readMargins},
-		field{"gauges", r.readGauges},
-		field{"limits", list(r.readLimit)},
-	)(v)
-	if err != nil {
-		return err
-	}
-	return checked(v, *c)
-}
-
-// checked says where in the file the configuration is impossible.
-func checked(v value, c analysis.Config) error {
-	if err := c.Validate(); err != nil {
-		return v.errorf("%w", err)
-	}
-	return nil
-}
-
-func (r *Release) readMargins(v value) error {
-	r.Analysis.Margins = map[string]float64{}
-	return entries(v, func(name string, v value) error {
-		var points float64
-		err := number(&points)(v)
-		r.Analysis.Margins[name] = points
-		return err
-	})
-}
-
-func (r *Release) readGauges(v value) error {
-	r.Analysis.Gauges = map[string]analysis.GaugeRule{}
-	return entries(v, func(name string, v value) error {
-		rule := analysis.DefaultGauge()
-		err := object(field{"margin", number(&rule.Margin)}, field{"rejects", boolean(&rule.Rejects)})(v)
-		r.Analysis.Gauges[name] = rule
-		return err
-	})
-}
-
-func (r *Release) readLimit(v value) error {
-	limit := analysis.Limit{Requests: 1000}
-	err := object(
-		field{"metric", text(&limit.Metric)},
-		field{"max", number(&limit.Max)},
-		field{"requests", whole(&limit.Requests)},
-	)(v)
-	r.Analysis.Limits = append(r.Analysis.Limits, limit)
-	return err
-}
-
-// readRamp reads spec.ramp. With steps the ramp is manual.
-func (r *Release) readRamp(v value) error {
-	ramp := &r.Analysis.Ramp
-	err := object(
-		field{"budget", number(&ramp.Budget)},
-		field{"max", number(&ramp.Max)},
-		field{"steps", list(func(v value) error {
-			var step analysis.Step
-			err := object(field{"weight", number(&step.Weight)}, field{"hold", seconds(&step.Hold)})(v)
-			ramp.Steps = append(ramp.Steps, step)
-			return err
-		})},
-	)(v)
-	if err != nil {
-		return err
-	}
-	return checked(v, r.Analysis)
-}
-
-// readGate reads one of spec.gates.
-func (r *Release) readGate(v value) error {
-	g, timeout, weight := Gate{}, DefaultGateTimeout.Seconds(), int64(0)
-	err := object(
-		field{"name", text(&g.Name)},
-		field{"weight", whole(&weight)},
-		field{"exec", list(func(v value) error {
-			g.Exec = append(g.Exec, "")
-			return text(&g.Exec[len(g.Exec)-1])(v)
-		})},
-		field{"http", text(&g.HTTP)},
-		field{"manual", boolean(&g.Manual)},
-		field{"timeout", seconds(&timeout)},
-	)(v)
-	g.Weight, g.Timeout = int(weight), time.Duration(timeout*float64(time.Second))
-	r.Gates = append(r.Gates, g)
-	return err
 }

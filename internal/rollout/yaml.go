@@ -3,10 +3,8 @@ package rollout
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -49,27 +47,15 @@ func (v value) resolved() *yaml.Node {
 	return n
 }
 
-// field is a name that an object may have, and what reads its value.
-type field struct {
-	name string
-	read func(value) error
-}
-
-// object reads a mapping that may have the fields, each once, and no others.
-func object(fields ...field) func(value) error {
-	return func(v value) error {
-		names := make([]string, len(fields))
-		for i, f := range fields {
-			names[i] = f.name
+// has says whether a mapping has a name.
+func (v value) has(name string) bool {
+	n := v.resolved()
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return true
 		}
-		return entries(v, func(name string, child value) error {
-			i := slices.Index(names, name)
-			if i < 0 {
-				return at{child.node.Line, fmt.Errorf("%s is not known; %s may have %s", child.path, v.name(), strings.Join(names, ", "))}
-			}
-			return fields[i].read(child)
-		})
 	}
+	return false
 }
 
 // entries calls read for every entry of a mapping, in order. An empty value is an
@@ -98,96 +84,6 @@ func entries(v value, read func(name string, child value) error) error {
 		}
 	}
 	return nil
-}
-
-// list reads a sequence, one item after the other.
-func list(read func(value) error) func(value) error {
-	return func(v value) error {
-		n := v.resolved()
-		if n.Kind != yaml.SequenceNode {
-			return v.errorf("expected a list")
-		}
-		for i, item := range n.Content {
-			if err := read(value{item, fmt.Sprintf("%s[%d]", v.path, i)}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-// text reads a text that is not empty.
-func text(to *string) func(value) error {
-	return func(v value) error {
-		n := v.resolved()
-		if n.Kind != yaml.ScalarNode || n.Value == "" || n.Tag != "!!str" {
-			return v.errorf("expected a text")
-		}
-		*to = n.Value
-		return nil
-	}
-}
-
-// oneOf reads one of the known names.
-func oneOf[T ~string](to *T, known ...T) func(value) error {
-	return func(v value) error {
-		n := v.resolved()
-		if n.Kind == yaml.ScalarNode && slices.Contains(known, T(n.Value)) {
-			*to = T(n.Value)
-			return nil
-		}
-		names := make([]string, len(known))
-		for i, k := range known {
-			names[i] = string(k)
-		}
-		return v.errorf("%q is not known; it may be %s", n.Value, strings.Join(names, " or "))
-	}
-}
-
-func number(to *float64) func(value) error {
-	return func(v value) error {
-		var f float64
-		if n := v.resolved(); n.Kind != yaml.ScalarNode || n.Tag != "!!int" && n.Tag != "!!float" || n.Decode(&f) != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-			return v.errorf("expected a number, without a unit")
-		}
-		*to = f
-		return nil
-	}
-}
-
-func whole(to *int64) func(value) error {
-	return func(v value) error {
-		var i int64
-		if n := v.resolved(); n.Kind != yaml.ScalarNode || n.Tag != "!!int" || n.Decode(&i) != nil {
-			return v.errorf("expected a whole number")
-		}
-		*to = i
-		return nil
-	}
-}
-
-func boolean(to *bool) func(value) error {
-	return func(v value) error {
-		var b bool
-		if n := v.resolved(); n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Decode(&b) != nil {
-			return v.errorf("expected true or false")
-		}
-		*to = b
-		return nil
-	}
-}
-
-// seconds reads a duration such as 90s, 10m or 1h30m.
-func seconds(to *float64) func(value) error {
-	return func(v value) error {
-		n := v.resolved()
-		d, err := time.ParseDuration(n.Value)
-		if n.Kind != yaml.ScalarNode || err != nil || d < 0 {
-			return v.errorf("expected a duration with its unit, such as 90s, 10m or 1h30m")
-		}
-		*to = d.Seconds()
-		return nil
-	}
 }
 
 // maxRelease is the size in bytes, and maxValues the number of values, that a

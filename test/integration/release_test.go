@@ -25,12 +25,13 @@ func (s suite) testReleases(t *testing.T) {
 		"promote": testPromote, "reject": testReject, "dry run": testReleaseDryRun,
 		"broken": testBroken, "another version": testAnotherVersion, "nothing there": testNothingThere,
 		"foreign owner": testForeignOwner, "stable edited": testStableEdited, "another route": testAnotherRoute, "weight moved": testWeightMoved, "canary edited": testCanaryEdited,
-		"two at once": testTwoAtOnce, "interrupt": testInterruptRelease, "cost": testCost, "faulty": testFaultyRelease,
+		"two at once": testTwoAtOnce, "interrupt": testInterruptRelease, "cost": testCost,
 		"pipeline": testPipeline, "github": testGitHub, "cancelled": testCancelled, "templates": testTemplates,
 	} {
 		t.Run(name, func(t *testing.T) { run(t, newShop(t, s.site(t))) })
 	}
 	t.Run("killed", s.testKilled)
+	t.Run("faults", s.testFaultRuns)
 }
 
 func shift(to string) []string { return []string{"shift", "shop", "--to", to} }
@@ -302,44 +303,4 @@ func testInterruptRelease(t *testing.T, s shop) {
 	}
 	s.expect(t, 0, reject)
 	s.check(t, "v1", -1)
-}
-
-// testCost counts the requests of a release in five steps.
-func testCost(t *testing.T, s shop) {
-	proxy := faults.Start(t, s.kubeconfig, nil)
-	s.kubeconfig = proxy.Kubeconfig
-	before := 0
-	for _, args := range [][]string{s.deploy(t, "v2"), shift("1"), shift("5"), shift("20"), shift("50"), shift("100"), promote, {"status"}} {
-		s.expect(t, 0, args)
-		all := proxy.Requests()
-		watches := 0
-		for _, r := range all[before:] {
-			if r.IsWatch() {
-				watches++
-			}
-		}
-		t.Logf("%s: %d requests and %d watches", strings.Join(args[:1], " "), len(all)-before-watches, watches)
-		if n, most := len(all)-before-watches, map[string]int{"deploy": 30, "shift": 18, "promote": 54, "status": 3}[args[0]]; n > most {
-			t.Errorf("%s made %d requests, expected at most %d", args[0], n, most)
-		}
-		before = len(all)
-	}
-}
-
-// testFaultyRelease releases while a fifth of all requests fails.
-func testFaultyRelease(t *testing.T, s shop) {
-	for seed, tag := range []string{"v2", "v3", "v4"} {
-		proxy := faults.Start(t, s.kubeconfig, quick(faults.Random(uint64(seed), 0.2)))
-		faulty := s
-		faulty.kubeconfig = proxy.Kubeconfig
-		for _, args := range [][]string{faulty.deploy(t, tag), shift("10"), shift("50"), promote} {
-			o := faulty.try(t, args...)
-			if o.code != 0 { // it stopped with a clear error; a second run finishes it
-				t.Logf("canarize %q: exit code %d: %s", args, o.code, o.err)
-				s.expect(t, 0, args)
-			}
-		}
-		s.check(t, tag, -1)
-		t.Log(proxy.Summary())
-	}
 }

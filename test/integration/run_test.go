@@ -32,7 +32,7 @@ func (s suite) testRuns(t *testing.T) {
 		"promoted": testRunPromoted, "rejected": testRunRejected, "crash": testRunCrash, "broken": testRunBroken,
 		"interrupted": testRunInterrupted, "killed": testRunKilled, "source away": testRunSourceAway,
 		"hold and approve": testRunHoldAndApprove, "reject beside": testRunRejectBeside, "analyze": testAnalyze,
-		"foreign owner": testRunForeignOwner, "kubectl apply": testRunAfterKubectl,
+		"foreign owner": testRunForeignOwner, "cost": testRunCost, "kubectl apply": testRunAfterKubectl,
 	} {
 		t.Run(name, func(t *testing.T) {
 			sh := newShop(t, s.site(t))

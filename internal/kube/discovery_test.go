@@ -1,0 +1,29 @@
+package kube
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/rest"
+)
+
+// Whoever may not ask what a cluster serves is told so, and what to do.
+func TestUndiscovered(t *testing.T) {
+	for code, words := range map[int]string{
+		http.StatusForbidden:    "not allowed to find out where the cluster serves it",
+		http.StatusUnauthorized: "log in again",
+	} {
+		server := httptest.NewServer(say(code, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no"}`))
+		t.Cleanup(server.Close)
+		cluster, err := newCluster(&rest.Config{Host: server.URL}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = cluster.Get(t.Context(), aMapping)
+		if err == nil || !strings.Contains(err.Error(), aMapping.String()+": ") || !strings.Contains(err.Error(), words) {
+			t.Errorf("code %d: got %v, want the object and %q", code, err, words)
+		}
+	}
+}

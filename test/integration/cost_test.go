@@ -1,0 +1,65 @@
+//go:build integration
+
+package integration
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/canarize/canarize/test/faults"
+)
+
+// asked counts the requests from one on, and apart from them the watches, which cost
+// one request however long they last.
+func asked(all []faults.Request, from int) (requests, watches int) {
+	for _, r := range all[from:] {
+		if r.IsWatch() {
+			watches++
+		} else {
+			requests++
+		}
+	}
+	return requests, watches
+}
+
+// testCost counts the requests of a release in five steps, each a process of its own.
+func testCost(t *testing.T, s shop) {
+	proxy := faults.Start(t, s.kubeconfig, nil)
+	s.kubeconfig = proxy.Kubeconfig
+	for _, args := range [][]string{s.deploy(t, "v2"), shift("1"), shift("5"), shift("20"), shift("50"), shift("100"), promote, {"status"}} {
+		before := len(proxy.Requests())
+		s.expect(t, 0, args)
+		requests, watches := asked(proxy.Requests(), before)
+		t.Logf("%s: %d requests and %d watches", args[0], requests, watches)
+		if most := map[string]int{"deploy": 30, "shift": 18, "promote": 54, "status": 3}[args[0]]; requests > most {
+			t.Errorf("%s made %d requests, expected at most %d", args[0], requests, most)
+		}
+	}
+}
+
+// testRunCost counts the requests of a run of five steps. What is aimed for is 60, see
+// docs/benchmarks.md; this is so that it becomes no more than it is.
+func testRunCost(t *testing.T, s shop, u *users) {
+	const most = 140
+	proxy := faults.Start(t, s.kubeconfig, nil)
+	s.kubeconfig = proxy.Kubeconfig
+	args := u.run(t, "v2", "")
+	file := args[len(args)-1]
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	five := strings.Replace(string(text), "steps: [", "steps: [{weight: 1, hold: 1s}, ", 1)
+	five = strings.Replace(five, "{weight: 50, hold: 1s}", "{weight: 20, hold: 1s}, {weight: 50, hold: 1s}, {weight: 100, hold: 1s}", 1)
+	if err := os.WriteFile(file, []byte(five), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, 0, args, "gets 1 %", "gets 5 %", "gets 20 %", "gets 50 %", "gets 100 %", "promoted")
+	requests, watches := asked(proxy.Requests(), 0)
+	t.Logf("%d requests and %d watches", requests, watches)
+	if requests > most {
+		t.Errorf("%d requests, expected at most %d:\n%s", requests, most, fmt.Sprint(proxy.Requests()))
+	}
+}
