@@ -32,12 +32,12 @@ cluster-down: ## End it, and leave nothing
 	$(GO) -C test/cluster run . down
 
 .PHONY: e2e
-e2e: ## Prove shares under load on a real Kubernetes and a real Envoy; Linux, as root; E2E=skip leaves it out
+e2e: ## Prove shares under load on a real Kubernetes and a real Envoy; Linux, as root; E2E=skip leaves it out, E2E=all adds the long runs
 ifeq ($(E2E),skip)
 	@echo "e2e: left out, because E2E=skip"
 else
 	$(GO) -C test/cluster run . build --node
-	$(GO) -C test/e2e test -tags e2e -count=1 -timeout 15m -v ./...
+	$(GO) -C test/e2e test -tags e2e -count=1 -timeout 20m -v ./...
 endif
 
 .PHONY: race
