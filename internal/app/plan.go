@@ -11,8 +11,7 @@ import (
 	"github.com/canarize/canarize/internal/traffic/emissary"
 )
 
-// releaseLabel names the release to which an object of a canary belongs.
-const releaseLabel = "canarize.dev/release"
+const releaseLabel = rollout.ReleaseLabel
 
 // PlanOptions say which release is wanted.
 type PlanOptions struct {

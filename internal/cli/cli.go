@@ -118,7 +118,7 @@ Called without a verb, canarize generates.`,
 		newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams),
 		newRun(streams), newDeploy(streams), newShift(streams), newAnalyze(streams), newPromote(streams), newReject(streams),
 		newApprove(streams), newHold(streams), newResume(streams), newStatus(streams), newReport(streams),
-		newRBAC(streams), newSchema(streams), newSimulate(streams), newVersion(streams),
+		newDoctor(streams), newRBAC(streams), newSchema(streams), newSimulate(streams), newVersion(streams),
 	)
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultHelpCmd()

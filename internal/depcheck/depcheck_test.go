@@ -19,12 +19,12 @@ const module = "github.com/canarize/canarize/"
 // one in docs/architecture.md.
 var allowed = map[string][]string{
 	"cmd/canarize":               {"internal/cli"},
-	"internal/cli":               {"internal/analysis", "internal/app", "internal/canary", "internal/ci", "internal/emissary", "internal/input", "internal/kube", "internal/manifest", "internal/report", "internal/rollout", "internal/runner", "internal/simulate"},
+	"internal/cli":               {"internal/analysis", "internal/app", "internal/canary", "internal/ci", "internal/doctor", "internal/emissary", "internal/input", "internal/kube", "internal/manifest", "internal/report", "internal/rollout", "internal/runner", "internal/simulate"},
 	"internal/ci":                {"internal/rollout"},
 	"internal/ci/azurepipelines": {"internal/ci"},
 	"internal/ci/github":         {"internal/ci"},
 	"internal/report":            {"internal/chart", "internal/manifest", "internal/rollout"},
-	"internal/app":               {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/chart", "internal/ci", "internal/ci/azurepipelines", "internal/ci/github", "internal/emissary", "internal/emissary/live", "internal/gate", "internal/kube", "internal/manifest", "internal/metric", "internal/metric/azuremonitor", "internal/metric/emissary", "internal/metric/endpoint", "internal/metric/exposition", "internal/metric/pods", "internal/metric/prometheus", "internal/metric/scrape", "internal/metric/web", "internal/rollout", "internal/runner", "internal/simulate", "internal/traffic", "internal/traffic/emissary", "internal/watch"},
+	"internal/app":               {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/chart", "internal/ci", "internal/ci/azurepipelines", "internal/ci/github", "internal/doctor", "internal/emissary", "internal/emissary/live", "internal/gate", "internal/kube", "internal/manifest", "internal/metric", "internal/metric/azuremonitor", "internal/metric/emissary", "internal/metric/endpoint", "internal/metric/exposition", "internal/metric/pods", "internal/metric/prometheus", "internal/metric/scrape", "internal/metric/web", "internal/rollout", "internal/runner", "internal/simulate", "internal/traffic", "internal/traffic/emissary", "internal/watch"},
 	"internal/input":             {"internal/manifest"},
 	"internal/manifest":          {},
 	"internal/canary":            {"internal/manifest"},
@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"internal/gate":              {"internal/rollout"},
 	"internal/watch":             {"internal/analysis", "internal/metric", "internal/rollout"},
 	"internal/runner":            {"internal/analysis", "internal/manifest", "internal/rollout"},
+	"internal/doctor":            {"internal/canary", "internal/emissary", "internal/manifest", "internal/readiness", "internal/rollout", "internal/traffic/emissary"},
 	"internal/traffic":           {"internal/manifest"},
 	"internal/traffic/emissary":  {"internal/emissary", "internal/manifest", "internal/traffic"},
 	"internal/simulate":          {"internal/analysis"},
@@ -51,7 +52,7 @@ var allowed = map[string][]string{
 	"test/pipelines":             {"internal/ci", "internal/ci/azurepipelines", "test/pipelines/expand"},
 	"test/pipelines/expand":      {},
 	"test/faults":                {},
-	"test/integration":           {"internal/emissary/live", "internal/kube", "internal/readiness", "internal/report", "internal/rollout", "test/faults", "test/pipelines/expand"},
+	"test/integration":           {"internal/doctor", "internal/emissary/live", "internal/kube", "internal/readiness", "internal/report", "internal/rollout", "test/faults", "test/pipelines/expand"},
 	"test/script":                {"internal/cli"},
 
 	"internal/metric":              {"internal/analysis"},
@@ -67,7 +68,7 @@ var allowed = map[string][]string{
 }
 
 // pure are the packages that decide: they may not reach the world outside.
-var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/metric", "internal/metric/exposition", "internal/rollout", "internal/chart", "internal/simulate/peer"}
+var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/metric", "internal/metric/exposition", "internal/rollout", "internal/doctor", "internal/chart", "internal/simulate/peer"}
 
 // outside are packages of the standard library by which a program reaches the
 // world, the clock and chance included.

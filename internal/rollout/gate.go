@@ -42,6 +42,10 @@ func (g Gate) Guards(a Asked) bool {
 	return a.Verb == Promote || a.Verb == Shift && a.Weight >= g.Weight
 }
 
+// ReleaseLabel names the release to which an object of a canary belongs, and on the
+// ConfigMap that remembers it the release itself.
+const ReleaseLabel = "canarize.dev/release"
+
 // Annotations on the canary's first workload say what people want while a process
 // works on the release. The workload goes with the release, and what was said with
 // it.

@@ -233,11 +233,11 @@ func (s *session) promotable(ctx context.Context, o map[string]any) (map[string]
 		o["data"] = canary["data"]
 		return o, nil
 	}
-	return unscaled(s.plan, o), nil
+	return Unscaled(s.plan, o), nil
 }
 
-// unscaled is an object without its number of pods, where an autoscaler sets that.
-func unscaled(plan rollout.Plan, o map[string]any) map[string]any {
+// Unscaled is an object without its number of pods, where an autoscaler sets that.
+func Unscaled(plan rollout.Plan, o map[string]any) map[string]any {
 	id := rollout.IDOf(o)
 	for _, w := range plan.Workloads {
 		if spec, ok := o["spec"].(map[string]any); ok && w.Stable == id && w.Scaler != (manifest.ID{}) {
@@ -255,7 +255,7 @@ func (s *session) preflight(ctx context.Context, plan *rollout.Plan) error {
 	var objects []map[string]any
 	for _, o := range plan.Stable {
 		if rollout.IDOf(o).Kind != "Secret" {
-			objects = append(objects, unscaled(*plan, o))
+			objects = append(objects, Unscaled(*plan, o))
 		}
 	}
 	if err := s.apply(ctx, objects, Apply{Force: s.Force, Try: true}); err != nil {

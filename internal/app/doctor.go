@@ -1,0 +1,183 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
+)
+
+// DoctorOptions say what is looked at.
+type DoctorOptions struct {
+	Target            kube.Target
+	Namespace         string
+	EmissaryNamespace string
+	Metrics           metric.Config   // where the release is measured
+	Release           *runner.Release // that is to begin, with its plan; nil is none
+	Plan              rollout.Plan
+	Force             bool // fields of other owners may be taken over
+}
+
+// Doctor looks for what would disturb a release, and for what earlier ones have left
+// behind. It only reads, and has the API server check what the release would write.
+func Doctor(ctx context.Context, o DoctorOptions) (doctor.Report, error) {
+	connected, err := kube.Connect(o.Target, kube.Options{Attempts: 3})
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	s := survey{kube: connected, options: o, seen: doctor.Seen{Namespace: o.Namespace, GatewayNamespace: o.EmissaryNamespace, Now: time.Now(), Whole: true}}
+	for _, step := range []func(context.Context) error{s.permissions, s.namespace, s.lists, s.emissary, s.releases, s.wanted, s.named} {
+		if err := step(ctx); err != nil {
+			return doctor.Report{}, err
+		}
+	}
+	return doctor.Examine(s.seen), nil
+}
+
+// survey collects what a doctor looks at.
+type survey struct {
+	kube    *kube.Cluster
+	options DoctorOptions
+	seen    doctor.Seen
+	names   []manifest.ID // of objects to get one by one, where their kind cannot be listed
+}
+
+func (s *survey) permissions(ctx context.Context) error {
+	access := kube.Access{Namespace: s.options.Namespace, GatewayNamespace: s.options.EmissaryNamespace, PodMetrics: s.options.Metrics.Source == metric.Pods}
+	denied, err := s.kube.Denied(ctx, access)
+	for _, d := range denied {
+		s.seen.Denied = append(s.seen.Denied, doctor.Denied{Resource: d.String(), Namespace: d.Namespace, Verbs: d.Verbs})
+	}
+	if err != nil {
+		return err
+	}
+	s.seen.Versions, err = s.kube.Versions(ctx, "getambassador.io")
+	return err
+}
+
+// namespace looks at the namespace itself, if that is allowed.
+func (s *survey) namespace(ctx context.Context) error {
+	id := manifest.ID{Kind: "Namespace", Name: s.options.Namespace}
+	o, err := s.kube.Get(ctx, kube.Ref(id))
+	switch {
+	case kube.IsForbidden(err):
+		return nil
+	case err != nil:
+		return err
+	case o == nil:
+		s.seen.Absent = append(s.seen.Absent, id)
+	default:
+		s.seen.Objects = append(s.seen.Objects, o)
+	}
+	return nil
+}
+
+// listing is a kind of objects to list.
+type listing struct {
+	group, kind string
+	selector    string
+}
+
+// listings are the kinds that are looked at in the namespace of a release. Of those
+// with a selector, only what canarize has made is of interest.
+var listings = []listing{
+	{"apps", "Deployment", ""}, {"apps", "StatefulSet", ""}, {"apps", "DaemonSet", ""}, {"", "Pod", ""},
+	{"", "ResourceQuota", ""}, {"coordination.k8s.io", "Lease", ""},
+	{"", "ConfigMap", releaseLabel}, {"", "Secret", releaseLabel},
+	{"autoscaling", "HorizontalPodAutoscaler", releaseLabel}, {"policy", "PodDisruptionBudget", releaseLabel},
+	{"networking.k8s.io", "NetworkPolicy", releaseLabel},
+	{"monitoring.coreos.com", "ServiceMonitor", releaseLabel}, {"monitoring.coreos.com", "PodMonitor", releaseLabel},
+}
+
+func (s *survey) lists(ctx context.Context) error {
+	for _, l := range listings {
+		if _, err := s.list(ctx, l, s.options.Namespace); err != nil {
+			return err
+		}
+	}
+	if s.options.EmissaryNamespace == s.options.Namespace {
+		return nil
+	}
+	_, err := s.list(ctx, listing{"", "Pod", gatewayPods}, s.options.EmissaryNamespace)
+	return err
+}
+
+// list adds the objects of a kind in a namespace, or with "" in all, and says whether
+// that was allowed.
+func (s *survey) list(ctx context.Context, l listing, namespace string) (allowed bool, err error) {
+	objects, err := s.kube.List(ctx, kube.Ref{Group: l.group, Kind: l.kind, Namespace: namespace}, l.selector)
+	switch {
+	case kube.IsForbidden(err) && namespace == "":
+		return false, nil
+	case kube.IsForbidden(err):
+		s.seen.Unseen = append(s.seen.Unseen, fmt.Sprintf("objects of kind %s in namespace %s, but for those named by a release: not allowed to list them", l.kind, namespace))
+		return false, nil
+	}
+	s.seen.Objects = append(s.seen.Objects, objects...)
+	s.seen.Listed = append(s.seen.Listed, manifest.ID{Group: l.group, Kind: l.kind, Namespace: namespace})
+	return err == nil, err
+}
+
+// routing are the kinds by which Emissary decides about routes. A Service or an
+// Ingress may carry Mappings.
+var routing = []listing{
+	{"", "Service", ""}, {"networking.k8s.io", "Ingress", ""},
+	{"getambassador.io", "Mapping", ""}, {"getambassador.io", "TCPMapping", ""}, {"getambassador.io", "Host", ""}, {"getambassador.io", "Listener", ""}, {"getambassador.io", "Module", ""},
+}
+
+// emissary reads what Emissary does, of all namespaces or, where that is not allowed,
+// of the release's own.
+func (s *survey) emissary(ctx context.Context) error {
+	for _, l := range routing {
+		everywhere, err := s.list(ctx, l, "")
+		if err != nil {
+			return err
+		}
+		if everywhere {
+			continue
+		}
+		s.seen.Whole = false
+		if _, err := s.list(ctx, l, s.options.Namespace); err != nil {
+			return err
+		}
+	}
+	if !s.seen.Whole {
+		s.seen.Unseen = append(s.seen.Unseen, "Mappings, Hosts and Listeners of other namespaces: not allowed to list them")
+	}
+	return nil
+}
+
+// releases reads what the cluster remembers of releases.
+func (s *survey) releases(context.Context) error {
+	for _, o := range s.seen.Objects {
+		id := rollout.IDOf(o)
+		r := releaseOf(o)
+		if id.Kind != "ConfigMap" || id.Namespace != s.options.Namespace || id.Name != recordName(r.Name) || r.Name == "" {
+			continue
+		}
+		remembered := doctor.Release{Name: r.Name, State: r.State, Err: r.Err}
+		if record, err := kube.RecordOf(o); r.Err == nil && err == nil && len(record.Binary[planKey]) > 0 {
+			remembered.Plan, remembered.Err = rollout.Unpack(record.Binary[planKey])
+		}
+		if r.State.Phase.Active() {
+			s.names = append(s.names, r.State.Objects...)
+			s.names = append(s.names, stableIDs(remembered.Plan)...)
+		}
+		s.seen.Releases = append(s.seen.Releases, remembered)
+	}
+	return nil
+}
+
+func stableIDs(plan rollout.Plan) []manifest.ID {
+	var ids []manifest.ID
+	for _, o := range plan.Stable {
+		ids = append(ids, rollout.IDOf(o))
+	}
+	return ids
+}

@@ -1,0 +1,334 @@
+package doctor_test
+
+import (
+	"errors"
+	"math/rand"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+	"sigs.k8s.io/yaml"
+
+	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// healthy is a namespace in which nothing is wrong, with a release at 10 %.
+const healthy = `
+{kind: Namespace, apiVersion: v1, metadata: {name: shop}}
+---
+{kind: Pod, apiVersion: v1, metadata: {name: emissary-1, namespace: emissary, labels: {app.kubernetes.io/name: emissary-ingress}},
+ spec: {containers: [{name: ambassador, image: "docker.io/emissaryingress/emissary:3.10.0"}]},
+ status: {phase: Running, conditions: [{type: Ready, status: "True"}]}}
+---
+{kind: Listener, apiVersion: getambassador.io/v3alpha1, metadata: {name: http, namespace: emissary},
+ spec: {port: 8080, protocol: HTTP, securityModel: XFP, hostBinding: {namespace: {from: ALL}}}}
+---
+{kind: Host, apiVersion: getambassador.io/v3alpha1, metadata: {name: all, namespace: emissary},
+ spec: {hostname: "*", requestPolicy: {insecure: {action: Route}}}}
+---
+{kind: Deployment, apiVersion: apps/v1, metadata: {name: web, namespace: shop, generation: 1},
+ spec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web, tier: front}},
+  spec: {containers: [{name: web, image: "web:1", readinessProbe: {tcpSocket: {port: 80}}}]}}},
+ status: {observedGeneration: 1, replicas: 2, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2}}
+---
+{kind: Service, apiVersion: v1, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{port: 80}]}}
+---
+{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: web, namespace: shop},
+ spec: {hostname: "*", prefix: /, service: "web:80", timeout_ms: 100}}
+---
+{kind: ConfigMap, apiVersion: v1, metadata: {name: canarize-web, namespace: shop, labels: {canarize.dev/release: web}}}
+---
+{kind: Deployment, apiVersion: apps/v1, metadata: {name: web-canary, namespace: shop, generation: 1, labels: {canarize.dev/track: canary, canarize.dev/release: web}},
+ spec: {replicas: 1, selector: {matchLabels: {app: web-canary}}, template: {metadata: {labels: {app: web-canary, tier: front, canarize.dev/track: canary}},
+  spec: {containers: [{name: web, image: "web:2"}]}}}}
+---
+{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: web-canary, namespace: shop, labels: {canarize.dev/track: canary, canarize.dev/release: web}},
+ spec: {hostname: "*", prefix: /, service: "web-canary:80", timeout_ms: 100, weight: 10, stats_name: web_canary}}
+---
+{kind: Service, apiVersion: v1, metadata: {name: web-canary, namespace: shop, labels: {canarize.dev/track: canary, canarize.dev/release: web}}, spec: {selector: {app: web-canary}, ports: [{port: 80}]}}
+`
+
+// elsewhere is in another namespace, where nothing is looked for.
+const elsewhere = `
+{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: other, namespace: other},
+ spec: {hostname: "*", prefix: /other/, service: "gone", weight: 300}}
+---
+{kind: Deployment, apiVersion: apps/v1, metadata: {name: other, namespace: other}, spec: {selector: {matchLabels: {app: web}}}}
+`
+
+var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+
+func objects(t testing.TB, text string) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	for _, document := range strings.Split(text, "---") {
+		var o map[string]any
+		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
+			t.Fatalf("%v\n%s", err, document)
+		}
+		whole(o)
+		all = append(all, o)
+	}
+	return all
+}
+
+// whole makes whole numbers what Kubernetes decodes them to.
+func whole(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key := range v {
+			v[key] = whole(v[key])
+		}
+	case []any:
+		for i := range v {
+			v[i] = whole(v[i])
+		}
+	case float64:
+		return int64(v)
+	}
+	return v
+}
+
+func id(kind, name string) manifest.ID {
+	groups := map[string]string{"Deployment": "apps", "Mapping": "getambassador.io"}
+	return manifest.ID{Group: groups[kind], Kind: kind, Namespace: "shop", Name: name}
+}
+
+func seen(t testing.TB) doctor.Seen {
+	t.Helper()
+	s := doctor.Seen{
+		Namespace: "shop", GatewayNamespace: "emissary", Now: now, Whole: true, Versions: []string{"v3alpha1", "v2"},
+		Objects: append(objects(t, healthy), objects(t, elsewhere)...),
+		Releases: []doctor.Release{{
+			Name: "web",
+			State: rollout.State{Phase: rollout.Standing, Weight: 10, Verified: 10, Objects: []manifest.ID{
+				id("Deployment", "web-canary"), id("Service", "web-canary"), id("Mapping", "web-canary"),
+			}},
+			Plan: rollout.Plan{Routes: []rollout.Route{{Pair: rollout.Pair{Stable: id("Mapping", "web"), Canary: id("Mapping", "web-canary")}, Name: "web"}}},
+		}},
+	}
+	for _, kind := range []manifest.ID{{Kind: "Pod"}, {Kind: "Service"}, {Kind: "ConfigMap"}, {Group: "apps", Kind: "Deployment"}, {Group: "getambassador.io", Kind: "Mapping"}, {Group: "coordination.k8s.io", Kind: "Lease"}} {
+		s.Listed = append(s.Listed, kind)
+	}
+	return s
+}
+
+// object finds one of what was seen.
+func object(s *doctor.Seen, kind, name string) map[string]any {
+	for _, o := range s.Objects {
+		if got := rollout.IDOf(o); got.Kind == kind && got.Name == name {
+			return o
+		}
+	}
+	return nil
+}
+
+func spec(s *doctor.Seen, kind, name string) map[string]any {
+	fields, _ := object(s, kind, name)["spec"].(map[string]any)
+	return fields
+}
+
+func status(s *doctor.Seen, kind, name string) map[string]any {
+	fields, _ := object(s, kind, name)["status"].(map[string]any)
+	return fields
+}
+
+func remove(s *doctor.Seen, kind, name string) {
+	var kept []map[string]any
+	for _, o := range s.Objects {
+		if got := rollout.IDOf(o); got.Kind != kind || got.Name != name {
+			kept = append(kept, o)
+		}
+	}
+	s.Objects = kept
+}
+
+func TestNothingIsFoundWhereNothingIsWrong(t *testing.T) {
+	r := doctor.Examine(seen(t))
+	if len(r.Findings) > 0 || r.Emissary != "Emissary 3.10.0, 1 pod" {
+		t.Errorf("%+v", r)
+	}
+	with := seen(t)
+	with.Wanted = wanted(t)
+	if r := doctor.Examine(with); len(r.Findings) > 0 {
+		t.Errorf("for a release that is to begin: %+v", r.Findings)
+	}
+}
+
+// wanted is a release of web that is to begin.
+func wanted(t testing.TB) *doctor.Wanted {
+	t.Helper()
+	s := seen(t)
+	return &doctor.Wanted{Name: "web", Plan: rollout.Plan{
+		Canary:    []map[string]any{object(&s, "Deployment", "web-canary")},
+		Workloads: []rollout.Workload{{Pair: rollout.Pair{Stable: id("Deployment", "web"), Canary: id("Deployment", "web-canary")}}},
+		Routes:    s.Releases[0].Plan.Routes,
+	}}
+}
+
+// TestEveryProblemIsFound has one thing wrong at a time.
+func TestEveryProblemIsFound(t *testing.T) {
+	add := func(s *doctor.Seen, text string) { s.Objects = append(s.Objects, objects(t, text)...) }
+	state := func(s *doctor.Seen) *rollout.State { return &s.Releases[0].State }
+	for _, c := range []struct {
+		name    string
+		plant   func(*doctor.Seen)
+		check   string
+		object  string
+		problem string
+	}{
+		{"namespace", func(s *doctor.Seen) {
+			remove(s, "Namespace", "shop")
+			s.Absent = append(s.Absent, manifest.ID{Kind: "Namespace", Name: "shop"})
+		}, "namespace", "Namespace shop", "does not exist"},
+		{"namespace ends", func(s *doctor.Seen) {
+			object(s, "Namespace", "shop")["metadata"].(map[string]any)["deletionTimestamp"] = "2026-11-26T11:00:00Z"
+		}, "namespace", "Namespace shop", "being deleted"},
+		{"permission", func(s *doctor.Seen) {
+			s.Denied = []doctor.Denied{{Resource: "mappings.getambassador.io", Namespace: "shop", Verbs: []string{"patch", "delete"}}}
+		}, "permission", "mappings.getambassador.io in namespace shop", "not allowed: patch, delete"},
+		{"no CRD", func(s *doctor.Seen) { s.Versions = nil }, "crd", "API group getambassador.io", "does not serve it"},
+		{"old CRD", func(s *doctor.Seen) { s.Versions = []string{"v2", "v1"} }, "crd", "API group getambassador.io", "serves v2, v1 and not v3alpha1"},
+		{"no gateway", func(s *doctor.Seen) { remove(s, "Pod", "emissary-1") }, "emissary", "Namespace emissary", "no pod with the label"},
+		{"gateway not ready", func(s *doctor.Seen) { status(s, "Pod", "emissary-1")["conditions"] = nil }, "emissary", "Pod emissary/emissary-1", "not ready"},
+		{"unknown version", func(s *doctor.Seen) {
+			spec(s, "Pod", "emissary-1")["containers"] = []any{map[string]any{"image": "quay.io/datawire/aes:v2.5.1@sha256:0"}}
+		}, "emissary", "Emissary 2.5.1", "another version"},
+		{"two versions", func(s *doctor.Seen) {
+			containers := spec(s, "Pod", "emissary-1")["containers"].([]any)
+			spec(s, "Pod", "emissary-1")["containers"] = append(containers, map[string]any{"image": "ghcr.io/emissary-ingress/emissary:4.1.0-rc.1"})
+		}, "emissary", "Namespace emissary", "3.10.0, 4.1.0"},
+		{"no listener", func(s *doctor.Seen) { remove(s, "Listener", "http") }, "emissary", "Listeners", "there is none"},
+		{"paused", func(s *doctor.Seen) { spec(s, "Deployment", "web")["paused"] = true }, "stable", "Deployment shop/web", "paused"},
+		{"recreate", func(s *doctor.Seen) {
+			spec(s, "Deployment", "web")["strategy"] = map[string]any{"type": "Recreate"}
+		}, "stable", "Deployment shop/web", "Recreate"},
+		{"no pods", func(s *doctor.Seen) { spec(s, "Deployment", "web")["replicas"] = int64(0) }, "stable", "Deployment shop/web", "it has 0 pods"},
+		{"no ready pods", func(s *doctor.Seen) {
+			delete(status(s, "Deployment", "web"), "readyReplicas")
+			add(s, `{kind: Pod, apiVersion: v1, metadata: {name: web-1, namespace: shop, labels: {app: web}}, status: {phase: Pending, containerStatuses: [{name: web, state: {waiting: {reason: ImagePullBackOff}}}]}}`)
+		}, "stable", "Deployment shop/web", "none of its pods is ready: pod web-1, container web: ImagePullBackOff"},
+		{"rollout", func(s *doctor.Seen) { status(s, "Deployment", "web")["updatedReplicas"] = int64(1) }, "stable", "Deployment shop/web", "1 of 2 pods are of the new version"},
+		{"no probe", func(s *doctor.Seen) {
+			spec(s, "Deployment", "web")["template"].(map[string]any)["spec"] = map[string]any{"containers": []any{map[string]any{"name": "web"}}}
+		}, "stable", "Deployment shop/web", "readinessProbe"},
+		{"leak", func(s *doctor.Seen) {
+			add(s, `{kind: Service, apiVersion: v1, metadata: {name: front, namespace: shop}, spec: {selector: {tier: front}}}`)
+		}, "selector", "Service shop/front", "tier=front takes the pods of the canary's Deployment web-canary"},
+		{"leak to a workload", func(s *doctor.Seen) {
+			add(s, `{kind: Deployment, apiVersion: apps/v1, metadata: {name: front, namespace: shop}, spec: {selector: {matchExpressions: [{key: tier, operator: Exists}]}, template: {metadata: {labels: {tier: x}}}}}`)
+		}, "selector", "Deployment shop/front", "for its own"},
+		{"quota", func(s *doctor.Seen) {
+			add(s, `{kind: ResourceQuota, apiVersion: v1, metadata: {name: all, namespace: shop}, status: {hard: {pods: "3", requests.cpu: "2"}, used: {pods: "3", requests.cpu: 1900m}}}`)
+		}, "quota", "ResourceQuota shop/all", "all of pods is used: 3 of 3"},
+		{"posted", func(s *doctor.Seen) {
+			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: bad, namespace: shop}, spec: {hostname: "*", service: web}}`)
+		}, "emissary", "Mapping shop/bad", "Emissary posts an error"},
+		{"group", func(s *doctor.Seen) {
+			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: rival, namespace: other}, spec: {hostname: "*", prefix: /, service: rival}}`)
+		}, "group", "Mapping shop/web-canary", "several members: Mapping shop/web-canary (10 %), Mapping other/rival (45 %), Mapping shop/web (45 %)"},
+		{"no stable", func(s *doctor.Seen) { remove(s, "Mapping", "web") }, "group", "Mapping shop/web-canary", "it gets every request"},
+		{"no host", func(s *doctor.Seen) {
+			spec(s, "Host", "all")["hostname"] = "a.example.com"
+			spec(s, "Mapping", "web")["hostname"] = "b.example.com"
+			spec(s, "Mapping", "web-canary")["hostname"] = "b.example.com"
+		}, "group", "Mapping shop/web-canary", "no Host takes its group"},
+		{"no service", func(s *doctor.Seen) {
+			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: lost, namespace: shop}, spec: {hostname: "*", prefix: /lost/, service: "lost.shop:80"}}`)
+		}, "mapping", "Mapping shop/lost", "routes to Service shop/lost, which is not there"},
+		{"memory", func(s *doctor.Seen) { s.Releases[0].Err = errors.New("damaged") }, "release", "release shop/web", "cannot be read: damaged"},
+		{"unfinished", func(s *doctor.Seen) { state(s).Phase = rollout.Promoting; state(s).Run.Holder = "build 7" }, "release", "release shop/web", "a process ended while it was promoting, at a weight of 10 %: build 7"},
+		{"held", func(s *doctor.Seen) { state(s).Held = "somebody moves the weight" }, "release", "release shop/web", "held: somebody moves the weight"},
+		{"gone", func(s *doctor.Seen) {
+			state(s).Objects = append(state(s).Objects, manifest.ID{Kind: "ConfigMap", Namespace: "shop", Name: "gone-canary"})
+		}, "release", "release shop/web", "deleted objects of its canary: ConfigMap shop/gone-canary"},
+		{"moved", func(s *doctor.Seen) { spec(s, "Mapping", "web-canary")["weight"] = int64(40) }, "release", "Mapping shop/web-canary", "moved its weight to 40 %; the release wants 10 %"},
+		{"edited", func(s *doctor.Seen) { spec(s, "Mapping", "web")["idle_timeout_ms"] = int64(5) }, "release", "Mapping shop/web", "changed it since the canary was made"},
+		{"orphan", func(s *doctor.Seen) {
+			add(s, `{kind: Secret, apiVersion: v1, metadata: {name: key-canary, namespace: shop, labels: {canarize.dev/release: old}}}`)
+		}, "orphan", "Secret shop/key-canary", "release old: no release remembers it"},
+		{"orphan of a version", func(s *doctor.Seen) {
+			add(s, `{kind: Secret, apiVersion: v1, metadata: {name: key-canary, namespace: shop, labels: {canarize.dev/release: web}}}`)
+		}, "orphan", "Secret shop/key-canary", "the release does not remember it"},
+		{"lock", func(s *doctor.Seen) {
+			add(s, `{kind: Lease, apiVersion: coordination.k8s.io/v1, metadata: {name: canarize-web, namespace: shop}, spec: {holderIdentity: build 7, leaseDurationSeconds: 30, renewTime: "2026-11-26T11:59:29.000000Z"}}`)
+		}, "lock", "Lease shop/canarize-web", "its holder is gone: build 7 renewed it last at 2026-11-26T11:59:29Z"},
+		{"no stable workload", func(s *doctor.Seen) { s.Wanted = wanted(t); remove(s, "Deployment", "web") }, "stable", "Deployment shop/web", "not in the cluster"},
+		{"refused", func(s *doctor.Seen) {
+			s.Wanted = wanted(t)
+			s.Wanted.Refused = []doctor.Finding{{Check: "owner", Object: "Deployment shop/web", Problem: "owned by another"}}
+		}, "owner", "Deployment shop/web", "owned by another"},
+		{"leak of a canary to come", func(s *doctor.Seen) {
+			s.Wanted = wanted(t)
+			remove(s, "Deployment", "web-canary")
+			s.Releases, s.Listed = nil, nil
+			add(s, `{kind: Service, apiVersion: v1, metadata: {name: front, namespace: shop}, spec: {selector: {tier: front}}}`)
+		}, "selector", "Service shop/front", "web-canary"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := seen(t)
+			c.plant(&s)
+			found := doctor.Examine(s).Findings
+			if len(found) != 1 {
+				t.Fatalf("%d findings: %+v", len(found), found)
+			}
+			if f := found[0]; f.Check != c.check || f.Object != c.object || !strings.Contains(f.Problem, c.problem) {
+				t.Errorf("%+v", f)
+			}
+			if f := found[0]; f.Mend == "" && c.name != "refused" {
+				t.Error("it does not say how to mend it")
+			}
+		})
+	}
+}
+
+// TestAWorkingProcessIsNoFinding: a lock that is held means that all is well.
+func TestAWorkingProcessIsNoFinding(t *testing.T) {
+	s := seen(t)
+	s.Releases[0].State.Phase = rollout.Shifting
+	s.Objects = append(s.Objects, objects(t, `{kind: Lease, apiVersion: coordination.k8s.io/v1, metadata: {name: canarize-web, namespace: shop}, spec: {holderIdentity: build 7, leaseDurationSeconds: 30, renewTime: "2026-11-26T11:59:31.000000Z"}}`)...)
+	if found := doctor.Examine(s).Findings; len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+}
+
+// TestWhatIsNotSeenIsNotMissing: objects of kinds that may not be listed are not
+// said to be gone.
+func TestWhatIsNotSeenIsNotMissing(t *testing.T) {
+	s := seen(t)
+	s.Listed, s.Whole = nil, false
+	for _, kind := range []string{"Service", "Deployment", "Mapping", "Host", "Listener"} {
+		for _, name := range []string{"web", "web-canary", "all", "http"} {
+			remove(&s, kind, name)
+		}
+	}
+	if found := doctor.Examine(s).Findings; len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+}
+
+// TestTheOrderOfWhatIsSeenDoesNotMatter is a law.
+func TestTheOrderOfWhatIsSeenDoesNotMatter(t *testing.T) {
+	s := seen(t)
+	spec(&s, "Mapping", "web-canary")["weight"] = int64(40)
+	spec(&s, "Deployment", "web")["paused"] = true
+	s.Objects = append(s.Objects, objects(t, `{kind: Service, apiVersion: v1, metadata: {name: front, namespace: shop}, spec: {selector: {tier: front}}}
+---
+{kind: Secret, apiVersion: v1, metadata: {name: key-canary, namespace: shop, labels: {canarize.dev/release: old}}}`)...)
+	want := doctor.Examine(s)
+	rapid.Check(t, func(t *rapid.T) {
+		order := rand.New(rand.NewSource(rapid.Int64().Draw(t, "seed"))).Perm(len(s.Objects))
+		mixed := s
+		mixed.Objects = nil
+		for _, i := range order {
+			mixed.Objects = append(mixed.Objects, s.Objects[i])
+		}
+		if got := doctor.Examine(mixed); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%+v\nin another order %+v", want, got)
+		}
+	})
+}

@@ -1,0 +1,157 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/canarize/canarize/internal/readiness"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+var workloadKinds = []string{"DaemonSet", "Deployment", "StatefulSet"}
+
+// stable looks at the workloads that a canary would be compared with: those of the
+// wanted release, or all to which a Service leads.
+func (e *exam) stable() {
+	if e.Wanted == nil {
+		for _, w := range e.of(e.Namespace, workloadKinds...) {
+			if !w.isCanary() && e.serves(w) {
+				e.workload(w)
+			}
+		}
+		return
+	}
+	for _, pair := range e.Wanted.Plan.Workloads {
+		if w, found := e.byID[pair.Stable]; found {
+			e.workload(w)
+		} else if e.absent(pair.Stable) {
+			e.find("stable", pair.Stable.String(), "it is not in the cluster, so there is nothing to compare a canary with", "apply the stable version first")
+		}
+	}
+}
+
+// serves says whether a Service leads to the pods of a workload.
+func (e *exam) serves(w object) bool {
+	for _, s := range e.of(w.id.Namespace, "Service") {
+		if serviceSelector(s).Matches(templateLabels(w)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *exam) workload(w object) {
+	about, name := w.id.String(), fmt.Sprintf("%s/%s -n %s", w.id.Kind, w.id.Name, w.id.Namespace)
+	find := func(problem, mend string) { e.find("stable", about, problem, mend) }
+	if w.value("spec", "paused") == true {
+		find("it is paused, so a promotion would never be rolled out", "kubectl rollout resume "+name)
+	}
+	if w.id.Kind == "Deployment" && w.text("spec", "strategy", "type") == "Recreate" {
+		find("its strategy is Recreate, so a promotion ends all pods before it starts the new ones", "set spec.strategy.type to RollingUpdate")
+	}
+	if !hasReadinessProbe(w) {
+		find("no container has a readinessProbe, so pods count as ready, and get requests, before they can answer", "add a readinessProbe to the container that serves")
+	}
+	switch status := readiness.Compute(w.Object); {
+	case w.id.Kind != "DaemonSet" && w.number(1, "spec", "replicas") == 0:
+		find("it has 0 pods, so nothing serves and there is nothing to compare a canary with", "kubectl scale --replicas=2 "+name)
+	case w.number(0, "status", "readyReplicas")+w.number(0, "status", "numberReady") == 0:
+		find("none of its pods is ready"+e.trouble(w), "bring the stable version up first; kubectl describe "+name+" says more")
+	case status.Phase != readiness.Current:
+		find("its rollout is not over: "+status.Message, "wait for kubectl rollout status "+name)
+	}
+}
+
+// trouble is what one of the pods of a workload says about itself.
+func (e *exam) trouble(w object) string {
+	selects := workloadSelector(w)
+	for _, p := range e.of(w.id.Namespace, "Pod") {
+		if !selects.Matches(labels.Set(p.GetLabels())) {
+			continue
+		}
+		if t, found := readiness.PodTrouble(p.Object); found {
+			return ": " + t.String()
+		}
+	}
+	return ""
+}
+
+func hasReadinessProbe(w object) bool {
+	return slices.ContainsFunc(w.list("spec", "template", "spec", "containers"), func(c map[string]any) bool { return c["readinessProbe"] != nil })
+}
+
+// selectors looks for what would take the pods of a canary for its own.
+func (e *exam) selectors() {
+	for _, c := range e.canaryWorkloads() {
+		pods := templateLabels(c)
+		for _, s := range e.of(c.id.Namespace, "Service") {
+			if selects := serviceSelector(s); !s.isCanary() && selects.Matches(pods) {
+				e.find("selector", s.id.String(), fmt.Sprintf("its selector %s takes the pods of the canary's %s %s too: they get its requests at any weight", selects, c.id.Kind, c.id.Name),
+					"pass its manifest to canarize with the others, which then tells the canary's pods apart, or narrow its selector; canarize reject removes a canary that stands")
+			}
+		}
+		for _, w := range e.of(c.id.Namespace, workloadKinds...) {
+			if selects := workloadSelector(w); !w.isCanary() && selects.Matches(pods) {
+				e.find("selector", w.id.String(), fmt.Sprintf("its selector %s takes the pods of the canary's %s %s for its own", selects, c.id.Kind, c.id.Name),
+					"pass its manifest to canarize with the others, which then tells the canary's pods apart, or narrow its selector")
+			}
+		}
+	}
+}
+
+// canaryWorkloads are those that stand, and those that are wanted.
+func (e *exam) canaryWorkloads() []object {
+	var all []object
+	for _, o := range e.of(e.Namespace, workloadKinds...) {
+		if o.isCanary() {
+			all = append(all, o)
+		}
+	}
+	if e.Wanted == nil {
+		return all
+	}
+	for _, pair := range e.Wanted.Plan.Workloads {
+		if _, stands := e.byID[pair.Canary]; stands {
+			continue
+		}
+		for _, o := range e.Wanted.Plan.Canary {
+			if rollout.IDOf(o) == pair.Canary {
+				all = append(all, object{unstructured.Unstructured{Object: o}, pair.Canary})
+			}
+		}
+	}
+	return all
+}
+
+func templateLabels(w object) labels.Set {
+	set, _, _ := unstructured.NestedStringMap(w.Object, "spec", "template", "metadata", "labels")
+	return set
+}
+
+// serviceSelector selects nothing for a Service without a selector.
+func serviceSelector(s object) labels.Selector {
+	wanted, _, _ := unstructured.NestedStringMap(s.Object, "spec", "selector")
+	if len(wanted) == 0 {
+		return labels.Nothing()
+	}
+	return labels.SelectorFromSet(wanted)
+}
+
+// workloadSelector selects nothing for a workload whose selector cannot be read.
+func workloadSelector(w object) labels.Selector {
+	given, _ := w.value("spec", "selector").(map[string]any)
+	var selector metav1.LabelSelector
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(given, &selector); err != nil {
+		return labels.Nothing()
+	}
+	selects, err := metav1.LabelSelectorAsSelector(&selector)
+	if err != nil || selects.Empty() {
+		return labels.Nothing()
+	}
+	return selects
+}

@@ -1,0 +1,150 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Permission is what has to be allowed of a resource in a namespace.
+type Permission struct {
+	Namespace string
+	Group     string
+	Resource  string // with its subresource: pods/portforward
+	Verbs     []string
+}
+
+// String names the resource as kubectl auth can-i does: mappings.getambassador.io.
+func (p Permission) String() string {
+	return schema.GroupResource{Group: p.Group, Resource: p.Resource}.String()
+}
+
+// needs are the permissions that Permissions grants.
+func (a Access) needs() []Permission {
+	var all []Permission
+	add := func(namespace string, grants []grant) {
+		for _, g := range grants {
+			for _, r := range g.resources {
+				all = append(all, Permission{namespace, g.group, r, g.verbs})
+			}
+		}
+	}
+	add(a.Namespace, grants)
+	if a.PodMetrics {
+		add(a.Namespace, metricGrants)
+	}
+	add(a.GatewayNamespace, gatewayGrants)
+	return all
+}
+
+// askedAtOnce bounds the questions that are under way at a time.
+const askedAtOnce = 8
+
+// Denied asks the API server which of the permissions that Permissions grants whoever
+// is logged in does not have, in the order in which they are granted.
+func (c *Cluster) Denied(ctx context.Context, a Access) ([]Permission, error) {
+	needs := a.needs()
+	denied, errs := make([]Permission, len(needs)), make([]error, len(needs))
+	room := make(chan struct{}, askedAtOnce)
+	var asking sync.WaitGroup
+	for i, need := range needs {
+		room <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-room }()
+			denied[i], errs[i] = c.denied(ctx, need)
+		})
+	}
+	asking.Wait()
+	none := func(p Permission) bool { return len(p.Verbs) == 0 }
+	return slices.DeleteFunc(denied, none), errors.Join(errs...)
+}
+
+// denied leaves of a permission the verbs that are not allowed.
+func (c *Cluster) denied(ctx context.Context, p Permission) (Permission, error) {
+	out := p
+	out.Verbs = nil
+	for _, verb := range p.Verbs {
+		allowed, err := c.allowed(ctx, p, verb)
+		if err != nil {
+			return out, err
+		}
+		if !allowed {
+			out.Verbs = append(out.Verbs, verb)
+		}
+	}
+	return out, nil
+}
+
+func (c *Cluster) allowed(ctx context.Context, p Permission, verb string) (bool, error) {
+	name, sub, _ := strings.Cut(p.Resource, "/")
+	review := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+		"spec": map[string]any{"resourceAttributes": map[string]any{
+			"namespace": p.Namespace, "group": p.Group, "resource": name, "subresource": sub, "verb": verb,
+		}},
+	}}
+	reviews := c.client.Resource(schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "selfsubjectaccessreviews"})
+	answer, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		return reviews.Create(ctx, review, metav1.CreateOptions{})
+	})
+	if err != nil {
+		return false, fmt.Errorf("cluster %s: asking for the permission to %s %s: %w", c.config.Host, verb, p, err)
+	}
+	allowed, _, err := unstructured.NestedBool(answer.Object, "status", "allowed")
+	return allowed, err
+}
+
+// Versions are those in which an API group is served, the preferred one first; none
+// when the cluster does not have it.
+func (c *Cluster) Versions(ctx context.Context, group string) ([]string, error) {
+	groups, err := again(ctx, c, c.discovery.ServerGroupsWithContext)
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", c.config.Host, err)
+	}
+	at := slices.IndexFunc(groups.Groups, func(g metav1.APIGroup) bool { return g.Name == group })
+	if at < 0 {
+		return nil, nil
+	}
+	versions := []string{groups.Groups[at].PreferredVersion.Version}
+	for _, v := range groups.Groups[at].Versions {
+		if v.Version != versions[0] {
+			versions = append(versions, v.Version)
+		}
+	}
+	return versions, nil
+}
+
+// Serves says whether the cluster knows objects of this apiVersion and kind.
+func (c *Cluster) Serves(ctx context.Context, object map[string]any) (bool, error) {
+	u := unstructured.Unstructured{Object: object}
+	_, _, err := c.resource(ctx, RefOf(object), u.GroupVersionKind().Version)
+	if IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// IsForbidden says whether an error means that a permission is missing, or that
+// admission refuses an object.
+func IsForbidden(err error) bool { return apierrors.IsForbidden(err) }
+
+// IsRefused says whether an error means that the API server would not take an object
+// from anybody: it is not valid, or admission refuses it by a policy or a quota. The
+// text of a missing permission names the user.
+func IsRefused(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) && !strings.Contains(err.Error(), `User "`)
+}
+
+// IsTerminating says whether an error means that a namespace is being deleted.
+func IsTerminating(err error) bool {
+	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+}
