@@ -111,9 +111,7 @@ func seen(t testing.TB) doctor.Seen {
 			Plan: rollout.Plan{Routes: []rollout.Route{{Pair: rollout.Pair{Stable: id("Mapping", "web"), Canary: id("Mapping", "web-canary")}, Name: "web"}}},
 		}},
 	}
-	for _, kind := range []manifest.ID{{Kind: "Pod"}, {Kind: "Service"}, {Kind: "ConfigMap"}, {Group: "apps", Kind: "Deployment"}, {Group: "getambassador.io", Kind: "Mapping"}, {Group: "coordination.k8s.io", Kind: "Lease"}} {
-		s.Listed = append(s.Listed, kind)
-	}
+	s.Listed = []manifest.ID{{Kind: "Pod"}, {Kind: "Service"}, {Kind: "ConfigMap"}, {Group: "apps", Kind: "Deployment"}, {Group: "getambassador.io", Kind: "Mapping"}, {Group: "coordination.k8s.io", Kind: "Lease"}}
 	return s
 }
 
@@ -230,13 +228,13 @@ func TestEveryProblemIsFound(t *testing.T) {
 		}, "emissary", "Mapping shop/bad", "Emissary posts an error"},
 		{"group", func(s *doctor.Seen) {
 			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: rival, namespace: other}, spec: {hostname: "*", prefix: /, service: rival}}`)
-		}, "group", "Mapping shop/web-canary", "several members: Mapping shop/web-canary (10 %), Mapping other/rival (45 %), Mapping shop/web (45 %)"},
+		}, "group", "Mapping shop/web", "several members: Mapping shop/web-canary (10 %), Mapping other/rival (45 %), Mapping shop/web (45 %)"},
 		{"no stable", func(s *doctor.Seen) { remove(s, "Mapping", "web") }, "group", "Mapping shop/web-canary", "it gets every request"},
 		{"no host", func(s *doctor.Seen) {
 			spec(s, "Host", "all")["hostname"] = "a.example.com"
 			spec(s, "Mapping", "web")["hostname"] = "b.example.com"
 			spec(s, "Mapping", "web-canary")["hostname"] = "b.example.com"
-		}, "group", "Mapping shop/web-canary", "no Host takes its group"},
+		}, "group", "Mapping shop/web", "no Host takes its group"},
 		{"no service", func(s *doctor.Seen) {
 			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: lost, namespace: shop}, spec: {hostname: "*", prefix: /lost/, service: "lost.shop:80"}}`)
 		}, "mapping", "Mapping shop/lost", "routes to Service shop/lost, which is not there"},

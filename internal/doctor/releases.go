@@ -107,7 +107,11 @@ func (e *exam) orphans() {
 	if !e.listed(manifest.ID{Kind: "ConfigMap", Namespace: e.Namespace}) {
 		return
 	}
-	for _, o := range e.objects {
+	objects := slices.Clone(e.objects)
+	slices.SortStableFunc(objects, func(a, b object) int { // routes first, as they have to be deleted
+		return strings.Compare(a.deletes(), b.deletes())
+	})
+	for _, o := range objects {
 		name := o.GetLabels()[rollout.ReleaseLabel]
 		if name == "" || o.id.Namespace != e.Namespace || o.id.Kind == "ConfigMap" && o.id.Name == memoryOf(name) || o.id.Kind == "Lease" || o.id.Kind == "Pod" {
 			continue
@@ -124,8 +128,16 @@ func (e *exam) orphans() {
 			why = "the release is " + string(e.Releases[at].State.Phase)
 		}
 		e.find("orphan", o.id.String(), fmt.Sprintf("it is left over from the canary of release %s: %s", name, why),
-			fmt.Sprintf("kubectl delete %s %s -n %s, Mappings first", strings.ToLower(o.id.Kind), o.id.Name, o.id.Namespace))
+			fmt.Sprintf("kubectl delete %s %s -n %s", strings.ToLower(o.id.Kind), o.id.Name, o.id.Namespace))
 	}
+}
+
+// deletes sorts what has to be deleted first before the rest.
+func (o object) deletes() string {
+	if o.id.Group == mappingGroup {
+		return "first"
+	}
+	return "then"
 }
 
 const leaseGroup = "coordination.k8s.io"
@@ -138,7 +150,7 @@ func (e *exam) locks() {
 		}
 		if renewed, over := e.expired(l); over {
 			e.find("lock", l.id.String(), fmt.Sprintf("its holder is gone: %s renewed it last at %s", l.text("spec", "holderIdentity"), renewed.UTC().Format(time.RFC3339)),
-				fmt.Sprintf("go on with release %s or canarize reject it: that command takes the lock over; where nothing is to go on, kubectl delete lease %s -n %s", strings.TrimPrefix(l.id.Name, memoryPrefix), l.id.Name, l.id.Namespace))
+				fmt.Sprintf("the next command on release %s takes it over; where there is to be none, kubectl delete lease %s -n %s", strings.TrimPrefix(l.id.Name, memoryPrefix), l.id.Name, l.id.Namespace))
 		}
 	}
 }

@@ -88,11 +88,11 @@ func (e *exam) members(g emissary.Group) (all, stable []member) {
 func (e *exam) groups() {
 	for _, g := range e.routing().Groups {
 		all, stable := e.members(g)
-		scoped := slices.IndexFunc(all, func(m member) bool { return e.inScope(m.id) })
-		if scoped < 0 {
+		scoped := slices.DeleteFunc(slices.Concat(stable, all), func(m member) bool { return !e.inScope(m.id) })
+		if len(scoped) == 0 {
 			continue
 		}
-		about := all[scoped].id.String()
+		about := scoped[0].id.String()
 		where := fmt.Sprintf("hostname %q, prefix %q", g.Host, g.Prefix)
 		var texts []string
 		for _, m := range all {

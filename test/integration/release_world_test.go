@@ -70,19 +70,25 @@ const brokenTag = "broken"
 // pods ready.
 type shop struct {
 	site
+	text    string // the manifests of version 1
 	folder  string
 	stopped *atomic.Bool // pods do not become ready
 }
 
-// newShop brings version 1 into the cluster.
+// newShop brings version 1 of the application into the cluster.
 func newShop(t *testing.T, s site) shop {
+	t.Helper()
+	return newShopOf(t, s, application)
+}
+
+func newShopOf(t *testing.T, s site, text string) shop {
 	t.Helper()
 	if s.canarizeErr != nil {
 		t.Fatal(s.canarizeErr)
 	}
-	sh := shop{s, t.TempDir(), new(atomic.Bool)}
-	for _, text := range strings.Split(application, "---") {
-		sh.apply(t, text)
+	sh := shop{s, text, t.TempDir(), new(atomic.Bool)}
+	for _, object := range strings.Split(text, "---") {
+		sh.apply(t, object)
 	}
 	sh.playDeployments(t)
 	if err := sh.cluster.Ready(t.Context(), []kube.Ref{s.ref("apps", "Deployment", "shop")}, kube.Wait{}); err != nil {
@@ -95,7 +101,7 @@ func newShop(t *testing.T, s site) shop {
 func (s shop) version(t *testing.T, tag string) string {
 	t.Helper()
 	file := filepath.Join(s.folder, tag+".yml")
-	text := strings.ReplaceAll(application, "shop:v1", "shop:"+tag)
+	text := strings.ReplaceAll(s.text, "shop:v1", "shop:"+tag)
 	text = strings.ReplaceAll(text, `"v1"`, `"`+tag+`"`)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

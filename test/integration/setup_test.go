@@ -39,6 +39,7 @@ func Test(t *testing.T) {
 	t.Run("kube", s.testKube)
 	t.Run("releases", s.testReleases)
 	t.Run("runs", s.testRuns)
+	t.Run("doctor", s.testDoctor)
 	t.Run("no server", s.testNoServer)
 }
 
