@@ -27,11 +27,22 @@ type DoctorOptions struct {
 // Doctor looks for what would disturb a release, and for what earlier ones have left
 // behind. It only reads, and has the API server check what the release would write.
 func Doctor(ctx context.Context, o DoctorOptions) (doctor.Report, error) {
-	connected, err := kube.Connect(o.Target, kube.Options{Attempts: 3})
+	s, err := newSurvey(o)
 	if err != nil {
 		return doctor.Report{}, err
 	}
-	s := survey{kube: connected, options: o, seen: doctor.Seen{Namespace: o.Namespace, GatewayNamespace: o.EmissaryNamespace, Now: time.Now(), Whole: true}}
+	return s.examine(ctx)
+}
+
+func newSurvey(o DoctorOptions) (*survey, error) {
+	connected, err := kube.Connect(o.Target, kube.Options{Attempts: 3})
+	if err != nil {
+		return nil, err
+	}
+	return &survey{kube: connected, options: o, seen: doctor.Seen{Namespace: o.Namespace, GatewayNamespace: o.EmissaryNamespace, Now: time.Now(), Whole: true}}, nil
+}
+
+func (s *survey) examine(ctx context.Context) (doctor.Report, error) {
 	for _, step := range []func(context.Context) error{s.permissions, s.namespace, s.lists, s.emissary, s.releases, s.wanted, s.named} {
 		if err := step(ctx); err != nil {
 			return doctor.Report{}, err

@@ -24,6 +24,9 @@ func (s *survey) wanted(ctx context.Context) error {
 		force   bool
 	}{{plan.Canary, true}, {promotable(plan), s.options.Force}} {
 		for _, o := range part.objects {
+			if rollout.IDOf(o).Kind == "Secret" { // an error might show its content
+				continue
+			}
 			finding, err := s.try(ctx, o, part.force)
 			if err != nil {
 				return err
@@ -43,9 +46,7 @@ func (s *survey) wanted(ctx context.Context) error {
 func promotable(plan rollout.Plan) []map[string]any {
 	var objects []map[string]any
 	for _, o := range plan.Stable {
-		if rollout.IDOf(o).Kind != "Secret" { // an error might show its content
-			objects = append(objects, runner.Unscaled(plan, o))
-		}
+		objects = append(objects, runner.Unscaled(plan, o))
 	}
 	return objects
 }

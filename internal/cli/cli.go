@@ -116,7 +116,7 @@ Called without a verb, canarize generates.`,
 	})
 	root.AddCommand(
 		newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams),
-		newRun(streams), newDeploy(streams), newShift(streams), newAnalyze(streams), newPromote(streams), newReject(streams),
+		newPlan(streams), newRun(streams), newDeploy(streams), newShift(streams), newAnalyze(streams), newPromote(streams), newReject(streams),
 		newApprove(streams), newHold(streams), newResume(streams), newStatus(streams), newReport(streams),
 		newDoctor(streams), newRBAC(streams), newSchema(streams), newSimulate(streams), newVersion(streams),
 	)

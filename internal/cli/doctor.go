@@ -82,19 +82,25 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (app.DoctorO
 		if err != nil {
 			return o, err
 		}
-		o.Release, o.Plan, o.Namespace = &release, plan, release.Namespace
-	} else {
-		e.emissaryNamespace = f.deploy.canary.emissaryNamespace
-		if err := e.check(); err != nil {
-			return o, e.config.blame(err)
-		}
-		if o.Namespace, err = e.inNamespace(); err != nil {
-			return o, err
-		}
+		o = e.doctorOptions(release.Namespace)
+		o.Release, o.Plan = &release, plan
+		return o, nil
 	}
-	o.Target, o.EmissaryNamespace, o.Force = e.target, f.deploy.canary.emissaryNamespace, e.config.release.Promotion.ForceConflicts
-	o.Metrics = e.config.release.Metrics
-	return o, nil
+	e.emissaryNamespace = f.deploy.canary.emissaryNamespace
+	if err := e.check(); err != nil {
+		return o, e.config.blame(err)
+	}
+	namespace, err := e.inNamespace()
+	return e.doctorOptions(namespace), err
+}
+
+// doctorOptions say where to look, without a release.
+func (f *engineFlags) doctorOptions(namespace string) app.DoctorOptions {
+	said := f.config.release
+	return app.DoctorOptions{
+		Target: f.target, Namespace: namespace, EmissaryNamespace: f.emissaryNamespace,
+		Metrics: said.Metrics, Force: said.Promotion.ForceConflicts,
+	}
 }
 
 func examine(ctx context.Context, options app.DoctorOptions, output string, streams Streams) error {

@@ -17,14 +17,20 @@ type MarkdownOptions struct {
 // Markdown is a report for the page of a CI run or for an approval.
 func Markdown(r Report, o MarkdownOptions) string {
 	events, _ := r.events()
+	return fitting(o.Max, len(events), func(left int) string { return r.markdown(o, left) })
+}
+
+// fitting is a text that leaves out as few of its parts as it takes to have at most
+// max characters, 0 being any number, and is cut where that is not enough.
+func fitting(most, parts int, write func(left int) string) string {
 	text := ""
-	for left := 0; left <= len(events); left++ {
-		if text = r.markdown(o, left); o.Max == 0 || characters(text) <= o.Max {
+	for left := 0; left <= parts; left++ {
+		if text = write(left); most == 0 || characters(text) <= most {
 			return text
 		}
 	}
 	const note = "…\n\nThe rest is left out.\n"
-	room := o.Max - characters(note)
+	room := most - characters(note)
 	for i, r := range text {
 		if room -= utf16.RuneLen(r); room < 0 {
 			return text[:i] + note

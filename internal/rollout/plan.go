@@ -44,14 +44,15 @@ func (p Plan) Images() []Image {
 	for _, w := range p.Workloads {
 		for _, o := range p.Canary {
 			if IDOf(o) == w.Canary {
-				images = append(images, imagesOf(w.Stable, o)...)
+				images = append(images, ImagesOf(w.Stable, o)...)
 			}
 		}
 	}
 	return images
 }
 
-func imagesOf(workload manifest.ID, object map[string]any) []Image {
+// ImagesOf are what the containers of a workload run.
+func ImagesOf(workload manifest.ID, object map[string]any) []Image {
 	spec, _ := object["spec"].(map[string]any)
 	template, _ := spec["template"].(map[string]any)
 	pod, _ := template["spec"].(map[string]any)

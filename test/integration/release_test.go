@@ -25,7 +25,7 @@ func (s suite) testReleases(t *testing.T) {
 		"promote": testPromote, "reject": testReject, "dry run": testReleaseDryRun,
 		"broken": testBroken, "another version": testAnotherVersion, "nothing there": testNothingThere,
 		"foreign owner": testForeignOwner, "stable edited": testStableEdited, "another route": testAnotherRoute, "weight moved": testWeightMoved, "canary edited": testCanaryEdited,
-		"two at once": testTwoAtOnce, "interrupt": testInterruptRelease, "cost": testCost,
+		"plan": testPlan, "two at once": testTwoAtOnce, "interrupt": testInterruptRelease, "cost": testCost,
 		"pipeline": testPipeline, "github": testGitHub, "cancelled": testCancelled, "templates": testTemplates,
 	} {
 		t.Run(name, func(t *testing.T) { run(t, newShop(t, s.site(t))) })

@@ -1,0 +1,55 @@
+package analysis
+
+// Foresight is what can be expected of the judge at one weight.
+type Foresight struct {
+	Weight   float64 // percent
+	Requests float64 // of the canary, per second
+	// Alarms are for growing harm, and Promotion for a canary that is as good as
+	// stable, as if all evidence came at this weight.
+	Alarms    []Expected
+	Promotion Expected
+}
+
+// Expected is how long the judge is expected to need, beside the time until the next
+// observation and, for a promotion, the bake.
+type Expected struct {
+	Bad      float64 // of the canary's requests, from 0 to 1
+	Requests float64 // of the canary
+	Seconds  float64
+}
+
+// Foresee says for every weight that the ramp may use how soon a metric would tell,
+// with so many requests per second to both versions, of which stable's ratio of bad
+// ones is as given, from 0 to 1. The harm is the margin, five points, and every
+// request. See ToAlarm and ToPromote.
+func (c Config) Foresee(metric string, perSecond, stable float64) []Foresight {
+	var all []Foresight
+	for _, weight := range c.Ramp.weights() {
+		f := Foresight{Weight: weight, Requests: perSecond * weight / 100}
+		for _, harm := range []float64{c.margin(metric), .05, 1} {
+			bad := min(stable+harm, 1)
+			f.Alarms = append(f.Alarms, f.expect(bad, c.ToAlarm(stable, bad, weight)))
+		}
+		f.Promotion = f.expect(stable, c.ToPromote(metric, stable, min(weight, 99)))
+		all = append(all, f)
+	}
+	return all
+}
+
+func (f Foresight) expect(bad, requests float64) Expected {
+	return Expected{Bad: bad, Requests: requests, Seconds: requests / f.Requests}
+}
+
+// weights are those that a ramp may use.
+func (r Ramp) weights() []float64 {
+	var all []float64
+	for _, s := range r.Steps {
+		all = append(all, s.Weight)
+	}
+	for _, w := range weights {
+		if len(r.Steps) == 0 && w <= r.Max {
+			all = append(all, w)
+		}
+	}
+	return all
+}

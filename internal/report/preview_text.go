@@ -1,0 +1,80 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+)
+
+// PreviewText is a preview for a terminal. escape makes foreign text harmless, and may
+// leave nothing that begins another line.
+func PreviewText(p Preview, escape func(string) string) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "release %s: %s\n\n", escape(p.Namespace+"/"+p.Release), p.summary())
+	for _, i := range p.Images {
+		fmt.Fprintf(&b, "%s, container %s: %s\n", escape(i.Workload), escape(i.Container), escape(i.words()))
+	}
+	for _, part := range []struct {
+		name    string
+		changes []ObjectChange
+	}{{"stable", p.Stable}, {"canary", p.Canary}} {
+		fmt.Fprintf(&b, "\n%s\n", part.name)
+		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		for _, c := range part.changes {
+			fmt.Fprintf(t, "  %s\t%s\n", c.Result, escape(c.Object))
+		}
+		if err := t.Flush(); err != nil {
+			return "", err
+		}
+	}
+	for _, c := range p.Stable {
+		if c.Diff != "" {
+			b.WriteString("\n" + escapeLines(c.Diff, escape))
+		}
+	}
+	fmt.Fprintf(&b, "\n%s\n", escape(strings.Join(p.Course.sentences(), " ")))
+	if p.Foreseen != nil {
+		fmt.Fprintf(&b, "\n%s\n\n", p.premise())
+		header, rows := p.Foreseen.table()
+		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		for _, row := range append([][]string{header}, rows...) {
+			fmt.Fprintln(t, strings.Join(row, "\t"))
+		}
+		if err := t.Flush(); err != nil {
+			return "", err
+		}
+	}
+	if len(p.Findings) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", p.findingCount())
+	}
+	for _, f := range p.Findings {
+		fmt.Fprintf(&b, "  %s: %s\n    %s\n", escape(f.Object), escape(f.Problem), escape(f.Mend))
+	}
+	return b.String(), nil
+}
+
+func (p Preview) findingCount() string {
+	if len(p.Findings) == 1 {
+		return "1 finding of canarize doctor:"
+	}
+	return fmt.Sprintf("%d findings of canarize doctor:", len(p.Findings))
+}
+
+func (i ImageChange) words() string {
+	switch i.Before {
+	case "":
+		return "new, " + i.After
+	case i.After:
+		return i.After + ", as now"
+	}
+	return i.Before + " → " + i.After
+}
+
+// escapeLines escapes every line of a text for itself.
+func escapeLines(text string, escape func(string) string) string {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = escape(line)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
