@@ -167,11 +167,10 @@ func (s *survey) emissary(ctx context.Context) error {
 // releases reads what the cluster remembers of releases.
 func (s *survey) releases(context.Context) error {
 	for _, o := range s.seen.Objects {
-		id := rollout.IDOf(o)
-		r := releaseOf(o)
-		if id.Kind != "ConfigMap" || id.Namespace != s.options.Namespace || id.Name != recordName(r.Name) || r.Name == "" {
+		if o["kind"] != "ConfigMap" || !remembers(o) {
 			continue
 		}
+		r := releaseOf(o)
 		remembered := doctor.Release{Name: r.Name, State: r.State, Err: r.Err}
 		if record, err := kube.RecordOf(o); r.Err == nil && err == nil && len(record.Binary[planKey]) > 0 {
 			remembered.Plan, remembered.Err = rollout.Unpack(record.Binary[planKey])

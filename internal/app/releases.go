@@ -24,9 +24,11 @@ func (e *Engine) Releases(ctx context.Context, namespace, name string) ([]Releas
 	if err != nil {
 		return nil, err
 	}
-	releases := make([]Release, len(objects))
-	for i, o := range objects {
-		releases[i] = releaseOf(o)
+	releases := []Release{}
+	for _, o := range objects {
+		if remembers(o) {
+			releases = append(releases, releaseOf(o))
+		}
 	}
 	sortReleases(releases)
 	return releases, nil
@@ -39,7 +41,9 @@ func (e *Engine) WatchReleases(ctx context.Context, namespace, name string, see 
 	return e.cluster.kube.WatchAll(ctx, kind, selectRelease(name), func(objects map[string]map[string]any) (bool, error) {
 		var releases []Release
 		for _, o := range objects {
-			releases = append(releases, releaseOf(o))
+			if remembers(o) {
+				releases = append(releases, releaseOf(o))
+			}
 		}
 		sortReleases(releases)
 		return see(releases)
@@ -51,6 +55,15 @@ func selectRelease(name string) string {
 		return releaseLabel
 	}
 	return releaseLabel + "=" + name
+}
+
+// remembers says whether a ConfigMap is the memory of a release, and not a part of its
+// canary, which has the same label.
+func remembers(configMap map[string]any) bool {
+	meta, _ := configMap["metadata"].(map[string]any)
+	labels, _ := meta["labels"].(map[string]any)
+	name, _ := labels[releaseLabel].(string)
+	return name != "" && meta["name"] == recordName(name)
 }
 
 func releaseOf(configMap map[string]any) Release {

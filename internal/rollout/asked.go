@@ -157,7 +157,7 @@ func (t *transition) reject(a Asked) (State, []Action) {
 	case t.Phase == Rejected || a.IfActive && !t.Phase.Active():
 		return t.State, nil
 	case t.Phase == None:
-		return t.refuse("there is no release %s to reject", a.Name)
+		return t.refuse("there is no release %s to reject; canarize doctor finds what one may have left behind", a.Name)
 	case t.Phase == Promoted:
 		return t.refuse("release %s is promoted already: stable is the new version. To go back, deploy the old version", a.Name)
 	case t.Phase == Retiring: // too late to reject; the canary goes all the same

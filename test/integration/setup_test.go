@@ -40,6 +40,11 @@ func Test(t *testing.T) {
 	t.Run("releases", s.testReleases)
 	t.Run("runs", s.testRuns)
 	t.Run("doctor", s.testDoctor)
+	t.Run("neighbours", func(t *testing.T) {
+		for name, run := range neighbours {
+			t.Run(name, func(t *testing.T) { run(t, newShop(t, s.site(t))) })
+		}
+	})
 	t.Run("no server", s.testNoServer)
 }
 

@@ -1,0 +1,194 @@
+//go:build integration
+
+package integration
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// neighbours are what other programs do during a release.
+var neighbours = map[string]func(*testing.T, shop){
+	"autoscaler": testAutoscaler, "autoscaler elsewhere": testAutoscalerElsewhere, "workload edited": testWorkloadEdited,
+	"namespace deleted": testNamespaceDeleted, "two pipelines": testTwoPipelines, "memory lost": testMemoryLost, "version gone": testVersionGone,
+}
+
+const autoscaler = `
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: shop}
+spec: {minReplicas: 2, maxReplicas: 20, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}}
+`
+
+// scale is what an autoscaler does.
+func (s shop) scale(t *testing.T, replicas int) {
+	t.Helper()
+	if err := s.patch(t.Context(), deployments, "shop", map[string]any{"spec": map[string]any{"replicas": replicas}}, "scale"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s shop) replicas(t *testing.T, name string) int64 {
+	t.Helper()
+	n, _, _ := unstructured.NestedInt64(s.get(t, s.ref("apps", "Deployment", name)), "spec", "replicas")
+	return n
+}
+
+// testAutoscaler has an autoscaler of the manifests change the number of stable pods:
+// that is no edit that promotion would undo, and promotion leaves it.
+func testAutoscaler(t *testing.T, s shop) {
+	s.text += "---" + autoscaler
+	s.apply(t, autoscaler)
+	s.scale(t, 8)
+	s.do(t, s.deploy(t, "v2"), shift("50"))
+	scaler := s.get(t, s.ref("autoscaling", "HorizontalPodAutoscaler", "shop-canary"))
+	if n, _, _ := unstructured.NestedInt64(scaler, "spec", "minReplicas"); n != 4 {
+		t.Errorf("the canary's autoscaler keeps %d pods at 50 %% beside 8 stable ones, expected 4", n)
+	}
+	s.scale(t, 12)
+	s.do(t, promote)
+	s.check(t, "v2", -1)
+	if n := s.replicas(t, "shop"); n != 12 {
+		t.Errorf("promotion left %d pods of 12", n)
+	}
+}
+
+// testAutoscalerElsewhere has an autoscaler that the manifests do not have: promotion
+// would take the number of pods back, and names who owns it instead.
+func testAutoscalerElsewhere(t *testing.T, s shop) {
+	s.apply(t, autoscaler)
+	s.do(t, s.deploy(t, "v2"), shift("10"))
+	s.scale(t, 9)
+	s.expect(t, 1, promote, `.spec.replicas by "somebody"`)
+	s.check(t, "v1", 10)
+	if n := s.replicas(t, "shop"); n != 9 {
+		t.Errorf("%d pods of 9", n)
+	}
+}
+
+// testWorkloadEdited has a GitOps controller bring another version of stable during
+// the release: promotion would undo it.
+func testWorkloadEdited(t *testing.T, s shop) {
+	s.do(t, s.deploy(t, "v2"), shift("10"))
+	if err := s.applyAs(t, "argocd-controller", map[string]any{"containers": []any{map[string]any{"name": "shop", "image": "registry.example.com/shop:v1.1"}}}); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, 2, promote, "Deployment "+s.namespace+"/shop changed since the release began", "canarize reject shop")
+	s.expect(t, 2, append(promote, "--force-conflicts"), "changed since the release began")
+	s.do(t, reject)
+	s.check(t, "v1.1", -1)
+}
+
+// testNamespaceDeleted has somebody delete the namespace during the release. Here it
+// stays for ever, as there is no controller to delete what is in it.
+func testNamespaceDeleted(t *testing.T, s shop) {
+	s.do(t, s.deploy(t, "v2"), shift("10"))
+	namespaces := s.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"})
+	if err := namespaces.Delete(t.Context(), s.namespace, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{shift("50"), promote, s.deploy(t, "v3")} {
+		s.expect(t, 1, args, "is being terminated")
+		s.check(t, "v1", 10)
+	}
+	s.expect(t, 1, reject, "is being terminated") // it cannot take the lock
+	s.check(t, "v1", 0)                           // traffic went first
+	if o := s.expect(t, 1, []string{"doctor"}); !strings.Contains(o.out, "Namespace "+s.namespace+": it is being deleted") {
+		t.Errorf("canarize doctor says %s", o.out)
+	}
+}
+
+// testTwoPipelines has two pipelines release different versions at the same time. Each
+// of their commands waits for the others; whatever order they come in, one version is
+// stable in the end, and nothing of a canary is left after a rejection.
+func testTwoPipelines(t *testing.T, s shop) {
+	ended := make(chan []outcome)
+	for _, tag := range []string{"v2", "v3"} {
+		commands := [][]string{s.deploy(t, tag), shift("10"), shift("50"), promote}
+		go func() {
+			var all []outcome
+			for _, args := range commands {
+				all = append(all, s.try(t, args...))
+			}
+			ended <- all
+		}()
+	}
+	codes := map[int]int{}
+	for _, all := range [][]outcome{<-ended, <-ended} {
+		for _, o := range all {
+			codes[o.code]++
+			if o.code != 0 && o.code != 2 {
+				t.Errorf("exit code %d: %s", o.code, o.err)
+			}
+		}
+	}
+	t.Logf("exit codes: %v", codes)
+	s.expect(t, 0, append(reject, "--if-active"))
+	got := imageOf(s.get(t, s.ref("apps", "Deployment", "shop")))
+	if !slices.Contains([]string{"registry.example.com/shop:v2", "registry.example.com/shop:v3"}, got) {
+		t.Errorf("stable is %s", got)
+	}
+	for name := range s.contents(t) {
+		if strings.HasSuffix(name, "-canary") || strings.HasPrefix(name, "Lease ") {
+			t.Errorf("%s is left behind", name)
+		}
+	}
+}
+
+// testMemoryLost has somebody delete the memory of a release, with its canary standing:
+// doctor finds the orphans, and deploying again adopts them.
+func testMemoryLost(t *testing.T, s shop) {
+	s.do(t, s.deploy(t, "v2"), shift("30"))
+	memory := s.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(s.namespace)
+	if err := memory.Delete(t.Context(), "canarize-shop", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	o := s.expect(t, 1, []string{"doctor"})
+	for _, kind := range []string{"Mapping", "Deployment", "Service"} {
+		if text := kind + " " + s.namespace + "/shop-canary: it is left over from the canary of release shop: no release remembers it"; !strings.Contains(o.out, text) {
+			t.Errorf("canarize doctor does not say %q:\n%s", text, o.out)
+		}
+	}
+	s.expect(t, 2, shift("0"), "no canary to shift traffic to")
+	s.expect(t, 2, reject, "canarize doctor")
+	s.do(t, s.deploy(t, "v2"))
+	s.check(t, "v1", 0)
+	s.do(t, reject)
+	s.check(t, "v1", -1)
+}
+
+// testVersionGone replaces a canary by that of another version, which no longer has one
+// of its objects: that goes with the canary.
+func testVersionGone(t *testing.T, s shop) {
+	file := s.version(t, "v2")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := strings.Replace(string(text), "envFrom: [{", "envFrom: [{configMapRef: {name: extra}}, {", 1) + "---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: extra}, data: {a: b}}\n"
+	if err := os.WriteFile(file, []byte(more), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.do(t, []string{"deploy", file}, shift("10"))
+	if !slices.Contains(slices.Collect(maps.Keys(s.contents(t))), "ConfigMap extra-canary") {
+		t.Fatal("there is no ConfigMap extra-canary")
+	}
+	s.do(t, s.deploy(t, "v3"), shift("10"))
+	if got := s.status(t); got.Phase != rollout.Standing || len(got.Objects) != 5 {
+		t.Errorf("%+v", got)
+	}
+	s.do(t, promote)
+	s.check(t, "v3", -1)
+	if o := s.try(t, "doctor", "-o", "json"); strings.Contains(o.out, `"orphan"`) {
+		t.Errorf("canarize doctor finds an orphan: %s", o.out)
+	}
+}
