@@ -70,6 +70,19 @@ type member struct {
 
 func (m member) String() string { return fmt.Sprintf("%s (%d %%)", m.id, m.share) }
 
+// named lists the first of the members of a group.
+func named(all []member) string {
+	const most = 6
+	var texts []string
+	for _, m := range all[:min(len(all), most)] {
+		texts = append(texts, m.String())
+	}
+	if more := len(all) - most; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, ", ")
+}
+
 func (e *exam) members(g emissary.Group) (all, stable []member) {
 	for _, row := range g.Rows {
 		name, _ := strings.CutSuffix(row.Mapping, "."+row.Namespace) // of the second Mapping of a name
@@ -94,13 +107,9 @@ func (e *exam) groups() {
 		}
 		about := scoped[0].id.String()
 		where := fmt.Sprintf("hostname %q, prefix %q", g.Host, g.Prefix)
-		var texts []string
-		for _, m := range all {
-			texts = append(texts, m.String())
-		}
 		switch {
 		case len(stable) > 1:
-			e.find("group", about, fmt.Sprintf("its group (%s) has several members: %s; a canary's weight would not be its share", where, strings.Join(texts, ", ")),
+			e.find("group", about, fmt.Sprintf("its group (%s) has several members: %s; a canary's weight would not be its share", where, named(all)),
 				"leave one Mapping for these requests, or give the others another prefix, hostname or header"+seesTraffic)
 		case len(stable) == 0:
 			e.find("group", about, fmt.Sprintf("there is no stable Mapping beside it (%s), so it gets every request, whatever its weight", where),

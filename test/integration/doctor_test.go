@@ -23,13 +23,8 @@ type clinic struct {
 	emissary site
 }
 
-func (s suite) newClinic(t *testing.T) clinic {
+func (s suite) newClinic(t *testing.T, text string) clinic {
 	t.Helper()
-	text := strings.NewReplacer(
-		"labels: {app: shop}}\n    spec", "labels: {app: shop, tier: front}}\n    spec",
-		"envFrom:", "readinessProbe: {httpGet: {port: 80, path: /}}\n        envFrom:",
-		`hostname: "*"`, "hostname: doctor.example.com",
-	).Replace(application)
 	c := clinic{shop: newShopOf(t, s.site(t), text)}
 	c.emissary = c.site
 	c.emissary.namespace += "-emissary"
@@ -75,7 +70,12 @@ func (s suite) testDoctor(t *testing.T) {
 	if s.canarizeErr != nil {
 		t.Fatal(s.canarizeErr)
 	}
-	c := s.newClinic(t)
+	text := strings.NewReplacer(
+		"labels: {app: shop}}\n    spec", "labels: {app: shop, tier: front}}\n    spec",
+		"envFrom:", "readinessProbe: {httpGet: {port: 80, path: /}}\n        envFrom:",
+		`hostname: "*"`, "hostname: doctor.example.com",
+	).Replace(application)
+	c := s.newClinic(t, text)
 	healthy := func(when string, args ...string) {
 		t.Helper()
 		if r := c.examine(t, 0, args...); len(r.Findings)+len(r.Unseen) > 0 || r.Emissary == "" {

@@ -14,6 +14,8 @@ import (
 
 // testPlan shows what a release would do, before, during and after it.
 func testPlan(t *testing.T, s shop) {
+	s.text = strings.Replace(s.text, `"*"`, "plan.example.com", 1)
+	s.apply(t, s.text[strings.LastIndex(s.text, "---")+3:]) // the Mapping, alone in its group
 	plan := func(tag string, more ...string) []string {
 		return append([]string{"plan", s.version(t, tag), "--requests-per-second", "50"}, more...)
 	}

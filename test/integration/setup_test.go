@@ -40,6 +40,7 @@ func Test(t *testing.T) {
 	t.Run("releases", s.testReleases)
 	t.Run("runs", s.testRuns)
 	t.Run("doctor", s.testDoctor)
+	t.Run("step by step", s.testStepByStep)
 	t.Run("neighbours", func(t *testing.T) {
 		for name, run := range neighbours {
 			t.Run(name, func(t *testing.T) { run(t, newShop(t, s.site(t))) })
