@@ -238,6 +238,12 @@ func TestEveryProblemIsFound(t *testing.T) {
 		{"no service", func(s *doctor.Seen) {
 			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: lost, namespace: shop}, spec: {hostname: "*", prefix: /lost/, service: "lost.shop:80"}}`)
 		}, "mapping", "Mapping shop/lost", "routes to Service shop/lost, which is not there"},
+		{"order of names", func(s *doctor.Seen) {
+			s.Wanted = wanted(t)
+			route := s.Wanted.Plan.Routes[0]
+			route.Canary.Name = "web2"
+			s.Wanted.Plan.Routes = []rollout.Route{s.Wanted.Plan.Routes[0], route}
+		}, "mapping", "Mapping shop/web2", "sorts behind"},
 		{"memory", func(s *doctor.Seen) { s.Releases[0].Err = errors.New("damaged") }, "release", "release shop/web", "cannot be read: damaged"},
 		{"unfinished", func(s *doctor.Seen) { state(s).Phase = rollout.Promoting; state(s).Run.Holder = "build 7" }, "release", "release shop/web", "a process ended while it was promoting, at a weight of 10 %: build 7"},
 		{"held", func(s *doctor.Seen) { state(s).Held = "somebody moves the weight" }, "release", "release shop/web", "held: somebody moves the weight"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/canarize/canarize/internal/emissary"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
 )
 
 // routing is what Emissary makes of everything that was seen.
@@ -34,7 +35,7 @@ const seesTraffic = "; canarize traffic --live shows what Emissary makes of the 
 func (e *exam) posted() {
 	for _, p := range e.routing().Posted {
 		about := manifest.ID{Kind: p.Kind, Namespace: p.Namespace, Name: p.Name}
-		if p.Namespace == e.Namespace && e.inScope(about) || slices.Contains([]string{"Host", "Listener", "Module"}, p.Kind) {
+		if e.inScope(about) || slices.Contains([]string{"Host", "Listener", "Module"}, p.Kind) {
 			e.find("emissary", about.String(), "Emissary posts an error: it "+p.Text, "correct it"+seesTraffic)
 		}
 	}
@@ -125,8 +126,9 @@ func (e *exam) groups() {
 
 // mappings looks at Mappings one by one.
 func (e *exam) mappings() {
-	for _, o := range e.of(e.Namespace, "Mapping", "TCPMapping") {
-		if !e.inScope(o.id) {
+	e.orders()
+	for _, o := range e.objects {
+		if o.id.Group != mappingGroup || !strings.HasSuffix(o.id.Kind, "Mapping") || !e.inScope(o.id) {
 			continue
 		}
 		if reason, dropped := e.drop(o); dropped {
@@ -137,6 +139,31 @@ func (e *exam) mappings() {
 		}
 		if s, err := emissary.ParseService(o.text("spec", "service")); err == nil {
 			e.target(o, s)
+		}
+	}
+}
+
+// orders looks for canaries that Emissary 3.10 sorts behind their stable Mapping: its
+// cache adds those to the group once more at every change of anything else.
+func (e *exam) orders() {
+	if !slices.ContainsFunc(gatewayVersions(e.gatewayPods()), func(v string) bool { return strings.HasPrefix(v, "3.") }) {
+		return
+	}
+	var routes []rollout.Route
+	for _, r := range e.Releases {
+		if r.State.Phase.Active() {
+			routes = append(routes, r.Plan.Routes...)
+		}
+	}
+	if e.Wanted != nil {
+		routes = append(routes, e.Wanted.Plan.Routes...)
+	}
+	seen := map[manifest.ID]bool{}
+	for _, r := range routes {
+		if id := r.Canary; !seen[id] && id.Name+"."+id.Namespace > r.Name+"."+id.Namespace {
+			seen[id] = true
+			e.find("mapping", id.String(), fmt.Sprintf("its name sorts behind that of its stable Mapping %s, and then its share grows in Emissary 3.10 with every change of another Mapping", r.Name),
+				"use a --suffix that begins with a dash, such as -canary")
 		}
 	}
 }

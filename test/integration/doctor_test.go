@@ -9,12 +9,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/canarize/canarize/internal/doctor"
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/test/faults"
 )
 
 // clinic is a healthy application behind an Emissary of its own.
@@ -83,6 +85,12 @@ func (s suite) testDoctor(t *testing.T) {
 		}
 	}
 	healthy("before a release")
+	proxy := faults.Start(t, c.kubeconfig, nil)
+	counted := c
+	counted.kubeconfig = proxy.Kubeconfig
+	began := time.Now()
+	counted.examine(t, 0, "-f", c.version(t, "v2"))
+	t.Logf("canarize doctor -f: %d requests, %s", len(proxy.Requests()), time.Since(began).Round(time.Millisecond))
 	healthy("for a release", "-f", c.version(t, "v2"))
 	c.expect(t, 0, append(c.deploy(t, "v2"), "--emissary-namespace", "nowhere"))
 	c.expect(t, 0, append(shift("10"), "--emissary-namespace", "nowhere"))
