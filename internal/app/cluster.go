@@ -48,6 +48,11 @@ func (c *cluster) Get(ctx context.Context, id manifest.ID) (map[string]any, erro
 	return c.kube.Get(ctx, kube.Ref(id))
 }
 
+// Fresh implements runner.Objects.
+func (c *cluster) Fresh(ctx context.Context, id manifest.ID) (map[string]any, error) {
+	return c.kube.Fresh(ctx, kube.Ref(id))
+}
+
 // Apply implements runner.Objects. A trial is a dry run on the server; with a dry
 // run of the client it is none at all.
 func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how runner.Apply) ([]runner.Change, error) {

@@ -88,5 +88,14 @@ func pause(dryRun kube.DryRun) func(context.Context, time.Duration) error {
 
 // Do carries out what is asked for, see runner.Runner.Do.
 func (e *Engine) Do(ctx context.Context, release runner.Release, asked rollout.Asked, plan *rollout.Plan) (rollout.State, error) {
+	defer e.remember(ctx)()
 	return e.runner.Do(ctx, release, asked, plan)
+}
+
+// remember keeps what is read of the cluster until it is ended: also after ctx has,
+// while the way out is being taken.
+func (e *Engine) remember(ctx context.Context) (end func()) {
+	following, end := context.WithCancel(context.WithoutCancel(ctx))
+	e.cluster.kube = e.cluster.kube.Following(following)
+	return end
 }

@@ -27,6 +27,7 @@ func (o RunOptions) Check() error { return watch.Check(o.Release.Analysis) }
 
 // Run carries a release out to its end, see runner.Runner.Run.
 func (e *Engine) Run(ctx context.Context, release runner.Release, asked rollout.Asked, plan *rollout.Plan, o RunOptions) (rollout.State, error) {
+	defer e.remember(ctx)()
 	course, ended := e.course(release, o)
 	defer ended()
 	return e.runner.Run(ctx, release, asked, plan, course)
@@ -34,6 +35,7 @@ func (e *Engine) Run(ctx context.Context, release runner.Release, asked rollout.
 
 // Analyze watches a release that stands, see runner.Runner.Analyze.
 func (e *Engine) Analyze(ctx context.Context, release runner.Release, asked rollout.Asked, length time.Duration, o RunOptions) (rollout.State, error) {
+	defer e.remember(ctx)()
 	course, ended := e.course(release, o)
 	defer ended()
 	return e.runner.Analyze(ctx, release, asked, course, length)

@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
 )
 
 // DryRun says how much of a write really happens.
@@ -87,7 +86,7 @@ func (c *Cluster) apply(ctx context.Context, object map[string]any, how Write) (
 	if err != nil {
 		return Change{}, err
 	}
-	before, err := c.read(ctx, ref, resource)
+	before, err := c.last(ctx, ref, resource)
 	if err == nil && how.DryRun == DryRunNone {
 		before, err = c.adopt(ctx, ref, resource, before)
 	}
@@ -114,7 +113,7 @@ func (c *Cluster) apply(ctx context.Context, object map[string]any, how Write) (
 // serverApply applies an object. A field may still be owned by canarize itself, by
 // the patch of a weight or a scale, or in a dry run by what adopt would take over:
 // the API server takes that for another owner.
-func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource dynamic.ResourceInterface, object map[string]any, how Write) (map[string]any, error) {
+func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource served, object map[string]any, how Write) (map[string]any, error) {
 	text, err := json.Marshal(object)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
@@ -140,22 +139,36 @@ func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource dynamic.Res
 	case err != nil:
 		return nil, failed(ref, "apply", err)
 	}
+	if how.DryRun == DryRunNone {
+		c.view.note(resource.place, after.Object)
+	}
 	return after.Object, nil
 }
 
 // Get reads an object; nil when it, or its kind, does not exist.
 func (c *Cluster) Get(ctx context.Context, ref Ref) (map[string]any, error) {
 	resource, err := c.at(ctx, ref, "")
-	if IsNotFound(err) {
-		return nil, nil
+	if err == nil {
+		if object, current := c.view.read(ctx, resource.place); current {
+			return object, nil
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return c.read(ctx, ref, resource)
+	return c.fresh(ctx, ref, resource, err)
 }
 
-func (c *Cluster) read(ctx context.Context, ref Ref, resource dynamic.ResourceInterface) (map[string]any, error) {
+// Fresh is Get from the API server itself, also where objects are followed.
+func (c *Cluster) Fresh(ctx context.Context, ref Ref) (map[string]any, error) {
+	resource, err := c.at(ctx, ref, "")
+	return c.fresh(ctx, ref, resource, err)
+}
+
+func (c *Cluster) fresh(ctx context.Context, ref Ref, resource served, err error) (map[string]any, error) {
+	switch {
+	case IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
 	u, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return resource.Get(ctx, ref.Name, metav1.GetOptions{})
 	})
@@ -165,12 +178,23 @@ func (c *Cluster) read(ctx context.Context, ref Ref, resource dynamic.ResourceIn
 	if err != nil {
 		return nil, failed(ref, "get", err)
 	}
+	c.view.note(resource.place, u.Object)
 	return u.Object, nil
 }
 
-// Delete removes objects and, in the background, what they own. Each is read
-// first, and only that very one is deleted, not another that has taken its name
-// meanwhile. What is not there is unchanged. It goes on after an error, so that as
+// last is an object as it was seen last, which is read if it never was.
+func (c *Cluster) last(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
+	if object := c.view.last(resource.place); object != nil {
+		return object, nil
+	}
+	if object, current := c.view.read(ctx, resource.place); current {
+		return object, nil
+	}
+	return c.fresh(ctx, ref, resource, nil)
+}
+
+// Delete removes objects and, in the background, what they own. Each is the
+// one that was read, or is now: another that has taken its name meanwhile stays. What is not there is unchanged. It goes on after an error, so that as
 // little as possible is left, and returns the first.
 func (c *Cluster) Delete(ctx context.Context, refs []Ref, how Write) ([]Change, error) {
 	var changes []Change
@@ -187,7 +211,14 @@ func (c *Cluster) Delete(ctx context.Context, refs []Ref, how Write) ([]Change, 
 }
 
 func (c *Cluster) delete(ctx context.Context, ref Ref, how Write) (Change, error) {
-	before, err := c.Get(ctx, ref)
+	resource, err := c.at(ctx, ref, "")
+	if IsNotFound(err) {
+		return Change{Ref: ref, Result: Unchanged}, nil
+	}
+	if err != nil {
+		return Change{}, err
+	}
+	before, err := c.last(ctx, ref, resource)
 	if err != nil {
 		return Change{}, err
 	}
@@ -196,12 +227,11 @@ func (c *Cluster) delete(ctx context.Context, ref Ref, how Write) (Change, error
 		return change, nil
 	}
 	change.Result = Deleted
-	if how.DryRun == DryRunClient {
+	switch how.DryRun {
+	case DryRunClient:
 		return change, nil
-	}
-	resource, err := c.at(ctx, ref, "")
-	if err != nil {
-		return Change{}, err
+	case DryRunNone:
+		c.view.forget(resource.place)
 	}
 	u := unstructured.Unstructured{Object: before}
 	uid, background := u.GetUID(), metav1.DeletePropagationBackground
@@ -222,7 +252,7 @@ type none struct{}
 
 // conflictOver finds out what a conflict was about: if the object is still the
 // one that was read, somebody else wrote it at the same moment.
-func (c *Cluster) conflictOver(ctx context.Context, ref Ref, resource dynamic.ResourceInterface, uid types.UID, err error) error {
+func (c *Cluster) conflictOver(ctx context.Context, ref Ref, resource served, uid types.UID, err error) error {
 	if !apierrors.IsConflict(err) {
 		return err
 	}

@@ -81,6 +81,7 @@ type Cluster struct {
 	mapper    *restmapper.DeferredDiscoveryRESTMapper
 	options   Options
 	requests  *atomic.Int64
+	view      *view // nil where nothing is remembered
 }
 
 // Connect prepares to talk to a cluster. It sends no request yet.
@@ -158,17 +159,23 @@ func RefOf(object map[string]any) Ref {
 
 // at finds where objects like the named one are served; in the version that is
 // given or, with "", the one the server prefers.
-func (c *Cluster) at(ctx context.Context, ref Ref, version string) (dynamic.ResourceInterface, error) {
+func (c *Cluster) at(ctx context.Context, ref Ref, version string) (served, error) {
 	resource, namespaced, err := c.resource(ctx, ref, version)
 	switch {
 	case err != nil:
-		return nil, err
+		return served{}, err
 	case namespaced && ref.Namespace == "":
-		return nil, fmt.Errorf("%s: it has no namespace; name one with -n", ref)
+		return served{}, fmt.Errorf("%s: it has no namespace; name one with -n", ref)
 	case namespaced:
-		return c.client.Resource(resource).Namespace(ref.Namespace), nil
+		return served{c.client.Resource(resource).Namespace(ref.Namespace), place{resource, ref.Namespace, ref.Name}}, nil
 	}
-	return c.client.Resource(resource), nil
+	return served{c.client.Resource(resource), place{resource, "", ref.Name}}, nil
+}
+
+// served is where an object is served.
+type served struct {
+	dynamic.ResourceInterface
+	place
 }
 
 func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema.GroupVersionResource, bool, error) {

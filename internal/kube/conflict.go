@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/util/csaupgrade"
 )
 
@@ -40,7 +39,7 @@ const clientSideApply = "kubectl-client-side-apply"
 // does when it begins to apply on the server: it is the same manifests' earlier
 // version. Otherwise every changed field would be in dispute, and what the new
 // version no longer has would stay for ever. It gives the object as it is then.
-func (c *Cluster) adopt(ctx context.Context, ref Ref, resource dynamic.ResourceInterface, object map[string]any) (map[string]any, error) {
+func (c *Cluster) adopt(ctx context.Context, ref Ref, resource served, object map[string]any) (map[string]any, error) {
 	for object != nil {
 		patch, err := csaupgrade.UpgradeManagedFieldsPatch(&unstructured.Unstructured{Object: object}, sets.New(clientSideApply), FieldManager)
 		if err != nil {
@@ -54,11 +53,12 @@ func (c *Cluster) adopt(ctx context.Context, ref Ref, resource dynamic.ResourceI
 		})
 		switch {
 		case err == nil:
+			c.view.note(resource.place, after.Object)
 			return after.Object, nil
 		case !apierrors.IsConflict(err):
 			return nil, failed(ref, "patch", err)
 		}
-		if object, err = c.read(ctx, ref, resource); err != nil { // somebody wrote it at the same moment
+		if object, err = c.fresh(ctx, ref, resource, nil); err != nil { // somebody wrote it at the same moment
 			return nil, err
 		}
 	}

@@ -23,22 +23,34 @@ func (c *Cluster) Watch(ctx context.Context, ref Ref, see func(object map[string
 	if err != nil {
 		return err
 	}
-	what := following{c, resource, ref.Namespace, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", ref.Name).String()}}
-	err = what.follow(ctx, func(objects map[string]map[string]any) (bool, error) {
-		return see(objects[ref.Namespace+"/"+ref.Name])
+	p := place{resource, ref.Namespace, ref.Name}
+	if err := c.view.watch(ctx, p, see); !errors.Is(err, errNotFollowed) {
+		return watched(ref, err)
+	}
+	err = c.followOne(p).follow(ctx, func(objects map[string]map[string]any) (bool, error) {
+		return see(objects[p.key()])
 	})
 	return watched(ref, err)
+}
+
+func (c *Cluster) followOne(p place) following {
+	selection := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", p.name).String()}
+	return following{Cluster: c, resource: p.resource, namespace: p.namespace, selection: selection, opened: func(bool) {}}
 }
 
 // WatchAll is Watch for all objects of a kind that a label selector selects, in the
 // namespace of kind. see gets them by NAMESPACE/NAME and must not change them.
 func (c *Cluster) WatchAll(ctx context.Context, kind Ref, selector string, see func(map[string]map[string]any) (enough bool, err error)) error {
-	resource, _, err := c.resource(ctx, kind, "")
+	what, err := c.followAll(ctx, kind, selector)
 	if err != nil {
 		return err
 	}
-	what := following{c, resource, kind.Namespace, metav1.ListOptions{LabelSelector: selector}}
 	return watched(kind, what.follow(ctx, see))
+}
+
+func (c *Cluster) followAll(ctx context.Context, kind Ref, selector string) (following, error) {
+	resource, _, err := c.resource(ctx, kind, "")
+	return following{Cluster: c, resource: resource, namespace: kind.Namespace, selection: metav1.ListOptions{LabelSelector: selector}, opened: func(bool) {}}, err
 }
 
 func watched(ref Ref, err error) error {
@@ -58,6 +70,8 @@ type following struct {
 	resource  schema.GroupVersionResource
 	namespace string
 	selection metav1.ListOptions
+	opened    func(is bool) // is told when a watch begins to work, and when it ends
+	unlisted  bool          // objects that are there come one by one, as if they were new
 }
 
 type seeing func(objects map[string]map[string]any) (enough bool, err error)
@@ -71,20 +85,23 @@ const watchSeconds int64 = 300
 // listed again.
 func (f following) follow(ctx context.Context, see seeing) error {
 	for {
-		list, err := again(ctx, f.Cluster, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
-			return f.client.Resource(f.resource).Namespace(f.namespace).List(ctx, f.selection)
-		})
-		if err != nil {
-			return err
+		objects, version := map[string]map[string]any{}, ""
+		if !f.unlisted {
+			list, err := again(ctx, f.Cluster, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
+				return f.client.Resource(f.resource).Namespace(f.namespace).List(ctx, f.selection)
+			})
+			if err != nil {
+				return err
+			}
+			for _, item := range list.Items {
+				objects[item.GetNamespace()+"/"+item.GetName()] = item.Object
+			}
+			version = list.GetResourceVersion()
+			if enough, err := see(objects); enough || err != nil {
+				return seen(err)
+			}
 		}
-		objects := map[string]map[string]any{}
-		for _, item := range list.Items {
-			objects[item.GetNamespace()+"/"+item.GetName()] = item.Object
-		}
-		if enough, err := see(objects); enough || err != nil {
-			return seen(err)
-		}
-		enough, err := f.continued(ctx, list.GetResourceVersion(), objects, see)
+		enough, err := f.continued(ctx, version, objects, see)
 		if enough || err != nil {
 			return err
 		}
@@ -110,9 +127,11 @@ func (f following) continued(ctx context.Context, version string, objects map[st
 		began := version
 		w, err := f.open(ctx, options)
 		if err == nil {
+			f.opened(true)
 			version, enough, err = f.consume(ctx, w, version, objects, see)
 			w.Stop()
 		}
+		f.opened(false)
 		var mine seenError
 		switch {
 		case enough || errors.As(err, &mine):

@@ -237,10 +237,14 @@ func (l *lease) renew(ctx context.Context, lose context.CancelCauseFunc) {
 	}
 }
 
-// release deletes the Lease, unless it has become somebody else's. It is read
-// first: a renewal may have been on its way.
+// release deletes the Lease, unless it has become somebody else's.
 func (l *lease) release(ctx context.Context) error {
-	object, err := l.read(ctx, l.ref, l.resource)
+	err := l.deleteVersion(ctx, l.ref, l.resource, l.last.version)
+	if !errors.Is(err, ErrChanged) {
+		return err
+	}
+	// A renewal may have been done whose answer did not come.
+	object, err := l.Fresh(ctx, l.ref)
 	if err != nil || object == nil {
 		return err
 	}

@@ -69,5 +69,8 @@ func (c *Cluster) patch(ctx context.Context, ref Ref, change map[string]any, how
 	if err != nil {
 		return nil, failed(ref, "patch", err)
 	}
+	if how.DryRun == DryRunNone {
+		c.view.note(resource.place, after.Object)
+	}
 	return after, nil
 }

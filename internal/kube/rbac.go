@@ -23,16 +23,17 @@ type grant struct {
 	resources, verbs []string
 }
 
-// written are the verbs for objects that are applied and deleted.
-var written = []string{"get", "create", "patch", "delete"}
+// written are the verbs for objects that are applied, followed and deleted.
+var written = []string{"get", "list", "watch", "create", "patch", "delete"}
 
 // grants are what a release needs in its own namespace: its objects, its state and
 // its lock, and the pods' reasons for not being ready.
 var grants = []grant{
-	{"", []string{"configmaps"}, []string{"get", "list", "create", "update", "patch", "delete"}}, // the state of releases too
-	{"", []string{"services", "secrets"}, written},
+	{"", []string{"configmaps"}, []string{"get", "list", "watch", "create", "update", "patch", "delete"}}, // the state of releases too
+	{"", []string{"secrets"}, []string{"get", "create", "patch", "delete"}},
+	{"", []string{"services"}, written},
 	{"", []string{"pods"}, []string{"list", "watch"}},
-	{"apps", []string{"deployments", "statefulsets"}, []string{"get", "list", "watch", "create", "patch", "delete"}},
+	{"apps", []string{"deployments", "statefulsets"}, written},
 	{"autoscaling", []string{"horizontalpodautoscalers"}, written},
 	{"coordination.k8s.io", []string{"leases"}, []string{"get", "list", "watch", "create", "update", "delete"}},
 	{"getambassador.io", []string{"mappings", "tcpmappings"}, written},

@@ -35,7 +35,7 @@ func configMap(namespace, name string) Ref {
 // Load reads a record; the zero Record when there is none.
 func (c *Cluster) Load(ctx context.Context, namespace, name string) (Record, error) {
 	ref := configMap(namespace, name)
-	object, err := c.Get(ctx, ref)
+	object, err := c.Fresh(ctx, ref)
 	if err != nil || object == nil {
 		return Record{}, err
 	}

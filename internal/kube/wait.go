@@ -165,19 +165,25 @@ func (w *waiter) snapshot() Progress {
 // not needed: an error, such as a missing permission, becomes one of them.
 func (w *waiter) watchPods(ctx context.Context, selector string) {
 	pods := Ref{Kind: "Pod", Namespace: w.progress.Ref.Namespace}
-	err := w.cluster.WatchAll(ctx, pods, selector, func(all map[string]map[string]any) (bool, error) {
-		var troubles []readiness.Trouble
-		for _, key := range slices.Sorted(maps.Keys(all)) {
-			if t, found := readiness.PodTrouble(all[key]); found {
-				troubles = append(troubles, t)
-			}
-		}
-		w.setTroubles(troubles)
-		return false, nil
-	})
-	if err != nil && ctx.Err() == nil {
-		w.setTroubles([]readiness.Trouble{{Pod: selector, Reason: "PodsNotReadable", Message: err.Error()}})
+	what, err := w.cluster.followAll(ctx, pods, selector)
+	if err == nil {
+		what.unlisted = true
+		err = what.follow(ctx, w.seePods)
 	}
+	if err != nil && ctx.Err() == nil {
+		w.setTroubles([]readiness.Trouble{{Pod: selector, Reason: "PodsNotReadable", Message: watched(pods, err).Error()}})
+	}
+}
+
+func (w *waiter) seePods(all map[string]map[string]any) (enough bool, err error) {
+	var troubles []readiness.Trouble
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if t, found := readiness.PodTrouble(all[key]); found {
+			troubles = append(troubles, t)
+		}
+	}
+	w.setTroubles(troubles)
+	return false, nil
 }
 
 func (w *waiter) setTroubles(troubles []readiness.Trouble) {

@@ -135,6 +135,10 @@ func (c *cluster) set(id manifest.ID, value any, path ...string) {
 
 // Get, Apply and Delete fulfil Objects.
 
+func (c *cluster) Fresh(ctx context.Context, id manifest.ID) (map[string]any, error) {
+	return c.Get(ctx, id)
+}
+
 func (c *cluster) Get(_ context.Context, id manifest.ID) (map[string]any, error) {
 	if c.objects[id] == nil {
 		return nil, nil

@@ -13,6 +13,9 @@ import (
 type Objects interface {
 	// Get gives nil for an object that is not there.
 	Get(ctx context.Context, id manifest.ID) (map[string]any, error)
+	// Fresh is Get of this very moment. Other answers may be as old as news is under
+	// way.
+	Fresh(ctx context.Context, id manifest.ID) (map[string]any, error)
 	// Apply makes objects what they should be, in order, and stops at the first
 	// error. What is as it should be is not written.
 	Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Change, error)

@@ -73,6 +73,13 @@ func (s *session) scale(ctx context.Context, a rollout.Action) error {
 			target = w.Scaler
 		}
 		n := w.Replicas.For(replicas(stable), a.Weight)
+		now, err := s.Objects.Get(ctx, target)
+		if err != nil {
+			return err
+		}
+		if now != nil && replicas(now) == n {
+			continue
+		}
 		if err := s.Workloads.SetReplicas(ctx, target, n); err != nil {
 			return err
 		}
@@ -99,11 +106,15 @@ func (s *session) settle(ctx context.Context, weight int) error {
 	return s.Wait(ctx, min(left, settles))
 }
 
-// replicas is the number of pods that a workload asks for; one where it says
-// nothing, as Kubernetes has it.
-func replicas(workload map[string]any) int {
-	spec, _ := workload["spec"].(map[string]any)
-	switch n := spec["replicas"].(type) {
+// replicas is the number of pods that a workload asks for, or the least that an
+// autoscaler does; one where it says nothing, as Kubernetes has it.
+func replicas(object map[string]any) int {
+	spec, _ := object["spec"].(map[string]any)
+	n := spec["replicas"]
+	if object["kind"] == "HorizontalPodAutoscaler" {
+		n = spec["minReplicas"]
+	}
+	switch n := n.(type) {
 	case int64:
 		return int(n)
 	case float64:
@@ -166,21 +177,16 @@ func (s *session) waitCanary(ctx context.Context, _ rollout.Action) error {
 		return err
 	}
 	var err error
-	s.tested, err = s.testedDigest(ctx)
+	s.tested, _, err = s.canary(ctx, s.Objects.Get)
 	return err
 }
 
 // applyStable replaces the stable objects by those of the plan. The server
 // checks all of them before the first one changes. Routes go last, and those of the
 // canary take over at once what changed: in between, one of the two might get every
-// request. What was tested is looked at once more: the process that decided to
-// promote may have died long ago.
+// request.
 func (s *session) applyStable(ctx context.Context, a rollout.Action) error {
-	tested, err := s.testedDigest(ctx)
-	if err == nil && tested != s.state.Tested {
-		err = fmt.Errorf("the canary's pods or their configuration are no longer what was tested; run canarize reject %s and deploy again", s.release.Name)
-	}
-	if err != nil {
+	if err := s.stillTested(ctx); err != nil {
 		return untouchedError{err}
 	}
 	objects := slices.Clone(s.plan.Stable)
@@ -188,10 +194,7 @@ func (s *session) applyStable(ctx context.Context, a rollout.Action) error {
 		return cmp.Compare(s.routes(a), s.routes(b))
 	})
 	for i, o := range objects {
-		var err error
-		if objects[i], err = s.promotable(ctx, o); err != nil {
-			return untouchedError{err}
-		}
+		objects[i] = s.promotable(o)
 	}
 	if err := s.apply(ctx, objects, Apply{Force: s.Force, Try: true}); err != nil {
 		return untouchedError{err}
@@ -213,27 +216,33 @@ func (s *session) routes(object map[string]any) (n int) {
 	return n
 }
 
+// stillTested looks whether the canary is what was tested, when the process that
+// decided to promote it has died, maybe long ago.
+func (s *session) stillTested(ctx context.Context) error {
+	if s.configs != nil {
+		return nil
+	}
+	digest, configs, err := s.canary(ctx, s.Objects.Fresh)
+	if err == nil && digest != s.state.Tested {
+		err = fmt.Errorf("the canary's pods or their configuration are no longer what was tested; run canarize reject %s and deploy again", s.release.Name)
+	}
+	s.configs = configs
+	return err
+}
+
 // promotable completes an object of the plan with what is not stored in it: the
 // content of a Secret is that of the canary's, and the number of pods is the
 // autoscaler's business where there is one.
-func (s *session) promotable(ctx context.Context, o map[string]any) (map[string]any, error) {
+func (s *session) promotable(o map[string]any) map[string]any {
 	id := rollout.IDOf(o)
 	for _, c := range s.plan.Configs {
-		if c.Stable != id || id.Kind != "Secret" {
-			continue
+		if c.Stable == id && id.Kind == "Secret" {
+			o = maps.Clone(o)
+			o["data"] = s.configs[c.Canary]["data"]
+			return o
 		}
-		canary, err := s.Objects.Get(ctx, c.Canary)
-		if err != nil {
-			return nil, err
-		}
-		if canary == nil {
-			return nil, fmt.Errorf("%s: the canary's %s is gone, and with it the content to promote; run canarize reject %s and deploy again", id, c.Canary.Name, s.release.Name)
-		}
-		o = maps.Clone(o)
-		o["data"] = canary["data"]
-		return o, nil
 	}
-	return Unscaled(s.plan, o), nil
+	return Unscaled(s.plan, o)
 }
 
 // Unscaled is an object without its number of pods, where an autoscaler sets that.

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -126,7 +125,7 @@ func contentDigest(object map[string]any) (string, error) {
 
 func (s *session) preparePromote(ctx context.Context, asked *rollout.Asked) error {
 	var err error
-	if asked.Tested, err = s.testedDigest(ctx); err != nil {
+	if asked.Tested, s.configs, err = s.canary(ctx, s.Objects.Fresh); err != nil {
 		return err
 	}
 	for _, before := range s.state.Stable {
@@ -147,47 +146,30 @@ func (s *session) preparePromote(ctx context.Context, asked *rollout.Asked) erro
 	return nil
 }
 
-// testedDigest is the digest of the pods of the canary as they are in the
-// cluster, with the configuration they read. "" means that some of it is not
+// canary is the digest of the pods of the canary as they are in the cluster, with the
+// configuration they read, and that configuration. "" means that some of it is not
 // there.
-func (s *session) testedDigest(ctx context.Context) (string, error) {
+func (s *session) canary(ctx context.Context, get func(context.Context, manifest.ID) (map[string]any, error)) (digest string, configs map[manifest.ID]map[string]any, err error) {
 	var parts []any
-	add := func(id manifest.ID, fields ...string) error {
-		live, err := s.Objects.Get(ctx, id)
-		if err != nil {
-			return err
-		}
-		if live == nil {
-			return errAbsent
-		}
-		for _, field := range fields {
-			parts = append(parts, live[field])
-		}
-		if spec, ok := live["spec"].(map[string]any); ok {
-			parts = append(parts, spec["template"])
-		}
-		return nil
-	}
 	for _, w := range s.plan.Workloads {
-		if err := add(w.Canary); err != nil {
-			return "", ignoreAbsent(err)
+		live, err := get(ctx, w.Canary)
+		if err != nil || live == nil {
+			return "", nil, err
 		}
+		spec, _ := live["spec"].(map[string]any)
+		parts = append(parts, spec["template"])
 	}
+	configs = map[manifest.ID]map[string]any{}
 	for _, c := range s.plan.Configs {
-		if err := add(c.Canary, "data", "binaryData"); err != nil {
-			return "", ignoreAbsent(err)
+		live, err := get(ctx, c.Canary)
+		if err != nil || live == nil {
+			return "", nil, err
 		}
+		configs[c.Canary] = live
+		parts = append(parts, live["data"], live["binaryData"])
 	}
-	return rollout.Digest(parts...)
-}
-
-var errAbsent = errors.New("not there")
-
-func ignoreAbsent(err error) error {
-	if errors.Is(err, errAbsent) {
-		return nil
-	}
-	return err
+	digest, err = rollout.Digest(parts...)
+	return digest, configs, err
 }
 
 // putRight compares the routes with what the release made them and undoes what

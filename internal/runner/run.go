@@ -179,11 +179,19 @@ func (s *session) follow(ctx context.Context, asked rollout.Asked, course Course
 	gates := s.gates(ctx, course)
 	defer gates.stop()
 	for s.state.Phase == rollout.Standing && s.state.Held == "" {
-		if err := s.look(ctx, people, watcher); err != nil && !errors.Is(err, errSaid) {
+		due, err := s.look(ctx, people, watcher)
+		if err != nil && !errors.Is(err, errSaid) {
 			return err
 		}
 		next := s.decide(people, gates)
-		if next.Verb == "" {
+		switch {
+		case next.Verb != "": // the evidence is stored with what is announced
+		case due || s.state.Held != "":
+			if err := s.save(ctx); err != nil {
+				return err
+			}
+			fallthrough
+		default:
 			continue
 		}
 		next.Run = asked.Run
@@ -205,6 +213,9 @@ func (s *session) decide(people *people, gates *gates) rollout.Asked {
 	said := people.said(s.state.Started)
 	if said.Rejected != "" {
 		return rollout.Asked{Verb: rollout.Reject, Why: said.Rejected}
+	}
+	if s.state.Held != "" {
+		return rollout.Asked{}
 	}
 	next, moves := rollout.Follow(s.state, s.limit())
 	if !moves && s.state.Judged != nil && s.remembered.Equal(s.state.Judged.Time) {
@@ -260,20 +271,20 @@ func (s *session) move(ctx context.Context, watcher Watcher, asked rollout.Asked
 // killed process had counted since is not counted at all.
 const rememberEvery = time.Minute
 
-// look asks the judge, and remembers what it says. The error is errSaid when
-// somebody said something before there was anything new to know.
-func (s *session) look(ctx context.Context, people *people, watcher Watcher) error {
+// look asks the judge, and says whether it is due that what it says is stored. The
+// error is errSaid when somebody said something before there was anything new to know.
+func (s *session) look(ctx context.Context, people *people, watcher Watcher) (due bool, err error) {
 	judged, err := watcher.Look(people.attend(ctx), s.state.Weight)
 	if err != nil {
-		return err
+		return false, err
 	}
-	before, last := s.state, s.state.Judged
+	last := s.state.Judged
 	s.tell(judged)
 	if last != nil && last.Verdict == judged.Verdict && last.Cause == judged.Cause && judged.Time.Sub(s.remembered) < rememberEvery {
-		return nil
+		return false, nil
 	}
 	s.remembered = judged.Time
-	return s.save(ctx, before)
+	return true, nil
 }
 
 // tell takes a judgement in, and shows it.
@@ -304,8 +315,14 @@ func (s *session) analyze(ctx context.Context, asked rollout.Asked, course Cours
 	defer stop()
 	end := s.Now().Add(length)
 	for length == 0 || s.Now().Before(end) {
-		if err := s.look(ctx, people, watcher); err != nil && !errors.Is(err, errSaid) {
+		due, err := s.look(ctx, people, watcher)
+		if err != nil && !errors.Is(err, errSaid) {
 			return err
+		}
+		if due {
+			if err := s.save(ctx); err != nil {
+				return err
+			}
 		}
 		if said := people.said(s.state.Started); said.Rejected != "" {
 			asked.Verb, asked.Why = rollout.Reject, said.Rejected

@@ -4,6 +4,7 @@
 package runner
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -119,9 +121,10 @@ type session struct {
 	record  Record
 	state   rollout.State
 	plan    rollout.Plan
-	tested  string // digest, from WaitCanary
-	busy    bool   // actions are announced and not done
-	resumed bool   // a process before this one began to promote
+	tested  string                         // digest, from WaitCanary
+	configs map[manifest.ID]map[string]any // of the canary, as they were compared with what was tested
+	busy    bool                           // actions are announced and not done
+	resumed bool                           // a process before this one began to promote
 
 	watching   bool      // of a run: there may be traffic that nobody else watches
 	remembered time.Time // when evidence was stored last
@@ -176,13 +179,12 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 	var stopped error
 	var broke rollout.ActionKind
 	for {
-		before := s.state
 		actions := s.next(fact)
 		if len(actions) > 0 && actions[0].Kind == rollout.Refuse {
 			return RefusedError{actions[0].Reason}
 		}
 		s.busy = len(actions) > 0
-		if err := s.save(ctx, before); err != nil {
+		if err := s.save(ctx); err != nil {
 			return s.offFirst(ctx, actions, err)
 		}
 		if len(actions) == 0 {
@@ -214,14 +216,11 @@ func (s *session) offFirst(ctx context.Context, actions []rollout.Action, cause 
 	return errors.Join(cause, err)
 }
 
-// save stores the state when it differs from the one before.
-func (s *session) save(ctx context.Context, before rollout.State) error {
+// save stores the state when it differs from the one that is stored.
+func (s *session) save(ctx context.Context) error {
 	text, err := json.Marshal(s.state)
-	if err != nil {
+	if err != nil || bytes.Equal(text, s.record.State) {
 		return err
-	}
-	if old, err := json.Marshal(before); err == nil && string(old) == string(text) && s.record.Version != "" {
-		return nil
 	}
 	record := Record{Version: s.record.Version, State: text, Plan: s.record.Plan}
 	if !s.state.Phase.Active() {
@@ -243,10 +242,9 @@ func (s *session) save(ctx context.Context, before rollout.State) error {
 func (s *session) cancel(ctx context.Context) error {
 	out, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
 	defer stop()
-	before := s.state
 	actions := s.next(rollout.Cancelled{Hold: s.HoldOnCancel})
 	_, err := s.perform(out, actions)
-	if err = errors.Join(err, s.save(out, before)); err != nil {
+	if err = errors.Join(err, s.save(out)); err != nil {
 		return fmt.Errorf("interrupted, and traffic may still reach the canary: %w; run canarize reject %s -n %s", err, s.release.Name, s.release.Namespace)
 	}
 	return ErrInterrupted

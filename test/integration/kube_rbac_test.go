@@ -111,10 +111,17 @@ func releaseAll(t *testing.T, s site, gatewayNamespace string) {
 	must(count(t.Context(), s.cluster, s.namespace, 2))
 	_, err = s.cluster.List(t.Context(), s.ref("", "ConfigMap", ""), "canarize.dev/release")
 	must(err)
+	_, err = s.cluster.List(t.Context(), s.ref("", "Pod", ""), "app=web") // as canarize doctor does
+	must(err)
+	s.cluster = s.cluster.Following(t.Context())
 	var refs []kube.Ref
 	for _, text := range kinds {
+		ref := kube.RefOf(s.object(t, text))
+		s.get(t, ref)
 		s.apply(t, text)
-		refs = append(refs, kube.RefOf(s.object(t, text)))
+		_, err := s.cluster.Fresh(t.Context(), ref)
+		must(err)
+		refs = append(refs, ref)
 	}
 	must(s.cluster.SetReplicas(t.Context(), s.ref("autoscaling", "HorizontalPodAutoscaler", "web"), 2, kube.Write{}))
 	must(s.cluster.SetReplicas(t.Context(), s.ref("apps", "Deployment", "web"), 2, kube.Write{}))

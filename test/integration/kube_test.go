@@ -29,7 +29,7 @@ func (s suite) testKube(t *testing.T) {
 		"lock": testLock, "stale lock": testStaleLock, "lost lock": testLostLock, "locks of many": testLocksOfMany,
 		"ready": testReady, "not ready": testNotReady, "gone while waiting": testGone, "watch": testWatch,
 		"forward": testForward, "verify": testVerify, "verify fails": testVerifyFails,
-		"follow": testFollow, "pages": testPages, "gateway pages": testGatewayPages,
+		"follow": testFollow, "view": testView, "view with faults": testViewWithFaults, "pages": testPages, "gateway pages": testGatewayPages,
 		"faults": testFaults, "watch faults": testWatchFaults, "lost answers": testLostAnswers, "permissions": testPermissions,
 	}
 	for _, name := range slices.Sorted(maps.Keys(tests)) {

@@ -5,12 +5,14 @@ package integration
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/canarize/canarize/internal/rollout"
@@ -35,7 +37,8 @@ func (k *killer) decide(r *http.Request) faults.Fault {
 		_ = k.victim.Process.Kill()
 		return faults.Reset
 	}
-	if r.Method == http.MethodGet || r.URL.Query().Has("dryRun") || strings.Contains(r.URL.Path, "/leases") {
+	renewal := r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/leases") // comes when it is time
+	if r.Method == http.MethodGet || r.URL.Query().Has("dryRun") || renewal {
 		return faults.None
 	}
 	k.writes = append(k.writes, r.Method+" "+r.URL.Path)
@@ -64,74 +67,92 @@ func (k *killer) run(t *testing.T, cmd *exec.Cmd) (killed bool) {
 	return !cmd.ProcessState.Exited()
 }
 
-// path is a release from the beginning to the end.
-func (s shop) path(t *testing.T) [][]string {
-	return [][]string{s.deploy(t, "v2"), shift("50"), promote}
+// course is a way of a release: commands that are let alone, and then those that are
+// killed.
+type course struct {
+	before, killed [][]string
+	ends           string // the tag that is stable in the end
+	timed          bool   // how many writes there are depends on the time
+}
+
+// courses are the ways of a release.
+func courses(t *testing.T, s shop) map[string]course {
+	return map[string]course{
+		"promote": {killed: [][]string{s.deploy(t, "v2"), shift("50"), promote}, ends: "v2"},
+		"reject":  {before: [][]string{s.deploy(t, "v2"), shift("50")}, killed: [][]string{reject}, ends: "v1"},
+		"run":     {killed: [][]string{newUsers(t, s).run(t, "v2", "")}, ends: "v2", timed: true},
+	}
 }
 
 // testKilled kills the process before and after each of its writes. Before: a
-// rejection leaves nothing. After: the same command again brings the release to
-// its end.
+// rejection leaves nothing. After: the same command again brings the release to its
+// end. Of those of a run, which take long, it is every fifth; CANARIZE_CRASH_POINTS=all
+// has them all.
 func (s suite) testKilled(t *testing.T) {
-	counting := &killer{}
-	first := newShop(t, s.site(t))
-	proxy := faults.Start(t, s.kubeconfig, counting.decide)
-	for _, args := range first.path(t) {
-		cmd := first.command(t.Context(), args...)
-		cmd.Args = append(cmd.Args, "--kubeconfig", proxy.Kubeconfig)
-		counting.run(t, cmd)
-	}
-	first.check(t, "v2", -1)
-	if len(counting.writes) < 20 {
-		t.Fatalf("only %d writes: %q", len(counting.writes), counting.writes)
-	}
-	points, survived := 2*len(counting.writes), atomic.Int64{}
-	t.Run("at", func(t *testing.T) {
-		for n, write := range counting.writes {
-			for _, after := range []bool{false, true} {
-				name := fmt.Sprintf("%d %s", n+1, map[bool]string{false: "before", true: "after"}[after])
-				t.Run(name, func(t *testing.T) {
-					t.Parallel()
-					t.Log(write)
-					s.testKilledAt(t, &killer{at: n + 1, after: after})
-					if !t.Failed() {
-						survived.Add(1)
+	for _, name := range []string{"promote", "reject", "run"} {
+		t.Run("course "+name, func(t *testing.T) {
+			counting := &killer{}
+			s.killedAt(t, name, counting)
+			points, survived := 0, atomic.Int64{}
+			t.Run("at", func(t *testing.T) {
+				for point := range 2 * len(counting.writes) {
+					if name == "run" && point%5 != 0 && os.Getenv("CANARIZE_CRASH_POINTS") != "all" {
+						continue
 					}
-				})
-			}
-		}
-	})
-	t.Logf("%d crash points, before and after each of %d writes; the release survived %d of them:\n%s", points, len(counting.writes), survived.Load(), strings.Join(counting.writes, "\n"))
+					points++
+					at, after := point/2+1, point%2 == 1
+					t.Run(fmt.Sprintf("%s %d %s", name, at, map[bool]string{false: "before", true: "after"}[after]), func(t *testing.T) {
+						t.Parallel()
+						t.Log(counting.writes[at-1])
+						s.killedAt(t, name, &killer{at: at, after: after})
+						if !t.Failed() {
+							survived.Add(1)
+						}
+					})
+				}
+			})
+			t.Logf("%s: killed at %d points, before or after one of %d writes; the release survived %d of them:\n%s", name, points, len(counting.writes), survived.Load(), strings.Join(counting.writes, "\n"))
+		})
+	}
 }
 
-func (s suite) testKilledAt(t *testing.T, k *killer) {
+// killedAt goes a way until the process is killed, and from there to an end. A killer
+// that never kills counts.
+func (s suite) killedAt(t *testing.T, name string, k *killer) {
 	sh := newShop(t, s.site(t))
 	proxy := faults.Start(t, s.kubeconfig, k.decide)
-	commands := sh.path(t)
+	c := courses(t, sh)[name]
+	for _, args := range c.before {
+		sh.expect(t, 0, args)
+	}
 	at := 0
-	for ; at < len(commands); at++ {
-		cmd := sh.command(t.Context(), commands[at]...)
+	for ; at < len(c.killed); at++ {
+		cmd := sh.command(t.Context(), c.killed[at]...)
 		cmd.Args = append(cmd.Args, "--kubeconfig", proxy.Kubeconfig)
 		if k.run(t, cmd) {
 			break
 		}
 	}
-	if at == len(commands) {
-		t.Fatal("nothing was killed")
+	if at == len(c.killed) {
+		if k.at != 0 && !c.timed {
+			t.Fatal("nothing was killed")
+		}
+		sh.check(t, c.ends, -1)
+		return
 	}
 	// Nobody renews the Lease of the dead; waiting for that is tested elsewhere.
 	err := sh.dynamic.Resource(leases).Namespace(sh.namespace).Delete(t.Context(), "canarize-shop", metav1.DeleteOptions{})
-	if err != nil {
+	if err != nil && !apierrors.IsNotFound(err) {
 		t.Fatal(err)
 	}
-	if k.after {
-		for _, args := range commands[at:] {
-			sh.expect(t, 0, args)
-		}
-		sh.check(t, "v2", -1)
+	if !k.after {
+		sh.rejected(t)
 		return
 	}
-	sh.rejected(t)
+	for _, args := range c.killed[at:] {
+		sh.expect(t, 0, args)
+	}
+	sh.check(t, c.ends, -1)
 }
 
 // rejected rejects what a killed process left. Stable is the old version, unless

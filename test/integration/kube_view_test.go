@@ -1,0 +1,142 @@
+//go:build integration
+
+package integration
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/test/faults"
+)
+
+// following is the cluster of a site with a memory, behind a proxy.
+func (s site) following(t *testing.T, decide func(*http.Request) faults.Fault) (site, *faults.Proxy) {
+	t.Helper()
+	proxy := faults.Start(t, s.kubeconfig, decide)
+	s.cluster = connect(t, proxy.Kubeconfig).Following(t.Context())
+	return s, proxy
+}
+
+// eventually waits until an object has a weight.
+func (s site) eventually(t *testing.T, ref kube.Ref, weight int64) {
+	t.Helper()
+	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		o := s.get(t, ref)
+		if o != nil && o["spec"].(map[string]any)["weight"] == weight {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("never a weight of %d: %v", weight, o)
+		}
+	}
+}
+
+func testView(t *testing.T, s site) {
+	other := s.cluster
+	s, proxy := s.following(t, func(r *http.Request) faults.Fault {
+		if strings.HasSuffix(r.URL.Path, "/services") { // to list them
+			return faults.Forbidden
+		}
+		return faults.None
+	})
+	requests := func() int { n, _ := asked(proxy.Requests(), 0); return n }
+	ref := s.ref("getambassador.io", "Mapping", "web-canary")
+	if o := s.get(t, ref); o != nil {
+		t.Fatalf("there is one: %v", o)
+	}
+	before := requests()
+	s.apply(t, mapping)
+	if err := s.cluster.SetWeight(t.Context(), ref, 5, kube.Write{}); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually(t, ref, 5) // at once: it is what was written
+	for range 100 {
+		s.get(t, ref)["spec"] = "whoever reads it may change it"
+	}
+	if did := requests() - before; did != 2 {
+		t.Errorf("%d requests for two writes:\n%s", did, lines(proxy.Requests()))
+	}
+	if err := other.SetWeight(t.Context(), ref, 7, kube.Write{}); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually(t, ref, 7)
+	if did := requests() - before; did != 2 {
+		t.Errorf("%d requests, none of them for what somebody else did:\n%s", did, lines(proxy.Requests()))
+	}
+	if fresh, err := s.cluster.Fresh(t.Context(), ref); err != nil || requests()-before != 3 || fresh == nil {
+		t.Errorf("fresh: %v, %v, %d requests", fresh, err, requests()-before)
+	}
+	if _, err := s.cluster.Delete(t.Context(), []kube.Ref{ref}, kube.Write{}); err != nil {
+		t.Fatal(err)
+	}
+	if o := s.get(t, ref); o != nil {
+		t.Errorf("there is one after it was deleted: %v", o)
+	}
+	// What may not be listed, and Secrets, are asked for each time.
+	for _, text := range []string{
+		"{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}",
+		"{apiVersion: v1, kind: Secret, metadata: {name: web}}",
+	} {
+		ref := kube.RefOf(s.apply(t, text).After)
+		before := len(proxy.Requests())
+		for range 3 {
+			s.get(t, ref)
+		}
+		if did := len(proxy.Requests()) - before; did != 3 {
+			t.Errorf("%s: %d requests for reading it three times:\n%s", ref, did, lines(proxy.Requests()[before:]))
+		}
+	}
+}
+
+// testViewWithFaults reads while somebody else writes, and while watches break: what
+// is read is never older than what was written or read before.
+func testViewWithFaults(t *testing.T, s site) {
+	const seed = 11
+	other := s.cluster
+	at := faults.Random(seed, 0.2)
+	s, proxy := s.following(t, func(r *http.Request) faults.Fault {
+		if fault := at(r); fault != faults.None || r.URL.Query().Get("watch") == "" {
+			return fault
+		}
+		return faults.Cut
+	})
+	ref := s.ref("getambassador.io", "Mapping", "web-canary")
+	s.apply(t, mapping)
+	random, ctx := rand.New(rand.NewPCG(seed, 1)), t.Context()
+	write := func(by *kube.Cluster, weight int) error { return by.SetWeight(ctx, ref, weight, kube.Write{}) }
+	for n := range 100 {
+		weight := n % 101
+		if random.IntN(3) == 0 {
+			if err := write(other, weight); err != nil {
+				t.Fatal(err)
+			}
+			s.eventually(t, ref, int64(weight))
+			continue
+		}
+		if err := write(s.cluster, weight); err != nil {
+			t.Fatal(err)
+		}
+		if have := s.weight(t, ref); have != int64(weight) {
+			t.Fatalf("read %d after %d was written\n%s", have, weight, proxy.Summary())
+		}
+	}
+	t.Log(proxy.Summary())
+	if proxy.Faults()[faults.Cut] < 10 {
+		t.Error("few watches broke")
+	}
+}
+
+func (s site) weight(t *testing.T, ref kube.Ref) int64 {
+	t.Helper()
+	o, err := s.cluster.Get(t.Context(), ref)
+	if err != nil || o == nil {
+		t.Fatal(fmt.Errorf("%s: %v, %w", ref, o, err))
+	}
+	weight, _ := o["spec"].(map[string]any)["weight"].(int64)
+	return weight
+}
