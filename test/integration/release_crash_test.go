@@ -165,6 +165,11 @@ func (s shop) rejected(t *testing.T) {
 		return
 	}
 	phase := s.status(t).Phase
+	if phase == rollout.Promoted {
+		s.expect(t, 2, reject, "promoted already")
+		s.check(t, "v2", -1)
+		return
+	}
 	s.expect(t, 0, reject)
 	tag := "v1"
 	switch phase {
