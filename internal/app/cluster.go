@@ -120,7 +120,7 @@ const (
 )
 
 // recordName is the name of the ConfigMap and of the Lease of a release.
-func recordName(release string) string { return "canarize-" + release }
+func recordName(release string) string { return rollout.RecordPrefix + release }
 
 // Load implements runner.Store.
 func (c *cluster) Load(ctx context.Context, namespace, name string) (runner.Record, error) {

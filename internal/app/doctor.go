@@ -74,7 +74,11 @@ func (s *survey) permissions(ctx context.Context) error {
 
 // namespace looks at the namespace itself, if that is allowed.
 func (s *survey) namespace(ctx context.Context) error {
-	id := manifest.ID{Kind: "Namespace", Name: s.options.Namespace}
+	return s.get(ctx, manifest.ID{Kind: "Namespace", Name: s.options.Namespace})
+}
+
+// get adds an object, or that it is not there, if that is allowed.
+func (s *survey) get(ctx context.Context, id manifest.ID) error {
 	o, err := s.kube.Get(ctx, kube.Ref(id))
 	switch {
 	case kube.IsForbidden(err):

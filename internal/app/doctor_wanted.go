@@ -82,15 +82,8 @@ func (s *survey) named(ctx context.Context) error {
 		if s.seen.Knows(id) {
 			continue
 		}
-		o, err := s.kube.Get(ctx, kube.Ref(id))
-		switch {
-		case kube.IsForbidden(err):
-		case err != nil:
+		if err := s.get(ctx, id); err != nil {
 			return err
-		case o == nil:
-			s.seen.Absent = append(s.seen.Absent, id)
-		default:
-			s.seen.Objects = append(s.seen.Objects, o)
 		}
 	}
 	return nil

@@ -95,7 +95,11 @@ func (e *Engine) Do(ctx context.Context, release runner.Release, asked rollout.A
 // remember keeps what is read of the cluster until it is ended: also after ctx has,
 // while the way out is being taken.
 func (e *Engine) remember(ctx context.Context) (end func()) {
-	following, end := context.WithCancel(context.WithoutCancel(ctx))
-	e.cluster.kube = e.cluster.kube.Following(following)
-	return end
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	direct := e.cluster.kube
+	e.cluster.kube = direct.Following(following)
+	return func() {
+		stop()
+		e.cluster.kube = direct
+	}
 }

@@ -11,11 +11,6 @@ import (
 	"github.com/canarize/canarize/internal/traffic/emissary"
 )
 
-// memoryOf is the name of the ConfigMap and of the Lease of a release.
-func memoryOf(release string) string { return memoryPrefix + release }
-
-const memoryPrefix = "canarize-"
-
 // unfinished says what to run when a process ended in a phase.
 var unfinished = map[rollout.Phase]string{
 	rollout.Deploying: "run canarize deploy again, or canarize reject %s",
@@ -30,7 +25,7 @@ func (e *exam) releases() {
 	for _, r := range e.Releases {
 		about := "release " + e.Namespace + "/" + r.Name
 		if r.Err != nil {
-			e.find("release", about, "its memory cannot be read: "+r.Err.Error(), fmt.Sprintf("use the canarize that wrote it, or delete its canary's objects and ConfigMap %s", memoryOf(r.Name)))
+			e.find("release", about, "its memory cannot be read: "+r.Err.Error(), fmt.Sprintf("use the canarize that wrote it, or delete its canary's objects and ConfigMap %s", rollout.RecordPrefix+r.Name))
 			continue
 		}
 		if mend, under := unfinished[r.State.Phase]; under && e.lockless(r.Name) {
@@ -53,7 +48,7 @@ func holder(s rollout.State) string {
 
 // lockless says whether nobody works on a release now.
 func (e *exam) lockless(release string) bool {
-	id := manifest.ID{Group: leaseGroup, Kind: "Lease", Namespace: e.Namespace, Name: memoryOf(release)}
+	id := manifest.ID{Group: leaseGroup, Kind: "Lease", Namespace: e.Namespace, Name: rollout.RecordPrefix + release}
 	if lease, found := e.byID[id]; found {
 		_, over := e.expired(lease)
 		return over
@@ -113,7 +108,7 @@ func (e *exam) orphans() {
 	})
 	for _, o := range objects {
 		name := o.GetLabels()[rollout.ReleaseLabel]
-		if name == "" || o.id.Namespace != e.Namespace || o.id.Kind == "ConfigMap" && o.id.Name == memoryOf(name) || o.id.Kind == "Lease" || o.id.Kind == "Pod" {
+		if name == "" || o.id.Namespace != e.Namespace || o.id.Kind == "ConfigMap" && o.id.Name == rollout.RecordPrefix+name || o.id.Kind == "Lease" || o.id.Kind == "Pod" {
 			continue
 		}
 		at := slices.IndexFunc(e.Releases, func(r Release) bool { return r.Name == name })
@@ -145,12 +140,12 @@ const leaseGroup = "coordination.k8s.io"
 // locks looks for locks whose holder is gone.
 func (e *exam) locks() {
 	for _, l := range e.of(e.Namespace, "Lease") {
-		if !strings.HasPrefix(l.id.Name, memoryPrefix) {
+		if !strings.HasPrefix(l.id.Name, rollout.RecordPrefix) {
 			continue
 		}
 		if renewed, over := e.expired(l); over {
 			e.find("lock", l.id.String(), fmt.Sprintf("its holder is gone: %s renewed it last at %s", l.text("spec", "holderIdentity"), renewed.UTC().Format(time.RFC3339)),
-				fmt.Sprintf("the next command on release %s takes it over; where there is to be none, kubectl delete lease %s -n %s", strings.TrimPrefix(l.id.Name, memoryPrefix), l.id.Name, l.id.Namespace))
+				fmt.Sprintf("the next command on release %s takes it over; where there is to be none, kubectl delete lease %s -n %s", strings.TrimPrefix(l.id.Name, rollout.RecordPrefix), l.id.Name, l.id.Namespace))
 		}
 	}
 }

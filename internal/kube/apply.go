@@ -147,28 +147,34 @@ func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource served, obj
 
 // Get reads an object; nil when it, or its kind, does not exist.
 func (c *Cluster) Get(ctx context.Context, ref Ref) (map[string]any, error) {
-	resource, err := c.at(ctx, ref, "")
-	if err == nil {
-		if object, current := c.view.read(ctx, resource.place); current {
-			return object, nil
-		}
-	}
-	return c.fresh(ctx, ref, resource, err)
+	return c.get(ctx, ref, c.read)
 }
 
 // Fresh is Get from the API server itself, also where objects are followed.
 func (c *Cluster) Fresh(ctx context.Context, ref Ref) (map[string]any, error) {
-	resource, err := c.at(ctx, ref, "")
-	return c.fresh(ctx, ref, resource, err)
+	return c.get(ctx, ref, c.fresh)
 }
 
-func (c *Cluster) fresh(ctx context.Context, ref Ref, resource served, err error) (map[string]any, error) {
+func (c *Cluster) get(ctx context.Context, ref Ref, read func(context.Context, Ref, served) (map[string]any, error)) (map[string]any, error) {
+	resource, err := c.at(ctx, ref, "")
 	switch {
 	case IsNotFound(err):
 		return nil, nil
 	case err != nil:
 		return nil, err
 	}
+	return read(ctx, ref, resource)
+}
+
+// read is an object as it is known, or otherwise fresh.
+func (c *Cluster) read(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
+	if object, current := c.view.read(ctx, resource.place); current {
+		return object, nil
+	}
+	return c.fresh(ctx, ref, resource)
+}
+
+func (c *Cluster) fresh(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
 	u, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return resource.Get(ctx, ref.Name, metav1.GetOptions{})
 	})
@@ -187,15 +193,13 @@ func (c *Cluster) last(ctx context.Context, ref Ref, resource served) (map[strin
 	if object := c.view.last(resource.place); object != nil {
 		return object, nil
 	}
-	if object, current := c.view.read(ctx, resource.place); current {
-		return object, nil
-	}
-	return c.fresh(ctx, ref, resource, nil)
+	return c.read(ctx, ref, resource)
 }
 
-// Delete removes objects and, in the background, what they own. Each is the
-// one that was read, or is now: another that has taken its name meanwhile stays. What is not there is unchanged. It goes on after an error, so that as
-// little as possible is left, and returns the first.
+// Delete removes objects and, in the background, what they own. Each is the one that
+// was seen last, or is read now: another that has taken its name meanwhile stays. What
+// is not there is unchanged. It goes on after an error, so that as little as possible
+// is left, and returns the first.
 func (c *Cluster) Delete(ctx context.Context, refs []Ref, how Write) ([]Change, error) {
 	var changes []Change
 	var first error

@@ -58,7 +58,7 @@ func (c *Cluster) adopt(ctx context.Context, ref Ref, resource served, object ma
 		case !apierrors.IsConflict(err):
 			return nil, failed(ref, "patch", err)
 		}
-		if object, err = c.fresh(ctx, ref, resource, nil); err != nil { // somebody wrote it at the same moment
+		if object, err = c.fresh(ctx, ref, resource); err != nil { // somebody wrote it at the same moment
 			return nil, err
 		}
 	}

@@ -130,13 +130,18 @@ func versionIn(object map[string]any) string {
 	return version
 }
 
+// now is what is known, and what will be closed when that changes.
+func (s *sight) now() (object map[string]any, watch watchState, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.object, s.watch, s.changed
+}
+
 // look waits until it is known whether the watch works, and gives the object if it
 // does.
 func (s *sight) look(ctx context.Context) (object map[string]any, current bool) {
 	for {
-		s.mu.Lock()
-		object, state, changed := s.object, s.watch, s.changed
-		s.mu.Unlock()
+		object, state, changed := s.now()
 		if state != opening {
 			return object, state == open
 		}
@@ -172,10 +177,8 @@ func (v *view) last(p place) map[string]any {
 	if v == nil {
 		return nil
 	}
-	s := v.at(p)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.object
+	object, _, _ := v.at(p).now()
+	return object
 }
 
 // forget ends what is known of an object: it is to be read anew.
@@ -197,9 +200,7 @@ func (v *view) watch(ctx context.Context, p place, see func(map[string]any) (boo
 		return errNotFollowed
 	}
 	for s := v.watched(p); ; {
-		s.mu.Lock()
-		object, state, changed := s.object, s.watch, s.changed
-		s.mu.Unlock()
+		object, state, changed := s.now()
 		switch state {
 		case ended:
 			return errNotFollowed

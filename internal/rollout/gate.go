@@ -46,6 +46,10 @@ func (g Gate) Guards(a Asked) bool {
 // ConfigMap that remembers it the release itself.
 const ReleaseLabel = "canarize.dev/release"
 
+// RecordPrefix is before the name of a release in that of its ConfigMap, which
+// remembers it, and of its Lease, which locks it.
+const RecordPrefix = "canarize-"
+
 // Annotations on the canary's first workload say what people want while a process
 // works on the release. The workload goes with the release, and what was said with
 // it.

@@ -184,14 +184,12 @@ func (s *session) follow(ctx context.Context, asked rollout.Asked, course Course
 			return err
 		}
 		next := s.decide(people, gates)
-		switch {
-		case next.Verb != "": // the evidence is stored with what is announced
-		case due || s.state.Held != "":
-			if err := s.save(ctx); err != nil {
-				return err
+		if next.Verb == "" { // otherwise the evidence is stored with what is announced
+			if due || s.state.Held != "" {
+				if err := s.save(ctx); err != nil {
+					return err
+				}
 			}
-			fallthrough
-		default:
 			continue
 		}
 		next.Run = asked.Run

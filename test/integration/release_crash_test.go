@@ -76,12 +76,16 @@ type course struct {
 }
 
 // courses are the ways of a release.
-func courses(t *testing.T, s shop) map[string]course {
-	return map[string]course{
-		"promote": {killed: [][]string{s.deploy(t, "v2"), shift("50"), promote}, ends: "v2"},
-		"reject":  {before: [][]string{s.deploy(t, "v2"), shift("50")}, killed: [][]string{reject}, ends: "v1"},
-		"run":     {killed: [][]string{newUsers(t, s).run(t, "v2", "")}, ends: "v2", timed: true},
-	}
+var courses = map[string]func(*testing.T, shop) course{
+	"promote": func(t *testing.T, s shop) course {
+		return course{killed: [][]string{s.deploy(t, "v2"), shift("50"), promote}, ends: "v2"}
+	},
+	"reject": func(t *testing.T, s shop) course {
+		return course{before: [][]string{s.deploy(t, "v2"), shift("50")}, killed: [][]string{reject}, ends: "v1"}
+	},
+	"run": func(t *testing.T, s shop) course {
+		return course{killed: [][]string{newUsers(t, s).run(t, "v2", "")}, ends: "v2", timed: true}
+	},
 }
 
 // testKilled kills the process before and after each of its writes. Before: a
@@ -89,10 +93,13 @@ func courses(t *testing.T, s shop) map[string]course {
 // end. Of those of a run, which take long, it is every fifth; CANARIZE_CRASH_POINTS=all
 // has them all.
 func (s suite) testKilled(t *testing.T) {
-	for _, name := range []string{"promote", "reject", "run"} {
+	for name, least := range map[string]int{"promote": 20, "reject": 8, "run": 20} {
 		t.Run("course "+name, func(t *testing.T) {
 			counting := &killer{}
 			s.killedAt(t, name, counting)
+			if len(counting.writes) < least {
+				t.Fatalf("only %d writes: %q", len(counting.writes), counting.writes)
+			}
 			points, survived := 0, atomic.Int64{}
 			t.Run("at", func(t *testing.T) {
 				for point := range 2 * len(counting.writes) {
@@ -121,7 +128,7 @@ func (s suite) testKilled(t *testing.T) {
 func (s suite) killedAt(t *testing.T, name string, k *killer) {
 	sh := newShop(t, s.site(t))
 	proxy := faults.Start(t, s.kubeconfig, k.decide)
-	c := courses(t, sh)[name]
+	c := courses[name](t, sh)
 	for _, args := range c.before {
 		sh.expect(t, 0, args)
 	}
