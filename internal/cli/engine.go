@@ -128,13 +128,14 @@ func (f *engineFlags) carryOut(ctx context.Context, release runner.Release, aske
 	_, err := f.working(ctx, release, string(asked.Verb), asked.Verb == rollout.Reject, streams, func(ctx context.Context, engine *app.Engine) (rollout.State, error) {
 		asked.Run = thisRun()
 		return engine.Do(ctx, release, asked, plan)
-	})
+	}, nil)
 	return err
 }
 
 // working does something with a release in a cluster, and prints how it was left. A
-// patient verb asks the API server until it is interrupted.
-func (f *engineFlags) working(ctx context.Context, release runner.Release, verb string, patient bool, streams Streams, do func(context.Context, *app.Engine) (rollout.State, error)) (rollout.State, error) {
+// patient verb asks the API server until it is interrupted. verdict says of a release
+// with which nothing went wrong whether that is a failure all the same.
+func (f *engineFlags) working(ctx context.Context, release runner.Release, verb string, patient bool, streams Streams, do func(context.Context, *app.Engine) (rollout.State, error), verdict func(rollout.State) error) (rollout.State, error) {
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	printer := f.printer(streams, stop)
@@ -162,7 +163,11 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 	if err != nil {
 		return state, follower.fail(f.explain(working, release, err))
 	}
-	return state, f.printStatus(streams, status)
+	err = f.printStatus(streams, status)
+	if verdict != nil {
+		err = errors.Join(err, follower.fail(verdict(state)))
+	}
+	return state, err
 }
 
 // explain gives an error its exit code.

@@ -80,10 +80,12 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 			state, err := f.engine.working(cmd.Context(), release, "run", true, streams, func(ctx context.Context, engine *app.Engine) (rollout.State, error) {
 				asked := rollout.Asked{Run: thisRun(), Override: f.engine.overrideHold}
 				return engine.Run(ctx, release, asked, &plan, options)
+			}, func(s rollout.State) error {
+				if s.Phase != rollout.Rejected {
+					return nil
+				}
+				return rejected(release, s)
 			})
-			if err == nil && state.Phase == rollout.Rejected {
-				err = rejected(release, state)
-			}
 			return c.conclude(release, state, err)
 		},
 	}
@@ -127,8 +129,8 @@ traffic off the canary at once.
 The evidence is kept in the cluster, so that the next analyze, in another job and at
 another share, goes on with it.
 
-Exit codes: 0 no sign of harm, or healthy; 3 rejected; 4 held or undecided; 5
-interrupted.`,
+Exit codes: 0 no sign of harm, or healthy; 3 rejected; 4 held or undecided, which it
+also is while the canary warms up; 5 interrupted.`,
 		Example: `  canarize analyze shop --for 5m
   canarize analyze shop --config release.yml -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -145,10 +147,7 @@ interrupted.`,
 			}
 			state, err := f.working(cmd.Context(), release, "analyze", true, streams, func(ctx context.Context, engine *app.Engine) (rollout.State, error) {
 				return engine.Analyze(ctx, release, rollout.Asked{Run: thisRun(), Override: f.overrideHold}, length, options)
-			})
-			if err == nil {
-				err = verdict(release, state)
-			}
+			}, func(s rollout.State) error { return verdict(release, s, f.config.release.Analysis.Warmup) })
 			return c.conclude(release, state, err)
 		},
 	}
@@ -163,8 +162,9 @@ interrupted.`,
 	return cmd
 }
 
-// verdict gives what the judge said last its exit code.
-func verdict(release runner.Release, s rollout.State) error {
+// verdict gives what the judge said last its exit code. In the seconds of the warm-up it
+// says little.
+func verdict(release runner.Release, s rollout.State, warmup float64) error {
 	j := s.Judged
 	switch {
 	case s.Phase == rollout.Rejected:
@@ -175,6 +175,8 @@ func verdict(release runner.Release, s rollout.State) error {
 		return exitError{exitRejected, fmt.Errorf("release %s: rejected: %s All traffic is back on stable; canarize reject %s removes the canary", release, j.Reason, release.Name), true}
 	case j.Verdict == analysis.Hold:
 		return exitError{exitHeld, fmt.Errorf("release %s: undecided: %s", release, j.Reason), true}
+	case j.Verdict == analysis.Continue && j.Watched < warmup:
+		return exitError{exitHeld, fmt.Errorf("release %s: undecided: it was watched for %.0f s, and in the first %.0f s only a catastrophe counts; give --for more time", release, j.Watched, warmup), true}
 	}
 	return nil
 }

@@ -335,6 +335,11 @@ func (s *session) analyze(ctx context.Context, asked rollout.Asked, course Cours
 			return nil
 		}
 	}
+	if s.state.Judged != nil { // with what was found out since it was stored last
+		if err := s.save(ctx); err != nil {
+			return err
+		}
+	}
 	s.watching = false
 	return nil
 }

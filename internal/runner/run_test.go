@@ -460,3 +460,19 @@ func TestAnalyze(t *testing.T) {
 		t.Errorf("without a release: %v", err)
 	}
 }
+
+// TestAnalyzeRemembers: what was found out until the time is over is stored, however
+// short that was.
+func TestAnalyzeRemembers(t *testing.T) {
+	w := newWorld()
+	w.must(t, deploy("shop:2"), shift(50))
+	e := &eyes{}
+	r := w.runner()
+	r.Now = func() time.Time { return noon.Add(time.Duration(e.looks) * 15 * time.Second) }
+	if _, err := r.Analyze(t.Context(), shop, rollout.Asked{}, course(e), 40*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if j := w.state(t).Judged; j == nil || j.Watched != 3 || len(j.Before) != 2 {
+		t.Errorf("%+v", j)
+	}
+}

@@ -4,7 +4,9 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,35 +114,23 @@ func testGitHub(t *testing.T, s shop) {
 	}
 }
 
-// watched is a step that an agent runs, whose canarize waits for pods after it
-// began to move the weight from 30 to 60 %.
+// watched is a step that an agent runs, in the environment of Azure Pipelines.
 type watched struct {
-	cmd  *exec.Cmd
-	said *os.File // where its output goes
+	cmd       *exec.Cmd
+	said      *os.File // where its output goes
+	heard     *said
+	temporary string // the folder of the agent
 }
 
-// step starts a bash script as the handler of a step does, in the environment of
-// Azure Pipelines, and comes back when its canarize waits.
+// step starts a step whose canarize moves the weight from 30 to 60 %, and comes back
+// when that waits for pods.
 func (s shop) step(t *testing.T, script string) watched {
 	t.Helper()
 	s.stopped.Store(false)
 	s.expect(t, 0, append(shift("30"), "--override-hold"))
 	s.stopped.Store(true)
 	proxy := faults.Start(t, s.kubeconfig, nil)
-	output, input, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("bash", "-c", script)
-	cmd.Env = append(os.Environ(), "TF_BUILD=True", "AGENT_TEMPDIRECTORY="+t.TempDir(), "CANARIZE="+s.canarize,
-		"SHIFT=shift shop --to 60 --timeout 1m -n "+s.namespace+" --kubeconfig "+proxy.Kubeconfig)
-	cmd.Stdout, cmd.Stderr = input, input
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	_ = input.Close()
-	go func() { _, _ = io.Copy(io.Discard, output) }() // so that the pipe does not fill up; ends when it is closed
-	t.Cleanup(func() { _ = output.Close() })
+	w := s.handler(t, script, "SHIFT=shift shop --to 60 --timeout 1m -n "+s.namespace+" --kubeconfig "+proxy.Kubeconfig)
 	deadline := time.Now().Add(time.Minute)
 	for !strings.Contains(requests(proxy), "PATCH /apis/apps/v1/namespaces/"+s.namespace+"/deployments/shop-canary") {
 		if time.Now().After(deadline) {
@@ -149,20 +139,40 @@ func (s shop) step(t *testing.T, script string) watched {
 		time.Sleep(10 * time.Millisecond)
 	}
 	s.check(t, "v1", 30)
-	return watched{cmd, output}
+	return w
+}
+
+// handler starts a bash script as the handler of a step does.
+func (s shop) handler(t *testing.T, script string, env ...string) watched {
+	t.Helper()
+	output, input, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := watched{cmd: exec.Command("bash", "-c", script), said: output, temporary: t.TempDir(), heard: &said{}}
+	w.cmd.Env = append(os.Environ(), "TF_BUILD=True", "AGENT_TEMPDIRECTORY="+w.temporary, "CANARIZE="+s.canarize)
+	w.cmd.Env = append(w.cmd.Env, env...)
+	w.cmd.Stdout, w.cmd.Stderr = input, input
+	if err := w.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = input.Close()
+	go func() { _, _ = io.Copy(w.heard, output) }() // ends when it is closed
+	t.Cleanup(func() { _ = output.Close() })
+	return w
 }
 
 // offWithin wants the weight to be 0 within a time from now.
-func (s shop) offWithin(t *testing.T, limit time.Duration) {
+func (s shop) offWithin(t *testing.T, limit time.Duration) time.Duration {
 	t.Helper()
 	began := time.Now()
 	for {
-		weight, _, _ := unstructured.NestedInt64(s.get(t, s.ref("getambassador.io", "Mapping", "shop-canary")), "spec", "weight")
+		weight := s.weight(t)
 		took := time.Since(began)
 		switch {
-		case weight == 0 && took <= limit:
+		case weight <= 0 && took <= limit:
 			t.Logf("weight 0 after %s", took.Round(time.Millisecond))
-			return
+			return took
 		case took > limit:
 			t.Fatalf("the weight is %d %% after %s, and %s is the most", weight, took, limit)
 		}
@@ -246,16 +256,76 @@ func testCancelled(t *testing.T, s shop) {
 		}
 		s.offWithin(t, 2*time.Second)
 		_ = w.cmd.Wait()
-		for _, env := range w.cmd.Env {
-			if dir, found := strings.CutPrefix(env, "AGENT_TEMPDIRECTORY="); found {
-				if text, err := os.ReadFile(filepath.Join(dir, "code")); err != nil || string(text) != "5\n" {
-					t.Errorf("exit code %s, error %v", text, err)
-				}
-			}
-		}
+		w.wrote(t, 5)
 	})
 	s.stopped.Store(false)
 	s.expect(t, 0, append(reject, "--if-active"))
 	s.expect(t, 0, append(reject, "--if-active"))
 	s.check(t, "v1", -1)
+}
+
+// wrote checks the exit code that a script wrote for canarize.
+func (w watched) wrote(t *testing.T, code int) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.temporary, "code"))
+	if err != nil || string(text) != fmt.Sprintln(code) {
+		t.Errorf("exit code %s, error %v\n%s", text, err, w.heard)
+	}
+}
+
+// testRunCancelled cancels the step of templates/release-steps.yml that releases, as
+// the agent of Azure Pipelines does, at ten random moments of its course: while it
+// deploys, while it moves a weight, while it watches. What it leaves, the template's
+// next step takes back.
+func testRunCancelled(t *testing.T, s shop, u *users) {
+	var out struct{ Steps []azureStep }
+	u.template(t, "release-steps.yml", "v2", slowly, nil, &out)
+	env := []string{"KUBECONFIG=" + s.kubeconfig}
+	for key, value := range out.Steps[0].Env {
+		env = append(env, key+"="+value)
+	}
+	random, had := rand.New(rand.NewPCG(1, 2)), 0
+	for n := range 10 {
+		moment := 300*time.Millisecond + time.Duration(random.Int64N(int64(5*time.Second)))
+		script := out.Steps[0].Bash
+		way := []string{"exec", "without exec", "closed output"}[n%3]
+		switch way {
+		case "without exec":
+			script = strings.Replace(script, "exec ", "", 1) + "\necho goes on"
+		case "closed output":
+			script = `trap "" INT TERM; set +e` + strings.Replace(strings.Replace(script, "exec ", "", 1), "set -euo pipefail", "", 1) + `echo $? >"$AGENT_TEMPDIRECTORY/code"`
+		}
+		w := s.handler(t, script, env...)
+		time.Sleep(moment)
+		weight := s.weight(t)
+		if weight > 0 {
+			had++
+		}
+		var took time.Duration
+		switch way {
+		case "exec":
+			code := make(chan int, 1)
+			go func() { code <- w.cancel(t) }()
+			took = s.offWithin(t, 2*time.Second)
+			if have := <-code; have != 5 {
+				t.Errorf("exit code %d, expected 5\n%s", have, w.heard)
+			}
+		case "without exec": // canarize hears of it when its shell dies of SIGTERM
+			if have := w.cancel(t); have != -1 {
+				t.Errorf("the shell ended with exit code %d\n%s", have, w.heard)
+			}
+			took = s.offWithin(t, 2*time.Second)
+		case "closed output":
+			_ = w.said.Close()
+			took = s.offWithin(t, 2*time.Second)
+			_ = w.cmd.Wait() // the exit code is in the file
+			w.wrote(t, 5)
+		}
+		t.Logf("%s, %s after it began: %d %%, and 0 %% %s later", way, moment.Round(time.Millisecond), weight, took.Round(time.Millisecond))
+		s.expect(t, 0, append(reject, "--if-active"))
+		s.check(t, "v1", -1)
+	}
+	if had < 4 { // the seed gives six
+		t.Errorf("the canary had traffic in %d of ten moments", had)
+	}
 }

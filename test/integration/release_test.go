@@ -26,7 +26,7 @@ func (s suite) testReleases(t *testing.T) {
 		"broken": testBroken, "another version": testAnotherVersion, "nothing there": testNothingThere,
 		"foreign owner": testForeignOwner, "stable edited": testStableEdited, "another route": testAnotherRoute, "weight moved": testWeightMoved, "canary edited": testCanaryEdited,
 		"plan": testPlan, "two at once": testTwoAtOnce, "interrupt": testInterruptRelease, "cost": testCost,
-		"pipeline": testPipeline, "github": testGitHub, "cancelled": testCancelled, "templates": testTemplates,
+		"pipeline": testPipeline, "github": testGitHub, "cancelled": testCancelled,
 	} {
 		t.Run(name, func(t *testing.T) { run(t, newShop(t, s.site(t))) })
 	}

@@ -33,6 +33,7 @@ func (s suite) testRuns(t *testing.T) {
 		"interrupted": testRunInterrupted, "killed": testRunKilled, "source away": testRunSourceAway,
 		"hold and approve": testRunHoldAndApprove, "reject beside": testRunRejectBeside, "analyze": testAnalyze,
 		"foreign owner": testRunForeignOwner, "cost": testRunCost, "kubectl apply": testRunAfterKubectl,
+		"template steps": testTemplateSteps, "template stages": testTemplateStages, "cancelled": testRunCancelled,
 	} {
 		t.Run(name, func(t *testing.T) {
 			sh := newShop(t, s.site(t))

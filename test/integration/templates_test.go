@@ -4,6 +4,7 @@ package integration
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,56 +52,106 @@ func (s shop) runSteps(t *testing.T, temporary string, steps []azureStep) (said 
 	return all.String(), good
 }
 
-// testTemplates releases by templates/release-steps.yml: a good version, and one
-// that the check finds bad at half of the traffic.
-func testTemplates(t *testing.T, s shop) {
-	for tag, check := range map[string]string{
-		"v2": `echo "checked at $CANARIZE_WEIGHT"`,
-		"v3": `echo "checked at $CANARIZE_WEIGHT"; [ "$CANARIZE_WEIGHT" -lt 50 ]`,
-	} {
-		var out struct{ Steps []azureStep }
-		err := (expand.Repositories{}).File(filepath.Join(s.root, "templates", "release-steps.yml"), map[string]any{
-			"release": "shop", "namespace": s.namespace, "manifests": s.version(t, tag), "canarize": s.canarize,
-			"weights": []any{10, 50, 100}, "check": []any{map[string]any{"bash": check}},
-		}, &out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before := imageOf(s.get(t, s.ref("apps", "Deployment", "shop")))
-		said, good := s.runSteps(t, t.TempDir(), out.Steps)
-		stable := strings.TrimPrefix(before, "registry.example.com/shop:")
-		want, checks := "rejected", 2
-		if tag == "v2" {
-			stable, want, checks = "v2", "promoted", 3
-		}
-		s.check(t, stable, -1)
-		if got := s.status(t); string(got.Phase) != want || good != (tag == "v2") {
-			t.Errorf("%s is %s, success %t\n%s", tag, got.Phase, good, said)
-		}
-		if strings.Count(said, "\nchecked at ") != checks || !strings.Contains(said, "\nchecked at 10\n") || !strings.Contains(said, "\nchecked at 50\n") {
-			t.Errorf("%s: not checked at every weight:\n%s", tag, said)
-		}
-		s.checkReport(t, "the release "+want)
+// template expands one of templates/ for the application, judged by what its users
+// get. config is added to the release file.
+func (u *users) template(t *testing.T, name, tag, config string, more map[string]any, into any) {
+	t.Helper()
+	parameters := map[string]any{
+		"release": "shop", "namespace": u.namespace, "manifests": u.version(t, tag), "canarize": u.canarize, "config": u.config(t, config)[1],
+	}
+	maps.Copy(parameters, more)
+	if err := (expand.Repositories{}).File(filepath.Join(u.root, "templates", name), parameters, into); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// checkReport runs templates/steps/report.yml and looks for its three files.
-func (s shop) checkReport(t *testing.T, what string) {
+// testTemplateSteps releases by templates/release-steps.yml: a version that is found
+// bad, and a good one.
+func testTemplateSteps(t *testing.T, s shop, u *users) {
+	for _, c := range []struct {
+		tag, stable, end string
+		bad              float64
+	}{{"v2", "v1", "rejected", .5}, {"v3", "v3", "promoted", 0}} {
+		u.set(func(u *users) { u.bad = c.bad })
+		var out struct{ Steps []azureStep }
+		u.template(t, "release-steps.yml", c.tag, "", nil, &out)
+		temporary := t.TempDir()
+		said, good := s.runSteps(t, temporary, out.Steps)
+		s.check(t, c.stable, -1)
+		if got := s.status(t); string(got.Phase) != c.end || good != (c.end == "promoted") {
+			t.Errorf("%s is %s, success %t\n%s", c.tag, got.Phase, good, said)
+		}
+		if raised := strings.Contains(said, "##vso[task.logissue type=error;]"); raised != (c.end == "rejected") || !strings.Contains(said, "variable=canarize.state;isOutput=true;]"+c.end+"\n") {
+			t.Errorf("%s: error on the run's page %t\n%s", c.tag, raised, said)
+		}
+		checkReport(t, temporary)
+	}
+}
+
+// testTemplateStages releases by templates/release-stages.yml, whose jobs share
+// nothing but the cluster: a version that the second share shows to be bad, and a good one.
+func testTemplateStages(t *testing.T, s shop, u *users) {
+	for _, c := range []struct {
+		tag, stable, end, check string
+		jobs                    int // that succeed before the last one
+	}{
+		{"v2", "v1", "rejected", `echo "checked at $CANARIZE_WEIGHT"; [ "$CANARIZE_WEIGHT" -lt 50 ]`, 1},
+		{"v3", "v1", "rejected", `echo "checked at $CANARIZE_WEIGHT"`, 1},
+		{"v4", "v4", "promoted", `echo "checked at $CANARIZE_WEIGHT"`, 3},
+	} {
+		u.set(func(u *users) { u.bad = 0 })
+		var out struct {
+			Stages []struct {
+				Jobs []struct {
+					Steps    []azureStep
+					Strategy struct {
+						RunOnce struct{ Deploy struct{ Steps []azureStep } } `yaml:"runOnce"`
+					}
+				}
+			}
+		}
+		u.template(t, "release-stages.yml", c.tag, "", map[string]any{
+			"weights": []any{10, 50}, "analyze": "2s", "environment": "test", "prepare": []any{}, "check": []any{map[string]any{"bash": c.check}},
+		}, &out)
+		var all strings.Builder
+		good, jobs := true, 0
+		for i, stage := range out.Stages {
+			if i == 1 && c.tag == "v3" {
+				u.set(func(u *users) { u.bad = .5 })
+			}
+			last := i == len(out.Stages)-1
+			if !good && !last {
+				continue
+			}
+			temporary := t.TempDir()
+			said, succeeded := s.runSteps(t, temporary, append(stage.Jobs[0].Strategy.RunOnce.Deploy.Steps, stage.Jobs[0].Steps...))
+			all.WriteString(said)
+			switch {
+			case last && !succeeded:
+				t.Errorf("%s: the last stage fails:\n%s", c.tag, said)
+			case last:
+				checkReport(t, temporary)
+			case succeeded:
+				jobs++
+			}
+			good = good && succeeded
+		}
+		s.check(t, c.stable, -1)
+		if got := s.status(t); string(got.Phase) != c.end || jobs != c.jobs {
+			t.Errorf("%s is %s after %d good jobs\n%s", c.tag, got.Phase, jobs, all.String())
+		}
+		if !strings.Contains(all.String(), "\nchecked at 10\n") || strings.Contains(all.String(), "\nchecked at 50\n") == (c.tag == "v3") {
+			t.Errorf("%s: checked at the wrong weights:\n%s", c.tag, all.String())
+		}
+	}
+}
+
+// checkReport looks for the three files that templates/steps/report.yml keeps.
+func checkReport(t *testing.T, temporary string) {
 	t.Helper()
-	var out struct{ Steps []azureStep }
-	err := (expand.Repositories{}).File(filepath.Join(s.root, "templates", "steps", "report.yml"), map[string]any{
-		"release": "shop", "namespace": s.namespace, "canarize": s.canarize,
-	}, &out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	temporary := t.TempDir()
-	if said, good := s.runSteps(t, temporary, out.Steps); !good {
-		t.Errorf("%s: %s", what, said)
-	}
 	for name, begins := range map[string]string{"shop.json": "{", "shop.html": "<!doctype html>", "shop.xml": "<?xml "} {
 		if text, err := os.ReadFile(filepath.Join(temporary, "report", name)); err != nil || !strings.HasPrefix(string(text), begins) {
-			t.Errorf("%s: %s: error %v, %.60s", what, name, err, text)
+			t.Errorf("%s: error %v, %.60s", name, err, text)
 		}
 	}
 }

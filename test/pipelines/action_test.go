@@ -68,8 +68,8 @@ func TestDocumentedJobs(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(block[1]), new(any)); err != nil {
 			t.Error(err)
 		}
-		if n := len(invocations(block[1])); n != 5 {
-			t.Errorf("%d calls of canarize, expected deploy, two shifts, promote and reject:\n%s", n, block[1])
+		if n := len(invocations(block[1])); n != 2 {
+			t.Errorf("%d calls of canarize, expected run and reject:\n%s", n, block[1])
 		}
 		flagsExist(t, canarize, block[1])
 	}

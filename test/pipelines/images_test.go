@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -191,4 +192,14 @@ func deploymentGrace(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return seconds
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }

@@ -132,7 +132,7 @@ func TestLoadGoesThroughEmissary(t *testing.T) {
 	target, _ := arguments[len(arguments)-1].(string)
 	variables := load(t).Variables
 	u, err := url.Parse(target)
-	if err != nil || u.Host != variables["emissaryService"]+"."+variables["emissaryNamespace"] {
+	if err != nil || u.Host != "emissary-ingress."+variables["emissaryNamespace"] {
 		t.Errorf("the load goes to %q, want Emissary's Service (%v)", target, err)
 	}
 }

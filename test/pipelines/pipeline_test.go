@@ -4,8 +4,10 @@ package pipelines
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -119,16 +121,13 @@ func (p pipeline) each(visit func(hook string, s step)) {
 
 func TestHooks(t *testing.T) {
 	hooks := load(t).hooks()
-	for _, want := range []string{
-		"build", "stable", "canary.deploy", "canary.routeTraffic", "canary.postRouteTraffic",
-		"canary.success", "canary.failure", "remove",
-	} {
+	for _, want := range []string{"build", "stable", "release", "remove"} {
 		if _, found := hooks[want]; !found {
 			t.Errorf("no steps for %s", want)
 		}
 	}
-	if len(hooks) != 8 {
-		t.Errorf("%d lists of steps; this test and the others know 8", len(hooks))
+	if len(hooks) != 4 {
+		t.Errorf("%d lists of steps; this test and the others know 4", len(hooks))
 	}
 }
 
@@ -199,5 +198,31 @@ func TestFirstFaults(t *testing.T) {
 		if found := regexp.MustCompile(pattern).FindString(text); found != "" {
 			t.Errorf("%q: %s", found, why)
 		}
+	}
+}
+
+// TestReleaseFile: by the release file of the pipeline a healthy version of an
+// application with that many requests is promoted, and the job lasts longer than the
+// release may.
+func TestReleaseFile(t *testing.T) {
+	scenario := filepath.Join(t.TempDir(), "scenario.yml")
+	rate := regexp.MustCompile(`-qps=(\d+)`).FindStringSubmatch(read(t, "misc/fortio-deploy.yml"))[1]
+	text := "name: good\nrequests: " + rate + "\nmetrics: {errors: {stable: 0, canary: 0}, slow: {stable: 1, canary: 1}}\n"
+	if err := os.WriteFile(scenario, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	output, err := exec.CommandContext(t.Context(), buildCanarize(t), "simulate", "--config", filepath.Join(root, "misc/release.yml"), "--scenario", scenario, "--runs", "200").CombinedOutput()
+	if err != nil || !regexp.MustCompile(`(?m)^good +healthy +\S+ % \(\S+\) +(99|100)\.`).Match(output) {
+		t.Errorf("%v\n%s", err, output)
+	}
+	minutes := func(file, pattern string) int {
+		n, err := strconv.Atoi(regexp.MustCompile(pattern).FindStringSubmatch(read(t, file))[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if job, deadline := minutes("azure-pipelines.yml", `(?m)^ +timeoutInMinutes: (\d+)$`), minutes("misc/release.yml", `deadline: (\d+)m`); job < deadline+10 {
+		t.Errorf("the job lasts %d minutes at most, and a release %d", job, deadline)
 	}
 }
