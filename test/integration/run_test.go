@@ -36,6 +36,7 @@ func (s suite) testRuns(t *testing.T) {
 		"template steps": testTemplateSteps, "template stages": testTemplateStages, "cancelled": testRunCancelled,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they wait more than they compute
 			sh := newShop(t, s.site(t))
 			run(t, sh, newUsers(t, sh))
 		})
