@@ -5,7 +5,11 @@ import (
 	"context"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 )
@@ -47,6 +51,24 @@ func (e *Engine) WatchReleases(ctx context.Context, namespace, name string, see 
 		}
 		sortReleases(releases)
 		return see(releases)
+	})
+}
+
+// HasPods says whether an object is a workload whose pods can be counted.
+func HasPods(id manifest.ID) bool {
+	return slices.Contains([]string{"Deployment", "StatefulSet"}, id.Kind)
+}
+
+// WatchPods calls see with the pods of a workload at once and after every change, until
+// the context ends or see gives an error.
+func (e *Engine) WatchPods(ctx context.Context, id manifest.ID, see func(pods report.Pods, there bool) error) error {
+	return e.cluster.kube.Watch(ctx, kube.Ref(id), func(object map[string]any) (bool, error) {
+		wanted, given, _ := unstructured.NestedInt64(object, "spec", "replicas")
+		if !given {
+			wanted = 1
+		}
+		ready, _, _ := unstructured.NestedInt64(object, "status", "readyReplicas")
+		return false, see(report.Pods{Ready: int(ready), Wanted: int(wanted)}, object != nil)
 	})
 }
 

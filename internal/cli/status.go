@@ -24,7 +24,12 @@ func newStatus(streams Streams) *cobra.Command {
 		Short: "Show where releases stand",
 		Long: `Status shows the releases of a namespace as the cluster remembers them, and of a
 single one what happened to it. It needs nothing but the permission to read
-ConfigMaps.`,
+ConfigMaps.
+
+With --watch it goes on: on a terminal the view is redrawn in place, with the share
+that is wanted and the one that Emissary was seen to give, the canary's pods where
+they may be read, and what the judge says; elsewhere there is a line for whatever
+happens, and with -o json the whole after every change.`,
 		Example: `  canarize status
   canarize status shop --watch
   canarize status -A -o json`,
@@ -67,15 +72,8 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 	if err != nil {
 		return err
 	}
-	show := func(releases []app.Release) error {
-		return f.show(streams, statuses(releases), name != "")
-	}
 	if watch {
-		err := engine.WatchReleases(ctx, namespace, name, func(releases []app.Release) (bool, error) { return false, show(releases) })
-		if ctx.Err() != nil {
-			return exitError{code: exitInterrupted, err: fmt.Errorf("interrupted"), settled: true}
-		}
-		return outside(err)
+		return f.watch(ctx, engine, namespace, name, streams)
 	}
 	releases, err := engine.Releases(ctx, namespace, name)
 	switch {
@@ -92,7 +90,7 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 			follower.publish(releases[i].Release, releases[i].State, false, streams)
 		}
 	}
-	return outside(show(releases))
+	return outside(f.show(streams, statuses(releases), name != ""))
 }
 
 func statuses(releases []app.Release) []report.Status {

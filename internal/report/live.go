@@ -44,7 +44,13 @@ func (l *live) lines() []string {
 	if j == nil {
 		return nil
 	}
-	lines := []string{fmt.Sprintf("%-9s %s  %d %%", "share", sparkline(l.weights), j.Weight)}
+	return append([]string{fmt.Sprintf("%-9s %s  %d %%", "share", sparkline(l.weights), j.Weight)}, evidence(j)...)
+}
+
+// evidence is what was counted of each metric, how far the evidence is, and what the
+// judge says of it.
+func evidence(j *rollout.Judged) []string {
+	var lines []string
 	metrics := slices.Clone(j.Metrics) // the most harmful first
 	slices.SortStableFunc(metrics, func(a, b rollout.Metric) int { return cmp.Compare(b.Harm, a.Harm) })
 	for _, m := range metrics[:min(len(metrics), mostMetrics)] {

@@ -193,27 +193,32 @@ func testCrash(t *testing.T, r releasing) {
 	}
 }
 
-// variant gives the sample's manifests with something else in them.
-func (r releasing) variant(t *testing.T, old, new string) string {
+// variant gives the sample's manifests with something else in them: pairs of what is
+// there, once, and what comes in its place.
+func (r releasing) variant(t *testing.T, pairs ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	files, err := filepath.Glob(filepath.Join(r.Root, "manifests", "*.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	replaced := 0
+	replaced := make([]int, len(pairs)/2)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		replaced += strings.Count(string(text), old)
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), []byte(strings.ReplaceAll(string(text), old, new)), 0o644); err != nil {
+		for i := range replaced {
+			replaced[i] += strings.Count(string(text), pairs[2*i])
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), []byte(strings.NewReplacer(pairs...).Replace(string(text))), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if replaced != 1 {
-		t.Fatalf("the manifests have %q %d times, expected once", old, replaced)
+	for i, n := range replaced {
+		if n != 1 {
+			t.Fatalf("the manifests have %q %d times, expected once", pairs[2*i], n)
+		}
 	}
 	return dir
 }

@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,8 +50,8 @@ func TestRun(t *testing.T) {
 	steps := []step{{"good", testRunGood}, {"fails", testRunFails}}
 	if os.Getenv("E2E") == "all" {
 		steps = append(steps, []step{
-			{"worse", testRunWorse}, {"no traffic", testRunNoTraffic}, {"killed", testRunKilled},
-			{"interrupted", testRunInterrupted}, {"Prometheus away", testRunPrometheusAway},
+			{"worse", testRunWorse}, {"slow tail", testRunSlowTail}, {"bad pod", testRunBadPod}, {"no traffic", testRunNoTraffic},
+			{"killed", testRunKilled}, {"interrupted", testRunInterrupted}, {"Prometheus away", testRunPrometheusAway},
 		}...)
 	}
 	for _, step := range steps {
@@ -68,7 +70,22 @@ func (r running) args(t *testing.T, manifests string) []string {
 	if err := os.WriteFile(file, fmt.Appendf(nil, judged, r.deadline, r.margin, r.steps, r.metrics, r.gates), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return []string{"run", "--config", file, manifests, "-I", "registry.example.com/app:2"}
+	args := []string{"run", "--config", file, manifests, "-I", "registry.example.com/app:2"}
+	if os.Getenv("E2E_EVENTS") != "" {
+		args = append(args, "--progress=json")
+	}
+	return args
+}
+
+// record keeps the events of a run in the folder E2E_EVENTS, from which the pictures in
+// docs are drawn.
+func record(t *testing.T, name string, o outcome) {
+	t.Helper()
+	if folder := os.Getenv("E2E_EVENTS"); folder != "" {
+		if err := os.WriteFile(filepath.Join(folder, name+".jsonl"), []byte(o.log), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // row prints what a run has come to. off is how long after the first bad answer Envoy
@@ -101,6 +118,7 @@ func testRunGood(t *testing.T, r running) {
 	o := r.try(t, r.args(t, r.version(t, 100, usual))...)
 	got := load.end(t)
 	row("good", o, got, 0)
+	record(t, "run-good", o)
 	r.wants(t, o, 0, "the canary gets 5 %", "the canary gets 50 %", "promote")
 	if len(got.failed) > 0 {
 		t.Errorf("%v\n%s", got.failed, r.troubled())
@@ -144,13 +162,58 @@ func testRunFails(t *testing.T, r running) {
 // testRunWorse: versions that are worse in one way or another are rejected.
 func testRunWorse(t *testing.T, r running) {
 	r.rejected(t, "half of them fail", r.version(t, 50, usual), "errors")
-	r.rejected(t, "5 % of them fail", r.version(t, 95, usual), "errors")
+	record(t, "run-rejected", r.rejected(t, "5 % of them fail", r.version(t, 95, usual), "errors"))
 	r.rejected(t, "slow", r.version(t, 100, 3*usual), "latency")
+}
+
+// testRunSlowTail: a version of which one answer in a hundred takes 1.5 s is rejected,
+// where one point is harm that has to be found.
+func testRunSlowTail(t *testing.T, r running) {
+	r.margin = .5
+	r.rejected(t, "1 in 100 slow", r.version(t, 100, usual, `{name: LATENCY_P99_MS, value: "1500"}`), "latency")
+}
+
+// testRunBadPod: one pod of four of the canary fails half of its requests, and is
+// named. Before the canary gets traffic its container is started again with another
+// setting, which the others do not have. Answers take so long that Envoy has many
+// connections, some of them to that pod.
+func testRunBadPod(t *testing.T, r running) {
+	r.Apply(r.Run(nil, r.Root, r.canarize, "rbac", "-n", r.namespace, "--pod-metrics"))
+	r.metrics = "{source: pods, port: 8000, ratios: {errors: {bad: 'requests_total{custom_status=\"bad\"}', total: requests_total}}}"
+	r.steps, r.gates = "{weight: 50, hold: 6s}", "{name: pods, weight: 50, manual: true}, {name: sign-off, manual: true}"
+	const setting = "example.com/success-rate"
+	manifests := r.variant(t,
+		`value: "100"`, "valueFrom: {fieldRef: {fieldPath: \"metadata.annotations['"+setting+"']\"}}\n            - {name: LATENCY_MS, value: \"200\"}",
+		`prometheus.io/scrape: "true"`, setting+": \"100\"")
+	load := r.load(runRate)
+	run := r.startProcess(t, append(r.args(t, manifests), "--replicas=same")...)
+	run.await(t, "waiting for gate pods")
+	pod := strings.Fields(string(r.kube("get", "pods", "-l", "canarize.dev/track=canary", "-o", "jsonpath={.items[*].metadata.name}")))[0]
+	r.kube("annotate", "--overwrite", "pod", pod, setting+"=50")
+	r.Kill(r.InPod("/app", "HOSTNAME="+pod))
+	await(t, pod+" again", func() bool {
+		return string(r.kube("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}")) == "1 true"
+	})
+	r.verb(t, "approve", "sampleapp", "pods")
+	run.await(t, "the canary gets 50 % of the traffic")
+	began := time.Now()
+	run.await(t, "hold: One pod of the canary is bad and the others are not; replace that pod. It is "+pod+".")
+	fmt.Printf("one pod of four fails half of its requests: named after %.1f s\n", time.Since(began).Seconds())
+	run.signal(t, syscall.SIGINT)
+	if code := run.end(t); code != 5 {
+		t.Errorf("exit code %d\n%s", code, run.log)
+	}
+	if o := r.try(t, "report", "sampleapp"); !strings.Contains(o.out, pod) {
+		t.Errorf("canarize report says nothing of %s:\n%s", pod, o.out)
+	}
+	r.verb(t, "reject", "sampleapp")
+	load.end(t)
+	r.alone(t)
 }
 
 // rejected runs a version under load that has to be rejected, and of whose requests
 // none fails but by itself.
-func (r running) rejected(t *testing.T, name, manifests, says string) {
+func (r running) rejected(t *testing.T, name, manifests, says string) outcome {
 	t.Helper()
 	before := r.objects()
 	load := r.load(runRate)
@@ -168,6 +231,7 @@ func (r running) rejected(t *testing.T, name, manifests, says string) {
 			t.Errorf("%s: failed though the new version did not: %s", name, what)
 		}
 	}
+	return o
 }
 
 func sum(counts map[string]int) (n int) {
@@ -193,6 +257,7 @@ func testRunKilled(t *testing.T, r running) {
 	r.routes.await(t, 50)
 	first.signal(t, syscall.SIGKILL)
 	first.end(t)
+	before := r.judged(t)
 	o := r.try(t, args...)
 	got := load.end(t)
 	row("killed, and run again", o, got, 0)
@@ -200,22 +265,44 @@ func testRunKilled(t *testing.T, r running) {
 	if len(got.failed) > 0 {
 		t.Errorf("%v\n%s", got.failed, r.troubled())
 	}
+	if after := r.judged(t); len(before) == 0 || len(after) <= len(before) || after[0] != before[0] {
+		t.Errorf("intervals that were judged before it was killed: %v, and in the end: %v", before, after)
+	}
 	r.stable(t)
 }
 
-// testRunInterrupted interrupts runs at any moment.
+// judged are the ends of the intervals that were judged.
+func (r running) judged(t *testing.T) []string {
+	t.Helper()
+	var report struct {
+		Judge struct{ Observations []struct{ Time string } }
+	}
+	o := r.try(t, "report", "sampleapp", "-o", "json")
+	if err := json.Unmarshal([]byte(o.out), &report); err != nil {
+		t.Fatalf("canarize report prints %q, %v", o.out, err)
+	}
+	var times []string
+	for _, o := range report.Judge.Observations {
+		times = append(times, o.Time)
+	}
+	return times
+}
+
+// testRunInterrupted interrupts runs at ten random moments of their course.
 func testRunInterrupted(t *testing.T, r running) {
 	load := r.load(runRate)
 	args := r.args(t, r.version(t, 100, usual))
 	var offs []time.Duration
-	for _, after := range []time.Duration{200, 700, 1500, 4000, 7000, 9500} {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 10 {
+		after := 200*time.Millisecond + time.Duration(random.Int64N(int64(20*time.Second)))
 		run := r.startProcess(t, args...)
-		time.Sleep(after * time.Millisecond)
+		time.Sleep(after)
 		began := time.Now()
 		run.signal(t, syscall.SIGINT)
 		code := run.end(t)
 		if took := time.Since(began); code != 5 || took > offLimit {
-			t.Errorf("interrupted after %d ms: exit code %d after %s\n%s", after, code, took, run.log)
+			t.Errorf("interrupted after %s: exit code %d after %s\n%s", after, code, took, run.log)
 		}
 		if weight := r.routes.last().weight; weight > 0 {
 			offs = append(offs, r.routes.await(t, 0).Sub(began))
@@ -229,7 +316,7 @@ func testRunInterrupted(t *testing.T, r running) {
 	if len(offs) == 0 || slices.Max(offs) > offLimit {
 		t.Fatalf("weight 0 in Envoy after %v, expected at most %s, and traffic at some moment", offs, offLimit)
 	}
-	fmt.Printf("interrupted at 6 moments: weight 0 in Envoy at most %.1f s later; %d requests, %d failed\n", slices.Max(offs).Seconds(), got.total, sum(got.failed))
+	fmt.Printf("interrupted at 10 moments, in %d of them with traffic: weight 0 in Envoy at most %.1f s later; %d requests, %d failed\n", len(offs), slices.Max(offs).Seconds(), got.total, sum(got.failed))
 }
 
 // testRunPrometheusAway: while Prometheus is away nothing is decided.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,8 +35,8 @@ func Recorded(dir, component string) (pid int, err error) {
 }
 
 // InPod gives the process id of the only process in a pod that runs a program, by
-// the program's path in there.
-func (s *Site) InPod(program string) int {
+// the program's path in there and settings of its environment.
+func (s *Site) InPod(program string, env ...string) int {
 	s.t.Helper()
 	node := s.Process("node")
 	var found []int
@@ -48,7 +49,7 @@ func (s *Site) InPod(program string) int {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if path, _ := os.Readlink(exe); path == program && descends(pid, node) { // many come and go
+		if path, _ := os.Readlink(exe); path == program && descends(pid, node) && has(pid, env) { // many come and go
 			found = append(found, pid)
 		}
 	}
@@ -56,6 +57,18 @@ func (s *Site) InPod(program string) int {
 		s.t.Fatalf("processes %v run %s in a pod, expected one", found, program)
 	}
 	return found[0]
+}
+
+// has says whether a process has settings in its environment.
+func has(pid int, env []string) bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)) // one that has ended has none
+	have := strings.Split(string(b), "\x00")
+	for _, setting := range env {
+		if !slices.Contains(have, setting) {
+			return false
+		}
+	}
+	return true
 }
 
 // descends says whether a process has been started by another one or by one that

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+
+	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/report"
+)
+
+// watch shows where releases stand until it is interrupted.
+func (f *engineFlags) watch(ctx context.Context, engine *app.Engine, namespace, name string, streams Streams) error {
+	b := f.board(streams, name != "")
+	defer b.Close()
+	seen := watching{show: func(all []report.Status, pods map[manifest.ID]report.Pods) error {
+		if f.output != "" {
+			return f.show(streams, all, name != "")
+		}
+		return b.Show(all, pods)
+	}, pods: map[manifest.ID]report.Pods{}, followed: map[manifest.ID]bool{}}
+	ctx, stop := context.WithCancel(ctx)
+	err := engine.WatchReleases(ctx, namespace, name, func(releases []app.Release) (bool, error) {
+		all := statuses(releases)
+		if name != "" && isTerminal(streams.Out) {
+			seen.follow(ctx, engine, all)
+		}
+		return false, seen.update(func() { seen.all = all })
+	})
+	interrupted := ctx.Err() != nil
+	stop()
+	seen.following.Wait()
+	if interrupted {
+		return exitError{code: exitInterrupted, err: fmt.Errorf("interrupted"), settled: true}
+	}
+	return outside(err)
+}
+
+// board shows releases on stdout.
+func (f *engineFlags) board(streams Streams, single bool) *report.Board {
+	style, height := report.Style{Format: report.Lines, Escape: oneLine}, 0
+	if isTerminal(streams.Out) && os.Getenv("TERM") != "dumb" {
+		style.Format = report.Terminal
+		style.Width, height, _ = term.GetSize(int(streams.Out.(*os.File).Fd())) // 0 is not known
+	}
+	return report.NewBoard(streams.Out, style, height, single)
+}
+
+// watching is what was seen of releases and of the pods of their canaries.
+type watching struct {
+	show      func([]report.Status, map[manifest.ID]report.Pods) error
+	followed  map[manifest.ID]bool
+	following sync.WaitGroup
+
+	mu   sync.Mutex
+	all  []report.Status
+	pods map[manifest.ID]report.Pods
+}
+
+func (w *watching) update(change func()) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+	return w.show(w.all, w.pods)
+}
+
+// follow begins to follow the pods of canaries that are not followed yet. Where they
+// may not be read they are not shown.
+func (w *watching) follow(ctx context.Context, engine *app.Engine, all []report.Status) {
+	for _, s := range all {
+		for _, id := range s.Objects {
+			if w.followed[id] || !app.HasPods(id) {
+				continue
+			}
+			w.followed[id] = true
+			w.following.Go(func() {
+				_ = engine.WatchPods(ctx, id, func(p report.Pods, there bool) error { // a view without them is better than none
+					return w.update(func() {
+						if delete(w.pods, id); there {
+							w.pods[id] = p
+						}
+					})
+				})
+			})
+		}
+	}
+}
