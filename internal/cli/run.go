@@ -127,7 +127,8 @@ raises a share: canarize shift and promote do that. When it rejects, it takes al
 traffic off the canary at once.
 
 The evidence is kept in the cluster, so that the next analyze, in another job and at
-another share, goes on with it.
+another share, goes on with it. What was found healthy at an earlier share is watched
+for the whole time.
 
 Exit codes: 0 no sign of harm, or healthy; 3 rejected; 4 held or undecided, which it
 also is while the canary warms up; 5 interrupted.`,

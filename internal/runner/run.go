@@ -311,6 +311,8 @@ func (s *session) analyze(ctx context.Context, asked rollout.Asked, course Cours
 	}
 	people, stop := s.listen(ctx)
 	defer stop()
+	// What was found healthy at an earlier share is watched at this one all the same.
+	healthy := length > 0 && s.state.Judged != nil && s.state.Judged.Verdict == analysis.Promote
 	end := s.Now().Add(length)
 	for length == 0 || s.Now().Before(end) {
 		due, err := s.look(ctx, people, watcher)
@@ -330,7 +332,7 @@ func (s *session) analyze(ctx context.Context, asked rollout.Asked, course Cours
 		case j == nil:
 		case j.Verdict == analysis.Reject && s.state.Weight > 0:
 			return s.drive(ctx, rollout.Withdrawn{Reason: j.Reason})
-		case j.Verdict == analysis.Reject, j.Verdict == analysis.Promote, j.Inconclusive:
+		case j.Verdict == analysis.Reject, j.Verdict == analysis.Promote && !healthy, j.Inconclusive:
 			s.watching = false
 			return nil
 		}

@@ -475,4 +475,13 @@ func TestAnalyzeRemembers(t *testing.T) {
 	if j := w.state(t).Judged; j == nil || j.Watched != 3 || len(j.Before) != 2 {
 		t.Errorf("%+v", j)
 	}
+
+	// A verdict ends it, but not one of an earlier share.
+	e.says = map[int]rollout.Judged{50: says(analysis.Promote, 100, "healthy")}
+	for _, looks := range []int{1, 3} {
+		before := e.looks
+		if s, err := r.Analyze(t.Context(), shop, rollout.Asked{}, course(e), 40*time.Second); err != nil || s.Judged.Verdict != analysis.Promote || e.looks != before+looks {
+			t.Errorf("%d looks instead of %d: %+v, %v", e.looks-before, looks, s.Judged, err)
+		}
+	}
 }
