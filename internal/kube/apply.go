@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -96,7 +99,13 @@ func (c *Cluster) apply(ctx context.Context, object map[string]any, how Write) (
 	change := Change{Ref: ref, Before: before}
 	if how.DryRun == DryRunClient {
 		change.After = merged(before, object)
-	} else if change.After, err = c.serverApply(ctx, ref, resource, object, how); err != nil {
+	} else {
+		change.After, err = c.serverApply(ctx, ref, resource, object, how)
+	}
+	if how.DryRun == DryRunServer && apierrors.IsInvalid(err) && adoptable(before) {
+		change.After, err = c.tryReplace(ctx, ref, resource, object)
+	}
+	if err != nil {
 		return Change{}, err
 	}
 	switch {
@@ -108,6 +117,29 @@ func (c *Cluster) apply(ctx context.Context, object map[string]any, how Write) (
 		change.Result = Configured
 	}
 	return change, nil
+}
+
+// tryReplace has the API server check an object beside nothing of the earlier version.
+// Applied in a dry run, it is merged with the fields that adopt would take over and the
+// new version no longer has, and a value beside its valueFrom is no valid object.
+func (c *Cluster) tryReplace(ctx context.Context, ref Ref, resource served, object map[string]any) (map[string]any, error) {
+	var patch []map[string]any
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if !slices.Contains([]string{"apiVersion", "kind", "metadata", "status"}, key) {
+			patch = append(patch, map[string]any{"op": "add", "path": "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key), "value": object[key]})
+		}
+	}
+	text, err := json.Marshal(patch)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ref, err)
+	}
+	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		return resource.Patch(ctx, ref.Name, types.JSONPatchType, text, metav1.PatchOptions{FieldManager: FieldManager, DryRun: DryRunServer.option()})
+	})
+	if err != nil {
+		return nil, failed(ref, "apply", err)
+	}
+	return after.Object, nil
 }
 
 // serverApply applies an object. A field may still be owned by canarize itself, by

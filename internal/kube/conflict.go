@@ -35,6 +35,15 @@ func (e *ConflictError) Error() string {
 // clientSideApply is the field manager of kubectl apply without --server-side.
 const clientSideApply = "kubectl-client-side-apply"
 
+// adoptable says whether adopt would take something over.
+func adoptable(object map[string]any) bool {
+	if object == nil {
+		return false
+	}
+	patch, err := csaupgrade.UpgradeManagedFieldsPatch(&unstructured.Unstructured{Object: object}, sets.New(clientSideApply), FieldManager)
+	return err == nil && patch != nil
+}
+
 // adopt makes canarize the owner of what kubectl apply has set, as kubectl itself
 // does when it begins to apply on the server: it is the same manifests' earlier
 // version. Otherwise every changed field would be in dispute, and what the new

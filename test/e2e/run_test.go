@@ -290,6 +290,7 @@ func (r running) judged(t *testing.T) []string {
 
 // testRunInterrupted interrupts runs at ten random moments of their course.
 func testRunInterrupted(t *testing.T, r running) {
+	r.gates = "{name: sign-off, manual: true}"
 	load := r.load(runRate)
 	args := r.args(t, r.version(t, 100, usual))
 	var offs []time.Duration

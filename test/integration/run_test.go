@@ -348,7 +348,7 @@ func testRunAfterKubectl(t *testing.T, s shop, u *users) {
 	delete(deployment["metadata"].(map[string]any), "resourceVersion")
 	deployment["metadata"].(map[string]any)["name"] = "shop"
 	containers, _, _ := unstructured.NestedSlice(deployment, "spec", "template", "spec", "containers")
-	containers[0].(map[string]any)["env"] = []any{map[string]any{"name": "OLD", "value": "1"}}
+	containers[0].(map[string]any)["env"] = []any{map[string]any{"name": "OLD", "value": "1"}, map[string]any{"name": "NODE", "value": "unknown"}}
 	if err := unstructured.SetNestedSlice(deployment, containers, "spec", "template", "spec", "containers"); err != nil {
 		t.Fatal(err)
 	}
@@ -359,10 +359,13 @@ func testRunAfterKubectl(t *testing.T, s shop, u *users) {
 	if _, err := resource.Create(t.Context(), &unstructured.Unstructured{Object: deployment}, metav1.CreateOptions{FieldManager: "kubectl-client-side-apply"}); err != nil {
 		t.Fatal(err)
 	}
+	s.text = strings.Replace(s.text, "        envFrom:", "        env: [{name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}]\n        envFrom:", 1)
+	u.shop = s
 	s.expect(t, 0, u.run(t, "v2", ""), "promoted")
 	s.check(t, "v2", -1)
 	containers, _, _ = unstructured.NestedSlice(s.get(t, s.ref("apps", "Deployment", "shop")), "spec", "template", "spec", "containers")
-	if env := containers[0].(map[string]any)["env"]; env != nil {
-		t.Errorf("of the version before is left: %v", env)
+	want := "[map[name:NODE valueFrom:map[fieldRef:map[apiVersion:v1 fieldPath:spec.nodeName]]]]"
+	if env := fmt.Sprint(containers[0].(map[string]any)["env"]); env != want {
+		t.Errorf("%s, expected %s", env, want)
 	}
 }
