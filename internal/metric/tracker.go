@@ -27,9 +27,13 @@ type Tracker struct {
 	bounds  map[string][]float64 // by latency
 }
 
-// Patience is how long a source may have nothing new of a target until that is a
-// hold. Prometheus scrapes once a minute by default.
-const Patience = 150 * time.Second
+// A source may have nothing new of a target for as long as three of its last scrapes
+// were apart until that is a hold, within these bounds. Prometheus scrapes once a
+// minute by default.
+const (
+	LeastPatience = 10 * time.Second
+	Patience      = 150 * time.Second
+)
 
 // NewTracker prepares to count metrics of a release that begins at a time.
 func NewTracker(metrics []Metric, begin time.Time) *Tracker {
@@ -43,6 +47,7 @@ type target struct {
 	scraped  bool // since the last observation
 	fresh    bool // and something was counted
 	last     time.Time
+	apart    []time.Duration // the last scrapes
 	arms     map[Arm]bool
 	counters map[group]map[Value]float64 // keys have no Count
 	failed   error
@@ -97,12 +102,12 @@ func (t *Tracker) Observe(r Reading, w Weight) Outcome {
 	}
 	out.Troubles = append(slices.Clone(r.Troubles), t.take(r, first)...)
 	t.gauges(r, &out)
-	late := t.late(w)
+	late, patience := t.late(w)
 	switch {
 	case first:
 	case late == "":
 		out.Troubles = append(out.Troubles, t.emit(&out.Observation)...)
-	case r.At.Sub(t.since) < Patience:
+	case r.At.Sub(t.since) < patience:
 		return Outcome{Observation: out.Observation}
 	default:
 		out.Ready = true
@@ -210,8 +215,19 @@ func (t *Tracker) count(name string, k *target, s Scrape) (troubles []string) {
 		t.limit(g.metric, values)
 	}
 	k.scraped, k.fresh = true, k.based
+	if k.based && !k.last.IsZero() {
+		k.apart = append(k.apart[max(0, len(k.apart)-4):], s.Time.Sub(k.last))
+	}
 	k.based, k.last = true, s.Time
 	return nil
+}
+
+// patience is how long a target is waited for.
+func (k *target) patience() time.Duration {
+	if len(k.apart) == 0 {
+		return Patience
+	}
+	return min(max(3*slices.Max(k.apart), LeastPatience), Patience)
 }
 
 func impossible(values map[Value]float64) (float64, bool) {
@@ -233,8 +249,8 @@ func restarted(before, now map[Value]float64) bool {
 }
 
 // late says which target has not been counted since the last observation, or since
-// the weight was changed. One that failed is not waited for.
-func (t *Tracker) late(w Weight) string {
+// the weight was changed, and how long it is waited for. One that failed is not.
+func (t *Tracker) late(w Weight) (text string, patience time.Duration) {
 	first := ""
 	for name, k := range t.known {
 		if k.failed == nil && k.based && (!k.scraped || k.last.Before(w.Since)) && !k.last.IsZero() && (first == "" || name < first) {
@@ -242,9 +258,10 @@ func (t *Tracker) late(w Weight) string {
 		}
 	}
 	if first == "" {
-		return ""
+		return "", 0
 	}
-	return fmt.Sprintf("%s: nothing was counted since %s", first, t.known[first].last.UTC().Format(time.TimeOnly))
+	k := t.known[first]
+	return fmt.Sprintf("%s: nothing was counted since %s", first, k.last.UTC().Format(time.TimeOnly)), k.patience()
 }
 
 // measured says for which versions everything was counted.

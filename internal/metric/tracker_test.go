@@ -102,6 +102,29 @@ func TestTracker(t *testing.T) {
 	}
 }
 
+// TestTrackerPatience: how long a target is waited for goes by how often it was scraped
+// lately.
+func TestTrackerPatience(t *testing.T) {
+	for every, want := range map[float64]float64{1: 10, 15: 45, 60: 150} {
+		tracker := metric.NewTracker(ratio(), begin())
+		now := 0.0
+		for range 4 {
+			tracker.Observe(reading(now, pod("c1", metric.Canary, now, 0, now)), metric.Weight{})
+			now += every
+		}
+		last := now - every
+		for _, c := range []struct {
+			after float64
+			ready bool
+		}{{want - .5, false}, {want, true}} {
+			out := tracker.Observe(reading(last+c.after, pod("c1", metric.Canary, last, 0, last)), metric.Weight{})
+			if out.Ready != c.ready || c.ready && !strings.HasPrefix(strings.Join(out.Troubles, ""), "c1: nothing was counted since") {
+				t.Errorf("scraped every %g s, and not for %g s: %+v", every, c.after, out)
+			}
+		}
+	}
+}
+
 // TestTrackerFirstErrors is what increase() of Prometheus gets wrong: the series of
 // the first errors appears with them.
 func TestTrackerFirstErrors(t *testing.T) {
