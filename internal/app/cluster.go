@@ -35,7 +35,7 @@ func refs(ids []manifest.ID) []kube.Ref {
 func (c *cluster) changes(changes []kube.Change) []runner.Change {
 	out := make([]runner.Change, len(changes))
 	for i, change := range changes {
-		out[i] = runner.Change{ID: manifest.ID(change.Ref), What: string(change.Result)}
+		out[i] = runner.Change{ID: manifest.ID(change.Ref), What: string(change.Result), After: change.After}
 		if c.dryRun != kube.DryRunNone {
 			out[i].What += " (dry run)"
 		}

@@ -87,9 +87,13 @@ const lastEvents = 8
 
 // single is all that is shown of a release.
 func single(s Status, pods map[manifest.ID]Pods) []string {
+	wide := names(&rollout.Judged{})
+	if s.Judged != nil {
+		wide = names(s.Judged)
+	}
 	lines := []string{fmt.Sprintf("%s/%s  %s", s.Namespace, s.Release, s.Phase)}
 	add := func(name, format string, args ...any) {
-		lines = append(lines, fmt.Sprintf("  %-9s ", name)+fmt.Sprintf(format, args...))
+		lines = append(lines, fmt.Sprintf("  %-*s ", wide, name)+fmt.Sprintf(format, args...))
 	}
 	if s.Phase.Active() {
 		seen := "not seen yet"
@@ -103,7 +107,7 @@ func single(s Status, pods map[manifest.ID]Pods) []string {
 			}
 		}
 		if s.Judged != nil {
-			for _, line := range evidence(s.Judged) {
+			for _, line := range evidence(s.Judged, wide) {
 				lines = append(lines, "  "+line)
 			}
 		}

@@ -39,7 +39,8 @@ type Printer struct {
 	style Style
 
 	mu     sync.Mutex
-	drawn  int // lines that are to be redrawn
+	drawn  int    // lines that are to be redrawn
+	kept   string // the last line that stays on the terminal
 	live   live
 	broken bool
 }
@@ -95,8 +96,9 @@ func (p *Printer) oneLine(text string) string {
 // draw lets an event stay on the terminal, and redraws beneath it what is under way.
 func (p *Printer) draw(e rollout.Event) {
 	text := p.clear()
-	if e.Kind != rollout.EventProgress {
-		text += e.Time.Local().Format(time.TimeOnly) + " " + p.colored(e.Kind, p.line(e)) + "\n"
+	if line := p.line(e); e.Kind != rollout.EventProgress && line != p.kept { // what the judge says may then be asked for
+		text += e.Time.Local().Format(time.TimeOnly) + " " + p.colored(e, line) + "\n"
+		p.kept = line
 	}
 	lines := p.live.take(e)
 	for i, line := range lines {
@@ -116,9 +118,16 @@ func (p *Printer) cut(text string) string {
 }
 
 // colored marks what a person has to look at (ECMA-48, SGR).
-func (p *Printer) colored(kind rollout.EventKind, text string) string {
+func (p *Printer) colored(e rollout.Event, text string) string {
 	codes := map[rollout.EventKind]int{rollout.EventFailed: 31, rollout.EventHeld: 33, rollout.EventCorrected: 33, rollout.EventCancelled: 33, rollout.EventPhase: 1}
-	code, found := codes[kind]
+	code, found := codes[e.Kind]
+	switch {
+	case e.Kind != rollout.EventPhase:
+	case e.Phase == rollout.Promoted:
+		code = 32
+	case e.Phase == rollout.Rejected:
+		code = 31
+	}
 	if !p.style.Color || !found {
 		return text
 	}

@@ -44,28 +44,41 @@ func (l *live) lines() []string {
 	if j == nil {
 		return nil
 	}
-	return append([]string{fmt.Sprintf("%-9s %s  %d %%", "share", sparkline(l.weights), j.Weight)}, evidence(j)...)
+	return append([]string{fmt.Sprintf("%-*s %s  %d %%", names(j), "share", sparkline(l.weights), j.Weight)}, evidence(j, names(j))...)
+}
+
+// names is how wide the column of names is.
+func names(j *rollout.Judged) int {
+	wide := len("continue") + 1
+	for _, m := range j.Metrics {
+		wide = max(wide, min(len(m.Name), mostName))
+	}
+	return wide
 }
 
 // evidence is what was counted of each metric, how far the evidence is, and what the
-// judge says of it.
-func evidence(j *rollout.Judged) []string {
+// judge says of it, behind names so wide.
+func evidence(j *rollout.Judged, wide int) []string {
 	var lines []string
 	metrics := slices.Clone(j.Metrics) // the most harmful first
 	slices.SortStableFunc(metrics, func(a, b rollout.Metric) int { return cmp.Compare(b.Harm, a.Harm) })
 	for _, m := range metrics[:min(len(metrics), mostMetrics)] {
 		lines = append(lines,
-			fmt.Sprintf("%-9s canary %s   stable %s", m.Name, ratio(m.Canary), ratio(m.Stable)),
-			fmt.Sprintf("%-9s health %s   harm %s", "", gauge(m.Safe, j.Promote), gauge(m.Harm, j.Reject)))
+			fmt.Sprintf("%-*s canary %s   stable %s", wide, m.Name, ratio(m.Canary), ratio(m.Stable)),
+			fmt.Sprintf("%-*s health %s   harm %s", wide, "", gauge(m.Safe, j.Promote), gauge(m.Harm, j.Reject)))
 	}
 	if more := len(metrics) - mostMetrics; more > 0 {
-		lines = append(lines, fmt.Sprintf("%-9s and %d more metrics", "", more))
+		lines = append(lines, fmt.Sprintf("%-*s and %d more metrics", wide, "", more))
 	}
-	return append(lines, fmt.Sprintf("%-9s %s", j.Verdict, j.Reason))
+	return append(lines, fmt.Sprintf("%-*s %s", wide, j.Verdict, j.Reason))
 }
 
-// mostMetrics is how many metrics are shown: what is redrawn has to fit on a screen.
-const mostMetrics = 4
+// What is redrawn has to fit on a screen: so many metrics are shown, and names of so
+// many letters make the column wider.
+const (
+	mostMetrics = 4
+	mostName    = 20
+)
 
 // sparkline draws shares from 0 to 100 %.
 func sparkline(weights []int) string {

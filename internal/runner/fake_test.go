@@ -157,7 +157,7 @@ func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply
 		switch {
 		case how.Try:
 		case before != nil && reflect.DeepEqual(before, merged(before, want)):
-			changes = append(changes, Change{id, "unchanged"})
+			changes = append(changes, Change{ID: id, What: "unchanged"})
 		default:
 			what := "configured"
 			if before == nil {
@@ -166,7 +166,7 @@ func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply
 			if err := c.write(ctx, "apply "+id.String(), func() { c.objects[id] = merged(before, want) }); err != nil {
 				return changes, err
 			}
-			changes = append(changes, Change{id, what})
+			changes = append(changes, Change{ID: id, What: what})
 		}
 	}
 	return changes, nil
@@ -197,7 +197,7 @@ func (c *cluster) Delete(ctx context.Context, ids []manifest.ID) ([]Change, erro
 		if err := c.write(ctx, "delete "+id.String(), func() { delete(c.objects, id) }); err != nil {
 			return changes, err
 		}
-		changes = append(changes, Change{id, "deleted"})
+		changes = append(changes, Change{ID: id, What: "deleted"})
 	}
 	return changes, nil
 }

@@ -33,6 +33,8 @@ type Apply struct {
 type Change struct {
 	ID   manifest.ID
 	What string // created, configured, unchanged, deleted or skipped
+	// After is an object that was applied, as it is in the cluster then.
+	After map[string]any
 }
 
 // Workloads waits for pods and sets their number.

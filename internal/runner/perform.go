@@ -159,11 +159,27 @@ func (s *session) resync(ctx context.Context, _ rollout.Action) error {
 func (s *session) apply(ctx context.Context, objects []map[string]any, how Apply) error {
 	changes, err := s.Objects.Apply(ctx, objects, how)
 	for _, c := range changes {
-		if !how.Try {
-			s.progress("%s %s", c.ID, c.What)
+		if how.Try {
+			continue
+		}
+		s.progress("%s %s", c.ID, c.What)
+		if c.ID.Kind == "Secret" {
+			if s.secrets == nil {
+				s.secrets = map[manifest.ID]map[string]any{}
+			}
+			s.secrets[c.ID] = c.After
 		}
 	}
 	return err
+}
+
+// applied is an object in the cluster. What the Secrets are that were applied is known:
+// they are not watched, so that reading one costs a request.
+func (s *session) applied(ctx context.Context, id manifest.ID) (map[string]any, error) {
+	if secret := s.secrets[id]; secret != nil {
+		return secret, nil
+	}
+	return s.Objects.Get(ctx, id)
 }
 
 // applyCanary takes fields of the canary's objects from any other owner: they
@@ -177,7 +193,7 @@ func (s *session) waitCanary(ctx context.Context, _ rollout.Action) error {
 		return err
 	}
 	var err error
-	s.tested, _, err = s.canary(ctx, s.Objects.Get)
+	s.tested, _, err = s.canary(ctx, s.applied)
 	return err
 }
 

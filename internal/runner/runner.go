@@ -123,6 +123,7 @@ type session struct {
 	plan    rollout.Plan
 	tested  string                         // digest, from WaitCanary
 	configs map[manifest.ID]map[string]any // of the canary, as they were compared with what was tested
+	secrets map[manifest.ID]map[string]any // of the canary, as they were applied
 	busy    bool                           // actions are announced and not done
 	resumed bool                           // a process before this one began to promote
 

@@ -185,6 +185,7 @@ func testRunBadPod(t *testing.T, r running) {
 	manifests := r.variant(t,
 		`value: "100"`, "valueFrom: {fieldRef: {fieldPath: \"metadata.annotations['"+setting+"']\"}}\n            - {name: LATENCY_MS, value: \"200\"}",
 		`prometheus.io/scrape: "true"`, setting+": \"100\"")
+	r.alone(t) // pods of an earlier canary have their time to end
 	load := r.load(runRate)
 	run := r.startProcess(t, append(r.args(t, manifests), "--replicas=same")...)
 	run.await(t, "waiting for gate pods")
