@@ -164,6 +164,20 @@ func TestBadPod(t *testing.T) {
 	}
 }
 
+// TestBadPodSoon: a pod that is beyond doubt bad is named after one interval, although
+// pods that differ so much say little about the version.
+func TestBadPodSoon(t *testing.T) {
+	j := newJudge(t, func(c *Config) { c.Warmup, c.Ramp.Steps = 0, []Step{{Weight: 50}} })
+	d, _ := play(j, 2, func(int, float64) Observation {
+		return Observation{Metrics: map[string]Pair{"errors": {
+			Canary: podsOf(Counts{38, 75}, Counts{0, 75}, Counts{0, 75}, Counts{0, 75}), Stable: podsOf(Counts{0, 75}, Counts{0, 75}, Counts{0, 75}, Counts{0, 75}),
+		}}}
+	})
+	if d.Cause != BadPod || d.Pod != "pod-0" {
+		t.Errorf("%s %s %s: %s", d.Verdict, d.Cause, d.Pod, d.Reason)
+	}
+}
+
 // TestAllPodsBad is what TestBadPod is not.
 func TestAllPodsBad(t *testing.T) {
 	d, _ := play(newJudge(t, nil), 40, func(_ int, w float64) Observation {

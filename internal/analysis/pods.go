@@ -75,6 +75,27 @@ func (c *canaryPods) scapegoat(dispersion float64) string {
 	return c.Pods[worst].Name
 }
 
+// standoutEvidence is the log-likelihood ratio, in nats, from which a pod is beyond
+// doubt bad: e⁻²⁰ leaves room for many pods and looks. As nobody is rejected for it, it
+// need not be an e-process.
+const standoutEvidence = 20
+
+// standout is the scapegoat when it has that evidence against it, or "". spread is the
+// dispersion of stable's pods; that it may all be in one interval is assumed.
+func (c *canaryPods) standout(spread *dispersion) string {
+	name := c.scapegoat(1)
+	if name == "" {
+		return ""
+	}
+	usual := (c.Stable.Bad + 1) / (c.Stable.All + 1)
+	at := slices.IndexFunc(c.Pods, func(p podTotals) bool { return p.Name == name })
+	bad, expected := c.Pods[at].Bad, c.Pods[at].Total*usual
+	if c.Pods[at].Away > 0 || bad-expected < leastExcess || (bad*math.Log(bad/expected)-(bad-expected))/spread.factor(expected, false) < standoutEvidence {
+		return ""
+	}
+	return name
+}
+
 // gone says whether a pod has not been there for some observations.
 func (c *canaryPods) gone(name string) bool {
 	for _, p := range c.Pods {

@@ -38,6 +38,8 @@ func (j *Judge) decide(in interval) Decision {
 	reject, pod := j.broken(), ""
 	if enough, _ := j.config.Needed(); reject == "" && harm >= enough {
 		reject, pod = j.harmful()
+	} else if reject == "" {
+		pod = j.standout()
 	}
 	if reject != "" {
 		return j.end(Decision{Verdict: Reject, Reason: reject})
@@ -117,6 +119,17 @@ func (j *Judge) harmful() (reject, pod string) {
 		return "", pod
 	}
 	return worst.harmReason(j.evidence[worst.Name]), ""
+}
+
+// standout is a pod that is beyond doubt bad while the others are not. That pods differ
+// so much makes the evidence of harm of the whole canary grow slowly.
+func (j *Judge) standout() string {
+	for _, r := range j.all {
+		if pod := r.Pods.standout(&r.Spread); pod != "" {
+			return pod
+		}
+	}
+	return ""
 }
 
 func (r *ratio) harmReason(e Evidence) string {

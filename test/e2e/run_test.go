@@ -124,6 +124,7 @@ func testRunGood(t *testing.T, r running) {
 		t.Errorf("%v\n%s", got.failed, r.troubled())
 	}
 	r.nothingLeft(t, before)
+	r.alone(t) // connections to pods of the version before have their time to end
 	if after := requests(t, r.Gateway, nil, 500); after.versions["2"] != 500 {
 		t.Errorf("after the promotion: %v, %v", after.versions, after.failed)
 	}
@@ -191,6 +192,7 @@ func testRunBadPod(t *testing.T, r running) {
 	run.await(t, "waiting for gate pods")
 	pod := strings.Fields(string(r.kube("get", "pods", "-l", "canarize.dev/track=canary", "-o", "jsonpath={.items[*].metadata.name}")))[0]
 	r.kube("annotate", "--overwrite", "pod", pod, setting+"=50")
+	time.Sleep(3 * time.Second) // until the kubelet has heard of it
 	r.Kill(r.InPod("/app", "HOSTNAME="+pod))
 	await(t, pod+" again", func() bool {
 		return string(r.kube("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}")) == "1 true"
