@@ -33,6 +33,7 @@ type cluster struct {
 	// broken are errors by what fails: a write's name, or "ready KIND NAME".
 	broken map[string]error
 	// onWrite is told of each write, before it happens.
+	written func(n int) // is called after each write
 	onWrite func(name string)
 	faults  []string // instants at which a request could have gone wrong
 }
@@ -78,7 +79,10 @@ func (c *cluster) write(ctx context.Context, name string, do func()) error {
 	if len(c.writes) == c.after {
 		panic(crash{})
 	}
-	return nil
+	if c.written != nil {
+		c.written(len(c.writes))
+	}
+	return ctx.Err() // the answer is lost
 }
 
 // checkTraffic notes when a request could reach a pod or Service that is not

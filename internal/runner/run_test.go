@@ -340,6 +340,36 @@ func TestRunIsInterrupted(t *testing.T) {
 	}
 }
 
+// TestRunIsInterruptedWhileItWrites: whichever write an interruption takes the answer
+// of, traffic is off the canary, that is written down, and the next run goes on.
+func TestRunIsInterruptedWhileItWrites(t *testing.T) {
+	for n := 1; ; n++ {
+		w := newWorld()
+		ctx, stop := context.WithCancel(t.Context())
+		w.written = func(at int) {
+			if at == n {
+				stop()
+			}
+		}
+		s, err := w.run(ctx, course(healthy()))
+		stop()
+		if err == nil {
+			if n < 20 {
+				t.Errorf("a run has %d writes", n-1)
+			}
+			return
+		}
+		if s = w.state(t); !errors.Is(err, ErrInterrupted) && !errors.Is(err, context.Canceled) || number(field(w.objects[canaryMapping], "spec", "weight")) != 0 || s.Phase.Active() && s.Weight != 0 {
+			t.Errorf("interrupted in write %d: %v, weight %v, %+v", n, err, field(w.objects[canaryMapping], "spec", "weight"), s)
+		}
+		w.written = nil
+		if s, err := w.run(t.Context(), course(healthy())); err != nil || s.Phase != rollout.Promoted {
+			t.Errorf("after an interruption in write %d: %s, %v", n, s.Phase, err)
+		}
+		w.expect(t, "shop:2", -1)
+	}
+}
+
 // TestPeople: a run heeds what people say while it works.
 func TestPeople(t *testing.T) {
 	t.Run("hold and resume", func(t *testing.T) {

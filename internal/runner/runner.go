@@ -124,6 +124,7 @@ type session struct {
 	tested  string                         // digest, from WaitCanary
 	configs map[manifest.ID]map[string]any // of the canary, as they were compared with what was tested
 	secrets map[manifest.ID]map[string]any // of the canary, as they were applied
+	unsure  []byte                         // state of which nobody knows whether it was stored
 	busy    bool                           // actions are announced and not done
 	resumed bool                           // a process before this one began to promote
 
@@ -230,10 +231,20 @@ func (s *session) save(ctx context.Context) error {
 	if s.state.Phase == rollout.None {
 		return nil
 	}
-	if record.Version, err = s.Store.Save(ctx, s.release.Namespace, s.release.Name, record); err != nil {
+	version, err := s.Store.Save(ctx, s.release.Namespace, s.release.Name, record)
+	if errors.Is(err, ErrChanged) && s.unsure != nil {
+		// The interrupted write before this one was taken all the same.
+		if stored, failed := s.Store.Load(ctx, s.release.Namespace, s.release.Name); failed == nil && bytes.Equal(stored.State, s.unsure) {
+			record.Version = stored.Version
+			version, err = s.Store.Save(ctx, s.release.Namespace, s.release.Name, record)
+		}
+	}
+	if err != nil {
+		s.unsure = text
 		return fmt.Errorf("release %s: %w", s.release, err)
 	}
-	s.record = record
+	record.Version = version
+	s.record, s.unsure = record, nil
 	return nil
 }
 
