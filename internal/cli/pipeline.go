@@ -73,7 +73,7 @@ func (p *pipeline) tell(e rollout.Event) {
 	switch e.Kind {
 	case rollout.EventPhase:
 		p.notice(ci.Progress, e.Weight, e.Text)
-	case rollout.EventFailed, rollout.EventCorrected, rollout.EventCancelled:
+	case rollout.EventFailed, rollout.EventCorrected, rollout.EventCancelled, rollout.EventWaiting:
 		p.notice(ci.Warning, e.Weight, e.Text)
 	}
 }

@@ -87,6 +87,7 @@ const lastEvents = 8
 
 // single is all that is shown of a release.
 func single(s Status, pods map[manifest.ID]Pods) []string {
+	s.Events = slices.DeleteFunc(slices.Clone(s.Events), func(e rollout.Event) bool { return e.Time.Before(s.Started) }) // of releases before
 	wide := names(&rollout.Judged{})
 	if s.Judged != nil {
 		wide = names(s.Judged)

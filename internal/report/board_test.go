@@ -54,13 +54,14 @@ func TestBoardRedraws(t *testing.T) {
 	if err := b.Show([]Status{s}, pods); err != nil || out.Len() != before {
 		t.Errorf("it is redrawn though nothing has changed: %v", err)
 	}
-	s = boardStatus(rollout.Rejected, 0, nil, "rejected")
+	s = boardStatus(rollout.Rejected, 0, nil, "of another release", "rejected")
+	s.Started = s.Events[1].Time
 	s.Run = rollout.Run{System: "Azure Pipelines", URL: "https://dev.azure.com/run/1"}
 	expect(s,
 		"web/shop  rejected",
 		"            rejected; stable serves everything",
 		"  by        Azure Pipelines https://dev.azure.com/run/1",
-		"  03:04:00    0 %  rejected")
+		"  03:04:01    5 %  rejected")
 	b.Close()
 }
 

@@ -119,7 +119,7 @@ func (p *Printer) cut(text string) string {
 
 // colored marks what a person has to look at (ECMA-48, SGR).
 func (p *Printer) colored(e rollout.Event, text string) string {
-	codes := map[rollout.EventKind]int{rollout.EventFailed: 31, rollout.EventHeld: 33, rollout.EventCorrected: 33, rollout.EventCancelled: 33, rollout.EventPhase: 1}
+	codes := map[rollout.EventKind]int{rollout.EventFailed: 31, rollout.EventHeld: 33, rollout.EventCorrected: 33, rollout.EventCancelled: 33, rollout.EventWaiting: 33, rollout.EventPhase: 1}
 	code, found := codes[e.Kind]
 	switch {
 	case e.Kind != rollout.EventPhase:

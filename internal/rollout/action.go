@@ -41,7 +41,7 @@ type Observation struct {
 }
 
 // Fact is what happened: one of Asked, Resumed, Finished, Failed, Cancelled,
-// Withdrawn, Moved, Edited and Judged.
+// Withdrawn, Moved, Edited, Awaited and Judged.
 type Fact interface{ fact() }
 
 // Verb is what somebody asks for.
@@ -103,6 +103,10 @@ type Moved struct{ Weight int }
 // Edited is that somebody changed a stable route during the release.
 type Edited struct{ Routes []string }
 
+// Awaited is that a run waits for a person.
+type Awaited struct{ Text string }
+
+func (Awaited) fact()   {}
 func (Asked) fact()     {}
 func (Resumed) fact()   {}
 func (Finished) fact()  {}

@@ -38,6 +38,9 @@ func Next(spec Spec, s State, o Observation) (State, []Action) {
 	case Judged:
 		t.judged(fact)
 		return t.State, nil
+	case Awaited:
+		t.note(EventWaiting, "%s", fact.Text)
+		return t.State, nil
 	case Edited:
 		t.note(EventCorrected, "%s changed during the release; the canary's route takes the change over", strings.Join(fact.Routes, ", "))
 		return t.State, []Action{{Kind: Resync}}

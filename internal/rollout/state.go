@@ -112,6 +112,7 @@ const (
 	EventHeld      EventKind = "held"      // nothing moves until somebody decides
 	EventCorrected EventKind = "corrected" // something that somebody else did was put right
 	EventJudged    EventKind = "judged"    // the judge says something else than before
+	EventWaiting   EventKind = "waiting"   // a person has to do something
 	EventCancelled EventKind = "cancelled" // the process was asked to end
 	EventProgress  EventKind = "progress"  // an action is under way; not kept
 )

@@ -61,10 +61,13 @@ func (g *gates) agrees(gate rollout.Gate, approved []string) (bool, error) {
 		if slices.Contains(approved, gate.Name) {
 			return true, nil
 		}
-		g.wait(gate, fmt.Sprintf("; canarize approve %s %s -n %s lets it pass", g.release.Name, gate.Name, g.release.Namespace))
+		if g.first(gate) {
+			g.next(rollout.Awaited{Text: fmt.Sprintf("waiting for gate %s before %s; canarize approve %s %s -n %s lets it pass", gate.Name, gate.Before(), g.release.Name, gate.Name, g.release.Namespace)})
+		}
 		return false, nil
 	}
-	if g.wait(gate, "") {
+	if g.first(gate) {
+		g.progress("waiting for gate %s before %s", gate.Name, gate.Before())
 		g.answer = make(chan error, 1)
 		answer := g.answer
 		g.working.Go(func() { answer <- g.keeper.Ask(g.asking, gate) })
@@ -80,12 +83,11 @@ func (g *gates) agrees(gate rollout.Gate, approved []string) (bool, error) {
 	}
 }
 
-// wait tells once that a gate is waited for, and whether this was the first time.
-func (g *gates) wait(gate rollout.Gate, how string) (first bool) {
+// first says whether a gate was not waited for until now.
+func (g *gates) first(gate rollout.Gate) bool {
 	if g.asked == gate.Name {
 		return false
 	}
 	g.asked = gate.Name
-	g.progress("waiting for gate %s before %s%s", gate.Name, gate.Before(), how)
 	return true
 }

@@ -183,9 +183,10 @@ func (s *session) follow(ctx context.Context, asked rollout.Asked, course Course
 		if err != nil && !errors.Is(err, errSaid) {
 			return err
 		}
+		noted := s.state.Total
 		next := s.decide(people, gates)
 		if next.Verb == "" { // otherwise the evidence is stored with what is announced
-			if due || s.state.Held != "" {
+			if due || s.state.Held != "" || s.state.Total > noted {
 				if err := s.save(ctx); err != nil {
 					return err
 				}

@@ -409,11 +409,12 @@ func TestPeople(t *testing.T) {
 		if s, err := w.run(t.Context(), c); err != nil || s.Phase != rollout.Promoted {
 			t.Fatalf("%s, %v", s.Phase, err)
 		}
-		told := slices.ContainsFunc(w.events, func(e rollout.Event) bool {
-			return strings.Contains(e.Text, "canarize approve shop release -n eu")
-		})
-		if !told {
-			t.Error("nobody was told how to approve")
+		for what, events := range map[string][]rollout.Event{"told": w.events, "remembered": w.state(t).History} {
+			if !slices.ContainsFunc(events, func(e rollout.Event) bool {
+				return e.Kind == rollout.EventWaiting && strings.Contains(e.Text, "canarize approve shop release -n eu")
+			}) {
+				t.Errorf("it is not %s how to approve", what)
+			}
 		}
 	})
 	t.Run("reject", func(t *testing.T) {
