@@ -26,7 +26,7 @@ func (f *engineFlags) watch(ctx context.Context, engine *app.Engine, namespace, 
 	ctx, stop := context.WithCancel(ctx)
 	err := engine.WatchReleases(ctx, namespace, name, func(releases []app.Release) (bool, error) {
 		all := statuses(releases)
-		if name != "" && isTerminal(streams.Out) {
+		if name != "" && f.output == "" && isTerminal(streams.Out) {
 			seen.follow(ctx, engine, all)
 		}
 		return false, seen.update(func() { seen.all = all })

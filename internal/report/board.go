@@ -25,13 +25,13 @@ type Board struct {
 
 	printer *Printer
 	drawn   []string
-	told    map[string]rollout.Event // by release, the last one
+	told    map[string]rollout.Event // by release, the last one; nil before the first call
 }
 
 // NewBoard makes a Board for a terminal of so many lines, 0 when that is not known.
 // Its Style is that of a Printer, of the format Terminal or Lines.
 func NewBoard(to io.Writer, style Style, height int, single bool) *Board {
-	return &Board{to: to, style: style, height: height, single: single, printer: NewPrinter(to, style), told: map[string]rollout.Event{}}
+	return &Board{to: to, style: style, height: height, single: single, printer: NewPrinter(to, style)}
 }
 
 // Show shows where releases stand now. pods are those of the canaries' workloads, as
@@ -141,6 +141,12 @@ func (b *Board) tell(all []Status) error {
 	var text strings.Builder
 	line := func(s Status, at time.Time, what string) {
 		fmt.Fprintf(&text, "%s %s/%s: %s\n", at.UTC().Format(time.RFC3339), s.Namespace, s.Release, b.printer.oneLine(what))
+	}
+	if len(all) == 0 && b.told == nil {
+		text.WriteString("there are no releases yet\n")
+	}
+	if b.told == nil {
+		b.told = map[string]rollout.Event{}
 	}
 	for _, s := range all {
 		key := s.Namespace + "/" + s.Release

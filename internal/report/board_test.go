@@ -84,6 +84,9 @@ func TestBoardOfAll(t *testing.T) {
 func TestBoardTells(t *testing.T) {
 	var out strings.Builder
 	b := NewBoard(&out, Style{Format: Lines, Escape: func(s string) string { return strings.ReplaceAll(s, "\n", "?") }}, 0, true)
+	if err := b.Show(nil, nil); err != nil {
+		t.Fatal(err)
+	}
 	for _, texts := range [][]string{{"deploy"}, {"deploy"}, {"deploy", "shift", "5 %\nmore"}, {"5 %\nmore", "promote"}} {
 		if err := b.Show([]Status{boardStatus(rollout.Standing, 5, nil, texts...)}, nil); err != nil {
 			t.Fatal(err)
@@ -92,7 +95,7 @@ func TestBoardTells(t *testing.T) {
 	at := func(second int) string {
 		return time.Date(2026, 1, 2, 3, 4, second, 0, time.Local).UTC().Format(time.RFC3339)
 	}
-	want := at(0) + " web/shop: the canary gets 5 % of the traffic\n" +
+	want := "there are no releases yet\n" + at(0) + " web/shop: the canary gets 5 % of the traffic\n" +
 		at(1) + " web/shop: 5 %: shift\n" + at(2) + " web/shop: 10 %: 5 % more\n"
 	if got, _, _ := strings.Cut(out.String(), at(1)+" web/shop: 5 %: promote"); got != want {
 		t.Errorf("%s\nexpected\n%s", out.String(), want)
