@@ -145,7 +145,12 @@ func (c *Cluster) Requests() int { return int(c.requests.Load()) }
 type Ref struct{ Group, Kind, Namespace, Name string }
 
 func (r Ref) String() string {
-	if r.Namespace == "" {
+	switch {
+	case r.Name == "" && r.Namespace == "":
+		return r.Kind
+	case r.Name == "":
+		return r.Kind + " in namespace " + r.Namespace
+	case r.Namespace == "":
 		return r.Kind + " " + r.Name
 	}
 	return r.Kind + " " + r.Namespace + "/" + r.Name
