@@ -102,7 +102,7 @@ func (t *Tracker) Observe(r Reading, w Weight) Outcome {
 	}
 	out.Troubles = append(slices.Clone(r.Troubles), t.take(r, first)...)
 	t.gauges(r, &out)
-	late, patience := t.late(w)
+	late, patience := t.late(r.At, w)
 	switch {
 	case first:
 	case late == "":
@@ -222,12 +222,28 @@ func (t *Tracker) count(name string, k *target, s Scrape) (troubles []string) {
 	return nil
 }
 
-// patience is how long a target is waited for.
-func (k *target) patience() time.Duration {
-	if len(k.apart) == 0 {
+// patience is how long a target is waited for that is scraped so often.
+func patience(apart time.Duration) time.Duration {
+	if apart == 0 {
 		return Patience
 	}
-	return min(max(3*slices.Max(k.apart), LeastPatience), Patience)
+	return min(max(3*apart, LeastPatience), Patience)
+}
+
+// often is by how much the scrapes of a target, or of all, were apart lately at most; 0
+// where that is not known.
+func (k *target) often() (apart time.Duration) {
+	for _, a := range k.apart {
+		apart = max(apart, a)
+	}
+	return apart
+}
+
+func (t *Tracker) often() (apart time.Duration) {
+	for _, k := range t.known {
+		apart = max(apart, k.often())
+	}
+	return apart
 }
 
 func impossible(values map[Value]float64) (float64, bool) {
@@ -249,11 +265,14 @@ func restarted(before, now map[Value]float64) bool {
 }
 
 // late says which target has not been counted since the last observation, or since
-// the weight was changed, and how long it is waited for. One that failed is not.
-func (t *Tracker) late(w Weight) (text string, patience time.Duration) {
-	first := ""
+// the weight was changed, and how long it is waited for. One that failed is not, nor one
+// that was scraped once, longer ago than the others of its version are waited for: it may
+// be a pod that was there for a moment.
+func (t *Tracker) late(at time.Time, w Weight) (text string, wait time.Duration) {
+	first, others := "", patience(t.often())
 	for name, k := range t.known {
-		if k.failed == nil && k.based && (!k.scraped || k.last.Before(w.Since)) && !k.last.IsZero() && (first == "" || name < first) {
+		once := len(k.apart) == 0 && at.Sub(k.last) >= others && t.others(k)
+		if k.failed == nil && !once && k.based && (!k.scraped || k.last.Before(w.Since)) && !k.last.IsZero() && (first == "" || name < first) {
 			first = name
 		}
 	}
@@ -261,7 +280,21 @@ func (t *Tracker) late(w Weight) (text string, patience time.Duration) {
 		return "", 0
 	}
 	k := t.known[first]
-	return fmt.Sprintf("%s: nothing was counted since %s", first, k.last.UTC().Format(time.TimeOnly)), k.patience()
+	return fmt.Sprintf("%s: nothing was counted since %s", first, k.last.UTC().Format(time.TimeOnly)), patience(k.often())
+}
+
+// others says whether another target of the same version was scraped.
+func (t *Tracker) others(of *target) bool {
+	for arm := range of.arms {
+		found := false
+		for _, k := range t.known {
+			found = found || k != of && k.scraped && k.arms[arm]
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
 }
 
 // measured says for which versions everything was counted.

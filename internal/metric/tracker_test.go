@@ -125,6 +125,17 @@ func TestTrackerPatience(t *testing.T) {
 	}
 }
 
+// TestTrackerOnce: a pod that was scraped once is waited for no longer than others are.
+func TestTrackerOnce(t *testing.T) {
+	tracker := metric.NewTracker(ratio(), begin())
+	for now := 0.0; now < 12; now++ {
+		out := tracker.Observe(reading(now, pod("c1", metric.Canary, now, 0, now), pod("gone", metric.Canary, -3, 0, 1), pod("s1", metric.Stable, now, 0, now)), metric.Weight{})
+		if want := now == 0 || now >= 7; out.Ready != want {
+			t.Errorf("%g s: %+v", now, out)
+		}
+	}
+}
+
 // TestTrackerFirstErrors is what increase() of Prometheus gets wrong: the series of
 // the first errors appears with them.
 func TestTrackerFirstErrors(t *testing.T) {

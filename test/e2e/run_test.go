@@ -331,8 +331,13 @@ func testRunPrometheusAway(t *testing.T, r running) {
 	began := time.Now()
 	run := r.startProcess(t, r.args(t, r.version(t, 100, usual))...)
 	run.await(t, "waiting for gate sign-off")
+	prometheus := func(pods int) {
+		r.Kube(nil, "-n", "monitoring", "scale", "deployment/prometheus", fmt.Sprintf("--replicas=%d", pods))
+	}
 	r.Kill(r.InPod("/prometheus"))
+	prometheus(0) // or it would be back at once
 	run.await(t, "hold: A metric was not measured")
+	prometheus(1)
 	r.verb(t, "approve", "sampleapp", "sign-off")
 	code := run.end(t)
 	got := load.end(t)
