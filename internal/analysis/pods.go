@@ -49,10 +49,19 @@ func (c *canaryPods) add(pods map[string]Counts, stableBad, stableAll float64) {
 // have on their own for the whole canary to be bad.
 const othersEvidence = 4
 
+// usual is stable's ratio of bad requests.
+func (c *canaryPods) usual() float64 { return (c.Stable.Bad + 1) / (c.Stable.All + 1) }
+
+// surprise is the log-likelihood ratio, in nats, of so many bad requests against those
+// that were expected (Poisson).
+func surprise(bad, expected float64) float64 {
+	return bad*math.Log(bad/expected) - (bad - expected)
+}
+
 // scapegoat is the pod without which the canary shows no harm, or "". With fewer
 // than three pods there is no telling.
 func (c *canaryPods) scapegoat(dispersion float64) string {
-	usual := (c.Stable.Bad + 1) / (c.Stable.All + 1)
+	usual := c.usual()
 	worst, most, bad, total, alive := -1, 0.0, 0.0, 0.0, 0
 	for i, p := range c.Pods {
 		if p.Total == 0 {
@@ -69,7 +78,7 @@ func (c *canaryPods) scapegoat(dispersion float64) string {
 	}
 	bad, total = bad-c.Pods[worst].Bad, total-c.Pods[worst].Total
 	expected := total * usual
-	if bad > expected && (bad*math.Log(bad/expected)-(bad-expected))/dispersion >= othersEvidence {
+	if bad > expected && surprise(bad, expected)/dispersion >= othersEvidence {
 		return ""
 	}
 	return c.Pods[worst].Name
@@ -87,10 +96,9 @@ func (c *canaryPods) standout(spread *dispersion) string {
 	if name == "" {
 		return ""
 	}
-	usual := (c.Stable.Bad + 1) / (c.Stable.All + 1)
-	at := slices.IndexFunc(c.Pods, func(p podTotals) bool { return p.Name == name })
-	bad, expected := c.Pods[at].Bad, c.Pods[at].Total*usual
-	if c.Pods[at].Away > 0 || bad-expected < leastExcess || (bad*math.Log(bad/expected)-(bad-expected))/spread.factor(expected, false) < standoutEvidence {
+	pod := c.Pods[slices.IndexFunc(c.Pods, func(p podTotals) bool { return p.Name == name })]
+	expected := pod.Total * c.usual()
+	if pod.Away > 0 || pod.Bad-expected < leastExcess || surprise(pod.Bad, expected)/spread.factor(expected, false) < standoutEvidence {
 		return ""
 	}
 	return name

@@ -35,12 +35,18 @@ func (e *ConflictError) Error() string {
 // clientSideApply is the field manager of kubectl apply without --server-side.
 const clientSideApply = "kubectl-client-side-apply"
 
+// adoption is the patch by which canarize takes over what kubectl apply has set in an
+// object; nil when there is nothing to take over.
+func adoption(object map[string]any) ([]byte, error) {
+	if object == nil {
+		return nil, nil
+	}
+	return csaupgrade.UpgradeManagedFieldsPatch(&unstructured.Unstructured{Object: object}, sets.New(clientSideApply), FieldManager)
+}
+
 // adoptable says whether adopt would take something over.
 func adoptable(object map[string]any) bool {
-	if object == nil {
-		return false
-	}
-	patch, err := csaupgrade.UpgradeManagedFieldsPatch(&unstructured.Unstructured{Object: object}, sets.New(clientSideApply), FieldManager)
+	patch, err := adoption(object)
 	return err == nil && patch != nil
 }
 
@@ -50,7 +56,7 @@ func adoptable(object map[string]any) bool {
 // version no longer has would stay for ever. It gives the object as it is then.
 func (c *Cluster) adopt(ctx context.Context, ref Ref, resource served, object map[string]any) (map[string]any, error) {
 	for object != nil {
-		patch, err := csaupgrade.UpgradeManagedFieldsPatch(&unstructured.Unstructured{Object: object}, sets.New(clientSideApply), FieldManager)
+		patch, err := adoption(object)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", ref, err)
 		}

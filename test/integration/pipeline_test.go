@@ -170,7 +170,7 @@ func (s shop) offWithin(t *testing.T, limit time.Duration) time.Duration {
 		weight := s.weight(t)
 		took := time.Since(began)
 		switch {
-		case weight <= 0 && took <= limit:
+		case weight == 0 && took <= limit:
 			t.Logf("weight 0 after %s", took.Round(time.Millisecond))
 			return took
 		case took > limit:

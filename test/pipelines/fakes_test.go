@@ -50,7 +50,7 @@ func parse(arguments []string) request {
 			r.words = append(r.words, arguments[i])
 		case joined:
 			r.flags[before] = value
-		case slices.Contains([]string{"ignore-not-found", "if-active", "force-conflicts"}, name):
+		case slices.Contains([]string{"ignore-not-found", "if-active"}, name):
 			r.flags[name] = "true"
 		case i+1 < len(arguments):
 			i++
