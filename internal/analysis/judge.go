@@ -37,14 +37,15 @@ func New(c Config) (*Judge, error) {
 	}
 	j := &Judge{config: c, evidence: map[string]Evidence{}}
 	j.s.Limits = make([]limit, len(c.Limits))
-	j.standing = Decision{Verdict: Continue, Weight: j.firstWeight(), Reason: reasonBefore, Evidence: j.evidence}
+	j.standing = Decision{Verdict: Continue, Weight: c.Ramp.First(), Reason: reasonBefore, Evidence: j.evidence}
 	j.s.Ramp.Weight = j.standing.Weight
 	return j, nil
 }
 
-func (j *Judge) firstWeight() float64 {
-	if steps := j.config.Ramp.Steps; len(steps) > 0 {
-		return steps[0].Weight
+// First is the weight that a release begins with, percent.
+func (r Ramp) First() float64 {
+	if len(r.Steps) > 0 {
+		return r.Steps[0].Weight
 	}
 	return weights[0]
 }

@@ -134,6 +134,21 @@ func (o Observation) flow() flow {
 	return f
 }
 
+// CanaryRequests is how many requests of the canary are in an observation: those of the
+// metric that saw most. Where only gauges are measured, one that the canary has counts
+// as one.
+func (o Observation) CanaryRequests() int64 {
+	if f := o.flow(); f.canary > 0 {
+		return int64(f.canary)
+	}
+	for _, g := range o.Gauges {
+		if len(o.Metrics)+len(o.Latency) == 0 && !math.IsNaN(g.Canary) {
+			return 1
+		}
+	}
+	return 0
+}
+
 // larger prefers what is measured, then what is more; the order does not matter.
 func (f flow) larger(canary, stable int64, measured bool) flow {
 	g := flow{float64(canary), float64(canary) + float64(stable), measured, f.seen || canary > 0}

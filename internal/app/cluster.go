@@ -151,24 +151,24 @@ func (c *cluster) Save(ctx context.Context, namespace, name string, r runner.Rec
 }
 
 // Acquire implements runner.Lock. A dry run needs no lock.
-func (c *cluster) Acquire(ctx context.Context, namespace, name, holder string) (context.Context, func(), error) {
+func (c *cluster) Acquire(ctx context.Context, namespace, name, holder string) (runner.Hold, error) {
 	if c.dryRun != kube.DryRunNone {
-		return ctx, func() {}, nil
+		return noLock{ctx}, nil
 	}
 	lock := kube.Lock{Holder: holder, Duration: lockTime, Wait: !c.noWait, Waiting: func(other string) {
 		c.emit("waiting for %s, who works on release %s/%s", other, namespace, name)
 	}}
 	held, release, err := c.kube.Acquire(ctx, namespace, recordName(name), lock)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return held, func() {
+	return hold{held, func() {
 		ending, stop := context.WithTimeout(context.WithoutCancel(ctx), unlockTime)
 		defer stop()
 		if err := release(ending); err != nil {
 			c.emit("the lock was not given back, so the next command has to wait a minute: %v", err)
 		}
-	}, nil
+	}}, nil
 }
 
 // lockTime is how long others wait for a process that was killed while it worked

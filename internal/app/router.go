@@ -66,33 +66,53 @@ func (r *router) Resync(route rollout.Route, stable, canary map[string]any) (map
 }
 
 // Verify implements runner.Router: by what the gateway's pods do or, where there
-// are none, by the model of Emissary.
-func (r *router) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, error) {
+// are none, by the model of Emissary, which is no proof.
+func (r *router) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, rollout.Proof, error) {
 	if r.dryRun != kube.DryRunNone {
-		return "the share is not verified: this is a dry run", nil
+		return "the share is not verified: this is a dry run", rollout.ByModelAlone, nil
 	}
 	if err := r.look(ctx); err != nil {
-		return "", err
+		return "", "", err
 	}
 	var wants []live.Want
 	for _, route := range routes {
 		w, err := r.wants(ctx, route, percent)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		wants = append(wants, w...)
 	}
-	if !*r.seen {
-		return fmt.Sprintf("the canary gets %d %%, by the model of Emissary alone: there is no pod of it in namespace %s (see --emissary-namespace)", percent, r.namespace), nil
-	}
-	if len(wants) == 0 {
-		return fmt.Sprintf("the canary gets %d %%, by the model of Emissary alone", percent), nil
+	switch {
+	case percent == 0 && len(wants) == 0: // there is no route by which it could get any
+		return "the canary gets 0 %: it has no route any more", rollout.SeenOnGateways, nil
+	case !*r.seen:
+		return fmt.Sprintf("the canary gets %d %%, by the model of Emissary alone: %v", percent, r.unreachable()), rollout.ByModelAlone, nil
+	case len(wants) == 0:
+		return fmt.Sprintf("the canary gets %d %%, by the model of Emissary alone", percent), rollout.ByModelAlone, nil
 	}
 	verified, err := r.gateways.VerifyShare(ctx, wants)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return fmt.Sprintf("the canary gets %d %% %s", percent, verified), nil
+	return fmt.Sprintf("the canary gets %d %% %s", percent, verified), rollout.SeenOnGateways, nil
+}
+
+// Reachable implements runner.Router.
+func (r *router) Reachable(ctx context.Context) error {
+	if r.dryRun != kube.DryRunNone {
+		return nil
+	}
+	if err := r.look(ctx); err != nil {
+		return err
+	}
+	if !*r.seen {
+		return r.unreachable()
+	}
+	return nil
+}
+
+func (r *router) unreachable() error {
+	return fmt.Errorf("there is no pod of Emissary in namespace %s (see --emissary-namespace)", r.namespace)
 }
 
 // gatewayPods selects the pods of Emissary, by the name that its own manifests

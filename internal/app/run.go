@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"path/filepath"
 	"time"
 
 	"github.com/canarize/canarize/internal/analysis"
@@ -20,30 +22,43 @@ type RunOptions struct {
 	Release rollout.Release     // how it is judged, what counts, and its gates
 	Getenv  func(string) string // looks up secrets
 	Environ func() []string     // of programs that are gates
+	// Override goes on although the release is held, and Unverified although no gateway
+	// can be asked for a share.
+	Override, Unverified bool
+	Version              string // of an analysis: the version that is meant; "" is any
 }
 
 // Check says why a release cannot be carried out as the options say.
 func (o RunOptions) Check() error { return watch.Check(o.Release.Analysis) }
 
 // Run carries a release out to its end, see runner.Runner.Run.
-func (e *Engine) Run(ctx context.Context, release runner.Release, asked rollout.Asked, plan *rollout.Plan, o RunOptions) (rollout.State, error) {
+func (e *Engine) Run(ctx context.Context, release runner.Release, run rollout.Run, plan *rollout.Plan, o RunOptions) (rollout.State, error) {
 	defer e.remember(ctx)()
 	course, ended := e.course(release, o)
 	defer ended()
-	return e.runner.Run(ctx, release, asked, plan, course)
+	return e.runner.Run(ctx, release, run, plan, course)
 }
 
 // Analyze watches a release that stands, see runner.Runner.Analyze.
-func (e *Engine) Analyze(ctx context.Context, release runner.Release, asked rollout.Asked, length time.Duration, o RunOptions) (rollout.State, error) {
+func (e *Engine) Analyze(ctx context.Context, release runner.Release, run rollout.Run, length time.Duration, o RunOptions) (rollout.State, error) {
 	defer e.remember(ctx)()
 	course, ended := e.course(release, o)
 	defer ended()
-	return e.runner.Analyze(ctx, release, asked, course, length)
+	return e.runner.Analyze(ctx, release, run, course, length)
 }
 
 // Say leaves word to whoever works on a release, see runner.Runner.Say.
-func (e *Engine) Say(ctx context.Context, release runner.Release, change func(*rollout.Said)) (rollout.State, error) {
-	return e.runner.Say(ctx, release, change)
+func (e *Engine) Say(ctx context.Context, release runner.Release, version string, change func(rollout.State, *rollout.Said) error) (rollout.State, error) {
+	return e.runner.Say(ctx, release, version, change)
+}
+
+// User is how the API server knows whoever runs this process; "" where it does not say.
+func (e *Engine) User(ctx context.Context) string {
+	user, err := e.cluster.kube.User(ctx)
+	if err != nil {
+		return ""
+	}
+	return user
 }
 
 func (e *Engine) course(release runner.Release, o RunOptions) (course runner.Course, ended func()) {
@@ -54,8 +69,9 @@ func (e *Engine) course(release runner.Release, o RunOptions) (course runner.Cou
 		}
 	}
 	course = runner.Course{
+		First: int(o.Release.Analysis.Ramp.First()), Override: o.Override, Unverified: o.Unverified, Version: o.Version,
 		Gates:      o.Release.Gates,
-		Gatekeeper: gate.Keeper{Release: release.Name, Namespace: release.Namespace, Environ: o.Environ, Wait: e.runner.Wait},
+		Gatekeeper: gatekeeper{gate.Keeper{Release: release.Name, Namespace: release.Namespace, Environ: o.Environ, Wait: e.runner.Wait}},
 		Watch: func(ctx context.Context, plan rollout.Plan, s rollout.State) (runner.Watcher, error) {
 			var err error
 			if opened, err = e.OpenMetrics(ctx, plan, o.Release.Metrics, o.Getenv); err != nil {
@@ -65,6 +81,19 @@ func (e *Engine) course(release runner.Release, o RunOptions) (course runner.Cou
 		},
 	}
 	return course, ended
+}
+
+// gatekeeper asks gates, and names whom it asked.
+type gatekeeper struct{ gate.Keeper }
+
+// Ask implements runner.Gatekeeper.
+func (g gatekeeper) Ask(ctx context.Context, asked rollout.Gate) (by string, err error) {
+	if len(asked.Exec) > 0 {
+		by = "program " + filepath.Base(asked.Exec[0])
+	} else if u, err := url.Parse(asked.HTTP); err == nil {
+		by = u.Host
+	}
+	return by, g.Keeper.Ask(ctx, asked)
 }
 
 // watcher watches a release by an open metric source.
@@ -121,7 +150,7 @@ func (c *cluster) Listen(ctx context.Context, id manifest.ID, hear func(map[stri
 }
 
 // Annotate implements runner.Inbox.
-func (c *cluster) Annotate(ctx context.Context, id manifest.ID, annotations map[string]string) error {
+func (c *cluster) Annotate(ctx context.Context, id manifest.ID, version string, annotations map[string]string) error {
 	err := c.kube.Annotate(ctx, kube.Ref(id), annotations, kube.Write{DryRun: c.dryRun})
 	if kube.IsNotFound(err) {
 		return nil

@@ -97,6 +97,15 @@ func (c *configFlag) manifests() []string {
 	return paths
 }
 
+// gates are the names of the gates of the release file.
+func (c *configFlag) gates() []string {
+	var names []string
+	for _, g := range c.release.Gates {
+		names = append(names, g.Name)
+	}
+	return names
+}
+
 // take sets what a flag did not, if the file says it.
 func take[T any](c *configFlag, flag string, to *T, said T) {
 	if c.file != "" && !c.flags.Changed(flag) {

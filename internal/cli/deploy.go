@@ -49,12 +49,13 @@ canary, whose traffic goes to 0 first.`,
 			if err != nil {
 				return err
 			}
-			return f.engine.carryOut(cmd.Context(), release, rollout.Asked{Verb: rollout.Deploy}, &plan, streams)
+			return f.engine.carryOut(cmd.Context(), release, rollout.Asked{Verb: rollout.Deploy, Unverified: f.engine.unverified, Fresh: rollout.Fresh{Gates: f.engine.config.gates()}}, &plan, streams)
 		},
 	}
 	flags := cmd.Flags()
 	f.engine.register(flags)
 	f.register(cmd)
+	f.engine.registerUnverified(flags)
 	f.engine.registerWrites(flags)
 	f.engine.registerCancel(flags)
 	return cmd

@@ -29,6 +29,8 @@ type engineFlags struct {
 	emissaryNamespace           string
 	dryRun, onCancel, ci        string
 	noWait, force, overrideHold bool
+	untested, unverified        bool
+	version                     string
 	timeout                     time.Duration
 }
 
@@ -60,6 +62,16 @@ func (f *engineFlags) registerWrites(flags *pflag.FlagSet) {
 // registerEmissary adds the flag that says whose pods verify a share.
 func (f *engineFlags) registerEmissary(flags *pflag.FlagSet) {
 	flags.StringVar(&f.emissaryNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
+}
+
+// registerVersion adds the flag that says which version is meant.
+func (f *engineFlags) registerVersion(flags *pflag.FlagSet) {
+	flags.StringVar(&f.version, "version", "", "refuse when the release is not of this `VERSION`: an image, the digest of an image, or that of the plan (from 8 digits)")
+}
+
+// registerUnverified adds the flag of a verb that needs a verified share.
+func (f *engineFlags) registerUnverified(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.unverified, "unverified", false, "although no gateway can be asked whether the share is real")
 }
 
 // registerCancel adds the flag of a verb that may leave traffic on the canary.
@@ -128,8 +140,21 @@ func (f *engineFlags) carryOut(ctx context.Context, release runner.Release, aske
 	_, err := f.working(ctx, release, string(asked.Verb), asked.Verb == rollout.Reject, streams, func(ctx context.Context, engine *app.Engine) (rollout.State, error) {
 		asked.Run = thisRun()
 		return engine.Do(ctx, release, asked, plan)
-	}, nil)
+	}, func(s rollout.State) error { return rejection(release, asked, s) })
 	return err
+}
+
+// rejection says how a rejection ended that did not leave stable as it was.
+func rejection(release runner.Release, asked rollout.Asked, s rollout.State) error {
+	switch {
+	case asked.Verb != rollout.Reject:
+		return nil
+	case s.Phase == rollout.Promoted && !asked.IfActive:
+		return exitError{exitInvalid, fmt.Errorf("release %s: stable was the new version already; the canary is removed, and the release is promoted. To go back, deploy the old version", release), true}
+	case s.Phase == rollout.Rejected && s.Mixed:
+		return exitError{exitOutside, fmt.Errorf("release %s: the canary is removed, but stable was being replaced and may be of the new version; apply the old version's manifests to go back", release), true}
+	}
+	return nil
 }
 
 // working does something with a release in a cluster, and prints how it was left. A
@@ -161,7 +186,9 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 	status.DryRun = f.dryRun == "client" || f.dryRun == "server"
 	follower.publish(release, state, status.DryRun, streams)
 	if err != nil {
-		return state, follower.fail(f.explain(working, release, err))
+		if err = f.explain(working, release, state, err); err != nil {
+			return state, follower.fail(err)
+		}
 	}
 	err = f.printStatus(streams, status)
 	if verdict != nil {
@@ -170,16 +197,15 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 	return state, err
 }
 
-// explain gives an error its exit code.
-func (f *engineFlags) explain(ctx context.Context, release runner.Release, err error) error {
+// explain gives an error its exit code. What it says and the code come from the state
+// in which the release was left, not from what ended the command.
+func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rollout.State, err error) error {
 	named := fmt.Errorf("release %s: %w", release, err)
 	var refused runner.RefusedError
 	var stopped runner.StoppedError
 	switch {
-	case errors.Is(err, runner.ErrInterrupted) && f.onCancel == "hold":
-		return exitError{exitInterrupted, fmt.Errorf("release %s: interrupted; the canary keeps its weight", release), true}
 	case errors.Is(err, runner.ErrInterrupted):
-		return exitError{exitInterrupted, fmt.Errorf("release %s: interrupted; traffic is back on stable", release), true}
+		return interrupted(release, s, err)
 	case errors.As(err, &stopped) && stopped.State.Held != "":
 		return exitError{exitHeld, fmt.Errorf("release %s is held: %w; see canarize status %s -n %s", release, err, release.Name, release.Namespace), true}
 	case errors.As(err, &refused) && refused.Held:
@@ -190,6 +216,28 @@ func (f *engineFlags) explain(ctx context.Context, release runner.Release, err e
 		return exitError{exitInterrupted, fmt.Errorf("release %s: interrupted before anything was changed", release), true}
 	}
 	return exitError{exitOutside, named, true}
+}
+
+// interrupted says how an interrupted release was left.
+func interrupted(release runner.Release, s rollout.State, err error) error {
+	say := func(code int, format string, args ...any) error {
+		return exitError{code, fmt.Errorf("release %s: %s", release, fmt.Sprintf(format, args...)), true}
+	}
+	switch {
+	case s.Phase == rollout.Promoted:
+		return nil
+	case err != runner.ErrInterrupted: //nolint:errorlint // what else went wrong has to be told
+		return exitError{exitInterrupted, fmt.Errorf("release %s: %w", release, err), true}
+	case s.Phase == rollout.Rejected:
+		return say(exitRejected, "interrupted; it is rejected, and stable serves everything")
+	case s.Phase == rollout.Promoting:
+		return say(exitOutside, "interrupted; stable was being replaced and goes on becoming the new version; the canary gets no traffic. canarize promote %s goes on; to go back, apply the old version's manifests and run canarize reject %s", release.Name, release.Name)
+	case s.Phase == rollout.Retiring:
+		return say(exitOutside, "interrupted; stable is the new version, and the canary gets no traffic; canarize promote %s removes it", release.Name)
+	case s.Weight > 0:
+		return say(exitInterrupted, "interrupted; the canary keeps its weight of %d %%", s.Weight)
+	}
+	return say(exitInterrupted, "interrupted; traffic is back on stable")
 }
 
 // printer tells events on stderr. When nobody reads them any more the command is

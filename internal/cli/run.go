@@ -27,8 +27,12 @@ func (f *courseFlags) register(flags *pflag.FlagSet) {
 }
 
 // options are those of a release file that was read.
-func (f *courseFlags) options(config configFlag) (app.RunOptions, error) {
-	o := app.RunOptions{Release: config.release, Getenv: os.Getenv, Environ: os.Environ}
+func (f *courseFlags) options(engine engineFlags) (app.RunOptions, error) {
+	config := engine.config
+	o := app.RunOptions{
+		Release: config.release, Getenv: os.Getenv, Environ: os.Environ,
+		Override: engine.overrideHold, Unverified: engine.unverified, Version: engine.version,
+	}
 	if err := o.Check(); err != nil {
 		return o, fmt.Errorf("%s: %w", config.file, err)
 	}
@@ -73,13 +77,12 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 			if err != nil {
 				return err
 			}
-			options, err := c.options(f.engine.config)
+			options, err := c.options(f.engine)
 			if err != nil {
 				return err
 			}
 			state, err := f.engine.working(cmd.Context(), release, "run", true, streams, func(ctx context.Context, engine *app.Engine) (rollout.State, error) {
-				asked := rollout.Asked{Run: thisRun(), Override: f.engine.overrideHold}
-				return engine.Run(ctx, release, asked, &plan, options)
+				return engine.Run(ctx, release, thisRun(), &plan, options)
 			}, func(s rollout.State) error {
 				if s.Phase != rollout.Rejected {
 					return nil
@@ -95,6 +98,7 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 	c.register(flags)
 	flags.BoolVar(&f.engine.force, "force-conflicts", false, "promote over fields that somebody else owns")
 	flags.BoolVar(&f.engine.overrideHold, "override-hold", false, "go on although the release is held")
+	f.engine.registerUnverified(flags)
 	f.engine.registerWrites(flags)
 	f.engine.registerCancel(flags)
 	return cmd
@@ -102,14 +106,14 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 
 // rejected is how a run ends that rejected the release.
 func rejected(release runner.Release, s rollout.State) error {
-	why, code := "", exitRejected
-	for _, e := range s.History {
-		if e.Kind == rollout.EventAsked {
-			why = e.Text
+	why, code := "reject", exitRejected
+	if r := s.Reason; r != nil {
+		if r.Text != "" {
+			why += ": " + r.Text
 		}
-	}
-	if s.Judged != nil && s.Judged.Inconclusive {
-		code = exitHeld
+		if r.By == rollout.ByDeadline {
+			code = exitHeld
+		}
 	}
 	return exitError{code, fmt.Errorf("release %s: %s (canarize report %s -n %s tells more)", release, why, release.Name, release.Namespace), true}
 }
@@ -142,12 +146,12 @@ also is while the canary warms up; 5 interrupted.`,
 			if err != nil {
 				return err
 			}
-			options, err := c.options(f.config)
+			options, err := c.options(f)
 			if err != nil {
 				return err
 			}
 			state, err := f.working(cmd.Context(), release, "analyze", true, streams, func(ctx context.Context, engine *app.Engine) (rollout.State, error) {
-				return engine.Analyze(ctx, release, rollout.Asked{Run: thisRun(), Override: f.overrideHold}, length, options)
+				return engine.Analyze(ctx, release, thisRun(), length, options)
 			}, func(s rollout.State) error { return verdict(release, s, f.config.release.Analysis.Warmup) })
 			return c.conclude(release, state, err)
 		},
@@ -156,6 +160,7 @@ also is while the canary warms up; 5 interrupted.`,
 	flags.DurationVar(&length, "for", 0, "how long to watch at most; until there is a verdict when 0")
 	c.register(flags)
 	flags.BoolVar(&f.overrideHold, "override-hold", false, "although the release is held")
+	f.registerVersion(flags)
 	f.register(flags)
 	f.registerEmissary(flags)
 	f.registerWrites(flags)

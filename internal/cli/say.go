@@ -4,11 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
 )
 
 func newApprove(streams Streams) *cobra.Command {
@@ -26,11 +30,33 @@ waits for it goes on at once; approved before, the gate is passed without waitin
 			if err := checkName(args[1]); err != nil {
 				return fmt.Errorf("the GATE: %w", err)
 			}
-			return f.say(cmd.Context(), args[:1], streams, "gate "+args[1]+" is approved", func(s *rollout.Said) { s.Approved = append(s.Approved, args[1]) })
+			return f.say(cmd.Context(), args[:1], streams, "gate "+args[1]+" is approved", func(s rollout.State, said *rollout.Said, by string) error {
+				if err := f.knownGate(s, args[1]); err != nil {
+					return err
+				}
+				said.Approve(rollout.Passage{Gate: args[1], By: by, At: time.Now().UTC()})
+				return nil
+			})
 		},
 	}
 	f.registerSay(cmd)
+	f.registerVersion(cmd.Flags())
 	return cmd
+}
+
+// knownGate refuses to approve a gate that the release does not have.
+func (f *engineFlags) knownGate(s rollout.State, gate string) error {
+	known := s.Gates
+	if len(known) == 0 {
+		known = f.config.gates()
+	}
+	switch {
+	case slices.Contains(known, gate):
+		return nil
+	case len(known) == 0:
+		return runner.RefusedError{Refusal: rollout.Refusal{Text: fmt.Sprintf("it has no gate %s: no gates are known of it. A run or a deployment with the release file that names them makes them known", gate)}}
+	}
+	return runner.RefusedError{Refusal: rollout.Refusal{Text: fmt.Sprintf("it has no gate %s; its gates are: %s", gate, strings.Join(known, ", "))}}
 }
 
 func newHold(streams Streams) *cobra.Command {
@@ -44,8 +70,9 @@ promoting it, until canarize resume. The run goes on watching: it rejects the re
 when there is harm.`,
 		Example: `  canarize hold shop --why "the database is being moved"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.say(cmd.Context(), args, streams, "the share is not raised until canarize resume", func(s *rollout.Said) {
-				s.Hold = cmp.Or(why, heldBy)
+			return f.say(cmd.Context(), args, streams, "the share is not raised until canarize resume", func(_ rollout.State, said *rollout.Said, by string) error {
+				said.Hold = &rollout.Word{Text: cmp.Or(why, heldBy), By: by, At: time.Now().UTC()}
+				return nil
 			})
 		},
 	}
@@ -65,7 +92,10 @@ func newResume(streams Streams) *cobra.Command {
 		Long:    `Resume lets the run that works on a release raise the canary's share and promote again.`,
 		Example: `  canarize resume shop`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.say(cmd.Context(), args, streams, "the release goes on", func(s *rollout.Said) { s.Hold = "" })
+			return f.say(cmd.Context(), args, streams, "the release goes on", func(_ rollout.State, said *rollout.Said, _ string) error {
+				said.Hold = nil
+				return nil
+			})
 		},
 	}
 	f.registerSay(cmd)
@@ -77,7 +107,7 @@ func (f *engineFlags) registerSay(cmd *cobra.Command) {
 }
 
 // say leaves word to whoever works on a release.
-func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, done string, change func(*rollout.Said)) error {
+func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, done string, change func(s rollout.State, said *rollout.Said, by string) error) error {
 	release, err := f.release(args)
 	if err != nil {
 		return err
@@ -87,8 +117,10 @@ func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, d
 		return outside(err)
 	}
 	defer engine.Close()
-	if _, err := engine.Say(ctx, release, change); err != nil {
-		return f.explain(ctx, release, err)
+	by := engine.User(ctx)
+	state, err := engine.Say(ctx, release, f.version, func(s rollout.State, said *rollout.Said) error { return change(s, said, by) })
+	if err != nil {
+		return f.explain(ctx, release, state, err)
 	}
 	_, err = fmt.Fprintln(streams.Out, oneLine(fmt.Sprintf("release %s: %s", release, done)))
 	return outside(err)

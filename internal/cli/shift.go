@@ -37,13 +37,14 @@ that was moved goes back once, and changes of the stable Mapping are taken over.
 			if err != nil {
 				return err
 			}
-			asked := rollout.Asked{Verb: rollout.Shift, Weight: n, Override: f.overrideHold}
+			asked := rollout.Asked{Verb: rollout.Shift, Weight: n, Override: f.overrideHold, Version: f.version}
 			return f.carryOut(cmd.Context(), release, asked, nil, streams)
 		},
 	}
 	flags := cmd.Flags()
 	flags.Var(&to, "to", "the canary's share of requests in whole percent, `0..100`")
 	flags.BoolVar(&f.overrideHold, "override-hold", false, "although the release is held")
+	f.registerVersion(flags)
 	f.register(flags)
 	f.registerEmissary(flags)
 	f.registerWrites(flags)

@@ -40,8 +40,8 @@ type Observation struct {
 	Fact Fact
 }
 
-// Fact is what happened: one of Asked, Resumed, Finished, Failed, Cancelled,
-// Withdrawn, Moved, Edited, Awaited and Judged.
+// Fact is what happened: one of Asked, Resumed, Finished, Failed, Ended, Moved, Edited,
+// Heeded, Agreed, Awaited and Judged.
 type Fact interface{ fact() }
 
 // Verb is what somebody asks for.
@@ -65,7 +65,17 @@ type Asked struct {
 	Weight   int    // of Shift
 	Override bool   // of Shift and Promote: although the release is held
 	IfActive bool   // of Reject: no release to reject is fine
-	Why      string // of Reject and Promote: a reason, for the history
+	Reason   Reason // of Reject and Promote: who decided, and why
+	Guarded  bool   // a run asks, which watches the share
+	// Untested and Unverified, of Promote, are that the user wants it although no
+	// request ever reached the canary, or although no gateway was seen to give it its
+	// share.
+	Untested, Unverified bool
+	// Version, of all but Deploy and Reject, is the version that is meant: the digest of
+	// a plan or an image; "" is any.
+	Version string
+	// Untouched, of Reject, is that no stable object was replaced yet.
+	Untouched bool
 	// Tested, of Promote, is the digest of the canary's pods as they are now, and
 	// Changed what is about to be replaced though somebody changed it since the
 	// release began.
@@ -73,15 +83,26 @@ type Asked struct {
 	Changed []string
 }
 
-// Resumed is that another process goes on with the release.
-type Resumed struct{}
-
-// Finished is that everything the State announced is done.
-type Finished struct {
-	Tested string // of WaitCanary: the digest of the canary's pods
+// Resumed reports that a run goes on with a release that another process began.
+type Resumed struct {
+	Run      Run
+	Name     string
+	Gates    []string // the names of all gates
+	Override bool     // although the release is held
+	Guarded  bool     // the run watches the share until its end, and then it is 0
+	// Untouched is that a promotion has begun and no stable object was replaced yet.
+	Untouched bool
+	// Shares are those that the weights on the canary's routes ask for now, in percent.
+	Shares []int
 }
 
-// Failed is that an action failed and the ones behind it were not begun.
+// Finished reports that everything the State announced is done.
+type Finished struct {
+	Tested string // of WaitCanary: the digest of the canary's pods
+	Proof  Proof  // of Verify
+}
+
+// Failed reports that an action failed and the ones behind it were not begun.
 type Failed struct {
 	Action Action
 	Reason string
@@ -89,29 +110,28 @@ type Failed struct {
 	Untouched bool
 }
 
-// Cancelled is that the process has to end at once.
-type Cancelled struct {
-	Hold bool // the weight is to stay
-}
-
-// Withdrawn is that a run cannot go on with the release and nobody will watch it.
-type Withdrawn struct{ Reason string }
-
-// Moved is that somebody else changed the weight of a canary route.
+// Moved reports that somebody else changed the weight of a canary route.
 type Moved struct{ Weight int }
 
-// Edited is that somebody changed a stable route during the release.
+// Edited reports that somebody changed a stable route during the release.
 type Edited struct{ Routes []string }
 
-// Awaited is that a run waits for a person.
-type Awaited struct{ Text string }
+// Heeded reports that a run has heard that a person holds the release, or with nil that
+// nobody does any more.
+type Heeded struct{ Hold *Word }
 
-func (Awaited) fact()   {}
-func (Asked) fact()     {}
-func (Resumed) fact()   {}
-func (Finished) fact()  {}
-func (Failed) fact()    {}
-func (Cancelled) fact() {}
-func (Withdrawn) fact() {}
-func (Moved) fact()     {}
-func (Edited) fact()    {}
+// Agreed reports that a gate lets the release pass.
+type Agreed struct{ Passage Passage }
+
+// Awaited reports that a run waits for a person to let the release pass a gate.
+type Awaited struct{ Gate, Text string }
+
+func (Awaited) fact()  {}
+func (Asked) fact()    {}
+func (Resumed) fact()  {}
+func (Finished) fact() {}
+func (Failed) fact()   {}
+func (Moved) fact()    {}
+func (Edited) fact()   {}
+func (Heeded) fact()   {}
+func (Agreed) fact()   {}

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ type Fresh struct {
 	Stable  []Fingerprint
 	Objects []manifest.ID // of the canary
 	Images  []Image
+	Gates   []string // the names of all gates
 }
 
 func (t *transition) asked(a Asked) (State, []Action) {
@@ -46,10 +48,37 @@ func Held(s State, name string) Refusal {
 }
 
 // begin notes what was asked for and by whom.
-func (t *transition) begin(a Asked, format string, args ...any) {
-	t.Run = a.Run
+func (t *transition) begin(run Run, format string, args ...any) {
+	t.Run, t.Left = run, nil
 	t.note(EventAsked, format, args...)
-	t.History[len(t.History)-1].Run = a.Run
+	t.History[len(t.History)-1].Run = run
+}
+
+// Is says whether a release is that of a version, which is named by the first eight or
+// more digits of the digest of its plan, by an image, or by the digest of an image. ""
+// is any version.
+func (s State) Is(version string) bool {
+	if version == "" || len(version) >= 8 && strings.HasPrefix(s.Plan, version) {
+		return true
+	}
+	return slices.ContainsFunc(s.Images, func(i Image) bool {
+		_, digest, _ := strings.Cut(i.Image, "@")
+		return i.Image == version || digest != "" && digest == version
+	})
+}
+
+// anotherVersion refuses what was meant for another version.
+func (t *transition) anotherVersion(a Asked) (State, []Action) {
+	return t.refuse("%s", Mismatch(t.State, a.Version).Text)
+}
+
+// Mismatch is why nothing is done for a version that is not the one of the release.
+func Mismatch(s State, version string) Refusal {
+	images := make([]string, len(s.Images))
+	for i, image := range s.Images {
+		images[i] = image.Image
+	}
+	return Refusal{Text: fmt.Sprintf("the release is of another version than %s: it is plan %s with %s; somebody deployed in between", version, short(s.Plan), strings.Join(images, ", "))}
 }
 
 func (t *transition) deploy(a Asked) (State, []Action) {
@@ -61,12 +90,13 @@ func (t *transition) deploy(a Asked) (State, []Action) {
 	case t.Phase == Shifting && t.Plan == a.Fresh.Plan && t.Tested != "":
 		return t.refuse("this version is deployed and on its way to %d %%; run canarize shift %s or canarize reject %s", t.Weight, a.Name, a.Name)
 	case t.Phase == Standing && t.Plan == a.Fresh.Plan:
+		t.Guarded = a.Guarded
 		return t.State, []Action{{Kind: WaitCanary}, {Kind: Verify, Weight: t.Weight}}
 	}
 	fresh := State{
 		Schema: Schema, Phase: Deploying, Verified: Unknown, Started: t.now.Time.UTC(),
 		Plan: a.Fresh.Plan, Stable: a.Fresh.Stable, Objects: a.Fresh.Objects, Images: a.Fresh.Images,
-		Total: t.Total, History: t.History,
+		Gates: a.Fresh.Gates, Guarded: a.Guarded, Total: t.Total, History: t.History,
 	}
 	if t.Phase.Active() { // an earlier version's objects are removed in the end, too
 		for _, id := range t.Objects {
@@ -76,10 +106,10 @@ func (t *transition) deploy(a Asked) (State, []Action) {
 		}
 	}
 	if t.Phase.Active() && t.Plan == a.Fresh.Plan { // the same release, begun again
-		fresh.Stable, fresh.Started = t.Stable, t.Started
+		fresh.Stable, fresh.Started, fresh.Passed = t.Stable, t.Started, t.Passed
 	}
 	t.State = fresh
-	t.begin(a, "deploy %s", short(a.Fresh.Plan))
+	t.begin(a.Run, "deploy %s", short(a.Fresh.Plan))
 	return t.State, Pending(t.State)
 }
 
@@ -93,9 +123,12 @@ func (t *transition) shift(a Asked) (State, []Action) {
 		return t.refuse("the canary is not ready yet; run canarize deploy again, or canarize reject %s", a.Name)
 	case t.Phase != Standing && t.Phase != Shifting:
 		return t.refuse("there is no canary to shift traffic to%s; run canarize deploy first", PhaseNote(t.Phase))
+	case !t.Is(a.Version):
+		return t.anotherVersion(a)
 	case t.Held != "" && !a.Override && a.Weight > 0:
 		return t.refuseHeld(a)
 	case t.Phase == Standing && t.Weight == a.Weight && t.Verified == a.Weight:
+		t.Guarded = a.Guarded
 		if a.Override {
 			t.Held, t.Corrections = "", 0
 		}
@@ -103,16 +136,17 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	}
 	before := t.Weight
 	if t.Phase == Shifting { // how far that came is not known
-		t.Verified, t.Peak, t.Grow = Unknown, max(t.Peak, a.Weight), true
+		t.unverified()
+		t.Peak, t.Grow = max(t.Peak, a.Weight), true
 	} else {
 		t.Peak, t.Grow = max(t.Weight, a.Weight), a.Weight > t.Weight
 	}
-	t.Phase, t.Weight = Shifting, a.Weight
+	t.Phase, t.Weight, t.Guarded = Shifting, a.Weight, a.Guarded
 	if a.Override {
 		t.Held, t.Corrections = "", 0
 	}
 	t.Step++
-	t.begin(a, "shift from %d %% to %d %%", before, a.Weight)
+	t.begin(a.Run, "shift from %d %% to %d %%", before, a.Weight)
 	return t.State, Pending(t.State)
 }
 
@@ -129,7 +163,7 @@ func (t *transition) promote(a Asked) (State, []Action) {
 	case Promoted:
 		return t.State, nil
 	case Promoting, Retiring:
-		t.begin(a, "promote, begun before")
+		t.begin(a.Run, "promote, begun before")
 		return t.State, Pending(t.State)
 	case Deploying:
 		return t.refuse("the canary has not become ready, so nothing was tested; run canarize deploy again, or canarize reject %s", a.Name)
@@ -140,15 +174,22 @@ func (t *transition) promote(a Asked) (State, []Action) {
 		return t.refuse("there is no canary to promote%s; run canarize deploy first", PhaseNote(t.Phase))
 	}
 	switch {
+	case !t.Is(a.Version):
+		return t.anotherVersion(a)
 	case t.Held != "" && !a.Override:
 		return t.refuseHeld(a)
+	case t.Weight == 0 && !a.Untested:
+		return t.refuse("no request reaches the canary, so nothing about it is known; run canarize shift %s --to N first, or repeat with --untested", a.Name)
+	case t.Weight > 0 && t.Proof != SeenOnGateways && !a.Unverified:
+		return t.refuse("no gateway was seen to give the canary its %d %%; look with canarize doctor why, run canarize shift %s --to %d to verify it, or repeat with --unverified", t.Weight, a.Name, t.Weight)
 	case t.Tested == "" || a.Tested != t.Tested:
 		return t.refuse("the canary's pods or their configuration are no longer what was tested; somebody changed them. Run canarize reject %s and deploy again", a.Name)
 	case len(a.Changed) > 0:
 		return t.refuse("%s changed since the release began, and promotion would undo that; put the change into the manifests, then run canarize reject %s and deploy again", strings.Join(a.Changed, ", "), a.Name)
 	}
 	t.Phase = Promoting
-	t.begin(a, "promote %s%s", short(t.Plan), because(a.Why))
+	t.Reason = reason(a)
+	t.begin(a.Run, "promote %s%s", short(t.Plan), because(a.Reason))
 	return t.State, Pending(t.State)
 }
 
@@ -161,21 +202,29 @@ func (t *transition) reject(a Asked) (State, []Action) {
 	case t.Phase == Promoted:
 		return t.refuse("release %s is promoted already: stable is the new version. To go back, deploy the old version", a.Name)
 	case t.Phase == Retiring: // too late to reject; the canary goes all the same
-		t.begin(a, "reject: stable is the new version already; only the canary is removed")
+		t.begin(a.Run, "reject: stable is the new version already; only the canary is removed")
 		return t.State, Pending(t.State)
 	}
 	text := "reject"
-	if t.Phase == Promoting {
+	if t.Phase == Promoting && !a.Untouched {
+		t.Mixed = true
 		text = "reject during promotion: stable objects may be of the new version already; apply the old version's manifests if they are not wanted"
 	}
-	t.Phase, t.Weight, t.Verified, t.Held, t.Peak, t.Grow = Rejecting, 0, Unknown, "", 0, false
-	t.begin(a, "%s%s", text, because(a.Why))
+	t.Phase, t.Weight, t.Held, t.Peak, t.Grow = Rejecting, 0, "", 0, false
+	t.unverified()
+	t.Reason = reason(a)
+	t.begin(a.Run, "%s%s", text, because(a.Reason))
 	return t.State, Pending(t.State)
 }
 
-func because(why string) string {
-	if why == "" {
+// reason is who decided; whoever asked where nobody else is named.
+func reason(a Asked) *Reason {
+	return &Reason{By: cmp.Or(a.Reason.By, ByRequest), Text: clip(a.Reason.Text)}
+}
+
+func because(r Reason) string {
+	if r.Text == "" {
 		return ""
 	}
-	return ": " + why
+	return ": " + r.Text
 }

@@ -2,8 +2,6 @@ package rollout
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -49,44 +47,3 @@ const ReleaseLabel = "canarize.dev/release"
 // RecordPrefix is before the name of a release in that of its ConfigMap, which
 // remembers it, and of its Lease, which locks it.
 const RecordPrefix = "canarize-"
-
-// Annotations on the canary's first workload say what people want while a process
-// works on the release. The workload goes with the release, and what was said with
-// it.
-const (
-	HoldAnnotation    = "canarize.dev/hold"
-	ApproveAnnotation = "canarize.dev/approve"
-	RejectAnnotation  = "canarize.dev/reject"
-)
-
-// Said is what people said about a release.
-type Said struct {
-	Hold     string   // why the weight may not grow; "" when it may
-	Approved []string // names of gates
-	Rejected string   // who rejects it; "" when nobody does
-}
-
-// SaidOf reads what was said about the release that began at a time.
-func SaidOf(annotations map[string]string, started time.Time) Said {
-	about := func(key string) string {
-		when, text, _ := strings.Cut(annotations[key], " ")
-		if when != stamp(started) {
-			return "" // it was said about another release
-		}
-		return text
-	}
-	return Said{Hold: about(HoldAnnotation), Approved: strings.Fields(about(ApproveAnnotation)), Rejected: about(RejectAnnotation)}
-}
-
-// Annotations are what SaidOf reads again.
-func (s Said) Annotations(started time.Time) map[string]string {
-	approved := slices.Clone(s.Approved)
-	slices.Sort(approved)
-	return map[string]string{
-		HoldAnnotation:    stamp(started) + " " + s.Hold,
-		ApproveAnnotation: stamp(started) + " " + strings.Join(slices.Compact(approved), " "),
-		RejectAnnotation:  stamp(started) + " " + s.Rejected,
-	}
-}
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

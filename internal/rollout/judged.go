@@ -19,6 +19,9 @@ type Judged struct {
 	Inconclusive bool           `json:"inconclusive,omitempty"` // held, and the deadline is over
 	Recommended  int            `json:"recommended"`            // weight from now on, percent
 
+	// Own is how many requests of the canary this process has seen at the weight there
+	// is. What other processes saw is no judgement of its own, so it is not stored.
+	Own int64 `json:"-"`
 	// Watched is for how many seconds the release was watched, by all processes.
 	Watched float64 `json:"watched"`
 	// Judge is what analysis.Restore reads; nil when the release is over.
@@ -59,6 +62,9 @@ type Count struct {
 	Bad   int64 `json:"bad"`
 	Total int64 `json:"total"`
 }
+
+// Healthy says whether the judge has found the release healthy; nil is no judgement.
+func (j *Judged) Healthy() bool { return j != nil && j.Verdict == analysis.Promote }
 
 // Shown is what people and programs are shown of a judgement.
 func (j Judged) Shown() *Judged {
@@ -133,25 +139,4 @@ func thinned(looks []Look) []Look {
 		}
 	}
 	return kept
-}
-
-// Follow is what the last judgement asks for, at a limit of the weight in percent;
-// false when the release stays as it is.
-func Follow(s State, limit int) (Asked, bool) {
-	j := s.Judged
-	switch {
-	case j == nil || s.Phase != Standing:
-		return Asked{}, false
-	case j.Verdict == analysis.Reject, j.Inconclusive && j.Recommended == 0:
-		return Asked{Verb: Reject, Why: j.Reason}, true
-	case j.Verdict == analysis.Promote:
-		return Asked{Verb: Promote, Why: j.Reason}, true
-	case j.Inconclusive:
-		return Asked{}, false
-	}
-	weight := min(j.Recommended, limit)
-	if weight == s.Weight {
-		return Asked{}, false
-	}
-	return Asked{Verb: Shift, Weight: weight}, true
 }

@@ -24,35 +24,6 @@ func judgements() *rapid.Generator[Judged] {
 	})
 }
 
-// TestFollow: what a judgement asks for is never refused, is over when it is done,
-// and a rejection is always followed.
-func TestFollow(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		spec := Spec{Limit: rapid.SampledFrom([]int{50, 100}).Draw(t, "limit")}
-		weight := rapid.IntRange(0, spec.Limit).Draw(t, "weight")
-		s := State{Schema: Schema, Phase: Standing, Weight: weight, Verified: weight, Tested: "a"}
-		s, actions := Next(spec, s, Observation{Time: start, Fact: judgements().Draw(t, "judged")})
-		asked, follow := Follow(s, spec.Limit)
-		if len(actions) > 0 || s.Weight != weight || s.Judged.Verdict == analysis.Reject && !follow {
-			t.Fatalf("judged: %v, %+v", actions, s)
-		}
-		if !follow {
-			return
-		}
-		asked.Tested = "a"
-		s, actions = Next(spec, s, Observation{Time: start, Fact: asked})
-		if len(actions) == 0 || actions[0].Kind == Refuse {
-			t.Fatalf("%+v is refused: %+v", asked, actions)
-		}
-		for range 5 {
-			s, _ = Next(spec, s, Observation{Time: start, Fact: Finished{}})
-		}
-		if again, more := Follow(s, spec.Limit); more {
-			t.Fatalf("%+v is followed by %+v", asked, again)
-		}
-	})
-}
-
 func TestLooksAreBounded(t *testing.T) {
 	s := State{Schema: Schema, Phase: Standing}
 	for i := range 10_000 {

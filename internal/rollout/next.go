@@ -29,16 +29,23 @@ func Next(spec Spec, s State, o Observation) (State, []Action) {
 		t.finished(fact)
 	case Failed:
 		return t.failed(fact)
-	case Cancelled:
-		return t.cancelled(fact)
-	case Withdrawn:
-		return t.withdrawn(fact)
+	case Resumed:
+		return t.resumed(fact)
+	case Ended:
+		return t.ended(fact)
 	case Moved:
 		return t.moved(fact)
 	case Judged:
 		t.judged(fact)
 		return t.State, nil
+	case Heeded:
+		t.heeded(fact)
+		return t.State, nil
+	case Agreed:
+		t.agreed(fact)
+		return t.State, nil
 	case Awaited:
+		t.Awaiting = fact.Gate
 		t.note(EventWaiting, "%s", fact.Text)
 		return t.State, nil
 	case Edited:
@@ -101,11 +108,15 @@ func (t *transition) hold(reason string) {
 // finished is called when everything announced is done.
 func (t *transition) finished(f Finished) {
 	switch t.Phase {
+	case Standing: // it was looked whether the share is still there
+		if f.Proof != "" {
+			t.Verified, t.Proof = t.Weight, f.Proof
+		}
 	case Deploying:
-		t.Weight, t.Verified, t.Tested, t.Ready = 0, 0, f.Tested, t.now.Time.UTC()
+		t.Weight, t.Verified, t.Proof, t.Tested, t.Ready = 0, 0, f.Proof, f.Tested, t.now.Time.UTC()
 		t.enter(Standing, "the canary is ready and gets no traffic yet")
 	case Shifting:
-		t.Verified, t.Peak, t.Grow = t.Weight, 0, false
+		t.Verified, t.Proof, t.Peak, t.Grow = t.Weight, f.Proof, 0, false
 		t.enter(Standing, "the canary gets %d %% of the traffic", t.Weight)
 	case Promoting:
 		t.Held = ""
@@ -114,13 +125,18 @@ func (t *transition) finished(f Finished) {
 	case Retiring:
 		t.over(Promoted, "promoted: stable is the new version and serves everything")
 	case Rejecting:
-		t.over(Rejected, "rejected: stable serves everything")
+		text := "rejected: stable serves everything"
+		if t.Mixed {
+			text = "rejected, but stable was being replaced and may be of the new version; apply the old version's manifests to go back"
+		}
+		t.over(Rejected, text)
 	}
 }
 
 // over ends the release. What only matters while there is a canary is forgotten.
 func (t *transition) over(phase Phase, text string) {
 	t.Weight, t.Verified, t.Held, t.Objects, t.Stable = 0, 0, "", nil, nil
+	t.Guarded, t.Paused, t.Awaiting, t.Left = false, nil, "", nil
 	if t.Judged != nil {
 		last := *t.Judged
 		last.Judge = nil
@@ -139,10 +155,15 @@ func (t *transition) failed(f Failed) (State, []Action) {
 		t.Weight, t.Peak, t.Grow = t.Verified, 0, false
 		t.enter(Standing, "the canary could not grow; its weight stays at %d %%", t.Weight)
 		t.hold(f.Reason)
+	case t.Phase == Shifting && f.Action.Kind == SetWeight && f.Untouched && t.Verified >= 0 && t.Verified < t.Weight:
+		// Somebody objects; the weight has not moved.
+		t.Weight, t.Peak, t.Grow = t.Verified, 0, false
+		t.enter(Standing, "the weight stays at %d %%", t.Weight)
 	case t.Phase == Shifting && f.Action.Kind == Scale && t.Weight < t.Peak && f.Action.Weight == t.Weight:
 		t.finished(Finished{}) // there are only more pods than needed
 	case t.Phase == Shifting && t.Weight > 0:
-		t.Weight, t.Verified, t.Grow = 0, Unknown, false
+		t.Weight, t.Grow = 0, false
+		t.unverified()
 		t.hold(f.Reason)
 		return t.State, Pending(t.State)
 	case t.Phase == Promoting && f.Untouched:
@@ -153,42 +174,15 @@ func (t *transition) failed(f Failed) (State, []Action) {
 	return t.State, nil
 }
 
-// cancelled takes the traffic off the canary. Everything else can wait for
-// whoever goes on with the release.
-func (t *transition) cancelled(c Cancelled) (State, []Action) {
-	switch {
-	case !t.Phase.Active():
-		return t.State, nil
-	case c.Hold:
-		t.note(EventCancelled, "interrupted; the canary keeps its weight, as --on-cancel=hold asks for")
-		return t.State, nil
-	}
-	if t.Phase == Standing || t.Phase == Shifting {
-		t.Phase, t.Peak, t.Grow = Shifting, max(t.Peak, t.Weight), false
-	}
-	t.Weight, t.Verified = 0, Unknown
-	t.note(EventCancelled, "interrupted; traffic goes back to stable")
-	return t.State, []Action{{Kind: SetWeight}}
-}
-
-// withdrawn takes the traffic off a canary that nobody will watch, and holds the
-// release. What is being promoted goes on to serve its share.
-func (t *transition) withdrawn(w Withdrawn) (State, []Action) {
-	if t.Phase != Standing && t.Phase != Shifting {
-		return t.State, nil
-	}
-	t.Phase, t.Peak, t.Grow = Shifting, max(t.Peak, t.Weight), false
-	t.Weight, t.Verified = 0, Unknown
-	t.hold(w.Reason)
-	return t.State, Pending(t.State)
-}
+// unverified forgets what the gateways were last seen to give.
+func (t *transition) unverified() { t.Verified, t.Proof = Unknown, "" }
 
 // moved puts a weight back that somebody else changed, once.
 func (t *transition) moved(m Moved) (State, []Action) {
 	if t.Phase != Standing {
 		return t.State, nil
 	}
-	t.Verified = Unknown
+	t.unverified()
 	if t.Corrections >= maxCorrections {
 		t.hold(fmt.Sprintf("somebody else moved the weight to %d %% again; find out who before going on", m.Weight))
 		return t.State, nil

@@ -50,6 +50,9 @@ type State struct {
 	Peak int  `json:"peak,omitempty"`
 	Grow bool `json:"grow,omitempty"`
 
+	// Proof says how Verified is known.
+	Proof Proof `json:"proof,omitempty"`
+
 	// Plan is the digest of what is to become stable, and Tested that of the
 	// canary's pods with their configuration when they became ready.
 	Plan   string `json:"plan,omitempty"`
@@ -64,6 +67,25 @@ type State struct {
 
 	// Held says why nothing moves until somebody decides; "" when it may.
 	Held string `json:"held,omitempty"`
+	// Guarded says that a run watches the canary's share. Without one it may have none,
+	// unless the user chose otherwise. A share of shift is not guarded: whoever shifts
+	// step by step judges by other means.
+	Guarded bool `json:"guarded,omitempty"`
+	// Paused is the hold of a person that a run has heard; nil where nobody holds it.
+	Paused *Word `json:"paused,omitempty"`
+	// Gates are the names of all gates, where they are known, and Passed those that
+	// agreed. Awaiting is the manual gate that a run waits for.
+	Gates    []string  `json:"gates,omitempty"`
+	Passed   []Passage `json:"passed,omitempty"`
+	Awaiting string    `json:"awaiting,omitempty"`
+	// Reason says who decided how the release ends and why; nil before that.
+	Reason *Reason `json:"reason,omitempty"`
+	// Mixed says that the release was rejected while stable was being replaced: stable
+	// objects may be of the new version.
+	Mixed bool `json:"mixed,omitempty"`
+	// Left says how the last process stopped working on the release before it was
+	// over; nil while one works, or was killed.
+	Left *Left `json:"left,omitempty"`
 	// Corrections is how often a weight that somebody else moved was put back.
 	Corrections int `json:"corrections,omitempty"`
 
@@ -77,6 +99,42 @@ type State struct {
 	// Total is the number of events so far, of which History has the last.
 	Total   int     `json:"total"`
 	History []Event `json:"history,omitempty"`
+}
+
+// Proof says how a share is known.
+type Proof string
+
+// How a share can be known: it was seen on every gateway, or computed by the model of
+// the gateway because there was none to ask. A share that was computed is not verified.
+const (
+	SeenOnGateways Proof = "gateway"
+	ByModelAlone   Proof = "model"
+)
+
+// Decider is who decided something.
+type Decider string
+
+// Who can decide how a release ends.
+const (
+	ByRequest  Decider = "request"  // whoever ran the verb
+	ByJudge    Decider = "judge"    // the judge, by what was measured
+	ByDeadline Decider = "deadline" // nothing was decided in time
+	ByPerson   Decider = "person"   // somebody said it to a run
+	ByGate     Decider = "gate"     // a gate refused
+	ByPods     Decider = "pods"     // the canary did not become ready
+)
+
+// Reason says who decided, and why.
+type Reason struct {
+	By   Decider `json:"by"`
+	Text string  `json:"text,omitempty"`
+}
+
+// Left says how a process stopped working on a release that is not over.
+type Left struct {
+	Cause EndCause  `json:"cause"`
+	At    time.Time `json:"at"`
+	Text  string    `json:"text,omitempty"`
 }
 
 // Fingerprint is an object as it was. An empty digest means that it was absent.
@@ -114,6 +172,7 @@ const (
 	EventJudged    EventKind = "judged"    // the judge says something else than before
 	EventWaiting   EventKind = "waiting"   // a person has to do something
 	EventCancelled EventKind = "cancelled" // the process was asked to end
+	EventSaid      EventKind = "said"      // a person or a gate said something
 	EventProgress  EventKind = "progress"  // an action is under way; not kept
 )
 

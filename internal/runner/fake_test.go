@@ -36,6 +36,15 @@ type cluster struct {
 	written func(n int) // is called after each write
 	onWrite func(name string)
 	faults  []string // instants at which a request could have gone wrong
+
+	dead      bool                    // the process is killed: it does nothing any more
+	deaf      error                   // what people say cannot be read
+	unseen    bool                    // no gateway can be asked
+	mute      bool                    // the watch of what people say stays silent
+	listener  func(map[string]string) // who listens to people
+	dying     bool                    // whoever holds the lock does not renew it
+	loses     func(error)
+	conflicts int // annotations that are refused, because somebody else wrote
 }
 
 func newCluster(objects ...map[string]any) *cluster {
@@ -62,6 +71,9 @@ func (c *cluster) write(ctx context.Context, name string, do func()) error {
 	if c.onWrite != nil {
 		c.onWrite(name)
 	}
+	if c.dead {
+		panic(crash{})
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -70,6 +82,7 @@ func (c *cluster) write(ctx context.Context, name string, do func()) error {
 	}
 	c.writes = append(c.writes, name)
 	if len(c.writes) == c.before {
+		c.dead = true
 		panic(crash{})
 	}
 	c.writing.Lock()
@@ -77,6 +90,7 @@ func (c *cluster) write(ctx context.Context, name string, do func()) error {
 	c.writing.Unlock()
 	c.checkTraffic(name)
 	if len(c.writes) == c.after {
+		c.dead = true
 		panic(crash{})
 	}
 	if c.written != nil {
@@ -140,10 +154,18 @@ func (c *cluster) set(id manifest.ID, value any, path ...string) {
 // Get, Apply and Delete fulfil Objects.
 
 func (c *cluster) Fresh(ctx context.Context, id manifest.ID) (map[string]any, error) {
+	if id == canaryPods && c.deaf != nil {
+		return nil, c.deaf
+	}
 	return c.Get(ctx, id)
 }
 
 func (c *cluster) Get(_ context.Context, id manifest.ID) (map[string]any, error) {
+	if c.dead {
+		panic(crash{})
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	if c.objects[id] == nil {
 		return nil, nil
 	}
@@ -252,9 +274,9 @@ func (c *cluster) SetShare(ctx context.Context, routes []rollout.Route, percent 
 	return nil
 }
 
-func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, error) {
+func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, rollout.Proof, error) {
 	if err := errors.Join(ctx.Err(), c.broken[fmt.Sprintf("verify %d", percent)]); err != nil {
-		return "", err
+		return "", "", err
 	}
 	for _, r := range routes {
 		share := 0
@@ -265,10 +287,20 @@ func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent in
 			}
 		}
 		if share != percent {
-			return "", fmt.Errorf("%s: it gets %d %%, not %d %%", r.Canary, share, percent)
+			return "", "", fmt.Errorf("%s: it gets %d %%, not %d %%", r.Canary, share, percent)
 		}
 	}
-	return fmt.Sprintf("the gateway gives the canary %d %%", percent), nil
+	if c.unseen {
+		return "by the model alone", rollout.ByModelAlone, nil
+	}
+	return fmt.Sprintf("the gateway gives the canary %d %%", percent), rollout.SeenOnGateways, nil
+}
+
+func (c *cluster) Reachable(context.Context) error {
+	if c.unseen {
+		return errors.New("there is no gateway")
+	}
+	return nil
 }
 
 // together says whether both Mappings are one group, as far as this cluster knows.
@@ -308,10 +340,20 @@ func (c *cluster) Save(ctx context.Context, namespace, name string, r Record) (s
 	return r.Version, err
 }
 
-// Acquire fulfils Lock. A process that was killed left its lease; it is stale.
-func (c *cluster) Acquire(ctx context.Context, _, _, _ string) (context.Context, func(), error) {
-	return ctx, func() {}, ctx.Err()
+// Acquire and Alive fulfil Lock. A process that was killed left its lease; it is stale.
+func (c *cluster) Acquire(ctx context.Context, _, _, _ string) (Hold, error) {
+	held, lose := context.WithCancelCause(ctx)
+	c.loses = lose
+	return hold{held}, ctx.Err()
 }
+
+func (c *cluster) Alive(context.Context, string, string) (bool, error) { return !c.dying, nil }
+
+type hold struct{ held context.Context }
+
+func (h hold) Context() context.Context   { return h.held }
+func (h hold) Sure(context.Context) error { return context.Cause(h.held) }
+func (h hold) Release()                   {}
 
 // Listen and Annotate fulfil Inbox.
 func (c *cluster) Listen(ctx context.Context, id manifest.ID, hear func(map[string]string)) {
@@ -321,17 +363,28 @@ func (c *cluster) Listen(ctx context.Context, id manifest.ID, hear func(map[stri
 	for key, value := range annotations {
 		said[key], _ = value.(string)
 	}
+	c.listener = hear
 	c.writing.Unlock()
+	if c.mute {
+		return
+	}
 	hear(said)
 	<-ctx.Done()
 }
 
-func (c *cluster) Annotate(ctx context.Context, id manifest.ID, annotations map[string]string) error {
+func (c *cluster) Annotate(ctx context.Context, id manifest.ID, version string, annotations map[string]string) error {
+	if c.conflicts > 0 {
+		c.conflicts--
+		return ErrChanged
+	}
 	return c.write(ctx, "annotate "+id.String(), func() {
 		if c.objects[id] == nil {
 			return
 		}
-		all := map[string]any{}
+		all, _ := field(c.objects[id], "metadata", "annotations").(map[string]any)
+		if all = maps.Clone(all); all == nil {
+			all = map[string]any{}
+		}
 		for key, value := range annotations {
 			all[key] = value
 		}

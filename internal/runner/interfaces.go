@@ -13,8 +13,8 @@ import (
 type Objects interface {
 	// Get gives nil for an object that is not there.
 	Get(ctx context.Context, id manifest.ID) (map[string]any, error)
-	// Fresh is Get of this very moment. Other answers may be as old as news is under
-	// way.
+	// Fresh reads from the API server. Get may answer from what a watch has seen, which
+	// may lag.
 	Fresh(ctx context.Context, id manifest.ID) (map[string]any, error)
 	// Apply makes objects what they should be, in order, and stops at the first
 	// error. What is as it should be is not written.
@@ -51,9 +51,11 @@ type Router interface {
 	// SetShare writes the weight of every canary route, each in one patch. A
 	// canary route that is not there has no share.
 	SetShare(ctx context.Context, routes []rollout.Route, percent int) error
-	// Verify waits until every gateway gives the canary its share. The text says
-	// what that was concluded from.
-	Verify(ctx context.Context, routes []rollout.Route, percent int) (text string, err error)
+	// Verify waits until every gateway gives the canary its share. The text says what
+	// that was concluded from, and the proof whether a gateway was seen to do it.
+	Verify(ctx context.Context, routes []rollout.Route, percent int) (text string, proof rollout.Proof, err error)
+	// Reachable says why no gateway could be asked for a share; nil where one can.
+	Reachable(ctx context.Context) error
 	// Share is the percent that the weight on a canary route asks for.
 	Share(canary map[string]any) int
 	// Beside gives what a canary route that is not there yet has to be beside the
@@ -87,16 +89,32 @@ var ErrChanged = errors.New("somebody else works on the release at the same time
 
 // Lock makes sure that one process at a time works on a release.
 type Lock interface {
-	// Acquire gives a context that ends when the lock is lost.
-	Acquire(ctx context.Context, namespace, name, holder string) (held context.Context, release func(), err error)
+	// Acquire waits for the lock of a release and takes it.
+	Acquire(ctx context.Context, namespace, name, holder string) (Hold, error)
+	// Alive says whether somebody holds the lock and goes on renewing it.
+	Alive(ctx context.Context, namespace, name string) (bool, error)
+}
+
+// Hold is a lock that was taken.
+type Hold interface {
+	// Context ends with the one that the lock was acquired with, and with the cause
+	// ErrLockLost when another process has taken the lock.
+	Context() context.Context
+	// Sure waits until it is certain that the lock is held: after an outage it has to be
+	// renewed first. Its error is why that will not be.
+	Sure(ctx context.Context) error
+	// Release gives the lock back.
+	Release()
 }
 
 // Inbox is where people say what they want while a process works on a release: the
 // annotations of an object.
 type Inbox interface {
 	// Listen calls hear with the annotations at once and after every change, until ctx
-	// ends.
+	// ends. It may be silent for long: whoever needs to know reads.
 	Listen(ctx context.Context, id manifest.ID, hear func(annotations map[string]string))
-	// Annotate changes some; those of an object that is not there are no error.
-	Annotate(ctx context.Context, id manifest.ID, annotations map[string]string) error
+	// Annotate changes some annotations of an object that is still in a version; "" is
+	// any. The error is ErrChanged when it is not. An object that is not there is no
+	// error.
+	Annotate(ctx context.Context, id manifest.ID, version string, annotations map[string]string) error
 }

@@ -10,19 +10,12 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// errSaid interrupts a look, because somebody said something.
-var errSaid = errors.New("somebody said something about the release")
+// errNews interrupts a look, because somebody said something or a gate answered.
+var errNews = errors.New("there is news about the release")
 
-// people is what people say about a release while it is worked on.
-type people struct {
-	mu          sync.Mutex
-	annotations map[string]string
-	wake        context.CancelCauseFunc // of whoever attends
-	heard       bool                    // something new since attend
-}
-
-// Say leaves word to whoever works on a release, now or later.
-func (r *Runner) Say(ctx context.Context, release Release, change func(*rollout.Said)) (rollout.State, error) {
+// Say leaves word to whoever works on a release, now or later. Two people may speak at
+// the same time: what the other one said stays.
+func (r *Runner) Say(ctx context.Context, release Release, version string, change func(rollout.State, *rollout.Said) error) (rollout.State, error) {
 	s := session{Runner: r, release: release}
 	err := s.load(ctx)
 	switch {
@@ -30,58 +23,172 @@ func (r *Runner) Say(ctx context.Context, release Release, change func(*rollout.
 		return s.state, err
 	case s.state.Phase != rollout.Standing && s.state.Phase != rollout.Shifting:
 		return s.state, RefusedError{rollout.Refusal{Text: "there is no canary whose release could go on" + rollout.PhaseNote(s.state.Phase) + "; see canarize status"}}
+	case !s.state.Is(version):
+		return s.state, RefusedError{rollout.Mismatch(s.state, version)}
 	}
-	return s.state, s.say(ctx, change)
+	return s.state, s.say(ctx, func(said *rollout.Said) error { return change(s.state, said) })
 }
 
 // inbox is the object onto which people write: the canary's first workload.
 func (s *session) inbox() manifest.ID { return s.plan.Workloads[0].Canary }
 
-// heard is what people said so far.
-func (s *session) heard(ctx context.Context) (rollout.Said, error) {
-	workload, err := s.Objects.Get(ctx, s.inbox())
+// written reads what people have written, and the version of the object they wrote on.
+func (s *session) written(ctx context.Context) (annotations map[string]string, version string, err error) {
+	workload, err := s.Objects.Fresh(ctx, s.inbox())
 	if err != nil {
-		return rollout.Said{}, err
+		return nil, "", err
 	}
 	meta, _ := workload["metadata"].(map[string]any)
-	written, _ := meta["annotations"].(map[string]any)
-	annotations := map[string]string{}
-	for key, value := range written {
+	version, _ = meta["resourceVersion"].(string)
+	all, _ := meta["annotations"].(map[string]any)
+	annotations = map[string]string{}
+	for key, value := range all {
 		annotations[key], _ = value.(string)
 	}
-	return rollout.SaidOf(annotations, s.state.Started), nil
+	return annotations, version, nil
 }
 
-func (s *session) say(ctx context.Context, change func(*rollout.Said)) error {
-	said, err := s.heard(ctx)
-	if err != nil {
-		return err
+// attempts bounds how often a word is written again because the object changed.
+const attempts = 20
+
+func (s *session) say(ctx context.Context, change func(*rollout.Said) error) error {
+	for n := 1; ; n++ {
+		annotations, version, err := s.written(ctx)
+		if err != nil {
+			return err
+		}
+		said := rollout.SaidOf(annotations, s.state.Started)
+		before := said.Annotations(s.state.Started)
+		if err := change(&said); err != nil {
+			return err
+		}
+		after := said.Annotations(s.state.Started)
+		for key, text := range before { // what this word is not about stays as it is written
+			if after[key] == text {
+				delete(after, key)
+			}
+		}
+		if len(after) == 0 {
+			return nil
+		}
+		err = s.Inbox.Annotate(ctx, s.inbox(), version, after)
+		if !errors.Is(err, ErrChanged) || n == attempts {
+			return err
+		}
 	}
-	change(&said)
-	return s.Inbox.Annotate(ctx, s.inbox(), said.Annotations(s.state.Started))
+}
+
+// hear reads what people say now.
+func (s *session) hear(ctx context.Context) {
+	c := s.course
+	annotations, _, err := s.written(ctx)
+	if err != nil {
+		if c.people.deaf() {
+			s.progress("what people say about the release cannot be read, so nothing is raised or promoted: %v", err)
+		}
+		c.heard.People = c.people.said(s.state.Started)
+		c.heard.People.Ear = rollout.Deaf
+		return
+	}
+	c.people.read(annotations)
+	c.read = s.Now()
+	c.heard.People = c.people.said(s.state.Started)
+	c.heard.People.Ear = rollout.Listened
+}
+
+// freshly is for how long what people said is taken for what they say now.
+const freshly = 2 * time.Second
+
+// permitted reads what people say before the weight grows, if that is not known from
+// this very moment: to make the canary larger may have taken minutes. Its error is why
+// it may not grow.
+func (s *session) permitted(ctx context.Context) error {
+	c := s.course
+	if c == nil || s.Now().Sub(c.read) < freshly {
+		return nil
+	}
+	s.hear(ctx)
+	switch p := c.heard.People; {
+	case p.Ear == rollout.Deaf:
+		return untouchedError{errors.New("it cannot be read what people say")}
+	case p.Rejected != nil:
+		return untouchedError{errRejected}
+	case p.Hold != nil:
+		return untouchedError{errors.New("on hold: " + p.Hold.String())}
+	}
+	return nil
+}
+
+// people is what people say about a release while a process works on it, as far as it
+// was heard.
+type people struct {
+	listening sync.WaitGroup
+	end       context.CancelFunc // of the listening
+
+	mu          sync.Mutex
+	annotations map[string]string
+	wake        context.CancelCauseFunc // of whoever attends
+	news        bool                    // since the last attend
+	unread      bool                    // reading failed last
+	started     time.Time
+	rejected    func() // is called when somebody rejects the release
 }
 
 // listen begins to listen to people.
-func (s *session) listen(ctx context.Context) (*people, func()) {
+func (s *session) listen(ctx context.Context) {
+	p := s.course.people
 	listening, stop := context.WithCancel(ctx)
-	p, done := &people{}, make(chan struct{})
-	go func() {
-		defer close(done)
-		s.Inbox.Listen(listening, s.inbox(), p.hear)
-	}()
-	return p, func() { stop(); <-done }
+	p.end, p.started = stop, s.state.Started
+	p.listening.Go(func() { s.Inbox.Listen(listening, s.inbox(), p.hear) })
 }
 
-func (p *people) hear(annotations map[string]string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.annotations, p.heard = annotations, true
-	if p.wake != nil {
-		p.wake(errSaid)
+func (p *people) stop() {
+	if p.end != nil {
+		p.end()
+		p.listening.Wait()
 	}
 }
 
-// attend gives a context that ends when somebody says something, until the next call.
+// hear takes in what a watch of people's words has seen.
+func (p *people) hear(annotations map[string]string) {
+	p.mu.Lock()
+	p.annotations = annotations
+	call := p.rejected
+	said := rollout.SaidOf(annotations, p.started)
+	p.mu.Unlock()
+	if call != nil && said.Rejected != nil {
+		call()
+	}
+	p.wakeUp()
+}
+
+// read takes in what was read.
+func (p *people) read(annotations map[string]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.annotations, p.unread = annotations, false
+}
+
+// deaf notes that reading failed, and says whether that is new.
+func (p *people) deaf() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.unread
+	p.unread = true
+	return !before
+}
+
+// wakeUp ends a look that is under way, or the next one.
+func (p *people) wakeUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.news = true
+	if p.wake != nil {
+		p.wake(errNews)
+	}
+}
+
+// attend gives a context that ends when there is news, until the next call.
 func (p *people) attend(ctx context.Context) context.Context {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,16 +197,29 @@ func (p *people) attend(ctx context.Context) context.Context {
 	}
 	attending, wake := context.WithCancelCause(ctx)
 	p.wake = wake
-	if p.heard {
-		wake(errSaid)
+	if p.news {
+		wake(errNews)
 	}
-	p.heard = false
+	p.news = false
 	return attending
 }
 
-// said is what is to be heeded now.
-func (p *people) said(started time.Time) rollout.Said {
+// onReject has a function called when somebody rejects the release, until end is called.
+func (p *people) onReject(do func()) (end func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return rollout.SaidOf(p.annotations, started)
+	p.rejected = do
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.rejected = nil
+	}
+}
+
+// said is what is known of what people said. It permits nothing: for that it has to be
+// read.
+func (p *people) said(started time.Time) rollout.People {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return rollout.People{Said: rollout.SaidOf(p.annotations, started), Ear: rollout.Unheard}
 }

@@ -17,7 +17,9 @@ type untouchedError struct{ error }
 
 func (e untouchedError) Unwrap() error { return e.error }
 
-// perform carries actions out, in order, and stops at the first that fails.
+// perform carries actions out, in order, and stops at the first that fails. Taking
+// traffic off the canary needs no lock: a weight of 0 is right whoever works on the
+// release.
 func (s *session) perform(ctx context.Context, actions []rollout.Action) (rollout.Action, error) {
 	does := map[rollout.ActionKind]func(context.Context, rollout.Action) error{
 		rollout.SetWeight: s.setWeight, rollout.Verify: s.verify, rollout.Scale: s.scale, rollout.Resync: s.resync,
@@ -28,6 +30,11 @@ func (s *session) perform(ctx context.Context, actions []rollout.Action) (rollou
 	for _, a := range actions {
 		if err := ctx.Err(); err != nil {
 			return a, err
+		}
+		if s.lock != nil && (a.Kind != rollout.SetWeight || a.Weight > 0) {
+			if err := s.lock.Sure(ctx); err != nil {
+				return a, err
+			}
 		}
 		if err := does[a.Kind](ctx, a); err != nil {
 			return a, err
@@ -41,6 +48,11 @@ func (s *session) progress(format string, args ...any) {
 }
 
 func (s *session) setWeight(ctx context.Context, a rollout.Action) error {
+	if a.Weight > max(s.state.Verified, 0) {
+		if err := s.permitted(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.Router.SetShare(ctx, s.plan.Routes, a.Weight); err != nil {
 		return err
 	}
@@ -49,10 +61,11 @@ func (s *session) setWeight(ctx context.Context, a rollout.Action) error {
 }
 
 func (s *session) verify(ctx context.Context, a rollout.Action) error {
-	text, err := s.Router.Verify(ctx, s.plan.Routes, a.Weight)
+	text, proof, err := s.Router.Verify(ctx, s.plan.Routes, a.Weight)
 	if err != nil {
 		return err
 	}
+	s.proof = proof
 	s.progress("%s", text)
 	return nil
 }
@@ -202,8 +215,14 @@ func (s *session) waitCanary(ctx context.Context, _ rollout.Action) error {
 // canary take over at once what changed: in between, one of the two might get every
 // request.
 func (s *session) applyStable(ctx context.Context, a rollout.Action) error {
-	if err := s.stillTested(ctx); err != nil {
+	untouched := func(err error) error {
+		if s.touched { // by a process before this one
+			return err
+		}
 		return untouchedError{err}
+	}
+	if err := s.stillTested(ctx); err != nil {
+		return untouched(err)
 	}
 	objects := slices.Clone(s.plan.Stable)
 	slices.SortStableFunc(objects, func(a, b map[string]any) int {
@@ -213,8 +232,9 @@ func (s *session) applyStable(ctx context.Context, a rollout.Action) error {
 		objects[i] = s.promotable(o)
 	}
 	if err := s.apply(ctx, objects, Apply{Force: s.Force, Try: true}); err != nil {
-		return untouchedError{err}
+		return untouched(err)
 	}
+	s.touched = true
 	if err := s.apply(ctx, objects, Apply{Force: s.Force}); err != nil {
 		return err
 	}
@@ -281,6 +301,11 @@ func (s *session) preflight(ctx context.Context, plan *rollout.Plan) error {
 	for _, o := range plan.Stable {
 		if rollout.IDOf(o).Kind != "Secret" {
 			objects = append(objects, Unscaled(*plan, o))
+		}
+	}
+	if !s.course.how.Unverified {
+		if err := s.reachable(ctx); err != nil {
+			return err
 		}
 	}
 	if err := s.apply(ctx, objects, Apply{Force: s.Force, Try: true}); err != nil {

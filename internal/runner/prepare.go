@@ -10,22 +10,59 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
+// step does one thing that is asked for, or goes on where another process stopped.
+func (s *session) step(ctx context.Context, fact rollout.Fact, plan *rollout.Plan) error {
+	var err error
+	switch f := fact.(type) {
+	case rollout.Asked:
+		fact, err = s.prepare(ctx, f, plan)
+	case rollout.Resumed:
+		fact, err = s.prepareResume(ctx, f)
+	}
+	if err != nil {
+		return err
+	}
+	return s.drive(ctx, fact)
+}
+
 // prepare looks at the cluster for what has to be known before asked is decided,
-// and first puts right what somebody else did in the meantime. A rejection needs
-// to know nothing: traffic goes first.
-func (s *session) prepare(ctx context.Context, asked *rollout.Asked, plan *rollout.Plan) error {
+// and first puts right what somebody else did in the meantime. Of a rejection nothing
+// has to be known, but whether stable is the old version still: traffic goes first.
+func (s *session) prepare(ctx context.Context, asked rollout.Asked, plan *rollout.Plan) (rollout.Asked, error) {
+	var err error
 	switch asked.Verb {
 	case rollout.Deploy:
-		return s.prepareDeploy(ctx, asked, plan)
+		err = s.prepareDeploy(ctx, &asked, plan)
 	case rollout.Shift:
-		return s.putRight(ctx)
+		err = s.putRight(ctx)
 	case rollout.Promote:
-		if err := s.putRight(ctx); err != nil || s.state.Phase != rollout.Standing {
-			return err
+		if err = s.putRight(ctx); err == nil && s.state.Phase == rollout.Standing {
+			err = s.preparePromote(ctx, &asked)
 		}
-		return s.preparePromote(ctx, asked)
+	case rollout.Reject:
+		if s.state.Phase == rollout.Promoting {
+			asked.Untouched = s.untouched(ctx)
+		}
 	}
-	return nil
+	return asked, err
+}
+
+// prepareResume looks how far the process before this one came.
+func (s *session) prepareResume(ctx context.Context, r rollout.Resumed) (rollout.Resumed, error) {
+	if s.state.Phase == rollout.Promoting {
+		r.Untouched = s.untouched(ctx)
+		s.touched = !r.Untouched
+	}
+	shares, _, err := s.sharesNow(ctx)
+	r.Shares = shares
+	return r, err
+}
+
+// untouched says whether no stable object was replaced since the release began. What
+// cannot be read may have been.
+func (s *session) untouched(ctx context.Context) bool {
+	changed, err := s.changed(ctx)
+	return err == nil && len(changed) == 0
 }
 
 func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan *rollout.Plan) error {
@@ -33,16 +70,29 @@ func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan 
 	if err != nil {
 		return err
 	}
+	if s.course == nil && !asked.Unverified { // a run has looked before it began
+		if err := s.reachable(ctx); err != nil {
+			return err
+		}
+	}
 	if plan, err = s.beside(ctx, plan); err != nil {
 		return err
 	}
-	asked.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images()}
+	asked.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images(), Gates: asked.Fresh.Gates}
 	if s.state.Plan != digest || !s.state.Phase.Active() {
 		if asked.Fresh.Stable, err = s.fingerprints(ctx, plan.Stable); err != nil {
 			return err
 		}
 	}
 	return s.adopt(*plan)
+}
+
+// reachable makes sure that a gateway can be asked for the canary's shares.
+func (s *session) reachable(ctx context.Context) error {
+	if err := s.Router.Reachable(ctx); err != nil {
+		return fmt.Errorf("nothing was begun, because no share could be verified: %w; name the gateway's namespace, or repeat with --unverified", err)
+	}
+	return nil
 }
 
 // beside gives the plan with the canary's routes as they have to be beside the
@@ -128,22 +178,28 @@ func (s *session) preparePromote(ctx context.Context, asked *rollout.Asked) erro
 	if asked.Tested, s.configs, err = s.canary(ctx, s.Objects.Fresh); err != nil {
 		return err
 	}
+	asked.Changed, err = s.changed(ctx)
+	return err
+}
+
+// changed are the stable objects that are no longer as they were when the release began.
+func (s *session) changed(ctx context.Context) (changed []string, err error) {
 	for _, before := range s.state.Stable {
 		live, err := s.Objects.Get(ctx, before.ID)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		digest := ""
 		if live != nil {
 			if digest, err = contentDigest(live); err != nil {
-				return fmt.Errorf("%s: %w", before.ID, err)
+				return nil, fmt.Errorf("%s: %w", before.ID, err)
 			}
 		}
 		if digest != before.Digest {
-			asked.Changed = append(asked.Changed, before.ID.String())
+			changed = append(changed, before.ID.String())
 		}
 	}
-	return nil
+	return changed, nil
 }
 
 // canary is the digest of the pods of the canary as they are in the cluster, with the
@@ -179,31 +235,11 @@ func (s *session) putRight(ctx context.Context) error {
 	if s.state.Phase != rollout.Standing {
 		return nil
 	}
-	var moved []int
-	var edited []string
-	for _, route := range s.plan.Routes {
-		stable, canary, err := s.pair(ctx, route)
-		if err != nil {
-			return err
-		}
-		percent := 0 // of a route that is gone
-		if canary != nil {
-			percent = s.Router.Share(canary)
-		}
-		if percent != s.state.Weight {
-			moved = append(moved, percent)
-		}
-		if stable == nil || canary == nil {
-			continue
-		}
-		_, changed, err := s.Router.Resync(route, stable, canary)
-		if err != nil {
-			return fmt.Errorf("%s: %w", route.Stable, err)
-		}
-		if changed {
-			edited = append(edited, route.Stable.String())
-		}
+	shares, edited, err := s.sharesNow(ctx)
+	if err != nil {
+		return err
 	}
+	moved := slices.DeleteFunc(shares, func(share int) bool { return share == s.state.Weight })
 	if len(moved) > 0 {
 		if err := s.drive(ctx, rollout.Moved{Weight: slices.Max(moved)}); err != nil {
 			return err
@@ -215,10 +251,38 @@ func (s *session) putRight(ctx context.Context) error {
 	return nil
 }
 
+// sharesNow reads the canary's routes: the shares that their weights ask for now, in
+// percent, and the stable routes that have changed since the canary's were made. What a
+// watch has seen is not enough: it may have been silent for long.
+func (s *session) sharesNow(ctx context.Context) (shares []int, edited []string, err error) {
+	for _, route := range s.plan.Routes {
+		stable, canary, err := s.pair(ctx, route)
+		if err != nil {
+			return nil, nil, err
+		}
+		share := 0 // of a route that is gone
+		if canary != nil {
+			share = s.Router.Share(canary)
+		}
+		shares = append(shares, share)
+		if stable == nil || canary == nil {
+			continue
+		}
+		_, changed, err := s.Router.Resync(route, stable, canary)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", route.Stable, err)
+		}
+		if changed {
+			edited = append(edited, route.Stable.String())
+		}
+	}
+	return shares, edited, nil
+}
+
 func (s *session) pair(ctx context.Context, route rollout.Route) (stable, canary map[string]any, err error) {
-	if canary, err = s.Objects.Get(ctx, route.Canary); err != nil {
+	if canary, err = s.Objects.Fresh(ctx, route.Canary); err != nil {
 		return nil, nil, err
 	}
-	stable, err = s.Objects.Get(ctx, route.Stable)
+	stable, err = s.Objects.Fresh(ctx, route.Stable)
 	return stable, canary, err
 }

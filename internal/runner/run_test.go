@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/canarize/canarize/internal/analysis"
-	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -22,6 +22,10 @@ type eyes struct {
 	// catastrophe while it is being moved.
 	onLook func(n, weight int)
 	guard  func() (rollout.Judged, bool)
+
+	weight int
+	here   int64 // looks at the weight
+	blind  bool  // no request is seen
 }
 
 func (e *eyes) Look(ctx context.Context, weight int) (rollout.Judged, error) {
@@ -32,9 +36,7 @@ func (e *eyes) Look(ctx context.Context, weight int) (rollout.Judged, error) {
 	if err := context.Cause(ctx); err != nil {
 		return rollout.Judged{}, err
 	}
-	if e.looks > 10 {
-		time.Sleep(time.Millisecond) // so that a gate comes to answer
-	}
+	synctest.Wait() // whoever has something to say has said it
 	if e.looks > 200 {
 		return rollout.Judged{}, errors.New("looked two hundred times and nothing happened")
 	}
@@ -42,9 +44,21 @@ func (e *eyes) Look(ctx context.Context, weight int) (rollout.Judged, error) {
 	if !known {
 		j = says(analysis.Continue, weight, "nothing yet")
 	}
+	j.Own = e.own(weight)
 	j.Weight, j.Time = weight, noon.Add(time.Duration(e.looks)*15*time.Second)
 	j.Watched = float64(e.looks)
 	return j, nil
+}
+
+// own is how many requests this process has seen at a weight: one a look.
+func (e *eyes) own(weight int) int64 {
+	if weight != e.weight {
+		e.weight, e.here = weight, 0
+	}
+	if e.here++; weight == 0 || e.blind {
+		return 0
+	}
+	return e.here
 }
 
 func (e *eyes) Guard(ctx context.Context) (rollout.Judged, bool) {
@@ -66,88 +80,76 @@ func healthy() *eyes {
 	}}
 }
 
-// mailbox is an Inbox with the same annotations all the time, unless told another.
-type mailbox struct {
-	*cluster
-	now  map[string]string
-	then chan map[string]string
-}
-
-func (m mailbox) Listen(ctx context.Context, id manifest.ID, hear func(map[string]string)) {
-	if id != canaryPods {
-		panic(id.String())
-	}
-	if m.now != nil {
-		hear(m.now)
-	}
-	for {
-		select {
-		case said := <-m.then:
-			hear(said)
-		case <-ctx.Done():
-			return
-		}
-	}
+// bubble runs a test with a clock of its own, in which it can be waited until all have
+// had their say.
+func bubble(test func(*testing.T)) func(*testing.T) {
+	return func(t *testing.T) { synctest.Test(t, test) }
 }
 
 type keeper func(rollout.Gate) error
 
-func (k keeper) Ask(_ context.Context, g rollout.Gate) error { return k(g) }
+func (k keeper) Ask(_ context.Context, g rollout.Gate) (string, error) { return "keeper", k(g) }
 
-func course(e Watcher) Course {
+func followed(e Watcher) Course {
 	return Course{
+		First:      5,
 		Watch:      func(context.Context, rollout.Plan, rollout.State) (Watcher, error) { return e, nil },
 		Gatekeeper: keeper(func(rollout.Gate) error { return nil }),
 	}
 }
 
 func (w *world) run(ctx context.Context, c Course) (rollout.State, error) {
-	return w.runner().Run(ctx, shop, rollout.Asked{}, release("shop:2"), c)
+	w.dead = false
+	return w.runner().Run(ctx, shop, rollout.Run{}, release("shop:2"), c)
 }
 
 func TestRunPromotes(t *testing.T) {
-	w := newWorld()
-	s, err := w.run(t.Context(), course(healthy()))
-	if err != nil || s.Phase != rollout.Promoted {
-		t.Fatalf("%s, %v", s.Phase, err)
-	}
-	w.expect(t, "shop:2", -1)
-	if s.Judged == nil || s.Judged.Reason != "healthy" || s.Judged.Judge != nil || len(s.Judged.Before) != 2 {
-		t.Errorf("remembered: %+v", s.Judged)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		s, err := w.run(t.Context(), followed(healthy()))
+		if err != nil || s.Phase != rollout.Promoted {
+			t.Fatalf("%s, %v", s.Phase, err)
+		}
+		w.expect(t, "shop:2", -1)
+		if s.Judged == nil || s.Judged.Reason != "healthy" || s.Judged.Judge != nil || len(s.Judged.Before) != 2 {
+			t.Errorf("remembered: %+v", s.Judged)
+		}
+	})
 }
 
 // TestRunVerifies: while nothing happens a run looks once a minute whether somebody
 // moved the weight, and puts it back.
 func TestRunVerifies(t *testing.T) {
-	w := newWorld()
-	e := healthy()
-	e.onLook = func(n, weight int) {
-		switch n {
-		case 30:
-			w.set(canaryMapping, 80.0, "spec", "weight")
-		case 40:
-			e.says[5] = says(analysis.Continue, 50, "fine")
-		case 2:
-			e.says[5] = says(analysis.Continue, 5, "wait")
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		e := healthy()
+		e.onLook = func(n, weight int) {
+			switch n {
+			case 30:
+				w.set(canaryMapping, 80.0, "spec", "weight")
+			case 40:
+				e.says[5] = says(analysis.Continue, 50, "fine")
+			case 2:
+				e.says[5] = says(analysis.Continue, 5, "wait")
+			}
 		}
-	}
-	s, err := w.run(t.Context(), course(e))
-	if err != nil || s.Phase != rollout.Promoted {
-		t.Fatalf("%s, %v", s.Phase, err)
-	}
-	verified := 0
-	for _, e := range w.events {
-		if strings.Contains(e.Text, "the gateway gives the canary 5 %") {
-			verified++
+		s, err := w.run(t.Context(), followed(e))
+		if err != nil || s.Phase != rollout.Promoted {
+			t.Fatalf("%s, %v", s.Phase, err)
 		}
-	}
-	if verified < 10 || verified > 14 {
-		t.Errorf("looked %d times in ten minutes", verified)
-	}
-	if !slices.ContainsFunc(s.History, func(e rollout.Event) bool { return e.Kind == rollout.EventCorrected }) {
-		t.Error("the weight was not put back")
-	}
+		verified := 0
+		for _, e := range w.events {
+			if strings.Contains(e.Text, "the gateway gives the canary 5 %") {
+				verified++
+			}
+		}
+		if verified < 10 || verified > 14 {
+			t.Errorf("looked %d times in ten minutes", verified)
+		}
+		if !slices.ContainsFunc(s.History, func(e rollout.Event) bool { return e.Kind == rollout.EventCorrected }) {
+			t.Error("the weight was not put back")
+		}
+	})
 }
 
 // TestRunEnds: whatever ends a run, what it leaves is safe.
@@ -229,9 +231,9 @@ func TestRunEnds(t *testing.T) {
 			phase: rollout.Rejected,
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(name, bubble(func(t *testing.T) {
 			w := newWorld()
-			c := course(tt.eyes)
+			c := followed(tt.eyes)
 			if tt.change != nil {
 				tt.change(w, &c)
 			}
@@ -248,7 +250,7 @@ func TestRunEnds(t *testing.T) {
 			if stored := w.state(t); stored.Phase != s.Phase || stored.Held != s.Held {
 				t.Errorf("stored: %s, %q", stored.Phase, stored.Held)
 			}
-		})
+		}))
 	}
 }
 
@@ -267,21 +269,23 @@ func TestRunCrashPoints(t *testing.T) {
 		}, "shop:1"},
 	} {
 		undisturbed := newWorld()
-		if _, err := undisturbed.run(t.Context(), course(tt.eyes())); err != nil {
-			t.Fatal(err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			if _, err := undisturbed.run(t.Context(), followed(tt.eyes())); err != nil {
+				t.Fatal(err)
+			}
+		})
 		points := 0
 		for n, write := range undisturbed.writes {
 			for _, moment := range []string{"before", "after"} {
 				points++
-				t.Run(fmt.Sprintf("%s/%s %d %s", name, moment, n+1, write), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%s %d %s", name, moment, n+1, write), bubble(func(t *testing.T) {
 					w := newWorld()
 					if moment == "before" {
 						w.before = n + 1
 					} else {
 						w.after = n + 1
 					}
-					killed(t, func() { _, _ = w.run(t.Context(), course(tt.eyes())) })
+					killed(t, func() { _, _ = w.run(t.Context(), followed(tt.eyes())) })
 					before := w.state(t)
 					if before.Weight > 0 && before.Weight != number(field(w.objects[canaryMapping], "spec", "weight")) && before.Phase == rollout.Standing {
 						t.Errorf("killed at %d %%, in the cluster %v", before.Weight, field(w.objects[canaryMapping], "spec", "weight"))
@@ -289,7 +293,7 @@ func TestRunCrashPoints(t *testing.T) {
 					if before.Phase == rollout.Promoted || before.Phase == rollout.Rejected {
 						return
 					}
-					s, err := w.run(t.Context(), course(tt.eyes()))
+					s, err := w.run(t.Context(), followed(tt.eyes()))
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -297,7 +301,7 @@ func TestRunCrashPoints(t *testing.T) {
 					if before.Judged != nil && (s.Judged == nil || len(s.Judged.Before) < len(before.Judged.Before)) {
 						t.Errorf("evidence was lost: %d looks before, now %+v", len(before.Judged.Before), s.Judged)
 					}
-				})
+				}))
 			}
 		}
 		t.Logf("%s: %d crash points", name, points)
@@ -318,118 +322,118 @@ func killed(t *testing.T, do func()) {
 // TestRunIsInterrupted: a run that is interrupted takes traffic off the canary, and
 // the next one goes on.
 func TestRunIsInterrupted(t *testing.T) {
-	for _, hold := range []bool{false, true} {
-		w := newWorld()
-		w.options.HoldOnCancel = hold
-		ctx, stop := context.WithCancel(t.Context())
-		e := healthy()
-		e.onLook = func(_, weight int) {
-			if weight == 50 {
-				stop()
+	synctest.Test(t, func(t *testing.T) {
+		for _, hold := range []bool{false, true} {
+			w := newWorld()
+			w.options.HoldOnCancel = hold
+			ctx, stop := context.WithCancel(t.Context())
+			e := healthy()
+			e.onLook = func(_, weight int) {
+				if weight == 50 {
+					stop()
+				}
 			}
+			s, err := w.run(ctx, followed(e))
+			want := map[bool]int{false: 0, true: 50}[hold]
+			if !errors.Is(err, ErrInterrupted) || number(field(w.objects[canaryMapping], "spec", "weight")) != want {
+				t.Fatalf("hold %v: %v, weight %v, %+v", hold, err, field(w.objects[canaryMapping], "spec", "weight"), s)
+			}
+			if s, err := w.run(t.Context(), followed(healthy())); err != nil || s.Phase != rollout.Promoted {
+				t.Fatalf("afterwards %s, %v", s.Phase, err)
+			}
+			w.expect(t, "shop:2", -1)
 		}
-		s, err := w.run(ctx, course(e))
-		want := map[bool]int{false: 0, true: 50}[hold]
-		if !errors.Is(err, ErrInterrupted) || number(field(w.objects[canaryMapping], "spec", "weight")) != want {
-			t.Fatalf("hold %v: %v, weight %v, %+v", hold, err, field(w.objects[canaryMapping], "spec", "weight"), s)
-		}
-		if s, err := w.run(t.Context(), course(healthy())); err != nil || s.Phase != rollout.Promoted {
-			t.Fatalf("afterwards %s, %v", s.Phase, err)
-		}
-		w.expect(t, "shop:2", -1)
-	}
+	})
 }
 
 // TestRunIsInterruptedWhileItWrites: whichever write an interruption takes the answer
 // of, traffic is off the canary, that is written down, and the next run goes on.
 func TestRunIsInterruptedWhileItWrites(t *testing.T) {
-	for n := 1; ; n++ {
-		w := newWorld()
-		ctx, stop := context.WithCancel(t.Context())
-		w.written = func(at int) {
-			if at == n {
-				stop()
+	synctest.Test(t, func(t *testing.T) {
+		for n := 1; ; n++ {
+			w := newWorld()
+			ctx, stop := context.WithCancel(t.Context())
+			w.written = func(at int) {
+				if at == n {
+					stop()
+				}
 			}
-		}
-		s, err := w.run(ctx, course(healthy()))
-		stop()
-		if err == nil {
-			if n < 20 {
-				t.Errorf("a run has %d writes", n-1)
+			s, err := w.run(ctx, followed(healthy()))
+			stop()
+			if err == nil {
+				if n < 20 {
+					t.Errorf("a run has %d writes", n-1)
+				}
+				return
 			}
-			return
+			if s = w.state(t); !errors.Is(err, ErrInterrupted) && !errors.Is(err, context.Canceled) || number(field(w.objects[canaryMapping], "spec", "weight")) != 0 || s.Phase.Active() && s.Weight != 0 {
+				t.Errorf("interrupted in write %d: %v, weight %v, %+v", n, err, field(w.objects[canaryMapping], "spec", "weight"), s)
+			}
+			w.written = nil
+			if s, err := w.run(t.Context(), followed(healthy())); err != nil || s.Phase != rollout.Promoted {
+				t.Errorf("after an interruption in write %d: %s, %v", n, s.Phase, err)
+			}
+			w.expect(t, "shop:2", -1)
 		}
-		if s = w.state(t); !errors.Is(err, ErrInterrupted) && !errors.Is(err, context.Canceled) || number(field(w.objects[canaryMapping], "spec", "weight")) != 0 || s.Phase.Active() && s.Weight != 0 {
-			t.Errorf("interrupted in write %d: %v, weight %v, %+v", n, err, field(w.objects[canaryMapping], "spec", "weight"), s)
-		}
-		w.written = nil
-		if s, err := w.run(t.Context(), course(healthy())); err != nil || s.Phase != rollout.Promoted {
-			t.Errorf("after an interruption in write %d: %s, %v", n, s.Phase, err)
-		}
-		w.expect(t, "shop:2", -1)
-	}
+	})
 }
 
 // TestPeople: a run heeds what people say while it works.
 func TestPeople(t *testing.T) {
-	t.Run("hold and resume", func(t *testing.T) {
+	t.Run("hold and resume", bubble(func(t *testing.T) {
 		w := newWorld()
 		e := healthy()
-		c := course(e)
-		box := mailbox{cluster: w.cluster, now: rollout.Said{Hold: "wait for Ann"}.Annotations(noon), then: make(chan map[string]string)}
-		w.inbox = box
+		c := followed(e)
+		e.says[0] = says(analysis.Continue, 5, "begin")
 		e.onLook = func(n, weight int) {
-			if n == 20 {
+			switch n {
+			case 1:
+				w.say(rollout.Said{Hold: &rollout.Word{Text: "wait for Ann"}})
+			case 20:
 				if weight != 0 {
 					t.Errorf("raised to %d while held", weight)
 				}
-				go func() { box.then <- rollout.Said{}.Annotations(noon) }()
+				w.say(rollout.Said{})
 			}
-			time.Sleep(time.Millisecond) // so that the mailbox comes to speak
 		}
 		if s, err := w.run(t.Context(), c); err != nil || s.Phase != rollout.Promoted {
 			t.Fatalf("%s, %v", s.Phase, err)
 		}
-	})
-	t.Run("approve", func(t *testing.T) {
+	}))
+	t.Run("approve", bubble(func(t *testing.T) {
 		w := newWorld()
 		e := healthy()
-		c := course(e)
-		box := mailbox{cluster: w.cluster, then: make(chan map[string]string)}
-		w.inbox, c.Gates = box, []rollout.Gate{{Name: "release", Manual: true}}
+		c := followed(e)
+		c.Gates = []rollout.Gate{{Name: "release", Manual: true}}
 		e.onLook = func(n, weight int) {
 			if n == 20 {
 				if weight != 50 {
 					t.Errorf("weight %d, expected 50 until it is approved", weight)
 				}
-				go func() { box.then <- rollout.Said{Approved: []string{"release"}}.Annotations(noon) }()
+				w.say(rollout.Said{Approved: []rollout.Passage{{Gate: "release", By: "ann"}}})
 			}
-			time.Sleep(time.Millisecond)
 		}
 		if s, err := w.run(t.Context(), c); err != nil || s.Phase != rollout.Promoted {
 			t.Fatalf("%s, %v", s.Phase, err)
 		}
 		for what, events := range map[string][]rollout.Event{"told": w.events, "remembered": w.state(t).History} {
 			if !slices.ContainsFunc(events, func(e rollout.Event) bool {
-				return e.Kind == rollout.EventWaiting && strings.Contains(e.Text, "canarize approve shop release -n eu")
+				return e.Kind == rollout.EventWaiting && strings.Contains(e.Text, "waiting for gate release before promotion")
 			}) {
 				t.Errorf("it is not %s how to approve", what)
 			}
 		}
-	})
-	t.Run("reject", func(t *testing.T) {
+	}))
+	t.Run("reject", bubble(func(t *testing.T) {
 		w := newWorld()
 		e := healthy()
-		box := mailbox{cluster: w.cluster, then: make(chan map[string]string)}
-		w.inbox = box
 		e.says = map[int]rollout.Judged{0: says(analysis.Continue, 5, "begin")}
 		e.onLook = func(n, weight int) {
 			if n == 20 {
-				go func() { box.then <- rollout.Said{Rejected: "Ann"}.Annotations(noon) }()
+				w.say(rollout.Said{Rejected: &rollout.Word{Text: "Ann"}})
 			}
-			time.Sleep(time.Millisecond)
 		}
-		s, err := w.run(t.Context(), course(e))
+		s, err := w.run(t.Context(), followed(e))
 		if err != nil || s.Phase != rollout.Rejected {
 			t.Fatalf("%s, %v", s.Phase, err)
 		}
@@ -437,88 +441,87 @@ func TestPeople(t *testing.T) {
 			t.Errorf("nobody knows why: %+v", s.History)
 		}
 		w.expect(t, "shop:1", -1)
-	})
-	t.Run("reject, killed while it asked for it", func(t *testing.T) {
+	}))
+	t.Run("reject, killed while it asked for it", bubble(func(t *testing.T) {
 		w := newWorld()
 		w.must(t, deploy("shop:2"), shift(50))
 		w.after = len(w.writes) + 2 // the weight and the word
 		killed(t, func() { _, _ = w.do(t.Context(), reject()) })
 		w.after = 0
-		s, err := w.run(t.Context(), course(healthy()))
+		s, err := w.run(t.Context(), followed(healthy()))
 		if err != nil || s.Phase != rollout.Rejected {
 			t.Fatalf("%s, %v", s.Phase, err)
 		}
 		if slices.Contains(w.writes[len(w.writes)-6:], "scale "+canaryPods.String()) {
 			t.Errorf("it came back: %q", w.writes)
 		}
-	})
-	t.Run("say", func(t *testing.T) {
+	}))
+	t.Run("say", bubble(func(t *testing.T) {
 		w := newWorld()
-		if _, err := w.runner().Say(t.Context(), shop, func(*rollout.Said) {}); !errors.As(err, new(RefusedError)) {
+		if _, err := w.runner().Say(t.Context(), shop, "", func(rollout.State, *rollout.Said) error { return nil }); !errors.As(err, new(RefusedError)) {
 			t.Errorf("without a release: %v", err)
 		}
 		w.must(t, deploy("shop:2"))
 		for _, gate := range []string{"b", "a", "b"} {
-			if _, err := w.runner().Say(t.Context(), shop, func(s *rollout.Said) { s.Approved = append(s.Approved, gate) }); err != nil {
+			if _, err := w.runner().Say(t.Context(), shop, "", func(_ rollout.State, s *rollout.Said) error { s.Approve(rollout.Passage{Gate: gate}); return nil }); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got := field(w.objects[canaryPods], "metadata", "annotations", rollout.ApproveAnnotation); got != "2026-01-02T12:00:00Z a b" {
+		if got := field(w.objects[canaryPods], "metadata", "annotations", rollout.ApproveAnnotation); got != `2026-01-02T12:00:00Z [{"gate":"b"},{"gate":"a"}]` {
 			t.Errorf("%v", got)
 		}
-	})
+	}))
 }
 
 // TestAnalyze: it moves no weight, but that of a canary that is rejected.
 func TestAnalyze(t *testing.T) {
-	for verdict, weight := range map[analysis.Verdict]int{analysis.Promote: 50, analysis.Reject: 0} {
-		w := newWorld()
-		w.must(t, deploy("shop:2"), shift(50))
-		e := &eyes{says: map[int]rollout.Judged{}}
-		e.onLook = func(n, _ int) {
-			if n == 3 {
-				e.says[50] = says(verdict, 100, "seen enough")
+	synctest.Test(t, func(t *testing.T) {
+		for verdict, weight := range map[analysis.Verdict]int{analysis.Promote: 50, analysis.Reject: 0} {
+			w := newWorld()
+			w.must(t, deploy("shop:2"), shift(50))
+			e := &eyes{says: map[int]rollout.Judged{}}
+			e.onLook = func(n, _ int) {
+				if n == 3 {
+					e.says[50] = says(verdict, 100, "seen enough")
+				}
 			}
+			s, err := w.runner().Analyze(t.Context(), shop, rollout.Run{}, followed(e), 0)
+			if err != nil || s.Judged.Verdict != verdict || s.Phase != rollout.Standing || (s.Held != "") != (weight == 0) {
+				t.Fatalf("%s: %+v, %v", verdict, s, err)
+			}
+			w.expect(t, "shop:1", weight)
 		}
-		s, err := w.runner().Analyze(t.Context(), shop, rollout.Asked{}, course(e), 0)
-		if err != nil || s.Judged.Verdict != verdict || s.Phase != rollout.Standing || (s.Held != "") != (weight == 0) {
-			t.Fatalf("%s: %+v, %v", verdict, s, err)
+		w := newWorld()
+		if _, err := w.runner().Analyze(t.Context(), shop, rollout.Run{}, followed(healthy()), 0); !errors.As(err, new(RefusedError)) {
+			t.Errorf("without a release: %v", err)
 		}
-		w.expect(t, "shop:1", weight)
-	}
-	w := newWorld()
-	if _, err := w.runner().Analyze(t.Context(), shop, rollout.Asked{}, course(healthy()), 0); !errors.As(err, new(RefusedError)) {
-		t.Errorf("without a release: %v", err)
-	}
+	})
 }
-
-// silent is an Inbox in which nothing comes.
-type silent struct{ *cluster }
-
-func (silent) Listen(ctx context.Context, _ manifest.ID, _ func(map[string]string)) { <-ctx.Done() }
 
 // TestAnalyzeRemembers: what was found out until the time is over is stored, however
 // short that was.
 func TestAnalyzeRemembers(t *testing.T) {
-	w := newWorld()
-	w.must(t, deploy("shop:2"), shift(50))
-	w.inbox = silent{w.cluster} // whatever is heard interrupts a look
-	e := &eyes{}
-	r := w.runner()
-	r.Now = func() time.Time { return noon.Add(time.Duration(e.looks) * 15 * time.Second) }
-	if _, err := r.Analyze(t.Context(), shop, rollout.Asked{}, course(e), 40*time.Second); err != nil {
-		t.Fatal(err)
-	}
-	if j := w.state(t).Judged; j == nil || j.Watched != 3 || len(j.Before) != 2 {
-		t.Errorf("%+v", j)
-	}
-
-	// A verdict ends it, but not one of an earlier share.
-	e.says = map[int]rollout.Judged{50: says(analysis.Promote, 100, "healthy")}
-	for _, looks := range []int{1, 3} {
-		before := e.looks
-		if s, err := r.Analyze(t.Context(), shop, rollout.Asked{}, course(e), 40*time.Second); err != nil || s.Judged.Verdict != analysis.Promote || e.looks != before+looks {
-			t.Errorf("%d looks instead of %d: %+v, %v", e.looks-before, looks, s.Judged, err)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.must(t, deploy("shop:2"), shift(50))
+		w.mute = true // whatever is heard interrupts a look
+		e := &eyes{}
+		r := w.runner()
+		r.Now = func() time.Time { return noon.Add(time.Duration(e.looks) * 15 * time.Second) }
+		if _, err := r.Analyze(t.Context(), shop, rollout.Run{}, followed(e), 40*time.Second); err != nil {
+			t.Fatal(err)
 		}
-	}
+		if j := w.state(t).Judged; j == nil || j.Watched != 3 || len(j.Before) != 2 {
+			t.Errorf("%+v", j)
+		}
+
+		// A verdict ends it, but not one of an earlier share.
+		e.says = map[int]rollout.Judged{50: says(analysis.Promote, 100, "healthy")}
+		for _, looks := range []int{1, 3} {
+			before := e.looks
+			if s, err := r.Analyze(t.Context(), shop, rollout.Run{}, followed(e), 40*time.Second); err != nil || s.Judged.Verdict != analysis.Promote || e.looks != before+looks {
+				t.Errorf("%d looks instead of %d: %+v, %v", e.looks-before, looks, s.Judged, err)
+			}
+		}
+	})
 }

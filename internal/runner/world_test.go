@@ -70,26 +70,40 @@ func release(image string) *rollout.Plan {
 	}
 }
 
+// say has somebody say something to whoever works on the release.
+func (w *world) say(said rollout.Said) {
+	annotations := map[string]any{}
+	for key, text := range said.Annotations(noon) {
+		annotations[key] = text
+	}
+	w.writing.Lock()
+	w.set(canaryPods, annotations, "metadata", "annotations")
+	hear := w.listener
+	w.writing.Unlock()
+	if hear != nil {
+		hear(said.Annotations(noon))
+	}
+}
+
 // world is version 1 in a cluster, and what one process after the other does to it.
 type world struct {
 	*cluster
 	options Options
 	events  []rollout.Event
 	waited  time.Duration
-	inbox   Inbox // the cluster's when nil
 }
 
 func newWorld() *world { return &world{cluster: newCluster(application("", "shop:1", "shop:1")...)} }
 
 func (w *world) runner() *Runner {
-	var inbox Inbox = w.cluster
-	if w.inbox != nil {
-		inbox = w.inbox
-	}
 	return &Runner{
-		Inbox: inbox, Objects: w.cluster, Workloads: w.cluster, Router: w.cluster, Store: w.cluster, Lock: w.cluster,
+		Inbox: w.cluster, Objects: w.cluster, Workloads: w.cluster, Router: w.cluster, Store: w.cluster, Lock: w.cluster,
 		Now: func() time.Time { return noon },
 		Wait: func(ctx context.Context, d time.Duration) error {
+			if d == cleanUp { // the way out takes no time here
+				<-ctx.Done()
+				return ctx.Err()
+			}
 			w.waited += d
 			return ctx.Err()
 		},
@@ -110,6 +124,7 @@ func promote() ask            { return ask{rollout.Asked{Verb: rollout.Promote},
 func reject() ask             { return ask{rollout.Asked{Verb: rollout.Reject}, nil} }
 
 func (w *world) do(ctx context.Context, a ask) (rollout.State, error) {
+	w.dead = false
 	return w.runner().Do(ctx, shop, a.asked, a.plan)
 }
 

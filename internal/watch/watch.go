@@ -56,6 +56,9 @@ type Watcher struct {
 	observed time.Time            // when the last interval ended
 	read     time.Time            // when the last reading was made
 	troubles []string             // of the last reading
+
+	started time.Time // when this process began to watch
+	own     int64     // requests of the canary that it has seen since the weight changed
 }
 
 // New prepares to watch a release. It reads nothing yet.
@@ -77,7 +80,7 @@ func New(o Options) (*Watcher, error) {
 // count.
 func (w *Watcher) start(ctx context.Context, weight int) (analysis.Decision, error) {
 	now := w.Now()
-	w.begin = now
+	w.begin, w.started = now, now
 	if w.Judged != nil {
 		w.begin = now.Add(-seconds(w.Judged.Watched))
 	}
@@ -119,6 +122,7 @@ func (w *Watcher) Look(ctx context.Context, weight int) (rollout.Judged, error) 
 	}
 	if weight != w.weight {
 		w.weight, w.changed = weight, w.Now()
+		w.own = -w.partial.CanaryRequests() // those of the interval under way came before
 	}
 	for {
 		came, err := w.next(ctx)
@@ -285,12 +289,23 @@ func (w *Watcher) observe(came progress) analysis.Decision {
 	}
 	current := w.current()
 	w.observed = w.read
+	w.own += o.CanaryRequests()
 	o.Time, o.Weight = w.read.Sub(w.begin).Seconds(), float64(w.weight)
 	d := current.observe(o)
 	if current.Judge == w.judge || d.Verdict == analysis.Reject {
 		return d
 	}
 	return w.judge.Standing() // it stays healthy
+}
+
+// seen is how many requests of the canary this process has seen at the weight there is.
+// With evidence of another process those of a warm-up do not count: a judgement within
+// it says little about what the canary does now.
+func (w *Watcher) seen() int64 {
+	if w.Judged != nil && w.read.Sub(w.started) < seconds(w.Analysis.Warmup) {
+		return 0
+	}
+	return max(w.own, 0)
 }
 
 // judged is what is remembered of a decision.
@@ -315,7 +330,7 @@ func (w *Watcher) judged(d analysis.Decision) (rollout.Judged, error) {
 			Time: w.read.UTC(), Weight: w.weight, Verdict: d.Verdict, Reason: reason,
 			Metrics: rollout.MetricsOf(d.Evidence),
 		},
-		Cause: d.Cause, Inconclusive: d.Inconclusive, Recommended: int(d.Weight),
+		Own: w.seen(), Cause: d.Cause, Inconclusive: d.Inconclusive, Recommended: int(d.Weight),
 		Watched: w.observed.Sub(w.begin).Seconds(), Judge: state,
 		Reject: reject, Promote: promote,
 	}, nil

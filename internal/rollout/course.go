@@ -1,0 +1,365 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/canarize/canarize/internal/analysis"
+)
+
+// Course is what a process was asked to do with a release, from now to its end.
+type Course struct {
+	Name string // of the release, for messages
+	Run  Run    // who asks
+	// Plan is the digest of the version that is to be released.
+	Plan string
+	// Gates have to agree before shares and before the promotion.
+	Gates []Gate
+	// First is the smallest share of the ramp, in percent: what a canary without
+	// traffic gets first.
+	First int
+	// Override goes on although the release is held, and Unverified promotes although no
+	// gateway was seen to give the canary its share.
+	Override, Unverified bool
+	// Analyze only watches the release that stands: it raises and promotes nothing. Healthy
+	// is that a verdict of health does not end it, because the release had one before.
+	Analyze, Healthy bool
+}
+
+// Heard is what a process knows besides the State when it decides. What is not known
+// permits nothing.
+type Heard struct {
+	// Begun is that this process has taken the release over.
+	Begun bool
+	// Judged is what the judge said to this process last; nil before its first look.
+	Judged *Judged
+	People People
+	// Answers are those of gates that were asked, by name.
+	Answers map[string]Answer
+	// Failed is the action that failed, and Refused why the machine did nothing of what
+	// it was told; nil where all went well.
+	Failed  *Failed
+	Refused *Refusal
+	// Stale is that nobody has looked for a while whether the share is still there, and
+	// Over that the time of an analysis is over.
+	Stale, Over bool
+}
+
+// People is what people say, as far as it is known.
+type People struct {
+	Said
+	Ear Ear
+}
+
+// Ear says how well people can be heard.
+type Ear int
+
+// How well people can be heard.
+const (
+	Unheard  Ear = iota // what they said was not read since the last look
+	Listened            // it was read since then
+	Deaf                // it could not be read
+)
+
+// Answer is that of a gate.
+type Answer struct {
+	Pending bool
+	Refusal string // why it does not agree; "" where it does
+	By      string // the program or host that answered
+}
+
+// Do is what a process does next.
+type Do string
+
+// What a process can do next.
+const (
+	DoTell Do = "tell" // tell the machine Fact, and carry out what it announces
+	DoLook Do = "look" // watch until something is new
+	DoHear Do = "hear" // read what people say
+	DoAsk  Do = "ask"  // ask Gate, and go on meanwhile
+	DoEnd  Do = "end"  // stop working on the release
+)
+
+// Decision is what a process does next.
+type Decision struct {
+	Do   Do
+	Fact Fact // of DoTell
+	Gate Gate // of DoAsk
+	// Why is what DoLook waits for, where it does not wait for evidence, and why DoEnd is
+	// no success.
+	Why string
+	// Refusal, of DoEnd, is that nothing was begun.
+	Refusal *Refusal
+}
+
+// Decide says what a process does next with a release. It is the whole policy: whoever
+// calls it observes, carries out what it says, and calls it again. A successor of a
+// process that died goes through it as the first one did.
+func Decide(spec Spec, c Course, s State, h Heard) Decision {
+	switch {
+	case !h.Begun && c.Analyze:
+		return c.beginAnalysis(s, h)
+	case !h.Begun:
+		return c.begin(s, h)
+	case h.Refused != nil:
+		return Decision{Do: DoEnd, Why: h.Refused.Text}
+	case h.Failed != nil:
+		return c.afterFailure(s, *h.Failed)
+	case s.Phase != Standing && s.Phase != Shifting:
+		return Decision{Do: DoEnd, Why: s.Held}
+	case h.People.Rejected != nil:
+		return c.reject(ByPerson, h.People.Rejected.String())
+	case c.Analyze:
+		return c.analyze(s, h)
+	case h.Judged != nil && h.Judged.Verdict == analysis.Reject:
+		return c.reject(ByJudge, h.Judged.Reason)
+	case h.Judged != nil && h.Judged.Inconclusive && h.Judged.Recommended == 0:
+		return c.reject(ByDeadline, h.Judged.Reason)
+	case s.Held != "" || s.Phase != Standing:
+		return Decision{Do: DoEnd, Why: s.Held}
+	}
+	if word := h.People.Hold; !sameWord(word, s.Paused) {
+		return Decision{Do: DoTell, Fact: Heeded{word}}
+	}
+	next := c.advance(spec, s, h)
+	if next.Do == DoLook && h.Stale {
+		return Decision{Do: DoTell, Fact: Asked{Verb: Shift, Weight: s.Weight, Run: c.Run, Name: c.Name, Guarded: true}}
+	}
+	return next
+}
+
+func sameWord(a, b *Word) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Text == b.Text && a.By == b.By && a.At.Equal(b.At)
+}
+
+// begin is what a run begins with: where another one of the same plan stopped, if there
+// was one.
+func (c Course) begin(s State, h Heard) Decision {
+	deploy := Decision{Do: DoTell, Fact: Asked{Verb: Deploy, Run: c.Run, Name: c.Name, Guarded: true, Fresh: Fresh{Gates: c.gateNames()}}}
+	resume := Decision{Do: DoTell, Fact: Resumed{Run: c.Run, Name: c.Name, Gates: c.gateNames(), Override: c.Override, Guarded: true}}
+	switch {
+	case s.Phase == Promoted && s.Plan == c.Plan && c.Run.System != "" && c.Run.ID == s.Run.ID:
+		return Decision{Do: DoEnd} // an attempt of the same pipeline run before this one did it
+	case s.Plan != c.Plan || !s.Phase.Active() || s.Phase == Deploying:
+		return deploy
+	case h.People.Ear == Unheard:
+		return Decision{Do: DoHear}
+	case h.People.Rejected != nil && (s.Phase == Standing || s.Phase == Shifting):
+		return c.reject(ByPerson, h.People.Rejected.String()) // asked for by a process that was killed then
+	case s.Held == "" || c.Override || s.Guarded || s.Phase == Rejecting || s.Phase == Retiring:
+		return resume
+	}
+	held := Held(s, c.Name)
+	return Decision{Do: DoEnd, Refusal: &held, Why: held.Text}
+}
+
+func (c Course) gateNames() []string {
+	names := make([]string, len(c.Gates))
+	for i, g := range c.Gates {
+		names[i] = g.Name
+	}
+	return names
+}
+
+func (c Course) reject(by Decider, why string) Decision {
+	return Decision{Do: DoTell, Fact: Asked{Verb: Reject, Run: c.Run, Name: c.Name, Reason: Reason{By: by, Text: why}}}
+}
+
+// afterFailure rejects a release whose canary's pods do not become ready, and one that
+// did not come as far as standing in the cluster. Of all other errors somebody has to
+// decide what they mean.
+func (c Course) afterFailure(s State, f Failed) Decision {
+	pods := f.Action.Kind == WaitCanary || f.Action.Kind == Scale
+	if s.Phase == Deploying || pods && (s.Phase == Standing || s.Phase == Shifting) {
+		return c.reject(ByPods, f.Reason)
+	}
+	return Decision{Do: DoEnd, Why: cmp.Or(s.Held, f.Reason)}
+}
+
+// advance is what the judge asks for, if nobody objects.
+func (c Course) advance(spec Spec, s State, h Heard) Decision {
+	wanted, moves := c.wanted(spec, s, h.Judged)
+	if !moves {
+		return Decision{Do: DoLook}
+	}
+	if wanted.Verb == Shift && wanted.Weight < s.Weight { // less traffic needs nobody's leave
+		return Decision{Do: DoTell, Fact: wanted}
+	}
+	switch {
+	case s.Weight > 0 && h.Judged.Own == 0:
+		return Decision{Do: DoLook, Why: fmt.Sprintf("this process has seen no request of the canary at %d %% yet", s.Weight)}
+	case h.People.Ear == Unheard:
+		return Decision{Do: DoHear}
+	case h.People.Ear == Deaf:
+		return Decision{Do: DoLook, Why: "nothing is raised or promoted while it cannot be read what people say"}
+	case h.People.Hold != nil:
+		return Decision{Do: DoLook, Why: fmt.Sprintf("nothing is raised or promoted: %s; canarize resume %s ends that", h.People.Hold, c.Name)}
+	}
+	if shut := c.gate(s, wanted); shut != nil {
+		return c.pass(*shut, s, h)
+	}
+	return Decision{Do: DoTell, Fact: wanted}
+}
+
+// wanted is what the judgement of this process asks for; false where the release stays
+// as it is. A canary without traffic gets the first share, whatever was found out about
+// it before: what it does now is not known.
+func (c Course) wanted(spec Spec, s State, j *Judged) (Asked, bool) {
+	asked := Asked{Run: c.Run, Name: c.Name, Guarded: true, Unverified: c.Unverified}
+	switch {
+	case j == nil || j.Weight != s.Weight:
+		return asked, false
+	case s.Weight == 0:
+		asked.Verb, asked.Weight = Shift, min(max(j.Recommended, 0), c.First, spec.Limit)
+	case j.Verdict == analysis.Promote:
+		asked.Verb, asked.Reason = Promote, Reason{By: ByJudge, Text: j.Reason}
+		return asked, true
+	case j.Inconclusive:
+		return asked, false
+	default:
+		asked.Verb, asked.Weight = Shift, min(max(j.Recommended, 0), spec.Limit)
+	}
+	return asked, asked.Weight != s.Weight
+}
+
+// gate is the first gate that has to agree yet before something is done.
+func (c Course) gate(s State, wanted Asked) *Gate {
+	at := slices.IndexFunc(c.Gates, func(g Gate) bool {
+		passed := slices.ContainsFunc(s.Passed, func(p Passage) bool { return p.Gate == g.Name })
+		return g.Guards(wanted) && !passed
+	})
+	if at < 0 {
+		return nil
+	}
+	return &c.Gates[at]
+}
+
+// pass is how a gate comes to let the release pass.
+func (c Course) pass(g Gate, s State, h Heard) Decision {
+	if g.Manual {
+		approval, approved := h.People.Approval(g.Name)
+		switch {
+		case approved:
+			return Decision{Do: DoTell, Fact: Agreed{approval}}
+		case s.Awaiting != g.Name:
+			return Decision{Do: DoTell, Fact: Awaited{Gate: g.Name, Text: fmt.Sprintf("waiting for gate %s before %s", g.Name, g.Before())}}
+		}
+		return Decision{Do: DoLook, Why: fmt.Sprintf("waiting for gate %s before %s; canarize approve %s %s lets it pass", g.Name, g.Before(), c.Name, g.Name)}
+	}
+	answer, asked := h.Answers[g.Name]
+	switch {
+	case !asked:
+		return Decision{Do: DoAsk, Gate: g}
+	case answer.Pending:
+		return Decision{Do: DoLook, Why: fmt.Sprintf("waiting for gate %s before %s", g.Name, g.Before())}
+	case answer.Refusal != "":
+		return c.reject(ByGate, fmt.Sprintf("gate %s refuses %s: %s", g.Name, g.Before(), answer.Refusal))
+	}
+	return Decision{Do: DoTell, Fact: Agreed{Passage{Gate: g.Name, By: answer.By}}}
+}
+
+// beginAnalysis says whether there is something to watch.
+func (c Course) beginAnalysis(s State, h Heard) Decision {
+	refuse := func(r Refusal) Decision { return Decision{Do: DoEnd, Refusal: &r, Why: r.Text} }
+	switch {
+	case s.Phase != Standing:
+		return refuse(Refusal{Text: fmt.Sprintf("there is no canary that stands in the cluster, so there is nothing to analyze%s; see canarize status %s", PhaseNote(s.Phase), c.Name)})
+	case s.Held != "" && !c.Override:
+		return refuse(Held(s, c.Name))
+	case h.People.Ear == Unheard:
+		return Decision{Do: DoHear}
+	}
+	return Decision{Do: DoTell, Fact: Resumed{Run: c.Run, Name: c.Name, Gates: s.Gates, Override: c.Override}}
+}
+
+// analyze watches until there is a verdict or the time is over. A canary that is
+// rejected gets no traffic any more; what becomes of it is for others to decide.
+func (c Course) analyze(s State, h Heard) Decision {
+	j := h.Judged
+	switch {
+	case j != nil && j.Verdict == analysis.Reject && s.Weight == 0:
+		return Decision{Do: DoEnd}
+	case s.Held != "" || s.Phase != Standing:
+		return Decision{Do: DoEnd, Why: s.Held}
+	case h.Over:
+		return Decision{Do: DoEnd}
+	case j == nil:
+		return Decision{Do: DoLook}
+	case j.Verdict == analysis.Reject:
+		return Decision{Do: DoTell, Fact: Ended{Cause: Broken, Reason: j.Reason}}
+	case j.Inconclusive:
+		return Decision{Do: DoEnd}
+	case j.Verdict == analysis.Promote && !c.Healthy && (j.Own > 0 || s.Weight == 0):
+		return Decision{Do: DoEnd}
+	}
+	return Decision{Do: DoLook}
+}
+
+// resumed goes on where another process stopped. A share that was on its way up is not
+// gone on with: what the canary does now is for this process to judge first.
+func (t *transition) resumed(r Resumed) (State, []Action) {
+	if !t.Phase.Active() {
+		return t.State, nil
+	}
+	t.Guarded, t.Gates = r.Guarded, r.Gates
+	if r.Override {
+		t.Held, t.Corrections = "", 0
+	}
+	t.begin(r.Run, "go on with %s", short(t.Plan))
+	least, most := t.Weight, t.Weight
+	if len(r.Shares) > 0 {
+		least, most = slices.Min(r.Shares), slices.Max(r.Shares)
+	}
+	switch {
+	case t.Phase == Promoting && r.Untouched:
+		t.enter(Standing, "nothing was promoted yet; the canary stays at %d %%", t.Weight)
+	case t.Phase == Standing && least == t.Weight && most == t.Weight:
+		return t.State, []Action{{Kind: Verify, Weight: t.Weight}}
+	case t.Phase == Standing:
+		t.note(EventCorrected, "the weight is %d %% instead of %d %%: somebody else moved it", most, t.Weight)
+		t.comeBack(min(t.Weight, least), most)
+	case t.Phase == Shifting:
+		t.comeBack(min(t.Weight, max(t.Verified, 0), least), most)
+	}
+	return t.State, Pending(t.State)
+}
+
+// comeBack shifts to a share that is not larger than the one in force.
+func (t *transition) comeBack(weight, most int) {
+	t.Phase, t.Peak, t.Grow = Shifting, min(max(t.Peak, t.Weight, most), t.spec.Limit), false
+	t.Weight = max(weight, 0)
+}
+
+// heeded remembers whether a person holds the release.
+func (t *transition) heeded(h Heeded) {
+	switch {
+	case h.Hold != nil:
+		t.note(EventSaid, "on hold: %s", h.Hold)
+	case t.Paused != nil:
+		t.note(EventSaid, "not on hold any more")
+	}
+	t.Paused = h.Hold
+}
+
+// agreed remembers that a gate lets the release pass.
+func (t *transition) agreed(a Agreed) {
+	p := a.Passage
+	if p.At.IsZero() {
+		p.At = t.now.Time.UTC()
+	}
+	if t.Awaiting == p.Gate {
+		t.Awaiting = ""
+	}
+	if len(t.Passed) < maxPassages {
+		t.Passed = append(slices.Clip(t.Passed), p)
+	}
+	by := ""
+	if p.By != "" {
+		by = ", by " + p.By
+	}
+	t.note(EventSaid, "gate %s agrees%s", p.Gate, by)
+}

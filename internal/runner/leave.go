@@ -1,0 +1,167 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// ErrInterrupted reports that the process was asked to end, and left the release as
+// State.Left says.
+var ErrInterrupted = errors.New("interrupted")
+
+// ErrHandover is the cause of a context by which a process is told that another one
+// goes on with the release at once: it moves nothing.
+var ErrHandover = errors.New("another process goes on with the release")
+
+// ErrLockLost is the cause of a lock's context that another process has taken.
+var ErrLockLost = errors.New("the lock was lost")
+
+// cleanUp is how long the way out may take once the process was asked to end. A CI
+// system kills 7.5 seconds after it interrupts.
+const cleanUp = 5 * time.Second
+
+// work does something with a release under its lock. However it ends, leave is the way
+// out: a panic passes through it too.
+func (r *Runner) work(ctx context.Context, release Release, run rollout.Run, do func(context.Context, *session) error) (state rollout.State, err error) {
+	lock, err := r.Lock.Acquire(ctx, release.Namespace, release.Name, run.Holder)
+	if err != nil {
+		return rollout.State{}, r.notLocked(ctx, release, err)
+	}
+	defer lock.Release()
+	s := &session{Runner: r, release: release, lock: lock}
+	finished := false
+	defer func() {
+		if !finished { // a panic goes on when this is done
+			_ = s.leave(ctx, errFault, true)
+		}
+	}()
+	err = do(lock.Context(), s)
+	finished = true
+	err = s.leave(ctx, err, false)
+	return s.state, err
+}
+
+var errFault = errors.New("canarize has a fault; please report it")
+
+// leave is how a process stops working on a release. What that means is decided by
+// the machine; here it is carried out with a time of its own, without waiting for
+// anybody. Traffic goes first and is written down then: whoever finds the old state
+// finds less traffic than it says, which harms nobody.
+func (s *session) leave(ctx context.Context, err error, fault bool) error {
+	cause := s.endCause(ctx, err)
+	verb := s.course == nil && !fault && (cause == rollout.Broken || cause == rollout.Done) // the machine has decided what its failure means
+	if !s.engaged || verb || err == nil && !s.state.Phase.Active() {
+		return err
+	}
+	out, stop := outlive(ctx, s.Wait)
+	defer stop()
+	actions := s.next(rollout.Ended{Cause: cause, Keep: s.HoldOnCancel, Untouched: !s.touched, Reason: reasonOf(err)})
+	off, failed := s.takeOff(out, cause, actions)
+	if cause == rollout.Interrupted {
+		err = ErrInterrupted
+	}
+	switch {
+	case failed == nil:
+	case off:
+		err = errors.Join(err, fmt.Errorf("the canary gets no traffic, but that could not be stored: %w", failed))
+	default:
+		err = fmt.Errorf("%w, and traffic may still reach the canary: %w; run canarize reject %s -n %s", err, failed, s.release.Name, s.release.Namespace)
+	}
+	return s.stopped(err)
+}
+
+// stopped gives the error of a release that was left the state in which it was left.
+func (s *session) stopped(err error) error {
+	var stopped StoppedError
+	if errors.As(err, &stopped) {
+		stopped.State, stopped.Err = s.state, err
+		return stopped
+	}
+	return err
+}
+
+// takeOff carries out what leaving a release takes. off is that the weight is 0, or as
+// the user wants it.
+func (s *session) takeOff(ctx context.Context, cause rollout.EndCause, actions []rollout.Action) (off bool, err error) {
+	if len(actions) > 0 {
+		if _, err := s.perform(ctx, actions[:1]); err != nil {
+			return false, err
+		}
+	}
+	if cause == rollout.LockLost { // the record is another process's now
+		return true, nil
+	}
+	err = s.save(ctx)
+	if errors.Is(err, errRecordGone) { // so that status and reject still find the release
+		s.record.Version, s.record.State = "", nil
+		err = s.save(ctx)
+	}
+	if err != nil || len(actions) < 2 {
+		return true, err
+	}
+	if action, err := s.perform(ctx, actions[1:]); err != nil {
+		s.next(rollout.Failed{Action: action, Reason: err.Error()})
+	} else {
+		s.next(rollout.Finished{Proof: s.proof})
+	}
+	return true, s.save(ctx)
+}
+
+// endCause is why the work on a release ends.
+func (s *session) endCause(ctx context.Context, err error) rollout.EndCause {
+	switch {
+	case errors.Is(context.Cause(ctx), ErrHandover):
+		return rollout.Handover
+	case ctx.Err() != nil:
+		return rollout.Interrupted
+	case errors.Is(context.Cause(s.lock.Context()), ErrLockLost):
+		return rollout.LockLost
+	case err != nil:
+		return rollout.Broken
+	}
+	return rollout.Done
+}
+
+func reasonOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// outlive is a context that outlasts ctx by the time that the way out may take.
+func outlive(ctx context.Context, wait func(context.Context, time.Duration) error) (context.Context, context.CancelFunc) {
+	out, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() {
+		if wait(out, cleanUp) == nil {
+			stop(fmt.Errorf("it took more than %s", cleanUp))
+		}
+	})
+	return out, func() { forget(); stop(nil) }
+}
+
+// notLocked is the way out of a process that was interrupted while it waited for the
+// lock. If nobody is alive who watches the canary, its traffic goes off without the
+// lock: a weight of 0 is right whoever takes it next.
+func (r *Runner) notLocked(ctx context.Context, release Release, err error) error {
+	if ctx.Err() == nil || errors.Is(context.Cause(ctx), ErrHandover) || r.HoldOnCancel {
+		return err
+	}
+	out, stop := outlive(ctx, r.Wait)
+	defer stop()
+	s := session{Runner: r, release: release}
+	if failed := s.load(out); failed != nil || !s.state.Guarded || !s.state.Phase.Active() {
+		return err
+	}
+	if alive, failed := r.Lock.Alive(out, release.Namespace, release.Name); failed != nil || alive {
+		return err
+	}
+	if failed := s.setWeight(out, rollout.Action{Kind: rollout.SetWeight}); failed != nil {
+		return fmt.Errorf("interrupted, and traffic may still reach the canary, which nobody watches: %w; run canarize reject %s -n %s", failed, release.Name, release.Namespace)
+	}
+	return fmt.Errorf("%w; nobody was watching the canary, and its weight is 0 now", ErrInterrupted)
+}

@@ -1,0 +1,179 @@
+package runner
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// session is the work of one process on one release.
+type session struct {
+	*Runner
+	release Release
+	lock    Hold // nil without one
+	record  Record
+	state   rollout.State
+	plan    rollout.Plan
+	tested  string                         // digest, from WaitCanary
+	proof   rollout.Proof                  // from the last Verify
+	configs map[manifest.ID]map[string]any // of the canary, as they were compared with what was tested
+	secrets map[manifest.ID]map[string]any // of the canary, as they were applied
+	unsure  []byte                         // state of which nobody knows whether it was stored
+
+	engaged bool // this process has something to leave safely
+	touched bool // stable objects may be of the new version
+	course  *course
+}
+
+// RecordError reports that what is stored of a release cannot be read. What the cluster
+// has of its canary can still be found by labels.
+type RecordError struct{ Err error }
+
+func (e RecordError) Error() string { return e.Err.Error() }
+func (e RecordError) Unwrap() error { return e.Err }
+
+func (s *session) load(ctx context.Context) error {
+	record, err := s.Store.Load(ctx, s.release.Namespace, s.release.Name)
+	if err != nil || record.Version == "" {
+		return err
+	}
+	state, err := rollout.ParseState(record.State)
+	if err != nil {
+		return RecordError{fmt.Errorf("release %s: %w", s.release, err)}
+	}
+	if len(record.Plan) > 0 {
+		if s.plan, err = rollout.Unpack(record.Plan); err != nil {
+			return RecordError{fmt.Errorf("release %s: %w", s.release, err)}
+		}
+	}
+	s.record, s.state = record, state
+	s.touched = s.state.Phase == rollout.Promoting
+	s.expose()
+	return nil
+}
+
+// expose tells whether the canary is known to have traffic.
+func (s *session) expose() {
+	if s.Exposed != nil {
+		unknown := s.state.Verified != 0 && s.state.Phase != rollout.Deploying
+		s.Exposed(s.state.Phase.Active() && (s.state.Weight > 0 || s.state.Peak > 0 || unknown))
+	}
+}
+
+func (s *session) spec() rollout.Spec { return rollout.Spec{Limit: s.limit()} }
+
+func (s *session) limit() int {
+	for _, route := range s.plan.Routes {
+		if route.Canary.Kind == "TCPMapping" {
+			return 50 // w/(w+100) with w at most 100
+		}
+	}
+	return 100
+}
+
+// next tells the machine a fact, and others what happened.
+func (s *session) next(fact rollout.Fact) []rollout.Action {
+	before := s.state.Total
+	state, actions := rollout.Next(s.spec(), s.state, rollout.Observation{Time: s.Now(), Fact: fact})
+	s.state = state
+	s.expose()
+	for _, e := range state.History[max(0, len(state.History)-(state.Total-before)):] {
+		s.Emit(e)
+	}
+	return actions
+}
+
+// drive tells the machine a fact and carries out what follows from it, to the end.
+func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
+	var stopped error
+	var broke rollout.ActionKind
+	for {
+		actions := s.next(fact)
+		if len(actions) > 0 && actions[0].Kind == rollout.Refuse {
+			return RefusedError{actions[0].Reason}
+		}
+		s.engaged = s.course != nil || len(actions) > 0
+		if err := s.save(ctx); err != nil {
+			return s.offFirst(ctx, actions, err)
+		}
+		if len(actions) == 0 {
+			s.engaged = s.course != nil
+			if stopped != nil {
+				return StoppedError{s.state, broke, stopped}
+			}
+			return nil
+		}
+		s.proof = ""
+		action, err := s.perform(ctx, actions)
+		if ctx.Err() != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+		fact = rollout.Finished{Tested: s.tested, Proof: s.proof}
+		if err != nil {
+			stopped, broke = errors.Join(stopped, err), cmp.Or(broke, action.Kind)
+			fact = rollout.Failed{Action: action, Reason: err.Error(), Untouched: errors.As(err, new(untouchedError))}
+		}
+	}
+}
+
+// offFirst takes traffic off the canary though the state could not be stored:
+// whoever comes next finds a weight of 0, which is never wrong.
+func (s *session) offFirst(ctx context.Context, actions []rollout.Action, cause error) error {
+	off := rollout.Action{Kind: rollout.SetWeight}
+	if len(actions) == 0 || actions[0] != off || errors.Is(cause, ErrChanged) {
+		return cause
+	}
+	_, err := s.perform(ctx, actions[:1])
+	return errors.Join(cause, err)
+}
+
+// save stores the state when it differs from the one that is stored.
+func (s *session) save(ctx context.Context) error {
+	text, err := json.Marshal(s.state)
+	if err != nil || bytes.Equal(text, s.record.State) || s.state.Phase == rollout.None {
+		return err
+	}
+	record := Record{Version: s.record.Version, State: text, Plan: s.record.Plan}
+	if !s.state.Phase.Active() {
+		record.Plan = nil // there is nothing left to promote
+	}
+	version, err := s.Store.Save(ctx, s.release.Namespace, s.release.Name, record)
+	if errors.Is(err, ErrChanged) {
+		version, err = s.saveAgain(ctx, record, err)
+	}
+	if err != nil {
+		s.unsure = text
+		return fmt.Errorf("release %s: %w", s.release, err)
+	}
+	record.Version = version
+	s.record, s.unsure = record, nil
+	return nil
+}
+
+// saveAgain stores a record over one that has another version than expected, if what
+// is in it is this process's own: as it was stored last, or by a write before this one
+// that was interrupted and taken all the same.
+func (s *session) saveAgain(ctx context.Context, record Record, refused error) (version string, err error) {
+	stored, err := s.Store.Load(ctx, s.release.Namespace, s.release.Name)
+	if err != nil {
+		return "", errors.Join(refused, err)
+	}
+	own := bytes.Equal(stored.State, s.record.State) && bytes.Equal(stored.Plan, s.record.Plan)
+	if !own && (s.unsure == nil || !bytes.Equal(stored.State, s.unsure)) {
+		if stored.Version == "" {
+			return "", errRecordGone
+		}
+		return "", refused
+	}
+	record.Version = stored.Version
+	return s.Store.Save(ctx, s.release.Namespace, s.release.Name, record)
+}
+
+// errRecordGone reports that somebody deleted the record while a process worked.
+var errRecordGone = errors.New("somebody has deleted what is remembered of the release; see canarize doctor for what is left of the canary")
