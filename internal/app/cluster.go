@@ -86,7 +86,7 @@ func annotated(objects []map[string]any, annotations map[string]string) []map[st
 }
 
 // Delete implements runner.Objects.
-func (c *cluster) Delete(ctx context.Context, ids []manifest.ID) ([]runner.Change, error) {
+func (c *cluster) Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]runner.Change, error) {
 	changes, err := c.kube.Delete(ctx, refs(ids), kube.Write{DryRun: c.dryRun})
 	return c.changes(changes), err
 }
@@ -117,6 +117,7 @@ func (c *cluster) SetReplicas(ctx context.Context, id manifest.ID, n int) error 
 const (
 	stateKey = "state.json"
 	planKey  = "plan.json.gz"
+	saidKey  = "said" // when somebody left word last
 )
 
 // recordName is the name of the ConfigMap and of the Lease of a release.
@@ -131,7 +132,7 @@ func (c *cluster) Load(ctx context.Context, namespace, name string) (runner.Reco
 	if r.Labels[releaseLabel] != name {
 		return runner.Record{}, fmt.Errorf("ConfigMap %s/%s: it is not the memory of a release: the label %s is missing; choose another --name", namespace, recordName(name), releaseLabel)
 	}
-	return runner.Record{Version: r.Version, State: []byte(r.Data[stateKey]), Plan: r.Binary[planKey]}, nil
+	return runner.Record{Version: r.Version, State: []byte(r.Data[stateKey]), Plan: r.Binary[planKey], Said: r.Data[saidKey]}, nil
 }
 
 // Save implements runner.Store. In a dry run nothing is remembered.
@@ -140,6 +141,9 @@ func (c *cluster) Save(ctx context.Context, namespace, name string, r runner.Rec
 		return "dry run", nil
 	}
 	record := kube.Record{Version: r.Version, Labels: map[string]string{releaseLabel: name}, Data: map[string]string{stateKey: string(r.State)}}
+	if r.Said != "" {
+		record.Data[saidKey] = r.Said
+	}
 	if len(r.Plan) > 0 {
 		record.Binary = map[string][]byte{planKey: r.Plan}
 	}
