@@ -73,7 +73,7 @@ func TestHoldDuringSilence(t *testing.T) {
 				return
 			}
 			switch n {
-			case 7:
+			case 4:
 				if _, err := w.runner().Say(t.Context(), shop, "", func(_ rollout.State, said *rollout.Said) error {
 					said.Hold = &rollout.Word{Text: "wait for Ann", By: "bob"}
 					return nil
