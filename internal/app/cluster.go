@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync/atomic"
 	"time"
 
 	"github.com/canarize/canarize/internal/kube"
@@ -22,6 +23,7 @@ type cluster struct {
 	// the same manifests in another run are the same release.
 	annotations map[string]string
 	emit        func(format string, args ...any)
+	traffic     atomic.Bool // a canary has traffic, or may have, as was last read or written
 }
 
 func refs(ids []manifest.ID) []kube.Ref {
@@ -131,7 +133,16 @@ func (c *cluster) Load(ctx context.Context, namespace, name string) (runner.Reco
 	if r.Labels[releaseLabel] != name {
 		return runner.Record{}, fmt.Errorf("ConfigMap %s/%s: it is not the memory of a release: the label %s is missing; choose another --name", namespace, recordName(name), releaseLabel)
 	}
+	c.observe([]byte(r.Data[stateKey]))
 	return runner.Record{Version: r.Version, State: []byte(r.Data[stateKey]), Plan: r.Binary[planKey]}, nil
+}
+
+// observe notes whether a canary has traffic by a state that was read or written. Of a
+// state that cannot be read that is not known.
+func (c *cluster) observe(state []byte) {
+	if s, err := rollout.ParseState(state); err == nil {
+		c.traffic.Store(s.Weight > 0 || s.Peak > 0)
+	}
 }
 
 // Save implements runner.Store. In a dry run nothing is remembered.
@@ -146,6 +157,9 @@ func (c *cluster) Save(ctx context.Context, namespace, name string, r runner.Rec
 	version, err := c.kube.Save(ctx, namespace, recordName(name), record)
 	if errors.Is(err, kube.ErrChanged) {
 		return "", runner.ErrChanged
+	}
+	if err == nil {
+		c.observe(r.State)
 	}
 	return version, err
 }

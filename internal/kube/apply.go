@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -133,7 +134,7 @@ func (c *Cluster) tryReplace(ctx context.Context, ref Ref, resource served, obje
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
-	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	after, err := again(ctx, c, doing{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return resource.Patch(ctx, ref.Name, types.JSONPatchType, text, metav1.PatchOptions{FieldManager: FieldManager, DryRun: DryRunServer.option()})
 	})
 	if err != nil {
@@ -151,7 +152,7 @@ func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource served, obj
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	options := metav1.PatchOptions{FieldManager: FieldManager, DryRun: how.DryRun.option(), Force: &how.Force}
-	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	after, err := again(ctx, c, doing{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		after, err := resource.Patch(ctx, ref.Name, types.ApplyPatchType, text, options)
 		return after, busy(err)
 	})
@@ -207,7 +208,7 @@ func (c *Cluster) read(ctx context.Context, ref Ref, resource served) (map[strin
 }
 
 func (c *Cluster) fresh(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
-	u, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	u, err := again(ctx, c, doing{http.MethodGet, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return resource.Get(ctx, ref.Name, metav1.GetOptions{})
 	})
 	if apierrors.IsNotFound(err) {
@@ -272,7 +273,7 @@ func (c *Cluster) delete(ctx context.Context, ref Ref, how Write) (Change, error
 	u := unstructured.Unstructured{Object: before}
 	uid, background := u.GetUID(), metav1.DeletePropagationBackground
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &background, DryRun: how.DryRun.option()}
-	_, err = again(ctx, c, func(ctx context.Context) (none, error) {
+	_, err = again(ctx, c, doing{http.MethodDelete, ref}, func(ctx context.Context) (none, error) {
 		return none{}, c.conflictOver(ctx, ref, resource, uid, resource.Delete(ctx, ref.Name, options))
 	})
 	switch {

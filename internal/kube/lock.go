@@ -121,7 +121,7 @@ func (l *lease) take(ctx context.Context, over leaseVersion) (taken bool, other 
 	if err != nil {
 		return false, nil, err
 	}
-	after, err := again(ctx, l.Cluster, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	after, err := again(ctx, l.Cluster, doing{"PUT", l.ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		after, err := put(ctx, l.resource, object)
 		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || over != (leaseVersion{}) && apierrors.IsNotFound(err) {
 			return l.found(ctx, over, err)

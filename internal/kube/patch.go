@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -62,7 +63,7 @@ func (c *Cluster) patch(ctx context.Context, ref Ref, change map[string]any, how
 		return nil, err
 	}
 	options := metav1.PatchOptions{FieldManager: FieldManager, DryRun: how.DryRun.option()}
-	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	after, err := again(ctx, c, doing{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		after, err := resource.Patch(ctx, ref.Name, types.MergePatchType, text, options)
 		return after, busy(err)
 	})
