@@ -169,17 +169,17 @@ func (c *cluster) Acquire(ctx context.Context, namespace, name, holder string) (
 	if c.dryRun != kube.DryRunNone {
 		return ctx, func() {}, nil
 	}
-	lock := kube.Lock{Holder: holder, Duration: lockTime, Wait: !c.noWait, Waiting: func(other string) {
+	lock := kube.Lock{Holder: holder, Labels: map[string]string{releaseLabel: name}, Duration: lockTime, Wait: !c.noWait, Waiting: func(other string) {
 		c.emit("waiting for %s, who works on release %s/%s", other, namespace, name)
 	}}
-	held, release, err := c.kube.Acquire(ctx, namespace, recordName(name), lock)
+	held, err := c.kube.Acquire(ctx, namespace, recordName(name), lock)
 	if err != nil {
 		return nil, nil, err
 	}
-	return held, func() {
+	return held.Context(), func() {
 		ending, stop := context.WithTimeout(context.WithoutCancel(ctx), unlockTime)
 		defer stop()
-		if err := release(ending); err != nil {
+		if err := held.Release(ending); err != nil {
 			c.emit("the lock was not given back, so the next command has to wait a minute: %v", err)
 		}
 	}, nil
