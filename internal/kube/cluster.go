@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -90,6 +91,7 @@ type Cluster struct {
 	client    dynamic.Interface
 	discovery *discovery.DiscoveryClient // asks anew each time
 	mapper    *restmapper.DeferredDiscoveryRESTMapper
+	kinds     *kinds       // that were found by mapper
 	http      *http.Client // of all requests but tunnels
 	plugin    *plugin      // nil where credentials need none
 	delays    *delays
@@ -125,6 +127,7 @@ func newCluster(config *rest.Config, options Options) (*Cluster, error) {
 		return nil, fmt.Errorf("cluster %s: %w", config.Host, err)
 	}
 	c.client, c.discovery = client, found
+	c.kinds = &kinds{known: map[schema.GroupVersionKind]*meta.RESTMapping{}}
 	c.mapper = restmapper.NewDeferredDiscoveryRESTMapperWithContext(memory.NewMemCacheClientWithContext(found))
 	return c, nil
 }
@@ -207,8 +210,11 @@ func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema
 		versions = []string{version}
 	}
 	kind := schema.GroupKind{Group: ref.Group, Kind: ref.Kind}
+	if mapping := c.kinds.get(kind.WithVersion(version)); mapping != nil {
+		return mapping.Resource, mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
+	}
 	mapping, err := again(ctx, c, doing{"discover", ref}, func(ctx context.Context) (*meta.RESTMapping, error) {
-		return c.mapper.RESTMappingWithContext(ctx, kind, versions...)
+		return aside(ctx, func() (*meta.RESTMapping, error) { return c.mapper.RESTMappingWithContext(ctx, kind, versions...) })
 	})
 	switch {
 	case meta.IsNoMatchError(err):
@@ -216,7 +222,54 @@ func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema
 	case err != nil:
 		return schema.GroupVersionResource{}, false, undiscovered(ref, err)
 	}
+	c.kinds.put(kind.WithVersion(version), mapping)
 	return mapping.Resource, mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
+}
+
+// kinds are where objects are served, as far as that was found out. The mapper of
+// client-go keeps everybody waiting while it asks for one more kind.
+type kinds struct {
+	mu    sync.Mutex
+	known map[schema.GroupVersionKind]*meta.RESTMapping
+}
+
+func (k *kinds) get(kind schema.GroupVersionKind) *meta.RESTMapping {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.known[kind]
+}
+
+func (k *kinds) put(kind schema.GroupVersionKind, mapping *meta.RESTMapping) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.known[kind] = mapping
+}
+
+// forget has all kinds asked for again.
+func (k *kinds) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	clear(k.known)
+}
+
+// aside calls, and does not wait for a call longer than its context lasts.
+func aside[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := call()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
 }
 
 // undiscovered words the error of a question of which client-go gives the code alone,

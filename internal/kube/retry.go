@@ -58,13 +58,20 @@ func again[T any](ctx context.Context, c *Cluster, what doing, call func(context
 	ctx = klog.NewContext(ctx, klog.Logger{}) // client-go would write errors to standard error, too
 	waiting := c.delays.begin(what)
 	defer waiting.end()
+	var last error
 	for n := 1; ; n++ {
 		value, err := once(ctx, c, waiting, n, call)
-		if err == nil || ctx.Err() != nil {
+		switch {
+		case err == nil || ctx.Err() != nil && (last == nil || isAnswer(err)):
 			return value, err
+		case ctx.Err() != nil:
+			return value, fmt.Errorf("%w (%w)", context.Cause(ctx), last)
 		}
+		last = err
 		if isKindGone(err) {
-			c.mapper.ResetWithContext(ctx) // somebody has deleted a CRD, or brought it in another version
+			// Somebody has deleted a CRD, or brought it in another version.
+			c.kinds.forget()
+			c.mapper.ResetWithContext(ctx)
 		}
 		wait, final := c.retry(n, err)
 		if final != nil {
