@@ -183,7 +183,9 @@ func (c *Cluster) Get(ctx context.Context, ref Ref) (map[string]any, error) {
 	return c.get(ctx, ref, c.read)
 }
 
-// Fresh is Get from the API server itself, also where objects are followed.
+// Fresh reads from the API server. Get may answer from a watch, which lags by an event
+// and, when it has silently stopped working, by more than a minute. Whoever watches the
+// object by the same Cluster sees what was read.
 func (c *Cluster) Fresh(ctx context.Context, ref Ref) (map[string]any, error) {
 	return c.get(ctx, ref, c.fresh)
 }
@@ -208,10 +210,12 @@ func (c *Cluster) read(ctx context.Context, ref Ref, resource served) (map[strin
 }
 
 func (c *Cluster) fresh(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
+	before := c.view.version(resource.place)
 	u, err := again(ctx, c, doing{http.MethodGet, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return resource.Get(ctx, ref.Name, metav1.GetOptions{})
 	})
 	if apierrors.IsNotFound(err) {
+		c.view.gone(resource.place, before)
 		return nil, nil
 	}
 	if err != nil {

@@ -125,6 +125,7 @@ func (f following) continued(ctx context.Context, version string, objects map[st
 	options.AllowWatchBookmarks, options.TimeoutSeconds = true, &seconds
 	waiting := f.delays.begin(doing{"WATCH", f.ref})
 	defer func() { waiting.end() }()
+	heard := time.Now() // of the objects; that a watch was opened tells nothing of them
 	for failures := 0; ; {
 		options.ResourceVersion = version
 		began := version
@@ -132,7 +133,7 @@ func (f following) continued(ctx context.Context, version string, objects map[st
 		if err == nil {
 			waiting.end()
 			f.opened(true)
-			version, enough, err = f.consume(ctx, w, version, objects, see)
+			version, enough, err = f.consume(ctx, w, version, &heard, objects, see)
 			w.Stop()
 			waiting = f.delays.begin(doing{"WATCH", f.ref})
 		}
@@ -203,8 +204,8 @@ func (e ending) Stop() {
 var errSilentWatch = errors.New("the watch is silent")
 
 // consume takes in events until the watch ends, or is silent for too long.
-func (f following) consume(ctx context.Context, w watch.Interface, version string, objects map[string]map[string]any, see seeing) (_ string, enough bool, err error) {
-	silence := time.NewTimer(f.options.Silence)
+func (f following) consume(ctx context.Context, w watch.Interface, version string, heard *time.Time, objects map[string]map[string]any, see seeing) (_ string, enough bool, err error) {
+	silence := time.NewTimer(f.options.Silence - time.Since(*heard))
 	defer silence.Stop()
 	for {
 		select {
@@ -213,7 +214,6 @@ func (f following) consume(ctx context.Context, w watch.Interface, version strin
 		case <-silence.C:
 			return version, false, errSilentWatch
 		case event, open := <-w.ResultChan():
-			silence.Reset(f.options.Silence)
 			if !open {
 				return version, false, nil
 			}
@@ -224,6 +224,8 @@ func (f following) consume(ctx context.Context, w watch.Interface, version strin
 			if !isObject {
 				continue
 			}
+			silence.Reset(f.options.Silence)
+			*heard = time.Now()
 			version = item.GetResourceVersion()
 			key := item.GetNamespace() + "/" + item.GetName()
 			switch event.Type {
