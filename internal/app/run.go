@@ -122,7 +122,7 @@ func (c *cluster) Listen(ctx context.Context, id manifest.ID, hear func(map[stri
 
 // Annotate implements runner.Inbox.
 func (c *cluster) Annotate(ctx context.Context, id manifest.ID, annotations map[string]string) error {
-	err := c.kube.Annotate(ctx, kube.Ref(id), annotations, kube.Write{DryRun: c.dryRun})
+	err := c.kube.Annotate(ctx, kube.Ref(id), annotations, "", kube.Write{DryRun: c.dryRun})
 	if kube.IsNotFound(err) {
 		return nil
 	}
