@@ -92,8 +92,9 @@ type Resumed struct {
 	Guarded  bool     // the run watches the share until its end, and then it is 0
 	// Untouched is that a promotion has begun and no stable object was replaced yet.
 	Untouched bool
-	// Shares are those that the weights on the canary's routes ask for now, in percent.
-	Shares []int
+	// Found is the largest weight on the canary's routes, as it was read just now; nil
+	// where that is not known.
+	Found *int
 }
 
 // Finished reports that everything the State announced is done.

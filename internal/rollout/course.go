@@ -50,6 +50,8 @@ type Heard struct {
 type People struct {
 	Said
 	Ear Ear
+	// Spoke is that somebody is known to have said something since it was read last.
+	Spoke bool
 }
 
 // Ear says how well people can be heard.
@@ -118,6 +120,8 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return c.reject(ByDeadline, h.Judged.Reason)
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: s.Held}
+	case h.unread():
+		return Decision{Do: DoHear}
 	}
 	if word := h.People.Hold; !sameWord(word, s.Paused) {
 		return Decision{Do: DoTell, Fact: Heeded{word}}
@@ -127,6 +131,12 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return Decision{Do: DoTell, Fact: Asked{Verb: Shift, Weight: s.Weight, Run: c.Run, Name: c.Name, Guarded: true}}
 	}
 	return next
+}
+
+// unread says whether there may be something that people said and nobody read: they may
+// want the traffic off while the judge wants nothing.
+func (h Heard) unread() bool {
+	return h.People.Ear == Unheard && (h.People.Spoke || h.Stale)
 }
 
 func sameWord(a, b *Word) bool {
@@ -285,13 +295,13 @@ func (c Course) analyze(s State, h Heard) Decision {
 		return Decision{Do: DoEnd}
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: s.Held}
-	case h.Over:
-		return Decision{Do: DoEnd}
+	case j != nil && j.Verdict == analysis.Reject && s.Weight > 0:
+		return Decision{Do: DoTell, Fact: Ended{Cause: Broken, Reason: j.Reason}}
+	case h.unread():
+		return Decision{Do: DoHear}
 	case j == nil:
 		return Decision{Do: DoLook}
-	case j.Verdict == analysis.Reject:
-		return Decision{Do: DoTell, Fact: Ended{Cause: Broken, Reason: j.Reason}}
-	case j.Inconclusive:
+	case j.Verdict == analysis.Reject, j.Inconclusive, h.Over:
 		return Decision{Do: DoEnd}
 	case j.Verdict == analysis.Promote && !c.Healthy && (j.Own > 0 || s.Weight == 0):
 		return Decision{Do: DoEnd}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"time"
 )
 
@@ -32,6 +33,7 @@ type world struct {
 
 	said    Said
 	deaf    bool              // what people say cannot be read
+	mute    bool              // no watch tells that somebody spoke
 	answers map[string]Answer // of gates, as soon as they are asked
 
 	// fate says what befalls a process at a moment.
@@ -135,10 +137,16 @@ func (p *process) hear() {
 	}
 }
 
+// news says whether a watch would tell that somebody spoke since it was read.
+func (p *process) news(read Said) bool {
+	return !reflect.DeepEqual(read, SaidOf(p.said.Annotations(p.state.Started), p.state.Started))
+}
+
 // look is that there is something new to know: of the judge, or with nil of others.
 func (p *process) look(j *Judged) {
 	p.clock = p.clock.Add(10 * time.Second)
-	p.heard.People = People{Said: p.heard.People.Said} // the next decision reads it again
+	last := p.heard.People
+	p.heard.People = People{Said: last.Said, Spoke: !p.mute && !p.deaf && (last.Ear == Deaf || p.news(last.Said))}
 	for name, answer := range p.answers {
 		if p.asking[name] {
 			p.heard.Answers[name] = answer
@@ -148,6 +156,9 @@ func (p *process) look(j *Judged) {
 		return
 	}
 	j.Weight, j.Time = p.state.Weight, p.clock
+	if p.weight == 0 { // nobody saw a request
+		j.Own = 0
+	}
 	p.takeIn(*j)
 }
 
@@ -163,6 +174,9 @@ func (p *process) next(fact Fact) []Action {
 	p.clock = p.clock.Add(time.Second)
 	after, actions := Next(p.spec, p.state, Observation{Time: p.clock, Fact: fact})
 	p.state = after
+	if !after.Started.Equal(before.Started) { // what was said was about another release
+		p.said = Said{}
+	}
 	p.watch.stepped(p, before, fact, actions)
 	return actions
 }
@@ -288,7 +302,7 @@ func (p *process) store(exit bool) error {
 		if err != nil {
 			panic(err)
 		}
-		if !bytes.Equal(p.record, text) {
+		if p.state.Phase != None && !bytes.Equal(p.record, text) {
 			p.record = text
 			p.watch.stored(p)
 		}
@@ -335,8 +349,8 @@ func (p *process) prepare(fact Fact) (Fact, bool) {
 		}
 		return f, true
 	case Resumed:
-		f.Untouched = p.stable == isOld
-		return f, p.putRight()
+		f.Untouched, f.Found = p.stable == isOld, new(p.weight)
+		return f, true
 	}
 	return fact, true
 }
