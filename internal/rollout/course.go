@@ -123,7 +123,7 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 	case h.unread():
 		return Decision{Do: DoHear}
 	}
-	if word := h.People.Hold; !sameWord(word, s.Paused) {
+	if word := h.People.Hold; h.People.Ear == Listened && !sameWord(word, s.Paused) {
 		return Decision{Do: DoTell, Fact: Heeded{word}}
 	}
 	next := c.advance(spec, s, h)
