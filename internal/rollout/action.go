@@ -107,7 +107,7 @@ type Finished struct {
 type Failed struct {
 	Action Action
 	Reason string
-	// Untouched says that the action changed nothing.
+	// Untouched is that no stable object was replaced yet, by this process or another.
 	Untouched bool
 }
 

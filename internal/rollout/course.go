@@ -326,14 +326,10 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 	}
 	switch {
 	case t.Phase == Promoting && r.Untouched:
-		t.enter(Standing, "nothing was promoted yet; the canary stays at %d %%", t.Weight)
-	case t.Phase == Standing && least == t.Weight && most == t.Weight:
-		return t.State, []Action{{Kind: Verify, Weight: t.Weight}}
-	case t.Phase == Standing:
-		t.note(EventCorrected, "the weight is %d %% instead of %d %%: somebody else moved it", most, t.Weight)
-		t.comeBack(min(t.Weight, least), most)
-	case t.Phase == Shifting:
-		t.comeBack(min(t.Weight, max(t.Verified, 0), least), most)
+		t.unpromoted("nothing was promoted yet; the canary stays at %d %%", t.Weight)
+	case t.Phase == Shifting && t.Weight > max(t.Verified, 0):
+		t.Peak, t.Grow = max(t.Peak, t.Weight), false
+		t.Weight = max(t.Verified, 0)
 	}
 	return t.State, Pending(t.State)
 }

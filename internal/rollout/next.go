@@ -122,6 +122,7 @@ func (t *transition) finished(f Finished) {
 		t.Held = ""
 		t.enter(Retiring, "stable is the new version; the canary is being removed")
 		t.Weight = 0
+		t.unverified()
 	case Retiring:
 		t.over(Promoted, "promoted: stable is the new version and serves everything")
 	case Rejecting:
@@ -167,11 +168,21 @@ func (t *transition) failed(f Failed) (State, []Action) {
 		t.hold(f.Reason)
 		return t.State, Pending(t.State)
 	case t.Phase == Promoting && f.Untouched:
-		t.enter(Standing, "nothing was promoted; the canary stays at %d %%", t.Weight)
+		t.unpromoted("nothing was promoted; the canary stays at %d %%", t.Weight)
 	default:
+		if f.Action.Kind == Verify {
+			t.unverified()
+		}
 		t.hold(f.Reason)
 	}
 	return t.State, nil
+}
+
+// unpromoted goes back to the canary that stands, when a promotion has replaced nothing.
+// Who decided it has decided nothing in the end.
+func (t *transition) unpromoted(format string, args ...any) {
+	t.Reason = nil
+	t.enter(Standing, format, args...)
 }
 
 // unverified forgets what the gateways were last seen to give.
