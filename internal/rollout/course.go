@@ -310,26 +310,40 @@ func (c Course) analyze(s State, h Heard) Decision {
 }
 
 // resumed goes on where another process stopped. A share that was on its way up is not
-// gone on with: what the canary does now is for this process to judge first.
+// gone on with, and none becomes larger than it is found: what the canary does now is
+// for this process to judge first. A share that a run was to guard stays guarded.
 func (t *transition) resumed(r Resumed) (State, []Action) {
 	if !t.Phase.Active() {
 		return t.State, nil
 	}
-	t.Guarded, t.Gates = r.Guarded, r.Gates
+	t.Guarded, t.Gates = t.Guarded || r.Guarded, r.Gates
 	if r.Override {
 		t.Held, t.Corrections = "", 0
 	}
 	t.begin(r.Run, "go on with %s", short(t.Plan))
-	least, most := t.Weight, t.Weight
-	if len(r.Shares) > 0 {
-		least, most = slices.Min(r.Shares), slices.Max(r.Shares)
+	if t.Phase == Promoting && r.Untouched {
+		t.unpromoted("nothing was promoted yet; the canary stays at %d %%", t.Weight)
+	}
+	if t.Phase != Standing && t.Phase != Shifting {
+		return t.State, Pending(t.State)
+	}
+	share, found := t.Weight, t.Weight
+	if t.Phase == Shifting {
+		share = min(share, max(t.Verified, 0))
+	}
+	if r.Found != nil {
+		found = max(*r.Found, 0)
+		share = min(share, found)
 	}
 	switch {
-	case t.Phase == Promoting && r.Untouched:
-		t.unpromoted("nothing was promoted yet; the canary stays at %d %%", t.Weight)
-	case t.Phase == Shifting && t.Weight > max(t.Verified, 0):
-		t.Peak, t.Grow = max(t.Peak, t.Weight), false
-		t.Weight = max(t.Verified, 0)
+	case t.Phase == Standing && found == t.Weight:
+		return t.State, []Action{{Kind: Verify, Weight: t.Weight}}
+	case t.Phase == Standing:
+		t.note(EventCorrected, "the canary's routes have a weight of %d %% and not %d %%; the release goes on from %d %%", found, t.Weight, share)
+		t.unverified()
+		fallthrough
+	case share < t.Weight:
+		t.Phase, t.Peak, t.Grow, t.Weight = Shifting, max(t.Peak, t.Weight), false, share
 	}
 	return t.State, Pending(t.State)
 }
