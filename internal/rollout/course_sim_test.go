@@ -23,13 +23,14 @@ type world struct {
 	record []byte // the State as it is stored; nil where there is none
 	clock  time.Time
 
-	weight  int      // of the canary's routes, in force
-	stable  string   // isOld, isMixed or isNew
-	canary  bool     // its objects are there
-	pods    string   // digest of the canary's pods
-	plan    string   // digest of what the manifests say
-	changed []string // stable objects that somebody changed
-	proof   Proof    // how a share can be known here
+	weight  int       // of the canary's routes, in force
+	began   time.Time // of the release that is stored
+	stable  string    // isOld, isMixed or isNew
+	canary  bool      // its objects are there
+	pods    string    // digest of the canary's pods
+	plan    string    // digest of what the manifests say
+	changed []string  // stable objects that somebody changed
+	proof   Proof     // how a share can be known here
 
 	said    Said
 	deaf    bool              // what people say cannot be read
@@ -236,11 +237,6 @@ var errSeen = fmt.Errorf("the canary's requests are failing")
 // act does one thing to the cluster.
 func (p *process) act(a Action, outcome *Finished, exit bool) error {
 	f := p.fate(p, moment{act: a, exit: exit})
-	if f == (fate{}) {
-		err := p.affect(a, outcome, false)
-		p.watch.acted(p, a, err)
-		return err
-	}
 	if f.done {
 		_ = p.affect(a, outcome, true)
 		p.watch.acted(p, a, fmt.Errorf("cut off"))
@@ -258,7 +254,9 @@ func (p *process) act(a Action, outcome *Finished, exit bool) error {
 	case f.fail != "":
 		return fmt.Errorf("%s", f.fail)
 	}
-	return p.affect(a, outcome, false)
+	err := p.affect(a, outcome, false)
+	p.watch.acted(p, a, err)
+	return err
 }
 
 // affect is what an action does to the cluster; half of it where it was cut off.
@@ -304,6 +302,9 @@ func (p *process) store(exit bool) error {
 		}
 		if p.state.Phase != None && !bytes.Equal(p.record, text) {
 			p.record = text
+			if !p.began.Equal(p.state.Started) { // another release: its old version is what there is
+				p.began, p.stable = p.state.Started, isOld
+			}
 			p.watch.stored(p)
 		}
 	}
@@ -336,9 +337,6 @@ func (p *process) prepare(fact Fact) (Fact, bool) {
 		f.Untouched = p.stable == isOld
 		switch f.Verb {
 		case Deploy:
-			if !p.state.Phase.Active() { // another release: stable is what it is now
-				p.stable = isOld
-			}
 			f.Fresh.Plan = p.plan
 			f.Fresh.Gates = p.course.gateNames()
 		case Promote:
