@@ -130,7 +130,8 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	case t.Phase == Standing && t.Weight == a.Weight && t.Verified == a.Weight:
 		t.Guarded = a.Guarded
 		if a.Override {
-			t.Held, t.Corrections = "", 0
+			t.unhold()
+			t.Corrections = 0
 		}
 		return t.State, []Action{{Kind: Verify, Weight: a.Weight}}
 	}
@@ -143,7 +144,8 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	}
 	t.Phase, t.Weight, t.Guarded = Shifting, a.Weight, a.Guarded
 	if a.Override {
-		t.Held, t.Corrections = "", 0
+		t.unhold()
+		t.Corrections = 0
 	}
 	t.Step++
 	t.begin(a.Run, "shift from %d %% to %d %%", before, a.Weight)
@@ -210,7 +212,8 @@ func (t *transition) reject(a Asked) (State, []Action) {
 		t.Mixed = true
 		text = "reject during promotion: stable objects may be of the new version already; apply the old version's manifests if they are not wanted"
 	}
-	t.Phase, t.Weight, t.Held, t.Peak, t.Grow = Rejecting, 0, "", 0, false
+	t.Phase, t.Weight, t.Peak, t.Grow = Rejecting, 0, 0, false
+	t.unhold()
 	t.unverified()
 	t.Reason = reason(a)
 	t.begin(a.Run, "%s%s", text, because(a.Reason))

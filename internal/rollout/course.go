@@ -106,8 +106,10 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return c.begin(s, h)
 	case h.Refused != nil:
 		return Decision{Do: DoEnd, Why: h.Refused.Text}
-	case h.Failed != nil:
-		return c.afterFailure(s, *h.Failed)
+	case s.podsFailed() || s.Phase == Deploying && h.Failed != nil:
+		return c.reject(ByPods, s.Held)
+	case h.Failed != nil && !h.Failed.harmless(s):
+		return Decision{Do: DoEnd, Why: cmp.Or(s.Held, h.Failed.Reason)}
 	case s.Phase != Standing && s.Phase != Shifting:
 		return Decision{Do: DoEnd, Why: s.Held}
 	case h.People.Rejected != nil:
@@ -118,10 +120,10 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return c.reject(ByJudge, h.Judged.Reason)
 	case h.Judged != nil && h.Judged.Inconclusive && h.Judged.Recommended == 0:
 		return c.reject(ByDeadline, h.Judged.Reason)
-	case s.Held != "" || s.Phase != Standing:
-		return Decision{Do: DoEnd, Why: s.Held}
 	case h.unread():
 		return Decision{Do: DoHear}
+	case s.Held != "" || s.Phase != Standing:
+		return Decision{Do: DoEnd, Why: s.Held}
 	}
 	if word := h.People.Hold; h.People.Ear == Listened && !sameWord(word, s.Paused) {
 		return Decision{Do: DoTell, Fact: Heeded{word}}
@@ -179,15 +181,18 @@ func (c Course) reject(by Decider, why string) Decision {
 	return Decision{Do: DoTell, Fact: Asked{Verb: Reject, Run: c.Run, Name: c.Name, Reason: Reason{By: by, Text: why}}}
 }
 
-// afterFailure rejects a release whose canary's pods do not become ready, and one that
-// did not come as far as standing in the cluster. Of all other errors somebody has to
-// decide what they mean.
-func (c Course) afterFailure(s State, f Failed) Decision {
-	pods := f.Action.Kind == WaitCanary || f.Action.Kind == Scale
-	if s.Phase == Deploying || pods && (s.Phase == Standing || s.Phase == Shifting) {
-		return c.reject(ByPods, f.Reason)
-	}
-	return Decision{Do: DoEnd, Why: cmp.Or(s.Held, f.Reason)}
+// podsFailed says whether the canary's pods did not become ready, or not as many as a
+// share needs, which rejects a release. Of other errors somebody has to decide what they
+// mean. It is known from the state, so that a successor rejects, too.
+func (s State) podsFailed() bool {
+	pods := s.Stopped == WaitCanary || s.Stopped == Scale
+	return s.Held != "" && pods && (s.Phase == Standing || s.Phase == Shifting)
+}
+
+// harmless says whether the release can go on after a failure: there are only more pods
+// than it needs.
+func (f Failed) harmless(s State) bool {
+	return f.Action.Kind == Scale && s.Phase == Standing && s.Held == ""
 }
 
 // advance is what the judge asks for, if nobody objects.
@@ -318,7 +323,8 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 	}
 	t.Guarded, t.Gates = t.Guarded || r.Guarded, r.Gates
 	if r.Override {
-		t.Held, t.Corrections = "", 0
+		t.unhold()
+		t.Corrections = 0
 	}
 	t.begin(r.Run, "go on with %s", short(t.Plan))
 	if t.Phase == Promoting && r.Untouched {

@@ -126,7 +126,7 @@ func fates(t *rapid.T, p *process) fate {
 	var f fate
 	word := rare(t, "fate", "kill", "fail", "end", "catastrophe", "kill")
 	if p.state.Phase == Promoting { // of which there are few
-		word = rapid.SampledFrom([]string{"", "", "kill", "fail", "end"}).Draw(t, "fate of promotion")
+		word = rapid.SampledFrom([]string{"", "", "", "", "kill", "fail", "end"}).Draw(t, "fate of promotion")
 	}
 	switch word {
 	case "":

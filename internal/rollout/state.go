@@ -67,6 +67,8 @@ type State struct {
 
 	// Held says why nothing moves until somebody decides; "" when it may.
 	Held string `json:"held,omitempty"`
+	// Stopped is the action whose failure holds the release; "" where something else does.
+	Stopped ActionKind `json:"stopped,omitempty"`
 	// Guarded says that a run watches the canary's share. Without one it may have none,
 	// unless the user chose otherwise. A share of shift is not guarded: whoever shifts
 	// step by step judges by other means.
