@@ -90,7 +90,7 @@ func (t *transition) deploy(a Asked) (State, []Action) {
 	case t.Phase == Shifting && t.Plan == a.Fresh.Plan && t.Tested != "":
 		return t.refuse("this version is deployed and on its way to %d %%; run canarize shift %s or canarize reject %s", t.Weight, a.Name, a.Name)
 	case t.Phase == Standing && t.Plan == a.Fresh.Plan:
-		t.Guarded = a.Guarded
+		t.Guarded = t.Guarded || a.Guarded // the share of a run that was killed is not to stay
 		return t.State, []Action{{Kind: WaitCanary}, {Kind: Verify, Weight: t.Weight}}
 	}
 	fresh := State{

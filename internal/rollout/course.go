@@ -30,7 +30,8 @@ type Course struct {
 // Heard is what a process knows besides the State when it decides. What is not known
 // permits nothing.
 type Heard struct {
-	// Begun is that this process has taken the release over.
+	// Begun is that this process has taken the release over: the machine did not refuse
+	// what it was told first.
 	Begun bool
 	// Judged is what the judge said to this process last; nil before its first look.
 	Judged *Judged
@@ -100,6 +101,8 @@ type Decision struct {
 // process that died goes through it as the first one did.
 func Decide(spec Spec, c Course, s State, h Heard) Decision {
 	switch {
+	case !h.Begun && h.Refused != nil:
+		return Decision{Do: DoEnd, Refusal: h.Refused, Why: h.Refused.Text}
 	case !h.Begun && c.Analyze:
 		return c.beginAnalysis(s, h)
 	case !h.Begun:

@@ -40,6 +40,7 @@ func history(t *rapid.T, n *tally) {
 			w.start(Course{Name: "shop"}).verb(Asked{
 				Verb: Verb(verb), Name: "shop", Weight: rapid.SampledFrom([]int{5, 30, 50, 100, 0}).Draw(t, "weight"), Override: c.Override,
 				Untested: rapid.Bool().Draw(t, "untested"), Unverified: c.Unverified,
+				Version: rapid.SampledFrom([]string{"", "plan-aaaaaaaa", "plan-bbbbbbbb"}).Draw(t, "version"),
 			})
 		}
 		between(t, w, l)

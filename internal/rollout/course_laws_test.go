@@ -126,10 +126,15 @@ func (l *laws) stepped(p *process, before State, fact Fact, actions []Action) {
 		if f.Verb == Promote && before.Phase == Standing && after.Phase == Promoting {
 			l.tested(p, before, f)
 		}
-	case Resumed:
-		if before.Guarded && !after.Guarded {
-			l.fail(p, "nobody guards the share any more")
+		refused := len(actions) > 0 && actions[0].Kind == Refuse
+		if (f.Verb == Promote && before.Phase == Standing || f.Verb == Shift) && !refused && f.Version != "" && f.Version != before.Plan {
+			l.fail(p, "%s was meant for %s", f.Verb, f.Version)
 		}
+	}
+	_, end := fact.(Ended)
+	shift, asked := fact.(Asked) // step by step, which is the user's own choice of a share
+	if before.Guarded && !after.Guarded && after.Weight > 0 && !end && !(asked && shift.Verb == Shift) {
+		l.fail(p, "nobody guards the share any more")
 	}
 	for _, passage := range after.Passed {
 		if !l.agreed[passage.Gate] {
@@ -193,8 +198,6 @@ func (l *laws) tested(p *process, before State, a Asked) {
 		l.fail(p, "promotes what no request reached")
 	case before.Weight > 0 && !a.Unverified && (l.proof != SeenOnGateways || l.seen != before.Weight):
 		l.fail(p, "promotes at a share that no gateway was seen to give: %d %% by %s", l.seen, l.proof)
-	case !before.Is(a.Version):
-		l.fail(p, "promotes another version than %s", a.Version)
 	}
 }
 

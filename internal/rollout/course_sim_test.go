@@ -188,7 +188,7 @@ func (p *process) tell(fact Fact) {
 	if !ok {
 		return
 	}
-	p.heard.Begun, p.heard.Failed, p.heard.Refused, p.heard.Stale = true, nil, nil, false
+	p.heard.Failed, p.heard.Refused, p.heard.Stale = nil, nil, false
 	p.drive(fact)
 }
 
@@ -199,6 +199,7 @@ func (p *process) drive(fact Fact) {
 			p.heard.Refused = &actions[0].Reason
 			return
 		}
+		p.heard.Begun = true
 		if p.store(false) != nil {
 			return
 		}
@@ -359,7 +360,7 @@ func (p *process) putRight() bool {
 	if p.state.Phase != Standing || p.weight == p.state.Weight {
 		return true
 	}
-	p.heard.Begun, p.heard.Failed = true, nil
+	p.heard.Failed = nil
 	p.drive(Moved{Weight: p.weight})
 	return p.over == "" && p.heard.Failed == nil && p.state.Phase == Standing
 }
@@ -403,7 +404,11 @@ func (p *process) end(e Ended) {
 // verb is a step-by-step verb: one fact, carried out to the end.
 func (p *process) verb(a Asked) {
 	p.tell(a)
-	if p.over == "" {
+	switch {
+	case p.over != "":
+	case p.heard.Refused != nil && !p.heard.Begun:
+		_ = p.die("refused")
+	default:
 		why := ""
 		if p.heard.Failed != nil {
 			why = p.heard.Failed.Reason
