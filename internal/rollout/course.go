@@ -38,6 +38,9 @@ type Heard struct {
 	People People
 	// Answers are those of gates that were asked, by name.
 	Answers map[string]Answer
+	// Reached is the share, in percent, that was in force when this process took the
+	// release over: gates before it were passed.
+	Reached int
 	// Failed is the action that failed, and Refused why the machine did nothing of what
 	// it was told; nil where all went well.
 	Failed  *Failed
@@ -217,7 +220,7 @@ func (c Course) advance(spec Spec, s State, h Heard) Decision {
 	case h.People.Hold != nil:
 		return Decision{Do: DoLook, Why: fmt.Sprintf("nothing is raised or promoted: %s; canarize resume %s ends that", h.People.Hold, c.Name)}
 	}
-	if shut := c.gate(s, wanted); shut != nil {
+	if shut := c.gate(s, h, wanted); shut != nil {
 		return c.pass(*shut, s, h)
 	}
 	return Decision{Do: DoTell, Fact: wanted}
@@ -245,15 +248,27 @@ func (c Course) wanted(spec Spec, s State, j *Judged) (Asked, bool) {
 }
 
 // gate is the first gate that has to agree yet before something is done.
-func (c Course) gate(s State, wanted Asked) *Gate {
-	at := slices.IndexFunc(c.Gates, func(g Gate) bool {
-		passed := slices.ContainsFunc(s.Passed, func(p Passage) bool { return p.Gate == g.Name })
-		return g.Guards(wanted) && !passed
-	})
+func (c Course) gate(s State, h Heard, wanted Asked) *Gate {
+	at := slices.IndexFunc(c.Gates, func(g Gate) bool { return g.Guards(wanted) && !g.passed(s, h) })
 	if at < 0 {
 		return nil
 	}
 	return &c.Gates[at]
+}
+
+// passed says whether a gate has agreed. That the record says so is not enough, since
+// others can write it: a person's approval stands on the canary, and a program or a URL
+// has answered this process, unless its share was reached before.
+func (g Gate) passed(s State, h Heard) bool {
+	if !slices.ContainsFunc(s.Passed, func(p Passage) bool { return p.Gate == g.Name }) {
+		return false
+	}
+	if g.Manual {
+		_, approved := h.People.Approval(g.Name)
+		return approved
+	}
+	answer, asked := h.Answers[g.Name]
+	return asked && !answer.Pending && answer.Refusal == "" || g.Weight > 0 && g.Weight <= h.Reached
 }
 
 // pass is how a gate comes to let the release pass.
@@ -303,13 +318,15 @@ func (c Course) analyze(s State, h Heard) Decision {
 		return Decision{Do: DoEnd}
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: s.Held}
-	case j != nil && j.Verdict == analysis.Reject && s.Weight > 0:
+	case j != nil && j.Verdict == analysis.Reject:
 		return Decision{Do: DoTell, Fact: Ended{Cause: Broken, Reason: j.Reason}}
 	case h.unread():
 		return Decision{Do: DoHear}
+	case h.Over:
+		return Decision{Do: DoEnd}
 	case j == nil:
 		return Decision{Do: DoLook}
-	case j.Verdict == analysis.Reject, j.Inconclusive, h.Over:
+	case j.Inconclusive:
 		return Decision{Do: DoEnd}
 	case j.Verdict == analysis.Promote && !c.Healthy && (j.Own > 0 || s.Weight == 0):
 		return Decision{Do: DoEnd}
@@ -357,12 +374,6 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 	return t.State, Pending(t.State)
 }
 
-// comeBack shifts to a share that is not larger than the one in force.
-func (t *transition) comeBack(weight, most int) {
-	t.Phase, t.Peak, t.Grow = Shifting, min(max(t.Peak, t.Weight, most), t.spec.Limit), false
-	t.Weight = max(weight, 0)
-}
-
 // heeded remembers whether a person holds the release.
 func (t *transition) heeded(h Heeded) {
 	switch {
@@ -383,8 +394,9 @@ func (t *transition) agreed(a Agreed) {
 	if t.Awaiting == p.Gate {
 		t.Awaiting = ""
 	}
+	t.Passed = slices.DeleteFunc(slices.Clone(t.Passed), func(before Passage) bool { return before.Gate == p.Gate })
 	if len(t.Passed) < maxPassages {
-		t.Passed = append(slices.Clip(t.Passed), p)
+		t.Passed = append(t.Passed, p)
 	}
 	by := ""
 	if p.By != "" {

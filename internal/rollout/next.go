@@ -165,6 +165,9 @@ func (t *transition) failed(f Failed) (State, []Action) {
 		t.Weight, t.Peak, t.Grow = t.Verified, 0, false
 		t.enter(Standing, "the canary could not grow; its weight stays at %d %%", t.Weight)
 		t.holdAfter(f)
+	case t.Phase == Shifting && f.Objected && t.Verified >= 0 && t.Verified < t.Weight:
+		t.Weight, t.Peak, t.Grow = t.Verified, 0, false
+		t.enter(Standing, "the weight stays at %d %%", t.Weight)
 	case t.Phase == Shifting && f.Action.Kind == Scale && t.Weight < t.Peak && f.Action.Weight == t.Weight:
 		t.finished(Finished{Proof: f.Proof}) // there are only more pods than needed
 	case t.Phase == Shifting && t.Weight > 0:
