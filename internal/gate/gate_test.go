@@ -12,11 +12,11 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-func keeper() Keeper {
-	return Keeper{
+func keeper() *Keeper {
+	return New(Options{
 		Release: "shop", Namespace: "eu", Environ: os.Environ,
 		Wait: func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) },
-	}
+	})
 }
 
 // TestMain is the program that gates of these tests ask, too.
@@ -51,9 +51,8 @@ func TestExec(t *testing.T) {
 	}
 	slow := program("sleep")
 	slow.Timeout = 50 * time.Millisecond
-	began := time.Now()
-	if err := keeper().Ask(t.Context(), slow); err == nil || !strings.Contains(err.Error(), "not agreed within 50ms") || time.Since(began) > 10*time.Second {
-		t.Errorf("%v after %s", err, time.Since(began))
+	if err := keeper().Ask(t.Context(), slow); err == nil || !strings.Contains(err.Error(), "not agreed within 50ms") {
+		t.Error(err)
 	}
 	if err := keeper().Ask(t.Context(), rollout.Gate{Name: "x", Exec: []string{"/no/such/program"}}); err == nil {
 		t.Error("a program that is not there agrees")

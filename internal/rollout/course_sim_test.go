@@ -199,6 +199,9 @@ func (p *process) drive(fact Fact) {
 			p.heard.Refused = &actions[0].Reason
 			return
 		}
+		if !p.heard.Begun {
+			p.heard.Reached = p.state.Weight
+		}
 		p.heard.Begun = true
 		if p.store(false) != nil {
 			return
