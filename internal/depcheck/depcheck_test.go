@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"internal/kube":              {"internal/emissary/live", "internal/readiness"},
 	"internal/analysis":          {},
 	"internal/analysis/lines":    {"internal/analysis"},
-	"internal/rollout":           {"internal/analysis", "internal/manifest", "internal/metric"},
+	"internal/rollout":           {"internal/analysis", "internal/excerpt", "internal/manifest", "internal/metric"},
 	"internal/gate":              {"internal/rollout"},
 	"internal/watch":             {"internal/analysis", "internal/metric", "internal/rollout"},
 	"internal/runner":            {"internal/analysis", "internal/manifest", "internal/rollout"},
@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"internal/simulate":          {"internal/analysis"},
 	"internal/simulate/peer":     {"internal/analysis"},
 	"internal/chart":             {},
+	"internal/excerpt":           {},
 	"internal/spool":             {},
 	"internal/depcheck":          {},
 	"app":                        {},
@@ -69,7 +70,7 @@ var allowed = map[string][]string{
 }
 
 // pure are the packages that decide: they may not reach the world outside.
-var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/metric", "internal/metric/exposition", "internal/rollout", "internal/doctor", "internal/chart", "internal/simulate/peer"}
+var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/metric", "internal/metric/exposition", "internal/rollout", "internal/doctor", "internal/chart", "internal/simulate/peer", "internal/excerpt"}
 
 // outside are packages of the standard library by which a program reaches the
 // world, the clock and chance included.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarize/canarize/internal/excerpt"
 	"github.com/canarize/canarize/internal/manifest"
 )
 
@@ -201,11 +202,15 @@ const (
 	maxText    = 500 // bytes of one text
 )
 
+// clip bounds a text, and what it becomes in JSON: of control characters and such
+// that is six times as much.
 func clip(text string) string {
-	if len(text) > maxText {
-		return string([]rune(text)[:min(maxText/4, len([]rune(text)))]) + "…"
+	for most := maxText; ; most /= 2 {
+		cut := excerpt.Cut(text, most)
+		if stored, err := json.Marshal(cut); err != nil || len(stored) <= 2*maxText {
+			return cut
+		}
 	}
-	return text
 }
 
 // ParseState reads a stored State. It is no more believed than anything that others may
