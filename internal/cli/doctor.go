@@ -106,7 +106,7 @@ func (f *engineFlags) doctorOptions(namespace string) app.DoctorOptions {
 func examine(ctx context.Context, options app.DoctorOptions, output string, streams Streams) error {
 	r, err := app.Doctor(ctx, options)
 	if err != nil {
-		return outside(err)
+		return foreign(err)
 	}
 	if output != "" {
 		err = encode(streams.Out, r, output)

@@ -114,7 +114,7 @@ func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, d
 	}
 	engine, err := app.NewEngine(f.options(false, streams.note))
 	if err != nil {
-		return outside(err)
+		return foreign(err)
 	}
 	defer engine.Close()
 	by := engine.User(ctx)

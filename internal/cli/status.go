@@ -64,7 +64,7 @@ happens, and with -o json the whole after every change.`,
 func (f *engineFlags) status(ctx context.Context, namespace, name string, watch bool, streams Streams) error {
 	engine, err := app.NewEngine(f.options(false, streams.note))
 	if err != nil {
-		return outside(err)
+		return foreign(err)
 	}
 	defer engine.Close()
 	follower, err := f.pipeline(streams)
@@ -77,7 +77,7 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 	releases, err := engine.Releases(ctx, namespace, name)
 	switch {
 	case err != nil:
-		return outside(err)
+		return foreign(err)
 	case name != "" && len(releases) == 0:
 		return noRelease(name, namespace)
 	}

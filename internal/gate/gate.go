@@ -11,7 +11,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
+	"github.com/canarize/canarize/internal/excerpt"
+	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -53,11 +56,17 @@ func (k *Keeper) Ask(ctx context.Context, g rollout.Gate) error {
 	return k.http(ctx, g)
 }
 
-// askAgain is how long a server that does not agree is left in peace.
-const askAgain = 5 * time.Second
+const (
+	// askAgain is how long a server that does not agree is left in peace.
+	askAgain = 5 * time.Second
+	// mostAnswer is how much is read of what a server answers.
+	mostAnswer = 16 << 10
+	// mostSaid is how much is told of what a program or a server said, in bytes.
+	mostSaid = 400
+)
 
 // http asks a URL until it answers with a status of 2xx. Redirections are not
-// followed: they may lead anywhere.
+// followed: they may lead anywhere. No secret of the URL is in the error.
 func (k *Keeper) http(ctx context.Context, g rollout.Gate) error {
 	client := &http.Client{
 		Timeout:       30 * time.Second,
@@ -74,13 +83,13 @@ func (k *Keeper) http(ctx context.Context, g rollout.Gate) error {
 			last = err
 		}
 		if k.Wait(ctx, askAgain) != nil {
-			return fmt.Errorf("%w: %w", context.Cause(ctx), last)
+			return fmt.Errorf("%w: %w", context.Cause(ctx), redact.KnownError(last, redact.InURL(g.HTTP)...))
 		}
 	}
 }
 
-func get(ctx context.Context, client *http.Client, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func get(ctx context.Context, client *http.Client, address string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
@@ -88,10 +97,20 @@ func get(ctx context.Context, client *http.Client, url string) error {
 	if err != nil {
 		return err
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, mostOutput))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, mostAnswer))
 	err = errors.Join(err, answer.Body.Close())
 	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(text)))
+		return fmt.Errorf("%s: %s", answer.Status, said(string(text), len(text) == mostAnswer, redact.InURL(address)))
 	}
 	return err
+}
+
+// said is what is told of what a program or a server said: without secrets, and not
+// too much of it. Of a text that goes on, the last word may be a part of a secret.
+func said(text string, goesOn bool, secrets []string) string {
+	if goesOn {
+		text = text[:strings.LastIndexFunc(text, unicode.IsSpace)+1]
+	}
+	text = redact.Text(redact.Known(text, secrets...))
+	return excerpt.Cut(strings.TrimSpace(text), mostSaid)
 }

@@ -46,7 +46,7 @@ func TestExec(t *testing.T) {
 		t.Error(err)
 	}
 	err := keeper().Ask(t.Context(), program("refuse"))
-	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.HasSuffix(err.Error(), "two checks failed") || len(err.Error()) > mostOutput+200 {
+	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.HasSuffix(err.Error(), "two checks failed") || len(err.Error()) > mostSaid+200 {
 		t.Errorf("%v", err)
 	}
 	slow := program("sleep")

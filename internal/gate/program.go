@@ -7,16 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"strings"
 	"sync"
 	"time"
+	"unicode"
 
+	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
 const (
-	// mostOutput is how much of a program's output is kept for its error, in bytes.
-	mostOutput = 400
+	// mostOutput is how much is kept of each end of a program's output, in bytes.
+	mostOutput = 16 << 10
 	// openOutput is how long the output of a program is read that has ended, and left
 	// something running that holds its output open.
 	openOutput = time.Second
@@ -29,7 +30,7 @@ const (
 )
 
 func (k *Keeper) exec(ctx context.Context, g rollout.Gate) error {
-	out := &tail{}
+	out := &ends{}
 	cmd := exec.Command(g.Exec[0], g.Exec[1:]...)
 	cmd.Env = append(k.Environ(), "CANARIZE_RELEASE="+k.Release, "CANARIZE_NAMESPACE="+k.Namespace, "CANARIZE_GATE="+g.Name)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, openOutput
@@ -40,7 +41,7 @@ func (k *Keeper) exec(ctx context.Context, g rollout.Gate) error {
 	if err == nil {
 		return nil
 	}
-	if text := strings.TrimSpace(out.String()); text != "" {
+	if text := said(out.String(), false, redact.InEnvironment(cmd.Env)); text != "" {
 		return fmt.Errorf("%s: %w: %s", g.Exec[0], err, text)
 	}
 	return fmt.Errorf("%s: %w", g.Exec[0], err)
@@ -102,27 +103,40 @@ func awaitGone(p processes, most time.Duration) bool {
 	return true
 }
 
-// tail keeps the end of what is written to it. It is safe for concurrent use: a
-// program may still write when nobody waits for it any more.
-type tail struct {
-	mu   sync.Mutex
-	kept bytes.Buffer
+// ends keeps the beginning and the end of what is written to it. It is safe for
+// concurrent use: a program may still write when nobody waits for it any more.
+type ends struct {
+	mu         sync.Mutex
+	head, tail []byte
+	left       bool // something between them is not kept
 }
 
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.kept.String()
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// Write implements io.Writer.
+func (e *ends) Write(p []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	n := len(p)
-	if len(p) > mostOutput {
-		p = p[len(p)-mostOutput:]
+	first := min(len(p), mostOutput-len(e.head))
+	e.head, p = append(e.head, p[:first]...), p[first:]
+	e.tail = append(e.tail, p...)
+	if extra := len(e.tail) - mostOutput; extra > 0 {
+		e.left, e.tail = true, append(e.tail[:0], e.tail[extra:]...)
 	}
-	t.kept.Write(p)
-	t.kept.Next(max(0, t.kept.Len()-mostOutput))
 	return n, nil
+}
+
+// String is what is kept. Where something is missing the words beside it are, too:
+// they may be parts of a secret that nobody could recognize.
+func (e *ends) String() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.left {
+		return string(e.head) + string(e.tail)
+	}
+	head := e.head[:bytes.LastIndexFunc(e.head, unicode.IsSpace)+1]
+	tail := e.tail[max(bytes.IndexFunc(e.tail, unicode.IsSpace), 0):]
+	if bytes.IndexFunc(e.tail, unicode.IsSpace) < 0 {
+		tail = nil
+	}
+	return string(head) + " … " + string(tail)
 }

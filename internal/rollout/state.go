@@ -9,6 +9,7 @@ import (
 
 	"github.com/canarize/canarize/internal/excerpt"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/redact"
 )
 
 // Schema is the version of State as it is stored. A State of another version is
@@ -202,9 +203,13 @@ const (
 	maxText    = 500 // bytes of one text
 )
 
-// clip bounds a text, and what it becomes in JSON: of control characters and such
+// clip takes what looks like a secret out of a text that is to be remembered, whoever
+// wrote it, and bounds it.
+func clip(text string) string { return bounded(redact.Text(text)) }
+
+// bounded bounds a text, and what it becomes in JSON: of control characters and such
 // that is six times as much.
-func clip(text string) string {
+func bounded(text string) string {
 	for most := maxText; ; most /= 2 {
 		cut := excerpt.Cut(text, most)
 		if stored, err := json.Marshal(cut); err != nil || len(stored) <= 2*maxText {
