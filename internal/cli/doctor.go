@@ -79,6 +79,7 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (app.DoctorO
 	e := &f.deploy.engine
 	if len(args) > 0 {
 		release, plan, err := f.deploy.plan(ctx, args, streams)
+		streams.told.Flush() // what is not looked at comes behind it
 		if err != nil {
 			return o, err
 		}
