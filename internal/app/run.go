@@ -54,12 +54,12 @@ func (e *Engine) Say(ctx context.Context, release runner.Release, version string
 }
 
 // User is how the API server knows whoever runs this process; "" where it does not say.
-func (e *Engine) User(ctx context.Context) string {
+func (e *Engine) User(ctx context.Context) (string, error) {
 	user, err := e.cluster.kube.User(ctx)
-	if err != nil {
-		return ""
+	if kube.IsRefused(err) {
+		return "", nil
 	}
-	return user
+	return user, err
 }
 
 func (e *Engine) course(release runner.Release, o RunOptions) (course runner.Course, ended func()) {

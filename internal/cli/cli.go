@@ -75,7 +75,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	root.SetArgs(defaultVerb(root, args[1:]))
 	err := root.ExecuteContext(ctx)
 	code, message := conclusion(ctx, err)
-	streams.lastWord(message)
+	streams.lastWord(ctx, message)
 	return code
 }
 

@@ -117,7 +117,10 @@ func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, d
 		return foreign(err)
 	}
 	defer engine.Close()
-	by := engine.User(ctx)
+	by, err := engine.User(ctx)
+	if err != nil {
+		return f.explain(ctx, release, rollout.State{}, err)
+	}
 	state, err := engine.Say(ctx, release, f.version, func(s rollout.State, said *rollout.Said) error { return change(s, said, by) })
 	if err != nil {
 		return f.explain(ctx, release, state, err)

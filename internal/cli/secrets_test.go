@@ -171,8 +171,8 @@ func outputs(t *testing.T, err error) map[string]string {
 	out, now := map[string]string{}, time.Unix(1_700_000_000, 0)
 	s := rollout.State{Schema: rollout.Schema, Phase: rollout.Shifting, Weight: 5, Peak: 5, Started: now}
 	for _, fact := range []rollout.Fact{
-		rollout.Failed{Action: rollout.Action{Kind: rollout.Verify}, Reason: err.Error()}, rollout.Withdrawn{Reason: err.Error()}, rollout.Awaited{Text: err.Error()},
-		rollout.Judged{Look: rollout.Look{Reason: err.Error(), Verdict: "hold"}}, rollout.Asked{Verb: rollout.Reject, Why: err.Error(), Name: "shop"},
+		rollout.Failed{Action: rollout.Action{Kind: rollout.Verify}, Reason: err.Error()}, rollout.Ended{Cause: rollout.Broken, Reason: err.Error()}, rollout.Awaited{Text: err.Error()},
+		rollout.Judged{Look: rollout.Look{Reason: err.Error(), Verdict: "hold"}}, rollout.Asked{Verb: rollout.Reject, Reason: rollout.Reason{Text: err.Error()}, Name: "shop"},
 	} {
 		s, _ = rollout.Next(rollout.Spec{Limit: 100}, s, rollout.Observation{Time: now, Fact: fact})
 	}
@@ -197,7 +197,7 @@ func outputs(t *testing.T, err error) map[string]string {
 		}
 		out["the report as "+format] = string(text)
 	}
-	explained := (&engineFlags{}).explain(t.Context(), runner.Release{Namespace: "eu", Name: "shop"}, err)
+	explained := (&engineFlags{}).explain(t.Context(), runner.Release{Namespace: "eu", Name: "shop"}, s, err)
 	_, message := conclusion(t.Context(), explained)
 	out["the last line"] = message
 	for name, system := range map[string]ci.System{
@@ -252,15 +252,13 @@ func TestNoSecretIsStored(t *testing.T) {
 // secrets, while it is asked again and in the end.
 func TestNoSecretOfTheServer(t *testing.T) {
 	for _, progress := range []string{"lines", "json", "terminal"} {
-		ctx, interrupt := context.WithCancel(t.Context())
-		kubeconfig := busyServer(t, func(n int64) {
-			if n == 5 {
-				interrupt()
+		t.Run(progress, func(t *testing.T) {
+			t.Parallel()
+			kubeconfig := busyServer(t, func(int64) {}, "proxy http://u:"+token+"@proxy/?key="+token+" says: Authorization: Bearer "+token)
+			code, stdout, stderr := run(t.Context(), t, "", "reject", "shop", "-n", "eu", "--kubeconfig", kubeconfig, "--progress", progress, "--ci", "github")
+			if code != exitOutside || leaks(stdout+stderr) || !strings.Contains(stderr, "proxy http://…@proxy/?key=… says") {
+				t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 			}
-		}, "proxy http://u:"+token+"@proxy/?key="+token+" says: Authorization: Bearer "+token)
-		code, stdout, stderr := run(ctx, t, "", "reject", "shop", "-n", "eu", "--kubeconfig", kubeconfig, "--progress", progress, "--ci", "github")
-		if code != exitOutside && code != exitInterrupted || leaks(stdout+stderr) || !strings.Contains(stderr, "proxy http://…@proxy/?key=… says") {
-			t.Errorf("%s: exit code %d: %s%s", progress, code, stdout, stderr)
-		}
+		})
 	}
 }
