@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"time"
 )
@@ -418,11 +417,4 @@ func (p *process) verb(a Asked) {
 		}
 		p.end(Ended{Cause: Done, Reason: why})
 	}
-}
-
-// clone is the same world once more.
-func (w *world) clone() *world {
-	c := *w
-	c.answers = maps.Clone(w.answers)
-	return &c
 }
