@@ -128,11 +128,10 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return c.reject(ByDeadline, h.Judged.Reason)
 	case h.unread():
 		return Decision{Do: DoHear}
+	case h.People.Ear == Listened && !sameWord(h.People.Hold, s.Paused):
+		return Decision{Do: DoTell, Fact: Heeded{h.People.Hold}}
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: s.Held}
-	}
-	if word := h.People.Hold; h.People.Ear == Listened && !sameWord(word, s.Paused) {
-		return Decision{Do: DoTell, Fact: Heeded{word}}
 	}
 	next := c.advance(spec, s, h)
 	if next.Do == DoLook && h.Stale {
