@@ -224,7 +224,7 @@ func (p *process) carryOut(actions []Action) Fact {
 		case p.over != "" || err == errSeen:
 			return nil
 		case err != nil:
-			return Failed{Action: a, Reason: err.Error(), Untouched: p.stable == isOld, Proof: outcome.Proof}
+			return Failed{Action: a, Reason: err.Error(), Untouched: p.stable == isOld, Unready: a.Kind == WaitCanary || a.Kind == Scale, Proof: outcome.Proof}
 		}
 	}
 	// What does not do all that was announced is not the end of it.
@@ -389,7 +389,7 @@ func (p *process) end(e Ended) {
 			return
 		}
 		if err != nil {
-			p.next(Failed{Action: a, Reason: err.Error(), Untouched: p.stable == isOld, Proof: outcome.Proof})
+			p.next(Failed{Action: a, Reason: err.Error(), Untouched: p.stable == isOld, Unready: a.Kind == WaitCanary || a.Kind == Scale, Proof: outcome.Proof})
 			all = false
 			break
 		}

@@ -71,8 +71,9 @@ type State struct {
 
 	// Held says why nothing moves until somebody decides; "" when it may.
 	Held string `json:"held,omitempty"`
-	// Stopped is the action whose failure holds the release; "" where something else does.
-	Stopped ActionKind `json:"stopped,omitempty"`
+	// Unready says that the release is held because the canary's pods did not become
+	// ready.
+	Unready bool `json:"unready,omitempty"`
 	// Guarded says that a run watches the canary's share. Without one it may have none,
 	// unless the user chose otherwise. A share of shift is not guarded: whoever shifts
 	// step by step judges by other means.
@@ -127,7 +128,8 @@ const (
 	ByDeadline Decider = "deadline" // nothing was decided in time
 	ByPerson   Decider = "person"   // somebody said it to a run
 	ByGate     Decider = "gate"     // a gate refused
-	ByPods     Decider = "pods"     // the canary did not become ready
+	ByPods     Decider = "pods"     // the canary's pods did not become ready
+	ByFailure  Decider = "failure"  // something outside the release failed before the canary stood
 )
 
 // Reason says who decided, and why.

@@ -159,7 +159,7 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 		c.heard.Refused = &refused.Refusal
 	case errors.As(err, &stopped):
 		c.heard.Begun = true
-		c.heard.Failed = &rollout.Failed{Action: rollout.Action{Kind: stopped.Action}, Reason: stopped.Error()}
+		c.heard.Failed = &rollout.Failed{Action: rollout.Action{Kind: stopped.Action}, Reason: stopped.Error(), Unready: errors.As(err, new(NotReadyError))}
 	case err != nil:
 		return err
 	default:
