@@ -110,10 +110,10 @@ func InURL(address string) (secrets []string) {
 }
 
 // InEnvironment are the values of variables, as os.Environ gives them, whose names say
-// that they are secrets.
+// that they are secrets. Those of less than eight bytes are rather words such as true.
 func InEnvironment(environ []string) (secrets []string) {
 	for _, variable := range environ {
-		if name, value, _ := strings.Cut(variable, "="); secretName.MatchString(name) {
+		if name, value, _ := strings.Cut(variable, "="); len(value) >= 8 && secretName.MatchString(name) {
 			secrets = append(secrets, value)
 		}
 	}

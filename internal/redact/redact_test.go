@@ -111,7 +111,7 @@ func TestKnown(t *testing.T) {
 	if strings.Join(found, "|") != "pass-word|user|x%20y|x y|zzzz|zzzz" {
 		t.Error(found)
 	}
-	found = InEnvironment([]string{"HOME=/root", "CI_TOKEN=" + canary, "AWS_SECRET_ACCESS_KEY=" + canary, "PATH=/bin"})
+	found = InEnvironment([]string{"HOME=/root", "CI_TOKEN=" + canary, "USE_AUTH=true", "AWS_SECRET_ACCESS_KEY=" + canary, "PATH=/bin"})
 	if strings.Join(found, "|") != canary+"|"+canary {
 		t.Error(found)
 	}
