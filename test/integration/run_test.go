@@ -289,7 +289,7 @@ func testRunHoldAndApprove(t *testing.T, s shop, u *users) {
 	heard.await(t, "nothing is raised or promoted: lunch")
 	s.check(t, "v1", 5)
 	s.expect(t, 0, []string{"resume", "shop"})
-	heard.await(t, "gate smoke agrees to 50 %")
+	heard.await(t, "gate smoke agrees, by program true")
 	heard.await(t, "canarize approve shop sign-off")
 	s.check(t, "v1", 50)
 	s.expect(t, 0, []string{"approve", "shop", "sign-off"})
