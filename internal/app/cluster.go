@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync/atomic"
 	"time"
 
 	"github.com/canarize/canarize/internal/kube"
@@ -22,6 +23,7 @@ type cluster struct {
 	// the same manifests in another run are the same release.
 	annotations map[string]string
 	emit        func(format string, args ...any)
+	traffic     atomic.Bool // a canary has traffic, or may have, as was last read or written
 }
 
 func refs(ids []manifest.ID) []kube.Ref {
@@ -35,7 +37,7 @@ func refs(ids []manifest.ID) []kube.Ref {
 func (c *cluster) changes(changes []kube.Change) []runner.Change {
 	out := make([]runner.Change, len(changes))
 	for i, change := range changes {
-		out[i] = runner.Change{ID: manifest.ID(change.Ref), What: string(change.Result), After: change.After}
+		out[i] = runner.Change{ID: manifest.ID(change.Ref), What: string(change.Result), Why: change.Reason, After: change.After}
 		if c.dryRun != kube.DryRunNone {
 			out[i].What += " (dry run)"
 		}
@@ -86,8 +88,8 @@ func annotated(objects []map[string]any, annotations map[string]string) []map[st
 }
 
 // Delete implements runner.Objects.
-func (c *cluster) Delete(ctx context.Context, ids []manifest.ID) ([]runner.Change, error) {
-	changes, err := c.kube.Delete(ctx, refs(ids), kube.Write{DryRun: c.dryRun})
+func (c *cluster) Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]runner.Change, error) {
+	changes, err := c.kube.Delete(ctx, refs(ids), kube.Write{DryRun: c.dryRun, Only: labels})
 	return c.changes(changes), err
 }
 
@@ -117,6 +119,7 @@ func (c *cluster) SetReplicas(ctx context.Context, id manifest.ID, n int) error 
 const (
 	stateKey = "state.json"
 	planKey  = "plan.json.gz"
+	saidKey  = "said" // when somebody left word last
 )
 
 // recordName is the name of the ConfigMap and of the Lease of a release.
@@ -131,7 +134,7 @@ func (c *cluster) Load(ctx context.Context, namespace, name string) (runner.Reco
 	if r.Labels[releaseLabel] != name {
 		return runner.Record{}, fmt.Errorf("ConfigMap %s/%s: it is not the memory of a release: the label %s is missing; choose another --name", namespace, recordName(name), releaseLabel)
 	}
-	return runner.Record{Version: r.Version, State: []byte(r.Data[stateKey]), Plan: r.Binary[planKey]}, nil
+	return runner.Record{Version: r.Version, State: []byte(r.Data[stateKey]), Plan: r.Binary[planKey], Said: r.Data[saidKey]}, nil
 }
 
 // Save implements runner.Store. In a dry run nothing is remembered.
@@ -140,12 +143,17 @@ func (c *cluster) Save(ctx context.Context, namespace, name string, r runner.Rec
 		return "dry run", nil
 	}
 	record := kube.Record{Version: r.Version, Labels: map[string]string{releaseLabel: name}, Data: map[string]string{stateKey: string(r.State)}}
+	if r.Said != "" {
+		record.Data[saidKey] = r.Said
+	}
 	if len(r.Plan) > 0 {
 		record.Binary = map[string][]byte{planKey: r.Plan}
 	}
 	version, err := c.kube.Save(ctx, namespace, recordName(name), record)
 	if errors.Is(err, kube.ErrChanged) {
 		return "", runner.ErrChanged
+	}
+	if err == nil {
 	}
 	return version, err
 }
@@ -155,20 +163,20 @@ func (c *cluster) Acquire(ctx context.Context, namespace, name, holder string) (
 	if c.dryRun != kube.DryRunNone {
 		return noLock{ctx}, nil
 	}
-	lock := kube.Lock{Holder: holder, Duration: lockTime, Wait: !c.noWait, Waiting: func(other string) {
+	lock := kube.Lock{Holder: holder, Labels: map[string]string{releaseLabel: name}, Duration: lockTime, Wait: !c.noWait, Waiting: func(other string) {
 		c.emit("waiting for %s, who works on release %s/%s", other, namespace, name)
 	}}
-	held, release, err := c.kube.Acquire(ctx, namespace, recordName(name), lock)
+	held, err := c.kube.Acquire(ctx, namespace, recordName(name), lock)
 	if err != nil {
 		return nil, err
 	}
-	return hold{held, func() {
+	return newHold(held, func() {
 		ending, stop := context.WithTimeout(context.WithoutCancel(ctx), unlockTime)
 		defer stop()
-		if err := release(ending); err != nil {
+		if err := held.Release(ending); err != nil {
 			c.emit("the lock was not given back, so the next command has to wait a minute: %v", err)
 		}
-	}}, nil
+	}), nil
 }
 
 // lockTime is how long others wait for a process that was killed while it worked

@@ -18,7 +18,7 @@ type EngineOptions struct {
 	ShareTimeout      time.Duration // for Emissary, until a share is real; 0 means kube's
 	DryRun            kube.DryRun
 	NoWait            bool              // fail at once when another process works on the release
-	Patient           bool              // ask the API server until the context ends, however often it fails
+	Patient           bool              // while a canary is known to have traffic, ask the API server until the context ends
 	Annotations       map[string]string // on everything that is applied
 	Runner            runner.Options
 	Emit              func(rollout.Event) // is told what happens, in order
@@ -42,24 +42,20 @@ func NewEngine(options EngineOptions) (*Engine, error) {
 	emit := func(format string, args ...any) {
 		tell(rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: fmt.Sprintf(format, args...)})
 	}
-	talk := kube.Options{Retrying: func(n int, err error) {
-		if n >= 3 { // what passes at once is not worth a word
-			emit("the API server does not do it, trying again: %v", err)
-		}
-	}}
-	if options.Patient {
-		talk.Attempts = -1
-	}
-	connected, err := kube.Connect(options.Target, talk)
+	c := &cluster{dryRun: options.DryRun, noWait: options.NoWait, annotations: options.Annotations, emit: emit}
+	connected, err := kube.Connect(options.Target, kube.Options{
+		Patient: func() bool { return options.Patient && c.traffic.Load() },
+		Delayed: func(d kube.Delay) { emit("%s", d) },
+	})
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{kube: connected, dryRun: options.DryRun, noWait: options.NoWait, annotations: options.Annotations, emit: emit}
+	c.kube = connected
 	gateways := connected.Gateways(kube.Gateway{Namespace: options.EmissaryNamespace, Selector: gatewayPods, Patience: options.ShareTimeout})
 	return &Engine{cluster: c, gateways: gateways, runner: runner.Runner{
 		Objects: c, Workloads: c, Store: c, Lock: c, Inbox: c,
 		Router: &router{cluster: c, namespace: options.EmissaryNamespace, gateways: gateways},
-		Now:    time.Now, Wait: pause(options.DryRun), Emit: tell, Options: options.Runner,
+		Now:    time.Now, Wait: pause(options.DryRun), Emit: tell, Exposed: c.traffic.Store, Options: options.Runner,
 	}}, nil
 }
 

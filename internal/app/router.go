@@ -97,6 +97,21 @@ func (r *router) Verify(ctx context.Context, routes []rollout.Route, percent int
 	return fmt.Sprintf("the canary gets %d %% %s", percent, verified), rollout.SeenOnGateways, nil
 }
 
+// Find implements runner.Router.
+func (r *router) Find(ctx context.Context, namespace, release string) ([]rollout.Route, error) {
+	var routes []rollout.Route
+	for _, kind := range []string{"Mapping", "TCPMapping"} {
+		objects, err := r.kube.List(ctx, kube.Ref{Group: "getambassador.io", Kind: kind, Namespace: namespace}, selectRelease(release))
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range objects {
+			routes = append(routes, rollout.Route{Pair: rollout.Pair{Canary: rollout.IDOf(o)}})
+		}
+	}
+	return routes, nil
+}
+
 // Reachable implements runner.Router.
 func (r *router) Reachable(ctx context.Context) error {
 	if r.dryRun != kube.DryRunNone {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -151,9 +152,12 @@ func (c *cluster) Listen(ctx context.Context, id manifest.ID, hear func(map[stri
 
 // Annotate implements runner.Inbox.
 func (c *cluster) Annotate(ctx context.Context, id manifest.ID, version string, annotations map[string]string) error {
-	err := c.kube.Annotate(ctx, kube.Ref(id), annotations, kube.Write{DryRun: c.dryRun})
-	if kube.IsNotFound(err) {
+	err := c.kube.Annotate(ctx, kube.Ref(id), annotations, version, kube.Write{DryRun: c.dryRun})
+	switch {
+	case kube.IsNotFound(err):
 		return nil
+	case errors.Is(err, kube.ErrChanged):
+		return fmt.Errorf("%w: %w", runner.ErrChanged, err)
 	}
 	return err
 }

@@ -3,8 +3,10 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -38,6 +40,9 @@ type Write struct {
 	DryRun DryRun
 	// Force takes over fields that somebody else owns.
 	Force bool
+	// Only are labels of what may be deleted: an object that lacks one of them, or has
+	// another value, is skipped. nil deletes whatever is named.
+	Only map[string]string
 }
 
 // Result is what a write did to an object.
@@ -49,8 +54,7 @@ const (
 	Configured Result = "configured"
 	Unchanged  Result = "unchanged"
 	Deleted    Result = "deleted"
-	// Skipped is an object that was not deleted, because another one has taken its
-	// name since it was read.
+	// Skipped is an object that was not deleted, for the reason that Change gives.
 	Skipped Result = "skipped"
 )
 
@@ -60,6 +64,8 @@ type Change struct {
 	Result Result
 	// Before and After are the object in the cluster; nil where there is none.
 	Before, After map[string]any
+	// Reason says why an object was skipped.
+	Reason string
 }
 
 // Apply writes objects with server-side apply as the field manager "canarize", in
@@ -133,7 +139,7 @@ func (c *Cluster) tryReplace(ctx context.Context, ref Ref, resource served, obje
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
-	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	after, err := again(ctx, c, doing{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return resource.Patch(ctx, ref.Name, types.JSONPatchType, text, metav1.PatchOptions{FieldManager: FieldManager, DryRun: DryRunServer.option()})
 	})
 	if err != nil {
@@ -151,7 +157,7 @@ func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource served, obj
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	options := metav1.PatchOptions{FieldManager: FieldManager, DryRun: how.DryRun.option(), Force: &how.Force}
-	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	after, err := again(ctx, c, doing{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		after, err := resource.Patch(ctx, ref.Name, types.ApplyPatchType, text, options)
 		return after, busy(err)
 	})
@@ -182,7 +188,9 @@ func (c *Cluster) Get(ctx context.Context, ref Ref) (map[string]any, error) {
 	return c.get(ctx, ref, c.read)
 }
 
-// Fresh is Get from the API server itself, also where objects are followed.
+// Fresh reads from the API server. Get may answer from a watch, which lags by an event
+// and, when it has silently stopped working, by more than a minute. Whoever watches the
+// object by the same Cluster sees what was read.
 func (c *Cluster) Fresh(ctx context.Context, ref Ref) (map[string]any, error) {
 	return c.get(ctx, ref, c.fresh)
 }
@@ -207,10 +215,12 @@ func (c *Cluster) read(ctx context.Context, ref Ref, resource served) (map[strin
 }
 
 func (c *Cluster) fresh(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
-	u, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	before := c.view.version(resource.place)
+	u, err := again(ctx, c, doing{http.MethodGet, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return resource.Get(ctx, ref.Name, metav1.GetOptions{})
 	})
 	if apierrors.IsNotFound(err) {
+		c.view.gone(resource.place, before)
 		return nil, nil
 	}
 	if err != nil {
@@ -229,9 +239,10 @@ func (c *Cluster) last(ctx context.Context, ref Ref, resource served) (map[strin
 }
 
 // Delete removes objects and, in the background, what they own. Each is the one that
-// was seen last, or is read now: another that has taken its name meanwhile stays. What
-// is not there is unchanged. It goes on after an error, so that as little as possible
-// is left, and returns the first.
+// was seen last, or is read now: another that has taken its name meanwhile stays. With
+// how.Only it is deleted in exactly the version whose labels were looked at. What is not
+// there is unchanged. It goes on after an error, so that as little as possible is left,
+// and returns the first.
 func (c *Cluster) Delete(ctx context.Context, refs []Ref, how Write) ([]Change, error) {
 	var changes []Change
 	var first error
@@ -255,40 +266,75 @@ func (c *Cluster) delete(ctx context.Context, ref Ref, how Write) (Change, error
 		return Change{}, err
 	}
 	before, err := c.last(ctx, ref, resource)
-	if err != nil {
-		return Change{}, err
+	for now := false; ; now = true {
+		switch {
+		case err != nil:
+			return Change{}, err
+		case before == nil:
+			return Change{Ref: ref, Result: Unchanged}, nil
+		}
+		change, err := c.deleteThis(ctx, ref, resource, before, how)
+		// What lacks a label by an earlier read may have it by now.
+		if !errors.Is(err, ErrChanged) && (now || change.Result != Skipped) {
+			return change, err
+		}
+		if before, err = c.fresh(ctx, ref, resource); err != nil {
+			return Change{}, err
+		}
 	}
-	change := Change{Ref: ref, Result: Unchanged, Before: before}
-	if before == nil {
-		return change, nil
+}
+
+// deleteThis deletes an object as it was read, and gives ErrChanged when its labels have
+// to be looked at again.
+func (c *Cluster) deleteThis(ctx context.Context, ref Ref, resource served, before map[string]any, how Write) (Change, error) {
+	change := Change{Ref: ref, Result: Deleted, Before: before}
+	u := unstructured.Unstructured{Object: before}
+	uid, version, background := u.GetUID(), u.GetResourceVersion(), metav1.DeletePropagationBackground
+	only := metav1.Preconditions{UID: &uid}
+	if how.Only != nil {
+		only.ResourceVersion = &version
+		if change.Reason = lacking(u.GetLabels(), how.Only); change.Reason != "" {
+			change.Result = Skipped
+			return change, nil
+		}
 	}
-	change.Result = Deleted
 	switch how.DryRun {
 	case DryRunClient:
 		return change, nil
 	case DryRunNone:
 		c.view.forget(resource.place)
 	}
-	u := unstructured.Unstructured{Object: before}
-	uid, background := u.GetUID(), metav1.DeletePropagationBackground
-	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}, PropagationPolicy: &background, DryRun: how.DryRun.option()}
-	_, err = again(ctx, c, func(ctx context.Context) (none, error) {
-		return none{}, c.conflictOver(ctx, ref, resource, uid, resource.Delete(ctx, ref.Name, options))
+	options := metav1.DeleteOptions{Preconditions: &only, PropagationPolicy: &background, DryRun: how.DryRun.option()}
+	_, err := again(ctx, c, doing{http.MethodDelete, ref}, func(ctx context.Context) (none, error) {
+		return none{}, c.conflictOver(ctx, ref, resource, u, how, resource.Delete(ctx, ref.Name, options))
 	})
 	switch {
+	case errors.Is(err, ErrChanged):
+		return change, err
 	case apierrors.IsConflict(err):
-		change.Result = Skipped
+		change.Result, change.Reason = Skipped, "another object has taken its name since it was read"
 	case err != nil && !apierrors.IsNotFound(err): // gone: perhaps by a request whose answer was lost
 		return Change{}, failed(ref, "delete", err)
 	}
 	return change, nil
 }
 
+// lacking says which of the wanted labels an object lacks; "" when it has all.
+func lacking(labels, wanted map[string]string) string {
+	for _, key := range slices.Sorted(maps.Keys(wanted)) {
+		if value, found := labels[key]; !found || value != wanted[key] {
+			return fmt.Sprintf("it does not carry the label %s=%s", key, wanted[key])
+		}
+	}
+	return ""
+}
+
 type none struct{}
 
-// conflictOver finds out what a conflict was about: if the object is still the
-// one that was read, somebody else wrote it at the same moment.
-func (c *Cluster) conflictOver(ctx context.Context, ref Ref, resource served, uid types.UID, err error) error {
+// conflictOver finds out what a conflict was about. If the object is still the one that
+// was read, somebody else wrote it at the same moment: the deletion is tried again, and
+// where its labels count they are looked at again.
+func (c *Cluster) conflictOver(ctx context.Context, ref Ref, resource served, read unstructured.Unstructured, how Write, err error) error {
 	if !apierrors.IsConflict(err) {
 		return err
 	}
@@ -296,7 +342,9 @@ func (c *Cluster) conflictOver(ctx context.Context, ref Ref, resource served, ui
 	switch {
 	case getErr != nil:
 		return getErr
-	case now.GetUID() == uid:
+	case now.GetUID() == read.GetUID() && how.Only != nil && now.GetResourceVersion() != read.GetResourceVersion():
+		return ErrChanged
+	case now.GetUID() == read.GetUID():
 		return busyError{err}
 	}
 	return err

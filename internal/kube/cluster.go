@@ -11,6 +11,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,16 +62,25 @@ func (t Target) Namespace() (string, error) {
 
 // Options say how patient a Cluster is. The zero value means the defaults.
 type Options struct {
-	// Attempts is how often a call is tried before its error is believed; 0 means
-	// 8, a negative number as often as the context allows.
+	// Attempts is how often a call is tried before its error is believed; 0 means 8.
 	Attempts int
-	// Timeout is how long one attempt may take; 0 means 10 s.
+	// Timeout is how long the server may be silent in the first two attempts at a
+	// call, and the double of it in later ones; 0 means 5 s.
 	Timeout time.Duration
-	// Backoff is how long to wait between two attempts; nil means DefaultBackoff.
+	// Backoff is how long to wait between two attempts; nil means DefaultBackoff. What
+	// a server asks for is cut to 30 s, and to 10 s for calls that are not given up.
 	Backoff Backoff
-	// Retrying, if not nil, is called before a call that has failed n times in a row
-	// is tried again; by any goroutine, several at once.
-	Retrying func(n int, err error)
+	// Patient, if not nil, is asked when a call is about to be given up, as also when
+	// the client's own credentials or certificates fail; it is tried again while
+	// Patient says so. It has to be safe for concurrent use.
+	Patient func() bool
+	// Delayed, if not nil, is called when a call waits for the API server: after 3 s,
+	// every 30 s, and when the reason changes, once for all calls that wait for the
+	// same reason. It is never called twice at once, and no call waits for it.
+	Delayed func(Delay)
+	// Silence is how long a watch may say nothing, not even that nothing has changed,
+	// before the objects are listed again; 0 means 75 s. API servers speak once a minute.
+	Silence time.Duration
 	// Now is the clock that Leases are dated by; nil means time.Now.
 	Now func() time.Time
 }
@@ -79,9 +91,15 @@ type Cluster struct {
 	client    dynamic.Interface
 	discovery *discovery.DiscoveryClient // asks anew each time
 	mapper    *restmapper.DeferredDiscoveryRESTMapper
+	kinds     *kinds       // that were found by mapper
+	http      *http.Client // of all requests but tunnels
+	plugin    *plugin      // nil where credentials need none
+	delays    *delays
 	options   Options
 	requests  *atomic.Int64
 	view      *view // nil where nothing is remembered
+	// persistent is a cluster whose calls are not given up.
+	persistent bool
 }
 
 // Connect prepares to talk to a cluster. It sends no request yet.
@@ -97,16 +115,19 @@ func newCluster(config *rest.Config, options Options) (*Cluster, error) {
 	c := &Cluster{config: rest.CopyConfig(config), options: options.withDefaults(), requests: new(atomic.Int64)}
 	c.config.QPS = -1 // the server says itself when it is too much
 	c.config.UserAgent = "canarize"
-	c.config.Wrap(c.observe)
-	client, err := dynamic.NewForConfig(c.config)
+	if err := c.connect(); err != nil {
+		return nil, err
+	}
+	client, err := dynamic.NewForConfigAndClient(c.config, c.http)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", config.Host, err)
 	}
-	found, err := discovery.NewDiscoveryClientForConfig(c.config)
+	found, err := discovery.NewDiscoveryClientForConfigAndClient(c.config, c.http)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", config.Host, err)
 	}
 	c.client, c.discovery = client, found
+	c.kinds = &kinds{known: map[schema.GroupVersionKind]*meta.RESTMapping{}}
 	c.mapper = restmapper.NewDeferredDiscoveryRESTMapperWithContext(memory.NewMemCacheClientWithContext(found))
 	return c, nil
 }
@@ -116,13 +137,13 @@ func (o Options) withDefaults() Options {
 		o.Attempts = 8
 	}
 	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
+		o.Timeout = 5 * time.Second
 	}
 	if o.Backoff == nil {
 		o.Backoff = DefaultBackoff
 	}
-	if o.Retrying == nil {
-		o.Retrying = func(int, error) {}
+	if o.Silence == 0 {
+		o.Silence = 75 * time.Second
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -130,11 +151,11 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Persistent is the same cluster for calls that must not be given up: they are
-// tried until their context ends.
+// Persistent is the same cluster for calls that must not be given up, as the one that
+// takes traffic off: they are tried until their context ends.
 func (c *Cluster) Persistent() *Cluster {
 	p := *c
-	p.options.Attempts = -1
+	p.persistent = true
 	return &p
 }
 
@@ -189,8 +210,11 @@ func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema
 		versions = []string{version}
 	}
 	kind := schema.GroupKind{Group: ref.Group, Kind: ref.Kind}
-	mapping, err := again(ctx, c, func(ctx context.Context) (*meta.RESTMapping, error) {
-		return c.mapper.RESTMappingWithContext(ctx, kind, versions...)
+	if mapping := c.kinds.get(kind.WithVersion(version)); mapping != nil {
+		return mapping.Resource, mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
+	}
+	mapping, err := again(ctx, c, doing{"discover", ref}, func(ctx context.Context) (*meta.RESTMapping, error) {
+		return aside(ctx, func() (*meta.RESTMapping, error) { return c.mapper.RESTMappingWithContext(ctx, kind, versions...) })
 	})
 	switch {
 	case meta.IsNoMatchError(err):
@@ -198,7 +222,54 @@ func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema
 	case err != nil:
 		return schema.GroupVersionResource{}, false, undiscovered(ref, err)
 	}
+	c.kinds.put(kind.WithVersion(version), mapping)
 	return mapping.Resource, mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
+}
+
+// kinds are where objects are served, as far as that was found out. The mapper of
+// client-go keeps everybody waiting while it asks for one more kind.
+type kinds struct {
+	mu    sync.Mutex
+	known map[schema.GroupVersionKind]*meta.RESTMapping
+}
+
+func (k *kinds) get(kind schema.GroupVersionKind) *meta.RESTMapping {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.known[kind]
+}
+
+func (k *kinds) put(kind schema.GroupVersionKind, mapping *meta.RESTMapping) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.known[kind] = mapping
+}
+
+// forget has all kinds asked for again.
+func (k *kinds) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	clear(k.known)
+}
+
+// aside calls, and does not wait for a call longer than its context lasts.
+func aside[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := call()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
 }
 
 // undiscovered words the error of a question of which client-go gives the code alone,
@@ -218,7 +289,7 @@ type notServedError struct {
 }
 
 func (e notServedError) Error() string {
-	name := schema.GroupVersion{Group: e.kind.Group, Version: e.kind.Version}.String()
+	name := strings.TrimSuffix(schema.GroupVersion{Group: e.kind.Group, Version: e.kind.Version}.String(), "/")
 	return fmt.Sprintf("the cluster does not serve %s of %s; install what brings it, or leave the object out", e.kind.Kind, name)
 }
 
@@ -237,6 +308,12 @@ func failed(ref Ref, verb string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case isNamespaceGone(err):
+		return fmt.Errorf("%s: %s: the namespace %s does not exist: it was never made, or somebody has deleted it with everything in it: %w", ref, verb, ref.Namespace, err)
+	case IsTerminating(err):
+		return fmt.Errorf("%s: %s: the namespace %s is being deleted: %w", ref, verb, ref.Namespace, err)
+	case isKindGone(err):
+		return fmt.Errorf("%s: %s: %w", ref, verb, notServedError{schema.GroupVersionKind{Group: ref.Group, Kind: ref.Kind}, err})
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("%s: not allowed to %s it: %w; canarize rbac prints the permissions that are needed", ref, verb, err)
 	case apierrors.IsUnauthorized(err):

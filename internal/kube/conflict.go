@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -63,7 +64,7 @@ func (c *Cluster) adopt(ctx context.Context, ref Ref, resource served, object ma
 		if patch == nil {
 			break
 		}
-		after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		after, err := again(ctx, c, doing{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 			return resource.Patch(ctx, ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
 		})
 		switch {

@@ -61,7 +61,7 @@ func (c *Cluster) list(ctx context.Context, r schema.GroupVersionResource, names
 	var objects []map[string]any
 	page.Limit = pageSize
 	for {
-		list, err := again(ctx, c, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
+		list, err := again(ctx, c, doing{"LIST", Ref{Kind: r.Resource, Namespace: namespace}}, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
 			return c.client.Resource(r).Namespace(namespace).List(ctx, page)
 		})
 		if err != nil {
@@ -80,7 +80,7 @@ func (c *Cluster) list(ctx context.Context, r schema.GroupVersionResource, names
 // prefers and which of them it has.
 func (c *Cluster) emissaryResources(ctx context.Context) ([]schema.GroupVersionResource, error) {
 	resources := []schema.GroupVersionResource{{Version: "v1", Resource: "services"}, {Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"}}
-	groups, err := again(ctx, c, c.discovery.ServerGroupsWithContext)
+	groups, err := again(ctx, c, doing{"discover", Ref{Kind: "the API groups"}}, c.discovery.ServerGroupsWithContext)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", c.config.Host, err)
 	}
@@ -89,7 +89,7 @@ func (c *Cluster) emissaryResources(ctx context.Context) ([]schema.GroupVersionR
 		return nil, fmt.Errorf("cluster %s: it does not serve %s; is Emissary-ingress installed?", c.config.Host, emissaryGroup)
 	}
 	version := groups.Groups[at].PreferredVersion
-	list, err := again(ctx, c, func(ctx context.Context) (*metav1.APIResourceList, error) {
+	list, err := again(ctx, c, doing{"discover", Ref{Kind: version.GroupVersion}}, func(ctx context.Context) (*metav1.APIResourceList, error) {
 		return c.discovery.ServerResourcesForGroupVersionWithContext(ctx, version.GroupVersion)
 	})
 	if err != nil {

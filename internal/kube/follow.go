@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/klog/v2"
 )
@@ -35,7 +35,7 @@ func (c *Cluster) Watch(ctx context.Context, ref Ref, see func(object map[string
 
 func (c *Cluster) followOne(p place) following {
 	selection := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", p.name).String()}
-	return following{Cluster: c, resource: p.resource, namespace: p.namespace, selection: selection, opened: func(bool) {}}
+	return following{Cluster: c, ref: Ref{Kind: p.resource.Resource, Namespace: p.namespace, Name: p.name}, resource: p.resource, selection: selection, opened: func(bool) {}}
 }
 
 // WatchAll is Watch for all objects of a kind that a label selector selects, in the
@@ -50,7 +50,7 @@ func (c *Cluster) WatchAll(ctx context.Context, kind Ref, selector string, see f
 
 func (c *Cluster) followAll(ctx context.Context, kind Ref, selector string) (following, error) {
 	resource, _, err := c.resource(ctx, kind, "")
-	return following{Cluster: c, resource: resource, namespace: kind.Namespace, selection: metav1.ListOptions{LabelSelector: selector}, opened: func(bool) {}}, err
+	return following{Cluster: c, ref: kind, resource: resource, selection: metav1.ListOptions{LabelSelector: selector}, opened: func(bool) {}}, err
 }
 
 func watched(ref Ref, err error) error {
@@ -67,8 +67,8 @@ type seenError struct{ error }
 // following is what is watched.
 type following struct {
 	*Cluster
+	ref       Ref // in whose namespace the objects are
 	resource  schema.GroupVersionResource
-	namespace string
 	selection metav1.ListOptions
 	opened    func(is bool) // is told when a watch begins to work, and when it ends
 	unlisted  bool          // objects that are there come one by one, as if they were new
@@ -87,8 +87,8 @@ func (f following) follow(ctx context.Context, see seeing) error {
 	for {
 		objects, version := map[string]map[string]any{}, ""
 		if !f.unlisted {
-			list, err := again(ctx, f.Cluster, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
-				return f.client.Resource(f.resource).Namespace(f.namespace).List(ctx, f.selection)
+			list, err := again(ctx, f.Cluster, doing{"LIST", f.ref}, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
+				return f.client.Resource(f.resource).Namespace(f.ref.Namespace).List(ctx, f.selection)
 			})
 			if err != nil {
 				return err
@@ -116,20 +116,26 @@ func seen(err error) error {
 	return seenError{err}
 }
 
-// continued watches from a version on. It ends without an error when the server has
-// forgotten that version.
+// continued watches from a version on. It ends without an error when the objects have to
+// be listed again: the server has forgotten that version, or the watch said nothing for
+// so long that it may have stopped working.
 func (f following) continued(ctx context.Context, version string, objects map[string]map[string]any, see seeing) (enough bool, err error) {
 	options, seconds := f.selection, watchSeconds
 	ctx = klog.NewContext(ctx, klog.Logger{})
 	options.AllowWatchBookmarks, options.TimeoutSeconds = true, &seconds
+	waiting := f.delays.begin(doing{"WATCH", f.ref})
+	defer func() { waiting.end() }()
+	heard := time.Now() // of the objects; that a watch was opened tells nothing of them
 	for failures := 0; ; {
 		options.ResourceVersion = version
 		began := version
-		w, err := f.open(ctx, options)
+		w, err := f.open(ctx, waiting, failures+1, options)
 		if err == nil {
+			waiting.end()
 			f.opened(true)
-			version, enough, err = f.consume(ctx, w, version, objects, see)
+			version, enough, err = f.consume(ctx, w, version, &heard, objects, see)
 			w.Stop()
+			waiting = f.delays.begin(doing{"WATCH", f.ref})
 		}
 		f.opened(false)
 		var mine seenError
@@ -138,49 +144,54 @@ func (f following) continued(ctx context.Context, version string, objects map[st
 			return enough, err
 		case ctx.Err() != nil:
 			return false, context.Cause(ctx)
-		case apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
+		case errors.Is(err, errSilentWatch) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
 			return false, nil
 		}
 		if failures++; version != began {
 			failures = 1
 		}
-		asked := time.Duration(0)
+		wait := f.options.Backoff(failures, 0)
 		if err != nil {
-			var passing bool
-			if asked, passing = passes(err, failures); !passing || failures == f.options.Attempts {
-				return false, err
+			var final error
+			if wait, final = f.retry(failures, err); final != nil {
+				return false, final
 			}
-			f.options.Retrying(failures, err)
+			waiting.failed(err)
 		}
-		if err := pause(ctx, f.options.Backoff(failures, asked)); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return false, err
 		}
 	}
 }
 
 // open begins a watch, whose first answer comes at once from a server that works.
-func (f following) open(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-	watching, cancel := context.WithTimeout(ctx, time.Duration(watchSeconds)*time.Second+f.options.Timeout)
-	late := time.AfterFunc(f.options.Timeout, cancel)
-	w, err := f.client.Resource(f.resource).Namespace(f.namespace).Watch(watching, options)
-	inTime := late.Stop()
-	switch {
-	case err == nil && inTime:
-		return ending{w, cancel}, nil
-	case err == nil:
-		w.Stop()
+func (f following) open(ctx context.Context, waiting *delayed, n int, options metav1.ListOptions) (watch.Interface, error) {
+	whole, cancel := context.WithTimeout(ctx, time.Duration(watchSeconds)*time.Second+f.options.Timeout)
+	watching, a := begin(whole, waiting, f.timeout(n))
+	stop := func() {
+		a.end()
+		cancel()
 	}
-	cancel()
-	if !inTime {
-		return nil, fmt.Errorf("no answer within %s", f.options.Timeout)
+	w, err := f.client.Resource(f.resource).Namespace(f.ref.Namespace).Watch(watching, options)
+	a.answered()
+	if watching.Err() != nil && whole.Err() == nil && !isAnswer(err) {
+		if err == nil {
+			w.Stop()
+		}
+		err = context.Cause(watching)
+		utilnet.CloseIdleConnectionsFor(f.http.Transport)
 	}
-	return nil, err
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return ending{w, stop}, nil
 }
 
 // ending is a watch that lets go of its context when it is stopped.
 type ending struct {
 	watch.Interface
-	cancel context.CancelFunc
+	cancel func()
 }
 
 func (e ending) Stop() {
@@ -188,12 +199,20 @@ func (e ending) Stop() {
 	e.Interface.Stop()
 }
 
-// consume takes in events until the watch ends.
-func (f following) consume(ctx context.Context, w watch.Interface, version string, objects map[string]map[string]any, see seeing) (_ string, enough bool, err error) {
+// errSilentWatch says that a watch said nothing for longer than an API server that works
+// would be silent: it sends a bookmark about once a minute.
+var errSilentWatch = errors.New("the watch is silent")
+
+// consume takes in events until the watch ends, or is silent for too long.
+func (f following) consume(ctx context.Context, w watch.Interface, version string, heard *time.Time, objects map[string]map[string]any, see seeing) (_ string, enough bool, err error) {
+	silence := time.NewTimer(f.options.Silence - time.Since(*heard))
+	defer silence.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return version, false, context.Cause(ctx)
+		case <-silence.C:
+			return version, false, errSilentWatch
 		case event, open := <-w.ResultChan():
 			if !open {
 				return version, false, nil
@@ -205,6 +224,8 @@ func (f following) consume(ctx context.Context, w watch.Interface, version strin
 			if !isObject {
 				continue
 			}
+			silence.Reset(f.options.Silence)
+			*heard = time.Now()
 			version = item.GetResourceVersion()
 			key := item.GetNamespace() + "/" + item.GetName()
 			switch event.Type {

@@ -36,8 +36,8 @@ func (c *Cluster) Forward(ctx context.Context, namespace, pod string) (*Tunnel, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: port-forward: %w", ref, err)
 	}
-	streams, err := again(ctx, c, func(ctx context.Context) (httpstream.Connection, error) {
-		return dial(ctx, dialer)
+	streams, err := again(ctx, c, doing{"port-forward to", ref}, func(ctx context.Context) (httpstream.Connection, error) {
+		return c.dial(ctx, dialer)
 	})
 	if err != nil {
 		return nil, failed(ref, "port-forward to", err)
@@ -68,7 +68,12 @@ func (c *Cluster) dialer(namespace, pod string) (httpstream.Dialer, error) {
 }
 
 // dial gives up with its context, which a dialer knows nothing of.
-func dial(ctx context.Context, dialer httpstream.Dialer) (httpstream.Connection, error) {
+func (c *Cluster) dial(ctx context.Context, dialer httpstream.Dialer) (httpstream.Connection, error) {
+	if c.plugin != nil {
+		if err := c.plugin.turn(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
 	type result struct {
 		streams httpstream.Connection
 		err     error
@@ -82,10 +87,15 @@ func dial(ctx context.Context, dialer httpstream.Dialer) (httpstream.Connection,
 	case r := <-dialed:
 		return r.streams, r.err
 	case <-ctx.Done():
+		came := func() {}
+		if c.plugin != nil {
+			came = c.plugin.leave() // it may be what was waited for
+		}
 		go func() {
 			if r := <-dialed; r.err == nil {
 				_ = r.streams.Close() // nobody is left who wants it
 			}
+			came()
 		}()
 		return nil, context.Cause(ctx)
 	}

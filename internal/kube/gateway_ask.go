@@ -30,7 +30,7 @@ const (
 // look asks a pod once, and says what it is to be believed for and what is not as
 // it is wanted.
 func (g *Gateways) look(ctx context.Context, p *gatewayPod, wants []live.Want) (source string, problems []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, g.cluster.options.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*g.cluster.options.Timeout) // routes of thousands of Mappings take a while
 	defer cancel()
 	tunnel, err := g.tunnel(ctx, p)
 	if err != nil {

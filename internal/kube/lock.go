@@ -6,14 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	coordination "k8s.io/api/coordination/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
 )
 
 // Lock says how to take a lock, which is a Lease.
@@ -21,6 +13,8 @@ type Lock struct {
 	// Holder says who takes it, for others to read: which run of which pipeline on
 	// which machine. It has to differ between any two processes.
 	Holder string
+	// Labels are put on the Lease, so that a list of Leases can select it.
+	Labels map[string]string
 	// Duration is how long the lock is good without being renewed, in whole
 	// seconds; 0 means a minute. It is renewed three times as often.
 	Duration time.Duration
@@ -42,258 +36,147 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("%s: held by %s, which renewed it at %s; wait until it has finished", e.Ref, e.Holder, e.Renewed.UTC().Format(time.RFC3339))
 }
 
-// ErrLost is why the context of a lock has ended when somebody else has taken the
-// lock, or it could not be renewed in time.
+// ErrLost is why the context of a lock has ended: the lock is somebody else's, or it
+// cannot be had any more.
 var ErrLost = errors.New("the lock was lost")
 
-// Acquire takes the lock of a name and renews it in the background until release
-// is called, even when ctx has ended: somebody who has to clean up still holds it.
-// held ends with ctx, and with the cause ErrLost when the lock is lost. release
-// deletes the Lease; an error of it only means that others have to wait a little.
+// Held is a lock that was acquired. It is safe for concurrent use.
+type Held struct {
+	lease *lease
+	ctx   context.Context
+	lose  context.CancelCauseFunc
+	stop  context.CancelFunc // of the renewals
+	done  sync.WaitGroup     // of the renewals
+
+	mu      sync.Mutex
+	until   time.Time     // nobody else can have it before
+	lost    error         // why it is lost for good
+	refused error         // why the last renewal failed for a reason that does not pass by itself
+	changed chan struct{} // closed at the next change of any of these
+}
+
+// Acquire takes the lock of a name and renews it in the background until Release is
+// called, even when ctx has ended: somebody who has to clean up still holds it.
 //
 // A Lease whose holder does not renew it is taken over. Clocks of other machines
 // are not trusted for that: whoever is late by the clock is watched for one more
 // interval of renewal.
-func (c *Cluster) Acquire(ctx context.Context, namespace, name string, how Lock) (held context.Context, release func(context.Context) error, err error) {
+//
+// A Lease that somebody deletes is taken again at once, and an API server that is away
+// for longer than the lock is good ends nothing: the lock is renewed as soon as the
+// server is back, unless somebody else has taken it. Whoever must not act meanwhile
+// asks Sure. What others did between a deletion and the next renewal is noticed by the
+// versions of the objects that the lock guards.
+func (c *Cluster) Acquire(ctx context.Context, namespace, name string, how Lock) (*Held, error) {
 	if how.Duration == 0 {
 		how.Duration = time.Minute
 	}
-	ref := Ref{Group: coordination.GroupName, Kind: "Lease", Namespace: namespace, Name: name}
+	ref := leaseRef(namespace, name)
 	resource, err := c.at(ctx, ref, "v1")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	l := &lease{Cluster: c, how: how, ref: ref, resource: resource}
 	if err := l.acquire(ctx); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	held, lose := context.WithCancelCause(ctx)
+	h := &Held{lease: l, changed: make(chan struct{})}
+	h.renewed()
+	h.ctx, h.lose = context.WithCancelCause(ctx)
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var done sync.WaitGroup
-	done.Go(func() { l.renew(renewing, lose) })
-	return held, func(ctx context.Context) error {
-		stop()
-		done.Wait()
-		lose(context.Canceled)
-		return l.release(ctx)
-	}, nil
+	h.stop = stop
+	l.Cluster = c.Persistent() // from now on: a renewal is not given up
+	h.done.Go(func() { h.renew(renewing) })
+	return h, nil
 }
 
-// lease is a lock that is being taken or held. Its version belongs to whoever
-// takes it, then to the goroutine that renews it, then to whoever releases it.
-type lease struct {
-	*Cluster
-	how      Lock
-	ref      Ref
-	resource dynamic.ResourceInterface
-	last     leaseVersion // as this holder wrote it
-}
+// Context ends with the context of Acquire, and with the cause ErrLost when somebody
+// else has the lock. It does not end because the API server is away: ask Sure.
+func (h *Held) Context() context.Context { return h.ctx }
 
-// leaseVersion is a Lease at a moment; the zero value means that there is none.
-// The UID has to be told: the API server would make a Lease again that was deleted.
-type leaseVersion struct {
-	uid     types.UID
-	version string
-}
-
-func versionOf(l *coordination.Lease) leaseVersion { return leaseVersion{l.UID, l.ResourceVersion} }
-
-func (l *lease) acquire(ctx context.Context) error {
-	for over := (leaseVersion{}); ; {
-		taken, other, err := l.take(ctx, over)
+// Sure returns nil at once while nobody else can have the lock. After that it waits
+// until the lock is renewed or taken again. It returns why the lock is lost, why it
+// cannot be renewed when that does not pass by itself, or the cause of ctx.
+func (h *Held) Sure(ctx context.Context) error {
+	for {
+		h.mu.Lock()
+		until, lost, refused, changed := h.until, h.lost, h.refused, h.changed
+		h.mu.Unlock()
 		switch {
-		case errors.Is(err, ErrChanged): // what was stale is gone
-			over = leaseVersion{}
-			continue
-		case err != nil || taken:
-			return failed(l.ref, "acquire", err)
+		case lost != nil:
+			return lost
+		case h.lease.options.Now().Before(until):
+			return nil
+		case refused != nil:
+			return refused
 		}
-		if over, err = l.await(ctx, other); err != nil {
-			return err
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%s: not renewed for longer than %s, somebody else may have it: %w", h.lease.ref, h.lease.how.Duration, context.Cause(ctx))
 		}
 	}
 }
 
-// take writes the Lease: a new one, or over the version of a stale one. When
-// somebody else has it, that is given instead.
-func (l *lease) take(ctx context.Context, over leaseVersion) (taken bool, other *coordination.Lease, err error) {
-	object, err := l.object(over)
-	if err != nil {
-		return false, nil, err
-	}
-	after, err := again(ctx, l.Cluster, func(ctx context.Context) (*unstructured.Unstructured, error) {
-		after, err := put(ctx, l.resource, object)
-		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || over != (leaseVersion{}) && apierrors.IsNotFound(err) {
-			return l.found(ctx, over, err)
-		}
-		return after, err
-	})
-	if err != nil {
-		return false, nil, err
-	}
-	now, err := parseLease(after)
-	if err != nil {
-		return false, nil, err
-	}
-	if holderOf(now) != l.how.Holder {
-		return false, now, nil
-	}
-	l.last = versionOf(now)
-	return true, nil, nil
+// Release ends the renewals and deletes the Lease, unless it is somebody else's. An
+// error only means that others have to wait a little.
+func (h *Held) Release(ctx context.Context) error {
+	h.stop()
+	h.done.Wait()
+	h.lose(context.Canceled)
+	return h.lease.release(ctx)
 }
 
-// found reads the Lease after a write was refused. A conflict over a Lease nobody
-// has touched passes, as does one over a Lease that is gone by now.
-func (l *lease) found(ctx context.Context, over leaseVersion, refused error) (*unstructured.Unstructured, error) {
-	now, err := l.resource.Get(ctx, l.ref.Name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err) && over != (leaseVersion{}):
-		return nil, ErrChanged
-	case apierrors.IsNotFound(err) || err == nil && now.GetResourceVersion() == over.version:
-		return nil, busyError{refused}
-	case err != nil:
-		return nil, busyError{err}
-	}
-	return now, nil
+// change changes what is known of the lock, and wakes up whoever waits for it.
+func (h *Held) change(do func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	do()
+	close(h.changed)
+	h.changed = make(chan struct{})
 }
 
-// await watches a Lease of somebody else until it is gone, or stale in a version.
-func (l *lease) await(ctx context.Context, other *coordination.Lease) (stale leaseVersion, err error) {
-	if !l.late(other) && !l.how.Wait {
-		return leaseVersion{}, &HeldError{Ref: l.ref, Holder: holderOf(other), Renewed: renewed(other)}
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	seen, told := leaseVersion{}, ""
-	patience := time.AfterFunc(l.grace(other), func() { cancel(errStale) })
-	defer patience.Stop()
-	err = l.Watch(ctx, l.ref, func(object map[string]any) (bool, error) {
-		if object == nil {
-			seen = leaseVersion{}
-			return true, nil
-		}
-		now, err := parseLease(&unstructured.Unstructured{Object: object})
-		if err != nil {
-			return false, err
-		}
-		if now.ResourceVersion != other.ResourceVersion && !l.late(now) && !l.how.Wait {
-			return false, &HeldError{Ref: l.ref, Holder: holderOf(now), Renewed: renewed(now)}
-		}
-		if seen != versionOf(now) {
-			seen = versionOf(now)
-			patience.Reset(l.grace(now))
-		}
-		if holder := holderOf(now); holder != told && l.how.Waiting != nil {
-			told = holder
-			l.how.Waiting(holder)
-		}
-		return false, nil
-	})
-	if errors.Is(err, errStale) {
-		return seen, nil
-	}
-	return leaseVersion{}, err
-}
-
-var errStale = errors.New("not renewed in time")
-
-// late says whether a Lease should have been renewed by now, by the clocks of both.
-func (l *lease) late(other *coordination.Lease) bool {
-	return l.options.Now().Sub(renewed(other)) > duration(other)
-}
-
-// grace is how long a Lease may stay unchanged, while it is watched, before it is
-// taken over.
-func (l *lease) grace(other *coordination.Lease) time.Duration {
-	if l.late(other) {
-		return duration(other)/renewals + time.Second
-	}
-	return duration(other)
+// renewed notes that the Lease was written as of lease.written.
+func (h *Held) renewed() {
+	h.change(func() { h.until, h.refused = h.lease.written.Add(h.lease.how.Duration), nil })
 }
 
 // renewals is how often a Lease is renewed within its duration.
 const renewals = 3
 
 // renew keeps the lock until ctx ends or the lock is lost.
-func (l *lease) renew(ctx context.Context, lose context.CancelCauseFunc) {
-	deadline := time.AfterFunc(l.how.Duration, func() {
-		lose(fmt.Errorf("%s: %w: it could not be renewed for %s", l.ref, ErrLost, l.how.Duration))
-	})
-	defer deadline.Stop()
-	for pause(ctx, l.how.Duration/renewals) == nil {
-		renewing, cancel := context.WithTimeout(ctx, l.how.Duration)
-		taken, other, err := l.take(renewing, l.last)
-		cancel()
+func (h *Held) renew(ctx context.Context) {
+	for pause(ctx, h.lease.how.Duration/renewals) == nil {
+		lost, err := h.lease.extend(ctx)
 		switch {
-		case err == nil && taken:
-			deadline.Reset(l.how.Duration)
-		case err == nil:
-			lose(fmt.Errorf("%s: %w to %s", l.ref, ErrLost, holderOf(other)))
+		case lost:
+			h.change(func() { h.lost = err })
+			h.lose(err)
 			return
-		case errors.Is(err, ErrChanged):
-			lose(fmt.Errorf("%s: %w: somebody has deleted it", l.ref, ErrLost))
-			return
+		case err != nil:
+			h.change(func() { h.refused = err })
+		default:
+			h.renewed()
 		}
 	}
 }
 
-// release deletes the Lease, unless it has become somebody else's.
-func (l *lease) release(ctx context.Context) error {
-	err := l.deleteVersion(ctx, l.ref, l.resource, l.last.version)
-	if !errors.Is(err, ErrChanged) {
-		return err
+// extend renews the lock, taking it again if nobody has it. An error that is no loss
+// does not pass by itself, as a missing permission; it is tried again all the same.
+func (l *lease) extend(ctx context.Context) (lost bool, err error) {
+	for over := l.last; ; {
+		taken, other, err := l.take(ctx, over)
+		switch {
+		case errors.Is(err, ErrChanged): // somebody has deleted it
+			over = leaseVersion{}
+		case isNamespaceGone(err):
+			return true, fmt.Errorf("%w: %w", ErrLost, failed(l.ref, "renew", err))
+		case err != nil || taken:
+			return false, failed(l.ref, "renew", err)
+		case holderOf(other) != nobody:
+			return true, fmt.Errorf("%s: %w to %s", l.ref, ErrLost, holderOf(other))
+		default: // somebody has emptied it
+			over = versionOf(other)
+		}
 	}
-	// A renewal may have been done whose answer did not come.
-	object, err := l.Fresh(ctx, l.ref)
-	if err != nil || object == nil {
-		return err
-	}
-	now, err := parseLease(&unstructured.Unstructured{Object: object})
-	if err != nil || holderOf(now) != l.how.Holder {
-		return err
-	}
-	err = l.deleteVersion(ctx, l.ref, l.resource, now.ResourceVersion)
-	if errors.Is(err, ErrChanged) {
-		return nil
-	}
-	return err
-}
-
-func (l *lease) object(over leaseVersion) (*unstructured.Unstructured, error) {
-	now, seconds := metav1.NewMicroTime(l.options.Now()), int32(l.how.Duration/time.Second)
-	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&coordination.Lease{
-		TypeMeta:   metav1.TypeMeta{APIVersion: coordination.SchemeGroupVersion.String(), Kind: "Lease"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: l.ref.Namespace, Name: l.ref.Name, UID: over.uid, ResourceVersion: over.version},
-		Spec:       coordination.LeaseSpec{HolderIdentity: &l.how.Holder, LeaseDurationSeconds: &seconds, RenewTime: &now},
-	})
-	return &unstructured.Unstructured{Object: fields}, err
-}
-
-func parseLease(u *unstructured.Unstructured) (*coordination.Lease, error) {
-	var out coordination.Lease
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &out); err != nil {
-		return nil, err
-	}
-	return &out, nil
-}
-
-func holderOf(l *coordination.Lease) string {
-	if l.Spec.HolderIdentity == nil {
-		return "nobody"
-	}
-	return *l.Spec.HolderIdentity
-}
-
-func renewed(l *coordination.Lease) time.Time {
-	if l.Spec.RenewTime == nil {
-		return time.Time{}
-	}
-	return l.Spec.RenewTime.Time
-}
-
-func duration(l *coordination.Lease) time.Duration {
-	if l.Spec.LeaseDurationSeconds == nil {
-		return 0
-	}
-	return time.Duration(*l.Spec.LeaseDurationSeconds) * time.Second
 }

@@ -29,11 +29,7 @@ func (c *Cluster) Pages() (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", c.config.Host, err)
 	}
-	client, err := rest.HTTPClientFor(c.config)
-	if err != nil {
-		return nil, fmt.Errorf("cluster %s: %w", c.config.Host, err)
-	}
-	return &Pages{server: server, client: client}, nil
+	return &Pages{server: server, client: c.http}, nil
 }
 
 // Get gets a page of a pod's port, such as /metrics, and gives at most limit+1 bytes

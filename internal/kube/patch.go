@@ -3,8 +3,11 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -43,10 +46,27 @@ func (c *Cluster) setNumber(ctx context.Context, ref Ref, field string, n int, h
 	return nil
 }
 
-// Annotate sets annotations in one write that touches nothing else. IsNotFound says
-// of the error that there is no such object.
-func (c *Cluster) Annotate(ctx context.Context, ref Ref, annotations map[string]string, how Write) error {
-	_, err := c.patch(ctx, ref, map[string]any{"metadata": map[string]any{"annotations": annotations}}, how)
+// Annotate sets annotations in one write that touches nothing else. With the version in
+// which the object was read, it is written in that version only: ErrChanged says that
+// somebody else has written it since, so that the caller reads it and tries again, and no
+// word of two people is lost. Without a version it is written whatever it is by now.
+// IsNotFound says of the error that there is no such object.
+func (c *Cluster) Annotate(ctx context.Context, ref Ref, annotations map[string]string, version string, how Write) error {
+	metadata := map[string]any{"annotations": annotations}
+	if version == "" {
+		_, err := c.patch(ctx, ref, map[string]any{"metadata": metadata}, how)
+		return err
+	}
+	metadata["resourceVersion"] = version
+	_, err := c.patchIf(ctx, ref, map[string]any{"metadata": metadata}, how, func(now *unstructured.Unstructured) bool {
+		has := now.GetAnnotations()
+		for key, value := range annotations {
+			if got, found := has[key]; !found || got != value {
+				return false
+			}
+		}
+		return true
+	})
 	return err
 }
 
@@ -57,16 +77,48 @@ func (c *Cluster) patch(ctx context.Context, ref Ref, change map[string]any, how
 	if err != nil || how.DryRun == DryRunClient {
 		return nil, err
 	}
+	return c.merge(ctx, ref, resource, change, how, func(after *unstructured.Unstructured, err error) (*unstructured.Unstructured, error) {
+		return after, busy(err)
+	})
+}
+
+// patchIf is patch for a change of one version of the object, which ErrChanged says it is
+// not. done says whether an object has the change already: by an attempt whose answer was
+// lost.
+func (c *Cluster) patchIf(ctx context.Context, ref Ref, change map[string]any, how Write, done func(*unstructured.Unstructured) bool) (*unstructured.Unstructured, error) {
+	resource, err := c.at(ctx, ref, "")
+	if err != nil || how.DryRun == DryRunClient {
+		return nil, err
+	}
+	return c.merge(ctx, ref, resource, change, how, func(after *unstructured.Unstructured, err error) (*unstructured.Unstructured, error) {
+		if !apierrors.IsConflict(err) {
+			return after, err
+		}
+		now, getErr := resource.Get(ctx, ref.Name, metav1.GetOptions{})
+		switch {
+		case getErr != nil:
+			return nil, busyError{getErr}
+		case done(now):
+			return now, nil
+		}
+		return nil, ErrChanged
+	})
+}
+
+// merge sends a merge patch until settle is content with the answer.
+func (c *Cluster) merge(ctx context.Context, ref Ref, resource served, change map[string]any, how Write, settle func(*unstructured.Unstructured, error) (*unstructured.Unstructured, error)) (*unstructured.Unstructured, error) {
 	text, err := json.Marshal(change)
 	if err != nil {
 		return nil, err
 	}
 	options := metav1.PatchOptions{FieldManager: FieldManager, DryRun: how.DryRun.option()}
-	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
-		after, err := resource.Patch(ctx, ref.Name, types.MergePatchType, text, options)
-		return after, busy(err)
+	after, err := again(ctx, c, doing{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		return settle(resource.Patch(ctx, ref.Name, types.MergePatchType, text, options))
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrChanged):
+		return nil, fmt.Errorf("%s: %w", ref, err)
+	case err != nil:
 		return nil, failed(ref, "patch", err)
 	}
 	if how.DryRun == DryRunNone {

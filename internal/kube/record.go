@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"reflect"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -79,7 +80,7 @@ func (c *Cluster) Save(ctx context.Context, namespace, name string, r Record) (v
 		return "", err
 	}
 	object := r.configMap(ref)
-	after, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	after, err := again(ctx, c, doing{http.MethodPut, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		after, err := put(ctx, resource, object)
 		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || r.Version != "" && apierrors.IsNotFound(err) {
 			return r.settle(ctx, resource, name, err)
@@ -166,7 +167,7 @@ func (c *Cluster) Forget(ctx context.Context, namespace, name, version string) e
 
 func (c *Cluster) deleteVersion(ctx context.Context, ref Ref, resource dynamic.ResourceInterface, version string) error {
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}}
-	_, err := again(ctx, c, func(ctx context.Context) (types.UID, error) {
+	_, err := again(ctx, c, doing{http.MethodDelete, ref}, func(ctx context.Context) (types.UID, error) {
 		err := resource.Delete(ctx, ref.Name, options)
 		if !apierrors.IsConflict(err) {
 			return "", err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -93,7 +94,7 @@ func (c *Cluster) allowed(ctx context.Context, p Permission, verb string) (bool,
 		}},
 	}}
 	reviews := c.client.Resource(schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "selfsubjectaccessreviews"})
-	answer, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	answer, err := again(ctx, c, doing{http.MethodPost, Ref{Kind: "SelfSubjectAccessReview"}}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return reviews.Create(ctx, review, metav1.CreateOptions{})
 	})
 	if err != nil {
@@ -106,7 +107,7 @@ func (c *Cluster) allowed(ctx context.Context, p Permission, verb string) (bool,
 // Versions are those in which an API group is served, the preferred one first; none
 // when the cluster does not have it.
 func (c *Cluster) Versions(ctx context.Context, group string) ([]string, error) {
-	groups, err := again(ctx, c, c.discovery.ServerGroupsWithContext)
+	groups, err := again(ctx, c, doing{"discover", Ref{Kind: "the API groups"}}, c.discovery.ServerGroupsWithContext)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", c.config.Host, err)
 	}

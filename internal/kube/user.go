@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -14,7 +15,7 @@ import (
 func (c *Cluster) User(ctx context.Context) (string, error) {
 	reviews := schema.GroupVersionResource{Group: "authentication.k8s.io", Version: "v1", Resource: "selfsubjectreviews"}
 	review := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}}
-	answer, err := again(ctx, c, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	answer, err := again(ctx, c, doing{http.MethodPost, Ref{Kind: "SelfSubjectReview"}}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return c.client.Resource(reviews).Create(ctx, review, metav1.CreateOptions{})
 	})
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 
 // Following is c with a memory: an object that is read is watched from then on, so
 // that reading it again costs no request while the watch works. It may then be as old
-// as an event is under way; Fresh never is. Secrets are not watched: the permission
+// as an event is under way, and older when a watch has silently stopped working; Fresh
+// never is. Secrets are not watched: the permission
 // to watch one is one to list them all. The watches end with ctx.
 func (c *Cluster) Following(ctx context.Context) *Cluster {
 	f := *c
@@ -160,6 +161,31 @@ func (v *view) note(p place, object map[string]any) {
 	}
 	s := v.at(p)
 	s.change(func() { s.take(runtime.DeepCopyJSON(object)) })
+}
+
+// version is that of the newest object that was seen.
+func (v *view) version(p place) string {
+	if v == nil {
+		return ""
+	}
+	s := v.at(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.version
+}
+
+// gone takes in that the server has just not found an object, unless a newer one than
+// was known before it was asked came meanwhile.
+func (v *view) gone(p place, before string) {
+	if v == nil {
+		return
+	}
+	s := v.at(p)
+	s.change(func() {
+		if s.version == before {
+			s.object = nil
+		}
+	})
 }
 
 // read gives an object, if that is known without a request.

@@ -74,7 +74,7 @@ type Asked struct {
 	// Version, of all but Deploy and Reject, is the version that is meant: the digest of
 	// a plan or an image; "" is any.
 	Version string
-	// Untouched, of Reject, is that no stable object was replaced yet.
+	// Untouched, of Reject, is that no stable object was replaced, whatever the State says.
 	Untouched bool
 	// Tested, of Promote, is the digest of the canary's pods as they are now, and
 	// Changed what is about to be replaced though somebody changed it since the

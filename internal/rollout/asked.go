@@ -201,7 +201,7 @@ func (t *transition) reject(a Asked) (State, []Action) {
 		return t.refuse("there is no release %s to reject; canarize doctor finds what one may have left behind", a.Name)
 	case t.Phase == Promoted:
 		return t.refuse("release %s is promoted already: stable is the new version. To go back, deploy the old version", a.Name)
-	case t.Phase == Retiring: // too late to reject; the canary goes all the same
+	case t.Phase == Retiring && !a.Untouched: // too late to reject; the canary goes all the same
 		t.begin(a.Run, "reject: stable is the new version already; only the canary is removed")
 		return t.State, Pending(t.State)
 	}

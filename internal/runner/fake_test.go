@@ -27,7 +27,8 @@ type cluster struct {
 	version int
 	writing sync.Mutex // beside Listen
 
-	writes []string
+	writes  []string
+	weights []int // that were written
 	// before and after are the writes, counted from 1, at which the process dies.
 	before, after int
 	// broken are errors by what fails: a write's name, or "ready KIND NAME".
@@ -40,6 +41,7 @@ type cluster struct {
 	dead      bool                    // the process is killed: it does nothing any more
 	deaf      error                   // what people say cannot be read
 	unseen    bool                    // no gateway can be asked
+	opened    bool                    // the silent watch was opened, and said how it was then
 	mute      bool                    // the watch of what people say stays silent
 	listener  func(map[string]string) // who listens to people
 	dying     bool                    // whoever holds the lock does not renew it
@@ -214,10 +216,14 @@ func merged(have, want map[string]any) map[string]any {
 	return out
 }
 
-func (c *cluster) Delete(ctx context.Context, ids []manifest.ID) ([]Change, error) {
+func (c *cluster) Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]Change, error) {
 	var changes []Change
 	for _, id := range ids {
 		if c.objects[id] == nil {
+			continue
+		}
+		if field(c.objects[id], "metadata", "labels", rollout.ReleaseLabel) != labels[rollout.ReleaseLabel] {
+			changes = append(changes, Change{ID: id, What: "skipped", Why: "it is not of this release"})
 			continue
 		}
 		if err := c.write(ctx, "delete "+id.String(), func() { delete(c.objects, id) }); err != nil {
@@ -267,6 +273,7 @@ func (c *cluster) SetShare(ctx context.Context, routes []rollout.Route, percent 
 		if o == nil || number(field(o, "spec", "weight")) == percent {
 			continue
 		}
+		c.weights = append(c.weights, percent)
 		if err := c.write(ctx, "weight "+r.Canary.String(), func() { c.set(r.Canary, float64(percent), "spec", "weight") }); err != nil {
 			return err
 		}
@@ -294,6 +301,15 @@ func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent in
 		return "by the model alone", rollout.ByModelAlone, nil
 	}
 	return fmt.Sprintf("the gateway gives the canary %d %%", percent), rollout.SeenOnGateways, nil
+}
+
+func (c *cluster) Find(_ context.Context, namespace, release string) (routes []rollout.Route, err error) {
+	for id, o := range c.objects {
+		if id.Kind == "Mapping" && id.Namespace == namespace && field(o, "metadata", "labels", rollout.ReleaseLabel) == release {
+			routes = append(routes, rollout.Route{Pair: rollout.Pair{Canary: id}})
+		}
+	}
+	return routes, nil
 }
 
 func (c *cluster) Reachable(context.Context) error {
@@ -363,9 +379,15 @@ func (c *cluster) Listen(ctx context.Context, id manifest.ID, hear func(map[stri
 	for key, value := range annotations {
 		said[key], _ = value.(string)
 	}
-	c.listener = hear
+	if c.listener = hear; c.mute {
+		c.listener = nil
+	}
 	c.writing.Unlock()
 	if c.mute {
+		if c.opened {
+			hear(said)
+			<-ctx.Done()
+		}
 		return
 	}
 	hear(said)

@@ -19,8 +19,9 @@ type Objects interface {
 	// Apply makes objects what they should be, in order, and stops at the first
 	// error. What is as it should be is not written.
 	Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Change, error)
-	// Delete removes objects, in order; one that is not there is no error.
-	Delete(ctx context.Context, ids []manifest.ID) ([]Change, error)
+	// Delete removes objects, in order, that carry labels; others are skipped. One that is
+	// not there is no error.
+	Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]Change, error)
 }
 
 // Apply says how objects are applied.
@@ -33,6 +34,7 @@ type Apply struct {
 type Change struct {
 	ID   manifest.ID
 	What string // created, configured, unchanged, deleted or skipped
+	Why  string // it was skipped
 	// After is an object that was applied, as it is in the cluster then.
 	After map[string]any
 }
@@ -54,6 +56,9 @@ type Router interface {
 	// Verify waits until every gateway gives the canary its share. The text says what
 	// that was concluded from, and the proof whether a gateway was seen to do it.
 	Verify(ctx context.Context, routes []rollout.Route, percent int) (text string, proof rollout.Proof, err error)
+	// Find finds the canary routes of a release by their labels. Where its stable route
+	// is not known, a route has none.
+	Find(ctx context.Context, namespace, release string) ([]rollout.Route, error)
 	// Reachable says why no gateway could be asked for a share; nil where one can.
 	Reachable(ctx context.Context) error
 	// Share is the percent that the weight on a canary route asks for.
@@ -82,6 +87,8 @@ type Record struct {
 	Version string // "" when nothing is stored yet
 	State   []byte
 	Plan    []byte
+	// Said changes whenever somebody leaves word to whoever works on the release.
+	Said string
 }
 
 // ErrChanged is that another process stored something in between.

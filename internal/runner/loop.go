@@ -88,11 +88,12 @@ type course struct {
 	gates   *gates  // nil before it is watched
 	watcher Watcher // nil before it is watched
 
-	read     time.Time // when people's word was read last
+	known    time.Time // when it was known last what people say
 	told     string    // what a look was last said to wait for
 	stored   time.Time // when evidence was stored last
 	checked  time.Time // when it was last looked whether the share is still there
-	unstored bool      // there is evidence that is worth storing
+	unstored bool      // there is something that is worth storing
+	reread   bool      // what watches have seen of the routes is not enough
 }
 
 // follow does what is decided until there is nothing left to do.
@@ -152,6 +153,8 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 	switch {
 	case ctx.Err() != nil:
 		return errors.Join(err, context.Cause(ctx))
+	case errors.Is(err, errSpoken):
+		c.heard.People = c.people.said(s.state.Started) // and it is decided again
 	case errors.As(err, &refused) && c.heard.Begun:
 		c.heard.Refused = &refused.Refusal
 	case errors.As(err, &stopped):
@@ -186,6 +189,7 @@ var (
 func (s *session) move(ctx context.Context, fact rollout.Fact) error {
 	c := s.course
 	asked, is := fact.(rollout.Asked)
+	c.reread = c.heard.Stale
 	if is && asked.Verb == rollout.Shift && c.heard.Judged != nil {
 		c.checked, c.heard.Stale = c.heard.Judged.Time, false
 	}
@@ -235,7 +239,7 @@ func (s *session) look(ctx context.Context, why string) error {
 			s.progress("%s", why)
 		}
 	}
-	if c.unstored {
+	if c.unstored && c.heard.Judged != nil { // before the first look there is nothing to wait for
 		if err := s.save(ctx); err != nil {
 			return err
 		}
@@ -290,7 +294,10 @@ func (s *session) judged(judged rollout.Judged) {
 	if c.checked.IsZero() {
 		c.checked = judged.Time
 	}
-	c.heard.Stale = judged.Time.Sub(c.checked) >= rememberEvery
+	if c.heard.Stale = judged.Time.Sub(c.checked) >= rememberEvery; c.heard.Stale {
+		c.people.unheard(true)
+		c.heard.People.Ear = rollout.Unheard
+	}
 	s.Emit(rollout.Event{
 		Time: s.Now().UTC(), Kind: rollout.EventProgress, Phase: s.state.Phase, Weight: s.state.Weight,
 		Text: judged.Sentence(), Judged: judged.Shown(),

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -30,11 +31,20 @@ func (r *Runner) Say(ctx context.Context, release Release, version string, chang
 }
 
 // inbox is the object onto which people write: the canary's first workload.
-func (s *session) inbox() manifest.ID { return s.plan.Workloads[0].Canary }
+func (s *session) inbox() (manifest.ID, error) {
+	if len(s.plan.Workloads) == 0 {
+		return manifest.ID{}, fmt.Errorf("release %s: %w", s.release, ErrNotConfirmed)
+	}
+	return s.plan.Workloads[0].Canary, nil
+}
 
 // written reads what people have written, and the version of the object they wrote on.
 func (s *session) written(ctx context.Context) (annotations map[string]string, version string, err error) {
-	workload, err := s.Objects.Fresh(ctx, s.inbox())
+	inbox, err := s.inbox()
+	if err != nil {
+		return nil, "", err
+	}
+	workload, err := s.Objects.Fresh(ctx, inbox)
 	if err != nil {
 		return nil, "", err
 	}
@@ -52,6 +62,10 @@ func (s *session) written(ctx context.Context) (annotations map[string]string, v
 const attempts = 20
 
 func (s *session) say(ctx context.Context, change func(*rollout.Said) error) error {
+	inbox, err := s.inbox()
+	if err != nil {
+		return err
+	}
 	for n := 1; ; n++ {
 		annotations, version, err := s.written(ctx)
 		if err != nil {
@@ -71,8 +85,28 @@ func (s *session) say(ctx context.Context, change func(*rollout.Said) error) err
 		if len(after) == 0 {
 			return nil
 		}
-		err = s.Inbox.Annotate(ctx, s.inbox(), version, after)
-		if !errors.Is(err, ErrChanged) || n == attempts {
+		err = s.Inbox.Annotate(ctx, inbox, version, after)
+		if errors.Is(err, ErrChanged) && n < attempts {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return s.mark(ctx)
+	}
+}
+
+// mark leaves a mark on the record that somebody has spoken. Whoever works on the release
+// finds it when it stores what it is about to do, also where its watch is silent: nothing
+// is raised or promoted past a word that was said before.
+func (s *session) mark(ctx context.Context) error {
+	for n := 1; ; n++ {
+		record, err := s.Store.Load(ctx, s.release.Namespace, s.release.Name)
+		if err != nil || record.Version == "" {
+			return err
+		}
+		record.Said = s.Now().UTC().Format(time.RFC3339Nano) + " " + record.Version
+		if _, err = s.Store.Save(ctx, s.release.Namespace, s.release.Name, record); !errors.Is(err, ErrChanged) || n == attempts {
 			return err
 		}
 	}
@@ -91,7 +125,7 @@ func (s *session) hear(ctx context.Context) {
 		return
 	}
 	c.people.read(annotations)
-	c.read = s.Now()
+	c.known = s.Now()
 	c.heard.People = c.people.said(s.state.Started)
 	c.heard.People.Ear = rollout.Listened
 }
@@ -99,12 +133,12 @@ func (s *session) hear(ctx context.Context) {
 // freshly is for how long what people said is taken for what they say now.
 const freshly = 2 * time.Second
 
-// permitted reads what people say before the weight grows, if that is not known from
-// this very moment: to make the canary larger may have taken minutes. Its error is why
-// it may not grow.
+// permitted reads what people say before the weight grows, if that was announced some
+// time ago: to make the canary larger may have taken minutes. Its error is why it may
+// not grow.
 func (s *session) permitted(ctx context.Context) error {
 	c := s.course
-	if c == nil || s.Now().Sub(c.read) < freshly {
+	if c == nil || s.Now().Sub(c.known) < freshly {
 		return nil
 	}
 	s.hear(ctx)
@@ -130,6 +164,9 @@ type people struct {
 	wake        context.CancelCauseFunc // of whoever attends
 	news        bool                    // since the last attend
 	unread      bool                    // reading failed last
+	known       bool                    // it was read, and the watch works since
+	live        bool                    // the watch has begun to work
+	spoke       bool                    // the record says that somebody has spoken since
 	started     time.Time
 	rejected    func() // is called when somebody rejects the release
 }
@@ -137,9 +174,16 @@ type people struct {
 // listen begins to listen to people.
 func (s *session) listen(ctx context.Context) {
 	p := s.course.people
+	inbox, err := s.inbox()
+	if err != nil { // then it cannot be read either, and nothing is raised
+		return
+	}
 	listening, stop := context.WithCancel(ctx)
 	p.end, p.started = stop, s.state.Started
-	p.listening.Go(func() { s.Inbox.Listen(listening, s.inbox(), p.hear) })
+	p.listening.Go(func() {
+		s.Inbox.Listen(listening, inbox, p.hear)
+		p.unheard(false)
+	})
 }
 
 func (p *people) stop() {
@@ -152,7 +196,7 @@ func (p *people) stop() {
 // hear takes in what a watch of people's words has seen.
 func (p *people) hear(annotations map[string]string) {
 	p.mu.Lock()
-	p.annotations = annotations
+	p.annotations, p.live = annotations, true
 	call := p.rejected
 	said := rollout.SaidOf(annotations, p.started)
 	p.mu.Unlock()
@@ -166,7 +210,23 @@ func (p *people) hear(annotations map[string]string) {
 func (p *people) read(annotations map[string]string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.annotations, p.unread = annotations, false
+	p.annotations, p.unread, p.spoke = annotations, false, false
+	p.known = p.live
+}
+
+// called notes that somebody has spoken, as the record says.
+func (p *people) called() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known, p.spoke = false, true
+}
+
+// unheard forgets that it is known what people say: it has to be read. live is that the
+// watch still works.
+func (p *people) unheard(live bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known, p.live = false, p.live && live
 }
 
 // deaf notes that reading failed, and says whether that is new.
@@ -216,10 +276,15 @@ func (p *people) onReject(do func()) (end func()) {
 	}
 }
 
-// said is what is known of what people said. It permits nothing: for that it has to be
-// read.
+// said is what is known of what people said. While the watch works and the record has no
+// mark of another word, that is what they say now; otherwise it has to be read before it
+// permits anything.
 func (p *people) said(started time.Time) rollout.People {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return rollout.People{Said: rollout.SaidOf(p.annotations, started), Ear: rollout.Unheard}
+	said := rollout.People{Said: rollout.SaidOf(p.annotations, started)}
+	if p.known && p.live {
+		said.Ear = rollout.Listened
+	}
+	return said
 }

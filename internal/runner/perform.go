@@ -53,14 +53,40 @@ func (s *session) setWeight(ctx context.Context, a rollout.Action) error {
 			return err
 		}
 	}
-	if err := s.Router.SetShare(ctx, s.plan.Routes, a.Weight); err != nil {
+	if s.fresh && s.state.Phase == rollout.Deploying {
+		if absent, err := s.routeless(ctx); err != nil || absent {
+			return err
+		}
+	}
+	routes := s.plan.Routes
+	if !s.confirmed { // then it is a weight of 0, and only for what is certainly the canary's
+		var err error
+		if routes, err = s.trusted(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.Router.SetShare(ctx, routes, a.Weight); err != nil {
 		return err
 	}
 	s.progress("the canary's weight is %d %%", a.Weight)
 	return nil
 }
 
+// routeless says whether none of the canary's routes is there yet.
+func (s *session) routeless(ctx context.Context) (bool, error) {
+	for _, route := range s.plan.Routes {
+		if canary, err := s.Objects.Get(ctx, route.Canary); err != nil || canary != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 func (s *session) verify(ctx context.Context, a rollout.Action) error {
+	if s.doubtful {
+		s.progress("it is not known what the canary's routes stand beside, so that nobody is asked what they give")
+		return nil
+	}
 	text, proof, err := s.Router.Verify(ctx, s.plan.Routes, a.Weight)
 	if err != nil {
 		return err
@@ -148,6 +174,9 @@ func (s *session) workloads(stable bool) []manifest.ID {
 }
 
 func (s *session) resync(ctx context.Context, _ rollout.Action) error {
+	if s.doubtful {
+		return nil
+	}
 	for _, route := range s.plan.Routes {
 		stable, canary, err := s.pair(ctx, route)
 		if err != nil {
@@ -198,7 +227,7 @@ func (s *session) applied(ctx context.Context, id manifest.ID) (map[string]any, 
 // applyCanary takes fields of the canary's objects from any other owner: they
 // are canarize's own.
 func (s *session) applyCanary(ctx context.Context, _ rollout.Action) error {
-	return s.apply(ctx, s.plan.Canary, Apply{Force: true})
+	return s.apply(ctx, s.stamped(), Apply{Force: true})
 }
 
 func (s *session) waitCanary(ctx context.Context, _ rollout.Action) error {
@@ -336,10 +365,14 @@ const mostDrain = 30 * time.Second
 // deleteCanary deletes in the opposite order in which objects were made: routes
 // first.
 func (s *session) deleteCanary(ctx context.Context, _ rollout.Action) error {
-	ids := slices.Clone(s.state.Objects)
+	ids := s.removable(s.state.Objects)
 	slices.Reverse(ids)
-	changes, err := s.Objects.Delete(ctx, ids)
+	changes, err := s.Objects.Delete(ctx, ids, map[string]string{rollout.ReleaseLabel: s.release.Name})
 	for _, c := range changes {
+		if c.Why != "" {
+			s.progress("%s %s: %s", c.ID, c.What, c.Why)
+			continue
+		}
 		s.progress("%s %s", c.ID, c.What)
 	}
 	return err

@@ -34,21 +34,44 @@ func (s *session) prepare(ctx context.Context, asked rollout.Asked, plan *rollou
 	case rollout.Deploy:
 		err = s.prepareDeploy(ctx, &asked, plan)
 	case rollout.Shift:
-		err = s.putRight(ctx)
+		if err = s.confirmOnce(ctx); err == nil {
+			err = s.putRight(ctx)
+		}
 	case rollout.Promote:
-		if err = s.putRight(ctx); err == nil && s.state.Phase == rollout.Standing {
+		if err = s.confirmOnce(ctx); err == nil {
+			err = s.putRight(ctx)
+		}
+		if err == nil && s.state.Phase == rollout.Standing {
 			err = s.preparePromote(ctx, &asked)
 		}
 	case rollout.Reject:
-		if s.state.Phase == rollout.Promoting {
+		if err = s.ledBack(ctx); err == nil {
 			asked.Untouched = s.untouched(ctx)
 		}
 	}
 	return asked, err
 }
 
+// confirmOnce is confirm, of what a process before this one has stored: once, and only
+// while there is a canary. That stable is the new version is believed if it is.
+func (s *session) confirmOnce(ctx context.Context) error {
+	if s.confirmed || !s.state.Phase.Active() || s.state.Phase == rollout.Deploying {
+		return nil
+	}
+	if s.state.Phase != rollout.Retiring && s.state.Phase != rollout.Rejecting {
+		return s.confirm(ctx)
+	}
+	if is, err := s.promoted(ctx); err != nil || is || s.state.Phase == rollout.Rejecting {
+		return err
+	}
+	return fmt.Errorf("release %s: %w", s.release, ErrNotConfirmed)
+}
+
 // prepareResume looks how far the process before this one came.
 func (s *session) prepareResume(ctx context.Context, r rollout.Resumed) (rollout.Resumed, error) {
+	if err := s.confirmOnce(ctx); err != nil {
+		return r, err
+	}
 	if s.state.Phase == rollout.Promoting {
 		r.Untouched = s.untouched(ctx)
 		s.touched = !r.Untouched
@@ -61,14 +84,25 @@ func (s *session) prepareResume(ctx context.Context, r rollout.Resumed) (rollout
 // untouched says whether no stable object was replaced since the release began. What
 // cannot be read may have been.
 func (s *session) untouched(ctx context.Context) bool {
-	changed, err := s.changed(ctx)
-	return err == nil && len(changed) == 0
+	switch s.state.Phase {
+	case rollout.Promoting:
+		changed, err := s.changed(ctx)
+		return err == nil && len(changed) == 0
+	case rollout.Retiring:
+		is, err := s.promoted(ctx)
+		return err == nil && !is
+	}
+	return true
 }
 
 func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan *rollout.Plan) error {
 	digest, err := rollout.Digest(plan.Stable, plan.Canary)
 	if err != nil {
 		return err
+	}
+	if s.state.Plan == digest && s.state.Phase == rollout.Standing { // it stands as it was deployed
+		asked.Fresh.Plan = digest
+		return s.confirmOnce(ctx)
 	}
 	if s.course == nil && !asked.Unverified { // a run has looked before it began
 		if err := s.reachable(ctx); err != nil {
@@ -79,7 +113,8 @@ func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan 
 		return err
 	}
 	asked.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images(), Gates: asked.Fresh.Gates}
-	if s.state.Plan != digest || !s.state.Phase.Active() {
+	s.fresh = !s.state.Phase.Active()
+	if s.state.Plan != digest || s.fresh {
 		if asked.Fresh.Stable, err = s.fingerprints(ctx, plan.Stable); err != nil {
 			return err
 		}
@@ -135,7 +170,7 @@ func (s *session) adopt(plan rollout.Plan) error {
 	if err != nil {
 		return fmt.Errorf("release %s: %w", s.release, err)
 	}
-	s.plan, s.record.Plan = plan, packed
+	s.plan, s.record.Plan, s.confirmed = plan, packed, true
 	return nil
 }
 
@@ -252,8 +287,8 @@ func (s *session) putRight(ctx context.Context) error {
 }
 
 // sharesNow reads the canary's routes: the shares that their weights ask for now, in
-// percent, and the stable routes that have changed since the canary's were made. What a
-// watch has seen is not enough: it may have been silent for long.
+// percent, and the stable routes that have changed since the canary's were made. A run
+// reads them anew once a minute: what a watch has seen may be old.
 func (s *session) sharesNow(ctx context.Context) (shares []int, edited []string, err error) {
 	for _, route := range s.plan.Routes {
 		stable, canary, err := s.pair(ctx, route)
@@ -280,9 +315,13 @@ func (s *session) sharesNow(ctx context.Context) (shares []int, edited []string,
 }
 
 func (s *session) pair(ctx context.Context, route rollout.Route) (stable, canary map[string]any, err error) {
-	if canary, err = s.Objects.Fresh(ctx, route.Canary); err != nil {
+	get := s.Objects.Get
+	if s.course != nil && s.course.reread {
+		get = s.Objects.Fresh
+	}
+	if canary, err = get(ctx, route.Canary); err != nil {
 		return nil, nil, err
 	}
-	stable, err = s.Objects.Fresh(ctx, route.Stable)
+	stable, err = get(ctx, route.Stable)
 	return stable, canary, err
 }

@@ -26,7 +26,11 @@ type eyes struct {
 	weight int
 	here   int64 // looks at the weight
 	blind  bool  // no request is seen
+	stop   int   // the look that ends the run; 0: none
 }
+
+// errEnough ends a run of which enough was seen.
+var errEnough = errors.New("enough")
 
 func (e *eyes) Look(ctx context.Context, weight int) (rollout.Judged, error) {
 	e.looks++
@@ -37,6 +41,9 @@ func (e *eyes) Look(ctx context.Context, weight int) (rollout.Judged, error) {
 		return rollout.Judged{}, err
 	}
 	synctest.Wait() // whoever has something to say has said it
+	if e.looks == e.stop {
+		return rollout.Judged{}, errEnough
+	}
 	if e.looks > 200 {
 		return rollout.Judged{}, errors.New("looked two hundred times and nothing happened")
 	}

@@ -5,6 +5,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/canarize/canarize/internal/rollout"
@@ -87,13 +88,20 @@ func (r *Runner) Do(ctx context.Context, release Release, asked rollout.Asked, p
 // whatever it does.
 func (r *Runner) offAtOnce(ctx context.Context, release Release, asked rollout.Asked) error {
 	s := session{Runner: r, release: release}
-	if err := s.load(ctx); err != nil || !s.state.Phase.Active() {
+	err := s.load(ctx)
+	switch unreadable := errors.As(err, new(RecordError)); {
+	case unreadable || err == nil && !s.state.Phase.Active():
+		return s.offByLabel(ctx, err)
+	case err != nil:
+		return err
+	}
+	if err := s.ledBack(ctx); err != nil {
 		return err
 	}
 	if err := s.setWeight(ctx, rollout.Action{Kind: rollout.SetWeight}); err != nil {
 		return err
 	}
-	if s.state.Phase != rollout.Standing && s.state.Phase != rollout.Shifting {
+	if s.doubtful || s.state.Phase != rollout.Standing && s.state.Phase != rollout.Shifting {
 		return nil
 	}
 	return s.say(ctx, func(said *rollout.Said) error {

@@ -26,6 +26,12 @@ type session struct {
 	secrets map[manifest.ID]map[string]any // of the canary, as they were applied
 	unsure  []byte                         // state of which nobody knows whether it was stored
 
+	confirmed bool // the plan is the one that the canary was deployed with
+	doubtful  bool // the record is not confirmed; the routes were found by their labels
+
+	raising bool // what is being stored gives the canary more traffic, or promotes it
+	fresh   bool // no canary of a release before can have traffic
+
 	engaged bool // this process has something to leave safely
 	touched bool // stable objects may be of the new version
 	course  *course
@@ -79,36 +85,35 @@ func (s *session) limit() int {
 
 // next tells the machine a fact, and others what happened.
 func (s *session) next(fact rollout.Fact) []rollout.Action {
+	actions, events := s.decide(fact)
+	s.emit(events)
+	return actions
+}
+
+// decide tells the machine a fact, and gives what happened.
+func (s *session) decide(fact rollout.Fact) ([]rollout.Action, []rollout.Event) {
 	before := s.state.Total
 	state, actions := rollout.Next(s.spec(), s.state, rollout.Observation{Time: s.Now(), Fact: fact})
 	s.state = state
 	s.expose()
-	for _, e := range state.History[max(0, len(state.History)-(state.Total-before)):] {
+	return actions, state.History[max(0, len(state.History)-(state.Total-before)):]
+}
+
+func (s *session) emit(events []rollout.Event) {
+	for _, e := range events {
 		s.Emit(e)
 	}
-	return actions
 }
 
 // drive tells the machine a fact and carries out what follows from it, to the end.
 func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
+	actions, err := s.announce(ctx, fact)
+	if err != nil {
+		return err
+	}
 	var stopped error
 	var broke rollout.ActionKind
-	for {
-		actions := s.next(fact)
-		if len(actions) > 0 && actions[0].Kind == rollout.Refuse {
-			return RefusedError{actions[0].Reason}
-		}
-		s.engaged = s.course != nil || len(actions) > 0
-		if err := s.save(ctx); err != nil {
-			return s.offFirst(ctx, actions, err)
-		}
-		if len(actions) == 0 {
-			s.engaged = s.course != nil
-			if stopped != nil {
-				return StoppedError{s.state, broke, stopped}
-			}
-			return nil
-		}
+	for len(actions) > 0 {
 		s.proof = ""
 		action, err := s.perform(ctx, actions)
 		if ctx.Err() != nil {
@@ -119,7 +124,53 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 			stopped, broke = errors.Join(stopped, err), cmp.Or(broke, action.Kind)
 			fact = rollout.Failed{Action: action, Reason: err.Error(), Untouched: errors.As(err, new(untouchedError))}
 		}
+		actions = s.next(fact)
+		if len(actions) == 0 && s.course != nil && s.state.Phase == rollout.Standing {
+			s.course.unstored = true // the look that comes stores it
+			break
+		}
+		if err := s.save(ctx); err != nil {
+			return s.offFirst(ctx, actions, err)
+		}
 	}
+	s.engaged = s.course != nil
+	if stopped != nil {
+		return StoppedError{s.state, broke, stopped}
+	}
+	return nil
+}
+
+// announce tells the machine a fact and stores what follows from it, before anything of
+// that is done.
+func (s *session) announce(ctx context.Context, fact rollout.Fact) ([]rollout.Action, error) {
+	before := s.state
+	actions, events := s.decide(fact)
+	if len(actions) > 0 && actions[0].Kind == rollout.Refuse {
+		s.emit(events)
+		return nil, RefusedError{actions[0].Reason}
+	}
+	s.raising = s.course != nil && raises(before, fact)
+	err := s.save(ctx)
+	if s.raising = false; errors.Is(err, errSpoken) {
+		s.state = before
+		s.expose()
+		return nil, err
+	}
+	s.emit(events)
+	s.engaged = s.course != nil || len(actions) > 0
+	if err != nil {
+		return nil, s.offFirst(ctx, actions, err)
+	}
+	if s.course != nil {
+		s.course.known = s.Now()
+	}
+	return actions, nil
+}
+
+// raises says whether a fact gives the canary more traffic, or promotes it.
+func raises(s rollout.State, fact rollout.Fact) bool {
+	asked, is := fact.(rollout.Asked)
+	return is && (asked.Verb == rollout.Promote || asked.Verb == rollout.Shift && asked.Weight > s.Weight)
 }
 
 // offFirst takes traffic off the canary though the state could not be stored:
@@ -139,7 +190,7 @@ func (s *session) save(ctx context.Context) error {
 	if err != nil || bytes.Equal(text, s.record.State) || s.state.Phase == rollout.None {
 		return err
 	}
-	record := Record{Version: s.record.Version, State: text, Plan: s.record.Plan}
+	record := Record{Version: s.record.Version, State: text, Plan: s.record.Plan, Said: s.record.Said}
 	if !s.state.Phase.Active() {
 		record.Plan = nil // there is nothing left to promote
 	}
@@ -147,10 +198,14 @@ func (s *session) save(ctx context.Context) error {
 	if errors.Is(err, ErrChanged) {
 		version, err = s.saveAgain(ctx, record, err)
 	}
+	if errors.Is(err, errSpoken) {
+		return err
+	}
 	if err != nil {
 		s.unsure = text
 		return fmt.Errorf("release %s: %w", s.release, err)
 	}
+	record.Said = s.record.Said
 	record.Version = version
 	s.record, s.unsure = record, nil
 	return nil
@@ -158,7 +213,8 @@ func (s *session) save(ctx context.Context) error {
 
 // saveAgain stores a record over one that has another version than expected, if what
 // is in it is this process's own: as it was stored last, or by a write before this one
-// that was interrupted and taken all the same.
+// that was interrupted and taken all the same. Others may have left a mark that they
+// have spoken; then nothing is raised before that was read.
 func (s *session) saveAgain(ctx context.Context, record Record, refused error) (version string, err error) {
 	stored, err := s.Store.Load(ctx, s.release.Namespace, s.release.Name)
 	if err != nil {
@@ -171,9 +227,21 @@ func (s *session) saveAgain(ctx context.Context, record Record, refused error) (
 		}
 		return "", refused
 	}
-	record.Version = stored.Version
+	if stored.Said != s.record.Said {
+		s.record.Said, s.record.Version, s.record.State = stored.Said, stored.Version, stored.State
+		if s.course != nil {
+			s.course.people.called()
+		}
+		if s.raising {
+			return "", errSpoken
+		}
+	}
+	record.Version, record.Said = stored.Version, stored.Said
 	return s.Store.Save(ctx, s.release.Namespace, s.release.Name, record)
 }
+
+// errSpoken reports that somebody said something before what was to be done was stored.
+var errSpoken = errors.New("somebody has said something about the release")
 
 // errRecordGone reports that somebody deleted the record while a process worked.
 var errRecordGone = errors.New("somebody has deleted what is remembered of the release; see canarize doctor for what is left of the canary")

@@ -41,12 +41,18 @@ func application(suffix, image, secret string) []map[string]any {
 		n = 1
 	}
 	template := values{"image": image, "spec": values{"containers": []any{values{"name": "web", "image": image}}}}
-	return []map[string]any{
+	objects := []map[string]any{
 		object("v1", "Secret", "key"+suffix, values{"data": values{"key": secret}}),
 		object("apps/v1", "Deployment", name, values{"spec": values{"replicas": n, "template": template}}),
 		object("v1", "Service", name, values{"spec": values{"app": name}}),
 		object("getambassador.io/v3alpha1", "Mapping", name, values{"spec": mapping}),
 	}
+	for _, o := range objects {
+		if suffix != "" {
+			o["metadata"].(values)["labels"] = values{rollout.ReleaseLabel: "shop"}
+		}
+	}
+	return objects
 }
 
 func id(group, kind, name string) manifest.ID {

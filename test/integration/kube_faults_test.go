@@ -60,7 +60,7 @@ func testFaults(t *testing.T, s site) {
 func lifecycle(t *testing.T, s, faulty site) {
 	t.Helper()
 	ctx, deployment, route := t.Context(), s.ref("apps", "Deployment", "web"), s.ref("getambassador.io", "Mapping", "web-canary")
-	_, free, err := faulty.cluster.Acquire(ctx, s.namespace, release, kube.Lock{Holder: "build", Duration: time.Second, Wait: true})
+	held, err := faulty.cluster.Acquire(ctx, s.namespace, release, kube.Lock{Holder: "build", Duration: time.Second, Wait: true})
 	if err != nil {
 		t.Fatal("lock:", err)
 	}
@@ -98,7 +98,7 @@ func lifecycle(t *testing.T, s, faulty site) {
 	if err := faulty.cluster.Forget(ctx, s.namespace, release, record.Version); err != nil {
 		t.Fatal("forget:", err)
 	}
-	if err := free(ctx); err != nil {
+	if err := held.Release(ctx); err != nil {
 		t.Fatal("unlock:", err)
 	}
 	for _, ref := range []kube.Ref{route, deployment, s.ref("", "ConfigMap", release), s.ref("coordination.k8s.io", "Lease", release)} {

@@ -96,14 +96,14 @@ func releaseAll(t *testing.T, s site, gatewayNamespace string) {
 			t.Fatal(err)
 		}
 	}
-	_, free, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build", Duration: time.Second})
+	held, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build", Duration: time.Second})
 	must(err)
 	waiting := make(chan string, 1)
 	waited := make(chan error, 1)
 	go func() {
-		_, freeOther, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "other", Wait: true, Waiting: func(holder string) { waiting <- holder }})
+		other, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "other", Wait: true, Waiting: func(holder string) { waiting <- holder }})
 		if err == nil {
-			err = freeOther(t.Context())
+			err = other.Release(t.Context())
 		}
 		waited <- err
 	}()
@@ -145,7 +145,7 @@ func releaseAll(t *testing.T, s site, gatewayNamespace string) {
 	record, err := s.cluster.Load(t.Context(), s.namespace, release)
 	must(err)
 	must(s.cluster.Forget(t.Context(), s.namespace, release, record.Version))
-	must(free(t.Context()))
+	must(held.Release(t.Context()))
 	must(<-waited)
 }
 

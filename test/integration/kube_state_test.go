@@ -106,11 +106,11 @@ func testRecordsOfMany(t *testing.T, s site) {
 }
 
 func testLock(t *testing.T, s site) {
-	held, free, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1", Duration: 3 * time.Second})
+	held, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1", Duration: 3 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 2"})
+	_, err = s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 2"})
 	var other *kube.HeldError
 	if !errors.As(err, &other) || other.Holder != "build 1" || !strings.Contains(err.Error(), "held by build 1") {
 		t.Errorf("%v, expected to hear of build 1", err)
@@ -118,9 +118,9 @@ func testLock(t *testing.T, s site) {
 	waited := make(chan string, 10)
 	taken := make(chan error)
 	go func() {
-		_, free, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 3", Wait: true, Waiting: func(holder string) { waited <- holder }})
+		held, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 3", Wait: true, Waiting: func(holder string) { waited <- holder }})
 		if err == nil {
-			err = free(t.Context())
+			err = held.Release(t.Context())
 		}
 		taken <- err
 	}()
@@ -132,10 +132,10 @@ func testLock(t *testing.T, s site) {
 		t.Errorf("taken from its holder: %v", err)
 	case <-time.After(4 * time.Second): // it is renewed
 	}
-	if held.Err() != nil {
-		t.Error("lost:", context.Cause(held))
+	if err := held.Sure(t.Context()); err != nil || held.Context().Err() != nil {
+		t.Error("lost:", err, context.Cause(held.Context()))
 	}
-	if err := free(t.Context()); err != nil {
+	if err := held.Release(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if err := <-taken; err != nil {
@@ -150,51 +150,75 @@ func testLock(t *testing.T, s site) {
 func testStaleLock(t *testing.T, s site) {
 	s.apply(t, `{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: `+release+`}, spec: {holderIdentity: dead, leaseDurationSeconds: 3, renewTime: "2020-01-01T00:00:00.000000Z"}}`)
 	began := time.Now()
-	_, free, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1"})
+	held, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took < time.Second || took > 10*time.Second {
 		t.Errorf("taken over after %s; expected to look for an interval", took)
 	}
-	if err := free(t.Context()); err != nil {
+	if err := held.Release(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
 
+// testLostLock: a lock that somebody takes is lost, and left to them.
 func testLostLock(t *testing.T, s site) {
-	for name, lose := range map[string]func(context.Context) error{
-		"taken": func(ctx context.Context) error {
-			return s.patch(ctx, leases, release, map[string]any{"spec": map[string]any{"holderIdentity": "thief"}})
-		},
-		"deleted": func(ctx context.Context) error {
-			return s.dynamic.Resource(leases).Namespace(s.namespace).Delete(ctx, release, metav1.DeleteOptions{})
-		},
-	} {
-		held, free, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1", Duration: time.Second})
-		if err != nil {
-			t.Fatal(name, err)
+	held, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1", Duration: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.patch(t.Context(), leases, release, map[string]any{"spec": map[string]any{"holderIdentity": "thief"}}); err != nil {
+		t.Fatal(err)
+	}
+	<-held.Context().Done()
+	if err := context.Cause(held.Context()); !errors.Is(err, kube.ErrLost) {
+		t.Error(err)
+	}
+	if err := held.Sure(t.Context()); !errors.Is(err, kube.ErrLost) {
+		t.Error(err)
+	}
+	if err := held.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if state, err := s.cluster.LockState(t.Context(), s.namespace, release); err != nil || state.Holder != "thief" {
+		t.Errorf("left: %+v, %v", state, err)
+	}
+}
+
+// testDeletedLock: a lock that somebody deletes is taken again, and was never lost.
+func testDeletedLock(t *testing.T, s site) {
+	held, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1", Duration: time.Second, Labels: map[string]string{"canarize.dev/release": "web"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := s.cluster.LockState(t.Context(), s.namespace, release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.dynamic.Resource(leases).Namespace(s.namespace).Delete(t.Context(), release, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// It comes back; the test's own limit is that of the whole package.
+	err = s.cluster.Watch(t.Context(), s.ref("coordination.k8s.io", "Lease", release), func(o map[string]any) (bool, error) {
+		if o == nil {
+			return false, nil
 		}
-		if err := lose(t.Context()); err != nil {
-			t.Fatal(name, err)
-		}
-		select {
-		case <-held.Done():
-			if err := context.Cause(held); !errors.Is(err, kube.ErrLost) {
-				t.Errorf("%s: %v", name, err)
-			}
-		case <-time.After(20 * time.Second):
-			t.Errorf("%s: not noticed", name)
-		}
-		if err := free(t.Context()); err != nil {
-			t.Error(name, err)
-		}
-		if left := s.get(t, s.ref("coordination.k8s.io", "Lease", release)); (left != nil) != (name == "taken") {
-			t.Errorf("%s: left %v", name, left)
-		}
-		if _, err := s.cluster.Delete(t.Context(), []kube.Ref{s.ref("coordination.k8s.io", "Lease", release)}, kube.Write{}); err != nil {
-			t.Fatal(err)
-		}
+		state, err := kube.LockStateOf(o)
+		return state.Holder == "build 1" && state.Version != before.Version, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := held.Sure(t.Context()); err != nil || held.Context().Err() != nil {
+		t.Error("lost:", err, context.Cause(held.Context()))
+	}
+	listed, err := s.cluster.List(t.Context(), kube.Ref{Group: "coordination.k8s.io", Kind: "Lease", Namespace: s.namespace}, "canarize.dev/release")
+	if err != nil || len(listed) != 1 {
+		t.Errorf("listed %d by label, %v", len(listed), err)
+	}
+	if err := held.Release(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -205,7 +229,7 @@ func testLocksOfMany(t *testing.T, s site) {
 	for i := range 5 {
 		c := connect(t, s.kubeconfig)
 		all.Go(func() {
-			_, free, err := c.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: fmt.Sprint("build ", i), Wait: true})
+			held, err := c.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: fmt.Sprint("build ", i), Wait: true})
 			if err != nil {
 				t.Error(err)
 				return
@@ -215,7 +239,7 @@ func testLocksOfMany(t *testing.T, s site) {
 			}
 			time.Sleep(20 * time.Millisecond) // work
 			holding.Add(-1)
-			if err := free(t.Context()); err != nil {
+			if err := held.Release(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})

@@ -26,7 +26,7 @@ func (s suite) testKube(t *testing.T) {
 	tests := map[string]func(*testing.T, site){
 		"apply": testApply, "conflict": testConflict, "dry run": testDryRun, "delete": testDelete, "not served": testNotServed,
 		"weight": testWeight, "record": testRecord, "records of many": testRecordsOfMany,
-		"lock": testLock, "stale lock": testStaleLock, "lost lock": testLostLock, "locks of many": testLocksOfMany,
+		"lock": testLock, "stale lock": testStaleLock, "lost lock": testLostLock, "deleted lock": testDeletedLock, "locks of many": testLocksOfMany,
 		"ready": testReady, "not ready": testNotReady, "gone while waiting": testGone, "watch": testWatch,
 		"forward": testForward, "verify": testVerify, "verify fails": testVerifyFails,
 		"follow": testFollow, "view": testView, "view with faults": testViewWithFaults, "pages": testPages, "gateway pages": testGatewayPages,

@@ -242,7 +242,7 @@ func testWeightMoved(t *testing.T, s shop) {
 
 // testTwoAtOnce has two processes work on one release.
 func testTwoAtOnce(t *testing.T, s shop) {
-	held, free, err := s.cluster.Acquire(t.Context(), s.namespace, "canarize-shop", kube.Lock{Holder: "another pipeline"})
+	held, err := s.cluster.Acquire(t.Context(), s.namespace, "canarize-shop", kube.Lock{Holder: "another pipeline"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,11 +253,11 @@ func testTwoAtOnce(t *testing.T, s shop) {
 	select {
 	case o := <-waiting:
 		t.Fatalf("it did not wait: %+v", o)
-	case <-held.Done():
-		t.Fatal(context.Cause(held))
+	case <-held.Context().Done():
+		t.Fatal(context.Cause(held.Context()))
 	case <-time.After(time.Second):
 	}
-	if err := free(t.Context()); err != nil {
+	if err := held.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if o := <-waiting; o.code != 0 || !strings.Contains(o.err, "waiting for another pipeline") {

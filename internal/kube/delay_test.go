@@ -1,0 +1,206 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// lines collects what is told of waits, with the seconds since the beginning.
+type lines struct {
+	mu    sync.Mutex
+	began time.Time
+	told  []string
+}
+
+func (l *lines) add(d Delay) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = append(l.told, fmt.Sprintf("%d s: %s", int(time.Since(l.began).Seconds()), d))
+}
+
+func (l *lines) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.told, "\n")
+}
+
+// warmUp finds out what is served, after which an outage is one of the calls alone.
+// client-go's discovery sleeps while it holds a lock, for which a test's clock stands.
+func warmUp(t *testing.T, c *Cluster) {
+	t.Helper()
+	if _, err := c.Get(t.Context(), aMapping); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A wait is told after 3 s, every 30 s, and when the reason changes: never a line for
+// every attempt, however many calls wait.
+func TestDelayIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		said := &lines{began: time.Now()}
+		c, api := newFake(t, Options{Delayed: said.add, Patient: func() bool { return true }})
+		warmUp(t, c)
+		before := api.count("GET")
+		said.began = time.Now()
+		var reason atomic.Value
+		reason.Store(syscall.ECONNREFUSED)
+		api.before = func(*http.Request) (*http.Response, error) { return nil, reason.Load().(error) }
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() { _, _ = c.Get(ctx, aMapping) })
+		}
+		time.Sleep(65 * time.Second)
+		reason.Store(syscall.EHOSTUNREACH)
+		time.Sleep(20 * time.Second)
+		cancel()
+		all.Wait()
+		want := `3 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 3 s: connection refused
+33 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 33 s: connection refused
+63 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 63 s: connection refused
+`
+		got := said.text()
+		if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 3 || !strings.Contains(got, "no route to host") {
+			t.Error(got)
+		}
+		if n := api.count("GET") - before; n < 50 {
+			t.Errorf("%d attempts; it was to be many", n)
+		}
+	})
+}
+
+// Nothing is told of a call that is quick, and whoever does not listen stops nobody.
+func TestDelayStopsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told, stuck := 0, make(chan struct{})
+		c, api := newFake(t, Options{Delayed: func(Delay) {
+			told++
+			<-stuck // as a terminal after Ctrl-S
+		}})
+		if _, err := c.Get(t.Context(), aMapping); err != nil || told != 0 {
+			t.Fatal(told, err)
+		}
+		var away atomic.Bool
+		away.Store(true)
+		api.before = func(*http.Request) (*http.Response, error) {
+			if away.Load() {
+				return nil, syscall.ECONNREFUSED
+			}
+			return nil, nil
+		}
+		done := make(chan error)
+		go func() {
+			_, err := c.Persistent().Get(t.Context(), aMapping)
+			done <- err
+		}()
+		time.Sleep(10 * time.Minute)
+		away.Store(false)
+		if err := <-done; err != nil || told != 1 {
+			t.Errorf("told %d times: %v", told, err)
+		}
+		close(stuck)
+	})
+}
+
+// What a server may ask for is bounded, most of all where traffic is taken off.
+func TestRetryAfterIsCapped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, api := newFake(t, Options{})
+		var n atomic.Int32
+		warmUp(t, c)
+		api.before = func(*http.Request) (*http.Response, error) {
+			if n.Add(1) == 2 {
+				return nil, nil
+			}
+			response := jsonResponse(429, fakeStatus(429, "TooManyRequests", "", ""))
+			response.Header.Set("Retry-After", "3600")
+			return response, nil
+		}
+		for name, w := range map[string]struct {
+			cluster *Cluster
+			most    time.Duration
+		}{"others": {c, mostAsked}, "taking traffic off": {c.Persistent(), mostAskedPersistent}} {
+			n.Store(0)
+			began := time.Now()
+			if _, err := w.cluster.Fresh(t.Context(), aMapping); err != nil || time.Since(began) != w.most {
+				t.Errorf("%s: %v after %s", name, err, time.Since(began))
+			}
+		}
+	})
+}
+
+// Patience is asked for only when the attempts are used up, and again each time.
+func TestPatient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		c, api := newFake(t, Options{Attempts: 3, Patient: func() bool {
+			asked++
+			return asked < 5
+		}})
+		warmUp(t, c)
+		api.before = func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED }
+		_, err := c.Fresh(t.Context(), aMapping)
+		if n := api.count("GET"); err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "given up after 7 attempts") || asked != 5 {
+			t.Errorf("%d requests, asked %d times: %v", n, asked, err)
+		}
+	})
+}
+
+// An answer that takes long is waited for while it comes; silence is not, and an
+// admission webhook that is slow gets the double time in the end.
+func TestSilenceEndsAnAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, api := newFake(t, Options{})
+		warmUp(t, c)
+		slow := func(after time.Duration) {
+			api.before = func(r *http.Request) (*http.Response, error) {
+				timer := time.NewTimer(after)
+				select {
+				case <-timer.C:
+					return nil, nil
+				case <-r.Context().Done():
+					return nil, r.Context().Err()
+				}
+			}
+		}
+		slow(9 * time.Second)
+		began := time.Now()
+		if _, err := c.Fresh(t.Context(), aMapping); err != nil || time.Since(began) < 19*time.Second {
+			t.Errorf("a slow webhook: %v after %s", err, time.Since(began))
+		}
+		slow(11 * time.Second)
+		if _, err := c.Fresh(t.Context(), aMapping); err == nil || !strings.Contains(err.Error(), "no answer within 10s") {
+			t.Error("a server that is silent:", err)
+		}
+		api.before = func(*http.Request) (*http.Response, error) {
+			response := jsonResponse(200, map[string]any{"kind": "ConfigMap", "apiVersion": "v1", "metadata": map[string]any{"name": "web", "namespace": "shop"}})
+			response.Body = &dripping{rest: response.Body}
+			return response, nil
+		}
+		began = time.Now()
+		if o, err := c.Fresh(t.Context(), aMapping); err != nil || o == nil || time.Since(began) < time.Minute {
+			t.Errorf("an answer that comes slowly: %v, %v after %s", o, err, time.Since(began))
+		}
+	})
+}
+
+// dripping gives a byte a second.
+type dripping struct {
+	rest interface{ Read([]byte) (int, error) }
+}
+
+func (d *dripping) Read(p []byte) (int, error) {
+	time.Sleep(time.Second)
+	return d.rest.Read(p[:1])
+}
+
+func (d *dripping) Close() error { return nil }

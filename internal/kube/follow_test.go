@@ -1,0 +1,136 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const mapPath = "/api/v1/namespaces/shop/configmaps/web"
+
+func (a *fakeAPI) write(step string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.put(mapPath, map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "web", "namespace": "shop"}, "data": map[string]any{"step": step}})
+}
+
+func (a *fakeAPI) setMute(mute bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.mute = mute
+}
+
+func stepOf(o map[string]any) string {
+	data, _ := o["data"].(map[string]any)
+	step, _ := data["step"].(string)
+	return step
+}
+
+// steps collects what a watch saw.
+type steps struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (s *steps) see(o map[string]any) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = append(s.seen, stepOf(o))
+	return false, nil
+}
+
+func (s *steps) last() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.seen) == 0 {
+		return "nothing"
+	}
+	return s.seen[len(s.seen)-1]
+}
+
+// A watch that stays open and says nothing is not believed for longer than a minute and
+// a quarter; one that sends bookmarks is, at no cost.
+func TestSilentWatch(t *testing.T) {
+	for name, following := range map[string]bool{"followed": true, "direct": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, api := newFake(t, Options{})
+				if following {
+					c = c.Following(t.Context())
+				}
+				api.write("1")
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				saw := &steps{}
+				go func() { _ = c.Watch(ctx, aMapping, saw.see) }()
+				time.Sleep(time.Second)
+				if saw.last() != "1" {
+					t.Fatal(saw.last())
+				}
+				lists := api.count("GET /api/v1/namespaces/shop/configmaps")
+				for range 10 { // a quiet server that works
+					time.Sleep(time.Minute)
+					api.bookmark()
+				}
+				synctest.Wait()
+				if n := api.count("GET /api/v1/namespaces/shop/configmaps") - lists; n != 0 {
+					t.Errorf("%d requests while bookmarks came", n)
+				}
+				api.setMute(true)
+				api.write("2")
+				time.Sleep(76 * time.Second)
+				synctest.Wait()
+				if saw.last() != "2" {
+					t.Errorf("76 s after the change the watch shows %s", saw.last())
+				}
+				cancel()
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+// Fresh asks the API server always, and whoever follows the object sees what it read.
+func TestFreshIsNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, api := newFake(t, Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c = c.Following(ctx)
+		api.write("1")
+		saw := &steps{}
+		go func() { _ = c.Watch(ctx, aMapping, saw.see) }()
+		get := func(read func(context.Context, Ref) (map[string]any, error)) string {
+			t.Helper()
+			o, err := read(ctx, aMapping)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o == nil {
+				return "gone"
+			}
+			return stepOf(o)
+		}
+		if got := get(c.Get); got != "1" {
+			t.Fatal(got)
+		}
+		api.setMute(true)
+		api.write("2")
+		if got := fmt.Sprint(get(c.Get), get(c.Fresh), get(c.Get)); got != "122" {
+			t.Errorf("Get, Fresh, Get give %s", got)
+		}
+		synctest.Wait()
+		if saw.last() != "2" {
+			t.Errorf("the watch shows %s", saw.last())
+		}
+		api.drop(mapPath)
+		if got := fmt.Sprint(get(c.Get), " ", get(c.Fresh), " ", get(c.Get)); got != "2 gone gone" {
+			t.Errorf("after the deletion Get, Fresh, Get give %s", got)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}

@@ -1,0 +1,239 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const (
+	leasePath = "/apis/coordination.k8s.io/v1/namespaces/shop/leases/canarize-web"
+	lockFor   = 30 * time.Second
+)
+
+func lockBy(holder string) Lock {
+	return Lock{Holder: holder, Duration: lockFor, Labels: map[string]string{"canarize.dev/release": "web"}}
+}
+
+// hold takes the lock in memory.
+func hold(t *testing.T) (*Held, *Cluster, *fakeAPI) {
+	t.Helper()
+	c, api := newFake(t, Options{})
+	h, err := c.Acquire(t.Context(), "shop", "canarize-web", lockBy("build 1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, c, api
+}
+
+func release(t *testing.T, h *Held) {
+	t.Helper()
+	if err := h.Release(context.WithoutCancel(t.Context())); err != nil {
+		t.Error("release:", err)
+	}
+}
+
+// A Lease that somebody deletes is taken again at the next renewal; nothing ends.
+func TestLockDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, c, api := hold(t)
+		defer release(t, h)
+		time.Sleep(time.Second)
+		api.drop(leasePath)
+		time.Sleep(lockFor)
+		synctest.Wait()
+		if err := context.Cause(h.Context()); err != nil {
+			t.Error("the context ended:", err)
+		}
+		if err := h.Sure(t.Context()); err != nil {
+			t.Error("not sure:", err)
+		}
+		state, err := c.LockState(t.Context(), "shop", "canarize-web")
+		if err != nil || state.Holder != "build 1" || !state.Alive(time.Now()) {
+			t.Errorf("%+v, %v", state, err)
+		}
+	})
+}
+
+// While the API server is away nothing ends; Sure waits from when the lock has run out
+// until it is renewed.
+func TestLockOutlivesAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _, api := hold(t)
+		defer release(t, h)
+		var away atomic.Bool
+		api.before = func(*http.Request) (*http.Response, error) {
+			if away.Load() {
+				return nil, syscall.ECONNREFUSED
+			}
+			return nil, nil
+		}
+		away.Store(true)
+		time.Sleep(lockFor - time.Second)
+		if err := h.Sure(t.Context()); err != nil {
+			t.Error("not sure though nobody else can have it:", err)
+		}
+		time.Sleep(10 * time.Minute)
+		if err := context.Cause(h.Context()); err != nil {
+			t.Error("the context ended:", err)
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := h.Sure(short); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "somebody else may have it") {
+			t.Error("sure while the API server is away:", err)
+		}
+		away.Store(false)
+		back := time.Now()
+		if err := h.Sure(t.Context()); err != nil || time.Since(back) > 6*time.Second {
+			t.Errorf("sure again after %s: %v", time.Since(back), err)
+		}
+	})
+}
+
+// After an outage the lock is lost if somebody else has it, and only then.
+func TestLockLostInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, c, api := hold(t)
+		var away atomic.Bool
+		api.before = func(r *http.Request) (*http.Response, error) {
+			if away.Load() && r.Header.Get("Thief") == "" {
+				return nil, syscall.ECONNREFUSED
+			}
+			return nil, nil
+		}
+		away.Store(true)
+		time.Sleep(2 * lockFor)
+		api.edit(leasePath, func(o map[string]any) { o["spec"].(map[string]any)["holderIdentity"] = "build 2" })
+		away.Store(false)
+		err := h.Sure(t.Context())
+		if !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), "to build 2") {
+			t.Error("Sure:", err)
+		}
+		<-h.Context().Done()
+		if err := context.Cause(h.Context()); !errors.Is(err, ErrLost) {
+			t.Error("the context:", err)
+		}
+		release(t, h)
+		if state, err := c.LockState(t.Context(), "shop", "canarize-web"); err != nil || state.Holder != "build 2" {
+			t.Errorf("after the release: %+v, %v", state, err)
+		}
+	})
+}
+
+// A lock that was taken, used and given back by somebody else during an outage is taken
+// again; what the other one did is noticed by the versions of what the lock guards.
+func TestLockTakenAndReleasedInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _, api := hold(t)
+		defer release(t, h)
+		api.before = func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNRESET }
+		time.Sleep(2 * lockFor)
+		api.edit(leasePath, func(o map[string]any) { o["spec"].(map[string]any)["holderIdentity"] = "build 2" })
+		api.drop(leasePath)
+		api.mu.Lock()
+		api.before = nil
+		api.mu.Unlock()
+		if err := h.Sure(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A Lease that somebody empties, or edits without taking it, is no loss.
+func TestLockEdited(t *testing.T) {
+	for name, change := range map[string]func(map[string]any){
+		"emptied":   func(o map[string]any) { o["spec"].(map[string]any)["holderIdentity"] = "" },
+		"annotated": func(o map[string]any) { metaOf(o)["annotations"] = map[string]any{"a": "b"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, c, api := hold(t)
+				defer release(t, h)
+				api.edit(leasePath, change)
+				time.Sleep(3 * lockFor)
+				if err := h.Sure(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if state, err := c.LockState(t.Context(), "shop", "canarize-web"); err != nil || !state.Alive(time.Now()) {
+					t.Errorf("%+v, %v", state, err)
+				}
+			})
+		})
+	}
+}
+
+// What does not pass by itself is told by Sure instead of being waited for, and the lock
+// is gone with its namespace.
+func TestLockCannotBeRenewed(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer map[string]any
+		words  string
+		lost   bool
+	}{
+		"forbidden":      {fakeStatus(403, "Forbidden", "leases", "canarize-web"), "not allowed to renew it", false},
+		"namespace gone": {fakeStatus(404, "NotFound", "namespaces", "shop"), "the namespace shop does not exist", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, _, api := hold(t)
+				api.before = func(r *http.Request) (*http.Response, error) {
+					if r.Method == http.MethodGet {
+						return nil, nil
+					}
+					return jsonResponse(c.answer["code"].(int), c.answer), nil
+				}
+				if c.lost {
+					api.drop(leasePath)
+				}
+				time.Sleep(2 * lockFor)
+				err := h.Sure(t.Context())
+				if err == nil || !strings.Contains(err.Error(), c.words) || errors.Is(err, ErrLost) != c.lost {
+					t.Error("Sure:", err)
+				}
+				if (h.Context().Err() != nil) != c.lost {
+					t.Error("the context:", context.Cause(h.Context()))
+				}
+				_ = h.Release(t.Context())
+			})
+		})
+	}
+}
+
+// Who has a lock, since when it was not renewed, and that nobody has it, can be read;
+// one list selects the Leases of all releases.
+func TestLockState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, c, api := hold(t)
+		listed, err := c.List(t.Context(), Ref{Group: "coordination.k8s.io", Kind: "Lease", Namespace: "shop"}, "canarize.dev/release")
+		if err != nil || len(listed) != 1 {
+			t.Fatalf("listed %d, %v", len(listed), err)
+		}
+		if state, err := LockStateOf(listed[0]); err != nil || state.Holder != "build 1" || state.Duration != lockFor {
+			t.Errorf("%+v, %v", state, err)
+		}
+		api.before = func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodGet {
+				return nil, nil
+			}
+			return nil, syscall.ECONNREFUSED // as if the holder were dead
+		}
+		time.Sleep(lockFor + time.Second)
+		state, err := c.LockState(t.Context(), "shop", "canarize-web")
+		if err != nil || state.Alive(time.Now()) || state.Holder != "build 1" || time.Since(state.Renewed) < lockFor {
+			t.Errorf("a dead holder: %+v, %v", state, err)
+		}
+		api.mu.Lock()
+		api.before = nil
+		api.mu.Unlock()
+		release(t, h)
+		if state, err := c.LockState(t.Context(), "shop", "canarize-web"); err != nil || state != (LockState{}) {
+			t.Errorf("nobody: %+v, %v", state, err)
+		}
+	})
+}

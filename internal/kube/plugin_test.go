@@ -1,0 +1,206 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd/api"
+)
+
+// hangingPlugin is a cluster in memory whose credential plugin answers when it is told to.
+func hangingPlugin(t *testing.T, options Options) (c *Cluster, server *fakeAPI, asked *atomic.Int32, answer chan error) {
+	t.Helper()
+	c, server = newFake(t, options)
+	warmUp(t, c)
+	asked, answer = new(atomic.Int32), make(chan error)
+	direct := c.http.Transport
+	c.plugin = &plugin{command: "kubelogin", next: roundTripper(func(r *http.Request) (*http.Response, error) {
+		asked.Add(1)
+		if err := <-answer; err != nil {
+			return nil, err
+		}
+		return direct.RoundTrip(r)
+	})}
+	c.http.Transport = c.plugin
+	return c, server, asked, answer
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A call ends with its context though the credential plugin hangs, names the plugin,
+// and asks it once however often it is tried again.
+func TestPluginHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		said := &lines{began: time.Now()}
+		c, _, asked, answer := hangingPlugin(t, Options{Delayed: said.add})
+		killed := errors.New("killed")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Minute, killed)
+		defer cancel()
+		began := time.Now()
+		_, err := c.Persistent().Fresh(ctx, aMapping)
+		if !errors.Is(err, killed) || !strings.Contains(err.Error(), "credential plugin kubelogin") || time.Since(began) != 20*time.Minute {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		if n := asked.Load(); n != 1 {
+			t.Errorf("the plugin was asked %d times at once", n)
+		}
+		if text := said.text(); !strings.HasPrefix(text, "3 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 3 s: the credential plugin kubelogin has not answered yet\n33 s: ") {
+			t.Error(text)
+		}
+		close(answer)
+		if _, err := c.Fresh(t.Context(), aMapping); err != nil {
+			t.Error("when it has answered:", err)
+		}
+	})
+}
+
+// A plugin that does not answer is given up in the end, and says so; somebody who logs
+// in meanwhile has the time for it.
+func TestPluginIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _, _, answer := hangingPlugin(t, Options{})
+		began := time.Now()
+		_, err := c.Fresh(t.Context(), aMapping)
+		if err == nil || !strings.Contains(err.Error(), "the credential plugin kubelogin of the kubeconfig has not answered for 3m0s") || time.Since(began) != pluginPatience {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		close(answer)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c, server, asked, answer := hangingPlugin(t, Options{})
+		time.AfterFunc(pluginPatience-time.Second, func() { close(answer) })
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				if _, err := c.Fresh(t.Context(), aMapping); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if asked.Load() != 3 || server.count("GET /api/v1/namespaces/shop/configmaps/web") != 3+1 {
+			t.Errorf("asked %d times, %d requests", asked.Load(), server.count("GET"))
+		}
+	})
+}
+
+// A plugin that fails is a failure of the client: final at once, unless a canary has
+// traffic.
+func TestPluginFails(t *testing.T) {
+	for command, words := range map[string]string{
+		"no-such-kubelogin": "executable no-such-kubelogin not found",
+		"false":             "executable false failed with exit code 1",
+	} {
+		for _, patient := range []bool{false, true} {
+			tries := 0
+			ctx, cancel := context.WithCancel(t.Context())
+			c, err := newCluster(&rest.Config{Host: "https://localhost:1", ExecProvider: &api.ExecConfig{
+				Command: command, APIVersion: "client.authentication.k8s.io/v1", InteractiveMode: api.NeverExecInteractiveMode,
+			}}, Options{
+				Patient: func() bool { return patient },
+				Backoff: func(n int, _ time.Duration) time.Duration {
+					if tries = n; n == 12 {
+						cancel()
+					}
+					return 0
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = c.Get(ctx, aMapping)
+			cancel()
+			if err == nil || !strings.Contains(err.Error(), words) || !strings.Contains(err.Error(), "the credential plugin "+command) || (tries == 12) != patient || !patient && tries != 0 {
+				t.Errorf("%s, patient %v: tried again %d times: %v", command, patient, tries, err)
+			}
+			if c.Requests() != 0 {
+				t.Errorf("%d requests were sent", c.Requests())
+			}
+		}
+	}
+}
+
+// What the client does wrong is not tried again.
+func TestClientsFailuresAreFinal(t *testing.T) {
+	secure, plain := httptest.NewUnstartedServer(http.NotFoundHandler()), httptest.NewServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	t.Cleanup(plain.Close)
+	gibberish := listen(t, "220 mail.example.com ESMTP\r\n")
+	for name, c := range map[string]struct{ host, words string }{
+		"unknown authority": {secure.URL, "certificate"},
+		"no TLS":            {strings.Replace(plain.URL, "http:", "https:", 1), "HTTP response to HTTPS client"},
+		"not even HTTP":     {"https://" + gibberish, "does not look like a TLS handshake"},
+	} {
+		tries := 0
+		cluster, err := newCluster(&rest.Config{Host: c.host}, Options{Backoff: func(int, time.Duration) time.Duration {
+			tries++
+			return 0
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = cluster.Get(t.Context(), aMapping)
+		if err == nil || !strings.Contains(err.Error(), c.words) || tries != 0 {
+			t.Errorf("%s: tried again %d times: %v", name, tries, err)
+		}
+	}
+	for _, host := range []string{"ftp://example.com", "https://exa mple.com"} {
+		if _, err := newCluster(&rest.Config{Host: host}, Options{}); err == nil || !strings.Contains(err.Error(), "in the kubeconfig") {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+}
+
+// A host that does not resolve, or refuses connections, is believed after the attempts.
+func TestNoHostIsBelievedAfterAllAttempts(t *testing.T) {
+	for _, host := range []string{"https://no-such-host.invalid", "https://localhost:1"} {
+		tries := 0
+		c, err := newCluster(&rest.Config{Host: host}, Options{Backoff: func(int, time.Duration) time.Duration {
+			tries++
+			return 0
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = c.Get(t.Context(), aMapping); err == nil || !strings.Contains(err.Error(), "given up after 8 attempts") || tries != 7 {
+			t.Errorf("%s: tried again %d times: %v", host, tries, err)
+		}
+	}
+}
+
+// listen says a line to whoever connects.
+func listen(t *testing.T, line string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte(line))
+			_ = c.Close()
+		}
+	}()
+	return l.Addr().String()
+}

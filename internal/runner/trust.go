@@ -1,0 +1,208 @@
+package runner
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// The record of a release is a memory and not an authority: whoever may write
+// ConfigMaps can change it, and may have less rights than this process. What it says is
+// believed as far as objects confirm it that need the right to write workloads. See
+// docs/trust.md.
+
+// PlanAnnotation is the digest of the stored plan, on every workload of the canary.
+const PlanAnnotation = "canarize.dev/plan"
+
+// ErrNotConfirmed reports that the cluster's objects do not confirm the record.
+var ErrNotConfirmed = errors.New("what is remembered of the release is not what was deployed: somebody has changed its record or its canary; nothing is promoted. Run canarize reject, and deploy again")
+
+// planDigest is the digest of a plan as it is stored.
+func planDigest(packed []byte) string {
+	sum := sha256.Sum256(packed)
+	return hex.EncodeToString(sum[:])
+}
+
+// stamped are the canary's objects as they are applied: its workloads with the digest
+// of the stored plan.
+func (s *session) stamped() []map[string]any {
+	objects := slices.Clone(s.plan.Canary)
+	for i, o := range objects {
+		if slices.Contains(s.workloads(false), rollout.IDOf(o)) {
+			objects[i] = withAnnotation(o, PlanAnnotation, planDigest(s.record.Plan))
+		}
+	}
+	return objects
+}
+
+// confirm makes sure that the stored plan is the one that the canary was deployed with.
+// A canary that an earlier canarize deployed carries no digest: then its pods have to be
+// those that the plan makes stable.
+func (s *session) confirm(ctx context.Context) error {
+	if len(s.plan.Workloads) == 0 {
+		return fmt.Errorf("release %s: %w", s.release, ErrNotConfirmed)
+	}
+	for _, w := range s.plan.Workloads {
+		live, err := s.Objects.Get(ctx, w.Canary)
+		if err != nil {
+			return err
+		}
+		if live == nil {
+			return fmt.Errorf("release %s: %s is gone; run canarize reject %s, and deploy again", s.release, w.Canary, s.release.Name)
+		}
+		digest, stamped := annotation(live, PlanAnnotation)
+		tested := live
+		if stamped { // what the pods are was compared when they became ready, and is again before a promotion
+			tested = s.planned(w.Canary)
+		}
+		if stamped && digest != planDigest(s.record.Plan) || !s.owns(live) || !s.matches(w, tested) {
+			return fmt.Errorf("release %s: %s: %w", s.release, w.Canary, ErrNotConfirmed)
+		}
+	}
+	s.confirmed = true
+	return nil
+}
+
+// planned is an object of the plan's canary.
+func (s *session) planned(id manifest.ID) map[string]any {
+	for _, o := range s.plan.Canary {
+		if rollout.IDOf(o) == id {
+			return o
+		}
+	}
+	return nil
+}
+
+// owns says whether an object in the cluster is of this release's canary.
+func (s *session) owns(object map[string]any) bool {
+	meta, _ := object["metadata"].(map[string]any)
+	labels, _ := meta["labels"].(map[string]any)
+	return labels[rollout.ReleaseLabel] == s.release.Name
+}
+
+// matches says whether the pods that the plan makes stable run what those of a workload
+// do.
+func (s *session) matches(w rollout.Workload, other map[string]any) bool {
+	at := slices.IndexFunc(s.plan.Stable, func(o map[string]any) bool { return rollout.IDOf(o) == w.Stable })
+	if at < 0 {
+		return false
+	}
+	return slices.Equal(rollout.ImagesOf(w.Stable, s.plan.Stable[at]), rollout.ImagesOf(w.Stable, other))
+}
+
+// promoted says whether stable runs what the plan makes stable, or what the canary does:
+// an admission webhook may have changed both alike.
+func (s *session) promoted(ctx context.Context) (bool, error) {
+	for _, w := range s.plan.Workloads {
+		stable, err := s.Objects.Get(ctx, w.Stable)
+		if err != nil {
+			return false, err
+		}
+		canary, err := s.Objects.Get(ctx, w.Canary)
+		if err != nil {
+			return false, err
+		}
+		same := canary != nil && slices.Equal(rollout.ImagesOf(w.Stable, stable), rollout.ImagesOf(w.Stable, canary))
+		if stable == nil || !same && !s.matches(w, stable) {
+			return false, nil
+		}
+	}
+	return len(s.plan.Workloads) > 0, nil
+}
+
+// ledBack makes what is known of a canary safe to reject by: where the objects do not
+// confirm the record, the canary's routes are found by their labels.
+func (s *session) ledBack(ctx context.Context) error {
+	if s.confirmed || s.confirm(ctx) == nil {
+		return nil
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	routes, err := s.trusted(ctx)
+	if err != nil {
+		return err
+	}
+	s.progress("the record of the release is not confirmed by its canary, so that the canary's routes were found by their labels")
+	s.plan.Routes, s.confirmed, s.doubtful = routes, true, true
+	return nil
+}
+
+// offByLabel takes traffic off a canary of which the record says nothing, or nothing
+// that can be read. unread is why.
+func (s *session) offByLabel(ctx context.Context, unread error) error {
+	routes, err := s.trusted(ctx)
+	if err != nil || len(routes) == 0 {
+		return errors.Join(unread, err)
+	}
+	if err := s.Router.SetShare(ctx, routes, 0); err != nil {
+		return errors.Join(unread, err)
+	}
+	names := make([]string, len(routes))
+	for i, route := range routes {
+		names[i] = route.Canary.String()
+	}
+	if unread == nil {
+		unread = fmt.Errorf("release %s: no release remembers this canary", s.release)
+	}
+	return fmt.Errorf("%w; the canary gets no traffic: the weight of %s is 0. Remove it with kubectl delete mappings,tcpmappings,deployments,statefulsets,daemonsets,services,configmaps,secrets,horizontalpodautoscalers -n %s -l %s=%s",
+		unread, strings.Join(names, ", "), s.release.Namespace, rollout.ReleaseLabel, s.release.Name)
+}
+
+// trusted are the routes of the canary that may be taken to 0, whatever the record says:
+// those that carry the release's label.
+func (s *session) trusted(ctx context.Context) ([]rollout.Route, error) {
+	found, err := s.Router.Find(ctx, s.release.Namespace, s.release.Name)
+	if err != nil {
+		return nil, err
+	}
+	for i, route := range found {
+		at := slices.IndexFunc(s.plan.Routes, func(r rollout.Route) bool { return r.Canary == route.Canary })
+		if at >= 0 {
+			found[i] = s.plan.Routes[at]
+		}
+	}
+	return found, nil
+}
+
+// removable are the objects that may be deleted of those that the record lists: in the
+// release's namespace, or in one that the confirmed plan has them in. That they carry the
+// release's label is checked when they are deleted.
+func (s *session) removable(ids []manifest.ID) []manifest.ID {
+	planned := s.plan.Objects()
+	return slices.DeleteFunc(slices.Clone(ids), func(id manifest.ID) bool {
+		if id.Namespace == s.release.Namespace || !s.doubtful && slices.Contains(planned, id) {
+			return false
+		}
+		s.progress("%s skipped: it is not in the namespace of the release", id)
+		return true
+	})
+}
+
+func annotation(object map[string]any, key string) (value string, found bool) {
+	meta, _ := object["metadata"].(map[string]any)
+	annotations, _ := meta["annotations"].(map[string]any)
+	value, found = annotations[key].(string)
+	return value, found
+}
+
+// withAnnotation copies an object, with one annotation more.
+func withAnnotation(o map[string]any, key, value string) map[string]any {
+	copied, meta, annotations := map[string]any{}, map[string]any{}, map[string]any{}
+	own, _ := o["metadata"].(map[string]any)
+	before, _ := own["annotations"].(map[string]any)
+	for _, pair := range []struct{ to, from map[string]any }{{copied, o}, {meta, own}, {annotations, before}} {
+		for k, v := range pair.from {
+			pair.to[k] = v
+		}
+	}
+	annotations[key], meta["annotations"], copied["metadata"] = value, annotations, meta
+	return copied
+}
