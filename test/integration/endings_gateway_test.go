@@ -38,7 +38,6 @@ func testNoGateway(t *testing.T, s shop, u *users) {
 // testUnverified: a share that the model alone gives is not verified, wherever somebody
 // reads it, and is not promoted. With a gateway that shows it the same release is.
 func testUnverified(t *testing.T, s shop, u *users) {
-	s.expect(t, 0, verifying(append(s.deploy(t, "v2"), "--unverified"), s.namespace+"-gateway"))
 	s.expect(t, 0, append(s.deploy(t, "v2"), "--emissary-namespace", s.namespace))
 	s.expect(t, 0, append(shift("10"), "--emissary-namespace", s.namespace), "by the model of Emissary alone")
 	s.expect(t, 2, verifying(promote, s.namespace), "no gateway was seen to give the canary its 10 %", "--unverified")

@@ -42,10 +42,18 @@ func deaf(refusal faults.Fault) func(*http.Request) faults.Fault {
 func testHoldUnheard(t *testing.T, s shop, u *users) {
 	s.expect(t, 0, s.deploy(t, "v2"))
 	s.expect(t, 0, []string{"hold", "shop", "--why", "lunch"})
-	behind, _ := s.through(t, deaf(faults.ServerError))
+	var mended atomic.Bool // the canary's pods are watched too
+	broken := deaf(faults.ServerError)
+	behind, _ := s.through(t, func(r *http.Request) faults.Fault {
+		if mended.Load() {
+			return faults.None
+		}
+		return broken(r)
+	})
 	cmd, heard := behind.start(t, u.run(t, "v2", ""))
 	heard.await(t, "nothing is raised or promoted: lunch")
 	s.check(t, "v1", 0)
+	mended.Store(true)
 	s.expect(t, 0, []string{"resume", "shop"})
 	s.ended(t, cmd, heard, 0)
 	s.check(t, "v2", -1)
