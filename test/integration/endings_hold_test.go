@@ -39,11 +39,17 @@ func deaf(refusal faults.Fault) func(*http.Request) faults.Fault {
 }
 
 // testHoldUnheard: where the watch of what people say never comes up, a hold is read.
-func testHoldUnheard(t *testing.T, s shop, u *users) {
+func testHoldUnheard(t *testing.T, s shop, u *users) { s.holdUnheard(t, u, faults.ServerError) }
+
+// testHoldSilent is the same for a watch that nobody answers.
+func testHoldSilent(t *testing.T, s shop, u *users) { s.holdUnheard(t, u, faults.Timeout) }
+
+func (s shop) holdUnheard(t *testing.T, u *users, fault faults.Fault) {
+	t.Helper()
 	s.expect(t, 0, s.deploy(t, "v2"))
 	s.expect(t, 0, []string{"hold", "shop", "--why", "lunch"})
 	var mended atomic.Bool // the canary's pods are watched too
-	broken := deaf(faults.ServerError)
+	broken := deaf(fault)
 	behind, _ := s.through(t, func(r *http.Request) faults.Fault {
 		if mended.Load() {
 			return faults.None
@@ -62,11 +68,14 @@ func testHoldUnheard(t *testing.T, s shop, u *users) {
 // testHoldUnheardAtGate: the same for a hold during the run, beside an approval, and for
 // reads that fail: what cannot be heard is not "no objection".
 func testHoldUnheardAtGate(t *testing.T, s shop, u *users) {
-	var silent atomic.Bool // reads of what people say fail too
+	var silent, mended atomic.Bool // reads of what people say fail too; nothing fails any more
 	dead := deaf(faults.Forbidden)
 	behind, _ := s.through(t, func(r *http.Request) faults.Fault {
 		if silent.Load() && r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/deployments") {
 			return faults.Forbidden
+		}
+		if mended.Load() {
+			return faults.None
 		}
 		return dead(r)
 	})
@@ -80,6 +89,7 @@ func testHoldUnheardAtGate(t *testing.T, s shop, u *users) {
 	silent.Store(false)
 	heard.await(t, "nothing is raised or promoted: lunch")
 	s.check(t, "v1", 5)
+	mended.Store(true)
 	s.expect(t, 0, []string{"resume", "shop"})
 	s.ended(t, cmd, heard, 0)
 	s.check(t, "v2", -1)

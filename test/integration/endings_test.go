@@ -24,7 +24,7 @@ import (
 // endings are the ways in which something ends that is not a release's own end: each
 // must leave traffic on the canary only while somebody watches it.
 var endings = map[string]func(*testing.T, shop, *users){
-	"hold before run": testHoldBeforeRun, "hold unheard": testHoldUnheard, "hold unheard at a gate": testHoldUnheardAtGate,
+	"hold before run": testHoldBeforeRun, "hold unheard": testHoldUnheard, "hold silent": testHoldSilent, "hold unheard at a gate": testHoldUnheardAtGate,
 	"resumed after kill": testResumedAfterKill, "resumed after interrupt": testResumedAfterInterrupt,
 	"lease deleted": testLeaseDeleted, "lease taken": testLeaseTaken, "record deleted": testRecordDeleted,
 	"record edited": testRecordEdited, "server away": testServerAway,
