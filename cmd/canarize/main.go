@@ -3,14 +3,23 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"k8s.io/klog/v2"
 
 	"github.com/canarize/canarize/internal/cli"
 )
 
 func main() {
+	// What libraries log of their own goes to stderr past everything that keeps
+	// foreign text harmless and this program from waiting for a reader. Errors come
+	// back from calls all the same.
+	klog.SetLogger(klog.Logger{})
+	log.SetOutput(io.Discard)
 	// Whoever stops reading the output must not kill a command on its way out: the
 	// write fails instead.
 	signal.Ignore(syscall.SIGPIPE)

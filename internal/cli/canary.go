@@ -152,11 +152,13 @@ func (f *canaryFlags) read(ctx context.Context, args []string, streams Streams) 
 	return app.NewSet(objects, f.namespace)
 }
 
-// say prints what the user should know about a derivation.
-func (f *canaryFlags) say(notes []manifest.Note, streams Streams) {
+// notes are lines with what the user should know about a derivation.
+func (f *canaryFlags) notes(notes []manifest.Note) string {
+	var text strings.Builder
 	for _, note := range notes {
 		if f.debug || note.Level > manifest.Debug {
-			fmt.Fprintln(streams.Err, "canarize: "+oneLine(note.String()))
+			fmt.Fprintln(&text, "canarize: "+oneLine(note.String()))
 		}
 	}
+	return text.String()
 }

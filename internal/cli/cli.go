@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/canarize/canarize/internal/spool"
 )
 
 // Streams are what a command reads and writes.
@@ -21,6 +23,8 @@ type Streams struct {
 	Out, Err io.Writer
 
 	rawErr io.Writer // Err as it was given, for what redraws a terminal
+	// told is in front of stderr for verbs that must not wait for its reader.
+	told *spool.Spool
 }
 
 // Exit codes, the same for every verb.
@@ -61,24 +65,28 @@ var errDiffers = exitError{code: exitDiffers, err: errors.New("")}
 // code. It is the only place where an error becomes a message and a code.
 func Main(ctx context.Context, args []string, streams Streams) int {
 	streams.rawErr, streams.Err = streams.Err, escaping{streams.Err}
+	streams.told = spool.New(spool.Options{Most: mostProgress, Patience: patience})
 	root := newRoot(args[0], streams)
 	root.SetArgs(defaultVerb(root, args[1:]))
 	err := root.ExecuteContext(ctx)
+	code, message := conclusion(ctx, err)
+	streams.lastWord(message)
+	return code
+}
+
+// conclusion turns the error of a verb into an exit code and a message; "" is none.
+func conclusion(ctx context.Context, err error) (code int, message string) {
 	coded := exitError{code: exitInvalid}
 	errors.As(err, &coded)
 	switch {
 	case err == nil:
-		return exitDone
+		return exitDone, ""
 	case ctx.Err() != nil && !coded.settled:
-		fmt.Fprintln(streams.Err, "canarize: interrupted; nothing was written")
-		return exitInterrupted
+		return exitInterrupted, "interrupted; nothing was written"
 	case errors.Is(err, syscall.EPIPE): // nobody is left to tell
-		return coded.code
+		return coded.code, ""
 	}
-	if message := err.Error(); message != "" {
-		fmt.Fprintln(streams.Err, "canarize: "+oneLine(message))
-	}
-	return coded.code
+	return coded.code, err.Error()
 }
 
 // newRoot makes the command tree. Called as kubectl-canarize, the help says

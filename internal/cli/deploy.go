@@ -98,7 +98,7 @@ func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) 
 	if err != nil {
 		return none(f.engine.config.blame(err))
 	}
-	f.canary.say(planned.Notes, streams)
+	streams.told.Say(streams.Err, f.canary.notes(planned.Notes))
 	release := runner.Release{Namespace: planned.Plan.Workloads[0].Stable.Namespace, Name: planned.Name}
 	return release, planned.Plan, checkName(release.Name)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
+	"github.com/canarize/canarize/internal/spool"
 )
 
 // engineFlags are the flags of every verb that works on releases in a cluster,
@@ -164,14 +165,15 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	printer := f.printer(streams, stop)
+	streams.showMissing(printer)
 	follower, err := f.pipeline(streams)
 	if err != nil {
 		return rollout.State{}, err
 	}
 	if text := f.config.say(); text != "" {
-		printer.Print(rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: text})
+		streams.print(printer, rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: text})
 	}
-	options := f.options(patient, func(e rollout.Event) { printer.Print(e); follower.tell(e) })
+	options := f.options(patient, func(e rollout.Event) { streams.print(printer, e); follower.tell(e) })
 	options.Annotations = follower.annotations()
 	engine, err := app.NewEngine(options)
 	if err != nil {
@@ -180,11 +182,12 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 	defer engine.Close()
 	follower.begin(fmt.Sprintf("canarize %s %s", verb, release))
 	state, err := do(working, engine)
-	printer.Close()
+	streams.told.Put(spool.Kept, printer.Close)
 	follower.finish()
 	status := report.StatusOf(release.Namespace, release.Name, state)
 	status.DryRun = f.dryRun == "client" || f.dryRun == "server"
 	follower.publish(release, state, status.DryRun, streams)
+	streams.told.Flush() // both streams may lead to one place
 	if err != nil {
 		if err = f.explain(working, release, state, err); err != nil {
 			return state, follower.fail(err)

@@ -138,7 +138,7 @@ func (f *generateFlags) generate(ctx context.Context, args []string, streams Str
 	if err != nil {
 		return app.Generated{}, err
 	}
-	f.say(g.Notes, streams)
+	fmt.Fprint(streams.Err, f.notes(g.Notes))
 	return g, nil
 }
 

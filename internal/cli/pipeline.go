@@ -13,6 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
+	"github.com/canarize/canarize/internal/spool"
 )
 
 // registerCI adds the flag of a verb that a CI system follows.
@@ -27,6 +28,7 @@ func (f *engineFlags) registerCI(flags *pflag.FlagSet) {
 type pipeline struct {
 	system ci.System // nil: none
 	log    io.Writer
+	told   *spool.Spool
 	end    string // of the group
 }
 
@@ -41,11 +43,12 @@ func (f *engineFlags) pipeline(streams Streams) (*pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--ci %w", err)
 	}
-	return &pipeline{system: system, log: streams.rawErr}, nil
+	return &pipeline{system: system, log: streams.rawErr, told: streams.told}, nil
 }
 
-// say writes lines to the log. An error is found by whoever writes events there.
-func (p *pipeline) say(lines string) { _, _ = io.WriteString(p.log, lines) }
+// say writes lines to the log, without waiting for its reader. An error is found by
+// whoever writes events there.
+func (p *pipeline) say(lines string) { p.told.Say(p.log, lines) }
 
 // begin folds what follows, up to finish, under a title.
 func (p *pipeline) begin(title string) {
@@ -105,7 +108,7 @@ func (p *pipeline) publish(release runner.Release, s rollout.State, dryRun bool,
 	})
 	p.say(lines)
 	if err != nil {
-		fmt.Fprintln(streams.Err, "canarize: "+oneLine(err.Error())+"; the release goes on without it")
+		p.told.Say(streams.Err, "canarize: "+oneLine(err.Error())+"; the release goes on without it\n")
 	}
 }
 

@@ -112,7 +112,7 @@ func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, d
 	if err != nil {
 		return err
 	}
-	engine, err := app.NewEngine(f.options(false, func(e rollout.Event) { fmt.Fprintln(streams.Err, oneLine(e.Text)) }))
+	engine, err := app.NewEngine(f.options(false, streams.note))
 	if err != nil {
 		return outside(err)
 	}
@@ -122,6 +122,7 @@ func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, d
 	if err != nil {
 		return f.explain(ctx, release, state, err)
 	}
+	streams.told.Flush()
 	_, err = fmt.Fprintln(streams.Out, oneLine(fmt.Sprintf("release %s: %s", release, done)))
 	return outside(err)
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/ci"
 	"github.com/canarize/canarize/internal/report"
-	"github.com/canarize/canarize/internal/rollout"
 )
 
 func newStatus(streams Streams) *cobra.Command {
@@ -63,7 +62,7 @@ happens, and with -o json the whole after every change.`,
 }
 
 func (f *engineFlags) status(ctx context.Context, namespace, name string, watch bool, streams Streams) error {
-	engine, err := app.NewEngine(f.options(false, func(e rollout.Event) { fmt.Fprintln(streams.Err, oneLine(e.Text)) }))
+	engine, err := app.NewEngine(f.options(false, streams.note))
 	if err != nil {
 		return outside(err)
 	}
@@ -90,6 +89,7 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 			follower.publish(releases[i].Release, releases[i].State, false, streams)
 		}
 	}
+	streams.told.Flush()
 	return outside(f.show(streams, statuses(releases), name != ""))
 }
 

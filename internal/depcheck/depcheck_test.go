@@ -19,7 +19,7 @@ const module = "github.com/canarize/canarize/"
 // one in docs/architecture.md.
 var allowed = map[string][]string{
 	"cmd/canarize":               {"internal/cli"},
-	"internal/cli":               {"internal/analysis", "internal/app", "internal/canary", "internal/ci", "internal/doctor", "internal/emissary", "internal/input", "internal/kube", "internal/manifest", "internal/report", "internal/rollout", "internal/runner", "internal/simulate"},
+	"internal/cli":               {"internal/analysis", "internal/app", "internal/canary", "internal/ci", "internal/doctor", "internal/emissary", "internal/input", "internal/kube", "internal/manifest", "internal/report", "internal/rollout", "internal/runner", "internal/simulate", "internal/spool"},
 	"internal/ci":                {"internal/rollout"},
 	"internal/ci/azurepipelines": {"internal/ci"},
 	"internal/ci/github":         {"internal/ci"},
@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"internal/simulate":          {"internal/analysis"},
 	"internal/simulate/peer":     {"internal/analysis"},
 	"internal/chart":             {},
+	"internal/spool":             {},
 	"internal/depcheck":          {},
 	"app":                        {},
 	"bench":                      {"bench/section"},

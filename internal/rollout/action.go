@@ -92,8 +92,9 @@ type Resumed struct {
 	Guarded  bool     // the run watches the share until its end, and then it is 0
 	// Untouched is that a promotion has begun and no stable object was replaced yet.
 	Untouched bool
-	// Shares are those that the weights on the canary's routes ask for now, in percent.
-	Shares []int
+	// Found is the largest weight on the canary's routes, as it was read just now; nil
+	// where that is not known.
+	Found *int
 }
 
 // Finished reports that everything the State announced is done.
@@ -106,8 +107,12 @@ type Finished struct {
 type Failed struct {
 	Action Action
 	Reason string
-	// Untouched says that the action changed nothing.
+	// Untouched is that no stable object was replaced yet, by this process or another.
 	Untouched bool
+	// Objected is that a person objects to a SetWeight, which has moved nothing.
+	Objected bool
+	// Proof is that of a Verify before the action; "" where there was none.
+	Proof Proof
 }
 
 // Moved reports that somebody else changed the weight of a canary route.

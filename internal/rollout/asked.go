@@ -90,7 +90,7 @@ func (t *transition) deploy(a Asked) (State, []Action) {
 	case t.Phase == Shifting && t.Plan == a.Fresh.Plan && t.Tested != "":
 		return t.refuse("this version is deployed and on its way to %d %%; run canarize shift %s or canarize reject %s", t.Weight, a.Name, a.Name)
 	case t.Phase == Standing && t.Plan == a.Fresh.Plan:
-		t.Guarded = a.Guarded
+		t.Guarded = t.Guarded || a.Guarded // the share of a run that was killed is not to stay
 		return t.State, []Action{{Kind: WaitCanary}, {Kind: Verify, Weight: t.Weight}}
 	}
 	fresh := State{
@@ -130,7 +130,8 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	case t.Phase == Standing && t.Weight == a.Weight && t.Verified == a.Weight:
 		t.Guarded = a.Guarded
 		if a.Override {
-			t.Held, t.Corrections = "", 0
+			t.unhold()
+			t.Corrections = 0
 		}
 		return t.State, []Action{{Kind: Verify, Weight: a.Weight}}
 	}
@@ -143,7 +144,8 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	}
 	t.Phase, t.Weight, t.Guarded = Shifting, a.Weight, a.Guarded
 	if a.Override {
-		t.Held, t.Corrections = "", 0
+		t.unhold()
+		t.Corrections = 0
 	}
 	t.Step++
 	t.begin(a.Run, "shift from %d %% to %d %%", before, a.Weight)
@@ -202,6 +204,7 @@ func (t *transition) reject(a Asked) (State, []Action) {
 	case t.Phase == Promoted:
 		return t.refuse("release %s is promoted already: stable is the new version. To go back, deploy the old version", a.Name)
 	case t.Phase == Retiring && !a.Untouched: // too late to reject; the canary goes all the same
+		t.Weight = 0
 		t.begin(a.Run, "reject: stable is the new version already; only the canary is removed")
 		return t.State, Pending(t.State)
 	}
@@ -210,7 +213,8 @@ func (t *transition) reject(a Asked) (State, []Action) {
 		t.Mixed = true
 		text = "reject during promotion: stable objects may be of the new version already; apply the old version's manifests if they are not wanted"
 	}
-	t.Phase, t.Weight, t.Held, t.Peak, t.Grow = Rejecting, 0, "", 0, false
+	t.Phase, t.Weight, t.Peak, t.Grow = Rejecting, 0, 0, false
+	t.unhold()
 	t.unverified()
 	t.Reason = reason(a)
 	t.begin(a.Run, "%s%s", text, because(a.Reason))

@@ -30,13 +30,17 @@ type Course struct {
 // Heard is what a process knows besides the State when it decides. What is not known
 // permits nothing.
 type Heard struct {
-	// Begun is that this process has taken the release over.
+	// Begun is that this process has taken the release over: the machine did not refuse
+	// what it was told first.
 	Begun bool
 	// Judged is what the judge said to this process last; nil before its first look.
 	Judged *Judged
 	People People
 	// Answers are those of gates that were asked, by name.
 	Answers map[string]Answer
+	// Reached is the share, in percent, that was in force when this process took the
+	// release over: gates before it were passed.
+	Reached int
 	// Failed is the action that failed, and Refused why the machine did nothing of what
 	// it was told; nil where all went well.
 	Failed  *Failed
@@ -50,6 +54,8 @@ type Heard struct {
 type People struct {
 	Said
 	Ear Ear
+	// Spoke is that somebody is known to have said something since it was read last.
+	Spoke bool
 }
 
 // Ear says how well people can be heard.
@@ -98,14 +104,18 @@ type Decision struct {
 // process that died goes through it as the first one did.
 func Decide(spec Spec, c Course, s State, h Heard) Decision {
 	switch {
+	case !h.Begun && h.Refused != nil:
+		return Decision{Do: DoEnd, Refusal: h.Refused, Why: h.Refused.Text}
 	case !h.Begun && c.Analyze:
 		return c.beginAnalysis(s, h)
 	case !h.Begun:
 		return c.begin(s, h)
 	case h.Refused != nil:
 		return Decision{Do: DoEnd, Why: h.Refused.Text}
-	case h.Failed != nil:
-		return c.afterFailure(s, *h.Failed)
+	case s.podsFailed() || s.Phase == Deploying && h.Failed != nil:
+		return c.reject(ByPods, s.Held)
+	case h.Failed != nil && !h.Failed.harmless(s):
+		return Decision{Do: DoEnd, Why: cmp.Or(s.Held, h.Failed.Reason)}
 	case s.Phase != Standing && s.Phase != Shifting:
 		return Decision{Do: DoEnd, Why: s.Held}
 	case h.People.Rejected != nil:
@@ -116,10 +126,12 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return c.reject(ByJudge, h.Judged.Reason)
 	case h.Judged != nil && h.Judged.Inconclusive && h.Judged.Recommended == 0:
 		return c.reject(ByDeadline, h.Judged.Reason)
+	case h.unread():
+		return Decision{Do: DoHear}
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: s.Held}
 	}
-	if word := h.People.Hold; !sameWord(word, s.Paused) {
+	if word := h.People.Hold; h.People.Ear == Listened && !sameWord(word, s.Paused) {
 		return Decision{Do: DoTell, Fact: Heeded{word}}
 	}
 	next := c.advance(spec, s, h)
@@ -127,6 +139,12 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return Decision{Do: DoTell, Fact: Asked{Verb: Shift, Weight: s.Weight, Run: c.Run, Name: c.Name, Guarded: true}}
 	}
 	return next
+}
+
+// unread says whether there may be something that people said and nobody read: they may
+// want the traffic off while the judge wants nothing.
+func (h Heard) unread() bool {
+	return h.People.Ear == Unheard && (h.People.Spoke || h.Stale)
 }
 
 func sameWord(a, b *Word) bool {
@@ -169,15 +187,18 @@ func (c Course) reject(by Decider, why string) Decision {
 	return Decision{Do: DoTell, Fact: Asked{Verb: Reject, Run: c.Run, Name: c.Name, Reason: Reason{By: by, Text: why}}}
 }
 
-// afterFailure rejects a release whose canary's pods do not become ready, and one that
-// did not come as far as standing in the cluster. Of all other errors somebody has to
-// decide what they mean.
-func (c Course) afterFailure(s State, f Failed) Decision {
-	pods := f.Action.Kind == WaitCanary || f.Action.Kind == Scale
-	if s.Phase == Deploying || pods && (s.Phase == Standing || s.Phase == Shifting) {
-		return c.reject(ByPods, f.Reason)
-	}
-	return Decision{Do: DoEnd, Why: cmp.Or(s.Held, f.Reason)}
+// podsFailed says whether the canary's pods did not become ready, or not as many as a
+// share needs, which rejects a release. Of other errors somebody has to decide what they
+// mean. It is known from the state, so that a successor rejects, too.
+func (s State) podsFailed() bool {
+	pods := s.Stopped == WaitCanary || s.Stopped == Scale
+	return s.Held != "" && pods && (s.Phase == Standing || s.Phase == Shifting)
+}
+
+// harmless says whether the release can go on after a failure: there are only more pods
+// than it needs.
+func (f Failed) harmless(s State) bool {
+	return f.Action.Kind == Scale && s.Phase == Standing && s.Held == ""
 }
 
 // advance is what the judge asks for, if nobody objects.
@@ -199,7 +220,7 @@ func (c Course) advance(spec Spec, s State, h Heard) Decision {
 	case h.People.Hold != nil:
 		return Decision{Do: DoLook, Why: fmt.Sprintf("nothing is raised or promoted: %s; canarize resume %s ends that", h.People.Hold, c.Name)}
 	}
-	if shut := c.gate(s, wanted); shut != nil {
+	if shut := c.gate(s, h, wanted); shut != nil {
 		return c.pass(*shut, s, h)
 	}
 	return Decision{Do: DoTell, Fact: wanted}
@@ -227,15 +248,27 @@ func (c Course) wanted(spec Spec, s State, j *Judged) (Asked, bool) {
 }
 
 // gate is the first gate that has to agree yet before something is done.
-func (c Course) gate(s State, wanted Asked) *Gate {
-	at := slices.IndexFunc(c.Gates, func(g Gate) bool {
-		passed := slices.ContainsFunc(s.Passed, func(p Passage) bool { return p.Gate == g.Name })
-		return g.Guards(wanted) && !passed
-	})
+func (c Course) gate(s State, h Heard, wanted Asked) *Gate {
+	at := slices.IndexFunc(c.Gates, func(g Gate) bool { return g.Guards(wanted) && !g.passed(s, h) })
 	if at < 0 {
 		return nil
 	}
 	return &c.Gates[at]
+}
+
+// passed says whether a gate has agreed. That the record says so is not enough, since
+// others can write it: a person's approval stands on the canary, and a program or a URL
+// has answered this process, unless its share was reached before.
+func (g Gate) passed(s State, h Heard) bool {
+	if !slices.ContainsFunc(s.Passed, func(p Passage) bool { return p.Gate == g.Name }) {
+		return false
+	}
+	if g.Manual {
+		_, approved := h.People.Approval(g.Name)
+		return approved
+	}
+	answer, asked := h.Answers[g.Name]
+	return asked && !answer.Pending && answer.Refusal == "" || g.Weight > 0 && g.Weight <= h.Reached
 }
 
 // pass is how a gate comes to let the release pass.
@@ -285,12 +318,14 @@ func (c Course) analyze(s State, h Heard) Decision {
 		return Decision{Do: DoEnd}
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: s.Held}
+	case j != nil && j.Verdict == analysis.Reject:
+		return Decision{Do: DoTell, Fact: Ended{Cause: Broken, Reason: j.Reason}}
+	case h.unread():
+		return Decision{Do: DoHear}
 	case h.Over:
 		return Decision{Do: DoEnd}
 	case j == nil:
 		return Decision{Do: DoLook}
-	case j.Verdict == analysis.Reject:
-		return Decision{Do: DoTell, Fact: Ended{Cause: Broken, Reason: j.Reason}}
 	case j.Inconclusive:
 		return Decision{Do: DoEnd}
 	case j.Verdict == analysis.Promote && !c.Healthy && (j.Own > 0 || s.Weight == 0):
@@ -300,38 +335,43 @@ func (c Course) analyze(s State, h Heard) Decision {
 }
 
 // resumed goes on where another process stopped. A share that was on its way up is not
-// gone on with: what the canary does now is for this process to judge first.
+// gone on with, and none becomes larger than it is found: what the canary does now is
+// for this process to judge first. A share that a run was to guard stays guarded.
 func (t *transition) resumed(r Resumed) (State, []Action) {
 	if !t.Phase.Active() {
 		return t.State, nil
 	}
-	t.Guarded, t.Gates = r.Guarded, r.Gates
+	t.Guarded, t.Gates = t.Guarded || r.Guarded, r.Gates
 	if r.Override {
-		t.Held, t.Corrections = "", 0
+		t.unhold()
+		t.Corrections = 0
 	}
 	t.begin(r.Run, "go on with %s", short(t.Plan))
-	least, most := t.Weight, t.Weight
-	if len(r.Shares) > 0 {
-		least, most = slices.Min(r.Shares), slices.Max(r.Shares)
+	if t.Phase == Promoting && r.Untouched {
+		t.unpromoted("nothing was promoted yet; the canary stays at %d %%", t.Weight)
+	}
+	if t.Phase != Standing && t.Phase != Shifting {
+		return t.State, Pending(t.State)
+	}
+	share, found := t.Weight, t.Weight
+	if t.Phase == Shifting {
+		share = min(share, max(t.Verified, 0))
+	}
+	if r.Found != nil {
+		found = max(*r.Found, 0)
+		share = min(share, found)
 	}
 	switch {
-	case t.Phase == Promoting && r.Untouched:
-		t.enter(Standing, "nothing was promoted yet; the canary stays at %d %%", t.Weight)
-	case t.Phase == Standing && least == t.Weight && most == t.Weight:
+	case t.Phase == Standing && found == t.Weight:
 		return t.State, []Action{{Kind: Verify, Weight: t.Weight}}
 	case t.Phase == Standing:
-		t.note(EventCorrected, "the weight is %d %% instead of %d %%: somebody else moved it", most, t.Weight)
-		t.comeBack(min(t.Weight, least), most)
-	case t.Phase == Shifting:
-		t.comeBack(min(t.Weight, max(t.Verified, 0), least), most)
+		t.note(EventCorrected, "the canary's routes have a weight of %d %% and not %d %%; the release goes on from %d %%", found, t.Weight, share)
+		t.unverified()
+		fallthrough
+	case share < t.Weight:
+		t.Phase, t.Peak, t.Grow, t.Weight = Shifting, max(t.Peak, t.Weight), false, share
 	}
 	return t.State, Pending(t.State)
-}
-
-// comeBack shifts to a share that is not larger than the one in force.
-func (t *transition) comeBack(weight, most int) {
-	t.Phase, t.Peak, t.Grow = Shifting, min(max(t.Peak, t.Weight, most), t.spec.Limit), false
-	t.Weight = max(weight, 0)
 }
 
 // heeded remembers whether a person holds the release.
@@ -354,8 +394,9 @@ func (t *transition) agreed(a Agreed) {
 	if t.Awaiting == p.Gate {
 		t.Awaiting = ""
 	}
+	t.Passed = slices.DeleteFunc(slices.Clone(t.Passed), func(before Passage) bool { return before.Gate == p.Gate })
 	if len(t.Passed) < maxPassages {
-		t.Passed = append(slices.Clip(t.Passed), p)
+		t.Passed = append(t.Passed, p)
 	}
 	by := ""
 	if p.By != "" {

@@ -1,15 +1,10 @@
-// Package rollout decides what happens next to a release. Next is a pure
-// function of what is remembered (State) and what happened (Observation): it
-// gives what to remember from now on, and the Actions to carry out once that is
-// stored. Package runner carries them out.
+// Package rollout decides what happens next to a release. Decide is the policy of a
+// process: what it does next, by what it knows. Next is a pure function of what is
+// remembered (State) and what happened (Observation): it gives what to remember from now
+// on, and the Actions to carry out once that is stored. Package runner is the plain loop
+// around both.
 //
-// The laws, which laws_test.go checks:
-//
-//   - a weight is never outside 0 to the limit of the Spec;
-//   - from every state, a rejection puts the weight to 0 with its first action;
-//   - a process that takes over sees the State and gets the same Actions as the
-//     one that stored it;
-//   - stable objects are replaced only when the canary's pods are those that
-//     were tested, and nobody changed what would be replaced;
-//   - whatever was asked for, the actions come to an end.
+// The laws are listed in docs/architecture.md ("The loop of a run"), with the test that
+// keeps each. course_sim_test.go is that loop as a program, and testdata/course has
+// releases as stories.
 package rollout

@@ -32,7 +32,7 @@ func (t *transition) ended(e Ended) (State, []Action) {
 		return t.State, nil
 	}
 	if t.Phase == Promoting && e.Untouched {
-		t.enter(Standing, "nothing was promoted")
+		t.unpromoted("nothing was promoted")
 	}
 	switch {
 	case e.Cause == Interrupted && e.Keep:

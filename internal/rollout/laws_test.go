@@ -40,7 +40,11 @@ func facts() *rapid.Generator[Fact] {
 		case 9:
 			return judgements().Draw(t, "judged")
 		case 10:
-			return Resumed{Override: rapid.Bool().Draw(t, "override"), Guarded: rapid.Bool().Draw(t, "guarded"), Untouched: rapid.Bool().Draw(t, "untouched")}
+			r := Resumed{Override: rapid.Bool().Draw(t, "override"), Guarded: rapid.Bool().Draw(t, "guarded"), Untouched: rapid.Bool().Draw(t, "untouched")}
+			if rapid.Bool().Draw(t, "read") {
+				r.Found = new(weight.Draw(t, "found"))
+			}
+			return r
 		}
 		return rapid.SampledFrom([]Fact{Heeded{}, Edited{Routes: []string{"Mapping shop"}}}).Draw(t, "other")
 	})

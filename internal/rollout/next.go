@@ -101,9 +101,17 @@ func (t *transition) enter(phase Phase, format string, args ...any) {
 }
 
 func (t *transition) hold(reason string) {
-	t.Held = clip(reason)
+	t.Held, t.Stopped = clip(reason), ""
 	t.note(EventHeld, "held: %s", reason)
 }
+
+// holdAfter holds a release because an action failed.
+func (t *transition) holdAfter(f Failed) {
+	t.hold(f.Reason)
+	t.Stopped = f.Action.Kind
+}
+
+func (t *transition) unhold() { t.Held, t.Stopped = "", "" }
 
 // finished is called when everything announced is done.
 func (t *transition) finished(f Finished) {
@@ -119,9 +127,10 @@ func (t *transition) finished(f Finished) {
 		t.Verified, t.Proof, t.Peak, t.Grow = t.Weight, f.Proof, 0, false
 		t.enter(Standing, "the canary gets %d %% of the traffic", t.Weight)
 	case Promoting:
-		t.Held = ""
+		t.unhold()
 		t.enter(Retiring, "stable is the new version; the canary is being removed")
 		t.Weight = 0
+		t.unverified()
 	case Retiring:
 		t.over(Promoted, "promoted: stable is the new version and serves everything")
 	case Rejecting:
@@ -135,7 +144,8 @@ func (t *transition) finished(f Finished) {
 
 // over ends the release. What only matters while there is a canary is forgotten.
 func (t *transition) over(phase Phase, text string) {
-	t.Weight, t.Verified, t.Held, t.Objects, t.Stable = 0, 0, "", nil, nil
+	t.Weight, t.Verified, t.Objects, t.Stable = 0, 0, nil, nil
+	t.unhold()
 	t.Guarded, t.Paused, t.Awaiting, t.Left = false, nil, "", nil
 	if t.Judged != nil {
 		last := *t.Judged
@@ -154,24 +164,33 @@ func (t *transition) failed(f Failed) (State, []Action) {
 		// The weight has not moved yet.
 		t.Weight, t.Peak, t.Grow = t.Verified, 0, false
 		t.enter(Standing, "the canary could not grow; its weight stays at %d %%", t.Weight)
-		t.hold(f.Reason)
-	case t.Phase == Shifting && f.Action.Kind == SetWeight && f.Untouched && t.Verified >= 0 && t.Verified < t.Weight:
-		// Somebody objects; the weight has not moved.
+		t.holdAfter(f)
+	case t.Phase == Shifting && f.Objected && t.Verified >= 0 && t.Verified < t.Weight:
 		t.Weight, t.Peak, t.Grow = t.Verified, 0, false
 		t.enter(Standing, "the weight stays at %d %%", t.Weight)
 	case t.Phase == Shifting && f.Action.Kind == Scale && t.Weight < t.Peak && f.Action.Weight == t.Weight:
-		t.finished(Finished{}) // there are only more pods than needed
+		t.finished(Finished{Proof: f.Proof}) // there are only more pods than needed
 	case t.Phase == Shifting && t.Weight > 0:
 		t.Weight, t.Grow = 0, false
 		t.unverified()
-		t.hold(f.Reason)
+		t.holdAfter(f)
 		return t.State, Pending(t.State)
 	case t.Phase == Promoting && f.Untouched:
-		t.enter(Standing, "nothing was promoted; the canary stays at %d %%", t.Weight)
+		t.unpromoted("nothing was promoted; the canary stays at %d %%", t.Weight)
 	default:
-		t.hold(f.Reason)
+		if f.Action.Kind == Verify {
+			t.unverified()
+		}
+		t.holdAfter(f)
 	}
 	return t.State, nil
+}
+
+// unpromoted goes back to the canary that stands, when a promotion has replaced nothing.
+// Who decided it has decided nothing in the end.
+func (t *transition) unpromoted(format string, args ...any) {
+	t.Reason = nil
+	t.enter(Standing, format, args...)
 }
 
 // unverified forgets what the gateways were last seen to give.

@@ -69,7 +69,7 @@ func SaidOf(annotations map[string]string, started time.Time) Said {
 		if when != stamp(started) {
 			return ""
 		}
-		return text
+		return strings.ToValidUTF8(text, "\uFFFD") // as JSON would have it
 	}
 	return Said{
 		Hold:     parseWord(about(HoldAnnotation)),

@@ -3,6 +3,8 @@ package rollout
 import (
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
@@ -67,6 +69,8 @@ type State struct {
 
 	// Held says why nothing moves until somebody decides; "" when it may.
 	Held string `json:"held,omitempty"`
+	// Stopped is the action whose failure holds the release; "" where something else does.
+	Stopped ActionKind `json:"stopped,omitempty"`
 	// Guarded says that a run watches the canary's share. Without one it may have none,
 	// unless the user chose otherwise. A share of shift is not guarded: whoever shifts
 	// step by step judges by other means.
@@ -204,18 +208,46 @@ func clip(text string) string {
 	return text
 }
 
-// ParseState reads a stored State.
+// ParseState reads a stored State. It is no more believed than anything that others may
+// have written: what canarize never writes is refused.
 func ParseState(text []byte) (State, error) {
 	var version struct{ Schema int }
 	if err := json.Unmarshal(text, &version); err != nil {
-		return State{}, fmt.Errorf("the stored state is not what canarize writes: %w; if the release is not wanted, delete its canary objects and this ConfigMap", err)
+		return State{}, damaged(err)
 	}
 	if version.Schema != Schema {
-		return State{}, fmt.Errorf("the stored state has version %d and this canarize knows version %d; use the canarize that began the release", version.Schema, Schema)
+		return State{}, fmt.Errorf("the stored state has version %d and this canarize knows version %d; use the canarize that began the release, or run canarize reject NAME, which finds the canary's routes by their labels", version.Schema, Schema)
 	}
 	var s State
 	if err := json.Unmarshal(text, &s); err != nil {
-		return State{}, fmt.Errorf("the stored state is not what canarize writes: %w", err)
+		return State{}, damaged(err)
+	}
+	if err := s.check(); err != nil {
+		return State{}, damaged(err)
 	}
 	return s, nil
+}
+
+func damaged(err error) error {
+	return fmt.Errorf("the stored state is not what canarize writes: %w; canarize reject NAME finds the canary's routes by their labels and takes the traffic off", err)
+}
+
+// check finds what no release can be.
+func (s State) check() error {
+	phases := []Phase{Deploying, Standing, Shifting, Promoting, Retiring, Rejecting, Promoted, Rejected}
+	if !slices.Contains(phases, s.Phase) {
+		return fmt.Errorf("phase is %q, and it has to be one of %q", clip(string(s.Phase)), phases)
+	}
+	for _, n := range []struct {
+		name             string
+		value, low, high int
+	}{
+		{"weight", s.Weight, 0, 100}, {"verified", s.Verified, Unknown, 100}, {"peak", s.Peak, 0, 100},
+		{"step", s.Step, 0, math.MaxInt32}, {"corrections", s.Corrections, 0, math.MaxInt32}, {"total", s.Total, 0, math.MaxInt32},
+	} {
+		if n.value < n.low || n.value > n.high {
+			return fmt.Errorf("%s is %d, and it has to be from %d to %d", n.name, n.value, n.low, n.high)
+		}
+	}
+	return nil
 }

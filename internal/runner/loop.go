@@ -155,6 +155,7 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 		return errors.Join(err, context.Cause(ctx))
 	case errors.Is(err, errSpoken):
 		c.heard.People = c.people.said(s.state.Started) // and it is decided again
+	case errors.As(err, new(objectionError)) && s.state.Held == "":
 	case errors.As(err, &refused) && c.heard.Begun:
 		c.heard.Refused = &refused.Refusal
 	case errors.As(err, &stopped):
@@ -163,6 +164,9 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 	case err != nil:
 		return err
 	default:
+		if !c.heard.Begun {
+			c.heard.Reached = s.state.Weight
+		}
 		c.heard.Begun, c.heard.Failed = true, nil
 	}
 	return nil

@@ -126,6 +126,9 @@ func (s *session) hear(ctx context.Context) {
 	}
 	c.people.read(annotations)
 	c.known = s.Now()
+	if c.is.Analyze && c.heard.Judged != nil { // of the weight it has nothing to know
+		c.checked, c.heard.Stale = c.heard.Judged.Time, false
+	}
 	c.heard.People = c.people.said(s.state.Started)
 	c.heard.People.Ear = rollout.Listened
 }
@@ -144,14 +147,17 @@ func (s *session) permitted(ctx context.Context) error {
 	s.hear(ctx)
 	switch p := c.heard.People; {
 	case p.Ear == rollout.Deaf:
-		return untouchedError{errors.New("it cannot be read what people say")}
+		return objectionError{errors.New("it cannot be read what people say")}
 	case p.Rejected != nil:
-		return untouchedError{errRejected}
+		return objectionError{errRejected}
 	case p.Hold != nil:
-		return untouchedError{errors.New("on hold: " + p.Hold.String())}
+		return objectionError{errors.New("on hold: " + p.Hold.String())}
 	}
 	return nil
 }
+
+// objectionError reports that the weight was not moved, because a person objects or may.
+type objectionError struct{ error }
 
 // people is what people say about a release while a process works on it, as far as it
 // was heard.
@@ -282,7 +288,7 @@ func (p *people) onReject(do func()) (end func()) {
 func (p *people) said(started time.Time) rollout.People {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	said := rollout.People{Said: rollout.SaidOf(p.annotations, started)}
+	said := rollout.People{Said: rollout.SaidOf(p.annotations, started), Spoke: p.spoke}
 	if p.known && p.live {
 		said.Ear = rollout.Listened
 	}

@@ -77,7 +77,9 @@ func (s *session) prepareResume(ctx context.Context, r rollout.Resumed) (rollout
 		s.touched = !r.Untouched
 	}
 	shares, _, err := s.sharesNow(ctx)
-	r.Shares = shares
+	if err == nil && len(shares) > 0 {
+		r.Found = new(slices.Max(shares))
+	}
 	return r, err
 }
 

@@ -34,6 +34,7 @@ func (s suite) testRuns(t *testing.T) {
 		"hold and approve": testRunHoldAndApprove, "reject beside": testRunRejectBeside, "analyze": testAnalyze,
 		"foreign owner": testRunForeignOwner, "cost": testRunCost, "kubectl apply": testRunAfterKubectl,
 		"template steps": testTemplateSteps, "template stages": testTemplateStages, "cancelled": testRunCancelled,
+		"unread output": testRunUnread,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they wait more than they compute

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/spool"
+)
+
+// Verbs that move traffic never wait for whoever reads stderr: a pager, a terminal
+// after Ctrl-S or a log collector that hangs must not keep them from watching the
+// canary or from taking the traffic off it. What they say goes through a spool.
+const (
+	mostProgress = 256         // lines of progress that wait for a reader
+	patience     = time.Second // for a reader that has stopped, at the end
+)
+
+// classOf says what may be dropped when nobody reads. What is left has a small
+// number: a release stores it too, and the judge changes its mind once an interval
+// at most.
+func classOf(e rollout.Event) spool.Class {
+	if e.Kind == rollout.EventProgress {
+		return spool.Passing
+	}
+	return spool.Kept
+}
+
+// print has a printer print an event, without waiting.
+func (s Streams) print(printer *report.Printer, e rollout.Event) {
+	s.told.Put(classOf(e), func() { printer.Print(e) })
+}
+
+// showMissing has a printer say how much progress was dropped.
+func (s Streams) showMissing(printer *report.Printer) {
+	s.told.OnMissing(func(n int) {
+		text := fmt.Sprintf("%d lines of progress are left out, because nobody read them in time", n)
+		printer.Print(rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: text})
+	})
+}
+
+// note says what happens in one line, without waiting: for verbs that have no
+// printer.
+func (s Streams) note(e rollout.Event) {
+	s.told.Put(classOf(e), func() { fmt.Fprintln(s.Err, oneLine(e.Text)) })
+}
+
+// lastWord is the message that a verb ends with; "" is none. A verb that must not
+// wait does not wait for its reader here, either.
+func (s Streams) lastWord(message string) {
+	if message != "" {
+		message = "canarize: " + oneLine(message) + "\n"
+	}
+	if s.told.Used() {
+		s.told.Say(s.Err, message)
+		s.told.Flush()
+		return
+	}
+	// An error of stderr cannot be told to anybody.
+	_, _ = fmt.Fprint(s.Err, message)
+}

@@ -1,0 +1,153 @@
+package rollout
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/canarize/canarize/internal/analysis"
+)
+
+// TestHistories checks the laws over random histories: several processes, one after the
+// other, of all verbs, in a world in which anything happens to them before, in and after
+// every write, and between two looks. -rapid.checks=10000 is the full run.
+func TestHistories(t *testing.T) {
+	n := &tally{ends: map[string]int{}, outcomes: map[string]int{}}
+	rapid.Check(t, func(t *rapid.T) { history(t, n) })
+	t.Log(n)
+}
+
+func history(t *rapid.T, n *tally) {
+	n.histories++
+	w := newWorld(Spec{Limit: rapid.SampledFrom([]int{100, 50}).Draw(t, "limit")})
+	l := &laws{t: t, tally: n, agreed: map[string]bool{}, answered: map[string]bool{}}
+	w.watch, w.fate = l, func(p *process, _ moment) fate { return fates(t, p) }
+	course := Course{Name: "shop", First: rapid.SampledFrom([]int{5, 1, 20}).Draw(t, "first")}
+	for _, g := range []Gate{{Name: "qa", Weight: 20, Manual: true}, {Name: "load", Weight: 40}, {Name: "sign", Manual: true}, {Name: "cab"}} {
+		if rapid.SampledFrom([]bool{false, false, true}).Draw(t, g.Name) {
+			course.Gates = append(course.Gates, g)
+		}
+	}
+	for range rapid.IntRange(1, 6).Draw(t, "processes") {
+		l.begin()
+		c := course
+		c.Override, c.Unverified = rapid.Bool().Draw(t, "override"), rapid.Bool().Draw(t, "unverified")
+		switch verb := rapid.SampledFrom([]string{"run", "run", "run", "run", "run", "analyze", "deploy", "shift", "promote", "reject"}).Draw(t, "verb"); verb {
+		case "run", "analyze":
+			c.Plan, c.Analyze = w.plan, verb == "analyze"
+			live(t, w.start(c), l)
+		default:
+			w.start(Course{Name: "shop"}).verb(Asked{
+				Verb: Verb(verb), Name: "shop", Weight: rapid.SampledFrom([]int{5, 30, 50, 100, 0}).Draw(t, "weight"), Override: c.Override,
+				Untested: rapid.Bool().Draw(t, "untested"), Unverified: c.Unverified,
+				Version: rapid.SampledFrom([]string{"", "plan-aaaaaaaa", "plan-bbbbbbbb"}).Draw(t, "version"),
+			})
+		}
+		between(t, w, l)
+	}
+}
+
+// live is the life of a process: looks, and what else happens meanwhile.
+func live(t *rapid.T, p *process, l *laws) {
+	p.run()
+	for range rapid.IntRange(12, 40).Draw(t, "looks") {
+		if p.over != "" {
+			return
+		}
+		l.tally.looks++
+		var j *Judged
+		switch rapid.SampledFrom([]string{"judge", "judge", "judge", "judge", "judge", "judge", "judge", "judge", "judge", "people", "stale", "over", "kill", "end"}).Draw(t, "event") {
+		case "judge":
+			j = judgement(t, p.state, p.course.First)
+		case "people":
+			between(t, p.world, l)
+		case "stale":
+			p.heard.Stale = true
+		case "over":
+			p.heard.Over = true
+		case "kill":
+			_ = p.die("killed")
+			return
+		case "end":
+			p.end(*ending(t))
+			return
+		}
+		p.look(j)
+		if p.over == "" {
+			p.run()
+		}
+	}
+	if p.over == "" {
+		p.end(Ended{Cause: Interrupted})
+	}
+}
+
+// between is what happens in the world beside the processes.
+func between(t *rapid.T, w *world, l *laws) {
+	switch rapid.SampledFrom([]string{"nothing", "approve", "agree", "hold", "resume", "deaf", "mute", "reject", "refuse", "proof", "weight", "pods", "changed", "plan"}).Draw(t, "happens") {
+	case "approve":
+		for _, gate := range []string{"qa", "sign"} {
+			w.said.Approve(Passage{Gate: gate, By: "ada"})
+		}
+	case "agree":
+		for _, gate := range []string{"load", "cab"} {
+			w.answers[gate] = Answer{By: "ci"}
+			l.answered[gate] = true
+		}
+	case "refuse":
+		w.answers["load"] = Answer{Refusal: "no"}
+	case "hold":
+		w.said.Hold = &Word{Text: "wait", By: "ada"}
+	case "resume":
+		w.said.Hold = nil
+	case "reject":
+		w.said.Rejected = &Word{Text: "no", By: "ada"}
+	case "deaf":
+		w.deaf = !w.deaf
+	case "mute":
+		w.mute = !w.mute
+	case "proof":
+		w.proof = rapid.SampledFrom([]Proof{SeenOnGateways, ByModelAlone}).Draw(t, "proof")
+	case "weight":
+		if w.canary {
+			w.weight = rapid.SampledFrom([]int{0, 30, 80}).Draw(t, "moved")
+			l.inForce, l.meddled = w.weight, true
+		}
+	case "pods":
+		w.pods += "x"
+	case "changed":
+		w.changed = []string{"Service/shop"}
+	case "plan":
+		w.plan, w.pods = "plan-bbbbbbbb", "pods-b"
+	}
+}
+
+// fates draws what befalls a process before a write: mostly nothing.
+func fates(t *rapid.T, p *process) fate {
+	var f fate
+	word := rare(t, "fate", "kill", "fail", "end", "catastrophe", "kill")
+	if p.state.Phase == Promoting { // of which there are few
+		word = rapid.SampledFrom([]string{"", "", "", "", "kill", "fail", "end"}).Draw(t, "fate of promotion")
+	}
+	switch word {
+	case "":
+		return f
+	case "kill":
+		f.kill = true
+	case "fail":
+		f.fail = "it failed"
+	case "end":
+		f.end = ending(t)
+	case "catastrophe":
+		f.judged = &Judged{Look: Look{Verdict: analysis.Reject, Reason: "most requests fail"}}
+	}
+	f.done = rapid.Bool().Draw(t, "half")
+	return f
+}
+
+func ending(t *rapid.T) *Ended {
+	return &Ended{
+		Cause: rapid.SampledFrom([]EndCause{Interrupted, LockLost, Broken, Handover}).Draw(t, "cause"), Reason: "so",
+		Keep: rapid.SampledFrom([]bool{false, false, true}).Draw(t, "keep"),
+	}
+}
