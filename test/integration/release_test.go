@@ -32,6 +32,7 @@ func (s suite) testReleases(t *testing.T) {
 	}
 	t.Run("killed", s.testKilled)
 	t.Run("faults", s.testFaultRuns)
+	t.Run("kills", s.testKills)
 }
 
 func shift(to string) []string { return []string{"shift", "shop", "--to", to} }
