@@ -46,6 +46,7 @@ type Outcome struct {
 	Release string
 	State   string // the phase, or held
 	Weight  int    // percent wanted
+	Plan    string // the first digits of the digest of the version, as --version takes it
 	Over    bool   // promoted or rejected
 	Summary []byte // Markdown
 }

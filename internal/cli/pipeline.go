@@ -89,6 +89,9 @@ func (p *pipeline) fail(err error) error {
 	return err
 }
 
+// versionDigits is how much of the digest of a plan names a version to later steps.
+const versionDigits = 12
+
 // mostSummary is far below what the pages of CI systems take.
 const mostSummary = 30_000
 
@@ -100,7 +103,7 @@ func (p *pipeline) publish(release runner.Release, s rollout.State, dryRun bool,
 	}
 	r := report.Of(release.Namespace, release.Name, s, time.Now(), buildVersion().Version)
 	lines, err := p.system.Publish(ci.Outcome{
-		Release: release.Name, State: r.State(), Weight: s.Weight, Over: !s.Phase.Active(),
+		Release: release.Name, State: r.State(), Weight: s.Weight, Plan: s.Plan[:min(len(s.Plan), versionDigits)], Over: !s.Phase.Active(),
 		Summary: []byte(report.Markdown(r, report.MarkdownOptions{Max: mostSummary, Escape: Escape})),
 	})
 	p.say(lines)

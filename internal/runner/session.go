@@ -216,28 +216,33 @@ func (s *session) save(ctx context.Context) error {
 // that was interrupted and taken all the same. Others may have left a mark that they
 // have spoken; then nothing is raised before that was read.
 func (s *session) saveAgain(ctx context.Context, record Record, refused error) (version string, err error) {
-	stored, err := s.Store.Load(ctx, s.release.Namespace, s.release.Name)
-	if err != nil {
-		return "", errors.Join(refused, err)
-	}
-	own := bytes.Equal(stored.State, s.record.State) && bytes.Equal(stored.Plan, s.record.Plan)
-	if !own && (s.unsure == nil || !bytes.Equal(stored.State, s.unsure)) {
-		if stored.Version == "" {
-			return "", errRecordGone
+	for n := 1; ; n++ { // every word that somebody leaves makes the record another one
+		stored, err := s.Store.Load(ctx, s.release.Namespace, s.release.Name)
+		if err != nil {
+			return "", errors.Join(refused, err)
 		}
-		return "", refused
-	}
-	if stored.Said != s.record.Said {
-		s.record.Said, s.record.Version, s.record.State = stored.Said, stored.Version, stored.State
-		if s.course != nil {
-			s.course.people.called()
+		own := bytes.Equal(stored.State, s.record.State) && bytes.Equal(stored.Plan, s.record.Plan)
+		if !own && (s.unsure == nil || !bytes.Equal(stored.State, s.unsure)) {
+			if stored.Version == "" {
+				return "", errRecordGone
+			}
+			return "", refused
 		}
-		if s.raising {
-			return "", errSpoken
+		if stored.Said != s.record.Said {
+			s.record.Said, s.record.Version, s.record.State = stored.Said, stored.Version, stored.State
+			if s.course != nil {
+				s.course.people.called()
+			}
+			if s.raising {
+				return "", errSpoken
+			}
+		}
+		record.Version, record.Said = stored.Version, stored.Said
+		version, err = s.Store.Save(ctx, s.release.Namespace, s.release.Name, record)
+		if !errors.Is(err, ErrChanged) || n == attempts {
+			return version, err
 		}
 	}
-	record.Version, record.Said = stored.Version, stored.Said
-	return s.Store.Save(ctx, s.release.Namespace, s.release.Name, record)
 }
 
 // errSpoken reports that somebody said something before what was to be done was stored.

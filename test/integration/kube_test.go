@@ -118,11 +118,14 @@ func (s site) ref(group, kind, name string) kube.Ref {
 }
 
 var (
-	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
-	pods        = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	nodes       = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
-	mappings    = schema.GroupVersionResource{Group: "getambassador.io", Version: "v3alpha1", Resource: "mappings"}
-	leases      = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
+	deployments   = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	pods          = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	nodes         = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
+	mappings      = schema.GroupVersionResource{Group: "getambassador.io", Version: "v3alpha1", Resource: "mappings"}
+	configMaps    = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+	services      = schema.GroupVersionResource{Version: "v1", Resource: "services"}
+	namespaceKind = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	leases        = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
 )
 
 // patch is what somebody else does: a merge patch, of a subresource such as status

@@ -39,6 +39,7 @@ func testPipeline(t *testing.T, s shop) {
 		"##[group]canarize deploy " + s.namespace + "/shop\n", "\n##[endgroup]\n",
 		"##vso[task.setprogress value=0;]the canary is ready and gets no traffic yet\n",
 		"##vso[task.setvariable variable=canarize.release;isOutput=true;]shop\n", "variable=canarize.state;isOutput=true;]standing\n",
+		"##vso[task.setvariable variable=canarize.plan;isOutput=true;]" + s.status(t).Plan[:12] + "\n",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is not in\n%s", want, said)

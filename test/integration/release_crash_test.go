@@ -153,7 +153,7 @@ func (s suite) killedAt(t *testing.T, name string, k *killer) {
 		t.Fatal(err)
 	}
 	if !k.after {
-		sh.rejected(t)
+		sh.rejected(t, "v1", "v2")
 		return
 	}
 	for _, args := range c.killed[at:] {
@@ -162,28 +162,33 @@ func (s suite) killedAt(t *testing.T, name string, k *killer) {
 	sh.check(t, c.ends, -1)
 }
 
-// rejected rejects what a killed process left. Stable is the old version, unless
-// promotion had begun.
-func (s shop) rejected(t *testing.T) {
+// rejected rejects what a killed process left of the release of a new version. It gives
+// the tag of the version that is stable then: the old one, unless promotion had begun.
+func (s shop) rejected(t *testing.T, before, tag string) (stable string) {
 	t.Helper()
 	if s.get(t, s.ref("", "ConfigMap", "canarize-shop")) == nil {
 		s.expect(t, 2, reject, "no release shop to reject")
-		s.check(t, "v1", -1)
-		return
+		s.check(t, before, -1)
+		return before
 	}
-	phase := s.status(t).Phase
-	if phase == rollout.Promoted {
+	switch phase := s.status(t).Phase; phase {
+	case rollout.Promoted:
 		s.expect(t, 2, reject, "promoted already")
-		s.check(t, "v2", -1)
-		return
-	}
-	s.expect(t, 0, reject)
-	tag := "v1"
-	switch phase {
-	case rollout.Promoting: // which may have begun to replace stable
-		_, tag, _ = strings.Cut(imageOf(s.get(t, s.ref("apps", "Deployment", "shop"))), "shop:")
+		stable = tag
 	case rollout.Retiring:
-		tag = "v2"
+		s.expect(t, 2, reject, "stable was the new version already")
+		stable = tag
+	case rollout.Promoting: // which may have begun to replace stable
+		o := s.try(t, reject...)
+		_, stable, _ = strings.Cut(imageOf(s.get(t, s.ref("apps", "Deployment", "shop"))), "shop:")
+		mixed := s.state(t).Mixed
+		if mixed != (o.code == 1) || !mixed && (o.code != 0 || stable != before) || mixed && !strings.Contains(o.err, "stable was being replaced") {
+			t.Errorf("exit code %d, stable is %s, and may be of both versions: %t\n%s", o.code, stable, mixed, o.err)
+		}
+	default:
+		s.expect(t, 0, reject)
+		stable = before
 	}
-	s.check(t, tag, -1)
+	s.check(t, stable, -1)
+	return stable
 }

@@ -32,12 +32,13 @@ func (s suite) testReleases(t *testing.T) {
 	}
 	t.Run("killed", s.testKilled)
 	t.Run("faults", s.testFaultRuns)
+	t.Run("kills", s.testKills)
 }
 
 func shift(to string) []string { return []string{"shift", "shop", "--to", to} }
 
 var (
-	promote = []string{"promote", "shop"}
+	promote = []string{"promote", "shop", "--unverified"}
 	reject  = []string{"reject", "shop"}
 )
 
@@ -188,7 +189,7 @@ func testAnotherRoute(t *testing.T, s shop) {
 	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.do(t, []string{"deploy", file}, shift("10"))
+	s.do(t, []string{"deploy", file, "--unverified"}, shift("10"))
 	if got := timeout("shop-canary"); got != 1000 {
 		t.Errorf("the canary is tested with a timeout of %d ms, and stable has 1000", got)
 	}

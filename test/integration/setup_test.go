@@ -39,6 +39,7 @@ func Test(t *testing.T) {
 	t.Run("kube", s.testKube)
 	t.Run("releases", s.testReleases)
 	t.Run("runs", s.testRuns)
+	t.Run("endings", s.testEndings)
 	t.Run("doctor", s.testDoctor)
 	t.Run("step by step", s.testStepByStep)
 	t.Run("neighbours", func(t *testing.T) {

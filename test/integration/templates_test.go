@@ -57,12 +57,24 @@ func (s shop) runSteps(t *testing.T, temporary string, steps []azureStep) (said 
 func (u *users) template(t *testing.T, name, tag, config string, more map[string]any, into any) {
 	t.Helper()
 	parameters := map[string]any{
-		"release": "shop", "namespace": u.namespace, "manifests": u.version(t, tag), "canarize": u.canarize, "config": u.config(t, config)[1],
+		"release": "shop", "namespace": u.namespace, "manifests": u.version(t, tag), "canarize": u.unverifying(t), "config": u.config(t, config)[1],
 	}
 	maps.Copy(parameters, more)
 	if err := (expand.Repositories{}).File(filepath.Join(u.root, "templates", name), parameters, into); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// unverifying is a canarize that accepts shares that no gateway was seen to give: there
+// is none here, and the templates do not accept that.
+func (u *users) unverifying(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(u.folder, "canarize")
+	script := "#!/bin/sh\ncase $1 in run | deploy | promote) exec '" + u.canarize + "' \"$@\" --unverified ;; esac\nexec '" + u.canarize + "' \"$@\"\n"
+	if err := os.WriteFile(file, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // testTemplateSteps releases by templates/release-steps.yml: a version that is found

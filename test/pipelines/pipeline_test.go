@@ -24,6 +24,7 @@ type pipeline struct {
 
 type stage struct {
 	Stage     string `yaml:"stage"`
+	DependsOn any    `yaml:"dependsOn"` // a name or a list of them
 	Condition string `yaml:"condition"`
 	Jobs      []job  `yaml:"jobs"`
 }
@@ -34,6 +35,7 @@ type job struct {
 	Condition  string   `yaml:"condition"`
 	Steps      []step   `yaml:"steps"`
 	Strategy   strategy `yaml:"strategy"`
+	Variables  any      `yaml:"variables"` // by name, or a list
 }
 
 type strategy struct {
@@ -58,6 +60,7 @@ type hook struct {
 }
 
 type step struct {
+	Name        string            `yaml:"name"`
 	Bash        string            `yaml:"bash"`
 	Task        string            `yaml:"task"`
 	Download    string            `yaml:"download"`

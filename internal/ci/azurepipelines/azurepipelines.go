@@ -34,12 +34,12 @@ func (a Agent) Tell(n ci.Notice) string {
 }
 
 // Publish implements ci.System: it sets the variables canarize.release,
-// canarize.state and canarize.weight, for the steps behind this one in its job and,
+// canarize.state, canarize.weight and canarize.plan, for the steps behind this one in its job and,
 // as outputs, for other jobs; it shows the summary on the run's page, and tags a run
 // that ended a release, as in shop-promoted.
 func (a Agent) Publish(o ci.Outcome) (string, error) {
 	var log strings.Builder
-	for _, v := range []Property{{"release", o.Release}, {"state", o.State}, {"weight", strconv.Itoa(o.Weight)}} {
+	for _, v := range []Property{{"release", o.Release}, {"state", o.State}, {"weight", strconv.Itoa(o.Weight)}, {"plan", o.Plan}} {
 		name := Property{"variable", "canarize." + v.Key}
 		fmt.Fprintln(&log, Command("task.setvariable", v.Value, name))
 		fmt.Fprintln(&log, Command("task.setvariable", v.Value, name, Property{"isOutput", "true"}))

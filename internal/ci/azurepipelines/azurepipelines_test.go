@@ -60,13 +60,15 @@ func TestAgent(t *testing.T) {
 		"##vso[task.logissue type=warning;]50 %AZP25\n##vso[task.setprogress value=50;]half\n" {
 		t.Error(have)
 	}
-	log, err := agent.Publish(ci.Outcome{Release: "shop", State: "promoted", Over: true, Summary: []byte("s")})
+	log, err := agent.Publish(ci.Outcome{Release: "shop", State: "promoted", Over: true, Plan: "0123456789ab", Summary: []byte("s")})
 	const want = `##vso[task.setvariable variable=canarize.release;]shop
 ##vso[task.setvariable variable=canarize.release;isOutput=true;]shop
 ##vso[task.setvariable variable=canarize.state;]promoted
 ##vso[task.setvariable variable=canarize.state;isOutput=true;]promoted
 ##vso[task.setvariable variable=canarize.weight;]0
 ##vso[task.setvariable variable=canarize.weight;isOutput=true;]0
+##vso[task.setvariable variable=canarize.plan;]0123456789ab
+##vso[task.setvariable variable=canarize.plan;isOutput=true;]0123456789ab
 ##vso[build.addbuildtag]shop-promoted
 ##vso[task.uploadsummary]/tmp/Release shop.md:s
 `

@@ -33,10 +33,10 @@ func (r Runner) Tell(n ci.Notice) string {
 	return command(string(n.Level), "canarize", n.Text)
 }
 
-// Publish implements ci.System: it sets the outputs release, state and weight, and
+// Publish implements ci.System: it sets the outputs release, state, weight and plan, and
 // adds the summary to that of the job.
 func (r Runner) Publish(o ci.Outcome) (string, error) {
-	outputs := output("release", o.Release) + output("state", o.State) + output("weight", strconv.Itoa(o.Weight))
+	outputs := output("release", o.Release) + output("state", o.State) + output("weight", strconv.Itoa(o.Weight)) + output("plan", o.Plan)
 	return "", errors.Join(
 		named("GITHUB_OUTPUT", r.Output([]byte(outputs))),
 		named("GITHUB_STEP_SUMMARY", r.Summary(slices.Concat(o.Summary, []byte("\n")))))

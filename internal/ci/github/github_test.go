@@ -23,8 +23,8 @@ func TestRunner(t *testing.T) {
 	if have != "::error title=canarize::50 %25%0D%0A##·[x]\n" {
 		t.Errorf("%q", have)
 	}
-	log, err := runner.Publish(ci.Outcome{Release: "shop", State: "held", Weight: 5, Summary: []byte("# Held")})
-	const want = "release<<end\nshop\nend\nstate<<end\nheld\nend\nweight<<end\n5\nend\n"
+	log, err := runner.Publish(ci.Outcome{Release: "shop", State: "held", Weight: 5, Plan: "0123456789ab", Summary: []byte("# Held")})
+	const want = "release<<end\nshop\nend\nstate<<end\nheld\nend\nweight<<end\n5\nend\nplan<<end\n0123456789ab\nend\n"
 	if err != nil || log != "" || outputs.String() != want || summary.String() != "# Held\n" {
 		t.Errorf("error %v, log %q, outputs %q, summary %q", err, log, outputs.String(), summary.String())
 	}

@@ -1,0 +1,99 @@
+//go:build integration
+
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/canarize/canarize/internal/emissary/live"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/traffic/emissary"
+)
+
+// verifying are arguments without the flag by which a share that no gateway was seen to
+// give is accepted, and with the namespace of a gateway.
+func verifying(args []string, gateway string) []string {
+	args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--unverified" })
+	return append(args, "--emissary-namespace", gateway)
+}
+
+// testNoGateway: with a wrong namespace of the gateway nothing is begun.
+func testNoGateway(t *testing.T, s shop, u *users) {
+	for _, args := range [][]string{s.deploy(t, "v2"), u.run(t, "v2", "")} {
+		s.expect(t, 1, verifying(args, "nowhere"), "nothing was begun", "there is no pod of Emissary in namespace nowhere", "--emissary-namespace")
+		s.check(t, "v1", -1)
+		for name := range s.contents(t) {
+			if strings.HasPrefix(name, "ConfigMap canarize-") {
+				t.Errorf("there is %s", name)
+			}
+		}
+	}
+}
+
+// testUnverified: a share that the model alone gives is not verified, wherever somebody
+// reads it, and is not promoted. With a gateway that shows it the same release is.
+func testUnverified(t *testing.T, s shop, u *users) {
+	s.expect(t, 0, append(s.deploy(t, "v2"), "--emissary-namespace", s.namespace))
+	s.expect(t, 0, append(shift("10"), "--emissary-namespace", s.namespace), "by the model of Emissary alone")
+	s.expect(t, 2, verifying(promote, s.namespace), "no gateway was seen to give the canary its 10 %", "--unverified")
+	s.check(t, "v1", 10)
+	if got := s.state(t); got.Proof != rollout.ByModelAlone {
+		t.Errorf("proof %q", got.Proof)
+	}
+	if got := s.status(t); got.Verified != nil {
+		t.Errorf("status says that %d %% are verified", *got.Verified)
+	}
+	s.startEmissary(t)
+	s.expect(t, 0, append(shift("10"), "--emissary-namespace", s.namespace), "the canary gets 10 % on the gateway pod")
+	if got := s.status(t); got.Verified == nil || *got.Verified != 10 {
+		t.Errorf("status says that %v are verified", got.Verified)
+	}
+	s.expect(t, 0, verifying(promote, s.namespace))
+	s.check(t, "v2", -1)
+	s.expect(t, 0, verifying(u.run(t, "v3", ""), s.namespace), "the canary gets 50 % on the gateway pod", "promoted")
+	s.check(t, "v3", -1)
+}
+
+// startEmissary starts a gateway in the namespace of the test that gives the shares
+// which the Mappings ask for.
+func (s shop) startEmissary(t *testing.T) {
+	t.Helper()
+	k := s.startKubelet(t, s.namespace)
+	s.pod(t, "emissary-1", s.namespace, gatewayLabels, running)
+	of := func(name string) (cluster string, weight int) {
+		object, err := s.cluster.Get(t.Context(), s.ref("getambassador.io", "Mapping", name))
+		if err != nil || object == nil {
+			return "", 0
+		}
+		return emissary.Cluster(object, s.namespace), emissary.Share(object)
+	}
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RequestURI() != live.ConfigDumpPath {
+			http.NotFound(w, r)
+			return
+		}
+		first := ""
+		if canary, share := of("shop-canary"); canary != "" {
+			first = fmt.Sprintf(`{"match": {"prefix": "/", "runtime_fraction": {"default_value": {"numerator": %d}}}, "route": {"cluster": %q}},`, share, canary)
+		}
+		stable, _ := of("shop")
+		fmt.Fprintf(w, `{"configs": [{"route_config": {"name": "routes", "virtual_hosts": [{"name": "all", "routes": [%s{"match": {"prefix": "/"}, "route": {"cluster": %q}}]}]}}]}`, first, stable)
+	}))
+	t.Cleanup(admin.Close)
+	diagnostics := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		stable, _ := of("shop")
+		mappings := fmt.Sprintf(`{"name": "shop", "namespace": %q, "_weight": 100, "cluster": %q}`, s.namespace, stable)
+		if canary, share := of("shop-canary"); canary != "" {
+			mappings = fmt.Sprintf(`{"name": "shop-canary", "namespace": %q, "_weight": %d, "cluster": %q}, `, s.namespace, share, canary) + mappings
+		}
+		fmt.Fprintf(w, `{"route_info": [{"prefix": "/", "host": "*", "_route": {"mappings": [%s]}}], "errors": []}`, mappings)
+	}))
+	t.Cleanup(diagnostics.Close)
+	k.open("emissary-1", 8001, admin)
+	k.open("emissary-1", 8877, diagnostics)
+}

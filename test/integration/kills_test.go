@@ -1,0 +1,273 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// kills are shared by all that kill: how many are left, and what came of them.
+type kills struct {
+	mu                        sync.Mutex
+	left, done                int
+	releases, turned          int // turned bad between two processes
+	promoted, rejected, mixed int
+	verbs                     map[string]int // kills by verb
+	phases                    map[rollout.Phase]int
+}
+
+// take takes one of the kills that are left.
+func (k *kills) take() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.left == 0 {
+		return false
+	}
+	k.left--
+	return true
+}
+
+func (k *kills) count(change func(*kills)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	change(k)
+}
+
+func (k *kills) String() string {
+	return fmt.Sprintf("%d kills -9 at random instants over %d releases: %d promoted, %d rejected, %d rejected while stable was being replaced; %d turned bad between two processes; kills by verb %v, and by the phase that was found then %v",
+		k.done, k.releases, k.promoted, k.rejected, k.mixed, k.turned, k.verbs, k.phases)
+}
+
+// testKills kills canarize at random instants over whole releases, and runs it again
+// until the release has ended: healthy ones are promoted, failing ones are not, and
+// nothing is left of a canary. CANARIZE_KILLS is how many kills.
+func (s suite) testKills(t *testing.T) {
+	n := 10
+	if text := os.Getenv("CANARIZE_KILLS"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil || n < 1 {
+			t.Fatalf("CANARIZE_KILLS=%s: expected a number of kills", text)
+		}
+	}
+	k := &kills{left: n, verbs: map[string]int{}, phases: map[rollout.Phase]int{}}
+	t.Run("lanes", func(t *testing.T) {
+		for lane := range uint64(4) {
+			t.Run(fmt.Sprintf("kills %d", lane), func(t *testing.T) {
+				t.Parallel()
+				sh := newShop(t, s.site(t))
+				v := victims{shop: sh, users: newUsers(t, sh), kills: k, random: rand.New(rand.NewPCG(14, lane)), stable: "v1"}
+				for n := 0; !t.Failed() && k.some(); n++ {
+					v.release(t, fmt.Sprintf("r%d", n))
+				}
+			})
+		}
+	})
+	t.Log(k)
+	if !t.Failed() && k.done != n {
+		t.Errorf("%d kills, expected %d", k.done, n)
+	}
+}
+
+func (k *kills) some() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.left > 0
+}
+
+// victims are the processes of one release after the other in a namespace.
+type victims struct {
+	shop
+	users  *users
+	kills  *kills
+	random *rand.Rand
+	stable string // the tag of the version that is stable
+	bad    bool   // the canary fails
+}
+
+// mostKills is how often the processes of one release are killed.
+const mostKills = 3
+
+// release releases a version, by a run or step by step, and checks how it ended.
+func (v *victims) release(t *testing.T, tag string) {
+	t.Helper()
+	v.bad = false
+	left := 1 + v.random.IntN(mostKills)
+	commands := [][]string{v.users.run(t, tag, "")}
+	if v.random.IntN(3) == 0 {
+		commands = [][]string{v.deploy(t, tag), shift("10"), shift("50"), promote}
+		if v.random.IntN(2) == 0 {
+			commands[3] = reject
+		}
+	} else {
+		v.bad = v.random.IntN(4) == 0
+	}
+	v.users.set(func(u *users) { u.bad = map[bool]float64{true: 1}[v.bad] })
+	v.kills.count(func(k *kills) { k.releases++ })
+	for _, args := range commands {
+		for {
+			o, killed := v.try(t, &left, args)
+			if killed && v.between(t, tag, args) {
+				return
+			}
+			if killed {
+				continue
+			}
+			v.over(t, tag, args, o)
+			break
+		}
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// lasts is about how long a command takes here that nobody disturbs.
+var lasts = map[string]time.Duration{
+	"run": 8 * time.Second, "deploy": 900 * time.Millisecond, "shift": 1500 * time.Millisecond,
+	"promote": 700 * time.Millisecond, "reject": 500 * time.Millisecond,
+}
+
+// try runs a command, and maybe kills it at a random instant.
+func (v *victims) try(t *testing.T, left *int, args []string) (o outcome, killed bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Minute, errors.New("not finished within two minutes"))
+	defer cancel()
+	cmd := v.command(ctx, args...)
+	var said said
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // the exit code says more
+		close(over)
+	}()
+	if *left > 0 && v.kills.take() {
+		timer := time.NewTimer(time.Duration(v.random.Int64N(int64(lasts[args[0]]))))
+		select {
+		case <-timer.C:
+			_ = cmd.Process.Kill() // it may have ended just now
+		case <-over:
+		}
+		timer.Stop()
+		<-over
+		if killed = !cmd.ProcessState.Exited(); !killed {
+			v.kills.count(func(k *kills) { k.left++ })
+		} else {
+			*left--
+		}
+	}
+	<-over
+	if ctx.Err() != nil {
+		t.Fatalf("canarize %q: %v\n%s", args, context.Cause(ctx), said.String())
+	}
+	return outcome{code: cmd.ProcessState.ExitCode(), err: said.String()}, killed
+}
+
+// between is what happens between a process that was killed and the next one: somebody
+// removes its lock, for which the next one would wait; the canary may begin to fail;
+// and instead of running it again, somebody may reject the release, which is over then.
+func (v *victims) between(t *testing.T, tag string, args []string) (over bool) {
+	t.Helper()
+	err := v.dynamic.Resource(leases).Namespace(v.namespace).Delete(t.Context(), "canarize-shop", metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		t.Fatal(err)
+	}
+	var phase rollout.Phase
+	if v.get(t, v.ref("", "ConfigMap", "canarize-shop")) != nil {
+		if s := v.state(t); strings.HasSuffix(imageOfState(s), ":"+tag) { // of this release, not the one before
+			phase = s.Phase
+		}
+	}
+	v.kills.count(func(k *kills) { k.done++; k.verbs[args[0]]++; k.phases[phase]++ })
+	if v.bad {
+		v.isStable(t, v.stable)
+	}
+	early := slices.Contains([]rollout.Phase{rollout.None, rollout.Deploying, rollout.Standing, rollout.Shifting}, phase)
+	if args[0] == "run" && early && v.random.IntN(3) == 0 && !v.bad {
+		v.bad = true
+		v.users.set(func(u *users) { u.bad = 1 })
+		v.kills.count(func(k *kills) { k.turned++ })
+	}
+	if phase.Active() && v.random.IntN(6) == 0 {
+		v.stable = v.rejected(t, v.stable, tag)
+		mixed := v.state(t).Mixed
+		v.kills.count(func(k *kills) {
+			switch {
+			case v.stable == tag && !mixed:
+				k.promoted++
+			case mixed:
+				k.mixed++
+			default:
+				k.rejected++
+			}
+		})
+		if mixed { // as it says: the old version's manifests
+			v.stable = "v1"
+			for _, object := range strings.Split(v.text, "---") {
+				v.apply(t, object)
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func imageOfState(s rollout.State) string {
+	if len(s.Images) == 0 {
+		return ""
+	}
+	return s.Images[0].Image
+}
+
+// over checks how a command of a release ended that nobody killed.
+func (v *victims) over(t *testing.T, tag string, args []string, o outcome) {
+	t.Helper()
+	want, ends := 0, ""
+	switch {
+	case args[0] == "run" && v.bad:
+		want, ends = 3, v.stable
+	case args[0] == "run", args[0] == "promote":
+		ends = tag
+	case args[0] == "reject":
+		ends = v.stable
+	}
+	if o.code != want {
+		t.Errorf("%s: canarize %q: exit code %d, expected %d; the canary fails: %t\n%s", tag, args, o.code, want, v.bad, o.err)
+	}
+	if ends == "" {
+		return
+	}
+	v.check(t, ends, -1)
+	v.kills.count(func(k *kills) {
+		if ends == tag {
+			k.promoted++
+		} else {
+			k.rejected++
+		}
+	})
+	v.stable = ends
+}
+
+func (v *victims) isStable(t *testing.T, tag string) {
+	t.Helper()
+	if got := imageOf(v.get(t, v.ref("apps", "Deployment", "shop"))); got != "registry.example.com/shop:"+tag {
+		t.Errorf("stable is %s, expected version %s", got, tag)
+	}
+}
