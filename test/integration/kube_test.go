@@ -24,7 +24,7 @@ import (
 // testKube tests internal/kube, each test in a namespace of its own.
 func (s suite) testKube(t *testing.T) {
 	tests := map[string]func(*testing.T, site){
-		"apply": testApply, "conflict": testConflict, "dry run": testDryRun, "delete": testDelete, "not served": testNotServed,
+		"apply": testApply, "conflict": testConflict, "dry run": testDryRun, "delete": testDelete, "delete only": testDeleteOnly, "annotate": testAnnotate, "not served": testNotServed,
 		"weight": testWeight, "record": testRecord, "records of many": testRecordsOfMany,
 		"lock": testLock, "stale lock": testStaleLock, "lost lock": testLostLock, "deleted lock": testDeletedLock, "locks of many": testLocksOfMany,
 		"ready": testReady, "not ready": testNotReady, "gone while waiting": testGone, "watch": testWatch,
@@ -122,6 +122,7 @@ var (
 	pods        = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	nodes       = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
 	mappings    = schema.GroupVersionResource{Group: "getambassador.io", Version: "v3alpha1", Resource: "mappings"}
+	configMaps  = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 	leases      = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
 )
 
