@@ -95,6 +95,39 @@ func TestKindGone(t *testing.T) {
 	})
 }
 
+// A kind that is installed after it was missed is found, by one look in half a minute.
+func TestKindComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, api := newFake(t, Options{})
+		api.before = func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/apis" {
+				return jsonResponse(200, map[string]any{"kind": "APIGroupList", "groups": []any{}}), nil
+			}
+			return nil, nil
+		}
+		kind := Ref{Group: "getambassador.io", Kind: "Mapping", Namespace: "shop"}
+		list := func() error {
+			_, _, err := c.resource(t.Context(), kind, "")
+			return err
+		}
+		for range 5 {
+			if err := list(); !IsNotFound(err) {
+				t.Fatal(err)
+			}
+		}
+		if n := api.count("GET /apis"); n != 1 {
+			t.Errorf("%d requests", n)
+		}
+		api.mu.Lock()
+		api.before = nil
+		api.mu.Unlock()
+		time.Sleep(discoverAgain)
+		if err := list(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A page that does not end in time, or is too long by its own word, says how long it is.
 func TestLongPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
