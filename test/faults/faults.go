@@ -1,4 +1,6 @@
-// Package faults is a proxy for tests, in front of an API server, that does to
+// Package faults does to releases under test what networks, busy servers and people do:
+// a proxy and a forwarder in front of an API server, a credential plugin that hangs, and
+// somebody with kubectl. The proxy does to
 // requests what networks and busy servers do.
 package faults
 
