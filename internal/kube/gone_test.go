@@ -50,12 +50,12 @@ func TestNamespaceGone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, api := newFake(t, Options{})
 				warmUp(t, c)
-				api.before = func(r *http.Request) (*http.Response, error) {
+				api.intercept(func(r *http.Request) (*http.Response, error) {
 					if r.Method == http.MethodPost || r.Method == http.MethodPatch {
 						return jsonResponse(404, fakeStatus(404, "NotFound", "namespaces", "shop")), nil
 					}
 					return nil, nil
-				}
+				})
 				began := time.Now()
 				if err := write(t.Context(), c); err == nil || !strings.Contains(err.Error(), "the namespace shop does not exist") || errors.Is(err, ErrChanged) || time.Since(began) > time.Second {
 					t.Errorf("%v after %s", err, time.Since(began))
@@ -86,9 +86,7 @@ func TestKindGone(t *testing.T) {
 		if o, err := c.Get(t.Context(), route); o != nil || err != nil {
 			t.Errorf("%v, %v", o, err)
 		}
-		api.mu.Lock()
-		api.before = nil
-		api.mu.Unlock()
+		api.intercept(nil)
 		if err := c.SetWeight(t.Context(), route, 0, Write{}); err != nil {
 			t.Error("when it is back:", err)
 		}
@@ -99,12 +97,12 @@ func TestKindGone(t *testing.T) {
 func TestKindComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
-		api.before = func(r *http.Request) (*http.Response, error) {
+		api.intercept(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/apis" {
 				return jsonResponse(200, map[string]any{"kind": "APIGroupList", "groups": []any{}}), nil
 			}
 			return nil, nil
-		}
+		})
 		kind := Ref{Group: "getambassador.io", Kind: "Mapping", Namespace: "shop"}
 		list := func() error {
 			_, _, err := c.resource(t.Context(), kind, "")
@@ -118,9 +116,7 @@ func TestKindComes(t *testing.T) {
 		if n := api.count("GET /apis"); n != 1 {
 			t.Errorf("%d requests", n)
 		}
-		api.mu.Lock()
-		api.before = nil
-		api.mu.Unlock()
+		api.intercept(nil)
 		time.Sleep(discoverAgain)
 		if err := list(); err != nil {
 			t.Error(err)

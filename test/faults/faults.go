@@ -1,7 +1,6 @@
 // Package faults does to releases under test what networks, busy servers and people do:
 // a proxy and a forwarder in front of an API server, a credential plugin that hangs, and
-// somebody with kubectl. The proxy does to
-// requests what networks and busy servers do.
+// somebody with kubectl.
 package faults
 
 import (
