@@ -249,3 +249,40 @@ func testCRDGone(t *testing.T, s site) {
 		}
 	}
 }
+
+// testRunSilent: in the middle of a run every connection to the API server goes silent,
+// and somebody deletes the lock. The run goes on to its end.
+func testRunSilent(t *testing.T, s shop, u *users) {
+	forward := faults.Forward(t, s.kubeconfig)
+	somebody, err := faults.NewSomebody(s.kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.kubeconfig = forward.Kubeconfig
+	cmd, heard := s.start(t, u.run(t, "v2", slowly))
+	heard.await(t, "waiting for gate sign-off")
+	if n := forward.Silence(); n == 0 {
+		t.Error("no connection is open")
+	}
+	if err := somebody.DeleteLock(t.Context(), s.namespace, "shop"); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, 0, []string{"approve", "shop", "sign-off"})
+	s.ended(t, cmd, heard, 0)
+	s.check(t, "v2", -1)
+}
+
+// testRunOutage: the API server is away for seconds while a canary has traffic. The run
+// says so, goes on when it is back, and ends as it should.
+func testRunOutage(t *testing.T, s shop, u *users) {
+	forward := faults.Forward(t, s.kubeconfig)
+	s.kubeconfig = forward.Kubeconfig
+	cmd, heard := s.start(t, u.run(t, "v2", slowly))
+	heard.await(t, "waiting for gate sign-off")
+	back := forward.Away()
+	heard.await(t, "waiting for the API server 127.0.0.1")
+	back()
+	s.expect(t, 0, []string{"approve", "shop", "sign-off"})
+	s.ended(t, cmd, heard, 0)
+	s.check(t, "v2", -1)
+}
