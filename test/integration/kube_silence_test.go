@@ -195,8 +195,8 @@ func testSomebody(t *testing.T, s site) {
 	_ = held.Release(ctx)
 }
 
-// testNamespaceGone: a namespace that is deleted under a release is said to be so.
-func testNamespaceGone(t *testing.T, s site) {
+// testKubeNamespaceGone: a namespace that is deleted under a release is said to be so.
+func testKubeNamespaceGone(t *testing.T, s site) {
 	version, err := s.cluster.Save(t.Context(), s.namespace, release, kube.Record{Data: map[string]string{"state": "1"}})
 	if err != nil {
 		t.Fatal(err)

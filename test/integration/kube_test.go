@@ -31,7 +31,7 @@ func (s suite) testKube(t *testing.T) {
 		"forward": testForward, "verify": testVerify, "verify fails": testVerifyFails,
 		"follow": testFollow, "view": testView, "view with faults": testViewWithFaults, "pages": testPages, "gateway pages": testGatewayPages,
 		"silent connection": testSilentConnection, "silent watch": testSilentWatch, "plugin hangs": testPluginHangs, "outage": testOutage,
-		"somebody": testSomebody, "namespace gone": testNamespaceGone, "crd gone": testCRDGone,
+		"somebody": testSomebody, "namespace gone": testKubeNamespaceGone, "crd gone": testCRDGone,
 		"faults": testFaults, "watch faults": testWatchFaults, "lost answers": testLostAnswers, "permissions": testPermissions,
 	}
 	for _, name := range slices.Sorted(maps.Keys(tests)) {
