@@ -255,9 +255,27 @@ func (k *kinds) old() bool {
 }
 
 func (k *kinds) get(kind schema.GroupVersionKind) *meta.RESTMapping {
+	if mapping := wellKnown(kind); mapping != nil {
+		return mapping
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.known[kind]
+}
+
+// wellKnown is where every Kubernetes serves what a release is remembered and locked by.
+func wellKnown(kind schema.GroupVersionKind) *meta.RESTMapping {
+	if kind.Version != "" && kind.Version != "v1" {
+		return nil
+	}
+	resource := map[schema.GroupKind]string{
+		{Kind: "ConfigMap"}: "configmaps", {Group: "coordination.k8s.io", Kind: "Lease"}: "leases",
+	}[kind.GroupKind()]
+	if resource == "" {
+		return nil
+	}
+	kind.Version = "v1"
+	return &meta.RESTMapping{Resource: kind.GroupVersion().WithResource(resource), GroupVersionKind: kind, Scope: meta.RESTScopeNamespace}
 }
 
 func (k *kinds) put(kind schema.GroupVersionKind, mapping *meta.RESTMapping) {
