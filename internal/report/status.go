@@ -15,9 +15,11 @@ type Status struct {
 	Phase     rollout.Phase `json:"phase"`
 	// Weight is the canary's share in percent that is wanted, and Verified the one
 	// that the gateways were last seen to give; nil when nobody has looked since the
-	// last change.
-	Weight   int  `json:"weight"`
-	Verified *int `json:"verified"`
+	// last change, or no gateway could be asked. Proof is model where there was none:
+	// the share is computed then, and not verified.
+	Weight   int           `json:"weight"`
+	Verified *int          `json:"verified"`
+	Proof    rollout.Proof `json:"proof,omitempty"`
 	Step     int  `json:"step"` // shifts so far
 	// Held says why nothing moves until somebody decides.
 	Held    string      `json:"held,omitempty"`
@@ -44,7 +46,9 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Objects: s.Objects, Events: s.History,
 	}
 	if s.Verified != rollout.Unknown {
-		out.Verified = &s.Verified
+		if out.Proof = s.Proof; s.Proof == rollout.SeenOnGateways {
+			out.Verified = &s.Verified
+		}
 	}
 	if s.Judged != nil {
 		out.Judged = s.Judged.Shown()
