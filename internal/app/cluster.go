@@ -103,7 +103,11 @@ func (c *cluster) Ready(ctx context.Context, ids []manifest.ID, timeout time.Dur
 			c.emit("%s", p)
 		}
 	}
-	return c.kube.Ready(ctx, refs(ids), kube.Wait{Deadline: timeout, Report: report})
+	err := c.kube.Ready(ctx, refs(ids), kube.Wait{Deadline: timeout, Report: report})
+	if errors.As(err, new(*kube.NotReadyError)) {
+		return runner.NotReadyError{Err: err}
+	}
+	return err
 }
 
 // SetReplicas implements runner.Workloads.

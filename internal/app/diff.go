@@ -4,8 +4,10 @@ import (
 	"bytes"
 
 	"github.com/rogpeppe/go-internal/diff"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/redact"
 )
 
 // Diff is a unified diff from every stable object to its canary. An object made
@@ -37,9 +39,16 @@ func maskedYAML(o *manifest.Object) ([]byte, error) {
 		o = o.Clone()
 		for _, field := range []string{"data", "stringData"} {
 			values := manifest.Get(o.Root, field)
+			if values != nil && values.Kind != yaml.MappingNode { // a mistake, with who knows what in it
+				manifest.PutString(o.Root, field, "(masked)")
+				continue
+			}
 			for _, key := range manifest.Keys(values) {
 				manifest.PutString(values, key, "(masked)")
 			}
+		}
+		if kept := manifest.Get(o.Root, "metadata", "annotations"); kept != nil {
+			manifest.Delete(kept, redact.LastApplied)
 		}
 	}
 	return o.YAML()

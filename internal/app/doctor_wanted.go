@@ -8,6 +8,7 @@ import (
 
 	"github.com/canarize/canarize/internal/doctor"
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 )
@@ -61,7 +62,7 @@ func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor
 		return nil, nil
 	case errors.As(err, &conflict):
 		finding.Check = "owner"
-		finding.Problem = "the promotion would be refused: " + err.Error()
+		finding.Problem = "the promotion would be refused: " + redact.Text(err.Error())
 		finding.Mend = "take it out of the manifests; or promote with --force-conflicts, and change the owner's source too, which would take it back"
 	case kube.IsNotFound(err):
 		if served, err := s.kube.Serves(ctx, o); err != nil || served {
@@ -69,7 +70,7 @@ func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor
 		}
 		finding.Problem, finding.Mend = fmt.Sprintf("the cluster does not serve %v of %v", o["kind"], o["apiVersion"]), "install what brings it, or leave the object out"
 	case kube.IsRefused(err):
-		finding.Problem, finding.Mend = "the API server refuses it: "+err.Error(), "correct the manifest"
+		finding.Problem, finding.Mend = "the API server refuses it: "+redact.Text(err.Error()), "correct the manifest"
 	default:
 		return nil, err
 	}

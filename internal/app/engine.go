@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 )
@@ -35,6 +36,7 @@ type Engine struct {
 func NewEngine(options EngineOptions) (*Engine, error) {
 	var telling sync.Mutex
 	tell := func(e rollout.Event) {
+		e = withoutSecrets(e)
 		telling.Lock()
 		defer telling.Unlock()
 		options.Emit(e)
@@ -57,6 +59,18 @@ func NewEngine(options EngineOptions) (*Engine, error) {
 		Router: &router{cluster: c, namespace: options.EmissaryNamespace, gateways: gateways},
 		Now:    time.Now, Wait: pause(options.DryRun), Emit: tell, Exposed: c.traffic.Store, Options: options.Runner,
 	}}, nil
+}
+
+// withoutSecrets is an event without what others wrote that looks like a secret. What is
+// remembered of a release goes through the same in package rollout.
+func withoutSecrets(e rollout.Event) rollout.Event {
+	e.Text = redact.Text(e.Text)
+	if e.Judged != nil {
+		judged := *e.Judged
+		judged.Reason = redact.Text(judged.Reason)
+		e.Judged = &judged
+	}
+	return e
 }
 
 // Close ends what is kept open between two verifications.

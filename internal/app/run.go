@@ -54,17 +54,19 @@ func (e *Engine) Say(ctx context.Context, release runner.Release, version string
 }
 
 // User is how the API server knows whoever runs this process; "" where it does not say.
-func (e *Engine) User(ctx context.Context) string {
+func (e *Engine) User(ctx context.Context) (string, error) {
 	user, err := e.cluster.kube.User(ctx)
-	if err != nil {
-		return ""
+	if kube.IsRefused(err) {
+		return "", nil
 	}
-	return user
+	return user, err
 }
 
 func (e *Engine) course(release runner.Release, o RunOptions) (course runner.Course, ended func()) {
 	var opened *Metrics
+	keeper := gate.New(gate.Options{Release: release.Name, Namespace: release.Namespace, Environ: o.Environ, Wait: e.runner.Wait})
 	ended = func() {
+		keeper.Close()
 		if opened != nil {
 			opened.Close()
 		}
@@ -72,7 +74,7 @@ func (e *Engine) course(release runner.Release, o RunOptions) (course runner.Cou
 	course = runner.Course{
 		First: int(o.Release.Analysis.Ramp.First()), Override: o.Override, Unverified: o.Unverified, Version: o.Version,
 		Gates:      o.Release.Gates,
-		Gatekeeper: gatekeeper{gate.Keeper{Release: release.Name, Namespace: release.Namespace, Environ: o.Environ, Wait: e.runner.Wait}},
+		Gatekeeper: gatekeeper{keeper},
 		Watch: func(ctx context.Context, plan rollout.Plan, s rollout.State) (runner.Watcher, error) {
 			var err error
 			if opened, err = e.OpenMetrics(ctx, plan, o.Release.Metrics, o.Getenv); err != nil {
@@ -85,7 +87,7 @@ func (e *Engine) course(release runner.Release, o RunOptions) (course runner.Cou
 }
 
 // gatekeeper asks gates, and names whom it asked.
-type gatekeeper struct{ gate.Keeper }
+type gatekeeper struct{ *gate.Keeper }
 
 // Ask implements runner.Gatekeeper.
 func (g gatekeeper) Ask(ctx context.Context, asked rollout.Gate) (by string, err error) {

@@ -3,6 +3,7 @@ package ci
 import (
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // System is a CI system that follows a command: what it is told goes into the
@@ -58,6 +59,18 @@ var (
 	// a command. To .NET, in which both are written, a carriage return ends a line.
 	atStart = regexp.MustCompile(`(?m)(^|\r)([\s\pZ\x{85}]*)::`)
 )
+
+// Harmless is foreign text as it may stand in a command of a CI system: Neutralize,
+// without what steers a terminal, which a log may be shown on. Line ends stay, for the
+// system's own escapes.
+func Harmless(text string) string {
+	return Neutralize(strings.Map(func(r rune) rune {
+		if r == '\r' || r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text))
+}
 
 // Neutralize breaks what a CI system would take for a command in foreign text;
 // people still read the same.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/spool"
 )
 
@@ -58,6 +59,10 @@ func outside(err error) error {
 	return exitError{code: exitOutside, err: err}
 }
 
+// foreign is outside for an error in which others, such as an API server, may have
+// written what looks like a secret.
+func foreign(err error) error { return outside(redact.Error(err)) }
+
 // errDiffers ends in exit code 1 without a message.
 var errDiffers = exitError{code: exitDiffers, err: errors.New("")}
 
@@ -70,7 +75,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	root.SetArgs(defaultVerb(root, args[1:]))
 	err := root.ExecuteContext(ctx)
 	code, message := conclusion(ctx, err)
-	streams.lastWord(message)
+	streams.lastWord(ctx, message)
 	return code
 }
 

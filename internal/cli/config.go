@@ -44,6 +44,9 @@ func (c *configFlag) load() error {
 	if file == "" {
 		return nil
 	}
+	if info, err := os.Stat(file); !c.path.given && err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("./%s is no file and cannot be the release file; take it away, or pass --config= to use none", usualFile)
+	}
 	text, err := os.ReadFile(file)
 	switch {
 	case !c.path.given && errors.Is(err, fs.ErrNotExist):

@@ -79,6 +79,7 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (app.DoctorO
 	e := &f.deploy.engine
 	if len(args) > 0 {
 		release, plan, err := f.deploy.plan(ctx, args, streams)
+		streams.told.Flush() // what is not looked at comes behind it
 		if err != nil {
 			return o, err
 		}
@@ -106,7 +107,7 @@ func (f *engineFlags) doctorOptions(namespace string) app.DoctorOptions {
 func examine(ctx context.Context, options app.DoctorOptions, output string, streams Streams) error {
 	r, err := app.Doctor(ctx, options)
 	if err != nil {
-		return outside(err)
+		return foreign(err)
 	}
 	if output != "" {
 		err = encode(streams.Out, r, output)

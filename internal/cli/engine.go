@@ -14,6 +14,7 @@ import (
 	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/ci"
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
@@ -177,7 +178,7 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 	options.Annotations = follower.annotations()
 	engine, err := app.NewEngine(options)
 	if err != nil {
-		return rollout.State{}, follower.fail(outside(err))
+		return rollout.State{}, follower.fail(foreign(err))
 	}
 	defer engine.Close()
 	follower.begin(fmt.Sprintf("canarize %s %s", verb, release))
@@ -201,8 +202,10 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 }
 
 // explain gives an error its exit code. What it says and the code come from the state
-// in which the release was left, not from what ended the command.
+// in which the release was left, not from what ended the command. What others wrote and
+// looks like a secret is taken out.
 func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rollout.State, err error) error {
+	err = redact.Error(err)
 	named := fmt.Errorf("release %s: %w", release, err)
 	var refused runner.RefusedError
 	var stopped runner.StoppedError

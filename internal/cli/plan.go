@@ -86,7 +86,7 @@ func (f *planFlags) options(ctx context.Context, args []string, streams Streams)
 func (f *planFlags) show(ctx context.Context, options app.PreviewOptions, streams Streams) error {
 	p, err := app.Preview(ctx, options)
 	if err != nil {
-		return outside(err)
+		return foreign(err)
 	}
 	for _, what := range p.Unseen {
 		fmt.Fprintln(streams.Err, "canarize: not looked at: "+oneLine(what))

@@ -90,13 +90,13 @@ func (f *reportFlags) fromCluster(ctx context.Context, args []string) (report.Re
 	}
 	engine, err := app.NewEngine(f.engine.options(false, func(rollout.Event) {}))
 	if err != nil {
-		return report.Report{}, outside(err)
+		return report.Report{}, foreign(err)
 	}
 	defer engine.Close()
 	releases, err := engine.Releases(ctx, release.Namespace, release.Name)
 	switch {
 	case err != nil:
-		return report.Report{}, outside(err)
+		return report.Report{}, foreign(err)
 	case len(releases) == 0:
 		return report.Report{}, noRelease(release.Name, release.Namespace)
 	case releases[0].Err != nil:

@@ -111,8 +111,11 @@ func rejected(release runner.Release, s rollout.State) error {
 		if r.Text != "" {
 			why += ": " + r.Text
 		}
-		if r.By == rollout.ByDeadline {
+		switch r.By {
+		case rollout.ByDeadline:
 			code = exitHeld
+		case rollout.ByFailure:
+			code = exitOutside
 		}
 	}
 	return exitError{code, fmt.Errorf("release %s: %s (canarize report %s -n %s tells more)", release, why, release.Name, release.Namespace), true}

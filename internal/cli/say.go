@@ -114,10 +114,13 @@ func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, d
 	}
 	engine, err := app.NewEngine(f.options(false, streams.note))
 	if err != nil {
-		return outside(err)
+		return foreign(err)
 	}
 	defer engine.Close()
-	by := engine.User(ctx)
+	by, err := engine.User(ctx)
+	if err != nil {
+		return f.explain(ctx, release, rollout.State{}, err)
+	}
 	state, err := engine.Say(ctx, release, f.version, func(s rollout.State, said *rollout.Said) error { return change(s, said, by) })
 	if err != nil {
 		return f.explain(ctx, release, state, err)

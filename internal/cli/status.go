@@ -23,7 +23,8 @@ func newStatus(streams Streams) *cobra.Command {
 		Short: "Show where releases stand",
 		Long: `Status shows the releases of a namespace as the cluster remembers them, and of a
 single one what happened to it. It needs nothing but the permission to read
-ConfigMaps.
+ConfigMaps; with that to read Leases it says who works on a release, or since when
+nobody does.
 
 With --watch it goes on: on a terminal the view is redrawn in place, with the share
 that is wanted and the one that Emissary was seen to give, the canary's pods where
@@ -64,7 +65,7 @@ happens, and with -o json the whole after every change.`,
 func (f *engineFlags) status(ctx context.Context, namespace, name string, watch bool, streams Streams) error {
 	engine, err := app.NewEngine(f.options(false, streams.note))
 	if err != nil {
-		return outside(err)
+		return foreign(err)
 	}
 	defer engine.Close()
 	follower, err := f.pipeline(streams)
@@ -77,7 +78,7 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 	releases, err := engine.Releases(ctx, namespace, name)
 	switch {
 	case err != nil:
-		return outside(err)
+		return foreign(err)
 	case name != "" && len(releases) == 0:
 		return noRelease(name, namespace)
 	}
@@ -97,6 +98,7 @@ func statuses(releases []app.Release) []report.Status {
 	all := []report.Status{}
 	for _, r := range releases {
 		s := report.StatusOf(r.Namespace, r.Name, r.State)
+		s.Worker = r.Worker
 		if r.Err != nil {
 			s.Error = r.Err.Error()
 		}

@@ -37,7 +37,7 @@ func (f *engineFlags) watch(ctx context.Context, engine *app.Engine, namespace, 
 	if interrupted {
 		return exitError{code: exitInterrupted, err: fmt.Errorf("interrupted"), settled: true}
 	}
-	return outside(err)
+	return foreign(err)
 }
 
 // board shows releases on stdout.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -47,12 +48,12 @@ func (s Streams) note(e rollout.Event) {
 }
 
 // lastWord is the message that a verb ends with; "" is none. A verb that must not
-// wait does not wait for its reader here, either.
-func (s Streams) lastWord(message string) {
+// wait, or was interrupted, does not wait for its reader here, either.
+func (s Streams) lastWord(ctx context.Context, message string) {
 	if message != "" {
 		message = "canarize: " + oneLine(message) + "\n"
 	}
-	if s.told.Used() {
+	if s.told.Used() || ctx.Err() != nil {
 		s.told.Say(s.Err, message)
 		s.told.Flush()
 		return

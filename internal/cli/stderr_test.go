@@ -13,13 +13,15 @@ import (
 	"testing"
 )
 
-// busyServer is an API server that does nothing but say that it is busy. It calls
-// asked with the number of every request.
-func busyServer(t *testing.T, asked func(n int64)) (kubeconfig string) {
+// busyServer is an API server that does nothing but say that it is busy, in some words.
+// It calls asked with the number of every request.
+func busyServer(t *testing.T, asked func(n int64), words string) (kubeconfig string) {
 	t.Helper()
 	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusServiceUnavailable)
+		w.Header().Set("Retry-After", "0")
+		w.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprint(w, words)
 		asked(requests.Add(1))
 	}))
 	t.Cleanup(server.Close)
@@ -48,7 +50,7 @@ func TestUnreadOutput(t *testing.T) {
 				if n == 6 { // from the third on there is progress
 					interrupt()
 				}
-			})
+			}, "busy")
 			code := Main(ctx, append(append([]string{"canarize"}, c...), "-n", "eu", "--kubeconfig", kubeconfig), Streams{Out: os.Stdout, Err: unread(t)})
 			if code != exitInterrupted && code != exitOutside {
 				t.Errorf("exit code %d", code)

@@ -65,7 +65,7 @@ func (f *trafficFlags) report(ctx context.Context, args []string, streams Stream
 			return emissary.Report{}, fmt.Errorf("--live: reads the cluster and not %s; pass one or the other", args[0])
 		}
 		report, err := app.LiveTraffic(ctx, f.target, f.namespace, f.options)
-		return report, outside(err)
+		return report, foreign(err)
 	}
 	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.recursive, Stdin: streams.In})
 	if err != nil {

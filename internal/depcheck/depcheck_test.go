@@ -19,12 +19,12 @@ const module = "github.com/canarize/canarize/"
 // one in docs/architecture.md.
 var allowed = map[string][]string{
 	"cmd/canarize":               {"internal/cli"},
-	"internal/cli":               {"internal/analysis", "internal/app", "internal/canary", "internal/ci", "internal/doctor", "internal/emissary", "internal/input", "internal/kube", "internal/manifest", "internal/report", "internal/rollout", "internal/runner", "internal/simulate", "internal/spool"},
+	"internal/cli":               {"internal/analysis", "internal/app", "internal/canary", "internal/ci", "internal/doctor", "internal/emissary", "internal/input", "internal/kube", "internal/manifest", "internal/redact", "internal/report", "internal/rollout", "internal/runner", "internal/simulate", "internal/spool"},
 	"internal/ci":                {"internal/rollout"},
 	"internal/ci/azurepipelines": {"internal/ci"},
 	"internal/ci/github":         {"internal/ci"},
 	"internal/report":            {"internal/chart", "internal/doctor", "internal/manifest", "internal/rollout"},
-	"internal/app":               {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/chart", "internal/ci", "internal/ci/azurepipelines", "internal/ci/github", "internal/doctor", "internal/emissary", "internal/emissary/live", "internal/gate", "internal/kube", "internal/manifest", "internal/metric", "internal/metric/azuremonitor", "internal/metric/emissary", "internal/metric/endpoint", "internal/metric/exposition", "internal/metric/pods", "internal/metric/prometheus", "internal/metric/scrape", "internal/metric/web", "internal/report", "internal/rollout", "internal/runner", "internal/simulate", "internal/traffic", "internal/traffic/emissary", "internal/watch"},
+	"internal/app":               {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/chart", "internal/ci", "internal/ci/azurepipelines", "internal/ci/github", "internal/doctor", "internal/emissary", "internal/emissary/live", "internal/gate", "internal/kube", "internal/manifest", "internal/metric", "internal/metric/azuremonitor", "internal/metric/emissary", "internal/metric/endpoint", "internal/metric/exposition", "internal/metric/pods", "internal/metric/prometheus", "internal/metric/scrape", "internal/metric/web", "internal/redact", "internal/report", "internal/rollout", "internal/runner", "internal/simulate", "internal/traffic", "internal/traffic/emissary", "internal/watch"},
 	"internal/input":             {"internal/manifest"},
 	"internal/manifest":          {},
 	"internal/canary":            {"internal/manifest"},
@@ -34,8 +34,8 @@ var allowed = map[string][]string{
 	"internal/kube":              {"internal/emissary/live", "internal/readiness"},
 	"internal/analysis":          {},
 	"internal/analysis/lines":    {"internal/analysis"},
-	"internal/rollout":           {"internal/analysis", "internal/manifest", "internal/metric"},
-	"internal/gate":              {"internal/rollout"},
+	"internal/rollout":           {"internal/analysis", "internal/excerpt", "internal/manifest", "internal/metric", "internal/redact"},
+	"internal/gate":              {"internal/excerpt", "internal/redact", "internal/rollout"},
 	"internal/watch":             {"internal/analysis", "internal/metric", "internal/rollout"},
 	"internal/runner":            {"internal/analysis", "internal/manifest", "internal/rollout"},
 	"internal/doctor":            {"internal/canary", "internal/emissary", "internal/manifest", "internal/readiness", "internal/rollout", "internal/traffic/emissary"},
@@ -44,6 +44,8 @@ var allowed = map[string][]string{
 	"internal/simulate":          {"internal/analysis"},
 	"internal/simulate/peer":     {"internal/analysis"},
 	"internal/chart":             {},
+	"internal/excerpt":           {},
+	"internal/redact":            {},
 	"internal/spool":             {},
 	"internal/depcheck":          {},
 	"app":                        {},
@@ -59,7 +61,7 @@ var allowed = map[string][]string{
 	"internal/metric":              {"internal/analysis"},
 	"internal/metric/azuremonitor": {"internal/metric", "internal/metric/endpoint", "internal/metric/prometheus"},
 	"internal/metric/emissary":     {"internal/metric", "internal/metric/exposition", "internal/metric/scrape"},
-	"internal/metric/endpoint":     {"internal/metric"},
+	"internal/metric/endpoint":     {"internal/excerpt", "internal/metric", "internal/redact"},
 	"internal/metric/exposition":   {},
 	"internal/metric/metrictest":   {"internal/analysis", "internal/metric"},
 	"internal/metric/pods":         {"internal/metric", "internal/metric/exposition", "internal/metric/scrape"},
@@ -69,7 +71,7 @@ var allowed = map[string][]string{
 }
 
 // pure are the packages that decide: they may not reach the world outside.
-var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/metric", "internal/metric/exposition", "internal/rollout", "internal/doctor", "internal/chart", "internal/simulate/peer"}
+var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/metric", "internal/metric/exposition", "internal/rollout", "internal/doctor", "internal/chart", "internal/simulate/peer", "internal/excerpt", "internal/redact"}
 
 // outside are packages of the standard library by which a program reaches the
 // world, the clock and chance included.

@@ -2,32 +2,51 @@
 package gate
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os/exec"
 	"strings"
+	"sync"
 	"time"
+	"unicode"
 
+	"github.com/canarize/canarize/internal/excerpt"
+	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Keeper asks gates of a release.
-type Keeper struct {
+// Options say for which release gates are asked, and how.
+type Options struct {
 	Release, Namespace string
 	// Environ is the environment of programs; they also get CANARIZE_RELEASE,
 	// CANARIZE_NAMESPACE and CANARIZE_GATE.
 	Environ func() []string
 	Wait    func(ctx context.Context, d time.Duration) error
+	// Grace is how long a program may take to end once it was asked to, before it is
+	// killed; 0 means one second.
+	Grace time.Duration
 }
 
+// Keeper asks gates of a release. The caller closes it.
+type Keeper struct {
+	Options
+	ending sync.WaitGroup // programs that were asked to end
+}
+
+// New makes a Keeper.
+func New(options Options) *Keeper { return &Keeper{Options: options} }
+
+// Close waits until no program is left of those that were started. It takes about
+// two seconds at most, for programs that do not want to end.
+func (k *Keeper) Close() { k.ending.Wait() }
+
 // Ask waits until a gate agrees. The error says why it does not: what the program
-// printed last, or what the server answered last.
-func (k Keeper) Ask(ctx context.Context, g rollout.Gate) error {
+// printed last, or what the server answered last. When ctx ends it returns at once;
+// a program that still runs is ended meanwhile, see Close.
+func (k *Keeper) Ask(ctx context.Context, g rollout.Gate) error {
 	timeout := cmp.Or(g.Timeout, rollout.DefaultGateTimeout)
 	ctx, stop := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it has not agreed within %s", timeout))
 	defer stop()
@@ -37,51 +56,18 @@ func (k Keeper) Ask(ctx context.Context, g rollout.Gate) error {
 	return k.http(ctx, g)
 }
 
-// mostOutput is how much of a program's output is kept for its error, in bytes.
-const mostOutput = 400
-
-// killDelay is how long a program may take to end once it was asked to.
-const killDelay = 5 * time.Second
-
-func (k Keeper) exec(ctx context.Context, g rollout.Gate) error {
-	var out tail
-	cmd := exec.CommandContext(ctx, g.Exec[0], g.Exec[1:]...)
-	cmd.Env = append(k.Environ(), "CANARIZE_RELEASE="+k.Release, "CANARIZE_NAMESPACE="+k.Namespace, "CANARIZE_GATE="+g.Name)
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, killDelay
-	err := cmd.Run()
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
-	}
-	if err == nil {
-		return nil
-	}
-	if text := strings.TrimSpace(out.String()); text != "" {
-		return fmt.Errorf("%s: %w: %s", g.Exec[0], err, text)
-	}
-	return fmt.Errorf("%s: %w", g.Exec[0], err)
-}
-
-// tail keeps the end of what is written to it.
-type tail struct{ kept bytes.Buffer }
-
-func (t *tail) String() string { return t.kept.String() }
-
-func (t *tail) Write(p []byte) (int, error) {
-	n := len(p)
-	if len(p) > mostOutput {
-		p = p[len(p)-mostOutput:]
-	}
-	t.kept.Write(p)
-	t.kept.Next(max(0, t.kept.Len()-mostOutput))
-	return n, nil
-}
-
-// askAgain is how long a server that does not agree is left in peace.
-const askAgain = 5 * time.Second
+const (
+	// askAgain is how long a server that does not agree is left in peace.
+	askAgain = 5 * time.Second
+	// mostAnswer is how much is read of what a server answers.
+	mostAnswer = 16 << 10
+	// mostSaid is how much is told of what a program or a server said, in bytes.
+	mostSaid = 400
+)
 
 // http asks a URL until it answers with a status of 2xx. Redirections are not
-// followed: they may lead anywhere.
-func (k Keeper) http(ctx context.Context, g rollout.Gate) error {
+// followed: they may lead anywhere. No secret of the URL is in the error.
+func (k *Keeper) http(ctx context.Context, g rollout.Gate) error {
 	client := &http.Client{
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -97,13 +83,13 @@ func (k Keeper) http(ctx context.Context, g rollout.Gate) error {
 			last = err
 		}
 		if k.Wait(ctx, askAgain) != nil {
-			return fmt.Errorf("%w: %w", context.Cause(ctx), last)
+			return fmt.Errorf("%w: %w", context.Cause(ctx), redact.KnownError(last, redact.InURL(g.HTTP)...))
 		}
 	}
 }
 
-func get(ctx context.Context, client *http.Client, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func get(ctx context.Context, client *http.Client, address string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
@@ -111,10 +97,20 @@ func get(ctx context.Context, client *http.Client, url string) error {
 	if err != nil {
 		return err
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, mostOutput))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, mostAnswer))
 	err = errors.Join(err, answer.Body.Close())
 	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(text)))
+		return fmt.Errorf("%s: %s", answer.Status, said(string(text), len(text) == mostAnswer, redact.InURL(address)))
 	}
 	return err
+}
+
+// said is what is told of what a program or a server said: without secrets, and not
+// too much of it. Of a text that goes on, the last word may be a part of a secret.
+func said(text string, goesOn bool, secrets []string) string {
+	if goesOn {
+		text = text[:strings.LastIndexFunc(text, unicode.IsSpace)+1]
+	}
+	text = redact.Text(redact.Known(text, secrets...))
+	return excerpt.Cut(strings.TrimSpace(text), mostSaid)
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-func keeper() Keeper {
-	return Keeper{
+func keeper() *Keeper {
+	return New(Options{
 		Release: "shop", Namespace: "eu", Environ: os.Environ,
 		Wait: func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) },
-	}
+	})
 }
 
 // TestMain is the program that gates of these tests ask, too.
@@ -46,14 +46,13 @@ func TestExec(t *testing.T) {
 		t.Error(err)
 	}
 	err := keeper().Ask(t.Context(), program("refuse"))
-	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.HasSuffix(err.Error(), "two checks failed") || len(err.Error()) > mostOutput+200 {
+	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.HasSuffix(err.Error(), "two checks failed") || len(err.Error()) > mostSaid+200 {
 		t.Errorf("%v", err)
 	}
 	slow := program("sleep")
 	slow.Timeout = 50 * time.Millisecond
-	began := time.Now()
-	if err := keeper().Ask(t.Context(), slow); err == nil || !strings.Contains(err.Error(), "not agreed within 50ms") || time.Since(began) > 10*time.Second {
-		t.Errorf("%v after %s", err, time.Since(began))
+	if err := keeper().Ask(t.Context(), slow); err == nil || !strings.Contains(err.Error(), "not agreed within 50ms") {
+		t.Error(err)
 	}
 	if err := keeper().Ask(t.Context(), rollout.Gate{Name: "x", Exec: []string{"/no/such/program"}}); err == nil {
 		t.Error("a program that is not there agrees")

@@ -87,7 +87,7 @@ func (r *reader) argument(ctx context.Context, arg string) error {
 		if isKustomization(filepath.Base(arg)) {
 			return fmt.Errorf("%s: a kustomization is built from its folder; pass %s", arg, filepath.Dir(arg))
 		}
-		return r.files(ctx, []string{arg})
+		return r.files(ctx, []string{arg}, readFile)
 	}
 	if hasKustomization(arg) {
 		text, err := wait(ctx, func() ([]byte, error) { return buildKustomization(arg) })
@@ -103,7 +103,7 @@ func (r *reader) argument(ctx context.Context, arg string) error {
 	if len(files) == 0 {
 		return noManifests(arg, r.Recursive)
 	}
-	return r.files(ctx, files)
+	return r.files(ctx, files, readFound)
 }
 
 func noManifests(dir string, recursive bool) error {
@@ -129,9 +129,9 @@ func named(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-func (r *reader) files(ctx context.Context, files []string) error {
+func (r *reader) files(ctx context.Context, files []string, read func(file string) ([]byte, error)) error {
 	for _, file := range files {
-		data, err := wait(ctx, func() ([]byte, error) { return readFile(file) })
+		data, err := wait(ctx, func() ([]byte, error) { return read(file) })
 		if err != nil {
 			return named(file, err)
 		}
@@ -142,8 +142,35 @@ func (r *reader) files(ctx context.Context, files []string) error {
 	return nil
 }
 
+// readFound reads a file that was found, in a folder or by a kustomization, and not
+// named by the user. Nobody may ever write into a pipe that lies there, and a device
+// may never end.
+func readFound(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() && !info.IsDir():
+		return nil, fmt.Errorf("it is %s, and of a folder only files are read; take it out, or name it on the command line if its content is meant", sort(info.Mode()))
+	}
+	return readFile(file)
+}
+
+// sort says what a file is that is no regular one.
+func sort(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return "no regular file"
+}
+
 func readFile(file string) ([]byte, error) {
-	f, err := os.Open(file) // of a FIFO: waits for somebody to write into it
+	f, err := os.Open(file) // of a named pipe: waits for somebody to write into it
 	if err != nil {
 		return nil, err
 	}

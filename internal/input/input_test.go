@@ -135,7 +135,7 @@ func TestTotal(t *testing.T) {
 		args = append(args, name)
 	}
 	r := reader{Options: Options{}, left: manifest.MaxTotalBytes}
-	err := r.files(t.Context(), args)
+	err := r.files(t.Context(), args, readFile)
 	for _, s := range r.sources {
 		read += len(s.Data)
 	}

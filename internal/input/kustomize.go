@@ -2,6 +2,7 @@ package input
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,6 +47,11 @@ type limitedDisk struct {
 }
 
 func (d *limitedDisk) ReadFile(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		_, err := readFound(path)
+		d.refused = named(d.asNamed(path), err) // kustomize asks for other names then
+		return nil, d.refused
+	}
 	data, err := readFile(path)
 	if err != nil {
 		return nil, err

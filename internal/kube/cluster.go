@@ -127,7 +127,7 @@ func newCluster(config *rest.Config, options Options) (*Cluster, error) {
 		return nil, fmt.Errorf("cluster %s: %w", config.Host, err)
 	}
 	c.client, c.discovery = client, found
-	c.kinds = &kinds{known: map[schema.GroupVersionKind]*meta.RESTMapping{}}
+	c.kinds = &kinds{asked: time.Now(), known: map[schema.GroupVersionKind]*meta.RESTMapping{}}
 	c.mapper = restmapper.NewDeferredDiscoveryRESTMapperWithContext(memory.NewMemCacheClientWithContext(found))
 	return c, nil
 }
@@ -213,9 +213,14 @@ func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema
 	if mapping := c.kinds.get(kind.WithVersion(version)); mapping != nil {
 		return mapping.Resource, mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
 	}
-	mapping, err := again(ctx, c, doing{"discover", ref}, func(ctx context.Context) (*meta.RESTMapping, error) {
+	find := func(ctx context.Context) (*meta.RESTMapping, error) {
 		return aside(ctx, func() (*meta.RESTMapping, error) { return c.mapper.RESTMappingWithContext(ctx, kind, versions...) })
-	})
+	}
+	mapping, err := again(ctx, c, doing{"discover", ref}, find)
+	if meta.IsNoMatchError(err) && c.kinds.old() { // somebody may have installed it meanwhile
+		c.mapper.ResetWithContext(ctx)
+		mapping, err = again(ctx, c, doing{"discover", ref}, find)
+	}
 	switch {
 	case meta.IsNoMatchError(err):
 		return schema.GroupVersionResource{}, false, fmt.Errorf("%s: %w", ref, notServedError{kind.WithVersion(version), err})
@@ -231,12 +236,46 @@ func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema
 type kinds struct {
 	mu    sync.Mutex
 	known map[schema.GroupVersionKind]*meta.RESTMapping
+	asked time.Time // when the mapper had to ask anew
+}
+
+// discoverAgain is how old the knowledge of what is served may be, where something is
+// missing.
+const discoverAgain = 30 * time.Second
+
+// old says, once in discoverAgain, that it is.
+func (k *kinds) old() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if time.Since(k.asked) < discoverAgain {
+		return false
+	}
+	k.asked = time.Now()
+	return true
 }
 
 func (k *kinds) get(kind schema.GroupVersionKind) *meta.RESTMapping {
+	if mapping := wellKnown(kind); mapping != nil {
+		return mapping
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.known[kind]
+}
+
+// wellKnown is where every Kubernetes serves what a release is remembered and locked by.
+func wellKnown(kind schema.GroupVersionKind) *meta.RESTMapping {
+	if kind.Version != "" && kind.Version != "v1" {
+		return nil
+	}
+	resource := map[schema.GroupKind]string{
+		{Kind: "ConfigMap"}: "configmaps", {Group: "coordination.k8s.io", Kind: "Lease"}: "leases",
+	}[kind.GroupKind()]
+	if resource == "" {
+		return nil
+	}
+	kind.Version = "v1"
+	return &meta.RESTMapping{Resource: kind.GroupVersion().WithResource(resource), GroupVersionKind: kind, Scope: meta.RESTScopeNamespace}
 }
 
 func (k *kinds) put(kind schema.GroupVersionKind, mapping *meta.RESTMapping) {
@@ -250,6 +289,7 @@ func (k *kinds) forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	clear(k.known)
+	k.asked = time.Now()
 }
 
 // aside calls, and does not wait for a call longer than its context lasts.
@@ -267,10 +307,21 @@ func aside[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
+	}
+	late := time.NewTimer(asideGrace)
+	defer late.Stop()
+	select {
+	case r := <-done: // its own error says more
+		return r.value, r.err
+	case <-late.C:
 		var none T
 		return none, context.Cause(ctx)
 	}
 }
+
+// asideGrace is how long a call whose context has ended is waited for: one that is not
+// kept waiting by another ends at once.
+const asideGrace = 100 * time.Millisecond
 
 // undiscovered words the error of a question of which client-go gives the code alone,
 // not what the API server says about it. The permission is none that canarize rbac

@@ -144,6 +144,11 @@ func masked(before, after map[string]any) (old, now map[string]any) {
 		}
 		maskValues(a, equal, "(masked, old)")
 		maskValues(b, equal, "(masked, new)")
+		for _, o := range []map[string]any{old, now} {
+			if _, isMap := o[field].(map[string]any); !isMap && o[field] != nil { // a mistake, with who knows what in it
+				o[field] = "(masked)"
+			}
+		}
 	}
 	for _, o := range []map[string]any{old, now} {
 		// What kubectl apply keeps about a Secret has its values in it.

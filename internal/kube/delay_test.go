@@ -53,7 +53,7 @@ func TestDelayIsTold(t *testing.T) {
 		said.began = time.Now()
 		var reason atomic.Value
 		reason.Store(syscall.ECONNREFUSED)
-		api.before = func(*http.Request) (*http.Response, error) { return nil, reason.Load().(error) }
+		api.intercept(func(*http.Request) (*http.Response, error) { return nil, reason.Load().(error) })
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		for range 5 {
@@ -91,12 +91,12 @@ func TestDelayStopsNobody(t *testing.T) {
 		}
 		var away atomic.Bool
 		away.Store(true)
-		api.before = func(*http.Request) (*http.Response, error) {
+		api.intercept(func(*http.Request) (*http.Response, error) {
 			if away.Load() {
 				return nil, syscall.ECONNREFUSED
 			}
 			return nil, nil
-		}
+		})
 		done := make(chan error)
 		go func() {
 			_, err := c.Persistent().Get(t.Context(), aMapping)
@@ -117,14 +117,14 @@ func TestRetryAfterIsCapped(t *testing.T) {
 		c, api := newFake(t, Options{})
 		var n atomic.Int32
 		warmUp(t, c)
-		api.before = func(*http.Request) (*http.Response, error) {
+		api.intercept(func(*http.Request) (*http.Response, error) {
 			if n.Add(1) == 2 {
 				return nil, nil
 			}
 			response := jsonResponse(429, fakeStatus(429, "TooManyRequests", "", ""))
 			response.Header.Set("Retry-After", "3600")
 			return response, nil
-		}
+		})
 		for name, w := range map[string]struct {
 			cluster *Cluster
 			most    time.Duration
@@ -147,7 +147,7 @@ func TestPatient(t *testing.T) {
 			return asked < 5
 		}})
 		warmUp(t, c)
-		api.before = func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED }
+		api.intercept(func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED })
 		_, err := c.Fresh(t.Context(), aMapping)
 		if n := api.count("GET"); err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "given up after 7 attempts") || asked != 5 {
 			t.Errorf("%d requests, asked %d times: %v", n, asked, err)
@@ -162,7 +162,7 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 		c, api := newFake(t, Options{})
 		warmUp(t, c)
 		slow := func(after time.Duration) {
-			api.before = func(r *http.Request) (*http.Response, error) {
+			api.intercept(func(r *http.Request) (*http.Response, error) {
 				timer := time.NewTimer(after)
 				select {
 				case <-timer.C:
@@ -170,7 +170,7 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 				case <-r.Context().Done():
 					return nil, r.Context().Err()
 				}
-			}
+			})
 		}
 		slow(9 * time.Second)
 		began := time.Now()
@@ -181,11 +181,11 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 		if _, err := c.Fresh(t.Context(), aMapping); err == nil || !strings.Contains(err.Error(), "no answer within 10s") {
 			t.Error("a server that is silent:", err)
 		}
-		api.before = func(*http.Request) (*http.Response, error) {
+		api.intercept(func(*http.Request) (*http.Response, error) {
 			response := jsonResponse(200, map[string]any{"kind": "ConfigMap", "apiVersion": "v1", "metadata": map[string]any{"name": "web", "namespace": "shop"}})
 			response.Body = &dripping{rest: response.Body}
 			return response, nil
-		}
+		})
 		began = time.Now()
 		if o, err := c.Fresh(t.Context(), aMapping); err != nil || o == nil || time.Since(began) < time.Minute {
 			t.Errorf("an answer that comes slowly: %v, %v after %s", o, err, time.Since(began))

@@ -21,8 +21,9 @@ func TestUndiscovered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = cluster.Get(t.Context(), aMapping)
-		if err == nil || !strings.Contains(err.Error(), aMapping.String()+": ") || !strings.Contains(err.Error(), words) {
+		undiscovered := Ref{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"}
+		_, err = cluster.Get(t.Context(), undiscovered)
+		if err == nil || !strings.Contains(err.Error(), undiscovered.String()+": ") || !strings.Contains(err.Error(), words) {
 			t.Errorf("code %d: got %v, want the object and %q", code, err, words)
 		}
 	}

@@ -62,6 +62,13 @@ func (a *fakeAPI) connect(t *testing.T, options Options) *Cluster {
 	return c
 }
 
+// intercept sets before.
+func (a *fakeAPI) intercept(before func(r *http.Request) (*http.Response, error)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.before = before
+}
+
 func (a *fakeAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 	watch := r.URL.Query().Get("watch") == "true"
 	what := r.Method

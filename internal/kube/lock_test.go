@@ -68,12 +68,12 @@ func TestLockOutlivesAnOutage(t *testing.T) {
 		h, _, api := hold(t)
 		defer release(t, h)
 		var away atomic.Bool
-		api.before = func(*http.Request) (*http.Response, error) {
+		api.intercept(func(*http.Request) (*http.Response, error) {
 			if away.Load() {
 				return nil, syscall.ECONNREFUSED
 			}
 			return nil, nil
-		}
+		})
 		away.Store(true)
 		time.Sleep(lockFor - time.Second)
 		if err := h.Sure(t.Context()); err != nil {
@@ -101,12 +101,12 @@ func TestLockLostInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, c, api := hold(t)
 		var away atomic.Bool
-		api.before = func(r *http.Request) (*http.Response, error) {
+		api.intercept(func(r *http.Request) (*http.Response, error) {
 			if away.Load() && r.Header.Get("Thief") == "" {
 				return nil, syscall.ECONNREFUSED
 			}
 			return nil, nil
-		}
+		})
 		away.Store(true)
 		time.Sleep(2 * lockFor)
 		api.edit(leasePath, func(o map[string]any) { o["spec"].(map[string]any)["holderIdentity"] = "build 2" })
@@ -132,13 +132,11 @@ func TestLockTakenAndReleasedInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _, api := hold(t)
 		defer release(t, h)
-		api.before = func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNRESET }
+		api.intercept(func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNRESET })
 		time.Sleep(2 * lockFor)
 		api.edit(leasePath, func(o map[string]any) { o["spec"].(map[string]any)["holderIdentity"] = "build 2" })
 		api.drop(leasePath)
-		api.mu.Lock()
-		api.before = nil
-		api.mu.Unlock()
+		api.intercept(nil)
 		if err := h.Sure(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -182,12 +180,12 @@ func TestLockCannotBeRenewed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, _, api := hold(t)
-				api.before = func(r *http.Request) (*http.Response, error) {
+				api.intercept(func(r *http.Request) (*http.Response, error) {
 					if r.Method == http.MethodGet {
 						return nil, nil
 					}
 					return jsonResponse(c.answer["code"].(int), c.answer), nil
-				}
+				})
 				if c.lost {
 					api.drop(leasePath)
 				}
@@ -217,20 +215,18 @@ func TestLockState(t *testing.T) {
 		if state, err := LockStateOf(listed[0]); err != nil || state.Holder != "build 1" || state.Duration != lockFor {
 			t.Errorf("%+v, %v", state, err)
 		}
-		api.before = func(r *http.Request) (*http.Response, error) {
+		api.intercept(func(r *http.Request) (*http.Response, error) {
 			if r.Method == http.MethodGet {
 				return nil, nil
 			}
 			return nil, syscall.ECONNREFUSED // as if the holder were dead
-		}
+		})
 		time.Sleep(lockFor + time.Second)
 		state, err := c.LockState(t.Context(), "shop", "canarize-web")
 		if err != nil || state.Alive(time.Now()) || state.Holder != "build 1" || time.Since(state.Renewed) < lockFor {
 			t.Errorf("a dead holder: %+v, %v", state, err)
 		}
-		api.mu.Lock()
-		api.before = nil
-		api.mu.Unlock()
+		api.intercept(nil)
 		release(t, h)
 		if state, err := c.LockState(t.Context(), "shop", "canarize-web"); err != nil || state != (LockState{}) {
 			t.Errorf("nobody: %+v, %v", state, err)

@@ -84,14 +84,30 @@ func getPage(ctx context.Context, client *http.Client, page, accept string, limi
 	if response.StatusCode != http.StatusOK {
 		limit = refusalLimit
 	}
+	if response.StatusCode == http.StatusOK && response.ContentLength > limit {
+		return nil, fmt.Errorf("its page has %s, and at most %s are read; have the program expose fewer series, or take its metrics from Prometheus", size(response.ContentLength), size(limit))
+	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, fmt.Errorf("its page had not ended after %s: %w; have the program expose fewer series, or take its metrics from Prometheus", size(int64(len(text))), context.Cause(ctx))
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("its page broke off after %s: %w", size(int64(len(text))), err)
 	case response.StatusCode != http.StatusOK:
 		return nil, refusal(response.StatusCode, text)
 	}
 	return text, nil
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // refusalLimit is how many bytes of an answer may say why it is none.

@@ -83,7 +83,7 @@ func (c *Cluster) Save(ctx context.Context, namespace, name string, r Record) (v
 	after, err := again(ctx, c, doing{http.MethodPut, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		after, err := put(ctx, resource, object)
 		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || r.Version != "" && apierrors.IsNotFound(err) {
-			return r.settle(ctx, resource, name, err)
+			return r.settle(ctx, resource, object, err)
 		}
 		return after, err
 	})
@@ -105,13 +105,13 @@ func put(ctx context.Context, resource dynamic.ResourceInterface, object *unstru
 
 // settle looks at what a refused write has run into: its own earlier attempt, a
 // passing conflict, or somebody else's write.
-func (r Record) settle(ctx context.Context, resource dynamic.ResourceInterface, name string, refused error) (*unstructured.Unstructured, error) {
-	now, err := resource.Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		if r.Version == "" {
-			return nil, busyError{refused}
-		}
-		return nil, ErrChanged
+func (r Record) settle(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured, refused error) (*unstructured.Unstructured, error) {
+	now, err := resource.Get(ctx, object.GetName(), metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err) && r.Version == "":
+		return nil, busyError{refused}
+	case apierrors.IsNotFound(err):
+		return nil, whyGone(ctx, resource, object)
 	}
 	if err != nil {
 		return nil, busyError{err}
@@ -126,6 +126,19 @@ func (r Record) settle(ctx context.Context, resource dynamic.ResourceInterface, 
 		return nil, busyError{refused}
 	}
 	return nil, ErrChanged
+}
+
+// whyGone says that somebody has deleted a record, or the whole namespace: an object in a
+// namespace that is gone is refused with other words when it is written than when it is
+// made.
+func whyGone(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured) error {
+	anew := object.DeepCopy()
+	anew.SetResourceVersion("")
+	_, err := resource.Create(ctx, anew, metav1.CreateOptions{FieldManager: FieldManager, DryRun: DryRunServer.option()})
+	if isNamespaceGone(err) || IsTerminating(err) {
+		return err
+	}
+	return ErrChanged
 }
 
 func (r Record) sameAs(other Record) bool {

@@ -44,13 +44,13 @@ func TestDeleteOnly(t *testing.T) {
 				api.writeLabelled(c.is)
 				if c.soon != nil {
 					soon := c.soon
-					api.before = func(r *http.Request) (*http.Response, error) {
+					api.intercept(func(r *http.Request) (*http.Response, error) {
 						if r.Method == http.MethodDelete && soon != nil {
 							api.writeLabelled(soon)
 							soon = nil
 						}
 						return nil, nil
-					}
+					})
 				}
 				changes, err := cluster.Delete(t.Context(), []Ref{aMapping}, only)
 				if err != nil || len(changes) != 1 || changes[0].Result != c.result || changes[0].Reason != c.reason {
@@ -76,7 +76,7 @@ func TestAnnotateVersion(t *testing.T) {
 		}
 		version := versionIn(o)
 		lost := true
-		api.before = func(r *http.Request) (*http.Response, error) {
+		api.intercept(func(r *http.Request) (*http.Response, error) {
 			if r.Method != http.MethodPatch || !lost {
 				return nil, nil
 			}
@@ -85,7 +85,7 @@ func TestAnnotateVersion(t *testing.T) {
 			defer api.mu.Unlock()
 			api.serve(r)
 			return nil, errBroken
-		}
+		})
 		if err := c.Annotate(t.Context(), aMapping, map[string]string{"approve": "by A"}, version, Write{}); err != nil {
 			t.Error("the first:", err)
 		}

@@ -143,7 +143,7 @@ func weights(s Status) []int {
 func (b *Board) tell(all []Status) error {
 	var text strings.Builder
 	line := func(s Status, at time.Time, what string) {
-		fmt.Fprintf(&text, "%s %s/%s: %s\n", at.UTC().Format(time.RFC3339), s.Namespace, s.Release, b.printer.oneLine(what))
+		fmt.Fprintf(&text, "%s %s\n", at.UTC().Format(time.RFC3339), b.printer.oneLine(fmt.Sprintf("%s/%s: %s", s.Namespace, s.Release, what)))
 	}
 	if len(all) == 0 && b.told == nil {
 		text.WriteString("there are no releases yet\n")

@@ -52,7 +52,7 @@ func (r Report) markdown(o MarkdownOptions, left int) string {
 	b.WriteString("| | |\n|---|---|\n")
 	for _, f := range r.facts() {
 		value := text(f.Value)
-		if f.Link != "" && !strings.ContainsAny(f.Link, " ()<>\"\\\n") {
+		if f.Link != "" && !strings.ContainsAny(f.Link, " ()<>\"\\\n|`") {
 			value = fmt.Sprintf("[%s](%s)", value, o.Escape(f.Link))
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", text(f.Name), value)

@@ -33,10 +33,32 @@ type Status struct {
 	Objects []manifest.ID   `json:"objects"`          // of the canary
 	Events  []rollout.Event `json:"events"`
 	DryRun  bool            `json:"dryRun,omitempty"`
+	// Guarded says that a run has to watch the canary's share, and Worker who works on the
+	// release now; nil where that is not known.
+	Guarded bool    `json:"guarded,omitempty"`
+	Worker  *Worker `json:"worker,omitempty"`
+	// Paused is the hold of a person, Gates are the names of all gates, Passed those that
+	// agreed and who let the release pass. Awaiting is the gate that a run waits for.
+	Paused   *rollout.Word     `json:"paused,omitempty"`
+	Gates    []string          `json:"gates,omitempty"`
+	Passed   []rollout.Passage `json:"passed,omitempty"`
+	Awaiting string            `json:"awaiting,omitempty"`
+	// Reason says who decided how the release ends, and Left how the last process
+	// stopped working on it before that.
+	Reason *rollout.Reason `json:"reason,omitempty"`
+	Left   *rollout.Left   `json:"left,omitempty"`
+	Mixed  bool            `json:"mixed,omitempty"` // rejected while stable was being replaced
 	// Judged is what the judge said last; nil where nobody judged.
 	Judged *rollout.Judged `json:"judged,omitempty"`
 	// Error says why the state cannot be read; then nothing else is known.
 	Error string `json:"error,omitempty"`
+}
+
+// Worker is the process that works on a release.
+type Worker struct {
+	Holder  string    `json:"holder,omitempty"` // "" is nobody
+	Renewed time.Time `json:"renewed,omitzero"` // when it showed last that it is alive
+	Alive   bool      `json:"alive"`
 }
 
 // StatusOf tells where a release stands.
@@ -44,6 +66,7 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 	out := Status{
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
 		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Objects: s.Objects, Events: s.History,
+		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed,
 	}
 	if s.Verified != rollout.Unknown {
 		if out.Proof = s.Proof; s.Proof == rollout.SeenOnGateways {
@@ -62,11 +85,30 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 	return out
 }
 
+// Abandoned says that a run was to watch the canary's share, and nobody does.
+func (s Status) Abandoned() bool {
+	return s.Guarded && s.Phase.Active() && s.Worker != nil && !s.Worker.Alive
+}
+
+// abandoned says since when nobody works on the release, and what to do.
+func (s Status) abandoned() string {
+	since := ""
+	if w := s.Worker; w.Holder != "" {
+		since = fmt.Sprintf(" since %s (%s was killed)", w.Renewed.UTC().Format(time.RFC3339), w.Holder)
+	}
+	if s.Weight == 0 {
+		return fmt.Sprintf("nobody works on it%s; the canary gets no traffic. Run canarize run again, or canarize reject", since)
+	}
+	return fmt.Sprintf("nobody works on it%s, and nobody watches the canary's %d %%; run canarize run again, or canarize reject", since, s.Weight)
+}
+
 // Sentence says in one sentence where the release stands, and what comes next.
 func (s Status) Sentence() string {
 	switch {
 	case s.Error != "":
 		return s.Error
+	case s.Abandoned():
+		return s.abandoned()
 	case s.Held != "":
 		return "held: " + s.Held
 	}
@@ -74,6 +116,12 @@ func (s Status) Sentence() string {
 	case rollout.Deploying:
 		return "the canary is not ready yet; run canarize deploy again, or canarize reject"
 	case rollout.Standing:
+		switch {
+		case s.Paused != nil:
+			return fmt.Sprintf("the canary gets %d %% of the traffic, on hold: %s; canarize resume ends that", s.Weight, s.Paused)
+		case s.Awaiting != "":
+			return fmt.Sprintf("the canary gets %d %% of the traffic, waiting for gate %s; canarize approve lets it pass", s.Weight, s.Awaiting)
+		}
 		return fmt.Sprintf("the canary gets %d %% of the traffic", s.Weight)
 	case rollout.Shifting:
 		return fmt.Sprintf("on the way to %d %%; run canarize shift again, or canarize reject", s.Weight)
@@ -86,6 +134,9 @@ func (s Status) Sentence() string {
 	case rollout.Promoted:
 		return "stable is the new version and serves everything"
 	case rollout.Rejected:
+		if s.Mixed {
+			return "rejected while stable was being replaced, which may be of the new version; apply the old version's manifests to go back"
+		}
 		return "rejected; stable serves everything"
 	}
 	return "there is no release"

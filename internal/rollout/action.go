@@ -109,6 +109,8 @@ type Failed struct {
 	Reason string
 	// Untouched is that no stable object was replaced yet, by this process or another.
 	Untouched bool
+	// Unready is that pods did not become ready, for reasons of their own.
+	Unready bool
 	// Objected is that a person objects to a SetWeight, which has moved nothing.
 	Objected bool
 	// Proof is that of a Verify before the action; "" where there was none.

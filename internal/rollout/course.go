@@ -112,8 +112,10 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return c.begin(s, h)
 	case h.Refused != nil:
 		return Decision{Do: DoEnd, Why: h.Refused.Text}
-	case s.podsFailed() || s.Phase == Deploying && h.Failed != nil:
+	case s.podsFailed() || s.Phase == Deploying && h.Failed != nil && h.Failed.Unready:
 		return c.reject(ByPods, s.Held)
+	case s.Phase == Deploying && h.Failed != nil: // nothing stands yet that somebody could decide about
+		return c.reject(ByFailure, s.Held)
 	case h.Failed != nil && !h.Failed.harmless(s):
 		return Decision{Do: DoEnd, Why: cmp.Or(s.Held, h.Failed.Reason)}
 	case s.Phase != Standing && s.Phase != Shifting:
@@ -128,11 +130,10 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return c.reject(ByDeadline, h.Judged.Reason)
 	case h.unread():
 		return Decision{Do: DoHear}
+	case h.People.Ear == Listened && !sameWord(h.People.Hold, s.Paused):
+		return Decision{Do: DoTell, Fact: Heeded{h.People.Hold}}
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: s.Held}
-	}
-	if word := h.People.Hold; h.People.Ear == Listened && !sameWord(word, s.Paused) {
-		return Decision{Do: DoTell, Fact: Heeded{word}}
 	}
 	next := c.advance(spec, s, h)
 	if next.Do == DoLook && h.Stale {
@@ -191,8 +192,7 @@ func (c Course) reject(by Decider, why string) Decision {
 // share needs, which rejects a release. Of other errors somebody has to decide what they
 // mean. It is known from the state, so that a successor rejects, too.
 func (s State) podsFailed() bool {
-	pods := s.Stopped == WaitCanary || s.Stopped == Scale
-	return s.Held != "" && pods && (s.Phase == Standing || s.Phase == Shifting)
+	return s.Held != "" && s.Unready && (s.Phase == Standing || s.Phase == Shifting)
 }
 
 // harmless says whether the release can go on after a failure: there are only more pods
@@ -211,6 +211,8 @@ func (c Course) advance(spec Spec, s State, h Heard) Decision {
 		return Decision{Do: DoTell, Fact: wanted}
 	}
 	switch {
+	case s.Weight > 0 && s.Proof != SeenOnGateways && !c.Unverified:
+		return Decision{Do: DoEnd, Why: fmt.Sprintf("no gateway was seen to give the canary its %d %%, so that nothing is raised or promoted; see canarize doctor, or repeat with --unverified", s.Weight)}
 	case s.Weight > 0 && h.Judged.Own == 0:
 		return Decision{Do: DoLook, Why: fmt.Sprintf("this process has seen no request of the canary at %d %% yet", s.Weight)}
 	case h.People.Ear == Unheard:

@@ -151,3 +151,45 @@ func ending(t *rapid.T) *Ended {
 		Keep: rapid.SampledFrom([]bool{false, false, true}).Draw(t, "keep"),
 	}
 }
+
+// TestDecideAlone checks what Decide permits over anything that a process may know, also
+// what no history leads to: a judgement of another share, or words of any kind.
+func TestDecideAlone(t *testing.T) {
+	n := &tally{ends: map[string]int{}, outcomes: map[string]int{}}
+	rapid.Check(t, func(t *rapid.T) {
+		for range 20 {
+			decideAlone(t, n)
+		}
+	})
+	t.Log(n.raises, "larger shares and promotions")
+}
+
+func decideAlone(t *rapid.T, n *tally) {
+	weights := rapid.SampledFrom([]int{0, 5, 30, 50, 100})
+	gates := []Gate{{Name: "qa", Weight: 20, Manual: true}, {Name: "load", Weight: 40}, {Name: "sign", Manual: true}, {Name: "cab"}}
+	p := newWorld(Spec{Limit: 100}).start(Course{Name: "shop", Plan: "plan-aaaaaaaa", First: 5, Gates: rapid.SliceOfNDistinct(rapid.SampledFrom(gates), 0, 4, func(g Gate) string { return g.Name }).Draw(t, "gates")})
+	p.course.Analyze = rapid.SampledFrom([]bool{false, false, true}).Draw(t, "analyze")
+	p.state = State{Schema: Schema, Phase: rapid.SampledFrom([]Phase{Standing, Standing, Standing, Shifting, Promoting, Rejected}).Draw(t, "phase"), Plan: "plan-aaaaaaaa", Weight: weights.Draw(t, "weight"), Verified: weights.Draw(t, "verified"), Guarded: true}
+	p.heard = Heard{Begun: rapid.SampledFrom([]bool{true, true, false}).Draw(t, "begun"), Stale: rapid.Bool().Draw(t, "stale"), Over: rapid.Bool().Draw(t, "over"), Answers: map[string]Answer{}}
+	p.heard.People = People{Ear: rapid.SampledFrom([]Ear{Listened, Listened, Deaf, Unheard}).Draw(t, "ear"), Spoke: rapid.Bool().Draw(t, "spoke")}
+	if rapid.SampledFrom([]bool{false, false, true}).Draw(t, "hold") {
+		p.heard.People.Hold = &Word{Text: "wait"}
+	}
+	if rapid.SampledFrom([]bool{true, false}).Draw(t, "judged") {
+		at := rapid.SampledFrom([]int{p.state.Weight, p.state.Weight, 50, 5, 0}).Draw(t, "judged at")
+		p.heard.Judged = judgement(t, State{Weight: at}, 5)
+		p.heard.Judged.Weight = at
+	}
+	l := &laws{t: t, tally: n, agreed: map[string]bool{}, asked: map[string]bool{}}
+	for _, g := range gates {
+		switch rapid.SampledFrom([]string{"", "passed", "agrees", "refuses"}).Draw(t, g.Name) {
+		case "passed":
+			p.state.Passed, l.agreed[g.Name] = append(p.state.Passed, Passage{Gate: g.Name}), true
+		case "agrees":
+			p.heard.Answers[g.Name] = Answer{By: "ci"}
+		case "refuses":
+			p.heard.Answers[g.Name] = Answer{Refusal: "no"}
+		}
+	}
+	l.decided(p, Decide(p.spec, p.course, p.state, p.heard))
+}

@@ -103,7 +103,8 @@ func (l *laws) permitted(p *process, a Asked) {
 	}
 	for _, g := range p.course.Gates {
 		passed := slices.ContainsFunc(s.Passed, func(p Passage) bool { return p.Gate == g.Name })
-		if g.Guards(a) && (!passed || !l.agreed[g.Name]) {
+		guards := a.Verb == Promote || g.Weight > 0 && a.Weight >= g.Weight
+		if guards && (!passed || !l.agreed[g.Name]) {
 			l.fail(p, "%s to %d %% past gate %s", a.Verb, a.Weight, g.Name)
 		}
 	}
@@ -122,6 +123,10 @@ func (l *laws) stepped(p *process, before State, fact Fact, actions []Action) {
 		l.agreed[f.Passage.Gate] = approved || l.answered[f.Passage.Gate]
 	case Ended:
 		l.ended(p, before, f, actions)
+	case Failed:
+		if f.Action.Kind == Verify && after.Verified >= 0 {
+			l.fail(p, "a share is verified, and its verification failed")
+		}
 	case Asked:
 		if f.Verb == Promote && before.Phase == Standing && after.Phase == Promoting {
 			l.tested(p, before, f)
@@ -207,13 +212,14 @@ func (l *laws) acted(p *process, a Action, err error) {
 	l.facts = append(l.facts, fmt.Sprintf("does %s %d: %v", a.Kind, a.Weight, err))
 	run := p.course.Plan != "" && !p.course.Analyze
 	l.meddled = l.meddled && a.Kind != SetWeight
+	known := min(l.inForce, l.seen) // what is in force, as far as that was verified
 	switch {
-	case a.Kind == SetWeight && run && p.weight > l.inForce:
+	case a.Kind == SetWeight && run && p.weight > known:
 		own := p.heard.Judged != nil && p.heard.Judged.Own > 0
-		first := l.inForce == 0 && p.weight <= p.course.First
+		first := known == 0 && p.weight <= p.course.First
 		back := p.weight <= l.mine // as this process had it, until somebody else moved it
 		if !own && !first && !back {
-			l.fail(p, "the weight grows from %d %% to %d %%, and this process has judged nothing", l.inForce, p.weight)
+			l.fail(p, "the weight grows from %d %% to %d %%, and this process has judged nothing", known, p.weight)
 		}
 	case a.Kind == Verify && err == nil:
 		l.seen, l.mine, l.proof = a.Weight, a.Weight, p.proof

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"time"
 )
@@ -199,6 +198,9 @@ func (p *process) drive(fact Fact) {
 			p.heard.Refused = &actions[0].Reason
 			return
 		}
+		if !p.heard.Begun {
+			p.heard.Reached = p.state.Weight
+		}
 		p.heard.Begun = true
 		if p.store(false) != nil {
 			return
@@ -222,7 +224,7 @@ func (p *process) carryOut(actions []Action) Fact {
 		case p.over != "" || err == errSeen:
 			return nil
 		case err != nil:
-			return Failed{Action: a, Reason: err.Error(), Untouched: p.stable == isOld, Proof: outcome.Proof}
+			return Failed{Action: a, Reason: err.Error(), Untouched: p.stable == isOld, Unready: a.Kind == WaitCanary || a.Kind == Scale, Proof: outcome.Proof}
 		}
 	}
 	// What does not do all that was announced is not the end of it.
@@ -387,7 +389,7 @@ func (p *process) end(e Ended) {
 			return
 		}
 		if err != nil {
-			p.next(Failed{Action: a, Reason: err.Error(), Untouched: p.stable == isOld, Proof: outcome.Proof})
+			p.next(Failed{Action: a, Reason: err.Error(), Untouched: p.stable == isOld, Unready: a.Kind == WaitCanary || a.Kind == Scale, Proof: outcome.Proof})
 			all = false
 			break
 		}
@@ -415,11 +417,4 @@ func (p *process) verb(a Asked) {
 		}
 		p.end(Ended{Cause: Done, Reason: why})
 	}
-}
-
-// clone is the same world once more.
-func (w *world) clone() *world {
-	c := *w
-	c.answers = maps.Clone(w.answers)
-	return &c
 }

@@ -32,7 +32,7 @@ func facts() *rapid.Generator[Fact] {
 		case 4, 5:
 			return Finished{Tested: digest.Draw(t, "tested"), Proof: rapid.SampledFrom([]Proof{"", SeenOnGateways, ByModelAlone}).Draw(t, "proof")}
 		case 6:
-			return Failed{Action: Action{Kind: kinds.Draw(t, "kind"), Weight: weight.Draw(t, "of action")}, Reason: "no", Untouched: rapid.Bool().Draw(t, "untouched")}
+			return Failed{Action: Action{Kind: kinds.Draw(t, "kind"), Weight: weight.Draw(t, "of action")}, Reason: "no", Unready: rapid.Bool().Draw(t, "unready"), Untouched: rapid.Bool().Draw(t, "untouched")}
 		case 7:
 			return Ended{Cause: rapid.SampledFrom([]EndCause{Done, Interrupted, Handover, LockLost, Broken}).Draw(t, "cause"), Keep: rapid.Bool().Draw(t, "keep"), Untouched: rapid.Bool().Draw(t, "untouched"), Reason: "no"}
 		case 8:

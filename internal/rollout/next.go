@@ -101,17 +101,17 @@ func (t *transition) enter(phase Phase, format string, args ...any) {
 }
 
 func (t *transition) hold(reason string) {
-	t.Held, t.Stopped = clip(reason), ""
+	t.Held, t.Unready = clip(reason), false
 	t.note(EventHeld, "held: %s", reason)
 }
 
 // holdAfter holds a release because an action failed.
 func (t *transition) holdAfter(f Failed) {
 	t.hold(f.Reason)
-	t.Stopped = f.Action.Kind
+	t.Unready = f.Unready
 }
 
-func (t *transition) unhold() { t.Held, t.Stopped = "", "" }
+func (t *transition) unhold() { t.Held, t.Unready = "", false }
 
 // finished is called when everything announced is done.
 func (t *transition) finished(f Finished) {

@@ -8,12 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"strings"
 
 	kjson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/redact"
 )
 
 // Plan is what a release consists of: the new version's objects and the canary
@@ -63,7 +63,7 @@ func ImagesOf(workload manifest.ID, object map[string]any) []Image {
 			container, _ := c.(map[string]any)
 			name, _ := container["name"].(string)
 			image, _ := container["image"].(string)
-			images = append(images, Image{Workload: workload, Container: name, Image: clip(image)})
+			images = append(images, Image{Workload: workload, Container: name, Image: bounded(image)})
 		}
 	}
 	return images
@@ -131,7 +131,7 @@ const (
 // Pack is the plan as it is stored: compressed, and without the content of
 // Secrets, which stays in the canary's Secrets.
 func (p Plan) Pack() ([]byte, error) {
-	p.Stable, p.Canary = withoutSecrets(p.Stable), withoutSecrets(p.Canary)
+	p.Stable, p.Canary = redact.Objects(p.Stable), redact.Objects(p.Canary)
 	text, err := json.Marshal(p)
 	if err != nil {
 		return nil, err
@@ -168,20 +168,6 @@ func Unpack(packed []byte) (Plan, error) {
 		return Plan{}, fmt.Errorf("the stored plan is damaged: %w", err)
 	}
 	return p, nil
-}
-
-// withoutSecrets copies a list of objects in which Secrets have no content.
-func withoutSecrets(objects []map[string]any) []map[string]any {
-	kept := make([]map[string]any, len(objects))
-	for i, o := range objects {
-		kept[i] = o
-		if id := IDOf(o); id.Kind == "Secret" && id.Group == "" {
-			kept[i] = maps.Clone(o)
-			delete(kept[i], "data")
-			delete(kept[i], "stringData")
-		}
-	}
-	return kept
 }
 
 // IDOf is the identity of a decoded object.

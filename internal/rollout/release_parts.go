@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/canarize/canarize/internal/redact"
 )
 
 // CheckName says why a release cannot have a name.
@@ -73,7 +75,7 @@ func gateForm(g *Gate) form {
 		field{"timeout", timeout(&g.Timeout), "For exec and http: what has not agreed until then refuses."},
 	).choosing("exec", "http", "manual").needing("a gate needs a name", "name").then(func(v value) error {
 		if u, err := url.Parse(g.HTTP); err != nil || g.HTTP != "" && u.Host == "" {
-			return v.errorf("http: %q is no URL", g.HTTP)
+			return v.errorf("http: %q is no URL", redact.URL(g.HTTP))
 		}
 		if v.has("exec") && len(g.Exec) == 0 {
 			return v.errorf("exec: expected a program")

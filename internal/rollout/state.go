@@ -7,7 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarize/canarize/internal/excerpt"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/redact"
 )
 
 // Schema is the version of State as it is stored. A State of another version is
@@ -69,8 +71,9 @@ type State struct {
 
 	// Held says why nothing moves until somebody decides; "" when it may.
 	Held string `json:"held,omitempty"`
-	// Stopped is the action whose failure holds the release; "" where something else does.
-	Stopped ActionKind `json:"stopped,omitempty"`
+	// Unready says that the release is held because the canary's pods did not become
+	// ready.
+	Unready bool `json:"unready,omitempty"`
 	// Guarded says that a run watches the canary's share. Without one it may have none,
 	// unless the user chose otherwise. A share of shift is not guarded: whoever shifts
 	// step by step judges by other means.
@@ -125,7 +128,8 @@ const (
 	ByDeadline Decider = "deadline" // nothing was decided in time
 	ByPerson   Decider = "person"   // somebody said it to a run
 	ByGate     Decider = "gate"     // a gate refused
-	ByPods     Decider = "pods"     // the canary did not become ready
+	ByPods     Decider = "pods"     // the canary's pods did not become ready
+	ByFailure  Decider = "failure"  // something outside the release failed before the canary stood
 )
 
 // Reason says who decided, and why.
@@ -201,11 +205,19 @@ const (
 	maxText    = 500 // bytes of one text
 )
 
-func clip(text string) string {
-	if len(text) > maxText {
-		return string([]rune(text)[:min(maxText/4, len([]rune(text)))]) + "…"
+// clip takes what looks like a secret out of a text that is to be remembered, whoever
+// wrote it, and bounds it.
+func clip(text string) string { return bounded(redact.Text(text)) }
+
+// bounded bounds a text, and what it becomes in JSON: of control characters and such
+// that is six times as much.
+func bounded(text string) string {
+	for most := maxText; ; most /= 2 {
+		cut := excerpt.Cut(text, most)
+		if stored, err := json.Marshal(cut); err != nil || len(stored) <= 2*maxText {
+			return cut
+		}
 	}
-	return text
 }
 
 // ParseState reads a stored State. It is no more believed than anything that others may

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,11 @@ func FuzzSaid(f *testing.F) {
 		f.Add(text, HoldAnnotation)
 		f.Add(text, ApproveAnnotation)
 	}
+	names := at
+	for i := range 3 * maxPassages {
+		names += fmt.Sprint(" gate-", i)
+	}
+	f.Add(names, ApproveAnnotation)
 	f.Fuzz(func(t *testing.T, text, key string) {
 		said := SaidOf(map[string]string{HoldAnnotation: text, RejectAnnotation: text, ApproveAnnotation: text, key: text}, start)
 		for _, word := range []*Word{said.Hold, said.Rejected} {

@@ -241,8 +241,11 @@ func (c *cluster) Ready(ctx context.Context, ids []manifest.ID, _ time.Duration)
 		if c.onWrite != nil {
 			c.onWrite("ready " + id.String())
 		}
-		if err := errors.Join(ctx.Err(), c.broken["ready "+id.String()]); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if err := c.broken["ready "+id.String()]; err != nil {
+			return NotReadyError{err}
 		}
 		if c.objects[id] == nil {
 			return fmt.Errorf("%s: it is not there", id)

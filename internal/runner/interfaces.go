@@ -42,11 +42,18 @@ type Change struct {
 // Workloads waits for pods and sets their number.
 type Workloads interface {
 	// Ready waits until all objects are rolled out and ready. Its error says, in
-	// the pods' own words where there are any, what they wait for.
+	// the pods' own words where there are any, what they wait for; it is a NotReadyError
+	// where it is the pods that are not ready, and not the API server that does not say.
 	Ready(ctx context.Context, ids []manifest.ID, timeout time.Duration) error
 	// SetReplicas sets spec.replicas, or spec.minReplicas of an autoscaler.
 	SetReplicas(ctx context.Context, id manifest.ID, replicas int) error
 }
+
+// NotReadyError reports that pods did not become ready, for reasons of their own.
+type NotReadyError struct{ Err error }
+
+func (e NotReadyError) Error() string { return e.Err.Error() }
+func (e NotReadyError) Unwrap() error { return e.Err }
 
 // Router moves traffic.
 type Router interface {

@@ -33,6 +33,7 @@ func (r *Runner) work(ctx context.Context, release Release, run rollout.Run, do 
 	}
 	defer lock.Release()
 	s := &session{Runner: r, release: release, lock: lock}
+	defer s.deafen()
 	finished := false
 	defer func() {
 		if !finished { // a panic goes on when this is done

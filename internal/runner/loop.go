@@ -100,7 +100,6 @@ type course struct {
 func (s *session) follow(ctx context.Context, how Course, plan *rollout.Plan, is rollout.Course) error {
 	c := &course{how: how, is: is, plan: plan, people: &people{}}
 	s.course = c
-	defer s.deafen()
 	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -160,7 +159,7 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 		c.heard.Refused = &refused.Refusal
 	case errors.As(err, &stopped):
 		c.heard.Begun = true
-		c.heard.Failed = &rollout.Failed{Action: rollout.Action{Kind: stopped.Action}, Reason: stopped.Error()}
+		c.heard.Failed = &rollout.Failed{Action: rollout.Action{Kind: stopped.Action}, Reason: stopped.Error(), Unready: errors.As(err, new(NotReadyError))}
 	case err != nil:
 		return err
 	default:
@@ -280,8 +279,11 @@ func (s *session) watch(ctx context.Context) error {
 	return nil
 }
 
-// deafen ends what watch and ask began.
+// deafen ends what watch began, when the way out has been taken: it may have to wait.
 func (s *session) deafen() {
+	if s.course == nil {
+		return
+	}
 	s.course.gates.stop()
 	s.course.people.stop()
 }

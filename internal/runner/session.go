@@ -122,7 +122,7 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		fact = rollout.Finished{Tested: s.tested, Proof: s.proof}
 		if err != nil {
 			stopped, broke = errors.Join(stopped, err), cmp.Or(broke, action.Kind)
-			fact = rollout.Failed{Action: action, Reason: err.Error(), Untouched: errors.As(err, new(untouchedError)), Objected: errors.As(err, new(objectionError)), Proof: s.proof}
+			fact = rollout.Failed{Action: action, Reason: err.Error(), Untouched: errors.As(err, new(untouchedError)), Objected: errors.As(err, new(objectionError)), Unready: errors.As(err, new(NotReadyError)), Proof: s.proof}
 		}
 		actions = s.next(fact)
 		if len(actions) == 0 && s.course != nil && s.state.Phase == rollout.Standing {

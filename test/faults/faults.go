@@ -1,5 +1,6 @@
-// Package faults is a proxy for tests, in front of an API server, that does to
-// requests what networks and busy servers do.
+// Package faults does to releases under test what networks, busy servers and people do:
+// a proxy and a forwarder in front of an API server, a credential plugin that hangs, and
+// somebody with kubectl.
 package faults
 
 import (
@@ -18,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -104,6 +106,8 @@ type Proxy struct {
 
 	forward *httputil.ReverseProxy
 	decide  func(*http.Request) Fault
+
+	silent atomic.Bool // watches say nothing
 
 	mu       sync.Mutex
 	requests []Request
@@ -197,6 +201,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Unlock()
 	switch fault {
 	case None:
+		if isWatch(r) {
+			w = &swallowing{ResponseWriter: w, silent: &p.silent}
+		}
 		p.forward.ServeHTTP(w, r)
 	case Timeout:
 		_, _ = io.Copy(io.Discard, r.Body) // only then is it noticed that the client leaves
@@ -248,6 +255,26 @@ func reset(w http.ResponseWriter) {
 	}
 	_ = connection.Close()
 }
+
+// SilenceWatches makes watches stay open and say nothing, as behind a proxy that has lost
+// its server: those that are open and those that begin. What they swallowed does not come
+// when it is taken back.
+func (p *Proxy) SilenceWatches(silent bool) { p.silent.Store(silent) }
+
+// swallowing is a watch that may become silent.
+type swallowing struct {
+	http.ResponseWriter
+	silent *atomic.Bool
+}
+
+func (s *swallowing) Write(p []byte) (int, error) {
+	if s.silent.Load() {
+		return len(p), nil
+	}
+	return s.ResponseWriter.Write(p)
+}
+
+func (s *swallowing) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // cutting breaks a watch behind the first event that was written.
 type cutting struct {

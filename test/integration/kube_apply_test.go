@@ -179,3 +179,53 @@ func testWeight(t *testing.T, s site) {
 		t.Errorf("after a dry run the weight is %d, %v", n, err)
 	}
 }
+
+// testDeleteOnly: what does not carry the labels stays, also when somebody takes the
+// label off between two looks.
+func testDeleteOnly(t *testing.T, s site) {
+	text := "{apiVersion: v1, kind: ConfigMap, metadata: {name: %s, labels: {canarize.dev/release: %s}}}"
+	for _, name := range []string{"ours", "taken", "theirs"} {
+		release := "web"
+		if name == "theirs" {
+			release = "shop"
+		}
+		s.apply(t, fmt.Sprintf(text, name, release))
+	}
+	following := s.cluster.Following(t.Context())
+	var refs []kube.Ref
+	for _, name := range []string{"ours", "taken", "theirs"} {
+		refs = append(refs, s.ref("", "ConfigMap", name))
+		if _, err := following.Fresh(t.Context(), refs[len(refs)-1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.patch(t.Context(), configMaps, "taken", map[string]any{"metadata": map[string]any{"labels": map[string]any{"canarize.dev/release": nil}}}); err != nil {
+		t.Fatal(err)
+	}
+	changes, err := following.Delete(t.Context(), refs, kube.Write{Only: map[string]string{"canarize.dev/release": "web"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []kube.Result{kube.Deleted, kube.Skipped, kube.Skipped} {
+		if changes[i].Result != want || (changes[i].Reason == "") != (want == kube.Deleted) || (s.get(t, refs[i]) == nil) != (want == kube.Deleted) {
+			t.Errorf("%s: %s, %q", refs[i], changes[i].Result, changes[i].Reason)
+		}
+	}
+}
+
+// testAnnotate: two who annotate what both have read do not overwrite each other.
+func testAnnotate(t *testing.T, s site) {
+	s.apply(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: web}}")
+	ref := s.ref("", "ConfigMap", "web")
+	version := s.get(t, ref)["metadata"].(map[string]any)["resourceVersion"].(string)
+	if err := s.cluster.Annotate(t.Context(), ref, map[string]string{"approve": "A"}, version, kube.Write{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cluster.Annotate(t.Context(), ref, map[string]string{"approve": "B"}, version, kube.Write{}); !errors.Is(err, kube.ErrChanged) {
+		t.Error("over what was not read:", err)
+	}
+	version = s.get(t, ref)["metadata"].(map[string]any)["resourceVersion"].(string)
+	if err := s.cluster.Annotate(t.Context(), ref, map[string]string{"approve": "A, B"}, version, kube.Write{}); err != nil {
+		t.Error(err)
+	}
+}

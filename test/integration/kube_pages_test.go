@@ -96,7 +96,10 @@ func testPages(t *testing.T, s site) {
 			fmt.Fprintf(w, "%s %s", r.URL.RawQuery, r.Header.Get("Accept"))
 		case "/broken":
 			http.Error(w, "out of\norder", http.StatusTeapot)
+		case "/declared":
+			fmt.Fprint(w, strings.Repeat("x", 100))
 		default:
+			_ = http.NewResponseController(w).Flush() // without a declared length
 			fmt.Fprint(w, strings.Repeat("x", 100))
 		}
 	}))
@@ -112,6 +115,7 @@ func testPages(t *testing.T, s site) {
 	pod := kube.Pod{Namespace: s.namespace, Name: "web-1"}
 	for path, want := range map[string]string{
 		"/metrics?a=b": "a=b text/plain", "/long": strings.Repeat("x", 51), "/broken": "418 I'm a teapot: out of order",
+		"/declared": "its page has 100 bytes, and at most 50 bytes are read; have the program expose fewer series, or take its metrics from Prometheus",
 	} {
 		text, err := pages.Get(t.Context(), pod, port, path, "text/plain", 50)
 		if err != nil {

@@ -24,12 +24,14 @@ import (
 // testKube tests internal/kube, each test in a namespace of its own.
 func (s suite) testKube(t *testing.T) {
 	tests := map[string]func(*testing.T, site){
-		"apply": testApply, "conflict": testConflict, "dry run": testDryRun, "delete": testDelete, "not served": testNotServed,
+		"apply": testApply, "conflict": testConflict, "dry run": testDryRun, "delete": testDelete, "delete only": testDeleteOnly, "annotate": testAnnotate, "not served": testNotServed,
 		"weight": testWeight, "record": testRecord, "records of many": testRecordsOfMany,
 		"lock": testLock, "stale lock": testStaleLock, "lost lock": testLostLock, "deleted lock": testDeletedLock, "locks of many": testLocksOfMany,
 		"ready": testReady, "not ready": testNotReady, "gone while waiting": testGone, "watch": testWatch,
 		"forward": testForward, "verify": testVerify, "verify fails": testVerifyFails,
 		"follow": testFollow, "view": testView, "view with faults": testViewWithFaults, "pages": testPages, "gateway pages": testGatewayPages,
+		"silent connection": testSilentConnection, "silent watch": testSilentWatch, "plugin hangs": testPluginHangs, "outage": testOutage,
+		"somebody": testSomebody, "namespace gone": testKubeNamespaceGone, "crd gone": testCRDGone,
 		"faults": testFaults, "watch faults": testWatchFaults, "lost answers": testLostAnswers, "permissions": testPermissions,
 	}
 	for _, name := range slices.Sorted(maps.Keys(tests)) {
@@ -86,7 +88,7 @@ func (s site) object(t *testing.T, text string) map[string]any {
 	}
 	metadata := o["metadata"].(map[string]any)
 	switch o["kind"] {
-	case "Namespace", "Node":
+	case "Namespace", "Node", "CustomResourceDefinition":
 	default:
 		if metadata["namespace"] == nil {
 			metadata["namespace"] = s.namespace

@@ -31,10 +31,10 @@ func (s suite) testRuns(t *testing.T) {
 	for name, run := range map[string]func(*testing.T, shop, *users){
 		"promoted": testRunPromoted, "rejected": testRunRejected, "crash": testRunCrash, "broken": testRunBroken,
 		"interrupted": testRunInterrupted, "killed": testRunKilled, "source away": testRunSourceAway,
-		"hold and approve": testRunHoldAndApprove, "reject beside": testRunRejectBeside, "analyze": testAnalyze,
+		"hold and approve": testRunHoldAndApprove, "silent": testRunSilent, "outage": testRunOutage, "reject beside": testRunRejectBeside, "analyze": testAnalyze,
 		"foreign owner": testRunForeignOwner, "cost": testRunCost, "kubectl apply": testRunAfterKubectl,
 		"template steps": testTemplateSteps, "template stages": testTemplateStages, "cancelled": testRunCancelled,
-		"unread output": testRunUnread,
+		"unread output": testRunUnread, "gate interrupted": testRunGateInterrupted,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they wait more than they compute

@@ -33,10 +33,10 @@ func TestCommandsMatchTaskLib(t *testing.T) {
 	draw := rapid.Custom(func(t *rapid.T) loggingCommand {
 		name := rapid.SampledFrom([]string{"task.logissue", "task.setvariable", "build.addbuildtag"}).Draw(t, "name")
 		data, kind, variable := foreign.Draw(t, "data"), foreign.Draw(t, "type"), foreign.Draw(t, "variable")
-		properties := map[string]string{"type": ci.Neutralize(kind), "variable": ci.Neutralize(variable)}
+		properties := map[string]string{"type": ci.Harmless(kind), "variable": ci.Harmless(variable)}
 		maps.DeleteFunc(properties, func(_, value string) bool { return value == "" }) // the library would leave a space for them
 		return loggingCommand{
-			Name: name, Data: ci.Neutralize(data), Properties: properties,
+			Name: name, Data: ci.Harmless(data), Properties: properties,
 			Line: azurepipelines.Command(name, data, azurepipelines.Property{Key: "type", Value: kind}, azurepipelines.Property{Key: "variable", Value: variable}),
 		}
 	})

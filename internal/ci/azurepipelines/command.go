@@ -18,11 +18,11 @@ func Command(name, data string, properties ...Property) string {
 	separator := " "
 	for _, p := range properties {
 		if p.Value != "" {
-			b.WriteString(separator + p.Key + "=" + escapeProperty(ci.Neutralize(p.Value)) + ";")
+			b.WriteString(separator + p.Key + "=" + escapeProperty(ci.Harmless(p.Value)) + ";")
 			separator = ""
 		}
 	}
-	b.WriteString("]" + escapeData(ci.Neutralize(data)))
+	b.WriteString("]" + escapeData(ci.Harmless(data)))
 	return b.String()
 }
 
@@ -38,5 +38,5 @@ func escapeProperty(s string) string {
 
 // oneLine is foreign text in a command that has no escapes.
 func oneLine(s string) string {
-	return ci.Neutralize(strings.NewReplacer("\r", " ", "\n", " ").Replace(s))
+	return ci.Harmless(strings.NewReplacer("\r", " ", "\n", " ").Replace(s))
 }

@@ -72,7 +72,7 @@ func command(name, title, text string) string {
 	if title != "" {
 		properties = " title=" + escapeProperty(title)
 	}
-	return "::" + name + properties + "::" + escapeData(ci.Neutralize(text)) + "\n"
+	return "::" + name + properties + "::" + escapeData(ci.Harmless(text)) + "\n"
 }
 
 func escapeData(s string) string {
@@ -80,7 +80,7 @@ func escapeData(s string) string {
 }
 
 func escapeProperty(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(ci.Neutralize(s))
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(ci.Harmless(s))
 }
 
 // output is an entry of the file of outputs. The mark that ends it is one that the

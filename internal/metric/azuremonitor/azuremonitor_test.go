@@ -104,7 +104,7 @@ func TestNoToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Read(t.Context(), time.Time{}, time.Time{})
-	if err == nil || err.Error() != "prometheus 127.0.0.1:1: token: login with Microsoft Entra ID: log in with az" {
+	if err == nil || err.Error() != "prometheus 127.0.0.1:1: getting a token failed: login with Microsoft Entra ID: log in with az" {
 		t.Error(err)
 	}
 }

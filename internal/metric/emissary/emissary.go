@@ -88,7 +88,7 @@ var errNotEnvoy = errors.New("its answer has no " + alive + "; is it an Envoy?")
 
 // Read implements metric.Source.
 func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, error) {
-	r, err := scrape.Read(ctx, s.cluster, now, func(_ scrape.Pod, page []byte) ([]metric.Value, error) { return s.parse(page) })
+	r, err := scrape.Read(ctx, s.cluster, now, func(_ scrape.Pod, page scrape.Page) ([]metric.Value, error) { return s.parse(page) })
 	if err != nil {
 		return metric.Reading{}, fmt.Errorf("emissary: %w", err)
 	}
@@ -98,10 +98,10 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 	return r, nil
 }
 
-func (s *Source) parse(page []byte) (values []metric.Value, err error) {
+func (s *Source) parse(page scrape.Page) (values []metric.Value, err error) {
 	isEnvoy := false
 	var wrong error
-	err = scrape.Parse(page, s.names, func(sample exposition.Sample) {
+	err = page.Parse(s.names, func(sample exposition.Sample) {
 		isEnvoy = isEnvoy || sample.Name == alive
 		arm, ours := s.arms[sample.Labels["envoy_cluster_name"]]
 		if !ours {

@@ -4,6 +4,7 @@
 package endpoint
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -15,11 +16,19 @@ import (
 	"os"
 	"strings"
 
+	"github.com/canarize/canarize/internal/excerpt"
 	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/redact"
 )
 
 // Limit is how many bytes an answer may have.
 const Limit = 32 << 20
+
+// Of what a refusing server says, so many bytes are looked at and told.
+const (
+	mostLooked = 4 << 10
+	mostTold   = 200
+)
 
 // longQuery is from where on a query is sent as a form, since servers bound URLs.
 const longQuery = 4000
@@ -132,7 +141,7 @@ func (e *Endpoint) Get(ctx context.Context, path string, query url.Values, accep
 	}
 	answer := Answer{Status: response.StatusCode, Body: body, secrets: secrets}
 	if answer.Status != http.StatusOK {
-		answer.Refused = e.refused(response, secrets.without(string(body)))
+		answer.Refused = secrets.hide(e.refused(response, body, secrets))
 	}
 	return answer, nil
 }
@@ -155,7 +164,7 @@ func (e *Endpoint) request(ctx context.Context, path string, query url.Values) (
 }
 
 // refused says why a server did not answer with 200.
-func (e *Endpoint) refused(r *http.Response, body string) error {
+func (e *Endpoint) refused(r *http.Response, body []byte, secrets *secrets) error {
 	hint := ""
 	switch {
 	case r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden:
@@ -165,9 +174,14 @@ func (e *Endpoint) refused(r *http.Response, body string) error {
 	case r.StatusCode == http.StatusNotFound:
 		hint = "; check the path of the address"
 	}
-	text := strings.Join(strings.Fields(body), " ")
+	body = bytes.TrimSpace(body)
+	words := strings.Fields(redact.Known(string(body[:min(len(body), mostLooked)]), secrets.found...))
+	if len(body) > mostLooked {
+		words = words[:max(len(words)-1, 0)] // it may be a part of a secret
+	}
+	text := redact.Text(strings.Join(words, " "))
 	if text != "" {
-		text = ": " + strings.ToValidUTF8(text[:min(len(text), 200)], "")
+		text = ": " + excerpt.Cut(text, mostTold)
 	}
 	return fmt.Errorf("%s: %s%s%s", e.base.Host, r.Status, text, hint)
 }

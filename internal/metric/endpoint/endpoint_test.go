@@ -17,6 +17,7 @@ import (
 
 	"github.com/canarize/canarize/internal/metric"
 	"github.com/canarize/canarize/internal/metric/endpoint"
+	"github.com/canarize/canarize/internal/redact"
 )
 
 const secret = "s3cr3t-value"
@@ -104,7 +105,7 @@ func TestSpellings(t *testing.T) {
 		access := metric.Access{Address: server.URL, User: "me", Password: metric.Secret{File: file(t, awkward)}}
 		answer, err := open(t, access, nil).Get(t.Context(), "", nil, "*/*")
 		server.Close()
-		if err != nil || !strings.Contains(answer.Refused.Error(), "(secret)") || strings.ContainsAny(answer.Refused.Error(), `<ü&%\`) {
+		if err != nil || !strings.Contains(answer.Refused.Error(), redact.Mask) || strings.ContainsAny(answer.Refused.Error(), `<ü&%\`) {
 			t.Errorf("%s: %v, %v", name, answer.Refused, err)
 		}
 	}
@@ -124,7 +125,7 @@ func TestMissingSecrets(t *testing.T) {
 		}
 	}
 	failing := func(context.Context) (string, error) { return "", errors.New("log in first") }
-	if _, err := open(t, metric.Access{Address: "http://127.0.0.1:1"}, failing).Get(t.Context(), "", nil, "*/*"); err == nil || err.Error() != "127.0.0.1:1: token: log in first" {
+	if _, err := open(t, metric.Access{Address: "http://127.0.0.1:1"}, failing).Get(t.Context(), "", nil, "*/*"); err == nil || err.Error() != "127.0.0.1:1: getting a token failed: log in first" {
 		t.Error(err)
 	}
 }

@@ -1,16 +1,13 @@
 package endpoint
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/redact"
 )
 
 // secrets looks secrets up, and keeps them out of errors.
@@ -52,38 +49,8 @@ func (s *secrets) get(from metric.Secret) (string, error) {
 	return value, nil
 }
 
-// hidden takes the place of a secret.
-const hidden = "(secret)"
-
-// without takes the secrets out of a text: a server may repeat what it was sent.
-func (s *secrets) without(text string) string {
-	for _, secret := range s.found {
-		for _, spelling := range spellings(secret) {
-			text = strings.ReplaceAll(text, spelling, hidden)
-		}
-	}
-	return text
-}
-
-// spellings are the ways in which a server may write a secret: as it is, in JSON,
-// or in a URL.
-func spellings(secret string) []string {
-	inside := func(quoted string) string { return quoted[1 : len(quoted)-1] }
-	all := []string{secret, inside(strconv.Quote(secret)), url.QueryEscape(secret), url.PathEscape(secret)}
-	if inJSON, err := json.Marshal(secret); err == nil {
-		all = append(all, inside(string(inJSON)))
-	}
-	return all
-}
-
-// hide takes the secrets out of an error.
-func (s *secrets) hide(err error) error {
-	text := s.without(err.Error())
-	if text == err.Error() {
-		return err
-	}
-	return errors.New(text)
-}
+// hide takes the secrets out of an error: a server may repeat what it was sent.
+func (s *secrets) hide(err error) error { return redact.KnownError(err, s.found...) }
 
 // authorize puts the credentials into a request.
 func (e *Endpoint) authorize(request *http.Request, s *secrets) error {
@@ -98,20 +65,20 @@ func (e *Endpoint) authorize(request *http.Request, s *secrets) error {
 	case e.token != nil:
 		token, err := e.token(request.Context())
 		if err != nil {
-			return fmt.Errorf("token: %w", err)
+			return fmt.Errorf("getting a token failed: %w", err)
 		}
 		s.found = append(s.found, token)
 		request.Header.Set("Authorization", "Bearer "+token)
 	case !e.access.Bearer.IsZero():
 		token, err := s.get(e.access.Bearer)
 		if err != nil {
-			return fmt.Errorf("bearer token: %w", err)
+			return fmt.Errorf("the bearer token is not known: %w", err)
 		}
 		request.Header.Set("Authorization", "Bearer "+token)
 	case e.access.User != "":
 		password, err := s.get(e.access.Password)
 		if err != nil {
-			return fmt.Errorf("password: %w", err)
+			return fmt.Errorf("the password is not known: %w", err)
 		}
 		request.SetBasicAuth(e.access.User, password)
 		s.found = append(s.found, strings.TrimPrefix(request.Header.Get("Authorization"), "Basic "))

@@ -4,6 +4,7 @@
 package exposition
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -20,34 +21,37 @@ type Sample struct {
 	Value  float64
 }
 
-// Parse calls see with every sample whose name is wanted, in the order of the text.
-// Lines of other names are only looked at for theirs. Errors are "line N: what".
-func Parse(text []byte, wanted func(name string) bool, see func(Sample)) error {
-	rest := string(text)
-	for n := 1; rest != ""; n++ {
-		var line string
-		line, rest, _ = strings.Cut(rest, "\n")
-		line = strings.Trim(line, " \t\r")
-		if line == "" || line[0] == '#' {
+// Parse calls see with every sample whose name is wanted, in the order of the text,
+// until see gives an error, which it returns. Lines of other names are only looked at
+// for theirs. Errors of the text are "line N: what".
+func Parse(text []byte, wanted func(name string) bool, see func(Sample) error) error {
+	rest := text
+	for n := 1; len(rest) > 0; n++ {
+		var bare []byte
+		bare, rest, _ = bytes.Cut(rest, []byte("\n")) // a copy of the whole would be large
+		bare = bytes.Trim(bare, " \t\r")
+		if len(bare) == 0 || bare[0] == '#' {
 			continue
 		}
-		end := nameEnd(line, true)
+		end := nameEnd(bare, true)
 		if end == 0 {
 			return fmt.Errorf("line %d: it does not begin with the name of a metric; is this a page of metrics?", n)
 		}
-		if !wanted(line[:end]) {
+		if !wanted(string(bare[:end])) {
 			continue
 		}
-		s, err := parse(line, end)
+		s, err := parse(string(bare), end)
 		if err != nil {
-			return fmt.Errorf("line %d: %s: %w", n, line[:end], err)
+			return fmt.Errorf("line %d: %s: %w", n, bare[:end], err)
 		}
-		see(s)
+		if err := see(s); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func nameEnd(text string, colons bool) int {
+func nameEnd[T string | []byte](text T, colons bool) int {
 	for i, c := range []byte(text) {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || colons && c == ':'
 		if !letter && (i == 0 || c < '0' || c > '9') {

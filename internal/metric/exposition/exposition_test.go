@@ -17,7 +17,7 @@ import (
 
 func parse(text string) ([]exposition.Sample, error) {
 	var all []exposition.Sample
-	err := exposition.Parse([]byte(text), func(string) bool { return true }, func(s exposition.Sample) { all = append(all, s) })
+	err := exposition.Parse([]byte(text), func(string) bool { return true }, func(s exposition.Sample) error { all = append(all, s); return nil })
 	return all, err
 }
 
@@ -78,7 +78,7 @@ func TestParseRefuses(t *testing.T) {
 // TestParseWanted: what nobody wants is not read.
 func TestParseWanted(t *testing.T) {
 	n := 0
-	err := exposition.Parse([]byte("a{ 1\nb 2\n"), func(name string) bool { return name == "b" }, func(exposition.Sample) { n++ })
+	err := exposition.Parse([]byte("a{ 1\nb 2\n"), func(name string) bool { return name == "b" }, func(exposition.Sample) error { n++; return nil })
 	if err != nil || n != 1 {
 		t.Errorf("%d samples, %v", n, err)
 	}

@@ -47,21 +47,22 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 	doubts := metric.NewDoubts(s.queries)
 	seen := map[string]bool{}
 	sums := gauges{}
-	r, err := scrape.Read(ctx, s.cluster, now, func(p scrape.Pod, page []byte) ([]metric.Value, error) {
+	r, err := scrape.Read(ctx, s.cluster, now, func(p scrape.Pod, page scrape.Page) ([]metric.Value, error) {
 		if len(p.Arms) != 1 {
 			return nil, fmt.Errorf("it is of %d versions, and has to be of one", len(p.Arms))
 		}
 		values, samples, err := s.parse(p, page)
+		if err != nil {
+			return nil, err
+		}
 		one.Lock()
 		defer one.Unlock()
 		for _, sample := range samples {
 			seen[sample.Name] = true
 			doubts.See(sample.Name, sample.Labels)
 		}
-		if err == nil {
-			sums.add(s.gauges, p.Arms[0], samples)
-		}
-		return values, err
+		sums.add(s.gauges, p.Arms[0], samples)
+		return values, nil
 	})
 	if err != nil {
 		return metric.Reading{}, fmt.Errorf("pods: %w", err)
@@ -72,9 +73,9 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 }
 
 // parse reads one page.
-func (s *Source) parse(p scrape.Pod, page []byte) (values []metric.Value, samples []exposition.Sample, err error) {
+func (s *Source) parse(p scrape.Pod, page scrape.Page) (values []metric.Value, samples []exposition.Sample, err error) {
 	var wrong error
-	err = scrape.Parse(page, s.names, func(sample exposition.Sample) {
+	err = page.Parse(s.names, func(sample exposition.Sample) {
 		samples = append(samples, sample)
 		for _, q := range s.queries {
 			v, err := q.Values(p.Arms[0], p.Name, sample.Name, sample.Labels, sample.Value)

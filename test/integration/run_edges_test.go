@@ -4,8 +4,11 @@ package integration
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -32,6 +35,31 @@ func testRunUnread(t *testing.T, s shop, u *users) {
 		t.Errorf("exit code %d", code)
 	}
 	s.check(t, "v1", 0)
+}
+
+// testRunGateInterrupted: a run that is interrupted while a gate's shell waits for its
+// child does not wait for them, and leaves neither. Before, it took five seconds, and
+// the child lived on.
+func testRunGateInterrupted(t *testing.T, s shop, u *users) {
+	file := filepath.Join(t.TempDir(), "child")
+	gate := fmt.Sprintf("  gates: [{name: slow, weight: 50, exec: [sh, -c, 'sleep 600 & echo $! >%s; wait']}]\n", file)
+	cmd, heard := s.start(t, u.run(t, "v2", gate))
+	heard.await(t, "waiting for gate slow")
+	child := ""
+	for child == "" {
+		text, _ := os.ReadFile(file) // it is there when the shell has written it
+		child = strings.TrimSpace(string(text))
+	}
+	began := time.Now()
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	s.ended(t, cmd, heard, 5)
+	t.Logf("ended %s after it was interrupted", time.Since(began).Round(time.Millisecond))
+	s.check(t, "v1", 0)
+	if stat, err := os.ReadFile("/proc/" + child + "/stat"); err == nil && !strings.Contains(string(stat), ") Z ") {
+		t.Errorf("the gate's child lives on: %s", stat)
+	}
 }
 
 // unread starts a command whose stderr is a full pipe that nobody reads.

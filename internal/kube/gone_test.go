@@ -1,0 +1,157 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// refusing answers every request for objects.
+func (a *fakeAPI) refusing(code int, text string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.before = func(r *http.Request) (*http.Response, error) {
+		if !strings.Contains(r.URL.Path, "/namespaces/") {
+			return nil, nil
+		}
+		return &http.Response{StatusCode: code, Header: http.Header{"Content-Type": {"text/plain"}}, Body: io.NopCloser(strings.NewReader(text))}, nil
+	}
+}
+
+// A namespace that is gone, or on its way out, is said at once by every write, and not
+// taken for an object that is missing.
+func TestNamespaceGone(t *testing.T) {
+	object := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "web", "namespace": "shop"}}
+	writes := map[string]func(context.Context, *Cluster) error{
+		"apply": func(ctx context.Context, c *Cluster) error {
+			_, err := c.Apply(ctx, []map[string]any{object}, Write{})
+			return err
+		},
+		"save": func(ctx context.Context, c *Cluster) error {
+			_, err := c.Save(ctx, "shop", "web", Record{Data: map[string]string{"a": "b"}})
+			return err
+		},
+		"save over": func(ctx context.Context, c *Cluster) error {
+			_, err := c.Save(ctx, "shop", "web", Record{Version: "7", Data: map[string]string{"a": "b"}})
+			return err
+		},
+		"lock": func(ctx context.Context, c *Cluster) error {
+			_, err := c.Acquire(ctx, "shop", "web", Lock{Holder: "build 1"})
+			return err
+		},
+	}
+	for name, write := range writes {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, api := newFake(t, Options{})
+				warmUp(t, c)
+				api.intercept(func(r *http.Request) (*http.Response, error) {
+					if r.Method == http.MethodPost || r.Method == http.MethodPatch {
+						return jsonResponse(404, fakeStatus(404, "NotFound", "namespaces", "shop")), nil
+					}
+					return nil, nil
+				})
+				began := time.Now()
+				if err := write(t.Context(), c); err == nil || !strings.Contains(err.Error(), "the namespace shop does not exist") || errors.Is(err, ErrChanged) || time.Since(began) > time.Second {
+					t.Errorf("%v after %s", err, time.Since(began))
+				}
+			})
+		})
+	}
+}
+
+// A CRD that is deleted in the middle is said to be so; when it comes back its objects
+// are found again.
+func TestKindGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, api := newFake(t, Options{})
+		route := Ref{Group: "getambassador.io", Kind: "Mapping", Namespace: "shop", Name: "web"}
+		path := "/apis/getambassador.io/v3alpha1/namespaces/shop/mappings/web"
+		api.mu.Lock()
+		api.put(path, map[string]any{"apiVersion": "getambassador.io/v3alpha1", "kind": "Mapping", "metadata": map[string]any{"name": "web", "namespace": "shop"}, "spec": map[string]any{}})
+		api.mu.Unlock()
+		if err := c.SetWeight(t.Context(), route, 5, Write{}); err != nil {
+			t.Fatal(err)
+		}
+		api.refusing(404, "404 page not found\n")
+		err := c.Persistent().SetWeight(t.Context(), route, 0, Write{})
+		if !IsNotFound(err) || !strings.Contains(err.Error(), "the cluster does not serve Mapping of getambassador.io") {
+			t.Error(err)
+		}
+		if o, err := c.Get(t.Context(), route); o != nil || err != nil {
+			t.Errorf("%v, %v", o, err)
+		}
+		api.intercept(nil)
+		if err := c.SetWeight(t.Context(), route, 0, Write{}); err != nil {
+			t.Error("when it is back:", err)
+		}
+	})
+}
+
+// A kind that is installed after it was missed is found, by one look in half a minute.
+func TestKindComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, api := newFake(t, Options{})
+		api.intercept(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/apis" {
+				return jsonResponse(200, map[string]any{"kind": "APIGroupList", "groups": []any{}}), nil
+			}
+			return nil, nil
+		})
+		kind := Ref{Group: "getambassador.io", Kind: "Mapping", Namespace: "shop"}
+		list := func() error {
+			_, _, err := c.resource(t.Context(), kind, "")
+			return err
+		}
+		for range 5 {
+			if err := list(); !IsNotFound(err) {
+				t.Fatal(err)
+			}
+		}
+		if n := api.count("GET /apis"); n != 1 {
+			t.Errorf("%d requests", n)
+		}
+		api.intercept(nil)
+		time.Sleep(discoverAgain)
+		if err := list(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A page that does not end in time, or is too long by its own word, says how long it is.
+func TestLongPage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		endless := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, ContentLength: -1, Body: &endlessBody{r.Context()}}, nil
+		})}
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("no answer within 10s"))
+		defer cancel()
+		_, err := getPage(ctx, endless, "http://pod/metrics", "text/plain", 32<<20)
+		if err == nil || !strings.HasPrefix(err.Error(), "its page had not ended after 10.0 MiB: no answer within 10s;") {
+			t.Error(err)
+		}
+		declared := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, ContentLength: 40 << 20, Body: io.NopCloser(strings.NewReader(""))}, nil
+		})}
+		_, err = getPage(t.Context(), declared, "http://pod/metrics", "text/plain", 32<<20)
+		if err == nil || !strings.HasPrefix(err.Error(), "its page has 40.0 MiB, and at most 32.0 MiB are read;") {
+			t.Error(err)
+		}
+	})
+}
+
+// endlessBody gives a MiB a second, until its request ends.
+type endlessBody struct{ ctx context.Context }
+
+func (b *endlessBody) Read(p []byte) (int, error) {
+	n := min(len(p), 64<<10)
+	return n, pause(b.ctx, time.Second*time.Duration(n)/(1<<20))
+}
+
+func (b *endlessBody) Close() error { return nil }

@@ -1,0 +1,259 @@
+package redact
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// secretWords are in the names of values that are secrets.
+const secretWords = `tokens?|passw(?:or)?d|passphrase|passwd|pwd|secrets?|credentials?|api[_-]?key|apikey|access[_-]?key|account[_-]?key|private[_-]?key|shared[_-]?key|client[_-]?key|encryption[_-]?key|auth(?:orization)?|cookie|jwt|dsn|connection[_-]?string`
+
+// What has the form of a secret, or stands where one stands.
+var (
+	secretName = regexp.MustCompile(`(?i)(?:` + secretWords + `|key|sig|signature|pass|pat)$`)
+
+	pem = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*-----.*?(?:-----END [A-Z0-9 ]*-----|$)`)
+	// An address ends where white space or quotes begin.
+	address = regexp.MustCompile("[a-zA-Z][a-zA-Z0-9+.-]*://[^\\s\"'`<>]+")
+	// A header's value goes to the end of its line or quotes.
+	header = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]*(?:token|key|auth)[a-z-]*)(["']?[ \t]*[:=][ \t]*["']?)([^\r\n"']+)`)
+	scheme = regexp.MustCompile(`(?i)\b(bearer|basic|negotiate|sharedkey|sharedaccesssignature)([ \t]+)([^\s"'<>,;]+)`)
+	jwt    = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*`)
+	// A parameter of a query that stands without its address.
+	parameter = regexp.MustCompile("([?&][A-Za-z0-9_.~%-]+=)([^\\s&\"'`<>]+)")
+	named     = regexp.MustCompile(`(?i)(/?)((?:[\w.-]*(?:` + secretWords + `)[\w-]*|\b(?:[\w.-]*[_.-])?(?:key|sig|signature|pass|pat))\\?["']?[ \t]*[:=][ \t]*)(\\?"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"'<>]+)`)
+
+	// Errors about Secrets show what is in them.
+	ofSecret = regexp.MustCompile(`(?i)\bsecrets?\b`)
+	shown    = regexp.MustCompile(`(?i)(?:\b(?:value:[ \t]*|got[ \t]+|literal[ \t]+|found in #))("(?:[^"\\\n]|\\.)*"?|[^\r\n]+)`)
+	content  = regexp.MustCompile(`(?is)(?:string)?data\\?"?[ \t]*:[ \t]*(?:map\[[^{]*)?(\{[^}]*\}?|map\[[^\]]*\]?|"[^"]*"?)`)
+)
+
+// passes bounds how often a text is looked at: what is masked may make something else
+// look like a secret.
+const passes = 8
+
+// Text is a text of others without what looks like a secret: passwords, queries and
+// fragments of addresses, credentials of HTTP, tokens, keys in PEM, what stands behind
+// words like token= and password:, long random letters, and the values in errors about
+// Secrets. It is at most three times as long as before. Applied again it changes
+// nothing.
+func Text(text string) string {
+	for range passes {
+		masked := once(text)
+		if masked == text {
+			return text
+		}
+		text = masked
+	}
+	return Mask // it never comes to rest, so it is no text
+}
+
+func once(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	for _, rule := range rules {
+		if rule.may(text) {
+			text = rule.mask(text)
+		}
+	}
+	return inRuns(text)
+}
+
+// rule masks one sort of secret. may says cheaply whether there may be one in a text:
+// most texts have none.
+type rule struct {
+	may  func(text string) bool
+	mask func(text string) string
+}
+
+var rules = []rule{
+	{has("-----BEGIN "), func(text string) string { return pem.ReplaceAllString(text, Mask) }},
+	{has("://"), func(text string) string { return address.ReplaceAllStringFunc(text, inAddress) }},
+	{valued, func(text string) string { return replace(header, text, behind) }},
+	{anyOf("bearer", "basic", "negotiate", "shared"), func(text string) string { return replace(scheme, text, inScheme) }},
+	{has("eyJ"), func(text string) string { return jwt.ReplaceAllString(text, Mask) }},
+	{has("="), func(text string) string { return parameter.ReplaceAllString(text, "${1}"+Mask) }},
+	{valued, func(text string) string { return replace(named, text, inNamed) }},
+	{anyOf("secret"), inErrorOfSecret},
+}
+
+func has(part string) func(string) bool {
+	return func(text string) bool { return strings.Contains(text, part) }
+}
+
+// anyOf finds words whatever their case.
+func anyOf(words ...string) func(string) bool {
+	return func(text string) bool {
+		lower := strings.ToLower(text)
+		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(lower, word) })
+	}
+}
+
+// valued says whether there may be the name of a secret with its value.
+func valued(text string) bool { return strings.ContainsAny(text, ":=") && secretStem(text) }
+
+var secretStem = anyOf("token", "pass", "pwd", "secret", "credential", "key", "auth", "cookie", "jwt", "dsn", "connection", "sig", "pat")
+
+func inScheme(groups []string) string {
+	if ordinary(groups[3]) {
+		return groups[0]
+	}
+	return behind(groups)
+}
+
+func inErrorOfSecret(text string) string {
+	if !ofSecret.MatchString(text) {
+		return text
+	}
+	return replace(content, replace(shown, text, behind), behind)
+}
+
+// replace is ReplaceAllStringFunc with the groups of every match.
+func replace(pattern *regexp.Regexp, text string, with func(groups []string) string) string {
+	return pattern.ReplaceAllStringFunc(text, func(match string) string {
+		groups := pattern.FindStringSubmatch(match)
+		if groups == nil { // what stood before it made it one
+			return match
+		}
+		return with(groups)
+	})
+}
+
+// behind masks the last group of a match, unless it is masked.
+func behind(groups []string) string {
+	value := groups[len(groups)-1]
+	if strings.HasPrefix(strings.TrimLeft(value, `\"'`), Mask) {
+		return groups[0]
+	}
+	return strings.TrimSuffix(groups[0], value) + Mask
+}
+
+// ordinary says whether a word behind the name of a scheme is a word of a sentence.
+func ordinary(word string) bool {
+	switch strings.ToLower(strings.TrimRight(word, ".:!?)")) {
+	case "token", "tokens", "auth", "authentication", "authorization", "credential", "credentials", "realm", "scheme", "is", "was", "and", "or", "not", "header", Mask:
+		return true
+	}
+	return false
+}
+
+// inNamed masks what stands behind a name such as token=. What is said of an object,
+// as in "Deployment shop/token: not ready", is no secret, nor what the API server says
+// of a field, as in "secretName: Required value", nor a variable such as $(TOKEN).
+func inNamed(groups []string) string {
+	name, value := groups[1]+groups[2], groups[3]
+	if strings.HasPrefix(strings.TrimLeft(value, `\"'`), Mask) || groups[1] != "" && strings.HasSuffix(name, ": ") && !strings.ContainsAny(name, `"'=`) {
+		return groups[0]
+	}
+	if strings.HasPrefix(value, "$(") || strings.HasPrefix(value, "${") {
+		return groups[0]
+	}
+	for _, said := range []string{"Required", "Not", "Invalid", "Forbidden", "Unsupported", "Duplicate", "Too", "Internal"} {
+		if value == said {
+			return groups[0]
+		}
+	}
+	end := strings.TrimRight(value, ",.;:)]}")
+	if end == "" {
+		return groups[0]
+	}
+	return name + Mask + value[len(end):]
+}
+
+// inAddress masks the name and password, the query and the fragment of an address.
+func inAddress(address string) string {
+	scheme, rest, _ := strings.Cut(address, "://")
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	if at := strings.LastIndex(rest[:end], "@"); at >= 0 {
+		rest = Mask + rest[at:]
+	} else if _, port, found := strings.Cut(rest[:end], ":"); found && strings.ContainsFunc(port, func(r rune) bool { return !unicode.IsDigit(r) }) {
+		if at := strings.LastIndex(rest, "@"); at >= 0 { // a password with a slash in it
+			rest = Mask + rest[at:]
+		}
+	}
+	rest, _, fragment := strings.Cut(rest, "#")
+	path, query, asked := strings.Cut(rest, "?")
+	if asked {
+		path += "?" + inQuery(query)
+	}
+	if fragment {
+		path += "#" + Mask
+	}
+	return scheme + "://" + path
+}
+
+// inQuery masks the values of a query, and what has no name.
+func inQuery(query string) string {
+	parts := strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' })
+	for i, part := range parts {
+		name, _, found := strings.Cut(part, "=")
+		if !found {
+			parts[i] = Mask
+			continue
+		}
+		parts[i] = name + "=" + Mask
+	}
+	return strings.Join(parts, "&")
+}
+
+// inRuns masks long runs of random letters.
+func inRuns(text string) string {
+	var out strings.Builder
+	last := 0
+	for from := 0; from < len(text); from++ {
+		end := from
+		for end < len(text) && inRun(text[end]) {
+			end++
+		}
+		if end-from >= leastRun && random(text[:from], text[from:end]) {
+			for end < len(text) && text[end] == '=' { // base64 is filled up with them
+				end++
+			}
+			out.WriteString(text[last:from] + Mask)
+			last = end
+		}
+		from = end
+	}
+	if last == 0 {
+		return text
+	}
+	return out.String() + text[last:]
+}
+
+// leastRun is how many letters of a random text are a secret.
+const leastRun = 20
+
+// inRun says whether a byte is one of base64, in the form for URLs too, or of hex.
+func inRun(b byte) bool {
+	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("+/_-", b) >= 0
+}
+
+// random says whether a run of letters behind a text is likely to be a secret. Names
+// of objects, digests and paths are not: names have no large letters, digests stand
+// behind sha256:, and the names in paths are short.
+func random(before, run string) bool {
+	hex, lower, upper, digit := true, false, false, false
+	for _, r := range run {
+		lower, upper, digit = lower || unicode.IsLower(r), upper || unicode.IsUpper(r), digit || unicode.IsDigit(r)
+		hex = hex && strings.ContainsRune("0123456789abcdefABCDEF", r)
+	}
+	if hex && digit && len(run) >= 32 {
+		return !tagOrDigest(before)
+	}
+	longest := 0
+	for part := range strings.SplitSeq(run, "/") {
+		longest = max(longest, len(part))
+	}
+	return lower && upper && digit && longest >= 16
+}
+
+// tagOrDigest says whether what follows on a text is the tag or digest of an image.
+func tagOrDigest(before string) bool {
+	name, found := strings.CutSuffix(before, ":")
+	return found && name != "" && !unicode.IsSpace(rune(name[len(name)-1])) && !strings.HasSuffix(name, `"`)
+}

@@ -1,0 +1,38 @@
+package report
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// TestAbandoned: that a run was killed, since when, and what to do is what status says
+// first, whatever else it knows.
+func TestAbandoned(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	dead := &Worker{Holder: "run 7 on agent-3", Renewed: at}
+	for name, tt := range map[string]struct {
+		state  rollout.State
+		worker *Worker
+		says   string // "" is nothing of it
+	}{
+		"killed":                {rollout.State{Phase: rollout.Standing, Weight: 50, Guarded: true}, dead, "nobody works on it since 2026-01-02T03:04:05Z (run 7 on agent-3 was killed), and nobody watches the canary's 50 %"},
+		"killed and held":       {rollout.State{Phase: rollout.Shifting, Weight: 50, Guarded: true, Held: "no"}, dead, "nobody watches the canary's 50 %"},
+		"killed at 0 %":         {rollout.State{Phase: rollout.Standing, Guarded: true}, dead, "the canary gets no traffic"},
+		"without a lock":        {rollout.State{Phase: rollout.Standing, Weight: 5, Guarded: true}, &Worker{}, "nobody works on it, and"},
+		"alive":                 {rollout.State{Phase: rollout.Standing, Weight: 50, Guarded: true}, &Worker{Holder: "x", Alive: true}, ""},
+		"step by step":          {rollout.State{Phase: rollout.Standing, Weight: 50}, dead, ""},
+		"over":                  {rollout.State{Phase: rollout.Promoted, Guarded: true}, dead, ""},
+		"locks may not be read": {rollout.State{Phase: rollout.Standing, Weight: 50, Guarded: true}, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := StatusOf("eu", "shop", tt.state)
+			s.Worker = tt.worker
+			if got := s.Sentence(); tt.says == "" && strings.Contains(got, "nobody") || !strings.Contains(got, tt.says) {
+				t.Errorf("%s", got)
+			}
+		})
+	}
+}
