@@ -20,7 +20,7 @@ type Status struct {
 	Weight   int           `json:"weight"`
 	Verified *int          `json:"verified"`
 	Proof    rollout.Proof `json:"proof,omitempty"`
-	Step     int  `json:"step"` // shifts so far
+	Step     int           `json:"step"` // shifts so far
 	// Held says why nothing moves until somebody decides.
 	Held    string      `json:"held,omitempty"`
 	Started time.Time   `json:"started"`
