@@ -98,7 +98,10 @@ func single(s Status, pods map[manifest.ID]Pods) []string {
 	}
 	if s.Phase.Active() {
 		seen := "not seen yet"
-		if s.Verified != nil {
+		switch {
+		case s.Proof == rollout.ByModelAlone:
+			seen = "seen on no gateway"
+		case s.Verified != nil:
 			seen = fmt.Sprintf("%d %% seen", *s.Verified)
 		}
 		add("share", "%s  %d %% wanted, %s", sparkline(weights(s)), s.Weight, seen)

@@ -51,6 +51,8 @@ func (r Report) facts() []fact {
 	switch {
 	case r.Phase == rollout.Promoted || r.Phase == rollout.Rejected:
 		weight = "none, it is removed"
+	case r.Proof == rollout.ByModelAlone:
+		weight += ", by the model of the gateway alone: none could be asked, so it is not verified"
 	case r.Verified == nil:
 		weight += ", not verified since the last change"
 	case *r.Verified == r.Weight:

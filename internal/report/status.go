@@ -15,10 +15,12 @@ type Status struct {
 	Phase     rollout.Phase `json:"phase"`
 	// Weight is the canary's share in percent that is wanted, and Verified the one
 	// that the gateways were last seen to give; nil when nobody has looked since the
-	// last change.
-	Weight   int  `json:"weight"`
-	Verified *int `json:"verified"`
-	Step     int  `json:"step"` // shifts so far
+	// last change, or no gateway could be asked. Proof is model where there was none:
+	// the share is computed then, and not verified.
+	Weight   int           `json:"weight"`
+	Verified *int          `json:"verified"`
+	Proof    rollout.Proof `json:"proof,omitempty"`
+	Step     int           `json:"step"` // shifts so far
 	// Held says why nothing moves until somebody decides.
 	Held    string      `json:"held,omitempty"`
 	Started time.Time   `json:"started"`
@@ -67,7 +69,9 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed,
 	}
 	if s.Verified != rollout.Unknown {
-		out.Verified = &s.Verified
+		if out.Proof = s.Proof; s.Proof == rollout.SeenOnGateways {
+			out.Verified = &s.Verified
+		}
 	}
 	if s.Judged != nil {
 		out.Judged = s.Judged.Shown()

@@ -144,7 +144,8 @@ func testTwoPipelines(t *testing.T, s shop) {
 }
 
 // testMemoryLost has somebody delete the memory of a release, with its canary standing:
-// doctor finds the orphans, and deploying again adopts them.
+// doctor finds the orphans, a rejection finds the canary by its labels and takes its
+// traffic, and deploying again adopts it.
 func testMemoryLost(t *testing.T, s shop) {
 	s.do(t, s.deploy(t, "v2"), shift("30"))
 	memory := s.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(s.namespace)
@@ -158,7 +159,8 @@ func testMemoryLost(t *testing.T, s shop) {
 		}
 	}
 	s.expect(t, 2, shift("0"), "no canary to shift traffic to")
-	s.expect(t, 2, reject, "canarize doctor")
+	s.expect(t, 1, reject, "no release remembers this canary; the canary gets no traffic", "kubectl delete", "-l canarize.dev/release=shop")
+	s.check(t, "v1", 0)
 	s.do(t, s.deploy(t, "v2"))
 	s.check(t, "v1", 0)
 	s.do(t, reject)
