@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -206,7 +207,10 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 // looks like a secret is taken out.
 func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rollout.State, err error) error {
 	err = redact.Error(err)
-	named := fmt.Errorf("release %s: %w", release, err)
+	named := err
+	if about := fmt.Sprintf("release %s: ", release); !strings.HasPrefix(err.Error(), about) {
+		named = fmt.Errorf("%s%w", about, err)
+	}
 	var refused runner.RefusedError
 	var stopped runner.StoppedError
 	switch {

@@ -33,7 +33,7 @@ var endings = map[string]func(*testing.T, shop, *users){
 	"untested": testUntested, "another pipeline": testAnotherPipeline,
 	"no gateway": testNoGateway, "unverified": testUnverified,
 	"interrupted behind the dead": testInterruptedBehindDead, "interrupted behind the living": testInterruptedBehindLiving,
-	"namespace gone": testNamespaceGone,
+	"namespace gone in a run": testNamespaceGone,
 }
 
 func (s suite) testEndings(t *testing.T) {
