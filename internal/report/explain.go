@@ -37,6 +37,14 @@ func who(r rollout.Run) string {
 	return text
 }
 
+// by names a user or a program.
+func by(name string) string {
+	if name == "" {
+		return "it is not known who"
+	}
+	return name
+}
+
 // link is the address of a run, if it is one that a reader may follow.
 func link(r rollout.Run) string {
 	if strings.HasPrefix(r.URL, "https://") || strings.HasPrefix(r.URL, "http://") {
@@ -66,6 +74,12 @@ func (r Report) facts() []fact {
 		all = append(all, fact{Name: "Last event", Value: fmt.Sprintf("%s, after %s", clock(last), last.Sub(r.Started).Round(time.Second))})
 	}
 	all = append(all, fact{Name: "Last worked on by", Value: who(r.Run), Link: link(r.Run)})
+	for _, p := range r.Passed {
+		all = append(all, fact{Name: "Gate " + p.Gate, Value: "agreed: " + by(p.By) + ", " + clock(p.At)})
+	}
+	if r.Paused != nil {
+		all = append(all, fact{Name: "On hold", Value: r.Paused.Text + ": " + by(r.Paused.By) + ", " + clock(r.Paused.At)})
+	}
 	for _, i := range r.Images {
 		all = append(all, fact{Name: "Image of " + i.Container + " in " + i.Workload.Kind + " " + i.Workload.Name, Value: i.Image})
 	}
@@ -106,7 +120,7 @@ func (r Report) explain() []string {
 
 // unusual says whether an event needs to be explained.
 func unusual(kind rollout.EventKind) bool {
-	return slices.Contains([]rollout.EventKind{rollout.EventHeld, rollout.EventFailed, rollout.EventCorrected, rollout.EventCancelled}, kind)
+	return slices.Contains([]rollout.EventKind{rollout.EventHeld, rollout.EventFailed, rollout.EventCorrected, rollout.EventCancelled, rollout.EventSaid}, kind)
 }
 
 func (r Report) pinned() bool {
@@ -134,6 +148,8 @@ func (r Report) decision(events []rollout.Event) string {
 		return "Nothing moves until somebody decides. The reason: " + strings.TrimSuffix(r.Held, ".") + "."
 	case r.Phase == rollout.Promoted:
 		return "The new version was promoted: it is stable and serves everything." + asked(rollout.Promoting, "")
+	case r.Phase == rollout.Rejected && r.Mixed:
+		return capital(r.Sentence()) + "." + asked(rollout.Rejecting, "")
 	case r.Phase == rollout.Rejected:
 		return "The new version was rejected: the old one is stable and serves everything." + asked(rollout.Rejecting, "")
 	}
@@ -154,11 +170,31 @@ func shares(events []rollout.Event) []string {
 
 // judged says what the measurements had to do with it.
 func (r Report) judged() string {
-	if r.Judge == nil || len(r.Judge.Observations) == 0 {
+	measured := r.Judge != nil && len(r.Judge.Observations) > 0
+	if who := deciders[r.decidedBy()]; who != "" && !measured {
+		return "This report holds no measurements: " + who
+	}
+	if !measured {
 		return "This report holds no measurements: whether the canary was good enough was decided by those who asked for the steps, or by the checks of their pipeline."
 	}
 	last := r.Judge.Observations[len(r.Judge.Observations)-1]
 	return fmt.Sprintf("The judge looked at %d intervals. Its last verdict, at %s, was %s: %s", len(r.Judge.Observations), clock(last.Time), last.Verdict, last.Reason)
+}
+
+// deciders say who decided where no measurement did.
+var deciders = map[rollout.Decider]string{
+	rollout.ByPerson:  "a person decided, by a word to the run.",
+	rollout.ByGate:    "a gate of the release refused.",
+	rollout.ByPods:    "the canary's pods did not become ready, so that no request could tell.",
+	rollout.ByFailure: "something outside the release failed before the canary stood.",
+}
+
+// decidedBy is who decided how the release ended; "" where nobody has.
+func (r Report) decidedBy() rollout.Decider {
+	if r.Reason == nil {
+		return ""
+	}
+	return r.Reason.By
 }
 
 func capital(s string) string {

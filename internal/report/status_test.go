@@ -36,3 +36,28 @@ func TestAbandoned(t *testing.T) {
 		})
 	}
 }
+
+// TestWhoDecided: a release that ended before there was anything to measure says what
+// ended it, and not that somebody else has judged it.
+func TestWhoDecided(t *testing.T) {
+	for by, says := range map[rollout.Decider]string{
+		rollout.ByPods: "the canary's pods did not become ready", rollout.ByGate: "a gate of the release refused",
+		rollout.ByPerson: "a person decided", rollout.ByRequest: "decided by those who asked for the steps",
+	} {
+		s := rollout.State{Phase: rollout.Rejected, Reason: &rollout.Reason{By: by}}
+		text := string(Markdown(Of("eu", "shop", s, time.Now(), "test"), MarkdownOptions{Escape: func(s string) string { return s }}))
+		if !strings.Contains(text, says) {
+			t.Errorf("%s: %s", by, text)
+		}
+	}
+	s := rollout.State{
+		Phase: rollout.Rejected, Mixed: true, Started: time.Unix(1, 0),
+		Passed: []rollout.Passage{{Gate: "sign-off", By: "ann@example.com", At: time.Unix(1_700_000_000, 0)}},
+	}
+	text := string(Markdown(Of("eu", "shop", s, time.Now(), "test"), MarkdownOptions{Escape: func(s string) string { return s }}))
+	for _, want := range []string{"may be of the new version", "Gate sign-off", "agreed: ann@example.com, 2023-11-14 22:13:20 UTC"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q: %s", want, text)
+		}
+	}
+}
