@@ -32,7 +32,8 @@ func (r *Runner) work(ctx context.Context, release Release, run rollout.Run, do 
 		return rollout.State{}, r.notLocked(ctx, release, err)
 	}
 	defer lock.Release()
-	s := &session{Runner: r, release: release, lock: lock}
+	s := r.session(release)
+	s.lock, s.sure = lock, lock.Sure
 	defer s.deafen()
 	finished := false
 	defer func() {
@@ -154,7 +155,7 @@ func (r *Runner) notLocked(ctx context.Context, release Release, err error) erro
 	}
 	out, stop := outlive(ctx, r.Wait)
 	defer stop()
-	s := session{Runner: r, release: release}
+	s := r.session(release)
 	if failed := s.load(out); failed != nil || !s.state.Guarded || !s.state.Phase.Active() {
 		return err
 	}

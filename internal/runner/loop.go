@@ -93,13 +93,12 @@ type course struct {
 	stored   time.Time // when evidence was stored last
 	checked  time.Time // when it was last looked whether the share is still there
 	unstored bool      // there is something that is worth storing
-	reread   bool      // what watches have seen of the routes is not enough
 }
 
 // follow does what is decided until there is nothing left to do.
 func (s *session) follow(ctx context.Context, how Course, plan *rollout.Plan, is rollout.Course) error {
 	c := &course{how: how, is: is, plan: plan, people: &people{}}
-	s.course = c
+	s.course, s.permitted, s.called = c, s.permits, c.people.called
 	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -177,7 +176,7 @@ func (s *session) begin(ctx context.Context, fact rollout.Fact) error {
 	if asked, is := fact.(rollout.Asked); !is || asked.Verb != rollout.Deploy || c.heard.Begun {
 		return nil
 	}
-	return s.preflight(ctx, c.plan)
+	return s.preflight(ctx, c.plan, c.how.Unverified)
 }
 
 // errCatastrophe and errRejected interrupt a move of the weight.
@@ -192,7 +191,7 @@ var (
 func (s *session) move(ctx context.Context, fact rollout.Fact) error {
 	c := s.course
 	asked, is := fact.(rollout.Asked)
-	c.reread = c.heard.Stale
+	s.reread = c.heard.Stale
 	if is && asked.Verb == rollout.Shift && c.heard.Judged != nil {
 		c.checked, c.heard.Stale = c.heard.Judged.Time, false
 	}

@@ -17,7 +17,7 @@ var errNews = errors.New("there is news about the release")
 // Say leaves word to whoever works on a release, now or later. Two people may speak at
 // the same time: what the other one said stays.
 func (r *Runner) Say(ctx context.Context, release Release, version string, change func(rollout.State, *rollout.Said) error) (rollout.State, error) {
-	s := session{Runner: r, release: release}
+	s := r.session(release)
 	err := s.load(ctx)
 	switch {
 	case err != nil:
@@ -31,7 +31,7 @@ func (r *Runner) Say(ctx context.Context, release Release, version string, chang
 }
 
 // inbox is the object onto which people write: the canary's first workload.
-func (s *session) inbox() (manifest.ID, error) {
+func (s *actor) inbox() (manifest.ID, error) {
 	if len(s.plan.Workloads) == 0 {
 		return manifest.ID{}, fmt.Errorf("release %s: %w", s.release, ErrNotConfirmed)
 	}
@@ -39,7 +39,7 @@ func (s *session) inbox() (manifest.ID, error) {
 }
 
 // written reads what people have written, and the version of the object they wrote on.
-func (s *session) written(ctx context.Context) (annotations map[string]string, version string, err error) {
+func (s *actor) written(ctx context.Context) (annotations map[string]string, version string, err error) {
 	inbox, err := s.inbox()
 	if err != nil {
 		return nil, "", err
@@ -61,7 +61,7 @@ func (s *session) written(ctx context.Context) (annotations map[string]string, v
 // attempts bounds how often a word is written again because the object changed.
 const attempts = 20
 
-func (s *session) say(ctx context.Context, change func(*rollout.Said) error) error {
+func (s *actor) say(ctx context.Context, change func(*rollout.Said) error) error {
 	inbox, err := s.inbox()
 	if err != nil {
 		return err
@@ -99,14 +99,14 @@ func (s *session) say(ctx context.Context, change func(*rollout.Said) error) err
 // mark leaves a mark on the record that somebody has spoken. Whoever works on the release
 // finds it when it stores what it is about to do, also where its watch is silent: nothing
 // is raised or promoted past a word that was said before.
-func (s *session) mark(ctx context.Context) error {
+func (l *ledger) mark(ctx context.Context) error {
 	for n := 1; ; n++ {
-		record, err := s.Store.Load(ctx, s.release.Namespace, s.release.Name)
+		record, err := l.Store.Load(ctx, l.release.Namespace, l.release.Name)
 		if err != nil || record.Version == "" {
 			return err
 		}
-		record.Said = s.Now().UTC().Format(time.RFC3339Nano) + " " + record.Version
-		if _, err = s.Store.Save(ctx, s.release.Namespace, s.release.Name, record); !errors.Is(err, ErrChanged) || n == attempts {
+		record.Said = l.Now().UTC().Format(time.RFC3339Nano) + " " + record.Version
+		if _, err = l.Store.Save(ctx, l.release.Namespace, l.release.Name, record); !errors.Is(err, ErrChanged) || n == attempts {
 			return err
 		}
 	}
@@ -136,12 +136,12 @@ func (s *session) hear(ctx context.Context) {
 // freshly is for how long what people said is taken for what they say now.
 const freshly = 2 * time.Second
 
-// permitted reads what people say before the weight grows, if that was announced some
+// permits reads what people say before the weight grows, if that was announced some
 // time ago: to make the canary larger may have taken minutes. Its error is why it may
 // not grow.
-func (s *session) permitted(ctx context.Context) error {
+func (s *session) permits(ctx context.Context) error {
 	c := s.course
-	if c == nil || s.Now().Sub(c.known) < freshly {
+	if s.Now().Sub(c.known) < freshly {
 		return nil
 	}
 	s.hear(ctx)

@@ -20,7 +20,7 @@ func (e untouchedError) Unwrap() error { return e.error }
 // perform carries actions out, in order, and stops at the first that fails. Taking
 // traffic off the canary needs no lock: a weight of 0 is right whoever works on the
 // release.
-func (s *session) perform(ctx context.Context, actions []rollout.Action) (rollout.Action, error) {
+func (s *actor) perform(ctx context.Context, actions []rollout.Action) (rollout.Action, error) {
 	does := map[rollout.ActionKind]func(context.Context, rollout.Action) error{
 		rollout.SetWeight: s.setWeight, rollout.Verify: s.verify, rollout.Scale: s.scale, rollout.Resync: s.resync,
 		rollout.ApplyCanary: s.applyCanary, rollout.WaitCanary: s.waitCanary,
@@ -31,8 +31,8 @@ func (s *session) perform(ctx context.Context, actions []rollout.Action) (rollou
 		if err := ctx.Err(); err != nil {
 			return a, err
 		}
-		if s.lock != nil && (a.Kind != rollout.SetWeight || a.Weight > 0) {
-			if err := s.lock.Sure(ctx); err != nil {
+		if s.sure != nil && (a.Kind != rollout.SetWeight || a.Weight > 0) {
+			if err := s.sure(ctx); err != nil {
 				return a, err
 			}
 		}
@@ -43,12 +43,12 @@ func (s *session) perform(ctx context.Context, actions []rollout.Action) (rollou
 	return rollout.Action{}, nil
 }
 
-func (s *session) progress(format string, args ...any) {
+func (s *actor) progress(format string, args ...any) {
 	s.Emit(rollout.Event{Time: s.Now().UTC(), Kind: rollout.EventProgress, Phase: s.state.Phase, Weight: s.state.Weight, Text: fmt.Sprintf(format, args...)})
 }
 
-func (s *session) setWeight(ctx context.Context, a rollout.Action) error {
-	if a.Weight > max(s.state.Verified, 0) {
+func (s *actor) setWeight(ctx context.Context, a rollout.Action) error {
+	if a.Weight > max(s.state.Verified, 0) && s.permitted != nil {
 		if err := s.permitted(ctx); err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (s *session) setWeight(ctx context.Context, a rollout.Action) error {
 }
 
 // routeless says whether none of the canary's routes is there yet.
-func (s *session) routeless(ctx context.Context) (bool, error) {
+func (s *actor) routeless(ctx context.Context) (bool, error) {
 	for _, route := range s.plan.Routes {
 		if canary, err := s.Objects.Get(ctx, route.Canary); err != nil || canary != nil {
 			return false, err
@@ -82,7 +82,7 @@ func (s *session) routeless(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-func (s *session) verify(ctx context.Context, a rollout.Action) error {
+func (s *actor) verify(ctx context.Context, a rollout.Action) error {
 	if s.doubtful {
 		s.progress("it is not known what the canary's routes stand beside, so that nobody is asked what they give")
 		return nil
@@ -98,7 +98,7 @@ func (s *session) verify(ctx context.Context, a rollout.Action) error {
 
 // scale makes the canary as large as a share needs, beside as many stable pods
 // as there are now.
-func (s *session) scale(ctx context.Context, a rollout.Action) error {
+func (s *actor) scale(ctx context.Context, a rollout.Action) error {
 	for _, w := range s.plan.Workloads {
 		if w.Canary.Kind == "DaemonSet" { // as many as there are nodes
 			continue
@@ -136,7 +136,7 @@ func (s *session) scale(ctx context.Context, a rollout.Action) error {
 const settles = 2 * time.Second
 
 // settle waits before the canary's first share, if its pods are so young.
-func (s *session) settle(ctx context.Context, weight int) error {
+func (s *actor) settle(ctx context.Context, weight int) error {
 	left := settles - s.Now().Sub(s.state.Ready)
 	if weight == 0 || left <= 0 {
 		return nil
@@ -162,7 +162,7 @@ func replicas(object map[string]any) int {
 	return 1
 }
 
-func (s *session) workloads(stable bool) []manifest.ID {
+func (s *actor) workloads(stable bool) []manifest.ID {
 	ids := make([]manifest.ID, len(s.plan.Workloads))
 	for i, w := range s.plan.Workloads {
 		ids[i] = w.Canary
@@ -173,7 +173,7 @@ func (s *session) workloads(stable bool) []manifest.ID {
 	return ids
 }
 
-func (s *session) resync(ctx context.Context, _ rollout.Action) error {
+func (s *actor) resync(ctx context.Context, _ rollout.Action) error {
 	if s.doubtful {
 		return nil
 	}
@@ -198,7 +198,7 @@ func (s *session) resync(ctx context.Context, _ rollout.Action) error {
 	return nil
 }
 
-func (s *session) apply(ctx context.Context, objects []map[string]any, how Apply) error {
+func (s *actor) apply(ctx context.Context, objects []map[string]any, how Apply) error {
 	changes, err := s.Objects.Apply(ctx, objects, how)
 	for _, c := range changes {
 		if how.Try {
@@ -217,7 +217,7 @@ func (s *session) apply(ctx context.Context, objects []map[string]any, how Apply
 
 // applied is an object in the cluster. What the Secrets are that were applied is known:
 // they are not watched, so that reading one costs a request.
-func (s *session) applied(ctx context.Context, id manifest.ID) (map[string]any, error) {
+func (s *actor) applied(ctx context.Context, id manifest.ID) (map[string]any, error) {
 	if secret := s.secrets[id]; secret != nil {
 		return secret, nil
 	}
@@ -226,11 +226,11 @@ func (s *session) applied(ctx context.Context, id manifest.ID) (map[string]any, 
 
 // applyCanary takes fields of the canary's objects from any other owner: they
 // are canarize's own.
-func (s *session) applyCanary(ctx context.Context, _ rollout.Action) error {
+func (s *actor) applyCanary(ctx context.Context, _ rollout.Action) error {
 	return s.apply(ctx, s.stamped(), Apply{Force: true})
 }
 
-func (s *session) waitCanary(ctx context.Context, _ rollout.Action) error {
+func (s *actor) waitCanary(ctx context.Context, _ rollout.Action) error {
 	if err := s.Workloads.Ready(ctx, s.workloads(false), s.ReadyTimeout); err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func (s *session) waitCanary(ctx context.Context, _ rollout.Action) error {
 // checks all of them before the first one changes. Routes go last, and those of the
 // canary take over at once what changed: in between, one of the two might get every
 // request.
-func (s *session) applyStable(ctx context.Context, a rollout.Action) error {
+func (s *actor) applyStable(ctx context.Context, a rollout.Action) error {
 	untouched := func(err error) error {
 		if s.touched { // by a process before this one
 			return err
@@ -271,7 +271,7 @@ func (s *session) applyStable(ctx context.Context, a rollout.Action) error {
 }
 
 // routes is how many of the plan's routes an object has.
-func (s *session) routes(object map[string]any) (n int) {
+func (s *actor) routes(object map[string]any) (n int) {
 	id := rollout.IDOf(object)
 	for _, r := range s.plan.Routes {
 		if r.Stable == id {
@@ -283,7 +283,7 @@ func (s *session) routes(object map[string]any) (n int) {
 
 // stillTested looks whether the canary is what was tested, when the process that
 // decided to promote it has died, maybe long ago.
-func (s *session) stillTested(ctx context.Context) error {
+func (s *actor) stillTested(ctx context.Context) error {
 	if s.configs != nil {
 		return nil
 	}
@@ -298,7 +298,7 @@ func (s *session) stillTested(ctx context.Context) error {
 // promotable completes an object of the plan with what is not stored in it: the
 // content of a Secret is that of the canary's, and the number of pods is the
 // autoscaler's business where there is one.
-func (s *session) promotable(o map[string]any) map[string]any {
+func (s *actor) promotable(o map[string]any) map[string]any {
 	id := rollout.IDOf(o)
 	for _, c := range s.plan.Configs {
 		if c.Stable == id && id.Kind == "Secret" {
@@ -325,14 +325,14 @@ func Unscaled(plan rollout.Plan, o map[string]any) map[string]any {
 
 // preflight has the API server check what a promotion would write, but for Secrets,
 // whose content is the canary's then.
-func (s *session) preflight(ctx context.Context, plan *rollout.Plan) error {
+func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified bool) error {
 	var objects []map[string]any
 	for _, o := range plan.Stable {
 		if rollout.IDOf(o).Kind != "Secret" {
 			objects = append(objects, Unscaled(*plan, o))
 		}
 	}
-	if !s.course.how.Unverified {
+	if !unverified {
 		if err := s.reachable(ctx); err != nil {
 			return err
 		}
@@ -343,12 +343,12 @@ func (s *session) preflight(ctx context.Context, plan *rollout.Plan) error {
 	return nil
 }
 
-func (s *session) waitStable(ctx context.Context, _ rollout.Action) error {
+func (s *actor) waitStable(ctx context.Context, _ rollout.Action) error {
 	return s.Workloads.Ready(ctx, s.workloads(true), s.ReadyTimeout)
 }
 
 // drain waits as long as a request that the canary took may last.
-func (s *session) drain(ctx context.Context, _ rollout.Action) error {
+func (s *actor) drain(ctx context.Context, _ rollout.Action) error {
 	longest := 0
 	for _, r := range s.plan.Routes {
 		longest = max(longest, r.TimeoutMS)
@@ -364,7 +364,7 @@ const mostDrain = 30 * time.Second
 
 // deleteCanary deletes in the opposite order in which objects were made: routes
 // first.
-func (s *session) deleteCanary(ctx context.Context, _ rollout.Action) error {
+func (s *actor) deleteCanary(ctx context.Context, _ rollout.Action) error {
 	ids := s.removable(s.state.Objects)
 	slices.Reverse(ids)
 	changes, err := s.Objects.Delete(ctx, ids, map[string]string{rollout.ReleaseLabel: s.release.Name})

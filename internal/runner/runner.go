@@ -61,7 +61,7 @@ func (e StoppedError) Unwrap() error { return e.Err }
 
 // Load reads what is remembered of a release.
 func (r *Runner) Load(ctx context.Context, release Release) (rollout.State, error) {
-	s := session{Runner: r, release: release}
+	s := r.session(release)
 	err := s.load(ctx)
 	return s.state, err
 }
@@ -87,7 +87,7 @@ func (r *Runner) Do(ctx context.Context, release Release, asked rollout.Asked, p
 // let go of the release, and asks that one to reject it: a weight of 0 is right
 // whatever it does.
 func (r *Runner) offAtOnce(ctx context.Context, release Release, asked rollout.Asked) error {
-	s := session{Runner: r, release: release}
+	s := r.session(release)
 	err := s.load(ctx)
 	switch unreadable := errors.As(err, new(RecordError)); {
 	case unreadable || err == nil && !s.state.Phase.Active():

@@ -1,64 +1,55 @@
 package runner
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// session is the work of one process on one release.
+// session is the work of one process on one release: it tells the machine what is known
+// and has done what the machine announces.
 type session struct {
-	*Runner
-	release Release
+	actor
 	lock    Hold // nil without one
-	record  Record
+	engaged bool // this process has something to leave safely
+	course  *course
+}
+
+func (r *Runner) session(release Release) *session {
+	return &session{actor: actor{ledger: ledger{Runner: r, release: release}}}
+}
+
+// actor does to the cluster what the machine announces, and looks what the machine has
+// to know of it.
+type actor struct {
+	ledger
 	state   rollout.State
 	plan    rollout.Plan
 	tested  string                         // digest, from WaitCanary
 	proof   rollout.Proof                  // from the last Verify
 	configs map[manifest.ID]map[string]any // of the canary, as they were compared with what was tested
 	secrets map[manifest.ID]map[string]any // of the canary, as they were applied
-	unsure  []byte                         // state of which nobody knows whether it was stored
 
 	confirmed bool // the plan is the one that the canary was deployed with
 	doubtful  bool // the record is not confirmed; the routes were found by their labels
+	fresh     bool // no canary of a release before can have traffic
+	touched   bool // stable objects may be of the new version
+	reread    bool // what watches have seen of the routes is not enough
 
-	raising bool // what is being stored gives the canary more traffic, or promotes it
-	fresh   bool // no canary of a release before can have traffic
-
-	engaged bool // this process has something to leave safely
-	touched bool // stable objects may be of the new version
-	course  *course
+	sure      func(context.Context) error // waits until the lock is certainly held; nil: there is none
+	permitted func(context.Context) error // says why the weight may not grow; nil: it may
 }
 
-// RecordError reports that what is stored of a release cannot be read. What the cluster
-// has of its canary can still be found by labels.
-type RecordError struct{ Err error }
-
-func (e RecordError) Error() string { return e.Err.Error() }
-func (e RecordError) Unwrap() error { return e.Err }
-
+// load reads what is stored of the release.
 func (s *session) load(ctx context.Context) error {
-	record, err := s.Store.Load(ctx, s.release.Namespace, s.release.Name)
-	if err != nil || record.Version == "" {
+	state, plan, err := s.read(ctx)
+	if err != nil {
 		return err
 	}
-	state, err := rollout.ParseState(record.State)
-	if err != nil {
-		return RecordError{fmt.Errorf("release %s: %w", s.release, err)}
-	}
-	if len(record.Plan) > 0 {
-		if s.plan, err = rollout.Unpack(record.Plan); err != nil {
-			return RecordError{fmt.Errorf("release %s: %w", s.release, err)}
-		}
-	}
-	s.record, s.state = record, state
+	s.state, s.plan = state, plan
 	s.touched = s.state.Phase == rollout.Promoting
 	s.expose()
 	return nil
@@ -184,69 +175,4 @@ func (s *session) offFirst(ctx context.Context, actions []rollout.Action, cause 
 	return errors.Join(cause, err)
 }
 
-// save stores the state when it differs from the one that is stored.
-func (s *session) save(ctx context.Context) error {
-	text, err := json.Marshal(s.state)
-	if err != nil || bytes.Equal(text, s.record.State) || s.state.Phase == rollout.None {
-		return err
-	}
-	record := Record{Version: s.record.Version, State: text, Plan: s.record.Plan, Said: s.record.Said}
-	if !s.state.Phase.Active() {
-		record.Plan = nil // there is nothing left to promote
-	}
-	version, err := s.Store.Save(ctx, s.release.Namespace, s.release.Name, record)
-	if errors.Is(err, ErrChanged) {
-		version, err = s.saveAgain(ctx, record, err)
-	}
-	if errors.Is(err, errSpoken) {
-		return err
-	}
-	if err != nil {
-		s.unsure = text
-		return fmt.Errorf("release %s: %w", s.release, err)
-	}
-	record.Said = s.record.Said
-	record.Version = version
-	s.record, s.unsure = record, nil
-	return nil
-}
-
-// saveAgain stores a record over one that has another version than expected, if what
-// is in it is this process's own: as it was stored last, or by a write before this one
-// that was interrupted and taken all the same. Others may have left a mark that they
-// have spoken; then nothing is raised before that was read.
-func (s *session) saveAgain(ctx context.Context, record Record, refused error) (version string, err error) {
-	for n := 1; ; n++ { // every word that somebody leaves makes the record another one
-		stored, err := s.Store.Load(ctx, s.release.Namespace, s.release.Name)
-		if err != nil {
-			return "", errors.Join(refused, err)
-		}
-		own := bytes.Equal(stored.State, s.record.State) && bytes.Equal(stored.Plan, s.record.Plan)
-		if !own && (s.unsure == nil || !bytes.Equal(stored.State, s.unsure)) {
-			if stored.Version == "" {
-				return "", errRecordGone
-			}
-			return "", refused
-		}
-		if stored.Said != s.record.Said {
-			s.record.Said, s.record.Version, s.record.State = stored.Said, stored.Version, stored.State
-			if s.course != nil {
-				s.course.people.called()
-			}
-			if s.raising {
-				return "", errSpoken
-			}
-		}
-		record.Version, record.Said = stored.Version, stored.Said
-		version, err = s.Store.Save(ctx, s.release.Namespace, s.release.Name, record)
-		if !errors.Is(err, ErrChanged) || n == attempts {
-			return version, err
-		}
-	}
-}
-
-// errSpoken reports that somebody said something before what was to be done was stored.
-var errSpoken = errors.New("somebody has said something about the release")
-
-// errRecordGone reports that somebody deleted the record while a process worked.
-var errRecordGone = errors.New("somebody has deleted what is remembered of the release; see canarize doctor for what is left of the canary")
+func (s *session) save(ctx context.Context) error { return s.store(ctx, s.state) }

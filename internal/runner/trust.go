@@ -32,7 +32,7 @@ func planDigest(packed []byte) string {
 
 // stamped are the canary's objects as they are applied: its workloads with the digest
 // of the stored plan.
-func (s *session) stamped() []map[string]any {
+func (s *actor) stamped() []map[string]any {
 	objects := slices.Clone(s.plan.Canary)
 	for i, o := range objects {
 		if slices.Contains(s.workloads(false), rollout.IDOf(o)) {
@@ -45,7 +45,7 @@ func (s *session) stamped() []map[string]any {
 // confirm makes sure that the stored plan is the one that the canary was deployed with.
 // A canary that an earlier canarize deployed carries no digest: then its pods have to be
 // those that the plan makes stable.
-func (s *session) confirm(ctx context.Context) error {
+func (s *actor) confirm(ctx context.Context) error {
 	if len(s.plan.Workloads) == 0 {
 		return fmt.Errorf("release %s: %w", s.release, ErrNotConfirmed)
 	}
@@ -71,7 +71,7 @@ func (s *session) confirm(ctx context.Context) error {
 }
 
 // planned is an object of the plan's canary.
-func (s *session) planned(id manifest.ID) map[string]any {
+func (s *actor) planned(id manifest.ID) map[string]any {
 	for _, o := range s.plan.Canary {
 		if rollout.IDOf(o) == id {
 			return o
@@ -81,7 +81,7 @@ func (s *session) planned(id manifest.ID) map[string]any {
 }
 
 // owns says whether an object in the cluster is of this release's canary.
-func (s *session) owns(object map[string]any) bool {
+func (s *actor) owns(object map[string]any) bool {
 	meta, _ := object["metadata"].(map[string]any)
 	labels, _ := meta["labels"].(map[string]any)
 	return labels[rollout.ReleaseLabel] == s.release.Name
@@ -89,7 +89,7 @@ func (s *session) owns(object map[string]any) bool {
 
 // matches says whether the pods that the plan makes stable run what those of a workload
 // do.
-func (s *session) matches(w rollout.Workload, other map[string]any) bool {
+func (s *actor) matches(w rollout.Workload, other map[string]any) bool {
 	at := slices.IndexFunc(s.plan.Stable, func(o map[string]any) bool { return rollout.IDOf(o) == w.Stable })
 	if at < 0 {
 		return false
@@ -99,7 +99,7 @@ func (s *session) matches(w rollout.Workload, other map[string]any) bool {
 
 // promoted says whether stable runs what the plan makes stable, or what the canary does:
 // an admission webhook may have changed both alike.
-func (s *session) promoted(ctx context.Context) (bool, error) {
+func (s *actor) promoted(ctx context.Context) (bool, error) {
 	for _, w := range s.plan.Workloads {
 		stable, err := s.Objects.Get(ctx, w.Stable)
 		if err != nil {
@@ -119,7 +119,7 @@ func (s *session) promoted(ctx context.Context) (bool, error) {
 
 // ledBack makes what is known of a canary safe to reject by: where the objects do not
 // confirm the record, the canary's routes are found by their labels.
-func (s *session) ledBack(ctx context.Context) error {
+func (s *actor) ledBack(ctx context.Context) error {
 	if s.confirmed || s.confirm(ctx) == nil {
 		return nil
 	}
@@ -137,7 +137,7 @@ func (s *session) ledBack(ctx context.Context) error {
 
 // offByLabel takes traffic off a canary of which the record says nothing, or nothing
 // that can be read. unread is why.
-func (s *session) offByLabel(ctx context.Context, unread error) error {
+func (s *actor) offByLabel(ctx context.Context, unread error) error {
 	routes, err := s.trusted(ctx)
 	if err != nil || len(routes) == 0 {
 		return errors.Join(unread, err)
@@ -158,7 +158,7 @@ func (s *session) offByLabel(ctx context.Context, unread error) error {
 
 // trusted are the routes of the canary that may be taken to 0, whatever the record says:
 // those that carry the release's label.
-func (s *session) trusted(ctx context.Context) ([]rollout.Route, error) {
+func (s *actor) trusted(ctx context.Context) ([]rollout.Route, error) {
 	found, err := s.Router.Find(ctx, s.release.Namespace, s.release.Name)
 	if err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ func (s *session) trusted(ctx context.Context) ([]rollout.Route, error) {
 // removable are the objects that may be deleted of those that the record lists: in the
 // release's namespace, or in one that the confirmed plan has them in. That they carry the
 // release's label is checked when they are deleted.
-func (s *session) removable(ids []manifest.ID) []manifest.ID {
+func (s *actor) removable(ids []manifest.ID) []manifest.ID {
 	planned := s.plan.Objects()
 	return slices.DeleteFunc(slices.Clone(ids), func(id manifest.ID) bool {
 		if id.Namespace == s.release.Namespace || !s.doubtful && slices.Contains(planned, id) {

@@ -1,0 +1,114 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// ledger is what is stored of a release, as this process knows it.
+type ledger struct {
+	*Runner
+	release Release
+	record  Record
+	unsure  []byte // state of which nobody knows whether it was stored
+	raising bool   // what is being stored gives the canary more traffic, or promotes it
+	called  func() // is told that somebody has spoken; nil where nobody listens
+}
+
+// RecordError reports that what is stored of a release cannot be read. What the cluster
+// has of its canary can still be found by labels.
+type RecordError struct{ Err error }
+
+func (e RecordError) Error() string { return e.Err.Error() }
+func (e RecordError) Unwrap() error { return e.Err }
+
+// read reads what is stored; the zero State where there is nothing.
+func (l *ledger) read(ctx context.Context) (state rollout.State, plan rollout.Plan, err error) {
+	record, err := l.Store.Load(ctx, l.release.Namespace, l.release.Name)
+	if err != nil || record.Version == "" {
+		return state, plan, err
+	}
+	state, err = rollout.ParseState(record.State)
+	if err != nil {
+		return state, plan, RecordError{fmt.Errorf("release %s: %w", l.release, err)}
+	}
+	if len(record.Plan) > 0 {
+		if plan, err = rollout.Unpack(record.Plan); err != nil {
+			return state, plan, RecordError{fmt.Errorf("release %s: %w", l.release, err)}
+		}
+	}
+	l.record = record
+	return state, plan, nil
+}
+
+// store stores a state when it differs from the one that is stored.
+func (l *ledger) store(ctx context.Context, state rollout.State) error {
+	text, err := json.Marshal(state)
+	if err != nil || bytes.Equal(text, l.record.State) || state.Phase == rollout.None {
+		return err
+	}
+	record := Record{Version: l.record.Version, State: text, Plan: l.record.Plan, Said: l.record.Said}
+	if !state.Phase.Active() {
+		record.Plan = nil // there is nothing left to promote
+	}
+	version, err := l.Store.Save(ctx, l.release.Namespace, l.release.Name, record)
+	if errors.Is(err, ErrChanged) {
+		version, err = l.storeAgain(ctx, record, err)
+	}
+	if errors.Is(err, errSpoken) {
+		return err
+	}
+	if err != nil {
+		l.unsure = text
+		return fmt.Errorf("release %s: %w", l.release, err)
+	}
+	record.Said = l.record.Said
+	record.Version = version
+	l.record, l.unsure = record, nil
+	return nil
+}
+
+// storeAgain stores a record over one that has another version than expected, if what
+// is in it is this process's own: as it was stored last, or by a write before this one
+// that was interrupted and taken all the same. Others may have left a mark that they
+// have spoken; then nothing is raised before that was read.
+func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (version string, err error) {
+	for n := 1; ; n++ { // every word that somebody leaves makes the record another one
+		stored, err := l.Store.Load(ctx, l.release.Namespace, l.release.Name)
+		if err != nil {
+			return "", errors.Join(refused, err)
+		}
+		own := bytes.Equal(stored.State, l.record.State) && bytes.Equal(stored.Plan, l.record.Plan)
+		if !own && (l.unsure == nil || !bytes.Equal(stored.State, l.unsure)) {
+			if stored.Version == "" {
+				return "", errRecordGone
+			}
+			return "", refused
+		}
+		if stored.Said != l.record.Said {
+			l.record.Said, l.record.Version, l.record.State = stored.Said, stored.Version, stored.State
+			if l.called != nil {
+				l.called()
+			}
+			if l.raising {
+				return "", errSpoken
+			}
+		}
+		record.Version, record.Said = stored.Version, stored.Said
+		version, err = l.Store.Save(ctx, l.release.Namespace, l.release.Name, record)
+		if !errors.Is(err, ErrChanged) || n == attempts {
+			return version, err
+		}
+	}
+}
+
+// errSpoken reports that somebody said something before what was to be done was stored.
+var errSpoken = errors.New("somebody has said something about the release")
+
+// errRecordGone reports that somebody deleted the record while a process worked.
+var errRecordGone = errors.New("somebody has deleted what is remembered of the release; see canarize doctor for what is left of the canary")

@@ -1,0 +1,180 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+func (s *actor) untouched(ctx context.Context) bool {
+	switch s.state.Phase {
+	case rollout.Promoting:
+		changed, err := s.changed(ctx)
+		return err == nil && len(changed) == 0
+	case rollout.Retiring:
+		is, err := s.promoted(ctx)
+		return err == nil && !is
+	}
+	return true
+}
+
+func (s *actor) reachable(ctx context.Context) error {
+	if err := s.Router.Reachable(ctx); err != nil {
+		return fmt.Errorf("nothing was begun, because no share could be verified: %w; name the gateway's namespace, or repeat with --unverified", err)
+	}
+	return nil
+}
+
+func (s *actor) beside(ctx context.Context, plan *rollout.Plan) (*rollout.Plan, error) {
+	synced := *plan
+	synced.Canary = slices.Clone(plan.Canary)
+	for _, route := range plan.Routes {
+		stable, err := s.Objects.Get(ctx, route.Stable)
+		if err != nil {
+			return nil, err
+		}
+		if stable == nil {
+			return nil, fmt.Errorf("%s: it is not in the cluster, and a canary's route alone gets every request whatever its weight; apply the stable version first", route.Stable)
+		}
+		for i, o := range synced.Canary {
+			if rollout.IDOf(o) != route.Canary {
+				continue
+			}
+			if synced.Canary[i], err = s.Router.Beside(route, stable, o); err != nil {
+				return nil, fmt.Errorf("%s: %w", route.Stable, err)
+			}
+		}
+	}
+	return &synced, nil
+}
+
+func (s *actor) adopt(plan rollout.Plan) error {
+	if s.state.Phase.Active() {
+		for _, old := range s.plan.Routes {
+			if !slices.ContainsFunc(plan.Routes, func(r rollout.Route) bool { return r.Canary == old.Canary }) {
+				plan.Routes = append(slices.Clip(plan.Routes), old)
+			}
+		}
+	}
+	packed, err := plan.Pack()
+	if err != nil {
+		return fmt.Errorf("release %s: %w", s.release, err)
+	}
+	s.plan, s.record.Plan, s.confirmed = plan, packed, true
+	return nil
+}
+
+func (s *actor) fingerprints(ctx context.Context, objects []map[string]any) ([]rollout.Fingerprint, error) {
+	prints := make([]rollout.Fingerprint, len(objects))
+	for i, o := range objects {
+		id := rollout.IDOf(o)
+		live, err := s.Objects.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		prints[i] = rollout.Fingerprint{ID: id}
+		if live == nil {
+			continue
+		}
+		if prints[i].Digest, err = contentDigest(live); err != nil {
+			return nil, fmt.Errorf("%s: %w", id, err)
+		}
+	}
+	return prints, nil
+}
+
+// contentDigest leaves out what changes by itself: metadata, status, and the
+func contentDigest(object map[string]any) (string, error) {
+	content := maps.Clone(object)
+	delete(content, "metadata")
+	delete(content, "status")
+	if spec, ok := content["spec"].(map[string]any); ok {
+		spec = maps.Clone(spec)
+		delete(spec, "replicas")
+		content["spec"] = spec
+	}
+	return rollout.Digest(content)
+}
+
+func (s *actor) changed(ctx context.Context) (changed []string, err error) {
+	for _, before := range s.state.Stable {
+		live, err := s.Objects.Get(ctx, before.ID)
+		if err != nil {
+			return nil, err
+		}
+		digest := ""
+		if live != nil {
+			if digest, err = contentDigest(live); err != nil {
+				return nil, fmt.Errorf("%s: %w", before.ID, err)
+			}
+		}
+		if digest != before.Digest {
+			changed = append(changed, before.ID.String())
+		}
+	}
+	return changed, nil
+}
+
+func (s *actor) canary(ctx context.Context, get func(context.Context, manifest.ID) (map[string]any, error)) (digest string, configs map[manifest.ID]map[string]any, err error) {
+	var parts []any
+	for _, w := range s.plan.Workloads {
+		live, err := get(ctx, w.Canary)
+		if err != nil || live == nil {
+			return "", nil, err
+		}
+		spec, _ := live["spec"].(map[string]any)
+		parts = append(parts, spec["template"])
+	}
+	configs = map[manifest.ID]map[string]any{}
+	for _, c := range s.plan.Configs {
+		live, err := get(ctx, c.Canary)
+		if err != nil || live == nil {
+			return "", nil, err
+		}
+		configs[c.Canary] = live
+		parts = append(parts, live["data"], live["binaryData"])
+	}
+	digest, err = rollout.Digest(parts...)
+	return digest, configs, err
+}
+
+func (s *actor) sharesNow(ctx context.Context) (shares []int, edited []string, err error) {
+	for _, route := range s.plan.Routes {
+		stable, canary, err := s.pair(ctx, route)
+		if err != nil {
+			return nil, nil, err
+		}
+		share := 0 // of a route that is gone
+		if canary != nil {
+			share = s.Router.Share(canary)
+		}
+		shares = append(shares, share)
+		if stable == nil || canary == nil {
+			continue
+		}
+		_, changed, err := s.Router.Resync(route, stable, canary)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", route.Stable, err)
+		}
+		if changed {
+			edited = append(edited, route.Stable.String())
+		}
+	}
+	return shares, edited, nil
+}
+
+func (s *actor) pair(ctx context.Context, route rollout.Route) (stable, canary map[string]any, err error) {
+	get := s.Objects.Get
+	if s.reread {
+		get = s.Objects.Fresh
+	}
+	if canary, err = get(ctx, route.Canary); err != nil {
+		return nil, nil, err
+	}
+	stable, err = get(ctx, route.Stable)
+	return stable, canary, err
+}
