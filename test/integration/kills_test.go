@@ -215,7 +215,10 @@ func (v *victims) between(t *testing.T, tag string, args []string) (over bool) {
 		}
 	}
 	v.kills.count(func(k *kills) { k.done++; k.verbs[args[0]]++; k.phases[phase]++ })
-	if v.bad {
+	if phase == rollout.Promoted || phase == rollout.Retiring { // what runs again releases it once more
+		v.stable = tag
+	}
+	if v.bad || phase != rollout.Promoting {
 		v.isStable(t, v.stable)
 	}
 	early := slices.Contains([]rollout.Phase{rollout.None, rollout.Deploying, rollout.Standing, rollout.Shifting}, phase)
