@@ -136,7 +136,7 @@ func testWordsAtOnce(t *testing.T, s shop, u *users) {
 	s.ended(t, cmd, heard, 0)
 	s.check(t, "v2", -1)
 	passed := map[string]rollout.Passage{}
-	for _, p := range s.state(t).Passed {
+	for _, p := range s.status(t).Passed { // what programs read
 		passed[p.Gate] = p
 	}
 	for _, gate := range gates {

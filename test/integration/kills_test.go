@@ -99,14 +99,14 @@ type victims struct {
 	bad    bool   // the canary fails
 }
 
-// mostKills is how often the processes of one release are killed.
-const mostKills = 3
+// Of one release the processes are killed up to mostKills times.
+const leastKills, mostKills = 2, 4
 
 // release releases a version, by a run or step by step, and checks how it ended.
 func (v *victims) release(t *testing.T, tag string) {
 	t.Helper()
 	v.bad = false
-	left := 1 + v.random.IntN(mostKills)
+	left := leastKills + v.random.IntN(mostKills-leastKills+1)
 	commands := [][]string{v.users.run(t, tag, "")}
 	if v.random.IntN(3) == 0 {
 		commands = [][]string{v.deploy(t, tag), shift("10"), shift("50"), promote}
@@ -118,9 +118,13 @@ func (v *victims) release(t *testing.T, tag string) {
 	}
 	v.users.set(func(u *users) { u.bad = map[bool]float64{true: 1}[v.bad] })
 	v.kills.count(func(k *kills) { k.releases++ })
-	for _, args := range commands {
+	aim := v.random.IntN(len(commands)) // which of them is to be killed next
+	for i, args := range commands {
 		for {
-			o, killed := v.try(t, &left, args)
+			o, killed := v.try(t, left > 0 && i >= aim, args)
+			if killed {
+				left, aim = left-1, i+v.random.IntN(len(commands)-i)
+			}
 			if killed && v.between(t, tag, args) {
 				return
 			}
@@ -138,46 +142,61 @@ func (v *victims) release(t *testing.T, tag string) {
 
 // lasts is about how long a command takes here that nobody disturbs.
 var lasts = map[string]time.Duration{
-	"run": 8 * time.Second, "deploy": 900 * time.Millisecond, "shift": 1500 * time.Millisecond,
-	"promote": 700 * time.Millisecond, "reject": 500 * time.Millisecond,
+	"run": 5 * time.Second, "deploy": 600 * time.Millisecond, "shift": 800 * time.Millisecond,
+	"promote": 500 * time.Millisecond, "reject": 400 * time.Millisecond,
+}
+
+// instant waits for the instant at which a command is killed. Of a run, whose end is
+// short, it is every other time one after the end has begun.
+func (v *victims) instant(ctx context.Context, verb string, heard *said) {
+	most := lasts[verb]
+	if verb == "run" && v.random.IntN(2) == 0 {
+		most = 500 * time.Millisecond
+		for ctx.Err() == nil && !strings.Contains(heard.String(), " promote ") && !strings.Contains(heard.String(), " reject") {
+			v.sleep(ctx, 5*time.Millisecond)
+		}
+	}
+	v.sleep(ctx, time.Duration(v.random.Int64N(int64(most))))
+}
+
+func (v *victims) sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // try runs a command, and maybe kills it at a random instant.
-func (v *victims) try(t *testing.T, left *int, args []string) (o outcome, killed bool) {
+func (v *victims) try(t *testing.T, aimed bool, args []string) (o outcome, killed bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Minute, errors.New("not finished within two minutes"))
 	defer cancel()
 	cmd := v.command(ctx, args...)
-	var said said
-	cmd.Stdout, cmd.Stderr = &said, &said
+	var heard said
+	cmd.Stdout, cmd.Stderr = &heard, &heard
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	over := make(chan struct{})
+	ended, over := context.WithCancel(ctx)
 	go func() {
+		defer over()
 		_ = cmd.Wait() // the exit code says more
-		close(over)
 	}()
-	if *left > 0 && v.kills.take() {
-		timer := time.NewTimer(time.Duration(v.random.Int64N(int64(lasts[args[0]]))))
-		select {
-		case <-timer.C:
-			_ = cmd.Process.Kill() // it may have ended just now
-		case <-over:
-		}
-		timer.Stop()
-		<-over
+	if aimed && v.kills.take() {
+		v.instant(ended, args[0], &heard)
+		_ = cmd.Process.Kill() // it may have ended just now
+		<-ended.Done()
 		if killed = !cmd.ProcessState.Exited(); !killed {
 			v.kills.count(func(k *kills) { k.left++ })
-		} else {
-			*left--
 		}
 	}
-	<-over
+	<-ended.Done()
 	if ctx.Err() != nil {
-		t.Fatalf("canarize %q: %v\n%s", args, context.Cause(ctx), said.String())
+		t.Fatalf("canarize %q: %v\n%s", args, context.Cause(ctx), heard.String())
 	}
-	return outcome{code: cmd.ProcessState.ExitCode(), err: said.String()}, killed
+	return outcome{code: cmd.ProcessState.ExitCode(), err: heard.String()}, killed
 }
 
 // between is what happens between a process that was killed and the next one: somebody
@@ -196,7 +215,10 @@ func (v *victims) between(t *testing.T, tag string, args []string) (over bool) {
 		}
 	}
 	v.kills.count(func(k *kills) { k.done++; k.verbs[args[0]]++; k.phases[phase]++ })
-	if v.bad {
+	if phase == rollout.Promoted || phase == rollout.Retiring { // what runs again releases it once more
+		v.stable = tag
+	}
+	if v.bad || phase != rollout.Promoting {
 		v.isStable(t, v.stable)
 	}
 	early := slices.Contains([]rollout.Phase{rollout.None, rollout.Deploying, rollout.Standing, rollout.Shifting}, phase)
