@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -92,11 +93,41 @@ type waiter struct {
 }
 
 func (w *waiter) wait(ctx context.Context) error {
+	err := w.follow(ctx)
+	if !errors.Is(err, errNoProgress) {
+		return err
+	}
+	// It may be the watch that does not get on: only a read of now can blame the pods.
+	object, err := w.cluster.Fresh(ctx, w.progress.Ref)
+	if err != nil {
+		return err
+	}
+	if object == nil {
+		return w.gone()
+	}
+	status := readiness.Compute(object)
+	better := w.note(object, status)
+	switch {
+	case status.Phase == readiness.Current:
+		return nil
+	case status.Phase == readiness.Failed:
+		return w.notReady("it has failed")
+	case better:
+		return w.wait(ctx)
+	}
+	return w.notReady("no progress for " + w.how.Deadline.String())
+}
+
+// errNoProgress ends the watch of an object that does not get on within the deadline.
+var errNoProgress = errors.New("no progress")
+
+// follow watches until the object is ready, has failed, or does not get on.
+func (w *waiter) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var pods sync.WaitGroup
 	defer pods.Wait()
 	defer cancel(nil)
-	deadline := time.AfterFunc(w.how.Deadline, func() { cancel(seenError{w.notReady("no progress for " + w.how.Deadline.String())}) })
+	deadline := time.AfterFunc(w.how.Deadline, func() { cancel(errNoProgress) })
 	defer deadline.Stop()
 	podsWatched := false
 	return w.cluster.Watch(ctx, w.progress.Ref, func(object map[string]any) (bool, error) {

@@ -1,0 +1,56 @@
+package kube
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// deployment puts the Deployment shop/web, with so many of its two pods ready.
+func (a *fakeAPI) deployment(ready int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.put("/apis/apps/v1/namespaces/shop/deployments/web", map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "web", "namespace": "shop", "generation": 1},
+		"spec":   map[string]any{"replicas": 2, "selector": map[string]any{"matchLabels": map[string]any{"app": "web"}}},
+		"status": map[string]any{"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "readyReplicas": ready, "availableReplicas": ready},
+	})
+}
+
+// TestNoProgress: that pods do not get on is said when a read of now says so, and not
+// because a watch is silent.
+func TestNoProgress(t *testing.T) {
+	web := Ref{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"}
+	for name, tt := range map[string]struct {
+		ready  int  // pods, in the end
+		broken bool // the API server does not say
+		want   func(error) bool
+	}{
+		"ready meanwhile": {ready: 2, want: func(err error) bool { return err == nil }},
+		"not ready":       {ready: 1, want: func(err error) bool { return errors.As(err, new(*NotReadyError)) }},
+		"not known": {ready: 2, broken: true, want: func(err error) bool {
+			return err != nil && !errors.As(err, new(*NotReadyError))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, api := newFake(t, Options{})
+				api.deployment(1)
+				time.AfterFunc(5*time.Second, func() {
+					api.setMute(true)
+					api.deployment(tt.ready)
+					if tt.broken {
+						api.intercept(func(*http.Request) (*http.Response, error) {
+							return jsonResponse(http.StatusForbidden, fakeStatus(403, "Forbidden", "deployments", "web")), nil
+						})
+					}
+				})
+				if err := c.Ready(t.Context(), []Ref{web}, Wait{Deadline: 30 * time.Second}); !tt.want(err) {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
