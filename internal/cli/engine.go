@@ -195,7 +195,7 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 			return state, follower.fail(err)
 		}
 	}
-	err = f.printStatus(streams, status)
+	err = streams.result(func() error { return f.printStatus(streams, status) })
 	if verdict != nil {
 		err = errors.Join(err, follower.fail(verdict(state)))
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/canarize/canarize/internal/report"
@@ -45,6 +46,30 @@ func (s Streams) showMissing(printer *report.Printer) {
 // printer.
 func (s Streams) note(e rollout.Event) {
 	s.told.Put(classOf(e), func() { fmt.Fprintln(s.Err, oneLine(e.Text)) })
+}
+
+// result has the result of a verb that must not wait printed on stdout. Where that leads
+// to the same place as stderr, and nobody reads there, it is left for whoever may read
+// again before the program ends; for a stdout of its own it waits, as programs do.
+func (s Streams) result(print func() error) error {
+	if s.told.Flush() || !s.onePlace() {
+		return print()
+	}
+	s.told.Put(spool.Kept, func() { _ = print() })
+	s.told.Flush()
+	return nil
+}
+
+// onePlace says whether stdout and stderr lead to the same place.
+func (s Streams) onePlace() bool {
+	out, isFile := s.Out.(*os.File)
+	errs, isToo := s.rawErr.(*os.File)
+	if !isFile || !isToo {
+		return false
+	}
+	a, failed := out.Stat()
+	b, failedToo := errs.Stat()
+	return failed == nil && failedToo == nil && os.SameFile(a, b)
 }
 
 // lastWord is the message that a verb ends with; "" is none. A verb that must not

@@ -3,7 +3,9 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/canarize/canarize/internal/spool"
 )
 
 // busyServer is an API server that does nothing but say that it is busy, in some words.
@@ -77,4 +81,33 @@ func unread(t *testing.T) *os.File {
 	}()
 	t.Cleanup(func() { _, _ = read.Close(), write.Close(); <-full })
 	return write
+}
+
+// TestUnreadResult: where stdout is the terminal or the pipe that nobody reads any more,
+// the result does not keep a verb from ending.
+func TestUnreadResult(t *testing.T) {
+	full := unread(t)
+	streams := Streams{Out: full, Err: full, rawErr: full, told: spool.New(spool.Options{Most: mostProgress, Patience: patience})}
+	streams.told.Say(full, "progress")
+	if err := streams.result(func() error {
+		_, err := full.WriteString("the result")
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	read, own, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	streams.Out = own
+	if err := streams.result(func() error {
+		_, err := own.WriteString("the result")
+		return errors.Join(err, own.Close())
+	}); err != nil {
+		t.Error(err)
+	}
+	if text, err := io.ReadAll(read); err != nil || string(text) != "the result" {
+		t.Errorf("a stdout of its own got %q, %v", text, err)
+	}
 }

@@ -43,6 +43,7 @@ type Gateways struct {
 
 	mu      sync.Mutex
 	tunnels map[types.UID]*Tunnel
+	took    map[types.UID]time.Duration // the last page, by pod
 }
 
 // Gateways prepares to ask the pods of an Emissary. It sends no request yet. The
@@ -57,7 +58,7 @@ func (c *Cluster) Gateways(where Gateway) *Gateways {
 	if where.Every == 0 {
 		where.Every = 500 * time.Millisecond
 	}
-	return &Gateways{cluster: c, where: where, tunnels: map[types.UID]*Tunnel{}}
+	return &Gateways{cluster: c, where: where, tunnels: map[types.UID]*Tunnel{}, took: map[types.UID]time.Duration{}}
 }
 
 // Close takes all tunnels down.
