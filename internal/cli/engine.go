@@ -214,6 +214,8 @@ func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rol
 	var refused runner.RefusedError
 	var stopped runner.StoppedError
 	switch {
+	case errors.Is(err, runner.ErrExposed):
+		return exitError{exitOutside, named, true}
 	case errors.Is(err, runner.ErrInterrupted):
 		return interrupted(release, s, err)
 	case errors.As(err, &stopped) && stopped.State.Held != "":

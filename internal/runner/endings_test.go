@@ -402,3 +402,22 @@ func TestTwoPeople(t *testing.T) {
 		t.Errorf("%+v", said)
 	}
 }
+
+// TestStillExposed: where the way out did not succeed, nothing says that traffic is back.
+func TestStillExposed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		ctx, stop := context.WithCancel(t.Context())
+		e := healthy()
+		e.onLook = func(_, weight int) {
+			if weight == 50 {
+				w.broken["weight "+canaryMapping.String()] = errors.New("the API server is away")
+				stop()
+			}
+		}
+		_, err := w.run(ctx, followed(e))
+		if !errors.Is(err, ErrExposed) || !errors.Is(err, ErrInterrupted) || !strings.Contains(err.Error(), "run canarize reject shop -n eu") {
+			t.Errorf("%v", err)
+		}
+	})
+}

@@ -20,6 +20,13 @@ var ErrHandover = errors.New("another process goes on with the release")
 // ErrLockLost is the cause of a lock's context that another process has taken.
 var ErrLockLost = errors.New("the lock was lost")
 
+// ErrExposed reports that traffic may still reach a canary that nobody watches.
+var ErrExposed = errors.New("traffic may still reach the canary")
+
+func exposed(release Release, err, failed error) error {
+	return fmt.Errorf("%w, and %w: %w; run canarize reject %s -n %s", err, ErrExposed, failed, release.Name, release.Namespace)
+}
+
 // cleanUp is how long the way out may take once the process was asked to end. A CI
 // system kills 7.5 seconds after it interrupts.
 const cleanUp = 5 * time.Second
@@ -71,7 +78,7 @@ func (s *session) leave(ctx context.Context, err error, fault bool) error {
 	case off:
 		err = errors.Join(err, fmt.Errorf("the canary gets no traffic, but that could not be stored: %w", failed))
 	default:
-		err = fmt.Errorf("%w, and traffic may still reach the canary: %w; run canarize reject %s -n %s", err, failed, s.release.Name, s.release.Namespace)
+		err = exposed(s.release, err, failed)
 	}
 	return s.stopped(err)
 }
@@ -163,7 +170,7 @@ func (r *Runner) notLocked(ctx context.Context, release Release, err error) erro
 		return err
 	}
 	if failed := s.setWeight(out, rollout.Action{Kind: rollout.SetWeight}); failed != nil {
-		return fmt.Errorf("interrupted, and traffic may still reach the canary, which nobody watches: %w; run canarize reject %s -n %s", failed, release.Name, release.Namespace)
+		return exposed(release, ErrInterrupted, failed)
 	}
 	return fmt.Errorf("%w; nobody was watching the canary, and its weight is 0 now", ErrInterrupted)
 }
