@@ -34,7 +34,7 @@ var endings = map[string]func(*testing.T, shop, *users){
 	"no gateway": testNoGateway, "unverified": testUnverified,
 	"interrupted behind the dead": testInterruptedBehindDead, "interrupted behind the living": testInterruptedBehindLiving,
 	"namespace gone in a run": testNamespaceGone,
-	"replaced plan": testReplacedPlan, "more objects": testMoreObjects, "forged phase": testForgedPhase, "unreadable record": testUnreadableRecord,
+	"replaced plan":           testReplacedPlan, "more objects": testMoreObjects, "forged phase": testForgedPhase, "unreadable record": testUnreadableRecord,
 }
 
 func (s suite) testEndings(t *testing.T) {

@@ -54,7 +54,7 @@ func TestExamples(t *testing.T) {
 	want := map[string]string{
 		"one-job.yml":    "map[reject:1 report:1 run:1]",
 		"increments.yml": "map[analyze:1 deploy:1 exec:1 promote:1 reject:2 report:1 shift:1]",
-		"approvals.yml":  "map[analyze:3 deploy:1 exec:3 promote:1 reject:1 report:1 shift:3]",
+		"approvals.yml":  "map[analyze:3 deploy:1 exec:3 promote:1 reject:1 remember:1 report:1 shift:3]",
 	}
 	for file, p := range examples(t) {
 		verbs := map[string]int{}
@@ -97,7 +97,10 @@ func templates(t *testing.T) map[string]pipeline {
 // calledVerb is what a step asks canarize for, or the step's script when it does not.
 func calledVerb(s step) string {
 	found := regexp.MustCompile(`exec "\$CANARIZE" (\w+)`).FindStringSubmatch(s.Bash)
-	if found == nil {
+	switch {
+	case s.Name == "deployed":
+		return "remember the version"
+	case found == nil:
 		return strings.TrimSpace(s.Bash)
 	}
 	if found[1] == "shift" {
@@ -111,7 +114,7 @@ func TestTemplatesDoInOrder(t *testing.T) {
 		"release-steps.yml": "job: run, reject, report",
 		"canary-jobs.yml": "canary.deploy: prepare, deploy; canary.routeTraffic: prepare, shift $(strategy.increment); canary.postRouteTraffic: prepare, analyze, check; " +
 			"canary.success: prepare, promote; canary.failure: prepare, reject; remove: prepare, reject, report",
-		"release-stages.yml": "web_shop_eu_5 shift: prepare, deploy, shift 5, analyze, check; web_shop_eu_25 shift: prepare, shift 25, analyze, check; " +
+		"release-stages.yml": "web_shop_eu_5 shift: prepare, deploy, remember the version, shift 5, analyze, check; web_shop_eu_25 shift: prepare, shift 25, analyze, check; " +
 			"web_shop_eu_50 shift: prepare, shift 50, analyze, check; web_shop_eu_promote promote: prepare, promote; web_shop_eu_remove remove: prepare, reject, report",
 	}
 	for name, p := range templates(t) {

@@ -86,7 +86,7 @@ func TestLastStageMeansTheFirst(t *testing.T) {
 	first, promoting := p.Stages[0], p.Stages[3]
 	deploy := ""
 	for _, s := range first.Jobs[0].Strategy.RunOnce.Deploy.Steps {
-		if calledVerb(s) == "deploy" {
+		if strings.Contains(s.Bash, "variable=canarize.plan;isOutput=true]$CANARIZE_PLAN") {
 			deploy = s.Name
 		}
 	}
