@@ -29,8 +29,6 @@ type ending struct {
 	healthy bool     // the canary does not fail: the fault alone has to take the traffic off it
 	run     starting // as a process without a terminal, if nil
 	begin   func(*testing.T, *endingRun) error
-	then    func(*testing.T, *endingRun) // before the command can end
-	long    bool                         // with E2E=all only
 }
 
 // starting starts canarize.
@@ -44,7 +42,7 @@ var endings = []ending{
 	{name: "deleted", what: "Lease deleted", codes: []int{3}, begin: func(t *testing.T, e *endingRun) error {
 		return e.somebody.DeleteLock(t.Context(), e.namespace, "sampleapp")
 	}},
-	{name: "taken", what: "lock taken by another holder", codes: []int{1, 3}, begin: takeLock, long: true},
+	{name: "taken", what: "lock taken by another holder", codes: []int{1, 3}, begin: takeLock},
 	{name: "lost", what: "lock taken, the canary is healthy", codes: []int{1}, healthy: true, begin: takeLock},
 	{name: "silent", what: "open connections silent", codes: []int{3}, begin: func(t *testing.T, e *endingRun) error {
 		if e.api.Silence() == 0 {
@@ -52,13 +50,9 @@ var endings = []ending{
 		}
 		return nil
 	}},
-	{name: "unread", what: "Ctrl-S, stdout is a file", codes: []int{3}, run: releasing.startOnStderr, begin: pressed(stopOutput)},
-	{name: "stopped", what: "Ctrl-S, stdout is stopped, too", codes: []int{3}, run: releasing.startOnTerminal, begin: pressed(stopOutput), long: true, then: func(t *testing.T, e *endingRun) {
-		// The result on stdout is worth waiting for, but only after everything else.
-		await(t, "a release without a lock", func() bool { return len(e.kube("get", "leases", "-o", "name")) == 0 })
-		if err := pressed(goOn)(t, e); err != nil {
-			t.Fatal(err)
-		}
+	{name: "unread", what: "Ctrl-S", codes: []int{3}, run: releasing.startOnTerminal, begin: func(_ *testing.T, e *endingRun) error {
+		_, err := e.run.output.Write([]byte{ctrlS})
+		return err
 	}},
 	{name: "away", what: fmt.Sprintf("API server away for %.0f s", awayFor.Seconds()), codes: []int{3}, begin: func(t *testing.T, e *endingRun) error {
 		back := e.api.Away()
@@ -71,21 +65,10 @@ func takeLock(t *testing.T, e *endingRun) error {
 	return e.somebody.TakeLock(t.Context(), e.namespace, "sampleapp", "somebody else")
 }
 
-const awayFor = 40 * time.Second // longer than the lock is good
-
-// What a terminal sends for Ctrl-S and Ctrl-Q.
 const (
-	stopOutput = 'S' & 0x1f
-	goOn       = 'Q' & 0x1f
+	awayFor = 40 * time.Second // longer than the lock is good
+	ctrlS   = 'S' & 0x1f       // what a keyboard sends for it
 )
-
-// pressed is a key that is pressed at the terminal of a run.
-func pressed(key byte) func(*testing.T, *endingRun) error {
-	return func(_ *testing.T, e *endingRun) error {
-		_, err := e.run.output.Write([]byte{key})
-		return err
-	}
-}
 
 // endingRun is a run that waits for a person at 50 %.
 type endingRun struct {
@@ -95,6 +78,10 @@ type endingRun struct {
 	somebody faults.Somebody
 	back     chan time.Time // when the API server came back
 }
+
+// endingRow is how long after the first bad answer the canary's last one came, and after
+// the API server came back.
+const endingRow = "%-34s %9v %6v %9s %10s %8s %5v\n"
 
 // TestEndings has a run at 50 % for each fault, on a site that they share, each in a
 // namespace of its own and under a load of its own. At one instant its canary begins to
@@ -109,11 +96,8 @@ func TestEndings(t *testing.T) {
 		deadline:  "4m", steps: "{weight: 50, hold: 3s}, {weight: 60, hold: 3s}", metrics: "{source: emissary}",
 		gates: "{name: sign-off, weight: 60, manual: true}", margin: 5, image: "breakable",
 	}
-	fmt.Printf("%-32s %9s %9s %9s %10s %10s %5s\n", "while the canary fails", "requests", "bad", "last one", "since back", "took", "code")
+	fmt.Printf(endingRow, "while the canary fails", "requests", "bad", "last one", "since back", "took", "code")
 	for _, e := range endings {
-		if e.long && os.Getenv("E2E") != "all" {
-			continue
-		}
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			r := r
@@ -124,11 +108,11 @@ func TestEndings(t *testing.T) {
 }
 
 func (r running) testEnding(t *testing.T, e ending) {
-	namespace := e.name
-	r.Kube(nil, "create", "namespace", namespace)
-	r.Gateway = strings.TrimSuffix(r.Gateway, "/") + "/" + namespace + "/"
-	manifests := r.variant(t, `value: "100"`, fmt.Sprintf("value: \"100\"\n            - {name: LATENCY_MS, value: \"%d\"}", usual), "prefix: /", "prefix: /"+namespace+"/")
-	r.releasing = r.in(t, namespace, manifests)
+	r.Kube(nil, "create", "namespace", e.name)
+	defer r.Kube(nil, "delete", "namespace", e.name, "--wait=false") // the node has no room for the pods of all
+	r.Gateway = strings.TrimSuffix(r.Gateway, "/") + "/" + e.name + "/"
+	manifests := r.variant(t, `value: "100"`, fmt.Sprintf("value: \"100\"\n            - {name: LATENCY_MS, value: \"%d\"}", usual), "prefix: /", "prefix: /"+e.name+"/")
+	r.releasing = r.in(t, e.name, manifests)
 	before := r.objects()
 	load := r.load(runRate)
 	waiting := r.untilWaiting(t, e, r.args(t, manifests))
@@ -143,44 +127,46 @@ func (r running) testEnding(t *testing.T, e ending) {
 	if !e.healthy {
 		breakPods(t, pods)
 	}
-	if e.then != nil {
-		e.then(t, waiting)
-	}
 	code := waiting.run.end(t)
 	took := time.Since(began)
-	await(t, "a canary without traffic in Envoy", func() bool { return r.routes.last().weight <= 0 }) // whoever has lost the lock does not wait for it
-	time.Sleep(2 * time.Second)                                                                       // in which answers would come if there were any
+	// Who has lost the lock writes the weight and does not wait for Envoy.
+	await(t, "a canary without traffic in Envoy", func() bool { return r.routes.last().weight <= 0 })
+	time.Sleep(2 * time.Second) // in which answers would come if there were any
 	got := load.end(t)
 	if e.healthy {
 		got.first = began
 	}
-	last := got.came["2"].Sub(got.first)
-	sinceBack := "-"
+	last, sinceBack := got.came["2"], "-"
 	if len(waiting.back) > 0 {
-		sinceBack = fmt.Sprintf("%.1f s", got.came["2"].Sub(<-waiting.back).Seconds())
+		sinceBack = fmt.Sprintf("%.1f s", last.Sub(<-waiting.back).Seconds())
 	}
-	fmt.Printf("%-32s %9d %9d %7.1f s %10s %8.1f s %5d\n", e.what, got.total, sum(got.failed), last.Seconds(), sinceBack, took.Seconds(), code)
+	fmt.Printf(endingRow, e.what, got.total, sum(got.failed), fmt.Sprintf("%.1f s", last.Sub(got.first).Seconds()), sinceBack, fmt.Sprintf("%.1f s", took.Seconds()), code)
+	r.checkEnded(t, e, code, got, waiting.run.log.String())
+	r.backToStable(t, before)
+}
 
+// checkEnded checks how a run ended, and that users saw no failure but the canary's.
+func (r running) checkEnded(t *testing.T, e ending, code int, got answers, log string) {
+	t.Helper()
 	if !slices.Contains(e.codes, code) {
-		t.Errorf("exit code %d, expected one of %v\n%s", code, e.codes, waiting.run.log)
+		t.Errorf("exit code %d, expected one of %v\n%s", code, e.codes, log)
 	}
 	if failed := sum(got.failed) > 0; failed == e.healthy {
-		t.Errorf("%d requests failed", sum(got.failed))
+		t.Errorf("%d requests failed, and the canary was to be healthy: %t", sum(got.failed), e.healthy)
 	}
 	for what := range got.failed {
 		if !strings.HasPrefix(what, "500") {
 			t.Errorf("failed, and not because the canary is broken: %s\n%s", what, r.troubled())
 		}
 	}
-	r.backToStable(t, before)
-}
-
-// backToStable checks that after `canarize reject` nothing is left of the release.
-func (r running) backToStable(t *testing.T, before []string) {
-	t.Helper()
 	if after := requests(t, r.Gateway, nil, 200); after.versions["1"] != 200 {
 		t.Errorf("after the run: %v, %v; expected version 1 alone", after.versions, after.failed)
 	}
+}
+
+// backToStable checks that stable is what it was, and that after `canarize reject` nothing is left of the release.
+func (r running) backToStable(t *testing.T, before []string) {
+	t.Helper()
 	r.verb(t, "reject", "sampleapp", "--if-active")
 	r.nothingLeft(t, before)
 	r.stands(t, "rejected", 0)
@@ -219,32 +205,12 @@ func (r running) untilWaiting(t *testing.T, e ending, args []string) *endingRun 
 // types.
 func (r releasing) startOnTerminal(t *testing.T, args ...string) process {
 	t.Helper()
-	return r.startAt(t, nil, args)
-}
-
-// startOnStderr is startOnTerminal with stdout elsewhere.
-func (r releasing) startOnStderr(t *testing.T, args ...string) process {
-	t.Helper()
-	out, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	return r.startAt(t, out, args)
-}
-
-// startAt starts canarize at a terminal, which is stdout where that is nil.
-func (r releasing) startAt(t *testing.T, stdout *os.File, args []string) process {
-	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), verbLimit)
 	t.Cleanup(cancel)
 	typing, screen := terminal(t)
 	defer screen.Close() // the command has its own
 	p := process{cmd: r.command(ctx, args...), output: typing, log: &strings.Builder{}, text: bufio.NewReader(typing)}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = screen, screen, screen
-	if stdout != nil {
-		p.cmd.Stdout = stdout
-	}
 	p.cmd.Env = append(p.cmd.Env, "TERM=xterm")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := p.cmd.Start(); err != nil {
