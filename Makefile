@@ -37,7 +37,7 @@ ifeq ($(E2E),skip)
 	@echo "e2e: left out, because E2E=skip"
 else
 	$(GO) -C test/cluster run . build --node
-	$(GO) -C test/e2e test -tags e2e -count=1 -timeout 20m -v ./...
+	$(GO) -C test/e2e test -tags e2e -count=1 -timeout 30m -v ./...
 endif
 
 .PHONY: race

@@ -2,7 +2,10 @@ module github.com/canarize/canarize/test/e2e
 
 go 1.26.0
 
-require github.com/tsenart/vegeta/v12 v12.13.0
+require (
+	github.com/tsenart/vegeta/v12 v12.13.0
+	golang.org/x/sys v0.48.0
+)
 
 require (
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.23.3 // indirect
@@ -46,7 +49,6 @@ require (
 	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	golang.org/x/crypto v0.57.0 // indirect
 	golang.org/x/oauth2 v0.37.0 // indirect
-	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/term v0.46.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect

@@ -20,13 +20,21 @@ type answers struct {
 	versions    map[string]int
 	failed      map[string]int
 	total       int
-	first, last time.Time // of those that failed
+	first, last time.Time            // of those that failed
+	came        map[string]time.Time // the last answer of each version, good or bad
 }
 
 const mostKinds = 10 // errors name ports, so that there can be thousands
 
+func newAnswers() answers {
+	return answers{versions: map[string]int{}, failed: map[string]int{}, came: map[string]time.Time{}}
+}
+
 func (a *answers) add(r *vegeta.Result) {
 	a.total++
+	if version := r.Headers.Get("X-Version"); version != "" && r.End().After(a.came[version]) {
+		a.came[version] = r.End()
+	}
 	if r.Error == "" && r.Code == http.StatusOK {
 		a.versions[r.Headers.Get("X-Version")]++
 		return
@@ -58,7 +66,7 @@ func requests(t *testing.T, url string, header http.Header, n int) answers {
 	}
 	const clients = 8
 	attacker := vegeta.NewAttacker(vegeta.Workers(clients), vegeta.MaxWorkers(clients), vegeta.Timeout(10*time.Second))
-	out := answers{versions: map[string]int{}, failed: map[string]int{}}
+	out := newAnswers()
 	for r := range attacker.Attack(targeter, vegeta.ConstantPacer{}, 2*time.Minute, "") {
 		if r.Error != vegeta.ErrNoTargets.Error() {
 			out.add(r)
@@ -77,7 +85,7 @@ func stream(url string, rate int) (stop func() answers) {
 	results := attacker.Attack(target, vegeta.ConstantPacer{Freq: rate, Per: time.Second}, 0, "")
 	done := make(chan answers, 1)
 	go func() {
-		out := answers{versions: map[string]int{}, failed: map[string]int{}}
+		out := newAnswers()
 		for r := range results {
 			out.add(r)
 		}

@@ -231,7 +231,7 @@ func (r releasing) load(rate int) load {
 	target := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: r.Gateway})
 	l := load{attacker, make(chan answers, 1)}
 	go func() {
-		out := answers{versions: map[string]int{}, failed: map[string]int{}}
+		out := newAnswers()
 		for res := range attacker.Attack(target, vegeta.ConstantPacer{Freq: rate, Per: time.Second}, most, "") {
 			out.add(res)
 		}

@@ -35,12 +35,13 @@ type running struct {
 	releasing
 	deadline, steps, metrics, gates string
 	margin                          float64 // of latency, in percentage points
+	image                           string  // its tag
 }
 
 // TestRun carries releases out to their end on a site of their own, under load: a good
 // one and one that only fails, and with E2E=all, which takes eight minutes, the others.
 func TestRun(t *testing.T) {
-	r := running{startReleasing(t), "3m", "{weight: 5, hold: 6s}, {weight: 50, hold: 6s}", "{source: emissary}", "", 5}
+	r := running{startReleasing(t), "3m", "{weight: 5, hold: 6s}, {weight: 50, hold: 6s}", "{source: emissary}", "", 5, "2"}
 	r.stable(t)
 	fmt.Printf("%-26s %9s %9s %9s %6s %8s %8s\n", "run", "took", "requests", "bad", "off", "CPU", "memory")
 	type step struct {
@@ -70,7 +71,7 @@ func (r running) args(t *testing.T, manifests string) []string {
 	if err := os.WriteFile(file, fmt.Appendf(nil, judged, r.deadline, r.margin, r.steps, r.metrics, r.gates), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"run", "--config", file, manifests, "-I", "registry.example.com/app:2"}
+	args := []string{"run", "--config", file, manifests, "-I", "registry.example.com/app:" + r.image}
 	if os.Getenv("E2E_EVENTS") != "" {
 		args = append(args, "--progress=json")
 	}

@@ -92,11 +92,12 @@ func (s *Site) Stop() {
 	}
 }
 
-// Build builds a program of the checkout from its folder, and gives its path.
+// Build builds a program of the checkout from its folder, and gives its path. It is
+// static, so that an image can be made of it.
 func (s *Site) Build(folder string) string {
 	s.t.Helper()
 	path := filepath.Join(s.bin, filepath.Base(folder))
-	s.Run(nil, filepath.Join(s.Root, folder), "go", "build", "-o", path, ".")
+	s.Run(nil, filepath.Join(s.Root, folder), "env", "CGO_ENABLED=0", "go", "build", "-o", path, ".")
 	return path
 }
 
