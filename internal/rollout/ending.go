@@ -49,10 +49,14 @@ func (t *transition) ended(e Ended) (State, []Action) {
 		t.note(EventCancelled, "%s", interruption(t.Phase))
 		return t.State, []Action{{Kind: SetWeight}}
 	}
+	if e.Cause == LockLost { // the record is another process's, so that a hold would be its own
+		t.note(EventCancelled, "another process has taken the release; traffic goes back to stable")
+		return t.State, []Action{{Kind: SetWeight}}
+	}
 	if t.Held == "" && e.Reason != "" {
 		t.hold(e.Reason)
 	}
-	if t.Phase == Shifting && e.Cause != LockLost {
+	if t.Phase == Shifting {
 		return t.State, Pending(t.State)
 	}
 	return t.State, []Action{{Kind: SetWeight}}

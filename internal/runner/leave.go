@@ -74,6 +74,8 @@ func (s *session) leave(ctx context.Context, err error, fault bool) error {
 		err = ErrInterrupted
 	}
 	switch {
+	case failed == nil && cause == rollout.LockLost:
+		err = fmt.Errorf("%w; the canary's weight is 0 now, whoever works on the release", err)
 	case failed == nil:
 	case off:
 		err = errors.Join(err, fmt.Errorf("the canary gets no traffic, but that could not be stored: %w", failed))

@@ -150,7 +150,7 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 	var stopped StoppedError
 	switch {
 	case ctx.Err() != nil:
-		return errors.Join(err, context.Cause(ctx))
+		return endedBy(ctx, err)
 	case errors.Is(err, errSpoken):
 		c.heard.People = c.people.said(s.state.Started) // and it is decided again
 	case errors.As(err, new(objectionError)) && s.state.Held == "":

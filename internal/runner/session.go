@@ -108,7 +108,7 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		s.proof = ""
 		action, err := s.perform(ctx, actions)
 		if ctx.Err() != nil {
-			return errors.Join(err, context.Cause(ctx))
+			return endedBy(ctx, err)
 		}
 		fact = rollout.Finished{Tested: s.tested, Proof: s.proof}
 		if err != nil {
@@ -129,6 +129,16 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		return StoppedError{s.state, broke, stopped}
 	}
 	return nil
+}
+
+// endedBy is the error of something that came to its end with its context: why that
+// ended, and what else went wrong.
+func endedBy(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if err == nil || errors.Is(err, cause) {
+		return cause
+	}
+	return errors.Join(err, cause)
 }
 
 // announce tells the machine a fact and stores what follows from it, before anything of
