@@ -200,6 +200,9 @@ func wait(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case r := <-done:
+		if ctx.Err() != nil { // both had happened, and an interruption is not to be lost
+			return nil, context.Cause(ctx)
+		}
 		return r.data, r.err
 	}
 }
