@@ -56,7 +56,7 @@ func (e *Engine) Say(ctx context.Context, release runner.Release, version string
 // User is how the API server knows whoever runs this process; "" where it does not say.
 func (e *Engine) User(ctx context.Context) (string, error) {
 	user, err := e.cluster.kube.User(ctx)
-	if kube.IsRefused(err) {
+	if kube.IsForbidden(err) || kube.IsNotFound(err) {
 		return "", nil
 	}
 	return user, err
