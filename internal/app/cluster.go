@@ -157,8 +157,6 @@ func (c *cluster) Save(ctx context.Context, namespace, name string, r runner.Rec
 	if errors.Is(err, kube.ErrChanged) {
 		return "", runner.ErrChanged
 	}
-	if err == nil {
-	}
 	return version, err
 }
 

@@ -33,13 +33,7 @@ func (e *Engine) Releases(ctx context.Context, namespace, name string) ([]Releas
 	if err != nil {
 		return nil, err
 	}
-	releases := []Release{}
-	for _, o := range objects {
-		if remembers(o) {
-			releases = append(releases, releaseOf(o))
-		}
-	}
-	sortReleases(releases)
+	releases := releasesOf(slices.Values(objects))
 	return releases, e.workers(ctx, namespace, name, releases)
 }
 
@@ -131,13 +125,7 @@ func (e *Engine) WatchReleases(ctx context.Context, namespace, name string, see 
 	return e.cluster.kube.WatchAll(ctx, kind, selectRelease(name), func(objects map[string]map[string]any) (bool, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		releases = nil
-		for _, o := range objects {
-			if remembers(o) {
-				releases = append(releases, releaseOf(o))
-			}
-		}
-		sortReleases(releases)
+		releases = releasesOf(maps.Values(objects))
 		held.name(releases, time.Now())
 		return see(releases)
 	})
@@ -187,8 +175,16 @@ func releaseOf(configMap map[string]any) Release {
 	return r
 }
 
-func sortReleases(releases []Release) {
+// releasesOf are the releases that ConfigMaps remember, by namespace and name.
+func releasesOf(configMaps iter.Seq[map[string]any]) []Release {
+	releases := []Release{}
+	for o := range configMaps {
+		if remembers(o) {
+			releases = append(releases, releaseOf(o))
+		}
+	}
 	slices.SortFunc(releases, func(a, b Release) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
+	return releases
 }

@@ -292,17 +292,25 @@ func (k *kinds) forget() {
 	k.asked = time.Now()
 }
 
-// aside calls, and does not wait for a call longer than its context lasts.
-func aside[T any](ctx context.Context, call func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
+// result is what a call gave.
+type result[T any] struct {
+	value T
+	err   error
+}
+
+// calling calls in the background, and gives what comes of it.
+func calling[T any](call func() (T, error)) <-chan result[T] {
+	done := make(chan result[T], 1)
 	go func() {
 		value, err := call()
-		done <- result{value, err}
+		done <- result[T]{value, err}
 	}()
+	return done
+}
+
+// aside calls, and does not wait for a call longer than its context lasts.
+func aside[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	done := calling(call)
 	select {
 	case r := <-done:
 		return r.value, r.err

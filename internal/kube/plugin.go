@@ -138,15 +138,7 @@ func (p *plugin) overdue() error {
 // leaving calls, and leaves the call behind when ctx ends or the plugin is overdue. What
 // it gives afterwards goes to dispose.
 func leaving[T any](ctx context.Context, p *plugin, c *crossing, call func() (T, error), dispose func(T)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := call()
-		done <- result{value, err}
-	}()
+	done := calling(call)
 	var why error
 	select {
 	case r := <-done:
