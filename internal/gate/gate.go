@@ -105,8 +105,8 @@ func get(ctx context.Context, client *http.Client, address string) error {
 	return err
 }
 
-// said is what is told of what a program or a server said: without secrets, and not
-// too much of it. Of a text that goes on, the last word may be a part of a secret.
+// said prepares the text of a program or a server for a message: it removes secrets and
+// shortens it. When the text goes on, its last word is cut, which may be part of a secret.
 func said(text string, goesOn bool, secrets []string) string {
 	if goesOn {
 		text = text[:strings.LastIndexFunc(text, unicode.IsSpace)+1]

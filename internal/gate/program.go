@@ -125,8 +125,8 @@ func (e *ends) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// String is what is kept. Where something is missing the words beside it are, too:
-// they may be parts of a secret that nobody could recognize.
+// String returns the kept text. Where something was dropped, it also drops the words
+// beside the gap: they may be parts of a secret that nobody could recognize.
 func (e *ends) String() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -156,7 +156,7 @@ func readFound(file string) ([]byte, error) {
 	return readFile(file)
 }
 
-// sort says what a file is that is no regular one.
+// sort names the kind of a file that is not regular.
 func sort(mode fs.FileMode) string {
 	switch {
 	case mode&fs.ModeNamedPipe != 0:

@@ -11,7 +11,7 @@ import (
 type Delay struct {
 	// Host is the API server.
 	Host string
-	// Doing is what was asked for: GET ConfigMap shop/canarize-shop.
+	// Doing names the request, such as GET ConfigMap shop/canarize-shop.
 	Doing string
 	// For is how long the call has waited so far, over all its attempts.
 	For time.Duration

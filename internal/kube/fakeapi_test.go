@@ -17,8 +17,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// fakeAPI is an API server in memory, for tests whose clock is that of testing/synctest:
-// a real connection would not let it run. It keeps what real ones do about versions,
+// fakeAPI is an API server in memory. Tests under testing/synctest use it, because the
+// clock there stands still while a real connection is open. It keeps what real ones do about versions,
 // UIDs, preconditions and watches, which the integration tests hold against a real one.
 type fakeAPI struct {
 	// before may answer a request instead of the server; nil, nil leaves it to the server.

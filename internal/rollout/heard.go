@@ -1,0 +1,74 @@
+package rollout
+
+import "slices"
+
+// resumed goes on where another process stopped. A share that was on its way up is not
+// gone on with, and none becomes larger than it is found: what the canary does now is
+// for this process to judge first. A share that a run was to guard stays guarded.
+func (t *transition) resumed(r Resumed) (State, []Action) {
+	if !t.Phase.Active() {
+		return t.State, nil
+	}
+	t.Guarded, t.Gates = t.Guarded || r.Guarded, r.Gates
+	if r.Override {
+		t.unhold()
+		t.Corrections = 0
+	}
+	t.begin(r.Run, "go on with %s", short(t.Plan))
+	if t.Phase == Promoting && r.Untouched {
+		t.unpromoted("nothing was promoted yet; the canary stays at %d %%", t.Weight)
+	}
+	if t.Phase != Standing && t.Phase != Shifting {
+		return t.State, Pending(t.State)
+	}
+	share, found := t.Weight, t.Weight
+	if t.Phase == Shifting {
+		share = min(share, max(t.Verified, 0))
+	}
+	if r.Found != nil {
+		found = max(*r.Found, 0)
+		share = min(share, found)
+	}
+	switch {
+	case t.Phase == Standing && found == t.Weight:
+		return t.State, []Action{{Kind: Verify, Weight: t.Weight}}
+	case t.Phase == Standing:
+		t.note(EventCorrected, "the canary's routes have a weight of %d %% and not %d %%; the release goes on from %d %%", found, t.Weight, share)
+		t.unverified()
+		fallthrough
+	case share < t.Weight:
+		t.Phase, t.Peak, t.Grow, t.Weight = Shifting, max(t.Peak, t.Weight), false, share
+	}
+	return t.State, Pending(t.State)
+}
+
+// heeded remembers whether a person holds the release.
+func (t *transition) heeded(h Heeded) {
+	switch {
+	case h.Hold != nil:
+		t.note(EventSaid, "on hold: %s", h.Hold)
+	case t.Paused != nil:
+		t.note(EventSaid, "not on hold any more")
+	}
+	t.Paused = h.Hold
+}
+
+// agreed remembers that a gate lets the release pass.
+func (t *transition) agreed(a Agreed) {
+	p := a.Passage
+	if p.At.IsZero() {
+		p.At = t.now.Time.UTC()
+	}
+	if t.Awaiting == p.Gate {
+		t.Awaiting = ""
+	}
+	t.Passed = slices.DeleteFunc(slices.Clone(t.Passed), func(before Passage) bool { return before.Gate == p.Gate })
+	if len(t.Passed) < maxPassages {
+		t.Passed = append(t.Passed, p)
+	}
+	by := ""
+	if p.By != "" {
+		by = ", by " + p.By
+	}
+	t.note(EventSaid, "gate %s agrees%s", p.Gate, by)
+}
