@@ -4,11 +4,14 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -87,17 +90,41 @@ func testPods(t *testing.T, w world) {
 		t.Errorf("pods by track %v, expected 3 stable and 1 canary", seen)
 	}
 	for service, want := range map[string]string{"configured": "old", "configured-canary": "new"} {
-		ip := strings.TrimSpace(string(w.Kube(nil, "get", "service", service, "-o", "jsonpath={.spec.clusterIP}")))
+		address := w.serviceAddress(service)
+		w.Await("kube-proxy to know Service "+service, func() bool { return site.Get(address) != "" })
 		got := map[string]int{}
 		for range 300 {
-			got[version(t, "http://"+ip+":8080/")]++
+			got[version(t, address)]++
 		}
 		if got[want] != 300 {
 			t.Errorf("Service %s: answers by settings %v, expected 300 times %s", service, got, want)
 		}
 	}
 	fmt.Println("3 stable pods with the old settings, 1 canary pod with the new; 300 connections to either Service stay with its version")
+	w.testNewService(t)
 	w.Kube(nil, "delete", "--wait=false", "deployment,service,networkpolicy,mapping", "configured", "configured-canary")
+}
+
+// testNewService: a connection that comes before kube-proxy knows the Service is
+// answered or refused; it never hangs. A gateway that connects to a new canary at
+// that moment would otherwise lose a request to its time-out.
+func (w world) testNewService(t *testing.T) {
+	const service = `{apiVersion: v1, kind: Service, metadata: {name: new-%d}, spec: {selector: {app: configured}, ports: [{port: 8080, targetPort: http}]}}`
+	for i := range 10 {
+		ip := w.Kube(fmt.Appendf(nil, service, i), "create", "-f", "-", "-o", "jsonpath={.spec.clusterIP}")
+		connection, err := net.DialTimeout("tcp", net.JoinHostPort(string(ip), "8080"), 10*time.Second)
+		if err == nil {
+			_ = connection.Close()
+		} else if !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("Service new-%d, just made: %v", i, err)
+		}
+		w.Kube(nil, "delete", "--wait=false", "service", fmt.Sprintf("new-%d", i))
+	}
+}
+
+// serviceAddress is the URL of a Service's port 8080.
+func (w world) serviceAddress(name string) string {
+	return "http://" + strings.TrimSpace(string(w.Kube(nil, "get", "service", name, "-o", "jsonpath={.spec.clusterIP}"))) + ":8080/"
 }
 
 type pod struct{ name, ip, track string }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // connect makes a link from this machine to the network namespace of a process,
@@ -84,6 +85,13 @@ func configureInside(inside netns.NsHandle, n Network) error {
 		return err
 	}
 	if err := errors.Join(h.LinkSetUp(loopback), h.LinkSetUp(link)); err != nil {
+		return err
+	}
+	// A Service is new to kube-proxy for some moments. What goes to its address then is
+	// dropped here, and sent again by TCP. Forwarded as it is, it would leave an entry in
+	// the kernel's table of connections that says "no translation": that connection would
+	// hang for good, however soon kube-proxy has its rule.
+	if err := h.RouteAdd(&netlink.Route{Type: unix.RTN_BLACKHOLE, Dst: subnet(n.Services)}); err != nil {
 		return err
 	}
 	// The kubelet and kube-proxy look for the address of the default route.
