@@ -332,7 +332,11 @@ func (c *cluster) Beside(r rollout.Route, stable, canary map[string]any) (map[st
 	return synced, err
 }
 
-func (c *cluster) Share(canary map[string]any) int { return number(field(canary, "spec", "weight")) }
+func (c *cluster) Limit([]rollout.Route) int { return 100 }
+
+func (c *cluster) Share(_ rollout.Route, canary map[string]any) int {
+	return number(field(canary, "spec", "weight"))
+}
 
 func (c *cluster) Resync(_ rollout.Route, stable, canary map[string]any) (map[string]any, bool, error) {
 	synced := copied(canary)
