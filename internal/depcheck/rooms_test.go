@@ -23,6 +23,8 @@ var rooms = []room{
 	{"internal/releasefile", "one table of what a release file holds: the parser, the JSON Schema and the docs are made of it", "analysis manifest metric redact rollout", true},
 
 	{"internal/route", "the two contracts of a traffic router: derive routes from manifests, move traffic in a cluster", "manifest rollout", true},
+	{"internal/route/routetest", "what every router has to do, as a test, on a cluster in memory", "canary manifest plan rollout route runner", false},
+	{"internal/route/routetest/toy", "the smallest router, for tests: its canary is a part of the stable object", "manifest rollout route", false},
 	{"internal/route/emissary/model", "what Emissary does with a set of objects: groups, real shares, names, what is dropped", "", true},
 	{"internal/route/emissary/derive", "the canary Mapping for a stable one, and what it has to be in a cluster", "manifest route route/emissary/model", true},
 	{"internal/route/emissary/live", "moves shares in a cluster, and asks every gateway pod whether they are real", "kube manifest metric metric/exposition metric/scrape readiness rollout route route/emissary/derive", false},

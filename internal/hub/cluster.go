@@ -10,6 +10,7 @@ import (
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/runner"
 )
 
@@ -165,11 +166,21 @@ func (c *cluster) List(ctx context.Context, kind manifest.ID, selector string) (
 	return c.kube.List(ctx, kube.Ref(kind), selector)
 }
 
+// absentError is the API server's answer that an object is not there.
+type absentError struct{ error }
+
+func (e absentError) Unwrap() error       { return e.error }
+func (e absentError) Is(other error) bool { return other == route.ErrAbsent }
+
 // SetNumber implements route.Cluster.
 func (c *cluster) SetNumber(ctx context.Context, id manifest.ID, field string, n int, persistent bool) error {
 	target := c.kube
 	if persistent {
 		target = target.Persistent()
 	}
-	return target.SetNumber(ctx, kube.Ref(id), field, n, kube.Write{DryRun: c.dryRun})
+	err := target.SetNumber(ctx, kube.Ref(id), field, n, kube.Write{DryRun: c.dryRun})
+	if kube.IsNotFound(err) {
+		return absentError{err}
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/canarize/canarize/internal/kube"
@@ -85,7 +86,7 @@ type dryRoutes struct{ *cluster }
 // SetNumber implements route.Cluster.
 func (d dryRoutes) SetNumber(ctx context.Context, id manifest.ID, field string, n int, persistent bool) error {
 	err := d.cluster.SetNumber(ctx, id, field, n, persistent)
-	if kube.IsNotFound(err) {
+	if errors.Is(err, route.ErrAbsent) {
 		return nil
 	}
 	return err
@@ -110,4 +111,4 @@ func (dryRouter) Verify(context.Context, []rollout.Route, int) (string, rollout.
 }
 
 // Reachable implements route.Live.
-func (dryRouter) Reachable(context.Context) error { return nil }
+func (dryRouter) Reachable(context.Context, []rollout.Route) error { return nil }

@@ -58,7 +58,7 @@ func benchSet(b *testing.B, source manifest.Source) *manifest.Set {
 
 func benchOptions() plan.Options {
 	weight := 10
-	return plan.Options{Canary: canary.Options{Suffix: "-canary"}, Weight: &weight, Routers: []route.Deriver{derive.Router{Namespace: "emissary"}}}
+	return plan.Options{Canary: canary.Options{Suffix: "-canary"}, Weight: &weight, Routers: []route.Named{{Name: route.Default, Deriver: derive.Router{Namespace: "emissary"}}}}
 }
 
 func BenchmarkParse(b *testing.B) {

@@ -22,7 +22,7 @@ type Options struct {
 	GenerateMapping  bool
 	Prefix, Hostname string
 	// Routers derive the canary's routes, each those of its own kinds.
-	Routers []route.Deriver
+	Routers []route.Named
 }
 
 // Generated is a canary and what there is to say about it.
@@ -80,7 +80,10 @@ func Generate(set *manifest.Set, options Options) (Generated, error) {
 			return Generated{}, err
 		}
 		g.Derived = append(g.Derived, routes.Derived...)
-		g.Routes = append(g.Routes, routes.Routes...)
+		for _, r := range routes.Routes {
+			r.Router = router.Name
+			g.Routes = append(g.Routes, r)
+		}
 		g.Notes = append(g.Notes, routes.Notes...)
 	}
 	g.noteRest(set)

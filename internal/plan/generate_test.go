@@ -54,7 +54,7 @@ func mapping(name, spec string) string {
 
 func options() plan.Options {
 	weight := 10
-	return plan.Options{Weight: &weight, Routers: []route.Deriver{derive.Router{Namespace: "emissary"}}, Prefix: "/", Hostname: "*", Canary: canary.Options{Suffix: "-canary"}}
+	return plan.Options{Weight: &weight, Routers: []route.Named{{Name: route.Default, Deriver: derive.Router{Namespace: "emissary"}}}, Prefix: "/", Hostname: "*", Canary: canary.Options{Suffix: "-canary"}}
 }
 
 // TestRefusals: what cannot be had is an error that names what is in the way.

@@ -160,6 +160,6 @@ func podSpec(o map[string]any) map[string]any {
 
 func (p *planning) routes() {
 	for _, r := range p.generated.Routes {
-		p.plan.Routes = append(p.plan.Routes, rollout.Route{Pair: p.pair(r.Derived), Name: r.Name, TimeoutMS: r.TimeoutMS})
+		p.plan.Routes = append(p.plan.Routes, rollout.Route{Pair: p.pair(r.Derived), Name: r.Name, TimeoutMS: r.TimeoutMS, Router: r.Router})
 	}
 }

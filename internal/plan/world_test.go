@@ -253,7 +253,7 @@ func (w *world) drawOptions(apps []*application) {
 	}
 	w.emissary = one(w, "Emissary", "emissary", "default")
 	w.options = plan.Options{
-		Weight: &weight, Routers: []route.Deriver{derive.Router{Namespace: w.emissary}}, Prefix: "/", Hostname: "*",
+		Weight: &weight, Routers: []route.Named{{Name: route.Default, Deriver: derive.Router{Namespace: w.emissary}}}, Prefix: "/", Hostname: "*",
 		Canary: canary.Options{Suffix: one(w, "suffix", "-canary", "-next", "-c"), Labels: map[string]string{}, CopyPeers: w.chance(50, "copy peers?")},
 	}
 	if w.chance(30, "labels?") {

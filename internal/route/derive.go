@@ -47,4 +47,5 @@ type Route struct {
 	manifest.Derived        // Stable is the object that carries the stable route
 	Name             string // of the stable route; "" where the canary's was generated
 	TimeoutMS        int    // how long a request may take
+	Router           string // its name; routers leave it to their caller
 }

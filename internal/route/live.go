@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"errors"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
@@ -20,8 +21,9 @@ type Live interface {
 	// Verify waits until every gateway gives the canary its share. The text says what
 	// that was concluded from, and the proof whether a gateway was seen to do it.
 	Verify(ctx context.Context, routes []rollout.Route, percent int) (text string, proof rollout.Proof, err error)
-	// Reachable says why no gateway could be asked for a share; nil where one can.
-	Reachable(ctx context.Context) error
+	// Reachable says why no gateway could be asked for the shares of routes; nil where one
+	// can.
+	Reachable(ctx context.Context, routes []rollout.Route) error
 	// Find finds the canary routes of a release by their labels. Where its stable route
 	// is not known, a route has none.
 	Find(ctx context.Context, namespace, release string) ([]rollout.Route, error)
@@ -53,6 +55,9 @@ type Counted interface {
 	Names(ctx context.Context, route rollout.Route) (stable, canary string, err error)
 }
 
+// ErrAbsent reports that an object is not there.
+var ErrAbsent = errors.New("it is not there")
+
 // Cluster is what routers need of a cluster.
 type Cluster interface {
 	// Get gives nil for an object that is not there.
@@ -61,6 +66,7 @@ type Cluster interface {
 	// asks for; none where the kind is not served.
 	List(ctx context.Context, kind manifest.ID, selector string) ([]map[string]any, error)
 	// SetNumber sets a number of an object's spec in one write that touches nothing else.
-	// A persistent call is not given up before ctx ends.
+	// The error is ErrAbsent where the object is not there. A persistent call is not given
+	// up before ctx ends.
 	SetNumber(ctx context.Context, id manifest.ID, field string, n int, persistent bool) error
 }

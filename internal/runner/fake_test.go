@@ -315,7 +315,7 @@ func (c *cluster) Find(_ context.Context, namespace, release string) (routes []r
 	return routes, nil
 }
 
-func (c *cluster) Reachable(context.Context) error {
+func (c *cluster) Reachable(context.Context, []rollout.Route) error {
 	if c.unseen {
 		return errors.New("there is no gateway")
 	}

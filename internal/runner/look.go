@@ -25,8 +25,8 @@ func (s *actor) untouched(ctx context.Context) bool {
 }
 
 // reachable makes sure that a gateway can be asked for the canary's shares.
-func (s *actor) reachable(ctx context.Context) error {
-	if err := s.Router.Reachable(ctx); err != nil {
+func (s *actor) reachable(ctx context.Context, routes []rollout.Route) error {
+	if err := s.Router.Reachable(ctx, routes); err != nil {
 		return fmt.Errorf("nothing was begun, because no share could be verified: %w; name the gateway's namespace, or repeat with --unverified", err)
 	}
 	return nil

@@ -344,7 +344,7 @@ func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified bo
 		}
 	}
 	if !unverified {
-		if err := s.reachable(ctx); err != nil {
+		if err := s.reachable(ctx, plan.Routes); err != nil {
 			return err
 		}
 	}

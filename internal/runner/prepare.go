@@ -91,7 +91,7 @@ func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan 
 		return s.confirmOnce(ctx)
 	}
 	if s.course == nil && !asked.Unverified { // a run has looked before it began
-		if err := s.reachable(ctx); err != nil {
+		if err := s.reachable(ctx, plan.Routes); err != nil {
 			return err
 		}
 	}

@@ -95,7 +95,7 @@ func series(o hub.Opening) (prometheus.Options, error) {
 func (s sources) emissary(ctx context.Context, o hub.Opening) (*metric.Opened, error) {
 	router, can := o.Router.(route.Counted)
 	if !can {
-		return nil, errors.New("the metric source emissary needs Emissary as the router of traffic")
+		return nil, errors.New("the metric source emissary needs a router that counts requests")
 	}
 	clusters := emissary.Clusters{}
 	for _, r := range o.Plan.Routes {

@@ -9,6 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/metric"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/emissary/live"
 )
 
@@ -34,7 +35,7 @@ func TestOpenMetrics(t *testing.T) {
 		"web":                  {metric.Config{Source: metric.Web, Access: metric.Access{Address: "https://example.com"}, Timeout: time.Second}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			opened, err := sources{}.open(t.Context(), hub.Opening{Router: &live.Router{}, Plan: plan, Config: c.config, Getenv: func(string) string { return "" }})
+			opened, err := sources{}.open(t.Context(), hub.Opening{Router: route.Several{route.Default: &live.Router{}}, Plan: plan, Config: c.config, Getenv: func(string) string { return "" }})
 			if c.says != "" {
 				if err == nil || !strings.Contains(err.Error(), c.says) {
 					t.Errorf("%v, want %q", err, c.says)

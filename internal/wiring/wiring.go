@@ -10,18 +10,10 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route"
-	"github.com/canarize/canarize/internal/route/emissary/derive"
 	"github.com/canarize/canarize/internal/route/emissary/live"
 	"github.com/canarize/canarize/internal/runner"
 	"github.com/canarize/canarize/internal/survey"
 )
-
-// Routers derive the routes of a canary, each those of its own kinds.
-func Routers(emissaryNamespace string) []route.Deriver {
-	return []route.Deriver{
-		derive.Router{Namespace: emissaryNamespace},
-	}
-}
 
 // Options say which cluster releases are carried out in, and how.
 type Options struct {
@@ -35,11 +27,11 @@ type Options struct {
 // Hub is a hub with what it was wired with. The caller closes it.
 type Hub struct {
 	*hub.Hub
-	gateways *live.Gateways
+	close func()
 }
 
 // Close ends what is kept open between two verifications.
-func (h Hub) Close() { h.gateways.Close() }
+func (h Hub) Close() { h.close() }
 
 // Connect prepares to carry out releases in a cluster. It sends no request yet.
 func Connect(o Options) (Hub, error) {
@@ -48,12 +40,13 @@ func Connect(o Options) (Hub, error) {
 	if err != nil {
 		return h, err
 	}
-	h.gateways = live.NewGateways(cluster, live.Gateway{Namespace: o.EmissaryNamespace, Patience: o.ShareTimeout})
+	gateways := live.NewGateways(cluster, live.Gateway{Namespace: o.EmissaryNamespace, Patience: o.ShareTimeout})
+	h.close = gateways.Close
 	o.Cluster = cluster
 	o.Router = func(c route.Cluster) route.Live {
-		return &live.Router{Cluster: c, Namespace: o.EmissaryNamespace, Gateways: h.gateways}
+		return together(routers(o.EmissaryNamespace, gateways), c)
 	}
-	o.Source = sources{h.gateways}.open
+	o.Source = sources{gateways}.open
 	o.Options.Emit = func(_ runner.Release, e rollout.Event) { o.Emit(e) }
 	h.Hub = hub.New(o.Options)
 	return h, nil

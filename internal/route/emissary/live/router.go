@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route"
@@ -18,16 +17,24 @@ const tcpLimit = 50
 // Router moves the traffic of canaries behind Emissary. It is safe for concurrent use.
 type Router struct {
 	Cluster   route.Cluster
-	Namespace string    // Emissary's own
-	Gateways  *Gateways // its pods
+	Namespace string // Emissary's own
+	Gateways  Asked  // its pods
+}
+
+// Asked is who is asked what Emissary does, as its Gateways are.
+type Asked interface {
+	// There says whether there is anybody to ask.
+	There(ctx context.Context) (bool, error)
+	// VerifyShare waits until all do what is wanted.
+	VerifyShare(ctx context.Context, wants []Want) (Verified, error)
 }
 
 // SetShare implements route.Live. Taking traffic off the canary is not given up before
 // the context ends.
 func (r *Router) SetShare(ctx context.Context, routes []rollout.Route, percent int) error {
 	var errs []error
-	for _, route := range routes {
-		id := route.Canary
+	for _, pair := range routes {
+		id := pair.Canary
 		weight := derive.Weight(id.Kind, percent)
 		// At other weights Emissary stops routing, or takes no change any more, though the
 		// API server would accept them.
@@ -36,7 +43,7 @@ func (r *Router) SetShare(ctx context.Context, routes []rollout.Route, percent i
 			continue
 		}
 		err := r.Cluster.SetNumber(ctx, id, "weight", weight, percent == 0)
-		if percent == 0 && kube.IsNotFound(err) {
+		if percent == 0 && errors.Is(err, route.ErrAbsent) {
 			continue // what is not there has no share
 		}
 		errs = append(errs, err)
@@ -127,7 +134,7 @@ func (r *Router) Find(ctx context.Context, namespace, release string) ([]rollout
 }
 
 // Reachable implements route.Live.
-func (r *Router) Reachable(ctx context.Context) error {
+func (r *Router) Reachable(ctx context.Context, _ []rollout.Route) error {
 	seen, err := r.Gateways.There(ctx)
 	if err == nil && !seen {
 		err = r.unreachable()
