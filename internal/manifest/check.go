@@ -33,6 +33,7 @@ func (s *source) objects(doc *Node) ([]*Object, error) {
 		return nil, err
 	}
 	root := doc.Content[0]
+	s.restoreComments(root)
 	if err := s.expand(root); err != nil {
 		return nil, err
 	}
@@ -52,10 +53,7 @@ func (s *source) objects(doc *Node) ([]*Object, error) {
 }
 
 func (s *source) object(root *Node) ([]*Object, error) {
-	o := &Object{Root: root, Pos: Position{File: s.name, Line: max(root.Line, 1)}, orig: root}
-	if s.text != nil {
-		o.src = s
-	}
+	o := &Object{Root: root, Pos: Position{File: s.name, Line: max(root.Line, 1)}}
 	if err := checkHeader(o); err != nil {
 		return nil, err
 	}

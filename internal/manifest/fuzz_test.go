@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,11 +10,7 @@ import (
 // FuzzParse reads any bytes: an error names the file and is one line; objects
 // have what makes them objects, and mean the same when printed and read again.
 func FuzzParse(f *testing.F) {
-	files, err := filepath.Glob("../../examples/*/*.y*ml")
-	if err != nil || len(files) == 0 {
-		f.Fatal("no examples", err)
-	}
-	for _, file := range files {
+	for _, file := range manifestFiles(f) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)

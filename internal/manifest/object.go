@@ -37,8 +37,6 @@ func (id ID) String() string {
 type Object struct {
 	Root *Node
 	Pos  Position
-	src  *source // the text that Root was read from; nil for made objects
-	orig *Node   // Root as it was read, for printing what did not change verbatim
 }
 
 // APIVersion returns the object's apiVersion.
@@ -71,13 +69,7 @@ func (o *Object) ID() ID {
 func (o *Object) Metadata() *Node { return Child(o.Root, "metadata") }
 
 // Clone returns a copy that can be edited freely.
-func (o *Object) Clone() *Object {
-	orig := o.orig
-	if orig == nil {
-		orig = o.Root
-	}
-	return &Object{Root: Clone(o.Root), Pos: o.Pos, src: o.src, orig: orig}
-}
+func (o *Object) Clone() *Object { return &Object{Root: Clone(o.Root), Pos: o.Pos} }
 
 // At returns the position of a value inside the object.
 func (o *Object) At(n *Node) Position {

@@ -2,9 +2,7 @@ package manifest
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -12,21 +10,16 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// batch is how many objects are printed and read once more together: a reader
-// costs as much as a few objects.
-const batch = 64
-
 // Print writes objects as a stream of YAML documents.
 func Print(objects []*Object) ([]byte, error) {
 	texts := make([][]byte, len(objects))
-	errs := make([]error, (len(objects)+batch-1)/batch)
+	errs := make([]error, len(objects))
 	var next atomic.Int64
 	var printers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(errs)) {
+	for range min(runtime.GOMAXPROCS(0), len(objects)) {
 		printers.Go(func() {
-			for n := int(next.Add(1)) - 1; n < len(errs); n = int(next.Add(1)) - 1 {
-				first, end := n*batch, min((n+1)*batch, len(objects))
-				errs[n] = printInto(texts[first:end], objects[first:end])
+			for n := int(next.Add(1)) - 1; n < len(objects); n = int(next.Add(1)) - 1 {
+				texts[n], errs[n] = objects[n].YAML()
 			}
 		})
 	}
@@ -36,65 +29,26 @@ func Print(objects []*Object) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return join(texts), nil
+	return bytes.Join(texts, []byte("---\n")), nil
 }
 
-func printInto(texts [][]byte, objects []*Object) error {
-	for i, o := range objects {
-		if text, ok := verbatim(o); ok {
-			texts[i] = []byte(text)
-		}
-	}
-	if mean(join(texts), objects) {
-		return nil
-	}
-	for i, o := range objects { // find out which one does not
-		if !mean(texts[i], objects[i:i+1]) {
-			var err error
-			if texts[i], err = encode(o.Root, o.compactLists()); err != nil {
-				return fmt.Errorf("%s: %s: %w", o.Pos, o.ID(), err)
-			}
-		}
-	}
-	return nil
-}
-
-func join(texts [][]byte) []byte { return bytes.Join(texts, []byte("---\n")) }
-
-// YAML returns the object as one YAML document without a separator: as the text
-// it was read from with only the edited places changed where that is possible,
-// encoded anew otherwise.
-func (o *Object) YAML() ([]byte, error) { return Print([]*Object{o}) }
-
-// mean says whether a text is a stream of documents with the trees of the
-// objects as their values.
-func mean(text []byte, objects []*Object) bool {
-	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithPlugin(limits{}))
+// YAML returns the object as one YAML document without a separator. Comments,
+// the order of keys, quotes and the indentation of lists are those of the text
+// it was read from; blank lines and line breaks within a text are not.
+func (o *Object) YAML() ([]byte, error) {
+	// The library takes the tags it does not need off the tree it writes.
+	text, err := yaml.Dump(Clone(o.Root), yaml.WithV3Defaults(), yaml.WithIndent(2),
+		yaml.WithCompactSeqIndent(compactLists(o.Root)), yaml.WithLineWidth(-1))
 	if err != nil {
-		return false
+		return nil, fmt.Errorf("%s: %s: %w", o.Pos, o.ID(), err)
 	}
-	for _, o := range objects {
-		var doc Node
-		if err := loader.Load(&doc); err != nil || len(doc.Content) != 1 || !same(doc.Content[0], o.Root) {
-			return false
-		}
-	}
-	return errors.Is(loader.Load(&Node{}), io.EOF)
+	return text, nil
 }
 
-// encode writes a tree anew. It works on a copy, because the library takes the
-// tags it does not need off the tree it writes.
-func encode(n *Node, compactLists bool) ([]byte, error) {
-	return yaml.Dump(Clone(n), yaml.WithV3Defaults(), yaml.WithIndent(2), yaml.WithCompactSeqIndent(compactLists), yaml.WithLineWidth(-1))
-}
-
-// compactLists says whether the object's first list in block style stands at
-// the column of its key, as kubectl writes lists.
-func (o *Object) compactLists() bool {
-	if o.orig == nil {
-		return false
-	}
-	compact, _ := compactIn(o.orig)
+// compactLists says whether the first list in block style that was read stands
+// at the column of its key, as kubectl writes lists.
+func compactLists(n *Node) bool {
+	compact, _ := compactIn(n)
 	return compact
 }
 

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// source is a text with its lines, kept for messages and for verbatim printing.
+// source is a text with its lines, kept for messages and comments.
 type source struct {
 	name   string
 	text   []byte
