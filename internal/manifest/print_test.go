@@ -45,7 +45,7 @@ func TestPrintedExamples(t *testing.T) {
 func manifestFiles(t testing.TB) []string {
 	t.Helper()
 	var all []string
-	for _, pattern := range []string{"../../manifests/*.yml", "../../examples/*/*.y*ml", "../../examples/*/*.json"} {
+	for _, pattern := range []string{"../../manifests/*.yml", "../../examples/*/*.y*ml", "../../test/integration/testdata/cases/*/*.y*ml", "../../test/integration/testdata/cases/*/*.json"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatal("no files are ", pattern, err)

@@ -37,13 +37,15 @@ func (s suite) examples(t *testing.T) []example {
 		generate: []string{"-w", "10"},
 		inputs:   []string{"."},
 	}}
-	folders, err := os.ReadDir(filepath.Join(s.root, "examples"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range folders {
-		if f.IsDir() && !slices.Contains([]string{"azure-pipelines", "judge", "metrics", "releasing", "simulate", "step-by-step"}, f.Name()) { // other tests read these
-			all = append(all, readExample(t, filepath.Join(s.root, "examples", f.Name())))
+	for _, dir := range []string{filepath.Join(s.root, "examples"), filepath.Join(s.root, "test", "integration", "testdata", "cases")} {
+		folders, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range folders {
+			if f.IsDir() && !slices.Contains([]string{"azure-pipelines", "judge", "metrics", "releasing", "simulate", "step-by-step"}, f.Name()) { // other tests read these
+				all = append(all, readExample(t, filepath.Join(dir, f.Name())))
+			}
 		}
 	}
 	return all

@@ -1,8 +1,8 @@
 //go:build integration
 
 // Package integration runs the real canarize against a real kube-apiserver
-// with the applications of the folder examples, and the sample of the folder
-// manifests.
+// with the applications of the folders examples and testdata/cases, and the
+// sample of the folder manifests.
 //
 // The control plane comes from test/cluster. Build it beforehand with
 // `go -C test/cluster run . build`: the first time takes minutes.
