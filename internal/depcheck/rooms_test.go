@@ -18,16 +18,17 @@ var rooms = []room{
 
 	{"internal/input", "files, folders, standard input, kustomizations → objects", "manifest", false},
 	{"internal/manifest", "reads, edits and writes YAML keeping comments; object identity; sets of objects", "", true},
+	{"internal/object", "small questions to decoded objects: identity, labels, pods", "manifest", true},
 	{"internal/canary", "stable objects → canary (and baseline) objects: names, labels, selectors, references", "manifest", true},
-	{"internal/plan", "manifests → a canary, and the plan of its release", "canary manifest redact rollout route", true},
+	{"internal/plan", "manifests → a canary, and the plan of its release", "canary manifest object redact rollout route", true},
 	{"internal/releasefile", "one table of what a release file holds: the parser, the JSON Schema and the docs are made of it", "analysis manifest metric redact rollout", true},
 
 	{"internal/route", "the two contracts of a traffic router: derive routes from manifests, move traffic in a cluster", "manifest rollout", true},
-	{"internal/route/routetest", "what every router has to do, as a test, on a cluster in memory", "canary manifest plan rollout route runner", false},
-	{"internal/route/routetest/toy", "the smallest router, for tests: its canary is a part of the stable object", "manifest rollout route", false},
+	{"internal/route/routetest", "what every router has to do, as a test, on a cluster in memory", "canary manifest object plan rollout route runner", false},
+	{"internal/route/routetest/toy", "the smallest router, for tests: its canary is a part of the stable object", "manifest object rollout route", false},
 	{"internal/route/emissary/model", "what Emissary does with a set of objects: groups, real shares, names, what is dropped", "", true},
-	{"internal/route/emissary/derive", "the canary Mapping for a stable one, and what it has to be in a cluster", "manifest route route/emissary/model", true},
-	{"internal/route/emissary/live", "moves shares in a cluster, and asks every gateway pod whether they are real", "kube manifest metric metric/exposition metric/scrape readiness rollout route route/emissary/derive", false},
+	{"internal/route/emissary/derive", "the canary Mapping for a stable one, and what it has to be in a cluster", "manifest object route route/emissary/model", true},
+	{"internal/route/emissary/live", "moves shares in a cluster, and asks every gateway pod whether they are real", "kube manifest metric metric/exposition metric/scrape object readiness rollout route route/emissary/derive", false},
 
 	{"internal/analysis", "the judge: counts of both versions in, a decision with its evidence out", "", true},
 	{"internal/analysis/lines", "the JSON lines of `canarize judge`", "analysis", true},
@@ -42,17 +43,17 @@ var rooms = []room{
 	{"internal/metric/scrape", "reads the pages of metrics of a cluster's pods, through an interface", "metric metric/exposition", false},
 	{"internal/metric/web", "counters as JSON from any program with an address", "analysis analysis/lines metric metric/endpoint", false},
 
-	{"internal/rollout", "what happens next to a release: `Decide` and `Next`, with all that is remembered", "analysis excerpt manifest redact", true},
-	{"internal/runner", "the plain loop around `rollout`: observes, stores, acts, through small interfaces it declares; goes on after a crash", "manifest rollout route", false},
+	{"internal/rollout", "what happens next to a release: `Decide` and `Next`, with all that is remembered", "analysis excerpt manifest object redact", true},
+	{"internal/runner", "the plain loop around `rollout`: observes, stores, acts, through small interfaces it declares; goes on after a crash", "manifest object rollout route", false},
 	{"internal/watch", "shows the judge what a metric source counts, interval by interval, and looks for a catastrophe within them", "analysis metric rollout", false},
 	{"internal/gate", "asks the gates of a release: programs and URLs", "excerpt redact rollout", false},
-	{"internal/hub", "a process's connection to one cluster, which all its releases share; fulfils the interfaces of `runner`", "analysis gate kube manifest metric metric/exposition metric/scrape redact rollout route runner watch", false},
+	{"internal/hub", "a process's connection to one cluster, which all its releases share; fulfils the interfaces of `runner`", "analysis gate kube manifest metric metric/exposition metric/scrape object redact rollout route runner watch", false},
 
 	{"internal/kube", "gets, follows, applies, waits, locks, remembers, tunnels; the only package that writes to a cluster", "readiness", false},
 	{"internal/readiness", "whether a cluster has done what an object asks for, and what keeps its pods from it", "", true},
 
-	{"internal/survey", "looks at what stands in a cluster: releases, and what `doctor` and `plan` need to know", "analysis doctor kube manifest redact report rollout runner", false},
-	{"internal/doctor", "what was seen in a cluster → what would disturb a release or was left behind, each with what to do", "canary manifest readiness rollout route/emissary/derive route/emissary/model", true},
+	{"internal/survey", "looks at what stands in a cluster: releases, and what `doctor` and `plan` need to know", "analysis doctor kube manifest object redact report rollout runner", false},
+	{"internal/doctor", "what was seen in a cluster → what would disturb a release or was left behind, each with what to do", "canary manifest object readiness rollout route/emissary/derive route/emissary/model", true},
 
 	{"internal/report", "events and records → terminal, log lines, JSON, HTML, Markdown, JUnit", "chart doctor manifest rollout simulate", false},
 	{"internal/chart", "draws simulations and releases as SVG", "", true},

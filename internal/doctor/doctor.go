@@ -12,6 +12,7 @@ import (
 
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/manifest"
+	decoded "github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
@@ -117,7 +118,7 @@ type object struct {
 func newExam(seen Seen) *exam {
 	e := &exam{Seen: seen, byID: map[manifest.ID]object{}, found: []Finding{}}
 	for _, fields := range seen.Objects {
-		o := object{unstructured.Unstructured{Object: fields}, rollout.IDOf(fields)}
+		o := object{unstructured.Unstructured{Object: fields}, decoded.ID(fields)}
 		if _, twice := e.byID[o.id]; !twice {
 			e.byID[o.id] = o
 			e.objects = append(e.objects, o)
@@ -154,7 +155,7 @@ func (e *exam) absent(id manifest.ID) bool {
 
 // Knows says whether it was looked whether an object is there.
 func (s *Seen) Knows(id manifest.ID) bool {
-	return s.listed(id) || slices.Contains(s.Absent, id) || slices.ContainsFunc(s.Objects, func(o map[string]any) bool { return rollout.IDOf(o) == id })
+	return s.listed(id) || slices.Contains(s.Absent, id) || slices.ContainsFunc(s.Objects, func(o map[string]any) bool { return decoded.ID(o) == id })
 }
 
 // listed says whether all objects of a kind in a namespace were seen.

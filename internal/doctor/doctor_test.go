@@ -13,6 +13,7 @@ import (
 
 	"github.com/canarize/canarize/internal/doctor"
 	"github.com/canarize/canarize/internal/manifest"
+	decoded "github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -118,7 +119,7 @@ func seen(t testing.TB) doctor.Seen {
 // object finds one of what was seen.
 func object(s *doctor.Seen, kind, name string) map[string]any {
 	for _, o := range s.Objects {
-		if got := rollout.IDOf(o); got.Kind == kind && got.Name == name {
+		if got := decoded.ID(o); got.Kind == kind && got.Name == name {
 			return o
 		}
 	}
@@ -138,7 +139,7 @@ func status(s *doctor.Seen, kind, name string) map[string]any {
 func remove(s *doctor.Seen, kind, name string) {
 	var kept []map[string]any
 	for _, o := range s.Objects {
-		if got := rollout.IDOf(o); got.Kind != kind || got.Name != name {
+		if got := decoded.ID(o); got.Kind != kind || got.Name != name {
 			kept = append(kept, o)
 		}
 	}

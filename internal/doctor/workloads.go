@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	decoded "github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/readiness"
-	"github.com/canarize/canarize/internal/rollout"
 )
 
 var workloadKinds = []string{"DaemonSet", "Deployment", "StatefulSet"}
@@ -120,7 +120,7 @@ func (e *exam) canaryWorkloads() []object {
 			continue
 		}
 		for _, o := range e.Wanted.Plan.Canary {
-			if rollout.IDOf(o) == pair.Canary {
+			if decoded.ID(o) == pair.Canary {
 				all = append(all, object{unstructured.Unstructured{Object: o}, pair.Canary})
 			}
 		}

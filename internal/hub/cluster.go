@@ -9,6 +9,7 @@ import (
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/runner"
@@ -69,15 +70,13 @@ func annotated(objects []map[string]any, annotations map[string]string) []map[st
 	}
 	copies := make([]map[string]any, len(objects))
 	for i, o := range objects {
-		meta, _ := o["metadata"].(map[string]any)
-		own, _ := meta["annotations"].(map[string]any)
-		copies[i], meta = maps.Clone(o), maps.Clone(meta)
-		all := make(map[string]any, len(own)+len(annotations))
-		maps.Copy(all, own)
+		meta, all := maps.Clone(object.Metadata(o)), map[string]any{}
+		maps.Copy(all, object.Annotations(o))
 		for key, value := range annotations {
 			all[key] = value
 		}
 		meta["annotations"] = all
+		copies[i] = maps.Clone(o)
 		copies[i]["metadata"] = meta
 	}
 	return copies

@@ -7,6 +7,7 @@ import (
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 )
@@ -14,12 +15,10 @@ import (
 // Listen implements runner.Inbox.
 func (c *cluster) Listen(ctx context.Context, id manifest.ID, hear func(map[string]string)) {
 	last := ""
-	err := c.kube.Watch(ctx, kube.Ref(id), func(object map[string]any) (bool, error) {
-		meta, _ := object["metadata"].(map[string]any)
-		written, _ := meta["annotations"].(map[string]any)
+	err := c.kube.Watch(ctx, kube.Ref(id), func(o map[string]any) (bool, error) {
 		said := map[string]string{}
 		for _, key := range []string{rollout.HoldAnnotation, rollout.ApproveAnnotation, rollout.RejectAnnotation} {
-			if text, found := written[key].(string); found {
+			if text, found := object.Annotations(o)[key].(string); found {
 				said[key] = text
 			}
 		}

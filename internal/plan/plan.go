@@ -7,6 +7,7 @@ import (
 
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -136,7 +137,7 @@ func below(o map[string]any, key string) map[string]any {
 // takeImages gives the containers of a stable workload the images of its canary:
 // what was tested, when images were named on the command line.
 func takeImages(stable, canary map[string]any) {
-	from, to := podSpec(canary), podSpec(stable)
+	from, to := object.PodSpec(canary), object.PodSpec(stable)
 	for _, list := range []string{"initContainers", "containers"} {
 		tested, _ := from[list].([]any)
 		containers, _ := to[list].([]any)
@@ -148,14 +149,6 @@ func takeImages(stable, canary map[string]any) {
 			}
 		}
 	}
-}
-
-// podSpec is the pod spec of a workload's template; nil for other objects.
-func podSpec(o map[string]any) map[string]any {
-	spec, _ := o["spec"].(map[string]any)
-	template, _ := spec["template"].(map[string]any)
-	pod, _ := template["spec"].(map[string]any)
-	return pod
 }
 
 func (p *planning) routes() {

@@ -8,11 +8,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	kjson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/redact"
 )
 
@@ -32,7 +32,7 @@ type Plan struct {
 func (p Plan) Objects() []manifest.ID {
 	ids := make([]manifest.ID, len(p.Canary))
 	for i, o := range p.Canary {
-		ids[i] = IDOf(o)
+		ids[i] = object.ID(o)
 	}
 	return ids
 }
@@ -43,7 +43,7 @@ func (p Plan) Images() []Image {
 	var images []Image
 	for _, w := range p.Workloads {
 		for _, o := range p.Canary {
-			if IDOf(o) == w.Canary {
+			if object.ID(o) == w.Canary {
 				images = append(images, ImagesOf(w.Stable, o)...)
 			}
 		}
@@ -52,13 +52,10 @@ func (p Plan) Images() []Image {
 }
 
 // ImagesOf are what the containers of a workload run.
-func ImagesOf(workload manifest.ID, object map[string]any) []Image {
-	spec, _ := object["spec"].(map[string]any)
-	template, _ := spec["template"].(map[string]any)
-	pod, _ := template["spec"].(map[string]any)
+func ImagesOf(workload manifest.ID, o map[string]any) []Image {
 	var images []Image
 	for _, list := range []string{"initContainers", "containers"} {
-		containers, _ := pod[list].([]any)
+		containers, _ := object.PodSpec(o)[list].([]any)
 		for _, c := range containers {
 			container, _ := c.(map[string]any)
 			name, _ := container["name"].(string)
@@ -173,19 +170,4 @@ func Unpack(packed []byte) (Plan, error) {
 		return Plan{}, fmt.Errorf("the stored plan is damaged: %w", err)
 	}
 	return p, nil
-}
-
-// IDOf is the identity of a decoded object.
-func IDOf(object map[string]any) manifest.ID {
-	version, _ := object["apiVersion"].(string)
-	group, _, grouped := strings.Cut(version, "/")
-	if !grouped {
-		group = ""
-	}
-	meta, _ := object["metadata"].(map[string]any)
-	id := manifest.ID{Group: group}
-	id.Kind, _ = object["kind"].(string)
-	id.Namespace, _ = meta["namespace"].(string)
-	id.Name, _ = meta["name"].(string)
-	return id
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -52,7 +53,7 @@ type cluster struct {
 func newCluster(objects ...map[string]any) *cluster {
 	c := &cluster{objects: map[manifest.ID]map[string]any{}, records: map[string]Record{}, broken: map[string]error{}}
 	for _, o := range objects {
-		c.objects[rollout.IDOf(o)] = copied(o)
+		c.objects[object.ID(o)] = copied(o)
 	}
 	return c
 }
@@ -118,8 +119,8 @@ func (c *cluster) checkTraffic(after string) {
 			c.faults = append(c.faults, fmt.Sprintf("after %s: %s sends %d %% to pods that are not there", after, id, weight))
 		}
 		stable := c.objects[manifest.ID{Group: "apps", Kind: "Deployment", Namespace: id.Namespace, Name: strings.TrimSuffix(service, "-canary")}]
-		if need := (rollout.Replicas{}).For(replicas(stable), weight); pods != nil && weight > 0 && replicas(pods) < need {
-			c.faults = append(c.faults, fmt.Sprintf("after %s: %s sends %d %% to %d pods, which needs %d", after, id, weight, replicas(pods), need))
+		if need := (rollout.Replicas{}).For(object.Replicas(stable), weight); pods != nil && weight > 0 && object.Replicas(pods) < need {
+			c.faults = append(c.faults, fmt.Sprintf("after %s: %s sends %d %% to %d pods, which needs %d", after, id, weight, object.Replicas(pods), need))
 		}
 	}
 }
@@ -177,7 +178,7 @@ func (c *cluster) Get(_ context.Context, id manifest.ID) (map[string]any, error)
 func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Change, error) {
 	var changes []Change
 	for _, o := range objects {
-		id := rollout.IDOf(o)
+		id := object.ID(o)
 		if err := c.broken["try "+id.String()]; err != nil && !how.Force {
 			return changes, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route"
 )
@@ -25,21 +26,21 @@ func (s *actor) inside(id manifest.ID) (routes []rollout.Route) {
 
 // withCanary gives a stable object that is about to be applied, with the canary's part of
 // its routes as it is in the cluster.
-func (s *actor) withCanary(ctx context.Context, object map[string]any) (map[string]any, error) {
-	id := rollout.IDOf(object)
+func (s *actor) withCanary(ctx context.Context, o map[string]any) (map[string]any, error) {
+	id := object.ID(o)
 	for _, r := range s.inside(id) {
 		live, err := s.Objects.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		if live == nil {
-			return object, nil
+			return o, nil
 		}
-		if object, _, err = s.Router.Resync(r, object, live); err != nil {
+		if o, _, err = s.Router.Resync(r, o, live); err != nil {
 			return nil, fmt.Errorf("%s: %w", id, err)
 		}
 	}
-	return object, nil
+	return o, nil
 }
 
 // withoutCanary gives a stable object without the canary's part of its routes.

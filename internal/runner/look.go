@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -53,7 +54,7 @@ func (s *actor) beside(ctx context.Context, plan *rollout.Plan) (*rollout.Plan, 
 			continue
 		}
 		for i, o := range synced.Canary {
-			if rollout.IDOf(o) != route.Canary {
+			if object.ID(o) != route.Canary {
 				continue
 			}
 			if synced.Canary[i], err = s.Router.Beside(route, stable, o); err != nil {
@@ -86,7 +87,7 @@ func (s *actor) adopt(plan rollout.Plan) error {
 func (s *actor) fingerprints(ctx context.Context, objects []map[string]any) ([]rollout.Fingerprint, error) {
 	prints := make([]rollout.Fingerprint, len(objects))
 	for i, o := range objects {
-		id := rollout.IDOf(o)
+		id := object.ID(o)
 		live, err := s.Objects.Get(ctx, id)
 		if err != nil {
 			return nil, err
@@ -149,8 +150,7 @@ func (s *actor) canary(ctx context.Context, get func(context.Context, manifest.I
 		if err != nil || live == nil {
 			return "", nil, err
 		}
-		spec, _ := live["spec"].(map[string]any)
-		parts = append(parts, spec["template"])
+		parts = append(parts, object.Spec(live)["template"])
 	}
 	configs = map[manifest.ID]map[string]any{}
 	for _, c := range s.plan.Configs {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -48,11 +49,9 @@ func (s *actor) written(ctx context.Context) (annotations map[string]string, ver
 	if err != nil {
 		return nil, "", err
 	}
-	meta, _ := workload["metadata"].(map[string]any)
-	version, _ = meta["resourceVersion"].(string)
-	all, _ := meta["annotations"].(map[string]any)
+	version, _ = object.Metadata(workload)["resourceVersion"].(string)
 	annotations = map[string]string{}
-	for key, value := range all {
+	for key, value := range object.Annotations(workload) {
 		annotations[key], _ = value.(string)
 	}
 	return annotations, version, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -111,12 +112,12 @@ func (s *actor) scale(ctx context.Context, a rollout.Action) error {
 		if w.Scaler != (manifest.ID{}) {
 			target = w.Scaler
 		}
-		n := w.Replicas.For(replicas(stable), a.Weight)
+		n := w.Replicas.For(object.Replicas(stable), a.Weight)
 		now, err := s.Objects.Get(ctx, target)
 		if err != nil {
 			return err
 		}
-		if now != nil && replicas(now) == n {
+		if now != nil && object.Replicas(now) == n {
 			continue
 		}
 		if err := s.Workloads.SetReplicas(ctx, target, n); err != nil {
@@ -143,23 +144,6 @@ func (s *actor) settle(ctx context.Context, weight int) error {
 	}
 	s.progress("waiting until nodes and gateways know the canary's pods")
 	return s.Wait(ctx, min(left, settles))
-}
-
-// replicas is the number of pods that a workload asks for, or the least that an
-// autoscaler does; one where it says nothing, as Kubernetes has it.
-func replicas(object map[string]any) int {
-	spec, _ := object["spec"].(map[string]any)
-	n := spec["replicas"]
-	if object["kind"] == "HorizontalPodAutoscaler" {
-		n = spec["minReplicas"]
-	}
-	switch n := n.(type) {
-	case int64:
-		return int(n)
-	case float64:
-		return int(n)
-	}
-	return 1
 }
 
 func (s *actor) workloads(stable bool) []manifest.ID {
@@ -282,8 +266,8 @@ func (s *actor) applyStable(ctx context.Context, a rollout.Action) error {
 }
 
 // routes is how many of the plan's routes an object has.
-func (s *actor) routes(object map[string]any) (n int) {
-	id := rollout.IDOf(object)
+func (s *actor) routes(o map[string]any) (n int) {
+	id := object.ID(o)
 	for _, r := range s.plan.Routes {
 		if r.Stable == id {
 			n++
@@ -310,7 +294,7 @@ func (s *actor) stillTested(ctx context.Context) error {
 // content of a Secret is that of the canary's, and the number of pods is the
 // autoscaler's business where there is one.
 func (s *actor) promotable(o map[string]any) map[string]any {
-	id := rollout.IDOf(o)
+	id := object.ID(o)
 	for _, c := range s.plan.Configs {
 		if c.Stable == id && id.Kind == "Secret" {
 			o = maps.Clone(o)
@@ -323,7 +307,7 @@ func (s *actor) promotable(o map[string]any) map[string]any {
 
 // Unscaled is an object without its number of pods, where an autoscaler sets that.
 func Unscaled(plan rollout.Plan, o map[string]any) map[string]any {
-	id := rollout.IDOf(o)
+	id := object.ID(o)
 	for _, w := range plan.Workloads {
 		if spec, ok := o["spec"].(map[string]any); ok && w.Stable == id && w.Scaler != (manifest.ID{}) {
 			o, spec = maps.Clone(o), maps.Clone(spec)
@@ -339,7 +323,7 @@ func Unscaled(plan rollout.Plan, o map[string]any) map[string]any {
 func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified bool) error {
 	var objects []map[string]any
 	for _, o := range plan.Stable {
-		if rollout.IDOf(o).Kind != "Secret" {
+		if object.ID(o).Kind != "Secret" {
 			objects = append(objects, Unscaled(*plan, o))
 		}
 	}

@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -35,7 +37,7 @@ func planDigest(packed []byte) string {
 func (s *actor) stamped() []map[string]any {
 	objects := slices.Clone(s.plan.Canary)
 	for i, o := range objects {
-		if slices.Contains(s.workloads(false), rollout.IDOf(o)) {
+		if slices.Contains(s.workloads(false), object.ID(o)) {
 			objects[i] = withAnnotation(o, PlanAnnotation, planDigest(s.record.Plan))
 		}
 	}
@@ -73,7 +75,7 @@ func (s *actor) confirm(ctx context.Context) error {
 // planned is an object of the plan's canary.
 func (s *actor) planned(id manifest.ID) map[string]any {
 	for _, o := range s.plan.Canary {
-		if rollout.IDOf(o) == id {
+		if object.ID(o) == id {
 			return o
 		}
 	}
@@ -81,16 +83,14 @@ func (s *actor) planned(id manifest.ID) map[string]any {
 }
 
 // owns says whether an object in the cluster is of this release's canary.
-func (s *actor) owns(object map[string]any) bool {
-	meta, _ := object["metadata"].(map[string]any)
-	labels, _ := meta["labels"].(map[string]any)
-	return labels[rollout.ReleaseLabel] == s.release.Name
+func (s *actor) owns(o map[string]any) bool {
+	return object.Labels(o)[rollout.ReleaseLabel] == s.release.Name
 }
 
 // matches says whether the pods that the plan makes stable run what those of a workload
 // do.
 func (s *actor) matches(w rollout.Workload, other map[string]any) bool {
-	at := slices.IndexFunc(s.plan.Stable, func(o map[string]any) bool { return rollout.IDOf(o) == w.Stable })
+	at := slices.IndexFunc(s.plan.Stable, func(o map[string]any) bool { return object.ID(o) == w.Stable })
 	if at < 0 {
 		return false
 	}
@@ -186,23 +186,17 @@ func (s *actor) removable(ids []manifest.ID) []manifest.ID {
 	})
 }
 
-func annotation(object map[string]any, key string) (value string, found bool) {
-	meta, _ := object["metadata"].(map[string]any)
-	annotations, _ := meta["annotations"].(map[string]any)
-	value, found = annotations[key].(string)
+func annotation(o map[string]any, key string) (value string, found bool) {
+	value, found = object.Annotations(o)[key].(string)
 	return value, found
 }
 
 // withAnnotation copies an object, with one annotation more.
 func withAnnotation(o map[string]any, key, value string) map[string]any {
 	copied, meta, annotations := map[string]any{}, map[string]any{}, map[string]any{}
-	own, _ := o["metadata"].(map[string]any)
-	before, _ := own["annotations"].(map[string]any)
-	for _, pair := range []struct{ to, from map[string]any }{{copied, o}, {meta, own}, {annotations, before}} {
-		for k, v := range pair.from {
-			pair.to[k] = v
-		}
-	}
+	maps.Copy(copied, o)
+	maps.Copy(meta, object.Metadata(o))
+	maps.Copy(annotations, object.Annotations(o))
 	annotations[key], meta["annotations"], copied["metadata"] = value, annotations, meta
 	return copied
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -78,16 +79,16 @@ func TestReplacedPlan(t *testing.T) {
 // is not deleted, whatever the record lists.
 func TestMoreObjects(t *testing.T) {
 	w := newWorld()
-	other := object("v1", "Service", "ledger", values{})
+	other := decoded("v1", "Service", "ledger", values{})
 	other["metadata"] = values{"namespace": "us", "name": "ledger", "labels": values{rollout.ReleaseLabel: "shop"}}
-	w.objects[rollout.IDOf(other)] = other
+	w.objects[object.ID(other)] = other
 	w.must(t, deploy("shop:2"), shift(50))
 	w.edited(t, func(s *rollout.State, _ *rollout.Plan) {
-		s.Objects = append(s.Objects, stablePods, stableMapping, rollout.IDOf(other), manifest.ID{})
+		s.Objects = append(s.Objects, stablePods, stableMapping, object.ID(other), manifest.ID{})
 	})
 	w.must(t, reject())
 	w.expect(t, "shop:1", -1)
-	for _, id := range []manifest.ID{stablePods, stableMapping, rollout.IDOf(other)} {
+	for _, id := range []manifest.ID{stablePods, stableMapping, object.ID(other)} {
 		if w.objects[id] == nil {
 			t.Errorf("%s was deleted", id)
 		}

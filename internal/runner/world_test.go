@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -17,7 +18,7 @@ var (
 
 type values = map[string]any
 
-func object(apiVersion, kind, name string, rest values) values {
+func decoded(apiVersion, kind, name string, rest values) values {
 	o := values{"apiVersion": apiVersion, "kind": kind, "metadata": values{"namespace": "eu", "name": name}}
 	maps.Copy(o, rest)
 	return o
@@ -42,10 +43,10 @@ func application(suffix, image, secret string) []map[string]any {
 	}
 	template := values{"image": image, "spec": values{"containers": []any{values{"name": "web", "image": image}}}}
 	objects := []map[string]any{
-		object("v1", "Secret", "key"+suffix, values{"data": values{"key": secret}}),
-		object("apps/v1", "Deployment", name, values{"spec": values{"replicas": n, "template": template}}),
-		object("v1", "Service", name, values{"spec": values{"app": name}}),
-		object("getambassador.io/v3alpha1", "Mapping", name, values{"spec": mapping}),
+		decoded("v1", "Secret", "key"+suffix, values{"data": values{"key": secret}}),
+		decoded("apps/v1", "Deployment", name, values{"spec": values{"replicas": n, "template": template}}),
+		decoded("v1", "Service", name, values{"spec": values{"app": name}}),
+		decoded("getambassador.io/v3alpha1", "Mapping", name, values{"spec": mapping}),
 	}
 	for _, o := range objects {
 		if suffix != "" {
@@ -160,8 +161,8 @@ func (w *world) state(t *testing.T) rollout.State {
 func (w *world) expect(t *testing.T, image string, weight int) {
 	t.Helper()
 	for _, o := range application("-canary", image, image) {
-		if there := w.objects[rollout.IDOf(o)] != nil; there != (weight >= 0) {
-			t.Errorf("%s is there: %v", rollout.IDOf(o), there)
+		if there := w.objects[object.ID(o)] != nil; there != (weight >= 0) {
+			t.Errorf("%s is there: %v", object.ID(o), there)
 		}
 	}
 	if mapping := w.objects[canaryMapping]; mapping != nil && number(field(mapping, "spec", "weight")) != weight {

@@ -8,6 +8,7 @@ import (
 	"github.com/canarize/canarize/internal/doctor"
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 )
@@ -183,7 +184,7 @@ func (s *survey) releases(context.Context) error {
 func stableIDs(plan rollout.Plan) []manifest.ID {
 	var ids []manifest.ID
 	for _, o := range plan.Stable {
-		ids = append(ids, rollout.IDOf(o))
+		ids = append(ids, object.ID(o))
 	}
 	return ids
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/canarize/canarize/internal/doctor"
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
@@ -25,7 +26,7 @@ func (s *survey) wanted(ctx context.Context) error {
 		force   bool
 	}{{plan.Canary, true}, {promotable(plan), s.options.Force}} {
 		for _, o := range part.objects {
-			if rollout.IDOf(o).Kind == "Secret" { // an error might show its content
+			if object.ID(o).Kind == "Secret" { // an error might show its content
 				continue
 			}
 			finding, err := s.try(ctx, o, part.force)
@@ -55,7 +56,7 @@ func promotable(plan rollout.Plan) []map[string]any {
 // try gives what the API server has against an object; nil when it would take it.
 func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor.Finding, error) {
 	_, err := s.kube.Apply(ctx, []map[string]any{o}, kube.Write{DryRun: kube.DryRunServer, Force: force})
-	finding := &doctor.Finding{Check: "manifest", Object: rollout.IDOf(o).String()}
+	finding := &doctor.Finding{Check: "manifest", Object: object.ID(o).String()}
 	var conflict *kube.ConflictError
 	switch {
 	case err == nil || kube.IsForbidden(err) && !kube.IsRefused(err) || kube.IsTerminating(err): // told as such

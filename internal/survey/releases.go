@@ -13,6 +13,7 @@ import (
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
@@ -61,11 +62,9 @@ type locks map[runner.Release]kube.LockState
 func locksOf(leases iter.Seq[map[string]any]) locks {
 	held := locks{}
 	for lease := range leases {
-		meta, _ := lease["metadata"].(map[string]any)
-		labels, _ := meta["labels"].(map[string]any)
-		name, _ := labels[rollout.ReleaseLabel].(string)
-		if state, err := kube.LockStateOf(lease); err == nil && meta["name"] == rollout.RecordName(name) {
-			held[runner.Release{Namespace: rollout.IDOf(lease).Namespace, Name: name}] = state
+		id, name := object.ID(lease), releaseName(lease)
+		if state, err := kube.LockStateOf(lease); err == nil && id.Name == rollout.RecordName(name) {
+			held[runner.Release{Namespace: id.Namespace, Name: name}] = state
 		}
 	}
 	return held
@@ -142,13 +141,9 @@ func HasPods(id manifest.ID) bool {
 // WatchPods calls see with the pods of a workload at once and after every change, until
 // the context ends or see gives an error.
 func WatchPods(ctx context.Context, cluster *kube.Cluster, id manifest.ID, see func(pods report.Pods, there bool) error) error {
-	return cluster.Watch(ctx, kube.Ref(id), func(object map[string]any) (bool, error) {
-		wanted, given, _ := unstructured.NestedInt64(object, "spec", "replicas")
-		if !given {
-			wanted = 1
-		}
-		ready, _, _ := unstructured.NestedInt64(object, "status", "readyReplicas")
-		return false, see(report.Pods{Ready: int(ready), Wanted: int(wanted)}, object != nil)
+	return cluster.Watch(ctx, kube.Ref(id), func(o map[string]any) (bool, error) {
+		ready, _, _ := unstructured.NestedInt64(o, "status", "readyReplicas")
+		return false, see(report.Pods{Ready: int(ready), Wanted: object.Replicas(o)}, o != nil)
 	})
 }
 
@@ -162,18 +157,18 @@ func selectRelease(name string) string {
 // remembers says whether a ConfigMap is the memory of a release, and not a part of its
 // canary, which has the same label.
 func remembers(configMap map[string]any) bool {
-	meta, _ := configMap["metadata"].(map[string]any)
-	labels, _ := meta["labels"].(map[string]any)
-	name, _ := labels[rollout.ReleaseLabel].(string)
-	return name != "" && meta["name"] == rollout.RecordName(name)
+	name := releaseName(configMap)
+	return name != "" && object.ID(configMap).Name == rollout.RecordName(name)
+}
+
+// releaseName is the name of the release that an object is labelled with.
+func releaseName(o map[string]any) string {
+	name, _ := object.Labels(o)[rollout.ReleaseLabel].(string)
+	return name
 }
 
 func standingOf(configMap map[string]any) Standing {
-	id := rollout.IDOf(configMap)
-	meta, _ := configMap["metadata"].(map[string]any)
-	labels, _ := meta["labels"].(map[string]any)
-	name, _ := labels[rollout.ReleaseLabel].(string)
-	r := Standing{Release: runner.Release{Namespace: id.Namespace, Name: name}}
+	r := Standing{Release: runner.Release{Namespace: object.ID(configMap).Namespace, Name: releaseName(configMap)}}
 	r.State, r.Err = stateOf(configMap)
 	return r
 }

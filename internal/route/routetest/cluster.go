@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
-	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/runner"
 )
@@ -28,7 +28,7 @@ type Cluster struct {
 func NewCluster(objects ...map[string]any) *Cluster {
 	c := &Cluster{objects: map[manifest.ID]map[string]any{}, records: map[string]runner.Record{}}
 	for _, o := range objects {
-		c.objects[rollout.IDOf(o)] = copied(o)
+		c.objects[object.ID(o)] = copied(o)
 	}
 	return c
 }
@@ -111,7 +111,7 @@ func (c *Cluster) Apply(_ context.Context, objects []map[string]any, how runner.
 	defer c.mu.Unlock()
 	var changes []runner.Change
 	for _, o := range objects {
-		id := rollout.IDOf(o)
+		id := object.ID(o)
 		if !how.Try {
 			c.objects[id] = copied(o)
 		}

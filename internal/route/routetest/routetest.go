@@ -12,6 +12,7 @@ import (
 
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/plan"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route"
@@ -131,7 +132,7 @@ func newWorld(t *testing.T, s Subject) *world {
 	w := &world{Cluster: NewCluster(), subject: s, gateway: &Gateway{There: true, Follows: true}}
 	for _, o := range set.Objects {
 		value := set.Value(o)
-		w.objects[rollout.IDOf(value)] = copied(value)
+		w.objects[object.ID(value)] = copied(value)
 	}
 	image := canary.Image{Reference: "registry.example.com/shop:2"}
 	planned, err := plan.Release(set, plan.ReleaseOptions{Generate: plan.Options{

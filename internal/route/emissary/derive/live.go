@@ -7,6 +7,7 @@ import (
 	"math"
 	"reflect"
 
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
@@ -26,9 +27,8 @@ func Weight(kind string, percent int) int {
 // Share is the percent that the weight on a canary route asks for. Without a
 // weight it is half: Emissary divides between unweighted members equally.
 func Share(canary map[string]any) int {
-	spec, _ := canary["spec"].(map[string]any)
 	weight := 0
-	switch n := spec["weight"].(type) {
+	switch n := object.Spec(canary)["weight"].(type) {
 	case int64:
 		weight = int(n)
 	case float64:
@@ -44,8 +44,7 @@ func Share(canary map[string]any) int {
 
 // Timeout is how long a request to a canary route may take, in milliseconds.
 func Timeout(canary map[string]any) int {
-	spec, _ := canary["spec"].(map[string]any)
-	switch n := spec["timeout_ms"].(type) {
+	switch n := object.Spec(canary)["timeout_ms"].(type) {
 	case int64:
 		return int(n)
 	case float64:
@@ -66,19 +65,16 @@ func Resync(stable map[string]any, name string, canary map[string]any) (synced m
 	if err != nil || route == nil {
 		return nil, false, err // a stable route that is gone has nothing to take over
 	}
-	spec, _ := route["spec"].(map[string]any)
-	before, _ := canary["spec"].(map[string]any)
-	after := maps.Clone(spec)
+	before, after := object.Spec(canary), maps.Clone(object.Spec(route))
 	for _, field := range own {
 		delete(after, field)
 		if v, found := before[field]; found {
 			after[field] = v
 		}
 	}
-	meta, _ := canary["metadata"].(map[string]any)
 	kept := map[string]any{}
 	for _, field := range []string{"name", "namespace", "labels", "annotations"} {
-		if v, found := meta[field]; found {
+		if v, found := object.Metadata(canary)[field]; found {
 			kept[field] = v
 		}
 	}
@@ -97,10 +93,9 @@ func StableRoute(stable map[string]any, name string) (map[string]any, error) {
 		return nil, fmt.Errorf("its annotation can no longer be read: %w", err)
 	}
 	for _, o := range objects {
-		if meta, _ := o["metadata"].(map[string]any); meta["name"] == name {
+		if object.ID(o).Name == name {
 			o = model.ToV3Alpha1(o)
-			spec, _ := o["spec"].(map[string]any)
-			modernise(spec)
+			modernise(object.Spec(o))
 			return o, nil
 		}
 	}
@@ -122,8 +117,7 @@ func Stats(route map[string]any, namespace string) string {
 // optionsFor is the view of the first Emissary that a route is for.
 func optionsFor(route map[string]any, namespace string) model.Options {
 	options := model.Options{Namespace: namespace}
-	spec, _ := route["spec"].(map[string]any)
-	if ids, _ := spec["ambassador_id"].([]any); len(ids) > 0 && ids[0] != "_automatic_" {
+	if ids, _ := object.Spec(route)["ambassador_id"].([]any); len(ids) > 0 && ids[0] != "_automatic_" {
 		options.AmbassadorID, _ = ids[0].(string)
 	}
 	return options
@@ -134,10 +128,8 @@ func optionsFor(route map[string]any, namespace string) model.Options {
 // what stands in the way. namespace is Emissary's own.
 func RealShare(stable, canary map[string]any, namespace string) (float64, error) {
 	report := model.Evaluate([]map[string]any{stable, canary}, optionsFor(canary, namespace))
-	meta, _ := canary["metadata"].(map[string]any)
-	key := serviceAt{}
-	key.namespace, _ = meta["namespace"].(string)
-	key.name, _ = meta["name"].(string)
+	id := object.ID(canary)
+	key := serviceAt{namespace: id.Namespace, name: id.Name}
 	s := newShares(report)
 	if g := s.tcp[key]; g != nil && len(g.Rows) == 2 {
 		for _, row := range g.Rows {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/emissary/derive"
@@ -127,7 +128,7 @@ func (r *Router) Find(ctx context.Context, namespace, release string) ([]rollout
 			return nil, err
 		}
 		for _, o := range objects {
-			routes = append(routes, rollout.Route{Pair: rollout.Pair{Canary: rollout.IDOf(o)}})
+			routes = append(routes, rollout.Route{Pair: rollout.Pair{Canary: object.ID(o)}})
 		}
 	}
 	return routes, nil
@@ -189,9 +190,8 @@ func (r *Router) pair(ctx context.Context, route rollout.Route) (object, stable,
 }
 
 func (r *Router) want(route map[string]any, share float64) Want {
-	id := rollout.IDOf(route)
-	spec, _ := route["spec"].(map[string]any)
-	return Want{Namespace: id.Namespace, Mapping: id.Name, Cluster: derive.Cluster(route, r.Namespace), Route: RouteOf(spec), Share: share}
+	id := object.ID(route)
+	return Want{Namespace: id.Namespace, Mapping: id.Name, Cluster: derive.Cluster(route, r.Namespace), Route: RouteOf(object.Spec(route)), Share: share}
 }
 
 // Names implements route.Counted. The connections of TCPMappings have no good or bad

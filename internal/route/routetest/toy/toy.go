@@ -10,6 +10,7 @@ import (
 	"maps"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route"
 )
@@ -96,7 +97,7 @@ func (l Live) Find(ctx context.Context, namespace, _ string) ([]rollout.Route, e
 	var routes []rollout.Route
 	for _, o := range objects {
 		if spec, _ := o["spec"].(map[string]any); spec[canaryField] != nil {
-			id := rollout.IDOf(o)
+			id := object.ID(o)
 			routes = append(routes, rollout.Route{Pair: rollout.Pair{Stable: id, Canary: id}})
 		}
 	}

@@ -1,0 +1,61 @@
+// Package object answers small questions about decoded objects. What is not there,
+// or is something else, has the empty answer. Nobody may change what is answered:
+// it is a part of the object.
+package object
+
+import (
+	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// ID returns the identity of an object.
+func ID(o map[string]any) manifest.ID {
+	var id manifest.ID
+	version, _ := o["apiVersion"].(string)
+	if group, _, grouped := strings.Cut(version, "/"); grouped {
+		id.Group = group
+	}
+	id.Kind, _ = o["kind"].(string)
+	id.Namespace, _ = Metadata(o)["namespace"].(string)
+	id.Name, _ = Metadata(o)["name"].(string)
+	return id
+}
+
+// Metadata returns an object's metadata.
+func Metadata(o map[string]any) map[string]any { return in(o, "metadata") }
+
+// Labels returns an object's labels.
+func Labels(o map[string]any) map[string]any { return in(o, "metadata", "labels") }
+
+// Annotations returns an object's annotations.
+func Annotations(o map[string]any) map[string]any { return in(o, "metadata", "annotations") }
+
+// Spec returns an object's spec.
+func Spec(o map[string]any) map[string]any { return in(o, "spec") }
+
+// PodSpec returns the spec of the pods that a workload makes.
+func PodSpec(o map[string]any) map[string]any { return in(o, "spec", "template", "spec") }
+
+// Replicas returns how many pods a workload asks for, or an autoscaler at least;
+// one where it says nothing, as Kubernetes has it.
+func Replicas(o map[string]any) int {
+	n := Spec(o)["replicas"]
+	if o["kind"] == "HorizontalPodAutoscaler" {
+		n = Spec(o)["minReplicas"]
+	}
+	switch n := n.(type) {
+	case int64:
+		return int(n)
+	case float64:
+		return int(n)
+	}
+	return 1
+}
+
+func in(o map[string]any, path ...string) map[string]any {
+	for _, key := range path {
+		o, _ = o[key].(map[string]any)
+	}
+	return o
+}
