@@ -43,7 +43,6 @@ type Gateways struct {
 	where   Gateway
 
 	mu      sync.Mutex
-	there   bool // there have been some
 	tunnels map[types.UID]*kube.Tunnel
 	took    map[types.UID]time.Duration // the last page, by pod
 }
@@ -63,23 +62,10 @@ func NewGateways(c *kube.Cluster, where Gateway) *Gateways {
 	return &Gateways{cluster: c, where: where, tunnels: map[types.UID]*kube.Tunnel{}, took: map[types.UID]time.Duration{}}
 }
 
-// There says whether there are gateway pods to ask. Where there were some, they are
-// asked, and missed when they are gone.
+// There says whether there are gateway pods to ask.
 func (g *Gateways) There(ctx context.Context) (bool, error) {
-	g.mu.Lock()
-	there := g.there
-	g.mu.Unlock()
-	if there {
-		return true, nil
-	}
 	pods, err := g.cluster.List(ctx, kube.Ref{Kind: "Pod", Namespace: g.where.Namespace}, g.where.Selector)
-	if err != nil {
-		return false, err
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.there = len(pods) > 0
-	return g.there, nil
+	return len(pods) > 0, err
 }
 
 // Close takes all tunnels down.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/object"
@@ -20,6 +21,9 @@ type Router struct {
 	Cluster   route.Cluster
 	Namespace string // Emissary's own
 	Gateways  Asked  // its pods
+
+	mu    sync.Mutex
+	there *bool // whether there is a gateway to ask, once that is known
 }
 
 // Asked is who is asked what Emissary does, as its Gateways are.
@@ -28,6 +32,20 @@ type Asked interface {
 	There(ctx context.Context) (bool, error)
 	// VerifyShare waits until all do what is wanted.
 	VerifyShare(ctx context.Context, wants []Want) (Verified, error)
+}
+
+// isThere finds out, once, whether there is a gateway to ask.
+func (r *Router) isThere(ctx context.Context) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.there == nil {
+		there, err := r.Gateways.There(ctx)
+		if err != nil {
+			return false, err
+		}
+		r.there = &there
+	}
+	return *r.there, nil
 }
 
 // SetShare implements route.Live. Taking traffic off the canary is not given up before
@@ -92,7 +110,7 @@ func (r *Router) Resync(route rollout.Route, stable, canary map[string]any) (map
 // Verify implements route.Live: by what the gateway's pods do or, where there are none,
 // by the model of Emissary, which is no proof.
 func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, rollout.Proof, error) {
-	seen, err := r.Gateways.There(ctx)
+	seen, err := r.isThere(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -136,7 +154,7 @@ func (r *Router) Find(ctx context.Context, namespace, release string) ([]rollout
 
 // Reachable implements route.Live.
 func (r *Router) Reachable(ctx context.Context, _ []rollout.Route) error {
-	seen, err := r.Gateways.There(ctx)
+	seen, err := r.isThere(ctx)
 	if err == nil && !seen {
 		err = r.unreachable()
 	}
