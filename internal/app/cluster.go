@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"sync/atomic"
 	"time"
@@ -136,7 +135,7 @@ func (c *cluster) Load(ctx context.Context, namespace, name string) (runner.Reco
 		return runner.Record{}, err
 	}
 	if r.Labels[releaseLabel] != name {
-		return runner.Record{}, fmt.Errorf("ConfigMap %s/%s: it is not the memory of a release: the label %s is missing; choose another --name", namespace, recordName(name), releaseLabel)
+		return runner.Record{}, &rollout.Refusal{Code: rollout.RefusedNotRecord, Objects: []string{"ConfigMap " + namespace + "/" + recordName(name)}}
 	}
 	return runner.Record{Version: r.Version, State: []byte(r.Data[stateKey]), Plan: r.Binary[planKey], Said: r.Data[saidKey]}, nil
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -42,7 +41,8 @@ func NewEngine(options EngineOptions) (*Engine, error) {
 		options.Emit(e)
 	}
 	emit := func(format string, args ...any) {
-		tell(rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: fmt.Sprintf(format, args...)})
+		e := rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress}
+		tell(e.Saying(format, args...))
 	}
 	c := &cluster{dryRun: options.DryRun, noWait: options.NoWait, annotations: options.Annotations, emit: emit}
 	connected, err := kube.Connect(options.Target, kube.Options{

@@ -154,7 +154,7 @@ func (r *router) statsNames(ctx context.Context, route rollout.Route) (map[metri
 		o   map[string]any
 	}{{metric.Canary, route.Canary, canary}, {metric.Stable, route.Stable, stable}} {
 		if pair.o == nil {
-			return nil, fmt.Errorf("%s: it is not there, so there are no requests to count; run canarize deploy first", pair.id)
+			return nil, fmt.Errorf("there are no requests to count: %w", &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{pair.id.String()}})
 		}
 		if names[pair.arm] = routes.Stats(pair.o, r.namespace); names[pair.arm] == "" {
 			return nil, fmt.Errorf("%s: Emissary refuses it, so there are no requests to count", pair.id)
@@ -222,7 +222,7 @@ func (e *Engine) follow(ctx context.Context, id manifest.ID) (*kube.Pods, error)
 	case err != nil:
 		return nil, err
 	case workload == nil:
-		return nil, fmt.Errorf("%s: it is not there, so its pods cannot be asked; run canarize deploy first", id)
+		return nil, fmt.Errorf("there are no pods to ask: %w", &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{id.String()}})
 	}
 	selector, err := kube.SelectorOf(workload)
 	if err != nil {

@@ -127,7 +127,7 @@ func (r *router) Reachable(ctx context.Context) error {
 }
 
 func (r *router) unreachable() error {
-	return fmt.Errorf("there is no pod of Emissary in namespace %s (see --emissary-namespace)", r.namespace)
+	return fmt.Errorf("there is no pod of Emissary in namespace %s", r.namespace)
 }
 
 // gatewayPods selects the pods of Emissary, by the name that its own manifests
@@ -157,7 +157,7 @@ func (r *router) wants(ctx context.Context, route rollout.Route, percent int) ([
 	}
 	if canary == nil {
 		if percent > 0 {
-			return nil, fmt.Errorf("%s: somebody has deleted it, and the canary has no traffic; run canarize reject and deploy again", route.Canary)
+			return nil, &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{route.Canary.String()}}
 		}
 		return nil, nil
 	}

@@ -32,7 +32,7 @@ func (c *Cluster) EmissaryObjects(ctx context.Context, namespace string) ([]map[
 	for _, r := range resources {
 		items, err := c.list(ctx, r, namespace, metav1.ListOptions{})
 		if apierrors.IsForbidden(err) {
-			return nil, fmt.Errorf("cluster %s: not allowed to list %s; grant the verb list on %s, or name a namespace with -n", c.config.Host, r.Resource, r.GroupResource())
+			return nil, fmt.Errorf("cluster %s: not allowed to list %s; grant the verb list on %s, or read a single namespace", c.config.Host, r.Resource, r.GroupResource())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: listing %s: %w", c.config.Host, r.Resource, err)

@@ -24,7 +24,7 @@ func (s *actor) untouched(ctx context.Context) bool {
 
 func (s *actor) reachable(ctx context.Context) error {
 	if err := s.Router.Reachable(ctx); err != nil {
-		return fmt.Errorf("nothing was begun, because no share could be verified: %w; name the gateway's namespace, or repeat with --unverified", err)
+		return &rollout.Refusal{Code: rollout.RefusedNoGateway, Err: err}
 	}
 	return nil
 }
