@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/canarize/canarize/internal/kube"
@@ -29,22 +30,15 @@ func advisedEvent(release runner.Release, e rollout.Event) rollout.Event {
 	return e
 }
 
-// advice is what to do about an error and about all that is behind it, the innermost
-// first.
+// advice is what to do about an error and about what is behind its refusals, which is
+// advised first.
 func advice(release runner.Release, err error) string {
 	all := []string{adviceOnCluster(err), adviceOnRecord(release, err)}
-	var refusals []string
 	var r *rollout.Refusal
-	for behind := err; errors.As(behind, &r); behind = r.Err {
-		refusals = append([]string{onRefusal[r.Code](release.Name, r)}, refusals...)
+	if errors.As(err, &r) {
+		all = append(all, advice(release, r.Err), onRefusal[r.Code](release.Name, r))
 	}
-	var said []string
-	for _, text := range append(all, refusals...) {
-		if text != "" {
-			said = append(said, text)
-		}
-	}
-	return strings.Join(said, "; ")
+	return strings.Join(slices.DeleteFunc(all, func(text string) bool { return text == "" }), "; ")
 }
 
 // adviceOnCluster is what to do about what a cluster or its gateway does not do.

@@ -60,7 +60,7 @@ type Refusal struct {
 	Gates   []string // that the release has
 	Before  string   // what Gate stands before
 	Because string   // in the words of whoever held the release, or of what failed
-	Err     error    // what is behind it
+	Err     error    // what is behind it, for the faces to look at; it is not unwrapped
 }
 
 func (r *Refusal) Error() string {
@@ -69,8 +69,6 @@ func (r *Refusal) Error() string {
 	}
 	return string(r.Code)
 }
-
-func (r *Refusal) Unwrap() error { return r.Err }
 
 // Held reports that somebody has to decide before anything is done.
 func (r *Refusal) Held() bool { return r.Code == RefusedHeld }

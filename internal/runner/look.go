@@ -23,10 +23,11 @@ func (s *actor) untouched(ctx context.Context) bool {
 }
 
 func (s *actor) reachable(ctx context.Context) error {
-	if err := s.Router.Reachable(ctx); err != nil {
-		return &rollout.Refusal{Code: rollout.RefusedNoGateway, Err: err}
+	err := s.Router.Reachable(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
 	}
-	return nil
+	return &rollout.Refusal{Code: rollout.RefusedNoGateway, Err: err}
 }
 
 func (s *actor) beside(ctx context.Context, plan *rollout.Plan) (*rollout.Plan, error) {
