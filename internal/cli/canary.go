@@ -9,10 +9,11 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/input"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/plan"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 // canaryFlags are the flags of every verb that derives a canary, as given.
@@ -36,9 +37,9 @@ func (f *canaryFlags) register(flags *pflag.FlagSet) {
 }
 
 // options validates the flags.
-func (f *canaryFlags) options() (app.GenerateOptions, error) {
-	o := app.GenerateOptions{EmissaryNamespace: f.emissaryNamespace, Canary: canary.Options{Namespace: f.namespace, CopyPeers: f.copyPeers}}
-	for _, step := range []func(*app.GenerateOptions) error{f.setImages, f.setLabels, f.setReplicas, f.setInclude, f.setNames} {
+func (f *canaryFlags) options() (plan.Options, error) {
+	o := plan.Options{Routers: wiring.Routers(f.emissaryNamespace), Canary: canary.Options{Namespace: f.namespace, CopyPeers: f.copyPeers}}
+	for _, step := range []func(*plan.Options) error{f.setImages, f.setLabels, f.setReplicas, f.setInclude, f.setNames} {
 		if err := step(&o); err != nil {
 			return o, err
 		}
@@ -46,7 +47,7 @@ func (f *canaryFlags) options() (app.GenerateOptions, error) {
 	return o, nil
 }
 
-func (f *canaryFlags) setImages(o *app.GenerateOptions) error {
+func (f *canaryFlags) setImages(o *plan.Options) error {
 	for _, text := range f.images {
 		image, err := canary.ParseImage(text)
 		if err != nil {
@@ -70,7 +71,7 @@ func validLabelKey(key string) bool {
 	return labelKey.MatchString(key)
 }
 
-func (f *canaryFlags) setLabels(o *app.GenerateOptions) error {
+func (f *canaryFlags) setLabels(o *plan.Options) error {
 	o.Canary.Labels = map[string]string{}
 	for _, list := range f.labels {
 		for pair := range strings.SplitSeq(list, ",") {
@@ -90,7 +91,7 @@ func (f *canaryFlags) setLabels(o *app.GenerateOptions) error {
 	return nil
 }
 
-func (f *canaryFlags) setReplicas(o *app.GenerateOptions) error {
+func (f *canaryFlags) setReplicas(o *plan.Options) error {
 	switch f.replicas {
 	case "weight":
 		return nil
@@ -106,7 +107,7 @@ func (f *canaryFlags) setReplicas(o *app.GenerateOptions) error {
 	return nil
 }
 
-func (f *canaryFlags) setInclude(o *app.GenerateOptions) error {
+func (f *canaryFlags) setInclude(o *plan.Options) error {
 	kinds := map[string]string{"deploy": "Deployment", "deployments": "Deployment", "sts": "StatefulSet", "statefulsets": "StatefulSet", "ds": "DaemonSet", "daemonsets": "DaemonSet"}
 	for _, text := range f.include {
 		kind, name, found := strings.Cut(text, "/")
@@ -136,7 +137,7 @@ func checkNamespaces(namespace, emissary string) error {
 	return nil
 }
 
-func (f *canaryFlags) setNames(o *app.GenerateOptions) error {
+func (f *canaryFlags) setNames(o *plan.Options) error {
 	var err error
 	if o.Canary.Suffix, err = canary.ParseSuffix(f.suffix); err != nil {
 		return fmt.Errorf("--suffix: %w", err)
@@ -149,7 +150,7 @@ func (f *canaryFlags) read(ctx context.Context, args []string, streams Streams) 
 	if err != nil {
 		return nil, err
 	}
-	return app.NewSet(objects, f.namespace)
+	return plan.NewSet(objects, f.namespace)
 }
 
 // notes are lines with what the user should know about a derivation.

@@ -1,5 +1,5 @@
 // Package cli is the command line: one file per verb, which turns flags into
-// validated options and calls package app.
+// validated options and calls what wiring gives it.
 package cli
 
 import (

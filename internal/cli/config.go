@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/releasefile"
 )
 
 // usualFile is the release file of a folder, which is used without being named.
@@ -23,7 +23,7 @@ type configFlag struct {
 	flags   *pflag.FlagSet
 	path    optional
 	file    string // where the release file was found; "" when there is none
-	release rollout.Release
+	release releasefile.File
 }
 
 func (c *configFlag) register(flags *pflag.FlagSet) {
@@ -36,7 +36,7 @@ func (c *configFlag) load() error {
 	if c.release.OnCancel != "" { // as every release has
 		return nil
 	}
-	c.release = rollout.DefaultRelease()
+	c.release = releasefile.Default()
 	file := c.path.text
 	if !c.path.given {
 		file = usualFile
@@ -54,7 +54,7 @@ func (c *configFlag) load() error {
 	case err != nil:
 		return fmt.Errorf("--config: %w", err)
 	}
-	release, err := rollout.ParseRelease(file, text)
+	release, err := releasefile.Parse(file, text)
 	if err != nil && !c.path.given {
 		return fmt.Errorf("%w (./%s is used if it is there; pass --config= to use none)", err, usualFile)
 	}
@@ -67,7 +67,7 @@ func (c *configFlag) load() error {
 
 // forget leaves out what a release file says that was not asked for, because it is of
 // another release.
-func (c *configFlag) forget() { c.release, c.file = rollout.DefaultRelease(), "" }
+func (c *configFlag) forget() { c.release, c.file = releasefile.Default(), "" }
 
 // named says whether the release file was asked for.
 func (c *configFlag) named() bool { return c.path.given && c.file != "" }

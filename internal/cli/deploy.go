@@ -6,9 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/input"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/plan"
+	"github.com/canarize/canarize/internal/releasefile"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 )
@@ -68,7 +69,7 @@ func (f *deployFlags) register(cmd *cobra.Command) {
 }
 
 func checkName(name string) error {
-	if err := rollout.CheckName(name); err != nil {
+	if err := releasefile.CheckName(name); err != nil {
 		return fmt.Errorf("the release name %w", err)
 	}
 	return nil
@@ -94,7 +95,7 @@ func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) 
 	if err != nil {
 		return none(err)
 	}
-	planned, err := app.Plan(set, app.PlanOptions{Generate: options, Name: f.name, Workload: f.engine.config.release.Workload})
+	planned, err := plan.Release(set, plan.ReleaseOptions{Generate: options, Name: f.name, Workload: f.engine.config.release.Workload})
 	if err != nil {
 		return none(f.engine.config.blame(err))
 	}

@@ -3,7 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/plan"
 )
 
 func newDiff(streams Streams) *cobra.Command {
@@ -20,7 +20,7 @@ nothing differs, 1 when something does, 2 when the input is invalid.`,
 			if err != nil {
 				return err
 			}
-			text, err := app.Diff(g)
+			text, err := plan.Diff(g)
 			if err != nil {
 				return outside(err)
 			}

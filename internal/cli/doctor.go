@@ -8,8 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/survey"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 // doctorFlags are the flags of doctor, as given.
@@ -70,8 +71,8 @@ func (f *doctorFlags) inputs() ([]string, error) {
 }
 
 // options are those of the release that the manifests are of, if there are any.
-func (f *doctorFlags) options(ctx context.Context, streams Streams) (app.DoctorOptions, error) {
-	var o app.DoctorOptions
+func (f *doctorFlags) options(ctx context.Context, streams Streams) (survey.Options, error) {
+	var o survey.Options
 	args, err := f.inputs()
 	if err != nil {
 		return o, err
@@ -83,29 +84,31 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (app.DoctorO
 		if err != nil {
 			return o, err
 		}
-		o = e.doctorOptions(release.Namespace)
+		o, err = e.survey(release.Namespace)
 		o.Release, o.Plan = &release, plan
-		return o, nil
+		return o, err
 	}
 	e.emissaryNamespace = f.deploy.canary.emissaryNamespace
 	if err := e.check(); err != nil {
 		return o, e.config.blame(err)
 	}
 	namespace, err := e.inNamespace()
-	return e.doctorOptions(namespace), err
-}
-
-// doctorOptions say where to look, without a release.
-func (f *engineFlags) doctorOptions(namespace string) app.DoctorOptions {
-	said := f.config.release
-	return app.DoctorOptions{
-		Target: f.target, Namespace: namespace, EmissaryNamespace: f.emissaryNamespace,
-		Metrics: said.Metrics, Force: said.Promotion.ForceConflicts,
+	if err != nil {
+		return o, err
 	}
+	return e.survey(namespace)
 }
 
-func examine(ctx context.Context, options app.DoctorOptions, output string, streams Streams) error {
-	r, err := app.Doctor(ctx, options)
+// survey says where to look, without a release.
+func (f *engineFlags) survey(namespace string) (survey.Options, error) {
+	said := f.config.release
+	o, err := wiring.Survey(f.target, namespace, f.emissaryNamespace, said.Metrics.Source)
+	o.Force = said.Promotion.ForceConflicts
+	return o, foreign(err)
+}
+
+func examine(ctx context.Context, options survey.Options, output string, streams Streams) error {
+	r, err := survey.Doctor(ctx, options)
 	if err != nil {
 		return foreign(err)
 	}

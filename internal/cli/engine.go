@@ -12,14 +12,15 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/ci"
+	"github.com/canarize/canarize/internal/hub"
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 	"github.com/canarize/canarize/internal/spool"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 // engineFlags are the flags of every verb that works on releases in a cluster,
@@ -129,18 +130,21 @@ func (f *engineFlags) inNamespace() (string, error) {
 	return namespace, outside(err)
 }
 
-func (f *engineFlags) options(patient bool, emit func(rollout.Event)) app.EngineOptions {
+func (f *engineFlags) options(patient bool, emit func(rollout.Event)) wiring.Options {
 	dry := map[string]kube.DryRun{"client": kube.DryRunClient, "server": kube.DryRunServer}
-	return app.EngineOptions{
-		Target: f.target, EmissaryNamespace: f.emissaryNamespace, ShareTimeout: f.config.release.Timeouts.Share, DryRun: dry[f.dryRun], NoWait: f.noWait, Patient: patient,
-		Runner: runner.Options{ReadyTimeout: f.timeout, HoldOnCancel: f.onCancel == "hold", Force: f.force},
-		Emit:   emit,
+	return wiring.Options{
+		Options: hub.Options{
+			DryRun: dry[f.dryRun], NoWait: f.noWait, Patient: patient,
+			Runner: runner.Options{ReadyTimeout: f.timeout, HoldOnCancel: f.onCancel == "hold", Force: f.force},
+		},
+		Target: f.target, EmissaryNamespace: f.emissaryNamespace, ShareTimeout: f.config.release.Timeouts.Share,
+		Emit: emit,
 	}
 }
 
 // carryOut does what is asked for and prints how the release was left.
 func (f *engineFlags) carryOut(ctx context.Context, release runner.Release, asked rollout.Asked, plan *rollout.Plan, streams Streams) error {
-	_, err := f.working(ctx, release, string(asked.Verb), asked.Verb == rollout.Reject, streams, func(ctx context.Context, engine *app.Engine) (rollout.State, error) {
+	_, err := f.working(ctx, release, string(asked.Verb), asked.Verb == rollout.Reject, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
 		asked.Run = thisRun()
 		return engine.Do(ctx, release, asked, plan)
 	}, func(s rollout.State) error { return rejection(release, asked, s) })
@@ -163,7 +167,7 @@ func rejection(release runner.Release, asked rollout.Asked, s rollout.State) err
 // working does something with a release in a cluster, and prints how it was left. A
 // patient verb asks the API server until it is interrupted. verdict says of a release
 // with which nothing went wrong whether that is a failure all the same.
-func (f *engineFlags) working(ctx context.Context, release runner.Release, verb string, patient bool, streams Streams, do func(context.Context, *app.Engine) (rollout.State, error), verdict func(rollout.State) error) (rollout.State, error) {
+func (f *engineFlags) working(ctx context.Context, release runner.Release, verb string, patient bool, streams Streams, do func(context.Context, wiring.Hub) (rollout.State, error), verdict func(rollout.State) error) (rollout.State, error) {
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	printer := f.printer(streams, stop)
@@ -181,7 +185,7 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 		follower.tell(e)
 	})
 	options.Annotations = follower.annotations()
-	engine, err := app.NewEngine(options)
+	engine, err := wiring.Connect(options)
 	if err != nil {
 		return rollout.State{}, follower.fail(foreign(err))
 	}

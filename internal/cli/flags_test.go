@@ -7,12 +7,12 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/canary"
+	"github.com/canarize/canarize/internal/plan"
 )
 
 // parse turns flags into options.
-func parse(t *testing.T, args ...string) (app.GenerateOptions, error) {
+func parse(t *testing.T, args ...string) (plan.Options, error) {
 	t.Helper()
 	var f generateFlags
 	flags := pflag.NewFlagSet("generate", pflag.ContinueOnError)
@@ -26,31 +26,31 @@ func parse(t *testing.T, args ...string) (app.GenerateOptions, error) {
 func TestValidFlags(t *testing.T) {
 	for _, c := range []struct {
 		args []string
-		have func(app.GenerateOptions) any
+		have func(plan.Options) any
 		want string
 	}{
-		{nil, func(o app.GenerateOptions) any { return o.Weight == nil }, "true"},
-		{[]string{"-w", "0"}, func(o app.GenerateOptions) any { return *o.Weight }, "0"},
-		{[]string{"-w", "7"}, func(o app.GenerateOptions) any { return *o.Weight }, "7"},
-		{[]string{"-w", "05"}, func(o app.GenerateOptions) any { return *o.Weight }, "5"},
-		{[]string{"-w", "100"}, func(o app.GenerateOptions) any { return *o.Weight }, "100"},
-		{[]string{"--canary-weight=0.25"}, func(o app.GenerateOptions) any { return []int{*o.Weight, o.Digits} }, "[4 1]"},
-		{[]string{"--canary-weight=.00390625%"}, func(o app.GenerateOptions) any { return []int{*o.Weight, o.Digits} }, "[1 2]"},
-		{[]string{"--canary-weight=0.0"}, func(o app.GenerateOptions) any { return []int{*o.Weight, o.Digits} }, "[0 0]"},
-		{[]string{"--canary-weight=25%"}, func(o app.GenerateOptions) any { return *o.Weight }, "25"},
-		{[]string{"-w", "1", "-w", "2"}, func(o app.GenerateOptions) any { return *o.Weight }, "2"},
-		{nil, func(o app.GenerateOptions) any { return o.Canary.Suffix }, "-canary"},
-		{[]string{"-s", "green"}, func(o app.GenerateOptions) any { return o.Canary.Suffix }, "-green"},
-		{[]string{"-s", "-v2"}, func(o app.GenerateOptions) any { return o.Canary.Suffix }, "-v2"},
-		{[]string{"-l", "a=b,c=", "-l", "example.com/d=e.f_g-h"}, func(o app.GenerateOptions) any { return o.Canary.Labels }, "map[a:b c: example.com/d:e.f_g-h]"},
-		{[]string{"-l", "a=b", "-l", "a=b"}, func(o app.GenerateOptions) any { return o.Canary.Labels }, "map[a:b]"},
-		{nil, func(o app.GenerateOptions) any { return o.Canary.Replicas.Mode }, fmt.Sprint(canary.ReplicasByWeight)},
-		{[]string{"--replicas", "same"}, func(o app.GenerateOptions) any { return o.Canary.Replicas.Mode }, fmt.Sprint(canary.ReplicasSame)},
-		{[]string{"--replicas", "3"}, func(o app.GenerateOptions) any { return o.Canary.Replicas.N }, "3"},
-		{[]string{"--include", "sts/db", "--include", "Deployment/web"}, func(o app.GenerateOptions) any { return o.Canary.Include }, "[{StatefulSet db} {Deployment web}]"},
-		{[]string{"-n", "blue"}, func(o app.GenerateOptions) any { return o.Canary.Namespace }, "blue"},
-		{[]string{"-I", "a:1", "-I", "web=r:5000/b@sha256:" + strings.Repeat("ab", 32)}, func(o app.GenerateOptions) any { return o.Canary.Images }, "[{ a:1} {web r:5000/b@sha256:" + strings.Repeat("ab", 32) + "}]"},
-		{[]string{"-m", "-P", "/a/", "--hostname", "*.example.com:8080"}, func(o app.GenerateOptions) any { return []any{o.GenerateMapping, o.Prefix, o.Hostname} }, "[true /a/ *.example.com:8080]"},
+		{nil, func(o plan.Options) any { return o.Weight == nil }, "true"},
+		{[]string{"-w", "0"}, func(o plan.Options) any { return *o.Weight }, "0"},
+		{[]string{"-w", "7"}, func(o plan.Options) any { return *o.Weight }, "7"},
+		{[]string{"-w", "05"}, func(o plan.Options) any { return *o.Weight }, "5"},
+		{[]string{"-w", "100"}, func(o plan.Options) any { return *o.Weight }, "100"},
+		{[]string{"--canary-weight=0.25"}, func(o plan.Options) any { return []int{*o.Weight, o.Digits} }, "[4 1]"},
+		{[]string{"--canary-weight=.00390625%"}, func(o plan.Options) any { return []int{*o.Weight, o.Digits} }, "[1 2]"},
+		{[]string{"--canary-weight=0.0"}, func(o plan.Options) any { return []int{*o.Weight, o.Digits} }, "[0 0]"},
+		{[]string{"--canary-weight=25%"}, func(o plan.Options) any { return *o.Weight }, "25"},
+		{[]string{"-w", "1", "-w", "2"}, func(o plan.Options) any { return *o.Weight }, "2"},
+		{nil, func(o plan.Options) any { return o.Canary.Suffix }, "-canary"},
+		{[]string{"-s", "green"}, func(o plan.Options) any { return o.Canary.Suffix }, "-green"},
+		{[]string{"-s", "-v2"}, func(o plan.Options) any { return o.Canary.Suffix }, "-v2"},
+		{[]string{"-l", "a=b,c=", "-l", "example.com/d=e.f_g-h"}, func(o plan.Options) any { return o.Canary.Labels }, "map[a:b c: example.com/d:e.f_g-h]"},
+		{[]string{"-l", "a=b", "-l", "a=b"}, func(o plan.Options) any { return o.Canary.Labels }, "map[a:b]"},
+		{nil, func(o plan.Options) any { return o.Canary.Replicas.Mode }, fmt.Sprint(canary.ReplicasByWeight)},
+		{[]string{"--replicas", "same"}, func(o plan.Options) any { return o.Canary.Replicas.Mode }, fmt.Sprint(canary.ReplicasSame)},
+		{[]string{"--replicas", "3"}, func(o plan.Options) any { return o.Canary.Replicas.N }, "3"},
+		{[]string{"--include", "sts/db", "--include", "Deployment/web"}, func(o plan.Options) any { return o.Canary.Include }, "[{StatefulSet db} {Deployment web}]"},
+		{[]string{"-n", "blue"}, func(o plan.Options) any { return o.Canary.Namespace }, "blue"},
+		{[]string{"-I", "a:1", "-I", "web=r:5000/b@sha256:" + strings.Repeat("ab", 32)}, func(o plan.Options) any { return o.Canary.Images }, "[{ a:1} {web r:5000/b@sha256:" + strings.Repeat("ab", 32) + "}]"},
+		{[]string{"-m", "-P", "/a/", "--hostname", "*.example.com:8080"}, func(o plan.Options) any { return []any{o.GenerateMapping, o.Prefix, o.Hostname} }, "[true /a/ *.example.com:8080]"},
 	} {
 		o, err := parse(t, c.args...)
 		if err != nil {

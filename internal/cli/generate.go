@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/canarize/canarize/internal/app"
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/plan"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
 // generateFlags are the flags that say which canary is wanted, as given.
@@ -37,7 +37,7 @@ func (f *generateFlags) register(flags *pflag.FlagSet) {
 }
 
 // options validates the flags.
-func (f *generateFlags) options() (app.GenerateOptions, error) {
+func (f *generateFlags) options() (plan.Options, error) {
 	o, err := f.canaryFlags.options()
 	if err != nil {
 		return o, err
@@ -78,14 +78,14 @@ func parsePercent(flag, text string) (int, error) {
 // fraction is a percentage below one.
 var fraction = regexp.MustCompile(`^0?(\.[0-9]{1,8})%?$`)
 
-func (f *generateFlags) setWeight(o *app.GenerateOptions) error {
+func (f *generateFlags) setWeight(o *plan.Options) error {
 	if !f.weight.given {
 		return nil
 	}
 	const flag = "--canary-weight"
 	if m := fraction.FindStringSubmatch(f.weight.text); m != nil {
 		share, _ := new(big.Rat).SetString("0" + m[1]) // the expression lets no other text pass
-		sample, err := emissary.SampleOf(share)
+		sample, err := model.SampleOf(share)
 		if err != nil {
 			return fmt.Errorf("%s %q: %w", flag, f.weight.text, err)
 		}
@@ -120,23 +120,23 @@ func (f *generateFlags) checkRoute() error {
 
 // generate reads the input and derives the canary, and says on stderr what the
 // user should know.
-func (f *generateFlags) generate(ctx context.Context, args []string, streams Streams) (app.Generated, error) {
+func (f *generateFlags) generate(ctx context.Context, args []string, streams Streams) (plan.Generated, error) {
 	options, err := f.options()
 	if err != nil {
-		return app.Generated{}, err
+		return plan.Generated{}, err
 	}
 	set, err := f.read(ctx, args, streams)
 	if err != nil {
-		return app.Generated{}, err
+		return plan.Generated{}, err
 	}
 	if f.baseline {
 		if options.Canary.Baseline, err = f.read(ctx, []string{f.stable}, streams); err != nil {
-			return app.Generated{}, fmt.Errorf("--stable: %w", err)
+			return plan.Generated{}, fmt.Errorf("--stable: %w", err)
 		}
 	}
-	g, err := app.Generate(set, options)
+	g, err := plan.Generate(set, options)
 	if err != nil {
-		return app.Generated{}, err
+		return plan.Generated{}, err
 	}
 	fmt.Fprint(streams.Err, f.notes(g.Notes))
 	return g, nil

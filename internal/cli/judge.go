@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/canarize/canarize/internal/analysis"
-	"github.com/canarize/canarize/internal/app"
-	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/analysis/lines"
+	"github.com/canarize/canarize/internal/releasefile"
 )
 
 // errHeld and errRejected end in their exit codes without a message: the answers
@@ -39,7 +39,7 @@ The exit code is that of the last answer: 0 promoted, 3 rejected, 4 neither.`,
 			if err != nil {
 				return err
 			}
-			last, err := app.Judge(cmd.Context(), streams.In, streams.Out, c, escapeJSON)
+			last, err := lines.Serve(cmd.Context(), streams.In, streams.Out, c, escapeJSON)
 			switch {
 			case cmd.Context().Err() != nil:
 				return errStopped
@@ -66,7 +66,7 @@ func analysisConfig(file string) (analysis.Config, error) {
 	if err != nil {
 		return analysis.Config{}, fmt.Errorf("--config: %w", err)
 	}
-	release, err := rollout.ParseRelease(file, text)
+	release, err := releasefile.Parse(file, text)
 	if err != nil {
 		return analysis.Config{}, err
 	}

@@ -8,12 +8,12 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/ci"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 	"github.com/canarize/canarize/internal/spool"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 // registerCI adds the flag of a verb that a CI system follows.
@@ -39,7 +39,7 @@ func (f *engineFlags) pipeline(streams Streams) (*pipeline, error) {
 	if name == "" || name == "auto" && f.progress == "json" {
 		name = "none"
 	}
-	system, err := app.CISystem(name, os.Getenv)
+	system, err := wiring.CISystem(name, os.Getenv)
 	if err != nil {
 		return nil, fmt.Errorf("--ci %w", err)
 	}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/survey"
 )
 
 // planFlags are the flags of plan, as given.
@@ -57,8 +57,8 @@ Exit codes: 0 stable is already what it would become, 1 it differs.`,
 	return cmd
 }
 
-func (f *planFlags) options(ctx context.Context, args []string, streams Streams) (app.PreviewOptions, error) {
-	var o app.PreviewOptions
+func (f *planFlags) options(ctx context.Context, args []string, streams Streams) (survey.PreviewOptions, error) {
+	var o survey.PreviewOptions
 	if err := oneOf("--output", f.format, "text", "markdown", "json"); err != nil {
 		return o, err
 	}
@@ -77,14 +77,16 @@ func (f *planFlags) options(ctx context.Context, args []string, streams Streams)
 	}
 	e := &f.deploy.engine
 	said := e.config.release
-	o.DoctorOptions = e.doctorOptions(release.Namespace)
+	if o.Options, err = e.survey(release.Namespace); err != nil {
+		return o, err
+	}
 	o.Release, o.Plan = &release, plan
 	o.Analysis, o.Gates, o.PerSecond, o.StableErrors = said.Analysis, said.Gates, f.perSecond, f.fail
 	return o, nil
 }
 
-func (f *planFlags) show(ctx context.Context, options app.PreviewOptions, streams Streams) error {
-	p, err := app.Preview(ctx, options)
+func (f *planFlags) show(ctx context.Context, options survey.PreviewOptions, streams Streams) error {
+	p, err := survey.Preview(ctx, options)
 	if err != nil {
 		return foreign(err)
 	}

@@ -41,18 +41,13 @@ func advice(release runner.Release, err error) string {
 	return strings.Join(slices.DeleteFunc(all, func(text string) bool { return text == "" }), "; ")
 }
 
-// adviceOnCluster is what to do about what a cluster or its gateway does not do.
+// adviceOnCluster is what to do about what a cluster does not do.
 func adviceOnCluster(err error) string {
-	var notVerified *kube.NotVerifiedError
 	switch {
 	case errors.As(err, new(*kube.ForbiddenError)):
 		return "canarize rbac prints the permissions that are needed"
 	case errors.As(err, new(*kube.ConflictError)):
 		return "leave these fields out, or take them over with --force-conflicts"
-	case errors.As(err, &notVerified) && len(notVerified.Problems) == 0:
-		return "is Emissary running, and is it there? --emissary-namespace names another namespace"
-	case notVerified != nil:
-		return "canarize traffic --live shows what Emissary makes of the Mappings"
 	}
 	return ""
 }
@@ -102,14 +97,16 @@ var onRefusal = map[rollout.Code]func(name string, r *rollout.Refusal) string{
 		}
 		return "a run or a deployment with the release file that names them makes them known"
 	},
-	rollout.RefusedNoGateway: always("name the gateway's namespace with --emissary-namespace, or repeat with --unverified"),
-	rollout.RefusedGone:      naming("run canarize reject %s and deploy again"),
-	rollout.RefusedNotRecord: always("choose another --name"),
-	rollout.RefusedSchema:    naming("use the canarize that began the release, or run canarize reject %s, which finds the canary's routes by their labels"),
-	rollout.RefusedDamaged:   naming("canarize reject %s finds the canary's routes by their labels and takes the traffic off"),
-	rollout.WaitsForRequests: nothing,
-	rollout.WaitsForPeople:   nothing,
-	rollout.WaitsForResume:   naming("canarize resume %s ends that"),
+	rollout.RefusedNoGateway:    always("name the gateway's namespace with --emissary-namespace, or repeat with --unverified"),
+	rollout.RefusedNoGatewayPod: always("is Emissary running, and is it there? --emissary-namespace names another namespace"),
+	rollout.RefusedNotTaken:     always("canarize traffic --live shows what Emissary makes of the Mappings"),
+	rollout.RefusedGone:         naming("run canarize reject %s and deploy again"),
+	rollout.RefusedNotRecord:    always("choose another --name"),
+	rollout.RefusedSchema:       naming("use the canarize that began the release, or run canarize reject %s, which finds the canary's routes by their labels"),
+	rollout.RefusedDamaged:      naming("canarize reject %s finds the canary's routes by their labels and takes the traffic off"),
+	rollout.WaitsForRequests:    nothing,
+	rollout.WaitsForPeople:      nothing,
+	rollout.WaitsForResume:      naming("canarize resume %s ends that"),
 	rollout.WaitsForApproval: func(name string, r *rollout.Refusal) string {
 		return fmt.Sprintf("canarize approve %s %s lets it pass", name, r.Gate)
 	},

@@ -11,9 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/survey"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 // reportFlags are the flags of report, as given.
@@ -88,12 +89,12 @@ func (f *reportFlags) fromCluster(ctx context.Context, args []string) (report.Re
 	if err != nil {
 		return report.Report{}, err
 	}
-	engine, err := app.NewEngine(f.engine.options(false, func(rollout.Event) {}))
+	engine, err := wiring.Connect(f.engine.options(false, func(rollout.Event) {}))
 	if err != nil {
 		return report.Report{}, foreign(err)
 	}
 	defer engine.Close()
-	releases, err := engine.Releases(ctx, release.Namespace, release.Name)
+	releases, err := survey.Releases(ctx, engine.Cluster(), release.Namespace, release.Name)
 	switch {
 	case err != nil:
 		return report.Report{}, foreign(err)

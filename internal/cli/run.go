@@ -11,10 +11,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/canarize/canarize/internal/analysis"
-	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/hub"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 // courseFlags are the flags of verbs that watch a release, as given.
@@ -27,10 +28,11 @@ func (f *courseFlags) register(flags *pflag.FlagSet) {
 }
 
 // options are those of a release file that was read.
-func (f *courseFlags) options(engine engineFlags) (app.RunOptions, error) {
+func (f *courseFlags) options(engine engineFlags) (hub.RunOptions, error) {
 	config := engine.config
-	o := app.RunOptions{
-		Release: config.release, Getenv: os.Getenv, Environ: os.Environ,
+	o := hub.RunOptions{
+		Analysis: config.release.Analysis, Metrics: config.release.Metrics, Gates: config.release.Gates,
+		Getenv: os.Getenv, Environ: os.Environ,
 		Override: engine.overrideHold, Unverified: engine.unverified, Version: engine.version,
 	}
 	if err := o.Check(); err != nil {
@@ -81,7 +83,7 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 			if err != nil {
 				return err
 			}
-			state, err := f.engine.working(cmd.Context(), release, "run", true, streams, func(ctx context.Context, engine *app.Engine) (rollout.State, error) {
+			state, err := f.engine.working(cmd.Context(), release, "run", true, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
 				return engine.Run(ctx, release, thisRun(), &plan, options)
 			}, func(s rollout.State) error {
 				if s.Phase != rollout.Rejected {
@@ -153,7 +155,7 @@ also is while the canary warms up; 5 interrupted.`,
 			if err != nil {
 				return err
 			}
-			state, err := f.working(cmd.Context(), release, "analyze", true, streams, func(ctx context.Context, engine *app.Engine) (rollout.State, error) {
+			state, err := f.working(cmd.Context(), release, "analyze", true, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
 				return engine.Analyze(ctx, release, thisRun(), length, options)
 			}, func(s rollout.State) error { return verdict(release, s, f.config.release.Analysis.Warmup) })
 			return c.conclude(release, state, err)

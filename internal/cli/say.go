@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 func newApprove(streams Streams) *cobra.Command {
@@ -108,7 +108,7 @@ func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, d
 	if err != nil {
 		return err
 	}
-	engine, err := app.NewEngine(f.options(false, streams.note))
+	engine, err := wiring.Connect(f.options(false, streams.note))
 	if err != nil {
 		return foreign(err)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/releasefile"
 )
 
 func newSchema(streams Streams) *cobra.Command {
@@ -26,14 +26,14 @@ markdown it is a table of all fields, with their defaults.`,
 		RunE: func(*cobra.Command, []string) error {
 			switch output {
 			case "json":
-				text, err := rollout.JSONSchema()
+				text, err := releasefile.JSONSchema()
 				if err != nil {
 					return err
 				}
 				_, err = streams.Out.Write(text)
 				return outside(err)
 			case "markdown":
-				_, err := io.WriteString(streams.Out, fieldTable(rollout.Fields()))
+				_, err := io.WriteString(streams.Out, fieldTable(releasefile.Fields()))
 				return outside(err)
 			}
 			return unknownOutput(output, "json, markdown")
@@ -44,7 +44,7 @@ markdown it is a table of all fields, with their defaults.`,
 }
 
 // fieldTable is a table of fields in Markdown.
-func fieldTable(fields []rollout.Field) string {
+func fieldTable(fields []releasefile.Field) string {
 	var table strings.Builder
 	table.WriteString("| field | default | meaning |\n|---|---|---|\n")
 	for _, f := range fields {

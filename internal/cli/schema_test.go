@@ -6,13 +6,13 @@ import (
 	"testing"
 
 	"github.com/canarize/canarize/bench/section"
-	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/releasefile"
 )
 
 // TestFields compares the table of docs/release-file.md with the code.
 func TestFields(t *testing.T) {
 	const file = "../../docs/release-file.md"
-	table := fieldTable(rollout.Fields())
+	table := fieldTable(releasefile.Fields())
 	if *update {
 		if err := section.Replace(file, "fields", table); err != nil {
 			t.Fatal(err)

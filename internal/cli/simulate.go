@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/canarize/canarize/internal/app"
+	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/simulate"
 )
 
@@ -57,12 +57,12 @@ healthy releases and harm of several sizes are simulated.`,
 			if err != nil {
 				return err
 			}
-			results, err := app.Simulate(cmd.Context(), options)
+			results, err := simulate.Every(cmd.Context(), options)
 			if err != nil {
 				return err
 			}
 			if f.chart != "" {
-				if err := writeOutput("--chart", f.chart, app.SimulationChart(results, f.runs), streams); err != nil {
+				if err := writeOutput("--chart", f.chart, report.SimulationChart(results, f.runs), streams); err != nil {
 					return err
 				}
 			}
@@ -81,8 +81,8 @@ healthy releases and harm of several sizes are simulated.`,
 }
 
 // options validates the flags and reads the files.
-func (f *simulateFlags) options() (app.SimulateOptions, error) {
-	o := app.SimulateOptions{Runs: f.runs, Seed: f.seed}
+func (f *simulateFlags) options() (simulate.Options, error) {
+	o := simulate.Options{Runs: f.runs, Seed: f.seed}
 	if f.output != "table" && f.output != "json" {
 		return o, unknownOutput(f.output, "table, json")
 	}
@@ -129,15 +129,15 @@ func listScenarios(w io.Writer) error {
 	return outside(t.Flush())
 }
 
-func printSimulations(w io.Writer, results []app.Simulation, f simulateFlags) error {
+func printSimulations(w io.Writer, results []simulate.Simulation, f simulateFlags) error {
 	var text bytes.Buffer
 	if f.output == "json" {
 		e := json.NewEncoder(&text)
 		e.SetEscapeHTML(false)
 		if err := e.Encode(struct {
-			Seed      uint64           `json:"seed"`
-			Runs      int              `json:"runs"`
-			Scenarios []app.Simulation `json:"scenarios"`
+			Seed      uint64                `json:"seed"`
+			Runs      int                   `json:"runs"`
+			Scenarios []simulate.Simulation `json:"scenarios"`
 		}{f.seed, f.runs, results}); err != nil {
 			return err
 		}

@@ -10,9 +10,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/ci"
 	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/survey"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 func newStatus(streams Streams) *cobra.Command {
@@ -63,7 +64,7 @@ happens, and with -o json the whole after every change.`,
 }
 
 func (f *engineFlags) status(ctx context.Context, namespace, name string, watch bool, streams Streams) error {
-	engine, err := app.NewEngine(f.options(false, streams.note))
+	engine, err := wiring.Connect(f.options(false, streams.note))
 	if err != nil {
 		return foreign(err)
 	}
@@ -75,7 +76,7 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 	if watch {
 		return f.watch(ctx, engine, namespace, name, streams)
 	}
-	releases, err := engine.Releases(ctx, namespace, name)
+	releases, err := survey.Releases(ctx, engine.Cluster(), namespace, name)
 	switch {
 	case err != nil:
 		return foreign(err)
@@ -94,7 +95,7 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 	return outside(f.show(streams, statuses(releases), name != ""))
 }
 
-func statuses(releases []app.Release) []report.Status {
+func statuses(releases []survey.Standing) []report.Status {
 	all := []report.Status{}
 	for _, r := range releases {
 		s := report.StatusOf(r.Namespace, r.Name, r.State)

@@ -8,13 +8,14 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/survey"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 // watch shows where releases stand until it is interrupted.
-func (f *engineFlags) watch(ctx context.Context, engine *app.Engine, namespace, name string, streams Streams) error {
+func (f *engineFlags) watch(ctx context.Context, engine wiring.Hub, namespace, name string, streams Streams) error {
 	b := f.board(streams, name != "")
 	defer b.Close()
 	seen := watching{show: func(all []report.Status, pods map[manifest.ID]report.Pods) error {
@@ -24,7 +25,7 @@ func (f *engineFlags) watch(ctx context.Context, engine *app.Engine, namespace, 
 		return b.Show(all, pods)
 	}, pods: map[manifest.ID]report.Pods{}, followed: map[manifest.ID]bool{}}
 	ctx, stop := context.WithCancel(ctx)
-	err := engine.WatchReleases(ctx, namespace, name, func(releases []app.Release) (bool, error) {
+	err := survey.WatchReleases(ctx, engine.Cluster(), namespace, name, func(releases []survey.Standing) (bool, error) {
 		all := statuses(releases)
 		if name != "" && f.output == "" && isTerminal(streams.Out) {
 			seen.follow(ctx, engine, all)
@@ -70,15 +71,15 @@ func (w *watching) update(change func()) error {
 
 // follow begins to follow the pods of canaries that are not followed yet. Where they
 // may not be read they are not shown.
-func (w *watching) follow(ctx context.Context, engine *app.Engine, all []report.Status) {
+func (w *watching) follow(ctx context.Context, engine wiring.Hub, all []report.Status) {
 	for _, s := range all {
 		for _, id := range s.Objects {
-			if w.followed[id] || !app.HasPods(id) {
+			if w.followed[id] || !survey.HasPods(id) {
 				continue
 			}
 			w.followed[id] = true
 			w.following.Go(func() {
-				_ = engine.WatchPods(ctx, id, func(p report.Pods, there bool) error { // a view without them is better than none
+				_ = survey.WatchPods(ctx, engine.Cluster(), id, func(p report.Pods, there bool) error { // a view without them is better than none
 					return w.update(func() {
 						if delete(w.pods, id); there {
 							w.pods[id] = p

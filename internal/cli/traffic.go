@@ -6,15 +6,16 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/canarize/canarize/internal/app"
-	"github.com/canarize/canarize/internal/emissary"
 	"github.com/canarize/canarize/internal/input"
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/plan"
+	"github.com/canarize/canarize/internal/route/emissary/model"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 // trafficFlags are the flags of traffic, as given.
 type trafficFlags struct {
-	options           app.TrafficOptions
+	options           wiring.TrafficOptions
 	target            kube.Target
 	output, namespace string
 	recursive, live   bool
@@ -59,21 +60,21 @@ does about it, not refused.`,
 	return cmd
 }
 
-func (f *trafficFlags) report(ctx context.Context, args []string, streams Streams) (emissary.Report, error) {
+func (f *trafficFlags) report(ctx context.Context, args []string, streams Streams) (model.Report, error) {
 	if f.live {
 		if len(args) > 0 {
-			return emissary.Report{}, fmt.Errorf("--live: reads the cluster and not %s; pass one or the other", args[0])
+			return model.Report{}, fmt.Errorf("--live: reads the cluster and not %s; pass one or the other", args[0])
 		}
-		report, err := app.LiveTraffic(ctx, f.target, f.namespace, f.options)
+		report, err := wiring.LiveTraffic(ctx, f.target, f.namespace, f.options)
 		return report, foreign(err)
 	}
 	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.recursive, Stdin: streams.In})
 	if err != nil {
-		return emissary.Report{}, err
+		return model.Report{}, err
 	}
-	set, err := app.NewSet(objects, f.namespace)
+	set, err := plan.NewSet(objects, f.namespace)
 	if err != nil {
-		return emissary.Report{}, err
+		return model.Report{}, err
 	}
-	return app.Traffic(set, f.options), nil
+	return wiring.Traffic(set, f.options), nil
 }

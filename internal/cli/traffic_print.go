@@ -8,10 +8,10 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-func printTraffic(w io.Writer, report emissary.Report, output string) error {
+func printTraffic(w io.Writer, report model.Report, output string) error {
 	var text bytes.Buffer
 	if output == "json" {
 		e := json.NewEncoder(&text)
@@ -55,7 +55,7 @@ func (t table) row(cells ...string) {
 	fmt.Fprintln(t, strings.Join(cells, "\t"))
 }
 
-func (t table) group(g emissary.Group) {
+func (t table) group(g model.Group) {
 	host := g.Host
 	if host == "" {
 		host = "(none)"

@@ -1,121 +1,200 @@
-// Package depcheck holds the test of who may import whom. The table is the
-// right-hand column of docs/architecture.md.
+// Package depcheck holds the test of who may import whom, of who may know the time, and
+// of the table in docs/architecture.md, which it writes.
 package depcheck
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
-	"os/exec"
+	"bytes"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-const module = "github.com/canarize/canarize/"
+var update = flag.Bool("update", false, "write the table of docs/architecture.md")
 
-// allowed lists, for every package, the packages of this module that it may
-// import. A package that is not listed fails the test: it needs a line here and
-// one in docs/architecture.md.
-var allowed = map[string][]string{
-	"cmd/canarize":               {"internal/cli"},
-	"internal/cli":               {"internal/analysis", "internal/app", "internal/canary", "internal/ci", "internal/doctor", "internal/emissary", "internal/input", "internal/kube", "internal/manifest", "internal/redact", "internal/report", "internal/rollout", "internal/runner", "internal/simulate", "internal/spool"},
-	"internal/ci":                {"internal/rollout"},
-	"internal/ci/azurepipelines": {"internal/ci"},
-	"internal/ci/github":         {"internal/ci"},
-	"internal/report":            {"internal/chart", "internal/doctor", "internal/manifest", "internal/rollout"},
-	"internal/app":               {"internal/analysis", "internal/analysis/lines", "internal/canary", "internal/chart", "internal/ci", "internal/ci/azurepipelines", "internal/ci/github", "internal/doctor", "internal/emissary", "internal/emissary/live", "internal/gate", "internal/kube", "internal/manifest", "internal/metric", "internal/metric/azuremonitor", "internal/metric/emissary", "internal/metric/endpoint", "internal/metric/exposition", "internal/metric/pods", "internal/metric/prometheus", "internal/metric/scrape", "internal/metric/web", "internal/redact", "internal/report", "internal/rollout", "internal/runner", "internal/simulate", "internal/traffic", "internal/traffic/emissary", "internal/watch"},
-	"internal/input":             {"internal/manifest"},
-	"internal/manifest":          {},
-	"internal/canary":            {"internal/manifest"},
-	"internal/emissary":          {},
-	"internal/emissary/live":     {},
-	"internal/readiness":         {},
-	"internal/kube":              {"internal/emissary/live", "internal/readiness"},
-	"internal/analysis":          {},
-	"internal/analysis/lines":    {"internal/analysis"},
-	"internal/rollout":           {"internal/analysis", "internal/excerpt", "internal/manifest", "internal/metric", "internal/redact"},
-	"internal/gate":              {"internal/excerpt", "internal/redact", "internal/rollout"},
-	"internal/watch":             {"internal/analysis", "internal/metric", "internal/rollout"},
-	"internal/runner":            {"internal/analysis", "internal/manifest", "internal/rollout"},
-	"internal/doctor":            {"internal/canary", "internal/emissary", "internal/manifest", "internal/readiness", "internal/rollout", "internal/traffic/emissary"},
-	"internal/traffic":           {"internal/manifest"},
-	"internal/traffic/emissary":  {"internal/emissary", "internal/manifest", "internal/traffic"},
-	"internal/simulate":          {"internal/analysis"},
-	"internal/simulate/peer":     {"internal/analysis"},
-	"internal/chart":             {},
-	"internal/excerpt":           {},
-	"internal/redact":            {},
-	"internal/spool":             {},
-	"internal/depcheck":          {},
-	"app":                        {},
-	"bench":                      {"bench/section"},
-	"bench/section":              {},
-	"bench/decisions":            {"bench/section", "internal/analysis", "internal/chart", "internal/simulate", "internal/simulate/peer"},
-	"test/pipelines":             {"internal/ci", "internal/ci/azurepipelines", "test/pipelines/expand"},
-	"test/pipelines/expand":      {},
-	"test/faults":                {},
-	"test/integration":           {"internal/doctor", "internal/emissary/live", "internal/kube", "internal/readiness", "internal/report", "internal/rollout", "test/faults", "test/pipelines/expand"},
-	"test/script":                {"internal/cli"},
+const (
+	root   = "../.."
+	module = "github.com/canarize/canarize/"
+)
 
-	"internal/metric":              {"internal/analysis"},
-	"internal/metric/azuremonitor": {"internal/metric", "internal/metric/endpoint", "internal/metric/prometheus"},
-	"internal/metric/emissary":     {"internal/metric", "internal/metric/exposition", "internal/metric/scrape"},
-	"internal/metric/endpoint":     {"internal/excerpt", "internal/metric", "internal/redact"},
-	"internal/metric/exposition":   {},
-	"internal/metric/metrictest":   {"internal/analysis", "internal/metric"},
-	"internal/metric/pods":         {"internal/metric", "internal/metric/exposition", "internal/metric/scrape"},
-	"internal/metric/prometheus":   {"internal/metric", "internal/metric/endpoint"},
-	"internal/metric/scrape":       {"internal/metric", "internal/metric/exposition"},
-	"internal/metric/web":          {"internal/analysis", "internal/analysis/lines", "internal/metric", "internal/metric/endpoint"},
+// outside are packages by which a program reaches the world, chance included.
+var outside = []string{"os", "os/exec", "net", "net/http", "math/rand", "math/rand/v2", "crypto/rand", "io/ioutil", "syscall"}
+
+// clock are the names of package time that ask for the time or wait for it.
+var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+
+// mayImport says whether a room may import a package of this module. Names are those of
+// the table.
+func (r room) mayImport(name string) bool {
+	return slices.ContainsFunc(strings.Fields(r.knows), func(known string) bool {
+		return name == known || name == "internal/"+known
+	})
 }
 
-// pure are the packages that decide: they may not reach the world outside.
-var pure = []string{"internal/manifest", "internal/canary", "internal/emissary", "internal/traffic", "internal/traffic/emissary", "internal/analysis", "internal/analysis/lines", "internal/metric", "internal/metric/exposition", "internal/rollout", "internal/doctor", "internal/chart", "internal/simulate/peer", "internal/excerpt", "internal/redact"}
-
-// outside are packages of the standard library by which a program reaches the
-// world, the clock and chance included.
-var outside = []string{"os", "os/exec", "net", "net/http", "math/rand", "math/rand/v2", "io/ioutil", "syscall"}
-
-type goPackage struct {
-	ImportPath string
-	Imports    []string
-}
-
-func TestImports(t *testing.T) {
-	for _, p := range packages(t) {
-		name := strings.TrimPrefix(p.ImportPath, module)
-		may, listed := allowed[name]
-		if !listed {
-			t.Errorf("%s is in no room: list it here and in docs/architecture.md", name)
+func TestRooms(t *testing.T) {
+	known := map[string]room{}
+	for _, r := range rooms {
+		known[r.name] = r
+	}
+	used := map[string]map[string]bool{} // what each room imports
+	for _, f := range sources(t) {
+		r, found := known[f.room]
+		if !found {
+			t.Errorf("%s is in no room: list it in rooms_test.go", f.path)
+			continue
 		}
-		for _, imported := range p.Imports {
-			own, isOwn := strings.CutPrefix(imported, module)
-			if isOwn && !slices.Contains(may, own) {
-				t.Errorf("%s may not import %s", name, own)
-			}
-			if slices.Contains(pure, name) && slices.Contains(outside, imported) {
-				t.Errorf("%s is pure and may not import %s", name, imported)
+		if used[r.name] == nil {
+			used[r.name] = map[string]bool{}
+		}
+		for _, problem := range f.problems(r, used[r.name]) {
+			t.Errorf("%s: %s", f.path, problem)
+		}
+	}
+	for _, r := range rooms {
+		if used[r.name] == nil && r.name != "internal/depcheck" {
+			t.Errorf("there is no package %s", r.name)
+		}
+		for _, name := range strings.Fields(r.knows) {
+			if !used[r.name][name] && !used[r.name]["internal/"+name] {
+				t.Errorf("%s need not know %s any more", r.name, name)
 			}
 		}
 	}
 }
 
-func packages(t *testing.T) []goPackage {
+// problems are the laws that a file breaks. It adds what the file imports.
+func (f source) problems(r room, imported map[string]bool) (problems []string) {
+	for _, i := range f.syntax.Imports {
+		path, _ := strconv.Unquote(i.Path.Value)
+		if own, is := strings.CutPrefix(path, module); is {
+			imported[own] = true
+			if !r.mayImport(own) {
+				problems = append(problems, r.name+" may not import "+own)
+			}
+		}
+		if r.pure && slices.Contains(outside, path) {
+			problems = append(problems, r.name+" is pure and may not import "+path)
+		}
+	}
+	if r.pure {
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			if s, is := n.(*ast.SelectorExpr); is && isTime(s.X) && slices.Contains(clock, s.Sel.Name) {
+				problems = append(problems, r.name+" is pure and may not use time."+s.Sel.Name)
+			}
+			return true
+		})
+	}
+	return problems
+}
+
+func isTime(x ast.Expr) bool {
+	name, is := x.(*ast.Ident)
+	return is && name.Name == "time" && name.Obj == nil
+}
+
+// TestLaws: every law of this test is broken by a file made for it.
+func TestLaws(t *testing.T) {
+	pure := room{name: "internal/p", knows: "manifest", pure: true}
+	for text, says := range map[string]string{
+		`import "os"`:                                                           "may not import os",
+		`import "crypto/rand"`:                                                  "may not import crypto/rand",
+		`import "` + module + `internal/kube"`:                                  "may not import internal/kube",
+		`import "time"; var a = time.Now()`:                                     "may not use time.Now",
+		`import "time"; var a = time.NewTimer`:                                  "may not use time.NewTimer",
+		`import "time"; var a time.Time`:                                        "",
+		`import "` + module + `internal/manifest"`:                              "",
+		`import "sort"; func f(time struct{ Now int }) int { return time.Now }`: "",
+	} {
+		syntax, err := parser.ParseFile(token.NewFileSet(), "a.go", "package p\n"+text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems := strings.Join(source{syntax: syntax}.problems(pure, map[string]bool{}), "; ")
+		if !strings.Contains(problems, says) || (says == "") != (problems == "") {
+			t.Errorf("%s: %q, want %q", text, problems, says)
+		}
+	}
+}
+
+// source is a Go file of the product.
+type source struct {
+	path, room string
+	syntax     *ast.File
+}
+
+// sources reads the files of this module's packages; tests only below test/. It reads them itself,
+// so that go test knows by which files a result has to be made anew.
+func sources(t *testing.T) []source {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	var all []source
+	files := token.NewFileSet()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); path != root && (err == nil || slices.Contains([]string{"testdata", "node_modules", ".git"}, d.Name())) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") && !strings.HasPrefix(filepath.ToSlash(name), "test/") {
+			return err
+		}
+		syntax, err := parser.ParseFile(files, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		all = append(all, source{filepath.ToSlash(name), filepath.ToSlash(filepath.Dir(name)), syntax})
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []goPackage
-	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var p goPackage
-		switch err := d.Decode(&p); {
-		case errors.Is(err, io.EOF):
-			return all
-		case err != nil:
-			t.Fatal(err)
+	return all
+}
+
+// TestTable: the table of docs/architecture.md is this one.
+func TestTable(t *testing.T) {
+	const page, begin, end = root + "/docs/architecture.md", "<!-- rooms: go test ./internal/depcheck -update -->\n", "<!-- end of rooms -->"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := bytes.Cut(text, []byte(begin))
+	_, after, ended := bytes.Cut(rest, []byte(end))
+	if !found || !ended {
+		t.Fatalf("%s has no place for the table, between %q and %q", page, begin, end)
+	}
+	var table bytes.Buffer
+	table.WriteString("| package | its one job | knows |\n|---|---|---|\n")
+	for _, r := range rooms {
+		job, knows := r.job, strings.Join(strings.Fields(r.knows), ", ")
+		if r.pure {
+			job += ". Pure"
 		}
-		all = append(all, p)
+		if knows == "" {
+			knows = "–"
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", r.name, job, knows)
+	}
+	want := slices.Concat(before, []byte(begin), table.Bytes(), []byte(end), after)
+	if bytes.Equal(text, want) {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s has another table; run go test ./internal/depcheck -update", page)
+	}
+	if err := os.WriteFile(page, want, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/canarize/canarize/internal/canary"
-	"github.com/canarize/canarize/internal/emissary"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
 // Finding is something to mend.
@@ -105,7 +105,7 @@ type exam struct {
 	byID    map[manifest.ID]object
 	found   []Finding
 
-	computed *emissary.Configuration // by the model, once it is asked for
+	computed *model.Configuration // by the model, once it is asked for
 }
 
 // object is one of a cluster, with its identity.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
-	"github.com/canarize/canarize/internal/traffic/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/derive"
 )
 
 // unfinished says what to run when a process ended in a phase.
@@ -83,14 +83,14 @@ func (e *exam) drifted(r Release) {
 		if !haveCanary {
 			continue
 		}
-		if share := emissary.Share(canary.Object); share != r.State.Weight {
+		if share := derive.Share(canary.Object); share != r.State.Weight {
 			e.find("release", route.Canary.String(), fmt.Sprintf("somebody moved its weight to %d %%; the release wants %d %%", share, r.State.Weight),
 				fmt.Sprintf("let nobody else write it; canarize shift %s --to %d puts it back", r.Name, r.State.Weight))
 		}
 		if !haveStable {
 			continue // said by the group
 		}
-		if _, changed, err := emissary.Resync(stable.Object, route.Name, canary.Object); err == nil && changed {
+		if _, changed, err := derive.Resync(stable.Object, route.Name, canary.Object); err == nil && changed {
 			e.find("release", route.Stable.String(), "somebody changed it since the canary was made, so both may no longer be one group",
 				fmt.Sprintf("canarize shift %s --to %d takes the change over to the canary", r.Name, r.State.Weight))
 		}

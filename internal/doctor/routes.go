@@ -5,13 +5,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/canarize/canarize/internal/emissary"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
 // routing is what Emissary makes of everything that was seen.
-func (e *exam) routing() emissary.Configuration {
+func (e *exam) routing() model.Configuration {
 	if e.computed == nil {
 		var objects []map[string]any
 		for _, o := range e.objects {
@@ -19,7 +19,7 @@ func (e *exam) routing() emissary.Configuration {
 				objects = append(objects, o.Object)
 			}
 		}
-		c := emissary.Configure(objects, emissary.Options{Namespace: e.GatewayNamespace, AmbassadorID: e.ambassadorID(), Complete: e.Whole})
+		c := model.Configure(objects, model.Options{Namespace: e.GatewayNamespace, AmbassadorID: e.ambassadorID(), Complete: e.Whole})
 		e.computed = &c
 	}
 	return *e.computed
@@ -84,7 +84,7 @@ func named(all []member) string {
 	return strings.Join(texts, ", ")
 }
 
-func (e *exam) members(g emissary.Group) (all, stable []member) {
+func (e *exam) members(g model.Group) (all, stable []member) {
 	for _, row := range g.Rows {
 		name, _ := strings.CutSuffix(row.Mapping, "."+row.Namespace) // of the second Mapping of a name
 		m := member{id: manifest.ID{Group: mappingGroup, Kind: "Mapping", Namespace: row.Namespace, Name: name}, share: row.Share}
@@ -137,7 +137,7 @@ func (e *exam) mappings() {
 		if weight := o.value("spec", "weight"); weight != nil && !o.isCanary() {
 			e.find("mapping", o.id.String(), fmt.Sprintf("it has a weight of its own (%v), so no canary can stand beside it with an exact share", weight), "remove spec.weight")
 		}
-		if s, err := emissary.ParseService(o.text("spec", "service")); err == nil {
+		if s, err := model.ParseService(o.text("spec", "service")); err == nil {
 			e.target(o, s)
 		}
 	}
@@ -169,7 +169,7 @@ func (e *exam) orders() {
 }
 
 // target looks for the Service that a Mapping routes to.
-func (e *exam) target(o object, s emissary.Service) {
+func (e *exam) target(o object, s model.Service) {
 	if s.Namespace != "" && s.Namespace != o.id.Namespace {
 		return
 	}
@@ -190,8 +190,8 @@ func (e *exam) drop(o object) (reason string, dropped bool) {
 	}
 	for _, d := range e.routing().Drops {
 		if d.Mapping == o.id.Name && d.Namespace == o.id.Namespace {
-			return d.Reason, !slices.ContainsFunc(e.routing().Groups, func(g emissary.Group) bool {
-				return slices.ContainsFunc(g.Rows, func(row emissary.Row) bool {
+			return d.Reason, !slices.ContainsFunc(e.routing().Groups, func(g model.Group) bool {
+				return slices.ContainsFunc(g.Rows, func(row model.Row) bool {
 					return row.Namespace == d.Namespace && row.Mapping == d.Mapping+"."+d.Namespace
 				})
 			})

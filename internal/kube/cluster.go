@@ -151,6 +151,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// Patient is the same cluster for calls that are not given up while patient says so.
+func (c *Cluster) Patient(patient func() bool) *Cluster {
+	p := *c
+	p.options.Patient = patient
+	return &p
+}
+
 // Persistent is the same cluster for calls that must not be given up, as the one that
 // takes traffic off: they are tried until their context ends.
 func (c *Cluster) Persistent() *Cluster {
@@ -158,6 +165,12 @@ func (c *Cluster) Persistent() *Cluster {
 	p.persistent = true
 	return &p
 }
+
+// Host is the address of the API server.
+func (c *Cluster) Host() string { return c.config.Host }
+
+// Timeout is how long the API server may be silent before a call is tried again.
+func (c *Cluster) Timeout() time.Duration { return c.options.Timeout }
 
 // Requests is how many requests were sent so far; a watch counts as one.
 func (c *Cluster) Requests() int { return int(c.requests.Load()) }

@@ -158,7 +158,7 @@ func (f following) continued(ctx context.Context, version string, objects map[st
 			}
 			waiting.failed(err)
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := Pause(ctx, wait); err != nil {
 			return false, err
 		}
 	}

@@ -152,8 +152,11 @@ func (t *Tunnel) Client() *http.Client {
 	}}
 }
 
-// url is that of a page of the pod, for its Client.
-func (t *Tunnel) url(port int, path string) string {
+// Pod names the pod.
+func (t *Tunnel) Pod() string { return t.pod }
+
+// URL is that of a page of the pod, for its Client.
+func (t *Tunnel) URL(port int, path string) string {
 	u := url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", strconv.Itoa(port))}
 	return u.String() + path
 }

@@ -75,11 +75,11 @@ func TestKindGone(t *testing.T) {
 		api.mu.Lock()
 		api.put(path, map[string]any{"apiVersion": "getambassador.io/v3alpha1", "kind": "Mapping", "metadata": map[string]any{"name": "web", "namespace": "shop"}, "spec": map[string]any{}})
 		api.mu.Unlock()
-		if err := c.SetWeight(t.Context(), route, 5, Write{}); err != nil {
+		if err := c.SetNumber(t.Context(), route, "weight", 5, Write{}); err != nil {
 			t.Fatal(err)
 		}
 		api.refusing(404, "404 page not found\n")
-		err := c.Persistent().SetWeight(t.Context(), route, 0, Write{})
+		err := c.Persistent().SetNumber(t.Context(), route, "weight", 0, Write{})
 		if !IsNotFound(err) || !strings.Contains(err.Error(), "the cluster does not serve Mapping of getambassador.io") {
 			t.Error(err)
 		}
@@ -87,7 +87,7 @@ func TestKindGone(t *testing.T) {
 			t.Errorf("%v, %v", o, err)
 		}
 		api.intercept(nil)
-		if err := c.SetWeight(t.Context(), route, 0, Write{}); err != nil {
+		if err := c.SetNumber(t.Context(), route, "weight", 0, Write{}); err != nil {
 			t.Error("when it is back:", err)
 		}
 	})
@@ -132,14 +132,14 @@ func TestLongPage(t *testing.T) {
 		})}
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("no answer within 10s"))
 		defer cancel()
-		_, err := getPage(ctx, endless, "http://pod/metrics", "text/plain", 32<<20)
+		_, err := GetPage(ctx, endless, "http://pod/metrics", "text/plain", 32<<20)
 		if err == nil || !strings.HasPrefix(err.Error(), "its page had not ended after 10.0 MiB: no answer within 10s;") {
 			t.Error(err)
 		}
 		declared := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, ContentLength: 40 << 20, Body: io.NopCloser(strings.NewReader(""))}, nil
 		})}
-		_, err = getPage(t.Context(), declared, "http://pod/metrics", "text/plain", 32<<20)
+		_, err = GetPage(t.Context(), declared, "http://pod/metrics", "text/plain", 32<<20)
 		if err == nil || !strings.HasPrefix(err.Error(), "its page has 40.0 MiB, and at most 32.0 MiB are read;") {
 			t.Error(err)
 		}
@@ -151,7 +151,7 @@ type endlessBody struct{ ctx context.Context }
 
 func (b *endlessBody) Read(p []byte) (int, error) {
 	n := min(len(p), 64<<10)
-	return n, pause(b.ctx, time.Second*time.Duration(n)/(1<<20))
+	return n, Pause(b.ctx, time.Second*time.Duration(n)/(1<<20))
 }
 
 func (b *endlessBody) Close() error { return nil }

@@ -146,7 +146,7 @@ const renewals = 3
 
 // renew keeps the lock until ctx ends or the lock is lost.
 func (h *Held) renew(ctx context.Context) {
-	for pause(ctx, h.lease.how.Duration/renewals) == nil {
+	for Pause(ctx, h.lease.how.Duration/renewals) == nil {
 		lost, err := h.lease.extend(ctx)
 		switch {
 		case lost:

@@ -13,18 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// SetWeight sets spec.weight of a Mapping or TCPMapping in one write that touches
-// nothing else, and checks that the API server's answer has it. The weight of a
-// Mapping is from 0 to 100: Emissary stops routing, or takes no changes any more,
-// at others, though the API server would accept them. IsNotFound says of the
-// error that there is no such Mapping.
-func (c *Cluster) SetWeight(ctx context.Context, mapping Ref, weight int, how Write) error {
-	if weight < 0 || weight > 100 && mapping.Kind != "TCPMapping" {
-		return fmt.Errorf("%s: a weight of %d was to be written; it has to be from 0 to 100", mapping, weight)
-	}
-	return c.setNumber(ctx, mapping, "weight", weight, how)
-}
-
 // SetReplicas sets spec.replicas, and of a HorizontalPodAutoscaler
 // spec.minReplicas, in one write that touches nothing else.
 func (c *Cluster) SetReplicas(ctx context.Context, ref Ref, replicas int, how Write) error {
@@ -32,10 +20,13 @@ func (c *Cluster) SetReplicas(ctx context.Context, ref Ref, replicas int, how Wr
 	if ref.Kind == "HorizontalPodAutoscaler" {
 		field = "minReplicas"
 	}
-	return c.setNumber(ctx, ref, field, replicas, how)
+	return c.SetNumber(ctx, ref, field, replicas, how)
 }
 
-func (c *Cluster) setNumber(ctx context.Context, ref Ref, field string, n int, how Write) error {
+// SetNumber sets a number of an object's spec in one write that touches nothing else, and
+// checks that the API server's answer has it. IsNotFound says of the error that there is
+// no such object.
+func (c *Cluster) SetNumber(ctx context.Context, ref Ref, field string, n int, how Write) error {
 	after, err := c.patch(ctx, ref, map[string]any{"spec": map[string]any{field: n}}, how)
 	if err != nil || after == nil {
 		return err

@@ -78,7 +78,7 @@ func again[T any](ctx context.Context, c *Cluster, what doing, call func(context
 			return value, final
 		}
 		waiting.failed(err)
-		if stopped := pause(ctx, wait); stopped != nil {
+		if stopped := Pause(ctx, wait); stopped != nil {
 			return value, fmt.Errorf("%w (%w)", err, stopped)
 		}
 	}
@@ -135,8 +135,8 @@ func (c *Cluster) patient() bool {
 	return c.persistent || c.options.Patient != nil && c.options.Patient()
 }
 
-// pause waits, or gives the reason why ctx ended.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits, or gives the reason why ctx ended.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

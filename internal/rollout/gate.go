@@ -39,11 +39,3 @@ func (g Gate) Guards(a Asked) bool {
 	}
 	return a.Verb == Promote || a.Verb == Shift && a.Weight >= g.Weight
 }
-
-// ReleaseLabel names the release to which an object of a canary belongs, and on the
-// ConfigMap that remembers it the release itself.
-const ReleaseLabel = "canarize.dev/release"
-
-// RecordPrefix is before the name of a release in that of its ConfigMap, which
-// remembers it, and of its Lease, which locks it.
-const RecordPrefix = "canarize-"

@@ -75,13 +75,18 @@ type Pair struct {
 	Canary manifest.ID `json:"canary"`
 }
 
-// Route is a stable route and its canary. The stable object may be a Service
-// that carries the route of the given name in its annotation.
+// Route is a stable route and its canary's. The stable object may be a Service that
+// carries the route of the given name in its annotation. A route of the canary that is a
+// part of the stable object has the same name as that.
 type Route struct {
 	Pair
 	Name      string `json:"name"`
-	TimeoutMS int    `json:"timeoutMS"` // how long a request may take
+	TimeoutMS int    `json:"timeoutMS"`        // how long a request may take
+	Router    string `json:"router,omitempty"` // "" is Emissary, the first there was
 }
+
+// Inside says whether the canary's route is a part of the stable object.
+func (r Route) Inside() bool { return r.Stable == r.Canary }
 
 // Workload is a stable workload and its canary.
 type Workload struct {

@@ -31,6 +31,8 @@ const (
 	RefusedStableChanged Code = "StableChanged" // promotion would undo a change
 	RefusedNoGate        Code = "NoGate"        // the release does not have the gate
 	RefusedNoGateway     Code = "NoGateway"     // no gateway could verify a share
+	RefusedNoGatewayPod  Code = "NoGatewayPod"  // no pod of the gateway is ready
+	RefusedNotTaken      Code = "ShareNotTaken" // gateways do something else than was asked for
 	RefusedGone          Code = "Gone"          // somebody has deleted an object of the canary
 	RefusedNotRecord     Code = "NotARecord"    // the ConfigMap remembers no release
 	RefusedSchema        Code = "UnknownSchema" // another version of canarize stored the state
@@ -112,7 +114,9 @@ var factOf = map[Code]func(*Refusal) string{
 	RefusedNoGateway: func(r *Refusal) string {
 		return fmt.Sprintf("nothing was begun, because no share could be verified: %v", r.Err)
 	},
-	RefusedGone: func(r *Refusal) string { return strings.Join(r.Objects, ", ") + " is gone; somebody has deleted it" },
+	RefusedNoGatewayPod: (*Refusal).behind,
+	RefusedNotTaken:     (*Refusal).behind,
+	RefusedGone:         func(r *Refusal) string { return strings.Join(r.Objects, ", ") + " is gone; somebody has deleted it" },
 	RefusedNotRecord: func(r *Refusal) string {
 		return fmt.Sprintf("%s is not the memory of a release: the label %s is missing", strings.Join(r.Objects, ", "), ReleaseLabel)
 	},
@@ -129,6 +133,8 @@ var factOf = map[Code]func(*Refusal) string{
 	WaitsForGate:     (*Refusal).atGate,
 	Stopped:          func(r *Refusal) string { return r.Because },
 }
+
+func (r *Refusal) behind() string { return fmt.Sprint(r.Err) }
 
 func (r *Refusal) atGate() string {
 	return fmt.Sprintf("waiting for gate %s before %s", r.Gate, r.Before)

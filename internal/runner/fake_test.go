@@ -315,7 +315,7 @@ func (c *cluster) Find(_ context.Context, namespace, release string) (routes []r
 	return routes, nil
 }
 
-func (c *cluster) Reachable(context.Context) error {
+func (c *cluster) Reachable(context.Context, []rollout.Route) error {
 	if c.unseen {
 		return errors.New("there is no gateway")
 	}
@@ -332,7 +332,11 @@ func (c *cluster) Beside(r rollout.Route, stable, canary map[string]any) (map[st
 	return synced, err
 }
 
-func (c *cluster) Share(canary map[string]any) int { return number(field(canary, "spec", "weight")) }
+func (c *cluster) Limit([]rollout.Route) int { return 100 }
+
+func (c *cluster) Share(_ rollout.Route, canary map[string]any) int {
+	return number(field(canary, "spec", "weight"))
+}
 
 func (c *cluster) Resync(_ rollout.Route, stable, canary map[string]any) (map[string]any, bool, error) {
 	synced := copied(canary)

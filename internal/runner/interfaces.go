@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
-	"github.com/canarize/canarize/internal/rollout"
 )
 
 // Objects reads and writes objects of a cluster, as decoded JSON.
@@ -54,31 +53,6 @@ type NotReadyError struct{ Err error }
 
 func (e NotReadyError) Error() string { return e.Err.Error() }
 func (e NotReadyError) Unwrap() error { return e.Err }
-
-// Router moves traffic.
-type Router interface {
-	// SetShare writes the weight of every canary route, each in one patch. A
-	// canary route that is not there has no share.
-	SetShare(ctx context.Context, routes []rollout.Route, percent int) error
-	// Verify waits until every gateway gives the canary its share. The text says what
-	// that was concluded from, and the proof whether a gateway was seen to do it.
-	Verify(ctx context.Context, routes []rollout.Route, percent int) (text string, proof rollout.Proof, err error)
-	// Find finds the canary routes of a release by their labels. Where its stable route
-	// is not known, a route has none.
-	Find(ctx context.Context, namespace, release string) ([]rollout.Route, error)
-	// Reachable says why no gateway could be asked for a share; nil where one can.
-	Reachable(ctx context.Context) error
-	// Share is the percent that the weight on a canary route asks for.
-	Share(canary map[string]any) int
-	// Beside gives what a canary route that is not there yet has to be beside the
-	// stable object of today. Its error says why a weight of 0 would not mean that
-	// the canary gets nothing and stable all it gets now.
-	Beside(route rollout.Route, stable, canary map[string]any) (map[string]any, error)
-	// Resync gives what the canary route has to be beside the stable object of
-	// today, ready to be applied, and whether it differs; nil when the stable
-	// route is gone.
-	Resync(route rollout.Route, stable, canary map[string]any) (synced map[string]any, changed bool, err error)
-}
 
 // Store keeps one record per release.
 type Store interface {

@@ -10,6 +10,8 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
+// untouched says whether no stable object was replaced since the release began. What
+// cannot be read may have been.
 func (s *actor) untouched(ctx context.Context) bool {
 	switch s.state.Phase {
 	case rollout.Promoting:
@@ -22,14 +24,18 @@ func (s *actor) untouched(ctx context.Context) bool {
 	return true
 }
 
-func (s *actor) reachable(ctx context.Context) error {
-	err := s.Router.Reachable(ctx)
+// reachable makes sure that a gateway can be asked for the canary's shares.
+func (s *actor) reachable(ctx context.Context, routes []rollout.Route) error {
+	err := s.Router.Reachable(ctx, routes)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	return &rollout.Refusal{Code: rollout.RefusedNoGateway, Err: err}
 }
 
+// beside gives the plan with the canary's routes as they have to be beside the stable
+// ones of today. The new version's own may differ from those: such a change comes with
+// the promotion, and until then would part the canary from stable.
 func (s *actor) beside(ctx context.Context, plan *rollout.Plan) (*rollout.Plan, error) {
 	synced := *plan
 	synced.Canary = slices.Clone(plan.Canary)
@@ -40,6 +46,12 @@ func (s *actor) beside(ctx context.Context, plan *rollout.Plan) (*rollout.Plan, 
 		}
 		if stable == nil {
 			return nil, fmt.Errorf("%s: it is not in the cluster, and a canary's route alone gets every request whatever its weight; apply the stable version first", route.Stable)
+		}
+		if route.Inside() {
+			if _, err := s.Router.Beside(route, stable, stable); err != nil {
+				return nil, fmt.Errorf("%s: %w", route.Stable, err)
+			}
+			continue
 		}
 		for i, o := range synced.Canary {
 			if rollout.IDOf(o) != route.Canary {
@@ -53,6 +65,8 @@ func (s *actor) beside(ctx context.Context, plan *rollout.Plan) (*rollout.Plan, 
 	return &synced, nil
 }
 
+// adopt makes plan the one to go by. Routes of a version before that the new one does not
+// have stay in it, so that they are brought to weight 0 too.
 func (s *actor) adopt(plan rollout.Plan) error {
 	if s.state.Phase.Active() {
 		for _, old := range s.plan.Routes {
@@ -69,6 +83,7 @@ func (s *actor) adopt(plan rollout.Plan) error {
 	return nil
 }
 
+// fingerprints are the digests of objects as they are in the cluster.
 func (s *actor) fingerprints(ctx context.Context, objects []map[string]any) ([]rollout.Fingerprint, error) {
 	prints := make([]rollout.Fingerprint, len(objects))
 	for i, o := range objects {
@@ -81,15 +96,20 @@ func (s *actor) fingerprints(ctx context.Context, objects []map[string]any) ([]r
 		if live == nil {
 			continue
 		}
-		if prints[i].Digest, err = contentDigest(live); err != nil {
+		if prints[i].Digest, err = s.contentDigest(id, live); err != nil {
 			return nil, fmt.Errorf("%s: %w", id, err)
 		}
 	}
 	return prints, nil
 }
 
-// contentDigest leaves out what changes by itself: metadata, status, and the
-func contentDigest(object map[string]any) (string, error) {
+// contentDigest leaves out what changes by itself: metadata, status, the number of pods,
+// which an autoscaler or a person changes at any time, and the canary's part of a route.
+func (s *actor) contentDigest(id manifest.ID, object map[string]any) (string, error) {
+	object, err := s.withoutCanary(id, object)
+	if err != nil {
+		return "", err
+	}
 	content := maps.Clone(object)
 	delete(content, "metadata")
 	delete(content, "status")
@@ -101,6 +121,7 @@ func contentDigest(object map[string]any) (string, error) {
 	return rollout.Digest(content)
 }
 
+// changed are the stable objects that are no longer as they were when the release began.
 func (s *actor) changed(ctx context.Context) (changed []string, err error) {
 	for _, before := range s.state.Stable {
 		live, err := s.Objects.Get(ctx, before.ID)
@@ -109,7 +130,7 @@ func (s *actor) changed(ctx context.Context) (changed []string, err error) {
 		}
 		digest := ""
 		if live != nil {
-			if digest, err = contentDigest(live); err != nil {
+			if digest, err = s.contentDigest(before.ID, live); err != nil {
 				return nil, fmt.Errorf("%s: %w", before.ID, err)
 			}
 		}
@@ -120,6 +141,8 @@ func (s *actor) changed(ctx context.Context) (changed []string, err error) {
 	return changed, nil
 }
 
+// canary is the digest of the pods of the canary as they are in the cluster, with the
+// configuration they read, and that configuration. "" means that some of it is not there.
 func (s *actor) canary(ctx context.Context, get func(context.Context, manifest.ID) (map[string]any, error)) (digest string, configs map[manifest.ID]map[string]any, err error) {
 	var parts []any
 	for _, w := range s.plan.Workloads {
@@ -143,6 +166,9 @@ func (s *actor) canary(ctx context.Context, get func(context.Context, manifest.I
 	return digest, configs, err
 }
 
+// sharesNow reads the canary's routes: the shares that their weights ask for now, in
+// percent, and the stable routes that have changed since the canary's were made. A run
+// reads them anew once a minute: what a watch has seen may be old.
 func (s *actor) sharesNow(ctx context.Context) (shares []int, edited []string, err error) {
 	for _, route := range s.plan.Routes {
 		stable, canary, err := s.pair(ctx, route)
@@ -151,7 +177,7 @@ func (s *actor) sharesNow(ctx context.Context) (shares []int, edited []string, e
 		}
 		share := 0 // of a route that is gone
 		if canary != nil {
-			share = s.Router.Share(canary)
+			share = s.Router.Share(route, canary)
 		}
 		shares = append(shares, share)
 		if stable == nil || canary == nil {

@@ -229,7 +229,15 @@ func (s *actor) applied(ctx context.Context, id manifest.ID) (map[string]any, er
 // applyCanary takes fields of the canary's objects from any other owner: they
 // are canarize's own.
 func (s *actor) applyCanary(ctx context.Context, _ rollout.Action) error {
-	return s.apply(ctx, s.stamped(), Apply{Force: true})
+	if err := s.apply(ctx, s.stamped(), Apply{Force: true}); err != nil {
+		return err
+	}
+	for _, r := range s.plan.Routes {
+		if r.Inside() {
+			return s.resync(ctx, rollout.Action{})
+		}
+	}
+	return nil
 }
 
 func (s *actor) waitCanary(ctx context.Context, _ rollout.Action) error {
@@ -260,7 +268,10 @@ func (s *actor) applyStable(ctx context.Context, a rollout.Action) error {
 		return cmp.Compare(s.routes(a), s.routes(b))
 	})
 	for i, o := range objects {
-		objects[i] = s.promotable(o)
+		var err error
+		if objects[i], err = s.withCanary(ctx, s.promotable(o)); err != nil {
+			return untouched(err)
+		}
 	}
 	if err := s.apply(ctx, objects, Apply{Force: s.Force, Try: true}); err != nil {
 		return untouched(err)
@@ -335,7 +346,7 @@ func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified bo
 		}
 	}
 	if !unverified {
-		if err := s.reachable(ctx); err != nil {
+		if err := s.reachable(ctx, plan.Routes); err != nil {
 			return err
 		}
 	}
@@ -367,6 +378,9 @@ const mostDrain = 30 * time.Second
 // deleteCanary deletes in the opposite order in which objects were made: routes
 // first.
 func (s *actor) deleteCanary(ctx context.Context, _ rollout.Action) error {
+	if err := s.takeOut(ctx); err != nil {
+		return err
+	}
 	ids := s.removable(s.state.Objects)
 	slices.Reverse(ids)
 	changes, err := s.Objects.Delete(ctx, ids, map[string]string{rollout.ReleaseLabel: s.release.Name})

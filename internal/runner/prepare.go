@@ -81,8 +81,6 @@ func (s *session) prepareResume(ctx context.Context, r rollout.Resumed) (rollout
 	return r, err
 }
 
-// untouched says whether no stable object was replaced since the release began. What
-// cannot be read may have been.
 func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan *rollout.Plan) error {
 	digest, err := rollout.Digest(plan.Stable, plan.Canary)
 	if err != nil {
@@ -93,7 +91,7 @@ func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan 
 		return s.confirmOnce(ctx)
 	}
 	if s.course == nil && !asked.Unverified { // a run has looked before it began
-		if err := s.reachable(ctx); err != nil {
+		if err := s.reachable(ctx, plan.Routes); err != nil {
 			return err
 		}
 	}
@@ -110,14 +108,6 @@ func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan 
 	return s.adopt(*plan)
 }
 
-// reachable makes sure that a gateway can be asked for the canary's shares.
-// beside gives the plan with the canary's routes as they have to be beside the
-// stable ones of today. The new version's own may differ from those: such a change
-// comes with the promotion, and until then would part the canary from stable.
-// adopt makes plan the one to go by. Routes of a version before that the new one
-// does not have stay in it, so that they are brought to weight 0 too.
-// fingerprints are the digests of objects as they are in the cluster.
-// number of pods, which an autoscaler or a person changes at any time.
 func (s *session) preparePromote(ctx context.Context, asked *rollout.Asked) error {
 	var err error
 	if asked.Tested, s.configs, err = s.canary(ctx, s.Objects.Fresh); err != nil {
@@ -127,10 +117,6 @@ func (s *session) preparePromote(ctx context.Context, asked *rollout.Asked) erro
 	return err
 }
 
-// changed are the stable objects that are no longer as they were when the release began.
-// canary is the digest of the pods of the canary as they are in the cluster, with the
-// configuration they read, and that configuration. "" means that some of it is not
-// there.
 // putRight compares the routes with what the release made them and undoes what
 // would hurt: a weight that somebody else moved, and a canary route that no
 // longer has what its stable one has.
@@ -153,7 +139,3 @@ func (s *session) putRight(ctx context.Context) error {
 	}
 	return nil
 }
-
-// sharesNow reads the canary's routes: the shares that their weights ask for now, in
-// percent, and the stable routes that have changed since the canary's were made. A run
-// reads them anew once a minute: what a watch has seen may be old.

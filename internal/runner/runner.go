@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
 )
 
 // Runner carries releases out. All fields but Options are needed.
 type Runner struct {
 	Objects   Objects
 	Workloads Workloads
-	Router    Router
+	Router    route.Live
 	Store     Store
 	Lock      Lock
 	Inbox     Inbox

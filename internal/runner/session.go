@@ -63,16 +63,7 @@ func (s *session) expose() {
 	}
 }
 
-func (s *session) spec() rollout.Spec { return rollout.Spec{Limit: s.limit()} }
-
-func (s *session) limit() int {
-	for _, route := range s.plan.Routes {
-		if route.Canary.Kind == "TCPMapping" {
-			return 50 // w/(w+100) with w at most 100
-		}
-	}
-	return 100
-}
+func (s *session) spec() rollout.Spec { return rollout.Spec{Limit: s.Router.Limit(s.plan.Routes)} }
 
 // next tells the machine a fact, and others what happened.
 func (s *session) next(fact rollout.Fact) []rollout.Action {

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/analysis"
-	"github.com/canarize/canarize/internal/app"
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/releasefile"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 // sample is the release of the sample application, as far as metric sources look.
@@ -50,9 +51,9 @@ func (c *counted) add(a *analysis.Arm, to *analysis.Counts) {
 }
 
 // engine talks to the cluster until the test ends.
-func (w world) engine(t *testing.T) *app.Engine {
+func (w world) engine(t *testing.T) wiring.Hub {
 	t.Helper()
-	engine, err := app.NewEngine(app.EngineOptions{Target: kube.Target{Kubeconfig: w.Kubeconfig}, EmissaryNamespace: "emissary", Emit: func(rollout.Event) {}})
+	engine, err := wiring.Connect(wiring.Options{Target: kube.Target{Kubeconfig: w.Kubeconfig}, EmissaryNamespace: "emissary", Emit: func(rollout.Event) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,9 +62,9 @@ func (w world) engine(t *testing.T) *app.Engine {
 }
 
 // reader reads what a spec.metrics says.
-func (w world) reader(t *testing.T, engine *app.Engine, spec string) *metric.Reader {
+func (w world) reader(t *testing.T, engine wiring.Hub, spec string) *metric.Reader {
 	t.Helper()
-	release, err := rollout.ParseRelease("release.yml", []byte("apiVersion: canarize.dev/v1alpha1\nkind: Release\nspec: {metrics: "+spec+"}\n"))
+	release, err := releasefile.Parse("release.yml", []byte("apiVersion: canarize.dev/v1alpha1\nkind: Release\nspec: {metrics: "+spec+"}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

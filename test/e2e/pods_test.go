@@ -110,7 +110,7 @@ func testPods(t *testing.T, w world) {
 // that moment would otherwise lose a request to its time-out.
 func (w world) testNewService(t *testing.T) {
 	const service = `{apiVersion: v1, kind: Service, metadata: {name: new-%d}, spec: {selector: {app: configured}, ports: [{port: 8080, targetPort: http}]}}`
-	for i := range 10 {
+	for i := range 5 {
 		ip := w.Kube(fmt.Appendf(nil, service, i), "create", "-f", "-", "-o", "jsonpath={.spec.clusterIP}")
 		connection, err := net.DialTimeout("tcp", net.JoinHostPort(string(ip), "8080"), 10*time.Second)
 		if err == nil {

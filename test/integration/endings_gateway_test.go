@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/canarize/canarize/internal/emissary/live"
 	"github.com/canarize/canarize/internal/rollout"
-	"github.com/canarize/canarize/internal/traffic/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/derive"
+	"github.com/canarize/canarize/internal/route/emissary/live"
 )
 
 // verifying are arguments without the flag by which a share that no gateway was seen to
@@ -70,7 +70,7 @@ func (s shop) startEmissary(t *testing.T) {
 		if err != nil || object == nil {
 			return "", 0
 		}
-		return emissary.Cluster(object, s.namespace), emissary.Share(object)
+		return derive.Cluster(object, s.namespace), derive.Share(object)
 	}
 	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RequestURI() != live.ConfigDumpPath {

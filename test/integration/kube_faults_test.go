@@ -78,7 +78,7 @@ func lifecycle(t *testing.T, s, faulty site) {
 		t.Fatal("ready:", err)
 	}
 	for _, weight := range []int{1, 50, 0} {
-		if err := faulty.cluster.SetWeight(ctx, route, weight, kube.Write{}); err != nil {
+		if err := faulty.cluster.SetNumber(ctx, route, "weight", weight, kube.Write{}); err != nil {
 			t.Fatal("weight:", err)
 		}
 		if n, _, err := unstructured.NestedInt64(s.get(t, route), "spec", "weight"); err != nil || n != int64(weight) {
@@ -189,7 +189,7 @@ func (s suite) testNoServer(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 500*time.Millisecond, fmt.Errorf("killed"))
 	defer cancel()
 	ref := kube.Ref{Group: "getambassador.io", Kind: "Mapping", Namespace: "default", Name: "web"}
-	err := impatient(t, proxy.Kubeconfig).Persistent().SetWeight(ctx, ref, 0, kube.Write{})
+	err := impatient(t, proxy.Kubeconfig).Persistent().SetNumber(ctx, ref, "weight", 0, kube.Write{})
 	if err == nil || context.Cause(ctx).Error() != "killed" || len(proxy.Requests()) < 20 {
 		t.Errorf("%d requests: %v", len(proxy.Requests()), err)
 	}

@@ -14,8 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/canarize/canarize/internal/emissary/live"
-	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/route/emissary/live"
 )
 
 const (
@@ -133,10 +132,10 @@ func testVerify(t *testing.T, s site) {
 	s.pod(t, "emissary-2", s.namespace, gatewayLabels, running)
 	s.pod(t, "emissary-3", s.namespace, gatewayLabels, notReady)
 	first, second := s.startGateway(t, k, "emissary-1", 10), s.startGateway(t, k, "emissary-2", 0)
-	gateways := s.cluster.Gateways(kube.Gateway{Namespace: s.namespace, Every: 20 * time.Millisecond})
+	gateways := live.NewGateways(s.cluster, live.Gateway{Namespace: s.namespace, Every: 20 * time.Millisecond})
 	defer gateways.Close()
 	type result struct {
-		kube.Verified
+		live.Verified
 		err error
 	}
 	done := make(chan result, 1)
@@ -188,12 +187,12 @@ func testVerify(t *testing.T, s site) {
 
 func testVerifyFails(t *testing.T, s site) {
 	k := s.startKubelet(t, s.namespace)
-	gateways := s.cluster.Gateways(kube.Gateway{Namespace: s.namespace, Every: 20 * time.Millisecond, Patience: 2 * time.Second})
+	gateways := live.NewGateways(s.cluster, live.Gateway{Namespace: s.namespace, Every: 20 * time.Millisecond, Patience: 2 * time.Second})
 	defer gateways.Close()
 	fails := func(share float64, want string) {
 		t.Helper()
 		_, err := gateways.VerifyShare(t.Context(), s.wants(share))
-		var refused *kube.NotVerifiedError
+		var refused *live.NotVerifiedError
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, expected %s", err, want)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/route/emissary/live"
 )
 
 // testFollow: pods come, restart, get ready, and go, and asking costs no request.
@@ -145,7 +146,7 @@ func testGatewayPages(t *testing.T, s site) {
 	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.RequestURI) }))
 	t.Cleanup(admin.Close)
 	k.open("emissary-1", 8001, admin)
-	gateways := s.cluster.Gateways(kube.Gateway{Namespace: s.namespace})
+	gateways := live.NewGateways(s.cluster, live.Gateway{Namespace: s.namespace})
 	defer gateways.Close()
 	followed := gateways.Pods()
 	defer followed.Close()

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/route/emissary/live"
 	"github.com/canarize/canarize/test/faults"
 )
 
@@ -83,7 +84,7 @@ func testPermissions(t *testing.T, s site) {
 			t.Errorf("used and not granted: %s", permission)
 		}
 	}
-	if err := connect(t, actingAs(t, s.kubeconfig, "system:serviceaccount:"+s.namespace+":nobody")).SetWeight(t.Context(), s.ref("getambassador.io", "Mapping", "web"), 1, kube.Write{}); err == nil || !errors.As(err, new(*kube.ForbiddenError)) {
+	if err := connect(t, actingAs(t, s.kubeconfig, "system:serviceaccount:"+s.namespace+":nobody")).SetNumber(t.Context(), s.ref("getambassador.io", "Mapping", "web"), "weight", 1, kube.Write{}); err == nil || !errors.As(err, new(*kube.ForbiddenError)) {
 		t.Errorf("an account without permissions: %v", err)
 	}
 }
@@ -126,13 +127,13 @@ func releaseAll(t *testing.T, s site, gatewayNamespace string) {
 	}
 	must(s.cluster.SetReplicas(t.Context(), s.ref("autoscaling", "HorizontalPodAutoscaler", "web"), 2, kube.Write{}))
 	must(s.cluster.SetReplicas(t.Context(), s.ref("apps", "Deployment", "web"), 2, kube.Write{}))
-	must(s.cluster.SetWeight(t.Context(), s.ref("getambassador.io", "Mapping", "web-canary"), 10, kube.Write{}))
+	must(s.cluster.SetNumber(t.Context(), s.ref("getambassador.io", "Mapping", "web-canary"), "weight", 10, kube.Write{}))
 	for _, ref := range []kube.Ref{refs[0], refs[2]} {
 		if err := s.cluster.Ready(t.Context(), []kube.Ref{ref}, kube.Wait{Deadline: 300 * time.Millisecond}); err != nil && strings.Contains(err.Error(), "forbidden") {
 			t.Error(err) // it is not ready, for there is no controller
 		}
 	}
-	gateways := s.cluster.Gateways(kube.Gateway{Namespace: gatewayNamespace})
+	gateways := live.NewGateways(s.cluster, live.Gateway{Namespace: gatewayNamespace})
 	defer gateways.Close()
 	_, err = gateways.VerifyShare(t.Context(), s.wants(10))
 	must(err)

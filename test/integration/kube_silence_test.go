@@ -41,14 +41,14 @@ func testSilentConnection(t *testing.T, s site) {
 		t.Fatalf("%d connections; HTTP/2 needs one", n)
 	}
 	began := time.Now()
-	if err := c.SetWeight(t.Context(), ref, 0, kube.Write{}); err != nil {
+	if err := c.SetNumber(t.Context(), ref, "weight", 0, kube.Write{}); err != nil {
 		t.Errorf("taking traffic off: %v", err)
 	}
 	t.Logf("traffic off after %.1f s", time.Since(began).Seconds())
 	if n := forward.Connections(); n < 2 {
 		t.Errorf("%d connections; the retry was to make another", n)
 	}
-	if err := s.cluster.SetWeight(t.Context(), ref, 7, kube.Write{}); err != nil {
+	if err := s.cluster.SetNumber(t.Context(), ref, "weight", 7, kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
 	err := c.Watch(t.Context(), ref, func(o map[string]any) (bool, error) {
@@ -232,7 +232,7 @@ func testCRDGone(t *testing.T, s site) {
 		}
 		s.cluster = c
 	}
-	if err := s.cluster.SetWeight(t.Context(), ref, 6, kube.Write{}); err != nil {
+	if err := s.cluster.SetNumber(t.Context(), ref, "weight", 6, kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.cluster.Delete(t.Context(), []kube.Ref{{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "routes.gone.example.com"}}, kube.Write{}); err != nil {
@@ -240,7 +240,7 @@ func testCRDGone(t *testing.T, s site) {
 	}
 	// Its objects go first, then the answer says that the kind is not served.
 	for err := error(nil); err == nil || !strings.Contains(err.Error(), "does not serve Route of gone.example.com"); {
-		err = s.cluster.Persistent().SetWeight(t.Context(), ref, 0, kube.Write{})
+		err = s.cluster.Persistent().SetNumber(t.Context(), ref, "weight", 0, kube.Write{})
 		if err != nil && !kube.IsNotFound(err) && !strings.Contains(err.Error(), "terminating") {
 			t.Fatal(err)
 		}

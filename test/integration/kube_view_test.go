@@ -51,7 +51,7 @@ func testView(t *testing.T, s site) {
 	}
 	before := requests()
 	s.apply(t, mapping)
-	if err := s.cluster.SetWeight(t.Context(), ref, 5, kube.Write{}); err != nil {
+	if err := s.cluster.SetNumber(t.Context(), ref, "weight", 5, kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
 	s.eventually(t, ref, 5) // at once: it is what was written
@@ -61,7 +61,7 @@ func testView(t *testing.T, s site) {
 	if did := requests() - before; did != 2 {
 		t.Errorf("%d requests for two writes:\n%s", did, lines(proxy.Requests()))
 	}
-	if err := other.SetWeight(t.Context(), ref, 7, kube.Write{}); err != nil {
+	if err := other.SetNumber(t.Context(), ref, "weight", 7, kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
 	s.eventually(t, ref, 7)
@@ -108,7 +108,9 @@ func testViewWithFaults(t *testing.T, s site) {
 	ref := s.ref("getambassador.io", "Mapping", "web-canary")
 	s.apply(t, mapping)
 	random, ctx := rand.New(rand.NewPCG(seed, 1)), t.Context()
-	write := func(by *kube.Cluster, weight int) error { return by.SetWeight(ctx, ref, weight, kube.Write{}) }
+	write := func(by *kube.Cluster, weight int) error {
+		return by.SetNumber(ctx, ref, "weight", weight, kube.Write{})
+	}
 	for n := range 100 {
 		weight := n % 101
 		if random.IntN(3) == 0 {

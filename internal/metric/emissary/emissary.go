@@ -19,7 +19,7 @@ import (
 )
 
 // Clusters are the names under which Envoy counts the requests of the versions, see
-// internal/emissary.
+// internal/route/emissary/model.
 type Clusters map[metric.Arm][]string
 
 // Source reads gateway pods, each of which counts for both versions.

@@ -1,6 +1,6 @@
 // Command gateway stands in for Emissary-ingress in a test cluster: a real Envoy,
 // and a control plane that tells it what Emissary would, by the model of
-// internal/emissary. It is never kinder than Emissary.
+// internal/route/emissary/model. It is never kinder than Emissary.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/test/cluster/gateway/control"
 	"github.com/canarize/canarize/test/cluster/gateway/envoy"
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
@@ -45,11 +45,11 @@ type options struct {
 	await       string
 	byEndpoints bool
 	upstreams   map[string]envoyconf.Endpoint // by service.namespace:port
-	emissary    emissary.Options
+	emissary    model.Options
 }
 
 func parse(args []string, errs io.Writer) (options, error) {
-	o := options{emissary: emissary.Options{Complete: true}, upstreams: map[string]envoyconf.Endpoint{}}
+	o := options{emissary: model.Options{Complete: true}, upstreams: map[string]envoyconf.Endpoint{}}
 	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "how to reach the API server; empty: as a pod does")

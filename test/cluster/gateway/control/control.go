@@ -1,5 +1,5 @@
 // Package control does the work of Emissary's control plane for a test cluster:
-// it has internal/emissary evaluate what is in the cluster, and Envoy do it.
+// it has internal/route/emissary/model evaluate what is in the cluster, and Envoy do it.
 package control
 
 import (
@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/test/cluster/gateway/envoy"
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
 )
@@ -44,7 +44,7 @@ type Controller struct {
 	Source  Source
 	Proxy   Proxy
 	Site    envoyconf.Site
-	Options emissary.Options
+	Options model.Options
 	// Upstreams are endpoints known in advance, by SERVICE.NAMESPACE:PORT.
 	Upstreams map[string]envoyconf.Endpoint
 	Log       *slog.Logger
@@ -56,7 +56,7 @@ type Controller struct {
 
 // applied is the configuration Envoy has.
 type applied struct {
-	config emissary.Configuration
+	config model.Configuration
 	at     time.Time
 }
 
@@ -113,8 +113,8 @@ func arrives[T any](ctx context.Context, from <-chan T) bool {
 // everything but endpoints, as with Emissary, until the cluster says something else.
 func (c *Controller) reconcile(ctx context.Context) error {
 	objects, slices := c.Source.Objects(), c.Source.Slices()
-	wanted := emissary.Configure(objects, c.Options)
-	resolve := func(cluster emissary.Cluster) []envoyconf.Endpoint {
+	wanted := model.Configure(objects, c.Options)
+	resolve := func(cluster model.Cluster) []envoyconf.Endpoint {
 		name, namespace := serviceOf(cluster.Host, c.Options.Namespace)
 		if e, found := c.Upstreams[fmt.Sprintf("%s.%s:%d", name, namespace, cluster.Port)]; found {
 			return []envoyconf.Endpoint{e}
@@ -122,7 +122,7 @@ func (c *Controller) reconcile(ctx context.Context) error {
 		return endpoints(cluster, objects, slices, c.Options.Namespace)
 	}
 	// Endpoints go first: the clusters are told to read them.
-	for _, config := range []*emissary.Configuration{&wanted, c.config()} {
+	for _, config := range []*model.Configuration{&wanted, c.config()} {
 		if config == nil {
 			continue
 		}
@@ -142,7 +142,7 @@ func (c *Controller) reconcile(ctx context.Context) error {
 	return nil
 }
 
-func (c *Controller) config() *emissary.Configuration {
+func (c *Controller) config() *model.Configuration {
 	if a := c.current.Load(); a != nil {
 		return &a.config
 	}
@@ -150,7 +150,7 @@ func (c *Controller) config() *emissary.Configuration {
 }
 
 // valid asks Envoy about a configuration, once.
-func (c *Controller) valid(ctx context.Context, wanted emissary.Configuration) bool {
+func (c *Controller) valid(ctx context.Context, wanted model.Configuration) bool {
 	if len(wanted.Ports) == 0 {
 		// Emissary does not have it validated either (diagd.py).
 		c.Log.Warn("there is no Listener that takes a Host: no port is open")
@@ -216,7 +216,7 @@ func (c *Controller) apply(ctx context.Context, files []envoyconf.File) error {
 
 // discovery says how to see that Envoy has taken a file; "" for routes of a port
 // that Envoy does not listen on yet.
-func discovery(file string, now *emissary.Configuration) envoy.Discovery {
+func discovery(file string, now *model.Configuration) envoy.Discovery {
 	switch file {
 	case envoyconf.CDS:
 		return envoy.Clusters

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/test/cluster/gateway/envoy"
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
 )
@@ -39,7 +39,7 @@ func TestOneChangeASecond(t *testing.T) {
 		proxy := &accepting{}
 		c := &Controller{
 			Source: b.source, Proxy: proxy, Site: envoyconf.Site{Dir: dir, AdminHost: "127.0.0.1", AdminPort: 8001},
-			Options: emissary.Options{Namespace: "emissary", Complete: true}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Options: model.Options{Namespace: "emissary", Complete: true}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		}
 		if _, err := c.Prepare(); err != nil {
 			t.Fatal(err)
@@ -108,7 +108,7 @@ func TestEndpoints(t *testing.T) {
 		{"web.shop", 8080, "emissary", nil},
 		{"gone.shop", 80, "emissary", nil},
 	} {
-		got := endpoints(emissary.Cluster{Host: c.host, Port: c.port}, objects, slices, c.own)
+		got := endpoints(model.Cluster{Host: c.host, Port: c.port}, objects, slices, c.own)
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:%d seen from %s: %v, want %v", c.host, c.port, c.own, got, c.want)
 		}

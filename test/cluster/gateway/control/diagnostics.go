@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
 // Admin is what the diagnostics need of Envoy.
@@ -98,7 +98,7 @@ func (c *Controller) overview(now applied, ready bool, began, at time.Time) obje
 	}
 }
 
-func clusterInfo(c emissary.Cluster) object {
+func clusterInfo(c model.Cluster) object {
 	return object{
 		"name": c.Name, "envoy_name": c.Name, "stats_name": c.Stats, "namespace": c.Namespace,
 		"service": fmt.Sprintf("%s:%d", c.Host, c.Port),
@@ -109,7 +109,7 @@ func clusterInfo(c emissary.Cluster) object {
 // routeInfo describes a group as include_httpgroup does (diagnostics.py): mappings
 // in descending order of their routes' weights there, in the order of the routes
 // here; which is the same unless members differ in more than their weight.
-func routeInfo(g emissary.RouteGroup, config emissary.Configuration) object {
+func routeInfo(g model.RouteGroup, config model.Configuration) object {
 	host, method := "*", "*"
 	var headers []object
 	for _, h := range g.Headers {
@@ -154,7 +154,7 @@ func routeInfo(g emissary.RouteGroup, config emissary.Configuration) object {
 	}
 }
 
-func mappingInfo(r emissary.Route, config emissary.Configuration) object {
+func mappingInfo(r model.Route, config model.Configuration) object {
 	out := object{}
 	for field, v := range r.Spec {
 		out[field] = v

@@ -5,7 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
 )
 
@@ -14,7 +14,7 @@ const serviceName = "kubernetes.io/service-name"
 
 // endpoints finds the ready endpoints of a cluster: those EndpointSlices list for
 // the port of its Service. There are none when there is no such Service or port.
-func endpoints(c emissary.Cluster, objects, slices []map[string]any, ownNamespace string) []envoyconf.Endpoint {
+func endpoints(c model.Cluster, objects, slices []map[string]any, ownNamespace string) []envoyconf.Endpoint {
 	name, namespace := serviceOf(c.Host, ownNamespace)
 	portName, found := servicePort(objects, namespace, name, int64(c.Port))
 	if !found {

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/analysis"
-	"github.com/canarize/canarize/internal/emissary"
 	"github.com/canarize/canarize/internal/metric"
 	metrics "github.com/canarize/canarize/internal/metric/emissary"
 	"github.com/canarize/canarize/internal/metric/scrape"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
 // admin is a gateway pod of which only Envoy's admin interface is there.
@@ -45,8 +45,8 @@ func TestMetrics(t *testing.T) {
 		return mapping("web-canary", map[string]any{"weight": weight, "timeout_ms": 200})
 	}
 	clusters := metrics.Clusters{
-		metric.Canary: {emissary.StatsName(canary(0), b.controller.Options)},
-		metric.Stable: {emissary.StatsName(web, b.controller.Options)},
+		metric.Canary: {model.StatsName(canary(0), b.controller.Options)},
+		metric.Stable: {model.StatsName(web, b.controller.Options)},
 	}
 	source, err := metrics.New(admin{"http://" + b.envoy.Admin + metrics.Path(clusters)}, clusters)
 	if err != nil {

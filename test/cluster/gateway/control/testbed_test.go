@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/test/cluster/gateway/envoy"
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
 )
@@ -126,7 +126,7 @@ func newTestbed(t *testing.T, names ...string) *testbed {
 	b.controller = &Controller{
 		Source: b.source, Proxy: b.envoy, Upstreams: map[string]envoyconf.Endpoint{},
 		Site:    envoyconf.Site{Dir: t.TempDir(), Bind: "127.0.0.1", AdminHost: "127.0.0.1", AdminPort: admin, ByEndpoints: true},
-		Options: emissary.Options{Namespace: "emissary", Complete: true},
+		Options: model.Options{Namespace: "emissary", Complete: true},
 		Log:     slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	for _, name := range names {

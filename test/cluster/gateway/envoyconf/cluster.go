@@ -4,11 +4,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
 // cluster makes a cluster (v3cluster.py).
-func (s Site) cluster(c emissary.Cluster, module object) object {
+func (s Site) cluster(c model.Cluster, module object) object {
 	connect := float64(3000)
 	if ms, ok := number(c.Spec["connect_timeout_ms"]); ok {
 		connect = ms
@@ -51,7 +51,7 @@ func (s Site) cluster(c emissary.Cluster, module object) object {
 	return out
 }
 
-func (s Site) byEndpoints(c emissary.Cluster) bool {
+func (s Site) byEndpoints(c model.Cluster) bool {
 	// Emissary's own probes are on its own address, which is no Service.
 	return c.Resolver != "KubernetesServiceResolver" || s.ByEndpoints && c.Host != "127.0.0.1"
 }

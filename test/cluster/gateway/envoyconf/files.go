@@ -1,4 +1,4 @@
-// Package envoyconf turns what internal/emissary says Emissary would tell Envoy
+// Package envoyconf turns what internal/route/emissary/model says Emissary would tell Envoy
 // into Envoy's own configuration, in the way of Emissary's generator
 // (python/ambassador/envoy/v3 in its source; the file names in comments are from
 // there). It is pure: values in, JSON values out.
@@ -14,7 +14,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
 // object is an object as JSON has it.
@@ -60,7 +60,7 @@ func Bootstrap(s Site) any {
 // Static is the whole configuration in one piece, for `envoy --mode validate`:
 // with the routes inside the listeners and the clusters beside them, so that also
 // a route to a cluster that does not exist is found.
-func Static(s Site, c emissary.Configuration) any {
+func Static(s Site, c model.Configuration) any {
 	out := s.base()
 	clusters := []any{}
 	for _, cluster := range c.Clusters {
@@ -94,7 +94,7 @@ type File struct {
 // Files gives the discovery files in the order in which they have to be written:
 // what is referred to comes before what refers to it, as on Emissary's aggregated
 // stream.
-func Files(s Site, c emissary.Configuration) []File {
+func Files(s Site, c model.Configuration) []File {
 	clusters := File{Name: CDS, Resources: []any{}}
 	for _, cluster := range c.Clusters {
 		clusters.Resources = append(clusters.Resources, typed("config.cluster.v3.Cluster", s.cluster(cluster, c.Module)))
@@ -118,7 +118,7 @@ type Endpoint struct {
 
 // Endpoints gives the discovery files with the endpoints of every cluster that is
 // found by them.
-func Endpoints(s Site, c emissary.Configuration, of func(emissary.Cluster) []Endpoint) []File {
+func Endpoints(s Site, c model.Configuration, of func(model.Cluster) []Endpoint) []File {
 	var out []File
 	for _, cluster := range c.Clusters {
 		if s.byEndpoints(cluster) {

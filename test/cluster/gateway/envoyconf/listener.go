@@ -3,7 +3,7 @@ package envoyconf
 import (
 	"fmt"
 
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
 // StatPrefix is the prefix of the statistics of every HTTP listener.
@@ -12,7 +12,7 @@ const StatPrefix = "ingress_http"
 // listener makes a listener (v3listener.py), with its routes under the key
 // routesKey. Of requests, only those are logged that something happened to: Envoy
 // is measured.
-func (s Site) listener(p emissary.Port, module object, routesKey string, routes any) object {
+func (s Site) listener(p model.Port, module object, routesKey string, routes any) object {
 	manager := object{
 		"@type":              typePrefix + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
 		"stat_prefix":        StatPrefix,
@@ -70,7 +70,7 @@ func filter(name, kind string) object {
 func RouteConfigName(port int) string { return fmt.Sprintf("listener-%d", port) }
 
 // routeConfig gives the virtual hosts of a port.
-func routeConfig(c emissary.Configuration, port int) object {
+func routeConfig(c model.Configuration, port int) object {
 	p := c.Ports[port]
 	hosts := []any{}
 	for _, h := range p.VirtualHosts {

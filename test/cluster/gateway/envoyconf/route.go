@@ -5,7 +5,7 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/canarize/canarize/internal/emissary"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
 // defaultTimeout is how long a request may take, in milliseconds, when neither the
@@ -13,7 +13,7 @@ import (
 const defaultTimeout = 3000
 
 // groupRoutes makes the routes of a group (V3Route.generate).
-func groupRoutes(g emissary.RouteGroup, module object) []object {
+func groupRoutes(g model.RouteGroup, module object) []object {
 	if g.Redirect != nil {
 		r := shared(g, module)
 		r["match"] = match(g, nil, 100)
@@ -31,7 +31,7 @@ func groupRoutes(g emissary.RouteGroup, module object) []object {
 }
 
 // shared is what all routes of a group have.
-func shared(g emissary.RouteGroup, module object) object {
+func shared(g model.RouteGroup, module object) object {
 	out := object{}
 	for _, h := range []struct{ field, envoy string }{
 		{"add_request_headers", "request_headers_to_add"}, {"add_response_headers", "response_headers_to_add"},
@@ -124,7 +124,7 @@ func joined(v any) any {
 
 func percent(n int) object { return object{"numerator": n, "denominator": "HUNDRED"} }
 
-func match(g emissary.RouteGroup, route *emissary.Route, threshold int) object {
+func match(g model.RouteGroup, route *model.Route, threshold int) object {
 	caseSensitive := any(true)
 	if v, found := g.Spec["case_sensitive"]; found {
 		caseSensitive = v
@@ -158,7 +158,7 @@ func match(g emissary.RouteGroup, route *emissary.Route, threshold int) object {
 // here, has become a runtime value of Envoy's: base sets it to Emissary's default.
 func regex(pattern string) object { return object{"regex": pattern} }
 
-func headerMatches(in []emissary.Match) []any {
+func headerMatches(in []model.Match) []any {
 	var out []any
 	for _, m := range in {
 		h := object{"name": m.Name}
@@ -181,7 +181,7 @@ func headerMatches(in []emissary.Match) []any {
 	return out
 }
 
-func queryMatches(in []emissary.Match) []any {
+func queryMatches(in []model.Match) []any {
 	var out []any
 	for _, m := range in {
 		q := object{"name": m.Name}
@@ -199,7 +199,7 @@ func queryMatches(in []emissary.Match) []any {
 }
 
 // action is what a route does with a request: V3Route after the redirects.
-func action(g emissary.RouteGroup, r emissary.Route, module object) object {
+func action(g model.RouteGroup, r model.Route, module object) object {
 	timeout := float64(defaultTimeout)
 	for _, v := range []any{module["cluster_request_timeout_ms"], r.Spec["timeout_ms"]} {
 		if ms, ok := number(v); ok {
@@ -244,7 +244,7 @@ func action(g emissary.RouteGroup, r emissary.Route, module object) object {
 
 // rewrite sets what becomes of the path: a regex_rewrite, which counts for the
 // whole group, or the Mapping's own rewrite, which is / unless it says otherwise.
-func rewrite(out object, g emissary.RouteGroup, r emissary.Route) {
+func rewrite(out object, g model.RouteGroup, r model.Route) {
 	if rule := fields(g.Spec["regex_rewrite"]); len(rule) > 0 {
 		out["regex_rewrite"] = object{
 			"pattern":      regex(text(rule["pattern"])),
@@ -261,7 +261,7 @@ func rewrite(out object, g emissary.RouteGroup, r emissary.Route) {
 	}
 }
 
-func mirror(shadow emissary.Route) object {
+func mirror(shadow model.Route) object {
 	weight := any(100)
 	if v, found := shadow.Spec["weight"]; found {
 		weight = v

@@ -1,0 +1,117 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/canarize/canarize/internal/analysis"
+	"github.com/canarize/canarize/internal/gate"
+	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
+	"github.com/canarize/canarize/internal/watch"
+)
+
+// RunOptions say how a release is carried out to its end.
+type RunOptions struct {
+	Analysis analysis.Config
+	Metrics  metric.Config // who counts requests, and what
+	Gates    []rollout.Gate
+	Getenv   func(string) string // looks up secrets
+	Environ  func() []string     // of programs that are gates
+	// Override goes on although the release is held, and Unverified although no gateway
+	// can be asked for a share.
+	Override, Unverified bool
+	Version              string // of an analysis: the version that is meant; "" is any
+}
+
+// Check says why a release cannot be carried out as the options say.
+func (o RunOptions) Check() error { return watch.Check(o.Analysis) }
+
+// Run carries a release out to its end, see runner.Runner.Run.
+func (h *Hub) Run(ctx context.Context, release runner.Release, run rollout.Run, plan *rollout.Plan, o RunOptions) (rollout.State, error) {
+	w := h.work(ctx, release)
+	defer w.end()
+	course, ended := h.course(w, release, o)
+	defer ended()
+	return w.runner.Run(ctx, release, run, plan, course)
+}
+
+// Analyze watches a release that stands, see runner.Runner.Analyze.
+func (h *Hub) Analyze(ctx context.Context, release runner.Release, run rollout.Run, length time.Duration, o RunOptions) (rollout.State, error) {
+	w := h.work(ctx, release)
+	defer w.end()
+	course, ended := h.course(w, release, o)
+	defer ended()
+	return w.runner.Analyze(ctx, release, run, course, length)
+}
+
+func (h *Hub) course(w *work, release runner.Release, o RunOptions) (course runner.Course, ended func()) {
+	var opened *metric.Opened
+	keeper := gate.New(gate.Options{Release: release.Name, Namespace: release.Namespace, Environ: o.Environ, Wait: w.runner.Wait})
+	ended = func() {
+		keeper.Close()
+		if opened != nil {
+			opened.Close()
+		}
+	}
+	course = runner.Course{
+		First: int(o.Analysis.Ramp.First()), Override: o.Override, Unverified: o.Unverified, Version: o.Version,
+		Gates:      o.Gates,
+		Gatekeeper: gatekeeper{keeper},
+		Watch: func(ctx context.Context, plan rollout.Plan, s rollout.State) (runner.Watcher, error) {
+			var err error
+			if opened, err = h.open(ctx, Opening{Cluster: w.kube, Router: w.router, Plan: plan, Config: o.Metrics, Getenv: o.Getenv}); err != nil {
+				return nil, err
+			}
+			return w.watcher(opened, o, s)
+		},
+	}
+	return course, ended
+}
+
+// gatekeeper asks gates, and names whom it asked.
+type gatekeeper struct{ *gate.Keeper }
+
+// Ask implements runner.Gatekeeper.
+func (g gatekeeper) Ask(ctx context.Context, asked rollout.Gate) (by string, err error) {
+	if len(asked.Exec) > 0 {
+		by = "program " + filepath.Base(asked.Exec[0])
+	} else if u, err := url.Parse(asked.HTTP); err == nil {
+		by = u.Host
+	}
+	return by, g.Keeper.Ask(ctx, asked)
+}
+
+// watcher watches a release by an open metric source.
+func (w *work) watcher(opened *metric.Opened, o RunOptions, s rollout.State) (runner.Watcher, error) {
+	var reader *metric.Reader
+	interval := time.Duration(o.Analysis.Interval * float64(time.Second))
+	options := watch.Options{
+		Analysis: o.Analysis, Judged: s.Judged, Every: interval,
+		Open: func(begin time.Time) watch.Counter {
+			reader = opened.Reader(begin)
+			return reader
+		},
+		Now: w.runner.Now, Wait: w.runner.Wait,
+	}
+	switch o.Metrics.Source {
+	case "", metric.Emissary: // a tunnel that is open already costs the API server nothing
+		options.Every = min(interval, time.Second)
+	case metric.Prometheus, metric.AzureMonitor:
+		options.History = func(ctx context.Context, begin time.Time) ([]analysis.Observation, error) {
+			return reader.History(ctx, begin, historyLength, interval)
+		}
+	}
+	watcher, err := watch.New(options)
+	if err != nil {
+		return nil, fmt.Errorf("the evidence of an earlier process: %w", err)
+	}
+	return watcher, nil
+}
+
+// historyLength is from how long before a release the judge learns what is usual.
+const historyLength = 30 * time.Minute

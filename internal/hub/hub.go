@@ -1,0 +1,146 @@
+// Package hub is a process's connection to one cluster. Any number of releases share it:
+// what is read of the cluster, the gateways that are asked, and the requests that are
+// counted.
+package hub
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/redact"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
+	"github.com/canarize/canarize/internal/runner"
+)
+
+// Options say how releases are carried out. Cluster, Router, Source and Emit are needed.
+type Options struct {
+	Cluster *kube.Cluster
+	Router  func(route.Cluster) route.Live
+	Source  Opener
+
+	DryRun      kube.DryRun
+	NoWait      bool              // fail at once when another process works on the release
+	Patient     bool              // while a canary is known to have traffic, ask the API server until the context ends
+	Annotations map[string]string // on everything that is applied
+	Runner      runner.Options
+	// Emit is told what happens to a release, in order.
+	Emit func(runner.Release, rollout.Event)
+}
+
+// Hub carries out releases in one cluster. It is safe for concurrent use.
+type Hub struct {
+	options Options
+	telling sync.Mutex
+
+	mu        sync.Mutex
+	following *kube.Cluster // options.Cluster with a memory; nil while nobody works
+	working   int           // releases that share it
+	forget    func()        // ends it
+}
+
+// New prepares to carry out releases. It sends no request yet.
+func New(options Options) *Hub { return &Hub{options: options} }
+
+// Cluster is the cluster itself.
+func (h *Hub) Cluster() *kube.Cluster { return h.options.Cluster }
+
+// Requests is how many requests were sent to the API server; a watch counts as one.
+func (h *Hub) Requests() int { return h.options.Cluster.Requests() }
+
+// Do carries out what is asked for, see runner.Runner.Do.
+func (h *Hub) Do(ctx context.Context, release runner.Release, asked rollout.Asked, plan *rollout.Plan) (rollout.State, error) {
+	w := h.work(ctx, release)
+	defer w.end()
+	return w.runner.Do(ctx, release, asked, plan)
+}
+
+// Say leaves word to whoever works on a release, see runner.Runner.Say.
+func (h *Hub) Say(ctx context.Context, release runner.Release, version string, change func(rollout.State, *rollout.Said) error) (rollout.State, error) {
+	w := h.work(ctx, release)
+	defer w.end()
+	return w.runner.Say(ctx, release, version, change)
+}
+
+// User is how the API server knows whoever runs this process; "" where it does not say.
+func (h *Hub) User(ctx context.Context) (string, error) {
+	user, err := h.options.Cluster.User(ctx)
+	if kube.IsForbidden(err) || kube.IsNotFound(err) {
+		return "", nil
+	}
+	return user, err
+}
+
+// work is what this process does for one release.
+type work struct {
+	*cluster
+	router route.Live
+	runner runner.Runner
+	end    func()
+}
+
+func (h *Hub) work(ctx context.Context, release runner.Release) *work {
+	following, end := h.follow(ctx)
+	exposed := new(atomic.Bool)
+	c := &cluster{
+		kube:        following.Patient(func() bool { return h.options.Patient && exposed.Load() }),
+		noWait:      h.options.NoWait,
+		annotations: h.options.Annotations,
+		emit: func(format string, args ...any) {
+			e := rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress}
+			h.tell(release, e.Saying(format, args...))
+		},
+	}
+	w := &work{cluster: c, router: h.options.Router(c), end: end}
+	w.runner = runner.Runner{
+		Objects: c, Workloads: c, Store: c, Lock: c, Inbox: c, Router: w.router,
+		Now: time.Now, Wait: kube.Pause, Exposed: exposed.Store, Options: h.options.Runner,
+		Emit: func(e rollout.Event) { h.tell(release, e) },
+	}
+	if h.options.DryRun != kube.DryRunNone {
+		w.rehearse(h.options)
+	}
+	return w
+}
+
+// follow gives the cluster with a memory, which lasts until nobody works any more: also
+// after ctx has ended, while the way out is being taken.
+func (h *Hub) follow(ctx context.Context) (following *kube.Cluster, end func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.working == 0 {
+		lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
+		h.following, h.forget = h.options.Cluster.Following(lasting), stop
+	}
+	h.working++
+	return h.following, sync.OnceFunc(func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.working--; h.working == 0 {
+			h.forget()
+			h.following = nil
+		}
+	})
+}
+
+// tell tells what happened, without what others wrote that looks like a secret. What is
+// remembered of a release goes through the same in package rollout.
+func (h *Hub) tell(release runner.Release, e rollout.Event) {
+	e.Text = redact.Text(e.Text)
+	if e.Judged != nil {
+		judged := *e.Judged
+		judged.Reason = redact.Text(judged.Reason)
+		e.Judged = &judged
+	}
+	h.telling.Lock()
+	defer h.telling.Unlock()
+	h.options.Emit(release, e)
+}
+
+// Delayed tells of a call to the API server that takes long, for whichever release it is.
+func (h *Hub) Delayed(d kube.Delay) {
+	h.tell(runner.Release{}, rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: d.String()})
+}

@@ -1,0 +1,46 @@
+package kube
+
+import (
+	"context"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// pageSize bounds one answer of the API server.
+const pageSize = 500
+
+// List reads all objects of a kind in a namespace, or with "" in all of them, that
+// carry labels as a selector such as "a=b,c" asks for. A kind that is not served
+// has none.
+func (c *Cluster) List(ctx context.Context, kind Ref, selector string) ([]map[string]any, error) {
+	resource, _, err := c.resource(ctx, kind, "")
+	if IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	items, err := c.list(ctx, resource, kind.Namespace, metav1.ListOptions{LabelSelector: selector})
+	return items, failed(kind, "list", err)
+}
+
+func (c *Cluster) list(ctx context.Context, r schema.GroupVersionResource, namespace string, page metav1.ListOptions) ([]map[string]any, error) {
+	var objects []map[string]any
+	page.Limit = pageSize
+	for {
+		list, err := again(ctx, c, doing{"LIST", Ref{Kind: r.Resource, Namespace: namespace}}, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
+			return c.client.Resource(r).Namespace(namespace).List(ctx, page)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range list.Items {
+			objects = append(objects, item.Object)
+		}
+		if page.Continue = list.GetContinue(); page.Continue == "" {
+			return objects, nil
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/canarize/canarize/internal/canary"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/plan"
+	"github.com/canarize/canarize/internal/route"
+	"github.com/canarize/canarize/internal/route/emissary/derive"
+)
+
+const shop = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: main, image: registry.example.com/web:1, envFrom: [{secretRef: {name: keys}}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  annotations:
+    getambassador.io/config: |
+      apiVersion: getambassador.io/v3alpha1
+      kind: Mapping
+      name: old
+      hostname: "*"
+      prefix: /old/
+      service: web
+spec: {selector: {app: web}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: keys}
+stringData: {password: hunter2}
+`
+
+const someMapping = `---
+apiVersion: getambassador.io/v3alpha1
+kind: Mapping
+metadata: {name: NAME, labels: {front: "yes"}}
+spec: {PREFIX, service: web}
+`
+
+func mapping(name, spec string) string {
+	return strings.NewReplacer("NAME", name, "PREFIX", spec).Replace(someMapping)
+}
+
+func options() plan.Options {
+	weight := 10
+	return plan.Options{Weight: &weight, Routers: []route.Named{{Name: route.Default, Deriver: derive.Router{Namespace: "emissary"}}}, Prefix: "/", Hostname: "*", Canary: canary.Options{Suffix: "-canary"}}
+}
+
+// TestRefusals: what cannot be had is an error that names what is in the way.
+func TestRefusals(t *testing.T) {
+	labels := func(o *plan.Options) { o.Canary.Labels = map[string]string{"front": "no"} }
+	for _, c := range []struct {
+		name, input string
+		change      func(*plan.Options)
+		want        []string
+	}{
+		{"the name of a Mapping is taken", shop + mapping("web", "hostname: '*', prefix: /") + mapping("web-canary", "hostname: '*', prefix: /2/"), nil, []string{"world.yml:30: Mapping web: ", "web-canary is in the input already, at world.yml:35"}},
+		{"the name of a Secret is taken", shop + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: keys-canary}\n", nil, []string{"world.yml:25: Secret keys: ", "keys-canary", "world.yml:30"}},
+		{"two Mappings would have one name", shop + mapping("a.b", "hostname: '*', prefix: /1/") + mapping("a-b", "hostname: '*', prefix: /2/"), nil, []string{"Mapping a.b (world.yml:30)", "world.yml:35: Mapping a-b", "a-b-canary"}},
+		{"a Mapping and one in an annotation would have one name", shop + mapping("old", "hostname: '*', prefix: /1/"), nil, []string{"Service web (world.yml:11)", "world.yml:30: Mapping old", "old-canary"}},
+		{"no weight", shop, func(o *plan.Options) { o.Weight = nil }, []string{"--canary-weight"}},
+		{"a label that a Host selects Mappings by", shop + mapping("web", "prefix: /") + "---\napiVersion: getambassador.io/v3alpha1\nkind: Host\nmetadata: {name: all}\nspec: {hostname: shop.example.com, requestPolicy: {insecure: {action: Route}}, mappingSelector: {matchLabels: {front: 'yes'}}}\n", labels, []string{"Mapping web: "}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := options()
+			if c.change != nil {
+				c.change(&o)
+			}
+			g, _, err := generate(manifest.Source{Name: "world.yml", Data: []byte(c.input)}, o)
+			if err == nil || len(g.Derived) > 0 {
+				t.Fatalf("%d objects and the error %v", len(g.Derived), err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error lacks %q: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+// TestNamespace: -n is for objects that name none, those made of an annotation
+// too; without it, they are left without one.
+func TestNamespace(t *testing.T) {
+	for _, namespace := range []string{"", "shop"} {
+		o := options()
+		o.Canary.Namespace = namespace
+		g, _, err := generate(manifest.Source{Name: "world.yml", Data: []byte(shop + mapping("web", "hostname: '*', prefix: /"))}, o)
+		if err != nil || len(g.Derived) != 5 {
+			t.Fatal(len(g.Derived), err)
+		}
+		for _, c := range g.Canaries() {
+			if c.Namespace() != namespace {
+				t.Errorf("with -n %q, %s", namespace, c.ID())
+			}
+		}
+	}
+	o := options()
+	o.Canary.Namespace = "shop"
+	_, _, err := generate(manifest.Source{Name: "world.yml", Data: []byte(strings.Replace(shop, "metadata: {name: keys}", "metadata: {name: keys, namespace: other}", 1))}, o)
+	if err == nil || !strings.Contains(err.Error(), "world.yml:25: Secret other/keys: --namespace shop") {
+		t.Errorf("another namespace: %v", err)
+	}
+}
+
+// TestRoutesComeLast: applied in the order of the output, requests come when
+// there is something to take them.
+func TestRoutesComeLast(t *testing.T) {
+	g, _, err := generate(manifest.Source{Name: "world.yml", Data: []byte(mapping("web", "hostname: '*', prefix: /") + "---\n" + shop)}, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, c := range g.Canaries() {
+		kinds = append(kinds, c.Kind())
+	}
+	if got := strings.Join(kinds, " "); got != "Deployment Service Secret Mapping Mapping" {
+		t.Error(got)
+	}
+}
+
+// TestDiff: stable against canary, without the values of Secrets; what was made
+// of an object of another kind is new.
+func TestDiff(t *testing.T) {
+	g, _, err := generate(manifest.Source{Name: "world.yml", Data: []byte(shop)}, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := g.Print()
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff, err := plan.Diff(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"--- world.yml:1 Deployment web\n+++ Deployment web-canary\n", "\n-  replicas: 4\n", "\n+  replicas: 1\n",
+		"--- /dev/null\n+++ Mapping old-canary\n", "(masked)",
+	} {
+		if !strings.Contains("\n"+string(diff), want) {
+			t.Errorf("the difference lacks %q:\n%s", want, diff)
+		}
+	}
+	if strings.Contains(string(diff), "hunter2") {
+		t.Errorf("a secret is shown:\n%s", diff)
+	}
+	if after, err := g.Print(); err != nil || string(after) != string(before) {
+		t.Errorf("comparing changed the canary: %v\n%s", err, after)
+	}
+}

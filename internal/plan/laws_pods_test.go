@@ -1,0 +1,233 @@
+package plan_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/canarize/canarize/internal/canary"
+)
+
+const track = "canarize.dev/track"
+
+// TestLawNoLeak is law 1: no Service of the input selects a canary pod, and the
+// canary Service selects exactly the canaries of what the stable one selects.
+func TestLawNoLeak(t *testing.T) {
+	checkLaw(t, func(t *rapid.T, x outcome) {
+		pairs := x.workloads()
+		for _, s := range x.of("Service") {
+			for _, p := range pairs {
+				if serviceSelects(s, p.canary) {
+					t.Errorf("%s selects the canary pods %v", identity(s), p.canary.labels)
+				}
+			}
+		}
+		stable, canaries := x.made("Service")
+		for i, s := range canaries {
+			if strs(s, "spec", "selector")[track] != "canary" {
+				t.Errorf("%s does not select by track", identity(s))
+			}
+			for _, p := range podsIn(x.input) {
+				if serviceSelects(s, p) {
+					t.Errorf("%s selects the stable pods %v", identity(s), p.labels)
+				}
+			}
+			for _, p := range pairs {
+				if got, want := serviceSelects(s, p.canary), serviceSelects(stable[i], p.stable); got != want {
+					t.Errorf("%s selects the pods of %s: %v, while the stable one selects the stable ones: %v", identity(s), identity(p.canary.of), got, want)
+				}
+			}
+		}
+	})
+}
+
+// TestLawEverythingGetsACanary: what a Service selects has a canary, and so has
+// the Service; workers and other workloads have one when they are included.
+func TestLawEverythingGetsACanary(t *testing.T) {
+	checkLaw(t, func(t *rapid.T, x outcome) {
+		has := map[string]bool{}
+		for i := range x.output {
+			if kind(x.stable[i]) == kind(x.output[i]) {
+				has[identity(x.stable[i])] = true
+			}
+		}
+		services := x.of("Service")
+		for _, p := range podsIn(x.input) {
+			selected := slices.ContainsFunc(services, func(s obj) bool { return serviceSelects(s, p) })
+			included := slices.ContainsFunc(x.world.options.Canary.Include, func(ref canary.WorkloadRef) bool {
+				return strings.EqualFold(ref.Kind, kind(p.of)) && ref.Name == name(p.of)
+			})
+			if want := selected && kind(p.of) == "Deployment" || included; has[identity(p.of)] != want {
+				t.Errorf("%s has a canary: %v, want %v", identity(p.of), !want, want)
+			}
+		}
+		for _, s := range services {
+			want := slices.ContainsFunc(x.workloads(), func(p pair) bool { return serviceSelects(s, p.stable) })
+			if has[identity(s)] != want {
+				t.Errorf("%s has a canary: %v, want %v", identity(s), !want, want)
+			}
+		}
+	})
+}
+
+// TestLawNoTheft is law 2: nothing of the input takes the canary's pods for its
+// own, and the canary takes nobody else's.
+func TestLawNoTheft(t *testing.T) {
+	checkLaw(t, func(t *rapid.T, x outcome) {
+		pairs := x.workloads()
+		all := podsIn(x.input)
+		for _, p := range pairs {
+			all = append(all, p.canary)
+			for _, o := range x.input {
+				switch {
+				case isWorkload(o) && selectorSelects(o, p.canary, "spec", "selector"):
+					t.Errorf("%s selects the canary pods %v", identity(o), p.canary.labels)
+				case kind(o) == "PodDisruptionBudget" && selectorSelects(o, p.canary, "spec", "selector"):
+					t.Errorf("%s counts the canary pods %v", identity(o), p.canary.labels)
+				case kind(o) == "NetworkPolicy" && selectorSelects(o, p.canary, "spec", "podSelector") && !selectorSelects(o, p.stable, "spec", "podSelector"):
+					t.Errorf("%s restricts the canary pods %v and not the stable ones", identity(o), p.canary.labels)
+				}
+			}
+		}
+		for _, p := range pairs {
+			for _, other := range all {
+				own := identity(other.of) == identity(p.canary.of)
+				if selectorSelects(p.canary.of, other, "spec", "selector") != own {
+					t.Errorf("%s selects the pods of %s: %v", identity(p.canary.of), identity(other.of), !own)
+				}
+			}
+		}
+	})
+}
+
+// TestLawFewestLabels is the second half of law 1: the smallest set of labels
+// changes that breaks every selector of the input that selects the stable pods,
+// found here by trying all sets. Workloads behind one Service decide together.
+func TestLawFewestLabels(t *testing.T) {
+	checkLaw(t, func(t *rapid.T, x outcome) {
+		for _, family := range families(x) {
+			var selectors [][]string
+			changed := map[string]bool{}
+			for _, p := range family {
+				own := breakable(x, p.stable)
+				selectors = append(selectors, own...)
+				usable := slices.Concat(own...)
+				for key, value := range p.canary.labels {
+					if added, found := x.world.options.Canary.Labels[key]; found && added == value || key == track {
+						continue
+					}
+					if old, found := p.stable.labels[key]; !found || old != value {
+						changed[key] = true
+						if !slices.Contains(usable, key) {
+							t.Errorf("%s: the label %s changed, which no selector uses", identity(p.canary.of), key)
+						}
+					}
+				}
+				for key := range p.stable.labels {
+					if _, kept := p.canary.labels[key]; !kept {
+						t.Errorf("%s: the label %s is lost", identity(p.canary.of), key)
+					}
+				}
+				if p.canary.labels[track] != "canary" {
+					t.Errorf("%s: no track on its pods", identity(p.canary.of))
+				}
+			}
+			if got, want := slices.SortedFunc(maps.Keys(changed), byPreference), smallest(selectors); !slices.Equal(got, want) {
+				t.Errorf("the labels %v changed, and %v would do, for %v", got, want, selectors)
+			}
+		}
+	})
+}
+
+// families are the workloads with a canary, those behind a common Service together.
+func families(x outcome) [][]pair {
+	var all [][]pair
+	for _, p := range x.workloads() {
+		family := []pair{p}
+		all = slices.DeleteFunc(all, func(other []pair) bool {
+			linked := slices.ContainsFunc(x.of("Service"), func(s obj) bool {
+				return serviceSelects(s, p.stable) && slices.ContainsFunc(other, func(q pair) bool { return serviceSelects(s, q.stable) })
+			})
+			if linked {
+				family = append(family, other...)
+			}
+			return linked
+		})
+		all = append(all, family)
+	}
+	return all
+}
+
+// breakable are, for every selector of the input that selects the pods, the
+// keys that could break it: those it wants a certain value of.
+func breakable(x outcome, p pods) [][]string {
+	var all [][]string
+	for _, o := range x.input {
+		selector := dig(o, "spec", "selector")
+		switch {
+		case isService(o) && serviceSelects(o, p):
+			selector = obj{"matchLabels": selector}
+		case (isWorkload(o) || kind(o) == "PodDisruptionBudget") && selectorSelects(o, p, "spec", "selector"):
+		default:
+			continue
+		}
+		var keys []string
+		for key := range strs(selector, "matchLabels") {
+			keys = append(keys, key)
+		}
+		for _, e := range list(selector, "matchExpressions") {
+			if str(e, "operator") == "In" {
+				keys = append(keys, str(e, "key"))
+			}
+		}
+		all = append(all, keys)
+	}
+	return all
+}
+
+// byPreference orders labels as the contract prefers to change them.
+func byPreference(a, b string) int {
+	rank := func(key string) int {
+		if i := slices.Index([]string{"app", "app.kubernetes.io/name", "k8s-app"}, key); i >= 0 {
+			return i
+		}
+		return 3
+	}
+	if d := rank(a) - rank(b); d != 0 {
+		return d
+	}
+	return strings.Compare(a, b)
+}
+
+// smallest tries every set of keys, small ones first and preferred ones first
+// among those of one size.
+func smallest(selectors [][]string) []string {
+	keys := slices.SortedFunc(slices.Values(slices.Concat(selectors...)), byPreference)
+	keys = slices.Compact(keys)
+	for size := range len(keys) + 1 {
+		if found := choose(keys, size, nil, selectors); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+func choose(keys []string, size int, chosen []string, selectors [][]string) []string {
+	if size == 0 {
+		for _, s := range selectors {
+			if !slices.ContainsFunc(s, func(key string) bool { return slices.Contains(chosen, key) }) {
+				return nil
+			}
+		}
+		return append([]string{}, chosen...)
+	}
+	for i, key := range keys {
+		if found := choose(keys[i+1:], size-1, append(slices.Clone(chosen), key), selectors); found != nil {
+			return found
+		}
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/canarize/canarize/internal/canary"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// ReleaseOptions say which release is wanted.
+type ReleaseOptions struct {
+	Generate Options // the weight is not looked at
+	Name     string  // of the release; "" is that of its only workload
+	Workload string  // that the release has to have; "" is any
+}
+
+// Planned is a release to be.
+type Planned struct {
+	Name  string
+	Plan  rollout.Plan
+	Notes []manifest.Note
+}
+
+// Release derives from the objects of a new version what releasing it consists of.
+func Release(set *manifest.Set, options ReleaseOptions) (Planned, error) {
+	zero := 0
+	options.Generate.Weight = &zero
+	g, err := Generate(set, options.Generate)
+	if err != nil {
+		return Planned{}, err
+	}
+	p := planning{set: set, generated: g, options: options.Generate}
+	p.workloads()
+	if err := p.expects(options.Workload); err != nil {
+		return Planned{}, err
+	}
+	if len(g.Routes) == 0 {
+		return Planned{}, fmt.Errorf("no Mapping of the input routes to the Service of %s, so it cannot get a share; pass the Mapping's manifest too", p.plan.Workloads[0].Stable)
+	}
+	planned := Planned{Name: options.Name, Notes: g.Notes}
+	if planned.Name == "" {
+		if n := len(p.plan.Workloads); n > 1 {
+			return Planned{}, fmt.Errorf("the input has %d workloads to release together; name the release with --name", n)
+		}
+		planned.Name = p.plan.Workloads[0].Stable.Name
+	}
+	p.objects(planned.Name)
+	p.routes()
+	planned.Plan = p.plan
+	return planned, nil
+}
+
+// planning puts a plan together.
+type planning struct {
+	set       *manifest.Set
+	generated Generated
+	options   Options
+	plan      rollout.Plan
+}
+
+func (p *planning) pair(d manifest.Derived) rollout.Pair {
+	return rollout.Pair{Stable: p.set.ID(d.Stable), Canary: p.set.ID(d.Canary)}
+}
+
+// workloads finds the workloads with their autoscalers, and the configuration.
+func (p *planning) workloads() {
+	scalers := map[manifest.ID]manifest.ID{}
+	for _, d := range p.generated.Derived {
+		if d.Canary.Kind() != "HorizontalPodAutoscaler" {
+			continue
+		}
+		id := p.set.ID(d.Canary)
+		target := manifest.Get(d.Canary.Root, "spec", "scaleTargetRef")
+		scaled := manifest.ID{Group: "apps", Kind: manifest.GetString(target, "kind"), Namespace: id.Namespace, Name: manifest.GetString(target, "name")}
+		scalers[scaled] = id
+	}
+	for _, d := range p.generated.Derived {
+		switch pair := p.pair(d); pair.Canary.Kind {
+		case "Deployment", "StatefulSet", "DaemonSet":
+			p.plan.Workloads = append(p.plan.Workloads, rollout.Workload{Pair: pair, Scaler: scalers[pair.Canary], Replicas: replicas(p.options.Canary.Replicas)})
+		case "ConfigMap", "Secret":
+			p.plan.Configs = append(p.plan.Configs, pair)
+		}
+	}
+}
+
+// expects says when a workload is not released.
+func (p *planning) expects(name string) error {
+	var names []string
+	for _, w := range p.plan.Workloads {
+		names = append(names, w.Stable.Name)
+	}
+	if name == "" || slices.Contains(names, name) {
+		return nil
+	}
+	return fmt.Errorf("the release is of the workload %s, and the manifests have %s; correct spec.workload of the release file, or its manifests", name, strings.Join(names, ", "))
+}
+
+func replicas(r canary.Replicas) rollout.Replicas {
+	return rollout.Replicas{Same: r.Mode == canary.ReplicasSame, N: r.N}
+}
+
+// objects lists what is applied: the stable objects with the images of the
+// canary, and the canary, labelled with the release.
+func (p *planning) objects(release string) {
+	canaries := map[*manifest.Object]map[string]any{}
+	for _, d := range p.generated.Derived {
+		o := p.set.Value(d.Canary)
+		labels := below(below(o, "metadata"), "labels")
+		labels[rollout.ReleaseLabel] = release
+		p.plan.Canary = append(p.plan.Canary, o)
+		canaries[d.Stable] = o
+	}
+	for _, o := range p.set.Objects {
+		stable := p.set.Value(o)
+		if canary := canaries[o]; canary["kind"] == stable["kind"] {
+			takeImages(stable, canary)
+		}
+		p.plan.Stable = append(p.plan.Stable, stable)
+	}
+}
+
+// below is the mapping at a key, made when it is absent.
+func below(o map[string]any, key string) map[string]any {
+	m, ok := o[key].(map[string]any)
+	if !ok {
+		m = map[string]any{}
+		o[key] = m
+	}
+	return m
+}
+
+// takeImages gives the containers of a stable workload the images of its canary:
+// what was tested, when images were named on the command line.
+func takeImages(stable, canary map[string]any) {
+	from, to := podSpec(canary), podSpec(stable)
+	for _, list := range []string{"initContainers", "containers"} {
+		tested, _ := from[list].([]any)
+		containers, _ := to[list].([]any)
+		for i := range min(len(tested), len(containers)) {
+			a, _ := tested[i].(map[string]any)
+			b, ok := containers[i].(map[string]any)
+			if image, named := a["image"]; named && ok {
+				b["image"] = image
+			}
+		}
+	}
+}
+
+// podSpec is the pod spec of a workload's template; nil for other objects.
+func podSpec(o map[string]any) map[string]any {
+	spec, _ := o["spec"].(map[string]any)
+	template, _ := spec["template"].(map[string]any)
+	pod, _ := template["spec"].(map[string]any)
+	return pod
+}
+
+func (p *planning) routes() {
+	for _, r := range p.generated.Routes {
+		p.plan.Routes = append(p.plan.Routes, rollout.Route{Pair: p.pair(r.Derived), Name: r.Name, TimeoutMS: r.TimeoutMS, Router: r.Router})
+	}
+}

@@ -1,0 +1,156 @@
+package releasefile
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/canarize/canarize/internal/metric"
+)
+
+func TestParseMetrics(t *testing.T) {
+	must := func(text string) metric.Selector {
+		s, err := metric.ParseSelector(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	conditions := func(text string) []metric.Matcher {
+		all, err := metric.ParseMatchers(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	failures := metric.Query{Metric: metric.Metric{Name: "errors", Kind: metric.KindRatio}, Bad: must(`requests_total{custom_status="bad"}`), Total: must("requests_total")}
+	for name, c := range map[string]struct {
+		text string
+		want metric.Config
+	}{
+		"nothing":      {"metrics:\n", metric.DefaultConfig()},
+		"the emissary": {"metrics: {source: emissary, timeout: 2s}\n", metric.Config{Source: metric.Emissary, Timeout: 2 * time.Second, Path: "/metrics"}},
+		"pods": {`metrics:
+    source: pods
+    port: 8000
+    path: /stats
+    ratios:
+      errors: {bad: 'requests_total{custom_status="bad"}', total: requests_total}
+`, metric.Config{Source: metric.Pods, Timeout: 10 * time.Second, Port: 8000, Path: "/stats", Queries: []metric.Query{failures}}},
+		"prometheus": {`metrics:
+    source: prometheus
+    address: https://prometheus.example.com
+    auth:
+      basic: {user: me, password: {file: password}}
+      headers: {X-Scope-OrgID: shop, X-Key: {env: KEY}}
+    tls: {ca: ca.pem, cert: a.pem, key: a.key, serverName: b}
+    canary: 'track="canary"'
+    stable: 'track="",job=~"shop.*"'
+    podLabel: pod
+    ratios:
+      errors: {bad: 'requests_total{custom_status="bad"}', total: requests_total}
+    latencies:
+      slow: {buckets: 'time{path="/"}', unit: ms}
+      late: {buckets: late_bucket}
+    gauges:
+      cpu: sum(cpu{$arm})
+`, metric.Config{
+			Source: metric.Prometheus, Timeout: 10 * time.Second, Path: "/metrics", PodLabel: "pod",
+			Access: metric.Access{
+				Address: "https://prometheus.example.com", User: "me", Password: metric.Secret{File: "password"},
+				Headers: map[string]metric.Secret{"X-Scope-OrgID": {Value: "shop"}, "X-Key": {Env: "KEY"}},
+				TLS:     metric.TLS{CA: "ca.pem", Cert: "a.pem", Key: "a.key", ServerName: "b"},
+			},
+			Canary: conditions(`track="canary"`), Stable: conditions(`track="",job=~"shop.*"`),
+			Queries: []metric.Query{
+				failures,
+				{Metric: metric.Metric{Name: "slow", Kind: metric.KindLatency}, Buckets: must(`time_bucket{path="/"}`), PerSecond: 1000},
+				{Metric: metric.Metric{Name: "late", Kind: metric.KindLatency}, Buckets: must("late_bucket"), PerSecond: 1},
+				{Metric: metric.Metric{Name: "cpu", Kind: metric.KindGauge}, Gauge: "sum(cpu{$arm})"},
+			},
+		}},
+		"web":   {"metrics: {source: web, address: 'http://a', auth: {bearer: {env: A}}}\n", metric.Config{Source: metric.Web, Timeout: 10 * time.Second, Path: "/metrics", Access: metric.Access{Address: "http://a", Bearer: metric.Secret{Env: "A"}}}},
+		"azure": {"metrics: {source: azuremonitor, address: 'https://a', ratios: {errors: {bad: 'requests_total{custom_status=\"bad\"}', total: requests_total}}}\n", metric.Config{Source: metric.AzureMonitor, Timeout: 10 * time.Second, Path: "/metrics", Access: metric.Access{Address: "https://a"}, Queries: []metric.Query{failures}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			have, err := Parse("release.yml", []byte(head+"spec:\n  "+c.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, have.Metrics, cmpopts.IgnoreUnexported(metric.Matcher{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestParseMetricsRefuses(t *testing.T) {
+	const counted = "ratios: {errors: {bad: b, total: a}}"
+	for text, says := range map[string]string{
+		"{source: statsd}":                             `"statsd" is not known; it may be emissary or prometheus or pods or web or azuremonitor`,
+		"{sources: pods}":                              "spec.metrics.sources is not known; spec.metrics may have source, timeout",
+		"{timeout: 0s}":                                "timeout has to be above 0",
+		"{port: 80}":                                   "the source emissary has no use for port",
+		"{address: 'http://a'}":                        "the source emissary has no use for address",
+		"{" + counted + "}":                            "the source emissary has no use for ratios",
+		"{source: web}":                                "the source web needs address",
+		"{source: pods, " + counted + "}":              "the source pods needs port",
+		"{source: pods, port: 80}":                     "the source pods needs ratios",
+		"{source: pods, port: 65536, " + counted + "}": "port: 65536 is not from",
+		"{source: pods, port: 80, gauges: {a: b}}":     "gauges alone decide nothing",
+		"{source: pods, port: 80, " + counted + ", latencies: {errors: {buckets: c}}}":                       "two metrics of the name errors",
+		"{source: pods, port: 80, ratios: {errors: {bad: b}}}":                                               "spec.metrics.ratios.errors: expected bad and total",
+		"{source: pods, port: 80, ratios: {errors: {bad: 'rate(b[1m])', total: a}}}":                         "spec.metrics.ratios.errors.bad: ",
+		"{source: pods, port: 80, latencies: {a: {unit: s}}}":                                                "expected buckets",
+		"{source: pods, port: 80, latencies: {a: {buckets: b, unit: minutes}}}":                              `"minutes" is not known`,
+		"{source: web, address: 'http://a', auth: {bearer: abc}}":                                            "spec.metrics.auth.bearer: a secret does not belong into this file",
+		"{source: web, address: 'http://a', auth: {headers: {authorization: abc}}}":                          "headers.authorization: a secret does not",
+		"{source: web, address: 'http://a', auth: {bearer: {env: A, file: b}}}":                              "expected one of env, file",
+		"{source: web, address: 'http://a', auth: {bearer: {env: A}, basic: {user: b, password: {env: B}}}}": "a bearer token and a user",
+		"{source: web, address: 'http://a', auth: {basic: {user: b}}}":                                       "a user and a password belong together",
+		"{source: web, address: 'http://a', tls: {cert: b}}":                                                 "cert and key belong together",
+		"{source: prometheus, address: 'http://a', canary: 'a=\"b\"', " + counted + "}":                      "canary and stable belong together",
+		"{source: prometheus, address: 'http://a', canary: 'a', " + counted + "}":                            "spec.metrics.canary: ",
+		"{source: prometheus, address: 'http://a', canary: ' ', " + counted + "}":                            "expected a condition",
+		"{source: azuremonitor, address: 'https://a', auth: {bearer: {env: A}}, " + counted + "}":            "logs in by itself",
+	} {
+		_, err := Parse("release.yml", []byte(head+"spec:\n  metrics: "+text+"\n"))
+		if err == nil || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "release.yml:4: ") {
+			t.Errorf("%s: %v, want %q", text, err, says)
+		}
+		if err != nil && strings.Contains(err.Error(), "abc") {
+			t.Error("a secret is in", err)
+		}
+	}
+}
+
+// TestMetricsExamples reads the release files of examples/metrics, of which there is
+// one for every source.
+func TestMetricsExamples(t *testing.T) {
+	files, err := filepath.Glob("../../examples/metrics/*.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[metric.SourceName]bool{}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Parse(file, content)
+		if err != nil {
+			t.Error(err)
+		}
+		seen[r.Metrics.Source] = true
+	}
+	for _, name := range metric.SourceNames() {
+		if !seen[name] {
+			t.Errorf("there is no example of the source %s", name)
+		}
+	}
+}

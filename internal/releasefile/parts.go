@@ -1,0 +1,112 @@
+package releasefile
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/canarize/canarize/internal/redact"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// CheckName says why a release cannot have a name.
+func CheckName(name string) error {
+	if !releaseName.MatchString(name) {
+		return fmt.Errorf("%q: use %s", name, releaseNameWords)
+	}
+	return nil
+}
+
+// releaseName is what ConfigMaps, Leases and label values can all be called.
+var releaseName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,50}[a-z0-9])?$`)
+
+const releaseNameWords = "at most 52 lower-case letters, digits, dashes and dots, a letter or digit first and last"
+
+var namespaceName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+const namespaceWords = "at most 63 lower-case letters, digits and dashes"
+
+var (
+	imagePattern   = regexp.MustCompile(`^([^=\s]+=)?[^=\s]+$`)
+	includePattern = regexp.MustCompile(`^[A-Za-z]+/[^/\s]+$`)
+)
+
+func imageForm(to *string) form {
+	return matching(to, imagePattern, "[CONTAINER=]IMAGE, such as registry.example.com/app:2")
+}
+
+func canaryForm(c *Canary) form {
+	return object(
+		field{"suffix", text(&c.Suffix), "What is put behind every name."},
+		field{"replicas", replicasForm(&c.Replicas), "Canary pods: a number, same (as many as stable), or weight (stable × weight / 100, rounded up, at least 1)."},
+		field{"labels", mapOf(&c.Labels, "", text), "Labels of everything new and of the canary's pods."},
+		field{"include", listOf(&c.Include, "", func(to *string) form {
+			return matching(to, includePattern, "KIND/NAME, such as statefulset/db")
+		}), "KIND/NAME of workloads to canary that would be left alone."},
+		field{"copyPeers", boolean(&c.CopyPeers), "Copy network policies of other applications that admit the stable pods by label."},
+	)
+}
+
+// replicasForm is a number from 1, or a word.
+func replicasForm(to *string) form {
+	words := []string{"weight", "same"}
+	var n int
+	number := whole(&n, 1, 10_000)
+	read := func(v value) error {
+		node := v.resolved()
+		if node.Kind == yaml.ScalarNode && slices.Contains(words, node.Value) || number.read(v) == nil {
+			*to = node.Value
+			return nil
+		}
+		return v.errorf("expected a number from 1 to 10000, same, or weight")
+	}
+	return form{read, schema{AnyOf: []schema{number.schema, {Enum: words}}, Default: *to}}
+}
+
+func gateForm(g *rollout.Gate) form {
+	return object(
+		field{"name", matching(&g.Name, releaseName, releaseNameWords), "By this name it is told of, and approved."},
+		field{"weight", whole(&g.Weight, 0, 100), "The share in percent that it stands before; 0, or absent, is before the promotion."},
+		field{"exec", listOf(&g.Exec, "", text), "A program with its arguments. Exit code 0 agrees."},
+		field{"http", matching(&g.HTTP, httpPattern, "a URL that begins with http:// or https://"), "A URL. A status of 2xx agrees; others are asked again."},
+		field{"manual", onlyTrue(&g.Manual), "canarize approve agrees."},
+		field{"timeout", timeout(&g.Timeout), "For exec and http: what has not agreed until then refuses."},
+	).choosing("exec", "http", "manual").needing("a gate needs a name", "name").then(func(v value) error {
+		if u, err := url.Parse(g.HTTP); err != nil || g.HTTP != "" && u.Host == "" {
+			return v.errorf("http: %q is no URL", redact.URL(g.HTTP))
+		}
+		if v.has("exec") && len(g.Exec) == 0 {
+			return v.errorf("exec: expected a program")
+		}
+		return nil
+	})
+}
+
+var httpPattern = regexp.MustCompile(`^https?://\S+$`)
+
+// onlyTrue is a choice that is made by being there.
+func onlyTrue(to *bool) form {
+	return form{boolean(to).then(func(v value) error {
+		if !*to {
+			return v.errorf("expected true; leave it out otherwise")
+		}
+		return nil
+	}).read, schema{Const: true}}
+}
+
+// finish adds the gate that takes the place of a promotion by itself, and checks the
+// gates.
+func (r *File) finish(v value) error {
+	if !r.Promotion.Automatic {
+		r.Gates = append(r.Gates, rollout.Gate{Name: PromotionGate, Manual: true, Timeout: rollout.DefaultGateTimeout})
+	}
+	for i, g := range r.Gates {
+		if slices.ContainsFunc(r.Gates[:i], func(other rollout.Gate) bool { return other.Name == g.Name }) {
+			return v.errorf("there are two gates of the name %s (promotion.automatic: false makes one of the name %s)", g.Name, PromotionGate)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package derive
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
+
+// generate makes a canary Mapping for a Service that no Mapping of the input
+// routes to, when the user asks for one, and says so otherwise.
+func (d *derivation) generate() error {
+	var unrouted []manifest.Derived
+	for _, s := range d.request.Services {
+		if !d.routed[serviceAt{d.request.Set.Namespace(s.Stable), s.Stable.Name()}] {
+			unrouted = append(unrouted, s)
+		}
+	}
+	if !d.request.Generate {
+		for _, s := range unrouted {
+			d.note(manifest.Info, s.Stable, "no Mapping of the input routes to it, so its canary gets no requests through Emissary; pass the Mapping too, or --gen-mapping")
+		}
+		return nil
+	}
+	if len(unrouted) > 1 {
+		return fmt.Errorf("--gen-mapping: %s and %s would share the route %s%s; pass Mappings for them, or run canarize for each alone",
+			describe(unrouted[0].Stable), describe(unrouted[1].Stable), d.request.Hostname, d.request.Prefix)
+	}
+	for _, s := range unrouted {
+		if d.request.Weight == nil {
+			return s.Stable.Errorf(nil, "--gen-mapping: a canary Mapping needs a weight: pass --canary-weight N")
+		}
+		if d.request.Digits > 0 {
+			return s.Stable.Errorf(nil, "--gen-mapping: a share below 1 %% needs the stable Mapping too; pass it, or a whole percentage")
+		}
+		if err := d.generated(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func describe(o *manifest.Object) string { return o.ID().String() + " (" + o.Pos.String() + ")" }
+
+func (d *derivation) generated(s manifest.Derived) error {
+	port, err := httpPort(s.Stable)
+	if err != nil {
+		return err
+	}
+	namespace := d.request.Set.Namespace(s.Stable)
+	metadata := manifest.NewMap("name", s.Stable.Name())
+	if s.Stable.Namespace() != "" {
+		manifest.PutString(metadata, "namespace", s.Stable.Namespace())
+	}
+	spec := manifest.NewMap("hostname", d.request.Hostname, "prefix", d.request.Prefix, "service", s.Canary.Name()+":"+port)
+	c := manifest.NewObject(manifest.NewMap("apiVersion", group+"/v3alpha1", "kind", "Mapping", "metadata", metadata, "spec", spec), s.Stable)
+	r := derived{owner: s.Stable, canary: c, namespace: namespace}
+	d.setWeight(r, spec)
+	d.finish(r, d.canaryName(s.Stable.Name()))
+	d.note(manifest.Warning, s.Stable, fmt.Sprintf("a Mapping was generated for its canary at %s%s; there has to be one for the stable Service with the same hostname and prefix, or the canary gets every request", d.request.Hostname, d.request.Prefix))
+	return nil
+}
+
+// httpPort is the port of a Service that speaks HTTP: the only one, or the one
+// that says so by appProtocol, name or number.
+func httpPort(s *manifest.Object) (string, error) {
+	ports := manifest.Items(s.Root, "spec", "ports")
+	if len(ports) == 1 {
+		return manifest.GetString(ports[0], "port"), nil
+	}
+	says := []func(p *manifest.Node) bool{
+		func(p *manifest.Node) bool {
+			protocol := manifest.GetString(p, "appProtocol")
+			return strings.HasPrefix(protocol, "http") || strings.HasPrefix(protocol, "grpc") || strings.HasPrefix(protocol, "kubernetes.io/h2c")
+		},
+		func(p *manifest.Node) bool { return manifest.GetString(p, "name") == "http" },
+		func(p *manifest.Node) bool {
+			name := manifest.GetString(p, "name")
+			return strings.HasPrefix(name, "http") || strings.HasPrefix(name, "grpc") || name == "web"
+		},
+		func(p *manifest.Node) bool { return manifest.GetString(p, "port") == "80" },
+		func(p *manifest.Node) bool { return manifest.GetString(p, "port") == "8080" },
+	}
+	for _, says := range says {
+		for _, p := range ports {
+			if says(p) {
+				return manifest.GetString(p, "port"), nil
+			}
+		}
+	}
+	return "", s.Errorf(manifest.Get(s.Root, "spec"), "--gen-mapping: none of its ports says that it speaks HTTP; name one http")
+}

@@ -1,0 +1,133 @@
+package derive_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/route"
+	"github.com/canarize/canarize/internal/route/emissary/derive"
+)
+
+var update = flag.Bool("update", false, "write the files that the tests compare with")
+
+// TestGolden derives the routes of every input in testdata/golden, in which
+// every Service with a selector has a canary, and compares them, or the error,
+// and the notes with what is in the file.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/golden/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { compare(t, file) })
+	}
+}
+
+func compare(t *testing.T, file string) {
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	var kept []txtar.File
+	for _, f := range archive.Files {
+		files[f.Name] = string(f.Data)
+		if f.Name == "request.json" || f.Name == "input.yml" {
+			kept = append(kept, f)
+		}
+	}
+	have := map[string]string{}
+	if routes, notes, err := routesOf(t, files); err != nil {
+		have["error"] = err.Error() + "\n"
+	} else {
+		have["routes.yml"], have["notes"] = routes, notes
+	}
+	archive.Files = kept
+	for _, name := range []string{"error", "routes.yml", "notes"} {
+		if *update && have[name] != "" {
+			archive.Files = append(archive.Files, txtar.File{Name: name, Data: []byte(have[name])})
+		}
+		if diff := cmp.Diff(files[name], have[name]); diff != "" && !*update {
+			t.Errorf("%s (-want +have; -update writes it):\n%s", name, diff)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// routesOf makes the routes of an archive: a tenth of the requests unless its
+// request.json says otherwise; a weight below 0 stands for none.
+func routesOf(t *testing.T, files map[string]string) (routes, notes string, err error) {
+	request := struct {
+		Weight, Digits    int
+		Generate          bool
+		Prefix, Hostname  string
+		EmissaryNamespace string
+	}{Weight: 10, Prefix: "/", Hostname: "*", EmissaryNamespace: "emissary"}
+	if text := files["request.json"]; text != "" {
+		if err := json.Unmarshal([]byte(text), &request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	objects, err := manifest.Parse(manifest.Source{Name: "input.yml", Data: []byte(files["input.yml"])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := manifest.NewSet(objects, "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRequest(set)
+	r.Generate, r.Prefix, r.Hostname, r.Digits = request.Generate, request.Prefix, request.Hostname, request.Digits
+	if request.Weight >= 0 {
+		r.Weight = &request.Weight
+	}
+	result, err := derive.Router{Namespace: request.EmissaryNamespace}.Canary(r)
+	if err != nil {
+		return "", "", err
+	}
+	for _, n := range result.Notes {
+		if n.Level > manifest.Debug {
+			notes += n.String() + "\n"
+		}
+	}
+	var canaries []*manifest.Object
+	for _, d := range result.Derived {
+		canaries = append(canaries, d.Canary)
+	}
+	text, err := manifest.Print(canaries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), notes, nil
+}
+
+// newRequest asks for the canaries of all Services of a set that select pods.
+func newRequest(set *manifest.Set) route.Request {
+	r := route.Request{
+		Set:  set,
+		Name: func(stable string) string { return strings.TrimLeft(stable+"-canary", "-") },
+		Finish: func(route *manifest.Object, name string) {
+			manifest.PutString(route.Metadata(), "name", name)
+		},
+	}
+	for _, o := range set.Objects {
+		if o.Kind() == "Service" && manifest.Get(o.Root, "spec", "selector") != nil {
+			c := o.Clone()
+			manifest.PutString(c.Metadata(), "name", o.Name()+"-canary")
+			r.Services = append(r.Services, manifest.Derived{Stable: o, Canary: c})
+		}
+	}
+	return r
+}

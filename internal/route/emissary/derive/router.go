@@ -1,0 +1,229 @@
+package derive
+
+import (
+	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/route"
+	"github.com/canarize/canarize/internal/route/emissary/model"
+)
+
+// Router derives canary Mappings as Emissary in the given namespace sees them.
+type Router struct {
+	Namespace string // Emissary's own
+}
+
+// Canary implements route.Router.
+func (r Router) Canary(request route.Request) (route.Result, error) {
+	d := &derivation{router: r, request: request, services: map[serviceAt]*manifest.Derived{}, routed: map[serviceAt]bool{}}
+	for i := range request.Services {
+		s := &request.Services[i]
+		d.services[serviceAt{request.Set.Namespace(s.Stable), s.Stable.Name()}] = s
+	}
+	for _, o := range request.Set.Objects {
+		if err := d.object(o); err != nil {
+			return route.Result{}, err
+		}
+	}
+	if err := d.generate(); err != nil {
+		return route.Result{}, err
+	}
+	// A name that is taken would change what Emissary does, so it is looked at first.
+	if err := request.Set.CheckNew(d.result.Derived); err != nil {
+		return route.Result{}, err
+	}
+	if err := d.verify(); err != nil {
+		return route.Result{}, err
+	}
+	return d.result, nil
+}
+
+type serviceAt struct{ namespace, name string }
+
+type derivation struct {
+	router   Router
+	request  route.Request
+	services map[serviceAt]*manifest.Derived // those with a canary
+	routed   map[serviceAt]bool              // those that a Mapping routes to
+	routes   []derived
+	result   route.Result
+}
+
+// derived is a stable Mapping and the canary one made for it.
+type derived struct {
+	owner     *manifest.Object // the object of the input: the Mapping, or the Service that carries it
+	stable    *manifest.Object // the Mapping; nil where one was generated
+	canary    *manifest.Object
+	rest      *manifest.Object // takes the requests of a sample that the canary does not; nil without one
+	namespace string
+	tcp       bool
+}
+
+const group = "getambassador.io"
+
+func (d *derivation) note(level manifest.Level, o *manifest.Object, text string) {
+	d.result.Notes = append(d.result.Notes, manifest.Note{Level: level, Object: o, Text: text})
+}
+
+// object derives what an object of the input asks for.
+func (d *derivation) object(o *manifest.Object) error {
+	switch {
+	case o.Group() == group && (o.Kind() == "Mapping" || o.Kind() == "TCPMapping"):
+		return d.mapping(o, o)
+	case o.Group() == "" && o.Kind() == "Service":
+		return d.annotation(o)
+	}
+	return nil
+}
+
+// mapping derives the canary of one Mapping or TCPMapping.
+func (d *derivation) mapping(owner, stable *manifest.Object) error {
+	if err := checkService(stable); err != nil {
+		return err
+	}
+	spec := manifest.Get(stable.Root, "spec")
+	namespace := d.request.Set.Namespace(stable)
+	pair, target, at, err := d.target(manifest.GetString(spec, "service"), namespace)
+	if err != nil {
+		return stable.Errorf(manifest.Get(spec, "service"), "%w", err)
+	}
+	if pair == nil {
+		return nil
+	}
+	if manifest.IsTrue(manifest.Get(spec, "shadow")) {
+		d.note(manifest.Info, owner, "left alone: a shadow Mapping mirrors requests and routes none")
+		return nil
+	}
+	if err := d.refuse(owner, stable); err != nil {
+		return err
+	}
+	d.routed[at] = true
+	c := stable.Clone()
+	cspec := manifest.Get(c.Root, "spec")
+	manifest.PutString(cspec, "service", target.WithName(pair.Canary.Name()).String())
+	r := derived{owner: owner, stable: stable, canary: c, namespace: namespace, tcp: stable.Kind() == "TCPMapping"}
+	d.setWeight(r, cspec)
+	if d.request.Digits > 0 {
+		d.sample(&r)
+	}
+	d.finish(r, d.canaryName(stable.Name()))
+	return nil
+}
+
+// refuse names what makes an exact share impossible.
+func (d *derivation) refuse(owner, stable *manifest.Object) error {
+	if err := checkFields(stable); err != nil {
+		return err
+	}
+	if d.request.Weight == nil {
+		return stable.Errorf(nil, "it routes to a Service with a canary, and a canary Mapping needs a weight: pass --canary-weight N (without one Emissary would give the canary half of the requests)")
+	}
+	if redirect := manifest.Get(stable.Root, "spec", "host_redirect"); manifest.IsTrue(redirect) {
+		return stable.Errorf(redirect, "host_redirect: a redirect has no share to give to a canary; canary what it redirects to")
+	}
+	if *d.request.Weight > maxTCPShare && stable.Kind() == "TCPMapping" {
+		return owner.Errorf(nil, "a TCPMapping can give a canary at most %d %%, because Emissary takes w/(w+100) for the share and no weight over 100", maxTCPShare)
+	}
+	return d.checkSample(owner, stable)
+}
+
+// maxTCPShare is the largest share a TCPMapping of weight 100 gets.
+const maxTCPShare = 50
+
+// target finds the Service with a canary that the service of a Mapping names. A
+// text that names no Service, such as an IP address, is none of the router's
+// business, unless its host is such a Service: then the rest of it is wrong.
+func (d *derivation) target(text, namespace string) (*manifest.Derived, model.Service, serviceAt, error) {
+	s, wrong := model.ParseService(text)
+	if wrong != nil {
+		s, _ = model.ParseService(hostOf(text))
+	}
+	at := serviceAt{namespace, s.Name}
+	if s.Namespace != "" {
+		at.namespace = s.Namespace
+	}
+	pair := d.services[at]
+	if pair == nil {
+		return nil, s, at, nil
+	}
+	return pair, s, at, wrong
+}
+
+// hostOf is what stands between a scheme and a port or path.
+func hostOf(service string) string {
+	if _, rest, found := strings.Cut(service, "://"); found {
+		service = rest
+	}
+	if end := strings.IndexAny(service, ":/?#"); end >= 0 {
+		service = service[:end]
+	}
+	return service
+}
+
+// canaryName is the name of a canary Mapping: without dots, because Emissary
+// 3.10 keeps Mappings under their names up to the first dot.
+func (d *derivation) canaryName(stable string) string {
+	valid := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, stable)
+	return d.request.Name(strings.Trim(valid, "-"))
+}
+
+// setWeight sets the weight that really gives the share asked for.
+func (d *derivation) setWeight(r derived, spec *manifest.Node) {
+	weight := *d.request.Weight
+	if r.tcp {
+		var share float64
+		weight, share = model.TCPWeight(float64(weight))
+		d.noteTCP(r, weight, share)
+	}
+	manifest.Put(spec, "weight", manifest.NewInt(weight))
+}
+
+// finish names the canary, gives it statistics of its own and adds it.
+func (d *derivation) finish(r derived, name string) {
+	d.request.Finish(r.canary, name)
+	d.setStats(r)
+	d.routes = append(d.routes, r)
+	pair := manifest.Derived{Stable: r.owner, Canary: r.canary}
+	d.result.Derived = append(d.result.Derived, pair)
+	stable := ""
+	if r.stable != nil {
+		stable = r.stable.Name()
+	}
+	d.result.Routes = append(d.result.Routes, route.Route{Derived: pair, Name: stable, TimeoutMS: Timeout(d.request.Set.Value(r.canary))})
+}
+
+// setStats gives the canary a statistics name of its own, the one that Emissary
+// would choose: a stats_name copied from the stable Mapping, or set for all
+// Mappings in the Module, would add up the metrics of both versions. The model
+// knows no name for a TCPMapping, which has its own unless one was copied.
+func (d *derivation) setStats(r derived) {
+	spec := manifest.Get(r.canary.Root, "spec")
+	stats := manifest.GetString(spec, "stats_name")
+	if stats != "" {
+		stats = d.request.Name(stats)
+	} else {
+		options := model.Options{Namespace: d.router.Namespace, AmbassadorID: installations(r.canary)[0]}
+		stats = model.StatsName(d.request.Set.Value(r.canary), options)
+	}
+	if stats = statsName(stats); stats != "" {
+		manifest.PutString(spec, "stats_name", stats)
+	}
+}
+
+// statsName keeps letters, digits and underscores.
+func statsName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, s)
+}

@@ -1,0 +1,51 @@
+package live_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/canarize/canarize/internal/route"
+	"github.com/canarize/canarize/internal/route/emissary/derive"
+	"github.com/canarize/canarize/internal/route/emissary/live"
+	"github.com/canarize/canarize/internal/route/routetest"
+)
+
+// asked is a gateway that does what is wanted, or not.
+type asked struct{ *routetest.Gateway }
+
+func (a asked) There(context.Context) (bool, error) { return a.Gateway.There, nil }
+
+func (a asked) VerifyShare(context.Context, []live.Want) (live.Verified, error) {
+	if !a.Follows {
+		return live.Verified{}, &live.NotVerifiedError{}
+	}
+	return live.Verified{Pods: 1, Sources: []string{"Envoy's routes"}}, nil
+}
+
+// TestRouter runs the contract of routers on Mappings, on TCPMappings and on a Mapping in
+// a Service's annotation.
+func TestRouter(t *testing.T) {
+	const mapping = "apiVersion: getambassador.io/v3alpha1\nkind: Mapping\nmetadata: {name: shop}\nspec: {hostname: '*', prefix: /, service: 'shop:80'}\n"
+	const tcp = "apiVersion: getambassador.io/v3alpha1\nkind: TCPMapping\nmetadata: {name: shop}\nspec: {port: 9000, service: 'shop:80'}\n"
+	set := func(field string, value any) func(map[string]any) {
+		return func(o map[string]any) { o["spec"].(map[string]any)[field] = value }
+	}
+	for name, c := range map[string]struct {
+		stable   string
+		edit     func(map[string]any)
+		features []routetest.Feature
+	}{
+		"Mapping":    {mapping, set("prefix", "/edited/"), []routetest.Feature{routetest.OwnObject, routetest.Counted, routetest.Seen}},
+		"TCPMapping": {tcp, set("port", 9001.0), []routetest.Feature{routetest.OwnObject}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			routetest.Run(t, routetest.Subject{
+				Routers: []route.Named{{Name: route.Default, Deriver: derive.Router{Namespace: "emissary"}}},
+				Live: func(c route.Cluster, g *routetest.Gateway) route.Live {
+					return &live.Router{Cluster: c, Namespace: "emissary", Gateways: asked{g}}
+				},
+				Stable: c.stable, Edit: c.edit, Features: c.features,
+			})
+		})
+	}
+}

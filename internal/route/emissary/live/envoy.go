@@ -1,0 +1,133 @@
+package live
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+)
+
+// ConfigDumpPath is where Envoy's admin interface, port 8001 of an Emissary pod,
+// says what its routes are.
+const ConfigDumpPath = "/config_dump?resource=dynamic_route_configs"
+
+// configDump has the parts of Envoy's answer that say where requests go
+// (envoy.admin.v3.ConfigDump). With ?resource= the configs are the route
+// configurations themselves, without it they are inside a RoutesConfigDump.
+type configDump struct {
+	Configs []struct {
+		dynamicRoutes
+		Dynamic []dynamicRoutes `json:"dynamic_route_configs"`
+	} `json:"configs"`
+}
+
+type dynamicRoutes struct {
+	Config struct {
+		Name         string        `json:"name"`
+		VirtualHosts []virtualHost `json:"virtual_hosts"`
+	} `json:"route_config"`
+}
+
+type virtualHost struct {
+	Name   string       `json:"name"`
+	Routes []envoyRoute `json:"routes"`
+}
+
+type envoyRoute struct {
+	Match map[string]any `json:"match"`
+	Route *struct {
+		Cluster string `json:"cluster"`
+	} `json:"route"`
+}
+
+// ParseConfigDump reads Envoy's answer to ConfigDumpPath. Redirects and direct
+// answers have no cluster and are left out.
+func ParseConfigDump(text []byte) (View, error) {
+	var dump configDump
+	if err := json.Unmarshal(text, &dump); err != nil {
+		return View{}, fmt.Errorf("config_dump of Envoy: %w", err)
+	}
+	if len(dump.Configs) == 0 {
+		return View{}, errors.New("config_dump of Envoy: it has no routes yet")
+	}
+	var v View
+	for _, c := range dump.Configs {
+		for _, d := range append(c.Dynamic, c.dynamicRoutes) {
+			for _, host := range d.Config.VirtualHosts {
+				groups, err := host.groups(d.Config.Name)
+				if err != nil {
+					return View{}, fmt.Errorf("config_dump of Envoy: route configuration %q: virtual host %q: %w", d.Config.Name, host.Name, err)
+				}
+				v.Groups = append(v.Groups, groups...)
+			}
+		}
+	}
+	return v, nil
+}
+
+func (h virtualHost) groups(config string) ([]Group, error) {
+	all := newGrouping()
+	for _, r := range h.Routes {
+		if r.Route == nil || r.Route.Cluster == "" {
+			continue
+		}
+		threshold, err := threshold(r.Match)
+		if err != nil {
+			return nil, err
+		}
+		key, err := matchKey(r.Match)
+		if err != nil {
+			return nil, err
+		}
+		group := Group{Match: fmt.Sprintf("%s (%s, %s)", pathOf(r.Match), config, h.Name), Route: routeOfMatch(r.Match)}
+		all.add(key, group, Member{Cluster: r.Route.Cluster}, threshold)
+	}
+	return all.groups(), nil
+}
+
+// matchKey is what routes of one group have in common: everything they match but
+// the share, and case_sensitive, which is each Mapping's own.
+func matchKey(match map[string]any) (string, error) {
+	common := maps.Clone(match)
+	delete(common, "runtime_fraction")
+	delete(common, "case_sensitive")
+	key, err := json.Marshal(common)
+	return string(key), err
+}
+
+func pathOf(match map[string]any) string {
+	for _, field := range []string{"prefix", "path"} {
+		if s, isText := match[field].(string); isText {
+			return s
+		}
+	}
+	if regex, isObject := match["safe_regex"].(map[string]any); isObject {
+		return fmt.Sprint(regex["regex"])
+	}
+	return "requests"
+}
+
+// threshold is the percentage up to which a route takes requests. Envoy leaves
+// out what has its default: a numerator of 0, a denominator of HUNDRED, and the
+// whole fraction where there is none (envoy.type.v3.FractionalPercent).
+func threshold(match map[string]any) (float64, error) {
+	runtime, found := match["runtime_fraction"].(map[string]any)
+	if !found {
+		return 100, nil
+	}
+	fraction, _ := runtime["default_value"].(map[string]any)
+	numerator, isNumber := fraction["numerator"].(float64)
+	if _, found := fraction["numerator"]; found && (!isNumber || numerator < 0) {
+		return 0, fmt.Errorf("numerator %v is not a number from 0", fraction["numerator"])
+	}
+	denominator := fraction["denominator"]
+	if denominator == nil {
+		denominator = "HUNDRED"
+	}
+	name, _ := denominator.(string)
+	of, known := map[string]float64{"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}[name]
+	if !known {
+		return 0, fmt.Errorf("denominator %v is not known", denominator)
+	}
+	return 100 * numerator / of, nil
+}

@@ -1,0 +1,298 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/readiness"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// Gateway says where Emissary runs.
+type Gateway struct {
+	// Namespace is that of its pods; "" means to look in all namespaces.
+	Namespace string
+	// Selector selects them by label; "" means the name that Emissary's own
+	// manifests and its chart give them.
+	Selector string
+	// Patience is how long a share may take to become real; 0 means 30 s. Emissary
+	// takes in one change a second, a large configuration more slowly.
+	Patience time.Duration
+	// Every is how often a pod is asked; 0 means twice a second. Asking goes
+	// through a tunnel and costs the API server no request.
+	Every time.Duration
+}
+
+// PodSelector selects the pods of Emissary, by the name that its own manifests and its
+// chart give them.
+const PodSelector = "app.kubernetes.io/name=emissary-ingress"
+
+// Gateways are the pods of an Emissary, with tunnels to them that are kept from
+// one verification to the next. They are safe for concurrent use.
+type Gateways struct {
+	cluster *kube.Cluster
+	where   Gateway
+
+	mu      sync.Mutex
+	there   bool // there have been some
+	tunnels map[types.UID]*kube.Tunnel
+	took    map[types.UID]time.Duration // the last page, by pod
+}
+
+// NewGateways prepares to ask the pods of an Emissary. It sends no request yet. The
+// caller closes it.
+func NewGateways(c *kube.Cluster, where Gateway) *Gateways {
+	if where.Selector == "" {
+		where.Selector = PodSelector
+	}
+	if where.Patience == 0 {
+		where.Patience = 30 * time.Second
+	}
+	if where.Every == 0 {
+		where.Every = 500 * time.Millisecond
+	}
+	return &Gateways{cluster: c, where: where, tunnels: map[types.UID]*kube.Tunnel{}, took: map[types.UID]time.Duration{}}
+}
+
+// There says whether there are gateway pods to ask. Where there were some, they are
+// asked, and missed when they are gone.
+func (g *Gateways) There(ctx context.Context) (bool, error) {
+	g.mu.Lock()
+	there := g.there
+	g.mu.Unlock()
+	if there {
+		return true, nil
+	}
+	pods, err := g.cluster.List(ctx, kube.Ref{Kind: "Pod", Namespace: g.where.Namespace}, g.where.Selector)
+	if err != nil {
+		return false, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.there = len(pods) > 0
+	return g.there, nil
+}
+
+// Close takes all tunnels down.
+func (g *Gateways) Close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for uid := range g.tunnels {
+		g.drop(uid)
+	}
+}
+
+// drop takes a tunnel down. What an error of that could say is of no interest: the
+// tunnel is not used again.
+func (g *Gateways) drop(uid types.UID) {
+	if tunnel, found := g.tunnels[uid]; found {
+		_ = tunnel.Close()
+		delete(g.tunnels, uid)
+	}
+}
+
+// Verified is what a verified share was concluded from.
+type Verified struct {
+	Pods    int      // gateway pods, all of which agree
+	Sources []string // who was asked
+}
+
+func (v Verified) String() string {
+	pods := "the gateway pod"
+	if v.Pods != 1 {
+		pods = fmt.Sprintf("all %d gateway pods", v.Pods)
+	}
+	return fmt.Sprintf("on %s, by %s", pods, strings.Join(v.Sources, ", "))
+}
+
+// NotVerifiedError says that gateways did not come to have the wanted shares.
+type NotVerifiedError struct {
+	Where    Gateway
+	Problems map[string][]string // by pod; empty when there is no pod that is ready
+}
+
+func (e *NotVerifiedError) Error() string {
+	if len(e.Problems) == 0 {
+		namespace := "any namespace"
+		if e.Where.Namespace != "" {
+			namespace = "namespace " + e.Where.Namespace
+		}
+		return fmt.Sprintf("no pod of the gateway with the label %s is ready in %s", e.Where.Selector, namespace)
+	}
+	var parts []string
+	for _, pod := range slices.Sorted(maps.Keys(e.Problems)) {
+		parts = append(parts, fmt.Sprintf("Pod %s: %s", pod, strings.Join(e.Problems[pod], "; ")))
+	}
+	return fmt.Sprintf("the gateway has not taken the shares within %s: %s", e.Where.Patience, strings.Join(parts, "; "))
+}
+
+// refusal is what a release is told of it.
+func (e *NotVerifiedError) refusal() *rollout.Refusal {
+	if len(e.Problems) == 0 {
+		return &rollout.Refusal{Code: rollout.RefusedNoGatewayPod, Err: e}
+	}
+	return &rollout.Refusal{Code: rollout.RefusedNotTaken, Err: e}
+}
+
+// VerifyShare waits until every gateway pod that is ready does what is wanted, as
+// Envoy's routes show, and Emissary complains about none of the Mappings. Pods that
+// come meanwhile are asked too. Where Envoy's admin interface cannot be reached,
+// Emissary's diagnostics are believed instead, which do not know TCPMappings. It
+// gives up with a *NotVerifiedError.
+func (g *Gateways) VerifyShare(ctx context.Context, wants []Want) (Verified, error) {
+	ctx, end := context.WithCancelCause(ctx)
+	v := &verification{gateways: g, wants: wants, end: end, pods: map[types.UID]*gatewayPod{}}
+	defer v.asking.Wait()
+	defer end(nil)
+	patience := time.AfterFunc(g.where.Patience, func() { end(endedError{v.refused()}) })
+	defer patience.Stop()
+	kind := kube.Ref{Kind: "Pod", Namespace: g.where.Namespace}
+	err := g.cluster.WatchAll(ctx, kind, g.where.Selector, func(all map[string]map[string]any) (bool, error) {
+		v.update(ctx, all)
+		return false, nil
+	})
+	var ended endedError
+	switch {
+	case errors.Is(err, errAgreed):
+		return v.verified(), nil
+	case errors.As(err, &ended):
+		return Verified{}, ended.error
+	}
+	return Verified{}, err
+}
+
+// errAgreed ends a verification whose pods all agree.
+var errAgreed = errors.New("all gateway pods agree")
+
+// endedError ends a verification that failed.
+type endedError struct{ error }
+
+// verification is one call of VerifyShare.
+type verification struct {
+	gateways *Gateways
+	wants    []Want
+	end      context.CancelCauseFunc
+	asking   sync.WaitGroup
+
+	mu   sync.Mutex
+	pods map[types.UID]*gatewayPod
+}
+
+type gatewayPod struct {
+	namespace, name string
+	uid             types.UID
+	stop            context.CancelFunc
+
+	agrees   bool
+	source   string
+	problems []string
+}
+
+// update begins to ask pods that have become ready, and forgets the others.
+func (v *verification) update(ctx context.Context, all map[string]map[string]any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := map[types.UID]bool{}
+	for _, object := range all {
+		u := unstructured.Unstructured{Object: object}
+		if readiness.Compute(object).Phase != readiness.Current || u.GetUID() == "" {
+			continue
+		}
+		uid := u.GetUID()
+		now[uid] = true
+		if v.pods[uid] != nil {
+			continue
+		}
+		asking, stop := context.WithCancel(ctx)
+		p := &gatewayPod{namespace: u.GetNamespace(), name: u.GetName(), uid: uid, stop: stop, problems: []string{"has not answered yet"}}
+		v.pods[uid] = p
+		v.asking.Go(func() { v.ask(asking, p) })
+	}
+	for uid, p := range v.pods {
+		if !now[uid] {
+			p.stop()
+			delete(v.pods, uid)
+		}
+	}
+	v.gateways.keep(now)
+	v.endWhenAgreed()
+}
+
+// keep drops the tunnels to all other pods.
+func (g *Gateways) keep(pods map[types.UID]bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for uid := range g.tunnels {
+		if !pods[uid] {
+			g.drop(uid)
+		}
+	}
+}
+
+func (v *verification) endWhenAgreed() {
+	if len(v.pods) == 0 {
+		return
+	}
+	for _, p := range v.pods {
+		if !p.agrees {
+			return
+		}
+	}
+	v.end(errAgreed)
+}
+
+// ask asks a pod until it agrees. That a tunnel is not allowed does not pass.
+func (v *verification) ask(ctx context.Context, p *gatewayPod) {
+	defer p.stop()
+	for {
+		source, problems, err := v.gateways.look(ctx, p, v.wants)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case kube.IsForbidden(err):
+			v.end(endedError{err})
+			return
+		case err != nil:
+			problems = []string{err.Error()}
+		}
+		v.mu.Lock()
+		p.agrees, p.source, p.problems = len(problems) == 0, source, problems
+		v.endWhenAgreed()
+		v.mu.Unlock()
+		if len(problems) == 0 || kube.Pause(ctx, v.gateways.where.Every) != nil {
+			return
+		}
+	}
+}
+
+func (v *verification) verified() Verified {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	sources := map[string]bool{}
+	for _, p := range v.pods {
+		sources[p.source] = true
+	}
+	return Verified{Pods: len(v.pods), Sources: slices.Sorted(maps.Keys(sources))}
+}
+
+func (v *verification) refused() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	problems := map[string][]string{}
+	for _, p := range v.pods {
+		if !p.agrees {
+			problems[p.namespace+"/"+p.name] = p.problems
+		}
+	}
+	return &NotVerifiedError{Where: v.gateways.where, Problems: problems}
+}

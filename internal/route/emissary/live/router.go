@@ -1,0 +1,226 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
+	"github.com/canarize/canarize/internal/route/emissary/derive"
+)
+
+// tcpLimit is the largest share of a TCPMapping: w/(w+100) with w at most 100.
+const tcpLimit = 50
+
+// Router moves the traffic of canaries behind Emissary. It is safe for concurrent use.
+type Router struct {
+	Cluster   route.Cluster
+	Namespace string // Emissary's own
+	Gateways  Asked  // its pods
+}
+
+// Asked is who is asked what Emissary does, as its Gateways are.
+type Asked interface {
+	// There says whether there is anybody to ask.
+	There(ctx context.Context) (bool, error)
+	// VerifyShare waits until all do what is wanted.
+	VerifyShare(ctx context.Context, wants []Want) (Verified, error)
+}
+
+// SetShare implements route.Live. Taking traffic off the canary is not given up before
+// the context ends.
+func (r *Router) SetShare(ctx context.Context, routes []rollout.Route, percent int) error {
+	var errs []error
+	for _, pair := range routes {
+		id := pair.Canary
+		weight := derive.Weight(id.Kind, percent)
+		// At other weights Emissary stops routing, or takes no change any more, though the
+		// API server would accept them.
+		if weight < 0 || weight > 100 && id.Kind != "TCPMapping" {
+			errs = append(errs, fmt.Errorf("%s: a weight of %d was to be written; it has to be from 0 to 100", id, weight))
+			continue
+		}
+		err := r.Cluster.SetNumber(ctx, id, "weight", weight, percent == 0)
+		if percent == 0 && errors.Is(err, route.ErrAbsent) {
+			continue // what is not there has no share
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Limit implements route.Live.
+func (r *Router) Limit(routes []rollout.Route) int {
+	for _, route := range routes {
+		if route.Canary.Kind == "TCPMapping" {
+			return tcpLimit
+		}
+	}
+	return 100
+}
+
+// Share implements route.Live.
+func (r *Router) Share(_ rollout.Route, canary map[string]any) int { return derive.Share(canary) }
+
+// Beside implements route.Live.
+func (r *Router) Beside(route rollout.Route, stable, canary map[string]any) (map[string]any, error) {
+	synced, _, err := derive.Resync(stable, route.Name, canary)
+	if err != nil {
+		return nil, err
+	}
+	if synced == nil {
+		return nil, fmt.Errorf("the route %s is not in it, and a canary's route alone gets every request whatever its weight; apply the stable version first", route.Name)
+	}
+	share, err := derive.RealShare(stable, synced, r.Namespace)
+	if err == nil && share != 0 {
+		err = fmt.Errorf("at weight 0 it would get %g %%", share)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("its canary %s cannot stand beside it as it is in the cluster: %w; mend it there first", route.Canary, err)
+	}
+	return synced, nil
+}
+
+// Resync implements route.Live.
+func (r *Router) Resync(route rollout.Route, stable, canary map[string]any) (map[string]any, bool, error) {
+	return derive.Resync(stable, route.Name, canary)
+}
+
+// Verify implements route.Live: by what the gateway's pods do or, where there are none,
+// by the model of Emissary, which is no proof.
+func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, rollout.Proof, error) {
+	seen, err := r.Gateways.There(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	var wants []Want
+	for _, route := range routes {
+		w, err := r.wants(ctx, route, percent)
+		if err != nil {
+			return "", "", err
+		}
+		wants = append(wants, w...)
+	}
+	switch {
+	case percent == 0 && len(wants) == 0: // there is no route by which it could get any
+		return "the canary gets 0 %: it has no route any more", rollout.SeenOnGateways, nil
+	case !seen:
+		return fmt.Sprintf("the canary gets %d %%, by the model of Emissary alone: %v", percent, r.unreachable()), rollout.ByModelAlone, nil
+	case len(wants) == 0:
+		return fmt.Sprintf("the canary gets %d %%, by the model of Emissary alone", percent), rollout.ByModelAlone, nil
+	}
+	verified, err := r.Gateways.VerifyShare(ctx, wants)
+	var not *NotVerifiedError
+	if errors.As(err, &not) {
+		return "", "", not.refusal()
+	}
+	if err != nil {
+		return "", "", err
+	}
+	return fmt.Sprintf("the canary gets %d %% %s", percent, verified), rollout.SeenOnGateways, nil
+}
+
+// Find implements route.Live.
+func (r *Router) Find(ctx context.Context, namespace, release string) ([]rollout.Route, error) {
+	var routes []rollout.Route
+	for _, kind := range []string{"Mapping", "TCPMapping"} {
+		objects, err := r.Cluster.List(ctx, manifest.ID{Group: APIGroup, Kind: kind, Namespace: namespace}, rollout.ReleaseLabel+"="+release)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range objects {
+			routes = append(routes, rollout.Route{Pair: rollout.Pair{Canary: rollout.IDOf(o)}})
+		}
+	}
+	return routes, nil
+}
+
+// Reachable implements route.Live.
+func (r *Router) Reachable(ctx context.Context, _ []rollout.Route) error {
+	seen, err := r.Gateways.There(ctx)
+	if err == nil && !seen {
+		err = r.unreachable()
+	}
+	return err
+}
+
+func (r *Router) unreachable() error {
+	return fmt.Errorf("there is no pod of Emissary in namespace %s", r.Namespace)
+}
+
+// wants are the shares that a pair of routes has to have, checked by the model first.
+// What is not there any more wants nothing.
+func (r *Router) wants(ctx context.Context, route rollout.Route, percent int) ([]Want, error) {
+	object, stable, canary, err := r.pair(ctx, route)
+	switch {
+	case err != nil:
+		return nil, err
+	case canary == nil && percent > 0:
+		return nil, &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{route.Canary.String()}}
+	case canary == nil:
+		return nil, nil
+	case stable == nil:
+		return nil, fmt.Errorf("%s: it is gone, and its canary %s gets every request; restore it at once, or delete the canary's objects yourself", route.Stable, route.Canary)
+	}
+	share, err := derive.RealShare(object, canary, r.Namespace)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", route.Canary, err)
+	}
+	if derive.Share(canary) != percent {
+		return nil, fmt.Errorf("%s: its weight was set to %d %% and is %d %%: somebody else moves it", route.Canary, percent, derive.Share(canary))
+	}
+	if route.Canary.Kind == "TCPMapping" {
+		return nil, nil // the name of its cluster is not known
+	}
+	return []Want{r.want(canary, share), r.want(stable, 100-share)}, nil
+}
+
+// pair reads a pair of routes: the stable object, the route in it, and the canary's; nil
+// for what is not there.
+func (r *Router) pair(ctx context.Context, route rollout.Route) (object, stable, canary map[string]any, err error) {
+	if canary, err = r.Cluster.Get(ctx, route.Canary); err != nil {
+		return nil, nil, nil, err
+	}
+	if object, err = r.Cluster.Get(ctx, route.Stable); err != nil || object == nil {
+		return nil, nil, canary, err
+	}
+	if stable, err = derive.StableRoute(object, route.Name); err != nil {
+		err = fmt.Errorf("%s: %w", route.Stable, err)
+	}
+	return object, stable, canary, err
+}
+
+func (r *Router) want(route map[string]any, share float64) Want {
+	id := rollout.IDOf(route)
+	spec, _ := route["spec"].(map[string]any)
+	return Want{Namespace: id.Namespace, Mapping: id.Name, Cluster: derive.Cluster(route, r.Namespace), Route: RouteOf(spec), Share: share}
+}
+
+// Names implements route.Counted. The connections of TCPMappings have no good or bad
+// answers.
+func (r *Router) Names(ctx context.Context, route rollout.Route) (stableName, canaryName string, err error) {
+	if route.Canary.Kind == "TCPMapping" {
+		return "", "", nil
+	}
+	_, stable, canary, err := r.pair(ctx, route)
+	if err != nil {
+		return "", "", err
+	}
+	name := func(id manifest.ID, o map[string]any) (string, error) {
+		if o == nil {
+			return "", fmt.Errorf("there are no requests to count: %w", &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{id.String()}})
+		}
+		stats := derive.Stats(o, r.Namespace)
+		if stats == "" {
+			return "", fmt.Errorf("%s: Emissary refuses it, so there are no requests to count", id)
+		}
+		return stats, nil
+	}
+	if canaryName, err = name(route.Canary, canary); err != nil {
+		return "", "", err
+	}
+	stableName, err = name(route.Stable, stable)
+	return stableName, canaryName, err
+}

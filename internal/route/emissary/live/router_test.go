@@ -1,0 +1,67 @@
+package live
+
+import (
+	"context"
+	"testing"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
+)
+
+// TestWantOfOneRoute: a Service may have other Mappings besides the one that a
+// release is about. Envoy knows no names; they must not count as its shares.
+func TestWantOfOneRoute(t *testing.T) {
+	const routes = `{"configs": [{"route_config": {"name": "listener-8080", "virtual_hosts": [{"name": "*", "routes": [
+		{"match": {"prefix": "/other/"}, "route": {"cluster": "cluster_shop_default_8080_default"}},
+		{"match": {"prefix": "/", "runtime_fraction": {"default_value": {"numerator": 10}}}, "route": {"cluster": "cluster_shop_canary_default_8080_default"}},
+		{"match": {"prefix": "/"}, "route": {"cluster": "cluster_shop_default_8080_default"}}
+	]}]}}]}`
+	view, err := ParseConfigDump([]byte(routes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapping := func(name, service string) map[string]any {
+		return map[string]any{
+			"apiVersion": "getambassador.io/v3alpha1", "kind": "Mapping",
+			"metadata": map[string]any{"name": name, "namespace": "default"},
+			"spec":     map[string]any{"hostname": "*", "prefix": "/", "service": service},
+		}
+	}
+	r := &Router{Namespace: "emissary"}
+	wants := []Want{r.want(mapping("shop-canary", "shop-canary:8080"), 10), r.want(mapping("shop", "shop:8080"), 90)}
+	if problems := Check(view, wants); len(problems) > 0 {
+		t.Errorf("%q", problems)
+	}
+	wants[1].Share = 80
+	if problems := Check(view, wants); len(problems) != 1 {
+		t.Errorf("a wrong share is not found: %q", problems)
+	}
+}
+
+// written remembers the last number that was set.
+type written struct {
+	route.Cluster
+	last *int
+}
+
+func (w written) SetNumber(_ context.Context, _ manifest.ID, _ string, n int, _ bool) error {
+	*w.last = n
+	return nil
+}
+
+// TestWeights: no weight is written at which Emissary stops routing, or takes no change
+// any more.
+func TestWeights(t *testing.T) {
+	for _, c := range []struct {
+		kind            string
+		percent, weight int // -1: none is written
+	}{{"Mapping", 0, 0}, {"Mapping", 100, 100}, {"Mapping", 101, -1}, {"Mapping", -1, -1}, {"TCPMapping", 50, 100}, {"TCPMapping", 60, 100}} {
+		last := -1
+		r := &Router{Cluster: written{last: &last}}
+		err := r.SetShare(t.Context(), []rollout.Route{{Pair: rollout.Pair{Canary: manifest.ID{Kind: c.kind}}}}, c.percent)
+		if last != c.weight || (err == nil) != (c.weight >= 0) {
+			t.Errorf("%s at %d %%: weight %d, %v", c.kind, c.percent, last, err)
+		}
+	}
+}

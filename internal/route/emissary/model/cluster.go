@@ -1,0 +1,162 @@
+package model
+
+import (
+	"crypto/sha1" //nolint:gosec // Emissary shortens names with SHA-1; nothing is secured by it.
+	"fmt"
+	"strings"
+)
+
+// maxClusterName is the length from which Emissary shortens a cluster name (ir.py).
+const maxClusterName = 60
+
+// clusterRequest is what the names of a Mapping's cluster depend on.
+type clusterRequest struct {
+	marker       string // cluster_tag, or "shadow"
+	service      string // qualified
+	namespace    string // of the Mapping
+	tls          any    // true, or the name of a TLSContext
+	hostRewrite  any
+	breakers     []string
+	loadBalancer map[string]any
+	statsName    any
+}
+
+// clusterNames is the result, with what Emissary complains about on the way.
+type clusterNames struct {
+	long  string // identity inside Emissary
+	envoy string // long, shortened if need be
+	stats string
+	errs  []string
+	host  string // "" when Emissary ignores the cluster
+	port  int
+	tls   bool
+}
+
+// nameCluster follows the constructor of IRCluster (ircluster.py). hasContext
+// says whether a TLSContext of a name is defined.
+func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
+	var n clusterNames
+	fields := []string{"cluster"}
+	if q.marker != "" {
+		fields = append(fields, q.marker)
+	}
+	fields = append(fields, q.service)
+
+	context := ""
+	switch t := q.tls.(type) {
+	case bool:
+		if t {
+			context = "no-cert-upstream"
+		}
+	default:
+		if truthy(t) && hasContext(plain(t)) {
+			context = plain(t)
+		} else if truthy(t) {
+			n.errs = append(n.errs, fmt.Sprintf("its TLSContext %q is not defined: Emissary connects without it", plain(t)))
+		}
+	}
+
+	service, originates := q.service, false
+	lower := strings.ToLower(service)
+	switch {
+	case strings.HasPrefix(lower, "https://"):
+		service, originates = service[len("https://"):], true
+		fields = append(fields, "otls")
+	case strings.HasPrefix(lower, "http://"):
+		service = service[len("http://"):]
+		if context != "" {
+			n.errs = append(n.errs, "it has a TLSContext and a service with http://: Emissary connects with TLS")
+			originates = true
+			fields = append(fields, "otls")
+		}
+	case context != "":
+		originates = true
+		fields = append(fields, "otls", context)
+	}
+	if scheme, rest, found := strings.Cut(service, "://"); found {
+		n.errs = append(n.errs, fmt.Sprintf("the scheme %q of its service is unknown: Emissary ignores it", scheme))
+		service = rest
+	}
+	if originates && truthy(q.hostRewrite) {
+		fields = append(fields, "hr-"+plain(q.hostRewrite))
+	}
+	fields = append(fields, q.namespace)
+	fields = append(fields, q.breakers...)
+	if lb := balancerField(q.loadBalancer); lb != "" {
+		fields = append(fields, lb)
+	}
+
+	n.errs = append(n.errs, addressErrors(service)...)
+	n.aim(service, originates)
+	n.long = underscored(strings.Join(fields, "_"))
+	n.envoy = shortened(n.long)
+	n.stats = underscored(service)
+	if truthy(q.statsName) {
+		n.stats = plain(q.statsName)
+	}
+	return n
+}
+
+// aim fills in where the cluster's connections go.
+func (n *clusterNames) aim(service string, tls bool) {
+	a, err := parseAddress("random://" + service)
+	if err != nil {
+		return
+	}
+	n.host, n.port, n.tls = a.host, a.port, tls
+	if n.port == 0 {
+		n.port = 80
+		if tls {
+			n.port = 443
+		}
+	}
+}
+
+// addressErrors says what is wrong with host and port of a service without scheme.
+func addressErrors(service string) []string {
+	a, err := parseAddress("random://" + service)
+	var errs []string
+	if a.extra {
+		errs = append(errs, "its service has more than host and port: Emissary ignores the rest")
+	}
+	switch {
+	case err != nil:
+		errs = append(errs, fmt.Sprintf("Emissary cannot use its service: %v", err))
+	case a.host == "":
+		errs = append(errs, "its service has no hostname: Emissary ignores the cluster")
+	}
+	return errs
+}
+
+// balancerField is the part of a cluster's name that tells load balancers apart;
+// only policies that need endpoints have one.
+func balancerField(lb map[string]any) string {
+	policy := text(lb["policy"])
+	switch policy {
+	case "round_robin", "least_request", "ring_hash", "maglev":
+	default:
+		return ""
+	}
+	parts := []string{"er", policy}
+	if header, found := lb["header"]; found {
+		parts = append(parts, "hdr", plain(header))
+	}
+	if cookie, found := lb["cookie"]; found {
+		parts = append(parts, "cookie", plain(object(cookie)["name"]))
+	}
+	if _, found := lb["source_ip"]; found {
+		parts = append(parts, "srcip")
+	}
+	return strings.Join(parts, "-")
+}
+
+// shortened gives the name Envoy gets to see (ir.py): over 60 characters, the
+// first 40, a hash of the whole and a counter, which is 0 because two different
+// names do not share a hash.
+func shortened(name string) string {
+	if len(name) <= maxClusterName {
+		return name
+	}
+	hash := sha1.Sum([]byte(name)) //nolint:gosec // see the import
+	return fmt.Sprintf("%s-%X-0", name[:40], hash[:8])
+}

@@ -1,0 +1,181 @@
+package model
+
+import "sort"
+
+// Evaluate computes what Emissary does with a set of decoded Kubernetes objects.
+// Mappings (v1, v2, v3alpha1), TCPMappings, Hosts, Modules, Listeners, resolvers
+// and TLSContexts count, and those that stand in the getambassador.io/config
+// annotation of a Service or Ingress; other objects are ignored. Where the set has
+// no Host, one for * is assumed, and where it has no HTTP Listener, one for all
+// Hosts, unless it is said to be complete. The objects are not changed.
+func Evaluate(objects []map[string]any, opts Options) Report {
+	return evaluate(objects, opts).report()
+}
+
+// evaluation is everything known once all groups are finished.
+type evaluation struct {
+	all    []*resource
+	groups []*group
+	tcp    []TCPGroup
+	world  *world
+}
+
+func evaluate(objects []map[string]any, opts Options) evaluation {
+	log := &journal{}
+	c := collect(objects, opts, log)
+	w := newWorld(c, opts, log)
+
+	var mappings []*mapping
+	for _, r := range c.mappings {
+		if m := newMapping(r, w); m != nil {
+			mappings = append(mappings, m)
+		}
+	}
+	mappings = append(mappings, probes(w)...)
+	groups := groupUp(mappings, log)
+	for _, g := range groups {
+		g.finish(w)
+	}
+	tcp := groupTCP(c.tcp, w)
+	disableIdle(w.listeners, log)
+	return evaluation{all: c.all, groups: groups, tcp: tcp, world: w}
+}
+
+func (e evaluation) report() Report {
+	log := e.world.log
+	report := Report{TCPGroups: e.tcp, Groups: assemble(e.groups, e.world)}
+	report.Drops = drops(e.all, report.Groups)
+	report.Dropped = make([]string, len(report.Drops))
+	for i, d := range report.Drops {
+		report.Dropped[i] = d.Mapping
+	}
+	report.Error = log.posted
+	report.Errors = append([]string{}, log.texts...)
+	return report
+}
+
+// probes are the Mappings Emissary makes for its own health checks and
+// diagnostics (irambassador.py). They join a group of ours that has their prefix.
+func probes(w *world) []*mapping {
+	var out []*mapping
+	for _, p := range []struct{ field, name, prefix string }{
+		{"liveness_probe", "internal_liveness_probe_mapping", "/ambassador/v0/check_alive"},
+		{"readiness_probe", "internal_readiness_probe_mapping", "/ambassador/v0/check_ready"},
+		{"diagnostics", "internal_diagnostics_probe_mapping", "/ambassador/v0/"},
+	} {
+		spec := map[string]any{"prefix": p.prefix, "rewrite": p.prefix, "service": "127.0.0.1:8877", "hostname": "*"}
+		if own, found := w.module.config[p.field]; found {
+			if !truthy(object(own)["enabled"]) {
+				continue
+			}
+			for _, field := range []string{"prefix", "rewrite", "service"} {
+				if v := text(object(own)[field]); v != "" {
+					spec[field] = v
+				}
+			}
+		}
+		r := &resource{kind: "InternalMapping", name: p.name, alias: p.name, namespace: w.opts.Namespace, spec: spec}
+		if m := newMapping(r, w); m != nil {
+			m.internal = true
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// inOrder gives the groups that make routes in the order in which Envoy tries
+// them (ordered_groups in ir.py).
+func inOrder(groups []*group) []*group {
+	sorted := make([]*group, 0, len(groups))
+	for i := len(groups) - 1; i >= 0; i-- {
+		if len(groups[i].members) > 0 || groups[i].redirect != nil {
+			sorted = append(sorted, groups[i])
+		}
+	}
+	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].rank.compare(sorted[j].rank) > 0 })
+	return sorted
+}
+
+// assemble gives the groups in which Mappings have a share the shape of the report.
+func assemble(groups []*group, w *world) []Group {
+	used := map[string]bool{}
+	for _, g := range groups {
+		g.hosts = w.hosts.taking(g)
+		for _, m := range g.members {
+			if len(g.hosts) > 0 {
+				used[m.clusters.envoy] = true
+			}
+		}
+	}
+	out := []Group{}
+	for _, g := range inOrder(groups) {
+		if len(g.members) > 0 && !g.first.internal {
+			out = append(out, g.report(used))
+		}
+	}
+	return out
+}
+
+func (g *group) report(used map[string]bool) Group {
+	percent, unrouted := shares(g.rows)
+	out := Group{Host: g.host, Prefix: g.first.prefix, Unrouted: unrouted, Hosts: g.hosts, Shadows: []string{}, Rows: []Row{}}
+	if g.shadow != nil {
+		out.Shadows = append(out.Shadows, g.shadow.alias)
+	}
+	for i, row := range g.rows {
+		m := g.members[row.position]
+		out.Rows = append(out.Rows, Row{
+			Mapping: m.alias, Namespace: m.namespace, Share: percent[i],
+			Cluster: m.clusters.envoy, Stats: m.clusters.stats,
+		})
+		out.Routed = out.Routed || used[m.clusters.envoy]
+	}
+	return out
+}
+
+// drops are the Mappings that no group knows by their name.
+func drops(all []*resource, groups []Group) []Drop {
+	type key struct{ name, namespace string }
+	rows, shadows := map[key]bool{}, map[string]bool{}
+	for _, g := range groups {
+		for _, row := range g.Rows {
+			rows[key{row.Mapping, row.Namespace}] = true
+		}
+		for _, s := range g.Shadows {
+			shadows[s] = true
+		}
+	}
+	out := []Drop{}
+	for _, r := range all {
+		if r.kind != "Mapping" || rows[key{r.name, r.namespace}] || shadows[r.name] {
+			continue
+		}
+		out = append(out, Drop{Mapping: r.name, Namespace: r.namespace, Reason: r.reason()})
+	}
+	sort.SliceStable(out, func(i, j int) bool {
+		if out[i].Mapping != out[j].Mapping {
+			return out[i].Mapping < out[j].Mapping
+		}
+		return out[i].Namespace < out[j].Namespace
+	})
+	return out
+}
+
+// reason says why a Mapping is not in any group under its name.
+func (r *resource) reason() string {
+	switch {
+	case r.foreign:
+		return "is for another ambassador_id"
+	case r.ignored:
+		return "has an apiVersion that Emissary does not watch"
+	case r.refused != "":
+		return r.refused
+	case r.alias != r.name:
+		return "is called " + r.alias + " by Emissary, because another namespace has a Mapping of its name"
+	case truthy(r.spec["host_redirect"]):
+		return "redirects and has no share"
+	case truthy(r.spec["shadow"]):
+		return "is a shadow of nothing: no Mapping of its group gets requests"
+	}
+	return "is overruled by a later definition of the same name"
+}

@@ -1,0 +1,237 @@
+package model_test
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/canarize/canarize/internal/route/emissary/model"
+)
+
+func TestParseService(t *testing.T) {
+	for _, c := range []struct {
+		source string
+		want   model.Service
+		canary string
+	}{
+		{"web", model.Service{Name: "web"}, "web-canary"},
+		{"web:8080", model.Service{Name: "web", Port: "8080"}, "web-canary:8080"},
+		{"https://web.shop:443", model.Service{Scheme: "https", Name: "web", Namespace: "shop", Port: "443"}, "https://web-canary.shop:443"},
+		{"web.web.svc.web", model.Service{Name: "web", Namespace: "web", Domain: "svc.web"}, "web-canary.web.svc.web"},
+		{"HTTP://Web:080", model.Service{Scheme: "HTTP", Name: "Web", Port: "080"}, "HTTP://web-canary:080"},
+	} {
+		got, err := model.ParseService(c.source)
+		if err != nil || got != c.want || got.String() != c.source || got.WithName("web-canary").String() != c.canary {
+			t.Errorf("%q: %+v %v, with name %q", c.source, got, err, got.WithName("web-canary"))
+		}
+	}
+	for _, source := range []string{
+		"", "web:", ":80", "web:http", "web:65536", "web/path", "a@b", "127.0.0.1:80", "[::1]:80", "web..x", "web.", "://web", "//web", "a://b://c", " web", "web:80:80",
+	} {
+		if got, err := model.ParseService(source); err == nil {
+			t.Errorf("%q: got %+v, want an error", source, got)
+		}
+	}
+}
+
+// TestErrors pins what a user reads about disasters, spoken and silent.
+func TestErrors(t *testing.T) {
+	stable := newMapping("shop", "web", map[string]any{"hostname": "*", "prefix": "/", "service": "web"})
+	canary := func(name string, fields map[string]any) map[string]any {
+		spec := map[string]any{"hostname": "*", "prefix": "/", "service": "web-canary"}
+		for k, v := range fields {
+			spec[k] = v
+		}
+		return newMapping("shop", name, spec)
+	}
+	for _, c := range []struct {
+		what    string
+		canary  map[string]any
+		posted  bool
+		dropped []string
+		says    []string
+	}{
+		{"weight 101", canary("web-canary", map[string]any{"weight": 101}), true, nil, []string{"Mapping shop/web-canary", "101", "cold start", "404"}},
+		{"negative", canary("web-canary", map[string]any{"weight": -5}), false, nil, []string{"Mapping shop/web-canary", "negative", "whole configuration freezes"}},
+		{"mismatch", canary("web-canary", map[string]any{"keepalive": map[string]any{"time": 1}, "connect_timeout_ms": 1}), false, nil, nil},
+		{"mismatch of a later one", canary("web0", map[string]any{"connect_timeout_ms": 1}), true, []string{"web0"}, []string{"Mapping shop/web0", "connect_timeout_ms", "Mapping shop/web", "drops"}},
+		{"dots", canary("web.canary", map[string]any{"weight": 10}), false, []string{"web"}, []string{"Mapping shop/web:", `"web"`, "silence"}},
+		{"no service", canary("web0", map[string]any{"service": nil}), true, []string{"web0"}, []string{"Mapping shop/web0", "service"}},
+		{"weight of the wrong type", canary("web0", map[string]any{"weight": "10"}), true, []string{"web0"}, []string{"Mapping shop/web0", "weight"}},
+		{"another id", canary("web0", map[string]any{"ambassador_id": []any{"x"}}), false, []string{"web0"}, nil},
+	} {
+		report := model.Evaluate([]map[string]any{stable, c.canary}, options)
+		all := strings.Join(report.Errors, "\n")
+		for _, word := range c.says {
+			if !strings.Contains(all, word) {
+				t.Errorf("%s: %q does not say %q", c.what, all, word)
+			}
+		}
+		if report.Error != c.posted || len(c.says) == 0 && all != "" {
+			t.Errorf("%s: error %v, texts %q", c.what, report.Error, all)
+		}
+		if diff := cmp.Diff(append([]string{}, c.dropped...), report.Dropped); diff != "" {
+			t.Errorf("%s: dropped %s", c.what, diff)
+		}
+		for _, d := range report.Drops {
+			if d.Reason == "" || d.Namespace != "shop" {
+				t.Errorf("%s: %+v", c.what, d)
+			}
+		}
+	}
+}
+
+func TestReportHasNoNullLists(t *testing.T) {
+	for _, report := range []model.Report{
+		{}, model.Evaluate(nil, options), {Groups: []model.Group{{}}},
+	} {
+		encoded, err := json.Marshal(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.ReplaceAll(string(encoded), `"host":null`, ""); strings.Contains(got, "null") {
+			t.Errorf("%s", encoded)
+		}
+	}
+	encoded, _ := json.Marshal(model.Evaluate([]map[string]any{
+		newMapping("emissary", "web", map[string]any{"hostname": "*", "prefix": "/", "service": "web"}),
+	}, options))
+	want := `{"groups":[{"host":"*","prefix":"/","routed":true,"unrouted":0,"shadows":[],"rows":[{"mapping":"web","namespace":"emissary","share":100,"cluster":"cluster_web_emissary","stats":"web"}]}],"dropped":[],"error":false,"errors":[]}`
+	if string(encoded) != want {
+		t.Errorf("got  %s\nwant %s", encoded, want)
+	}
+}
+
+func TestToV3Alpha1(t *testing.T) {
+	for _, c := range []struct{ v2, v3 string }{
+		{`{"prefix":"/","service":"web"}`, `{"hostname":"*","prefix":"/","service":"web"}`},
+		{`{"host":"a.b","service":"web","tls":true}`, `{"hostname":"a.b","service":"https://web"}`},
+		{`{"host":"a.*","host_regex":true}`, `{"host":"a.*","host_regex":true}`},
+		{`{"host":"_skip_mapping_with_empty_host_"}`, `{}`},
+		{`{"host":"*","service":"http://web:1","tls":true}`, `{"hostname":"*","service":"https://web:1"}`},
+		{`{"host":"*","service":"web","tls":false}`, `{"hostname":"*","service":"web"}`},
+		{`{"host":"*","tls":"ctx"}`, `{"hostname":"*","tls":"ctx"}`},
+		{`{"host":"*","headers":{"a":true,"b":"x","c":false},"query_parameters":{"q":true}}`, `{"headers":{"b":"x"},"hostname":"*","regex_headers":{"a":".*"},"regex_query_parameters":{"q":".*"}}`},
+		{`{"host":"*","ambassador_id":["--apiVersion-v3alpha1-only--default"],"v3StatsName":"s","weight":null}`, `{"ambassador_id":["default"],"hostname":"*","stats_name":"s"}`},
+	} {
+		var spec map[string]any
+		if err := json.Unmarshal([]byte(c.v2), &spec); err != nil {
+			t.Fatal(err)
+		}
+		mapping := newMapping("default", "web", spec)
+		mapping["apiVersion"] = "getambassador.io/v2"
+		out := model.ToV3Alpha1(mapping)
+		got, _ := json.Marshal(out["spec"])
+		if string(got) != c.v3 || out["apiVersion"] != "getambassador.io/v3alpha1" {
+			t.Errorf("%s: got %s, want %s", c.v2, got, c.v3)
+		}
+	}
+}
+
+func TestAnnotations(t *testing.T) {
+	owner := func(annotation string) map[string]any {
+		return map[string]any{
+			"apiVersion": "v1", "kind": "Service",
+			"metadata": map[string]any{
+				"name": "quote", "namespace": "shop", "labels": map[string]any{"host": "app"},
+				"annotations": map[string]any{"getambassador.io/config": annotation},
+			},
+		}
+	}
+	report := model.Evaluate([]map[string]any{
+		owner("---\napiVersion: ambassador/v1\nkind: Mapping\nname: quote_mapping\nprefix: /\nservice: quote\n" +
+			"---\n---\napiVersion: getambassador.io/v3alpha1\nkind: Mapping\nname: quote-canary\nhostname: '*'\nprefix: /\nservice: quote-canary\nweight: 10\n"),
+	}, options)
+	if len(report.Groups) != 1 || len(report.Groups[0].Rows) != 2 || report.Groups[0].Rows[0].Share != 10 || report.Groups[0].Rows[1].Mapping != "quote_mapping" {
+		t.Errorf("%+v", report)
+	}
+	objects, err := model.AnnotationObjects(owner("apiVersion: getambassador.io/v2\nkind: Mapping\nname: q\nprefix: /q/\nservice: q"))
+	want := []map[string]any{{
+		"apiVersion": "getambassador.io/v2", "kind": "Mapping",
+		"metadata": map[string]any{"name": "q", "namespace": "shop", "labels": map[string]any{"host": "app"}},
+		"spec":     map[string]any{"prefix": "/q/", "service": "q"},
+	}}
+	if diff := cmp.Diff(want, objects); diff != "" || err != nil {
+		t.Errorf("%s %v", diff, err)
+	}
+	// A broken annotation and an alias bomb are ignored, quickly.
+	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
+	for c := 'b'; c < 'k'; c++ {
+		bomb += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+string(c-1)+",", 8) + "*" + string(c-1) + "]\n"
+	}
+	for _, source := range []string{"a: [", "- x", bomb, "&a [*a]"} {
+		start := time.Now()
+		report := model.Evaluate([]map[string]any{owner(source)}, options)
+		if len(report.Errors) != 1 || !strings.Contains(report.Errors[0], "Service shop/quote") || report.Error || time.Since(start) > 5*time.Second {
+			t.Errorf("%.40q: %+v after %v", source, report, time.Since(start))
+		}
+	}
+	report = model.Evaluate([]map[string]any{owner("apiVersion: ambassador/v0\nkind: Mapping\nname: old\nprefix: /\nservice: q")}, options)
+	if !report.Error || len(report.Dropped) != 1 {
+		t.Errorf("%+v", report)
+	}
+}
+
+// TestTCP: beside a stable without weight, the real share is w/(w+100).
+func TestTCP(t *testing.T) {
+	tcp := func(name string, weight int) map[string]any {
+		m := newMapping("shop", name, map[string]any{"port": 9000, "service": name})
+		m["kind"] = "TCPMapping"
+		if weight >= 0 {
+			m["spec"].(map[string]any)["weight"] = weight
+		}
+		return m
+	}
+	for _, percent := range []float64{0, 1, 5, 10, 33, 49, 50, 80} {
+		weight, share := model.TCPWeight(percent)
+		report := model.Evaluate([]map[string]any{tcp("t", -1), tcp("t-canary", weight)}, options)
+		rows := report.TCPGroups[0].Rows
+		if rows[0].Mapping != "t-canary" || math.Abs(rows[0].Share-share) > 1e-9 || math.Abs(rows[0].Share+rows[1].Share-100) > 1e-9 {
+			t.Errorf("%v %%: weight %d, share %v, report %+v", percent, weight, share, rows)
+		}
+		if percent <= 50 && math.Abs(share-percent) > 0.5 {
+			t.Errorf("%v %%: weight %d gives %v", percent, weight, share)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	mapping := newMapping("default", "web-canary", map[string]any{"prefix": "/", "service": "sampleapp-canary"})
+	if c, s := model.ClusterName(mapping, options), model.StatsName(mapping, options); c != "cluster_sampleapp_canary_default_default" || s != "sampleapp_canary_default" {
+		t.Errorf("%q %q", c, s)
+	}
+	long := newMapping("default", "x", map[string]any{"prefix": "/", "service": "sampleapp-canary.default.svc.cluster.local:80"})
+	if c := model.ClusterName(long, model.Options{Namespace: "default"}); c != "cluster_sampleapp_canary_default_svc_clu-8AA895CA9701F274-0" {
+		t.Errorf("%q", c)
+	}
+	if c := model.ClusterName(map[string]any{"kind": "Service"}, options); c != "" {
+		t.Errorf("%q", c)
+	}
+}
+
+// TestReachability: Routed follows clusters, Hosts says who really takes a group.
+func TestReachability(t *testing.T) {
+	report := model.Evaluate([]map[string]any{
+		newMapping("shop", "web", map[string]any{"hostname": "a.example.com", "prefix": "/", "service": "web"}),
+		newMapping("shop", "lost", map[string]any{"prefix": "/lost/", "service": "lost"}),
+		{
+			"apiVersion": "getambassador.io/v3alpha1", "kind": "Host",
+			"metadata": map[string]any{"name": "h", "namespace": "shop"},
+			"spec":     map[string]any{"hostname": "*.example.com"},
+		},
+	}, options)
+	got := map[string][]string{}
+	for _, g := range report.Groups {
+		got[g.Rows[0].Mapping] = g.Hosts
+		if g.Routed != (len(g.Hosts) > 0) {
+			t.Errorf("%+v", g)
+		}
+	}
+	if diff := cmp.Diff(map[string][]string{"web": {"*.example.com"}, "lost": nil}, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,233 @@
+package model
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// match is a header or query parameter a Mapping asks for.
+type match struct {
+	name, value string
+	any         bool // present, whatever the value
+	regex       bool
+}
+
+func (m match) shown() string {
+	if m.any || m.value == "" {
+		return "*"
+	}
+	return m.value
+}
+
+// length counts characters, as the generator's language does.
+func (m match) length() int {
+	n := utf8.RuneCountInString(m.name) + utf8.RuneCountInString(m.shown())
+	if m.regex {
+		n++
+	}
+	return n
+}
+
+// mapping is a Mapping that Emissary works with.
+type mapping struct {
+	*resource
+	cacheKey   string
+	prefix     string
+	precedence int64
+	host       string // hostname glob; "" when there is none or a regular expression
+	headers    []match
+	query      []match
+	service    string         // qualified
+	breakers   any            // circuit_breakers, the Module's where it has none
+	breakerIDs []string       // what they add to the cluster's name
+	core       map[string]any // the fields all members of a group must agree on
+	groupID    string
+	rank       rank
+	redirects  bool
+	shadows    bool
+	internal   bool // one of Emissary's own probes
+	clusters   clusterNames
+}
+
+// rank decides which routes Envoy tries first (_route_weight in irhttpmapping.py).
+type rank struct {
+	precedence              int64
+	prefix, headers, params int
+	texts                   []string
+}
+
+// compare orders ranks as the generator's language orders lists.
+func (a rank) compare(b rank) int {
+	for _, pair := range [][2]int64{
+		{a.precedence, b.precedence}, {int64(a.prefix), int64(b.prefix)},
+		{int64(a.headers), int64(b.headers)}, {int64(a.params), int64(b.params)},
+	} {
+		if pair[0] != pair[1] {
+			return sign(pair[0] > pair[1])
+		}
+	}
+	for i := 0; i < len(a.texts) && i < len(b.texts); i++ {
+		if c := strings.Compare(a.texts[i], b.texts[i]); c != 0 {
+			return c
+		}
+	}
+	if len(a.texts) == len(b.texts) {
+		return 0
+	}
+	return sign(len(a.texts) > len(b.texts))
+}
+
+func sign(positive bool) int {
+	if positive {
+		return 1
+	}
+	return -1
+}
+
+// newMapping builds a Mapping as irhttpmapping.py and irbasemapping.py do; nil
+// when Emissary refuses it, which it has then posted.
+func newMapping(r *resource, w *world) *mapping {
+	m := &mapping{
+		resource:  r,
+		prefix:    text(r.spec["prefix"]),
+		redirects: truthy(r.spec["host_redirect"]),
+		shadows:   truthy(r.spec["shadow"]),
+		cacheKey:  cacheKey(r),
+	}
+	if f, ok := number(r.spec["precedence"]); ok {
+		m.precedence = int64(rounded(f))
+	}
+	hostError := m.readMatches()
+	m.qualifyService(w)
+	for _, check := range []func() string{
+		func() string { return hostError },
+		func() string { return m.checkResolver(w) },
+		func() string { return m.checkBreakers(w) },
+		m.checkRetries,
+		m.checkErrorResponses,
+		m.checkBalancer,
+		m.checkOutliers,
+	} {
+		if problem := check(); problem != "" {
+			r.refused = problem + ": Emissary ignores the Mapping"
+			w.log.post(r, r.refused)
+			return nil
+		}
+	}
+	m.checkRedirects(w)
+	m.identify(w)
+	return m
+}
+
+// cacheKey is Emissary's name for a Mapping in its cache (make_cache_key in
+// irbasemapping.py): the name only counts up to its first dot.
+func cacheKey(r *resource) string {
+	name, _, _ := strings.Cut(r.alias, ".")
+	return r.kind + "-" + name + "-" + r.namespace
+}
+
+// readMatches fills host, headers and query; it returns what is wrong with them.
+func (m *mapping) readMatches() string {
+	problem := ""
+	host, hostRegex := "", false
+	headers := object(m.spec["headers"])
+	for _, name := range sortedKeys(headers) {
+		value, isText := headers[name].(string)
+		switch {
+		case !isText:
+			m.headers = append(m.headers, match{name: name, any: true})
+		case !strings.EqualFold(name, ":authority"):
+			m.headers = append(m.headers, match{name: name, value: value})
+		case strings.Contains(value, "*"):
+			problem = "its :authority header contains *, which matches nothing"
+		default:
+			host = value
+		}
+	}
+	regexes := object(m.spec["regex_headers"])
+	for _, name := range sortedKeys(regexes) {
+		m.headers = append(m.headers, match{name: name, value: text(regexes[name]), regex: true})
+	}
+	if v, found := m.spec["host"]; found {
+		host, hostRegex = text(v), truthy(m.spec["host_regex"])
+		if !hostRegex && strings.Contains(host, "*") {
+			problem = "its host contains *, which matches nothing (hostname is a glob, host is not)"
+		}
+	}
+	// hostname wins over all of them, even over a regular expression.
+	if v, found := m.spec["hostname"]; found {
+		host, hostRegex = text(v), false
+	}
+	if host != "" {
+		m.headers = append(m.headers, match{name: ":authority", value: host, regex: hostRegex})
+		if !hostRegex {
+			m.host = host
+		}
+	}
+	if method, found := m.spec["method"]; found {
+		m.headers = append(m.headers, match{name: ":method", value: text(method), regex: truthy(m.spec["method_regex"])})
+	}
+	m.readQuery()
+	return problem
+}
+
+func (m *mapping) readQuery() {
+	params := object(m.spec["query_parameters"])
+	for _, name := range sortedKeys(params) {
+		value, isText := params[name].(string)
+		m.query = append(m.query, match{name: name, value: value, any: !isText})
+	}
+	regexes := object(m.spec["regex_query_parameters"])
+	for _, name := range sortedKeys(regexes) {
+		m.query = append(m.query, match{name: name, value: text(regexes[name]), regex: true})
+	}
+}
+
+func (m *mapping) qualifyService(w *world) {
+	namespace := ""
+	if m.namespace != w.opts.Namespace && !w.module.ownNamespaceOnly && w.resolverKind(m.resource) != "ConsulResolver" {
+		namespace = m.namespace
+	}
+	service, err := qualify(text(m.spec["service"]), namespace)
+	if err != nil {
+		w.log.post(m.resource, "its service "+strconv.Quote(text(m.spec["service"]))+" is malformed: "+err.Error())
+	}
+	m.service = service
+}
+
+// identify computes the group a Mapping belongs to, its rank, and the fields the
+// group has to agree on.
+func (m *mapping) identify(w *world) {
+	var id strings.Builder
+	id.WriteString("HTTP-GET" + m.prefix)
+	m.rank = rank{precedence: m.precedence, prefix: utf8.RuneCountInString(m.prefix), texts: []string{m.prefix, "GET"}}
+	for _, h := range m.headers {
+		id.WriteString(h.name + h.value)
+		m.rank.headers += h.length()
+		m.rank.texts = append(m.rank.texts, h.name+"-"+h.shown())
+	}
+	for _, q := range m.query {
+		id.WriteString(q.name + q.value)
+		m.rank.params += q.length()
+		m.rank.texts = append(m.rank.texts, q.name+"-"+q.shown())
+	}
+	if m.host == "" {
+		id.WriteString(w.hosts.selectorID(m.labels))
+	}
+	if m.precedence != 0 {
+		id.WriteString(strconv.FormatInt(m.precedence, 10))
+	}
+	// The parts are put together without separators, as Emissary does: headers
+	// x: ab and xa: b belong to one group (and do not get along there).
+	m.groupID = id.String()
+
+	m.core = map[string]any{}
+	for _, field := range MustEqualFields() {
+		if v, found := m.spec[field]; found {
+			m.core[field] = v
+		}
+	}
+	m.core["headers"] = m.headers
+	m.core["circuit_breakers"] = m.breakers
+}

@@ -1,0 +1,95 @@
+package model
+
+import (
+	"fmt"
+	"math"
+)
+
+// weighed is a member of a group while its threshold is worked out.
+type weighed struct {
+	name      string
+	weight    float64 // as in the Mapping
+	weighted  bool    // whether the Mapping has a weight
+	threshold int     // cumulative, as handed to Envoy
+	position  int     // in the group's list before normalisation
+}
+
+// normalise turns weights into cumulative thresholds, as
+// normalize_weights_in_mappings in irbasemappinggroup.py does, and puts the
+// members into the order of their routes: weighted ones first. With an error it
+// stops half-way and Emissary uses what it has: the order stays, and thresholds
+// that were not reached stay 0.
+func normalise(members []weighed) ([]weighed, error) {
+	if len(members) == 1 {
+		members[0].threshold = 100
+		return members, nil
+	}
+	total := 0
+	var sorted, free []weighed
+	for i := range members {
+		m := &members[i]
+		if !m.weighted {
+			free = append(free, *m)
+			continue
+		}
+		if m.weight > 100 {
+			return members, fmt.Errorf("weight %s of %s is over 100: Emissary gives up the group half-way and its remaining members get nothing; after a cold start every route 404s", plain(m.weight), m.name)
+		}
+		total = clamp(total+rounded(m.weight), -maxTotal, maxTotal)
+		m.threshold = total
+		sorted = append(sorted, *m)
+	}
+	if total > 100 {
+		return members, fmt.Errorf("its weights sum up to %d: Emissary cuts the shares off at 100 in the order of names and members without weight get nothing", total)
+	}
+	if len(free) > 0 {
+		each := rounded(float64(100-total) / float64(len(free)))
+		for i := range free {
+			total += each
+			if i == len(free)-1 {
+				total = 100
+			}
+			free[i].threshold = total
+		}
+	}
+	return append(sorted, free...), nil
+}
+
+// maxTotal keeps sums of absurd weights from overflowing.
+const maxTotal = 1_000_000_000
+
+// rounded rounds half to even, as the generator's language does.
+func rounded(f float64) int {
+	return int(math.RoundToEven(math.Max(-maxTotal, math.Min(maxTotal, f))))
+}
+
+func clamp(n, low, high int) int { return max(low, min(n, high)) }
+
+// shares turns thresholds into percentages. Envoy draws one number below 100 per
+// request and takes the first route whose threshold is above it, so a route gets
+// what is between the highest threshold before it and its own.
+func shares(members []weighed) (percent []int, unrouted int) {
+	taken := 0
+	for _, m := range members {
+		threshold := clamp(m.threshold, 0, 100)
+		percent = append(percent, max(0, threshold-taken))
+		taken = max(taken, threshold)
+	}
+	return percent, 100 - taken
+}
+
+// TCPWeight gives the weight that gets a TCPMapping the share it asks for beside
+// one without weight: Emissary's numbers for TCP are not percentages, the real
+// share is w/(w+100). The weight is rounded to a whole number; share is what that
+// weight really gives, in percent. A share of 100 cannot be had: the most is 50,
+// because Emissary accepts no weight over 100.
+func TCPWeight(percent float64) (weight int, share float64) {
+	if !(percent > 0) {
+		return 0, 0
+	}
+	weight = 100
+	if percent < 50 {
+		weight = rounded(100 * percent / (100 - percent))
+	}
+	return weight, 100 * float64(weight) / float64(weight+100)
+}

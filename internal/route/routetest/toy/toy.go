@@ -1,0 +1,150 @@
+// Package toy is the smallest traffic router there can be, for tests of the contracts: an
+// object of kind Split gives requests to a Service, and a share of them to another one.
+// The canary's route is a part of the stable object.
+package toy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
+)
+
+// Stable is a Split that gives all requests to Service shop.
+const Stable = "apiVersion: toy.example.com/v1\nkind: Split\nmetadata: {name: shop}\nspec: {path: /, service: shop}\n"
+
+// Edit changes the path of a Split.
+func Edit(object map[string]any) { object["spec"].(map[string]any)["path"] = "/edited" }
+
+// Deriver implements route.Deriver for objects of kind Split.
+type Deriver struct{}
+
+// Canary implements route.Deriver.
+func (Deriver) Canary(request route.Request) (route.Result, error) {
+	var result route.Result
+	for _, o := range request.Set.Objects {
+		if o.Group() != "toy.example.com" || o.Kind() != "Split" {
+			continue
+		}
+		for _, s := range request.Services {
+			if s.Stable.Name() == manifest.GetString(o.Root, "spec", "service") {
+				result.Routes = append(result.Routes, route.Route{Derived: manifest.Derived{Stable: o, Canary: o}, Name: s.Canary.Name(), TimeoutMS: 1000})
+			}
+		}
+	}
+	return result, nil
+}
+
+// Live implements route.Live and route.Inside.
+type Live struct {
+	Cluster route.Cluster
+	// Gateway says whether there is one, and whether it does what Splits say.
+	Gateway func() (there, follows bool)
+}
+
+// The canary's part of a Split.
+const (
+	canaryField = "canary"
+	weightField = "canaryWeight"
+)
+
+// SetShare implements route.Live.
+func (l Live) SetShare(ctx context.Context, routes []rollout.Route, percent int) error {
+	var errs []error
+	for _, r := range routes {
+		object, err := l.Cluster.Get(ctx, r.Stable)
+		spec, _ := object["spec"].(map[string]any)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case spec[canaryField] != nil:
+			errs = append(errs, l.Cluster.SetNumber(ctx, r.Stable, weightField, percent, percent == 0))
+		case percent > 0:
+			errs = append(errs, fmt.Errorf("%s: it has no canary", r.Stable))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Verify implements route.Live.
+func (l Live) Verify(_ context.Context, _ []rollout.Route, percent int) (string, rollout.Proof, error) {
+	switch there, follows := l.Gateway(); {
+	case !there:
+		return fmt.Sprintf("the canary gets %d %%, if what is written is done", percent), rollout.ByModelAlone, nil
+	case !follows:
+		return "", "", errors.New("the gateway does something else")
+	}
+	return fmt.Sprintf("the canary gets %d %%", percent), rollout.SeenOnGateways, nil
+}
+
+// Reachable implements route.Live.
+func (l Live) Reachable(context.Context, []rollout.Route) error {
+	if there, _ := l.Gateway(); !there {
+		return errors.New("there is no gateway")
+	}
+	return nil
+}
+
+// Find implements route.Live. A Split carries no label of a release, so that all are found
+// that have a canary.
+func (l Live) Find(ctx context.Context, namespace, _ string) ([]rollout.Route, error) {
+	objects, err := l.Cluster.List(ctx, manifest.ID{Group: "toy.example.com", Kind: "Split", Namespace: namespace}, "")
+	var routes []rollout.Route
+	for _, o := range objects {
+		if spec, _ := o["spec"].(map[string]any); spec[canaryField] != nil {
+			id := rollout.IDOf(o)
+			routes = append(routes, rollout.Route{Pair: rollout.Pair{Stable: id, Canary: id}})
+		}
+	}
+	return routes, err
+}
+
+// Limit implements route.Live.
+func (Live) Limit([]rollout.Route) int { return 100 }
+
+// Share implements route.Live.
+func (Live) Share(_ rollout.Route, object map[string]any) int {
+	spec, _ := object["spec"].(map[string]any)
+	switch n := spec[weightField].(type) {
+	case int64:
+		return int(n)
+	case float64:
+		return int(n)
+	}
+	return 0
+}
+
+// Beside implements route.Live.
+func (l Live) Beside(r rollout.Route, stable, canary map[string]any) (map[string]any, error) {
+	object, _, err := l.Resync(r, stable, canary)
+	return object, err
+}
+
+// Resync implements route.Live.
+func (l Live) Resync(r rollout.Route, stable, canary map[string]any) (map[string]any, bool, error) {
+	spec, _ := stable["spec"].(map[string]any)
+	synced := maps.Clone(spec)
+	synced[canaryField], synced[weightField] = r.Name, int64(l.Share(r, canary))
+	changed := spec[canaryField] != r.Name || l.Share(r, stable) != l.Share(r, canary)
+	return with(stable, synced), changed, nil
+}
+
+// Without implements route.Inside.
+func (Live) Without(_ rollout.Route, stable map[string]any) (map[string]any, error) {
+	spec, _ := stable["spec"].(map[string]any)
+	alone := maps.Clone(spec)
+	delete(alone, canaryField)
+	delete(alone, weightField)
+	return with(stable, alone), nil
+}
+
+// with is an object with another spec.
+func with(object, spec map[string]any) map[string]any {
+	object = maps.Clone(object)
+	object["spec"] = spec
+	return object
+}

@@ -1,0 +1,79 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
+)
+
+// Canary routes that are parts of stable objects: such an object is never deleted, a
+// promotion keeps the canary's part until stable is ready, and what it is without that
+// part is what counts as stable.
+
+// inside are the plan's routes that are parts of a stable object.
+func (s *actor) inside(id manifest.ID) (routes []rollout.Route) {
+	for _, r := range s.plan.Routes {
+		if r.Inside() && r.Stable == id {
+			routes = append(routes, r)
+		}
+	}
+	return routes
+}
+
+// withCanary gives a stable object that is about to be applied, with the canary's part of
+// its routes as it is in the cluster.
+func (s *actor) withCanary(ctx context.Context, object map[string]any) (map[string]any, error) {
+	id := rollout.IDOf(object)
+	for _, r := range s.inside(id) {
+		live, err := s.Objects.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if live == nil {
+			return object, nil
+		}
+		if object, _, err = s.Router.Resync(r, object, live); err != nil {
+			return nil, fmt.Errorf("%s: %w", id, err)
+		}
+	}
+	return object, nil
+}
+
+// withoutCanary gives a stable object without the canary's part of its routes.
+func (s *actor) withoutCanary(id manifest.ID, object map[string]any) (map[string]any, error) {
+	for _, r := range s.inside(id) {
+		router, can := s.Router.(route.Inside)
+		if !can {
+			return nil, fmt.Errorf("%s: its router does not know how to take the canary out of it", id)
+		}
+		var err error
+		if object, err = router.Without(r, object); err != nil {
+			return nil, fmt.Errorf("%s: %w", id, err)
+		}
+	}
+	return object, nil
+}
+
+// takeOut takes the canary's parts out of stable objects.
+func (s *actor) takeOut(ctx context.Context) error {
+	for _, r := range s.plan.Routes {
+		if !r.Inside() {
+			continue
+		}
+		live, err := s.Objects.Fresh(ctx, r.Stable)
+		if err != nil || live == nil {
+			return err
+		}
+		alone, err := s.withoutCanary(r.Stable, live)
+		if err != nil {
+			return err
+		}
+		if err := s.apply(ctx, []map[string]any{alone}, Apply{Force: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

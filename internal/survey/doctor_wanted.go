@@ -1,0 +1,91 @@
+package survey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/redact"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
+)
+
+// wanted has the API server check what the release would write, and writes nothing.
+func (s *survey) wanted(ctx context.Context) error {
+	if s.options.Release == nil {
+		return nil
+	}
+	plan := s.options.Plan
+	wanted := &doctor.Wanted{Name: s.options.Release.Name, Plan: plan}
+	for _, part := range []struct {
+		objects []map[string]any
+		force   bool
+	}{{plan.Canary, true}, {promotable(plan), s.options.Force}} {
+		for _, o := range part.objects {
+			if rollout.IDOf(o).Kind == "Secret" { // an error might show its content
+				continue
+			}
+			finding, err := s.try(ctx, o, part.force)
+			if err != nil {
+				return err
+			}
+			if finding != nil && !slices.Contains(wanted.Refused, *finding) {
+				wanted.Refused = append(wanted.Refused, *finding)
+			}
+		}
+	}
+	s.names = append(s.names, plan.Objects()...)
+	s.names = append(s.names, stableIDs(plan)...)
+	s.seen.Wanted = wanted
+	return nil
+}
+
+// promotable are the objects that a promotion writes as they are in the manifests.
+func promotable(plan rollout.Plan) []map[string]any {
+	var objects []map[string]any
+	for _, o := range plan.Stable {
+		objects = append(objects, runner.Unscaled(plan, o))
+	}
+	return objects
+}
+
+// try gives what the API server has against an object; nil when it would take it.
+func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor.Finding, error) {
+	_, err := s.kube.Apply(ctx, []map[string]any{o}, kube.Write{DryRun: kube.DryRunServer, Force: force})
+	finding := &doctor.Finding{Check: "manifest", Object: rollout.IDOf(o).String()}
+	var conflict *kube.ConflictError
+	switch {
+	case err == nil || kube.IsForbidden(err) && !kube.IsRefused(err) || kube.IsTerminating(err): // told as such
+		return nil, nil
+	case errors.As(err, &conflict):
+		finding.Check = "owner"
+		finding.Problem = "the promotion would be refused: " + redact.Text(err.Error())
+		finding.Mend = "take it out of the manifests; or promote with --force-conflicts, and change the owner's source too, which would take it back"
+	case kube.IsNotFound(err):
+		if served, err := s.kube.Serves(ctx, o); err != nil || served {
+			return nil, err // its namespace is not there, which is told as such
+		}
+		finding.Problem, finding.Mend = fmt.Sprintf("the cluster does not serve %v of %v", o["kind"], o["apiVersion"]), "install what brings it, or leave the object out"
+	case kube.IsRefused(err):
+		finding.Problem, finding.Mend = "the API server refuses it: "+redact.Text(err.Error()), "correct the manifest"
+	default:
+		return nil, err
+	}
+	return finding, nil
+}
+
+// named gets the objects that releases name, of kinds that could not be listed.
+func (s *survey) named(ctx context.Context) error {
+	for _, id := range s.names {
+		if s.seen.Knows(id) {
+			continue
+		}
+		if err := s.get(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

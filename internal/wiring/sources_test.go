@@ -1,0 +1,54 @@
+package wiring
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/canarize/canarize/internal/hub"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
+	"github.com/canarize/canarize/internal/route/emissary/live"
+)
+
+func TestOpenMetrics(t *testing.T) {
+	deployment := func(name string) manifest.ID {
+		return manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: name}
+	}
+	tcp := manifest.ID{Group: "getambassador.io", Kind: "TCPMapping", Namespace: "shop", Name: "db-canary"}
+	plan := rollout.Plan{
+		Workloads: []rollout.Workload{{Pair: rollout.Pair{Stable: deployment("web"), Canary: deployment("web-canary")}}},
+		Routes:    []rollout.Route{{Pair: rollout.Pair{Canary: tcp}}},
+	}
+	for name, c := range map[string]struct {
+		config metric.Config
+		says   string // of the error; "" is none
+	}{
+		"only TCP":             {metric.Config{}, "only TCPMappings"},
+		"an unknown one":       {metric.Config{Source: "statsd"}, "statsd is not known; the known ones are [emissary prometheus pods web azuremonitor]"},
+		"prometheus":           {metric.Config{Source: metric.Prometheus, Access: metric.Access{Address: "http://prometheus:9090"}}, ""},
+		"prometheus, nowhere":  {metric.Config{Source: metric.Prometheus}, "has to be like https://"},
+		"azuremonitor":         {metric.Config{Source: metric.AzureMonitor, Access: metric.Access{Address: "https://a.westeurope.prometheus.monitor.azure.com"}}, ""},
+		"azuremonitor, abroad": {metric.Config{Source: metric.AzureMonitor, Access: metric.Access{Address: "https://example.com"}}, "a token is sent nowhere else"},
+		"web":                  {metric.Config{Source: metric.Web, Access: metric.Access{Address: "https://example.com"}, Timeout: time.Second}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opened, err := sources{}.open(t.Context(), hub.Opening{Router: route.Several{route.Default: &live.Router{}}, Plan: plan, Config: c.config, Getenv: func(string) string { return "" }})
+			if c.says != "" {
+				if err == nil || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("%v, want %q", err, c.says)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer opened.Close()
+			if r := opened.Reader(time.Time{}); r.Source == nil {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}

@@ -1,0 +1,40 @@
+package wiring
+
+import (
+	"context"
+
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/route/emissary/live"
+	"github.com/canarize/canarize/internal/route/emissary/model"
+)
+
+// TrafficOptions say whose view of the Mappings is computed.
+type TrafficOptions struct{ EmissaryNamespace, AmbassadorID string }
+
+// Traffic computes what Emissary does with the objects of a set.
+func Traffic(set *manifest.Set, options TrafficOptions) model.Report {
+	objects := make([]map[string]any, len(set.Objects))
+	for i, o := range set.Objects {
+		objects[i] = set.Value(o)
+	}
+	return model.Evaluate(objects, options.emissary())
+}
+
+// LiveTraffic computes what Emissary does with the objects of a cluster; of one
+// namespace, or of all with "".
+func LiveTraffic(ctx context.Context, target kube.Target, namespace string, options TrafficOptions) (model.Report, error) {
+	cluster, err := kube.Connect(target, kube.Options{Attempts: 3})
+	if err != nil {
+		return model.Report{}, err
+	}
+	objects, err := live.Objects(ctx, cluster, namespace)
+	if err != nil {
+		return model.Report{}, err
+	}
+	return model.Evaluate(objects, options.emissary()), nil
+}
+
+func (o TrafficOptions) emissary() model.Options {
+	return model.Options{Namespace: o.EmissaryNamespace, AmbassadorID: o.AmbassadorID}
+}
