@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/canarize/canarize/internal/redact"
+	"github.com/canarize/canarize/internal/runner"
 	"github.com/canarize/canarize/internal/spool"
 )
 
@@ -60,8 +61,8 @@ func outside(err error) error {
 }
 
 // foreign is outside for an error in which others, such as an API server, may have
-// written what looks like a secret.
-func foreign(err error) error { return outside(redact.Error(err)) }
+// written what looks like a secret; it says what to do.
+func foreign(err error) error { return outside(advised(runner.Release{}, redact.Error(err))) }
 
 // errDiffers ends in exit code 1 without a message.
 var errDiffers = exitError{code: exitDiffers, err: errors.New("")}

@@ -179,7 +179,11 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 	if text := f.config.say(); text != "" {
 		streams.print(printer, rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: text})
 	}
-	options := f.options(patient, func(e rollout.Event) { streams.print(printer, e); follower.tell(e) })
+	options := f.options(patient, func(e rollout.Event) {
+		e = advisedEvent(release, e)
+		streams.print(printer, e)
+		follower.tell(e)
+	})
 	options.Annotations = follower.annotations()
 	engine, err := wiring.Connect(options)
 	if err != nil {
@@ -211,9 +215,10 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 // looks like a secret is taken out.
 func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rollout.State, err error) error {
 	err = redact.Error(err)
-	named := err
+	said := advised(release, err)
+	named := said
 	if about := fmt.Sprintf("release %s: ", release); !strings.HasPrefix(err.Error(), about) {
-		named = fmt.Errorf("%s%w", about, err)
+		named = fmt.Errorf("%s%w", about, said)
 	}
 	var refused runner.RefusedError
 	var stopped runner.StoppedError
@@ -223,8 +228,8 @@ func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rol
 	case errors.Is(err, runner.ErrInterrupted):
 		return interrupted(release, s, err)
 	case errors.As(err, &stopped) && stopped.State.Held != "":
-		return exitError{exitHeld, fmt.Errorf("release %s is held: %w; see canarize status %s -n %s", release, err, release.Name, release.Namespace), true}
-	case errors.As(err, &refused) && refused.Held:
+		return exitError{exitHeld, fmt.Errorf("release %s is held: %w; see canarize status %s -n %s", release, said, release.Name, release.Namespace), true}
+	case errors.As(err, &refused) && refused.Held():
 		return exitError{exitHeld, named, true}
 	case errors.As(err, &refused):
 		return exitError{exitInvalid, named, true}
@@ -243,7 +248,7 @@ func interrupted(release runner.Release, s rollout.State, err error) error {
 	case s.Phase == rollout.Promoted:
 		return nil
 	case err != runner.ErrInterrupted: //nolint:errorlint // what else went wrong has to be told
-		return exitError{exitInterrupted, fmt.Errorf("release %s: %w", release, err), true}
+		return exitError{exitInterrupted, fmt.Errorf("release %s: %w", release, advised(release, err)), true}
 	case s.Phase == rollout.Rejected:
 		return say(exitRejected, "interrupted; it is rejected, and stable serves everything")
 	case s.Phase == rollout.Promoting:

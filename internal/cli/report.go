@@ -101,7 +101,7 @@ func (f *reportFlags) fromCluster(ctx context.Context, args []string) (report.Re
 	case len(releases) == 0:
 		return report.Report{}, noRelease(release.Name, release.Namespace)
 	case releases[0].Err != nil:
-		return report.Report{}, outside(fmt.Errorf("release %s: %w", release, releases[0].Err))
+		return report.Report{}, outside(fmt.Errorf("release %s: %w", release, advised(release, releases[0].Err)))
 	}
 	return report.Of(release.Namespace, release.Name, releases[0].State, time.Now(), buildVersion().Version), nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,13 +49,10 @@ func (f *engineFlags) knownGate(s rollout.State, gate string) error {
 	if len(known) == 0 {
 		known = f.config.gates()
 	}
-	switch {
-	case slices.Contains(known, gate):
+	if slices.Contains(known, gate) {
 		return nil
-	case len(known) == 0:
-		return runner.RefusedError{Refusal: rollout.Refusal{Text: fmt.Sprintf("it has no gate %s: no gates are known of it. A run or a deployment with the release file that names them makes them known", gate)}}
 	}
-	return runner.RefusedError{Refusal: rollout.Refusal{Text: fmt.Sprintf("it has no gate %s; its gates are: %s", gate, strings.Join(known, ", "))}}
+	return runner.RefusedError{Refusal: &rollout.Refusal{Code: rollout.RefusedNoGate, Gate: gate, Gates: known}}
 }
 
 func newHold(streams Streams) *cobra.Command {

@@ -101,7 +101,7 @@ func statuses(releases []survey.Standing) []report.Status {
 		s := report.StatusOf(r.Namespace, r.Name, r.State)
 		s.Worker = r.Worker
 		if r.Err != nil {
-			s.Error = r.Err.Error()
+			s.Error = advised(r.Release, r.Err).Error()
 		}
 		all = append(all, s)
 	}

@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"time"
 
@@ -114,7 +113,7 @@ func (c *cluster) Load(ctx context.Context, namespace, name string) (runner.Reco
 		return runner.Record{}, err
 	}
 	if r.Labels[rollout.ReleaseLabel] != name {
-		return runner.Record{}, fmt.Errorf("ConfigMap %s/%s: it is not the memory of a release: the label %s is missing; choose another --name", namespace, rollout.RecordName(name), rollout.ReleaseLabel)
+		return runner.Record{}, &rollout.Refusal{Code: rollout.RefusedNotRecord, Objects: []string{"ConfigMap " + namespace + "/" + rollout.RecordName(name)}}
 	}
 	return runner.Record{Version: r.Version, State: []byte(r.Data[rollout.StateKey]), Plan: r.Binary[rollout.PlanKey], Said: r.Data[rollout.SaidKey]}, nil
 }

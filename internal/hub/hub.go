@@ -5,7 +5,6 @@ package hub
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,7 +90,8 @@ func (h *Hub) work(ctx context.Context, release runner.Release) *work {
 		noWait:      h.options.NoWait,
 		annotations: h.options.Annotations,
 		emit: func(format string, args ...any) {
-			h.tell(release, rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: fmt.Sprintf(format, args...)})
+			e := rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress}
+			h.tell(release, e.Saying(format, args...))
 		},
 	}
 	w := &work{cluster: c, router: h.options.Router(c), end: end}

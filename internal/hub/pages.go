@@ -47,7 +47,7 @@ func followPods(ctx context.Context, cluster *kube.Cluster, id manifest.ID) (*ku
 	case err != nil:
 		return nil, err
 	case workload == nil:
-		return nil, fmt.Errorf("%s: it is not there, so its pods cannot be asked; run canarize deploy first", id)
+		return nil, fmt.Errorf("there are no pods to ask: %w", &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{id.String()}})
 	}
 	selector, err := kube.SelectorOf(workload)
 	if err != nil {

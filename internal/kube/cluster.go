@@ -374,8 +374,21 @@ func IsNotFound(err error) bool {
 	return apierrors.IsNotFound(err) || errors.As(err, &unserved)
 }
 
-// failed words the error of a call: what was done to which object, and for a
-// missing permission what to do.
+// ForbiddenError reports that the API server does not allow a call: a permission is
+// missing, or admission refuses the object.
+type ForbiddenError struct {
+	Ref  Ref
+	Verb string
+	Err  error // what the API server says
+}
+
+func (e *ForbiddenError) Error() string {
+	return fmt.Sprintf("%s: not allowed to %s it: %v", e.Ref, e.Verb, e.Err)
+}
+
+func (e *ForbiddenError) Unwrap() error { return e.Err }
+
+// failed words the error of a call: what was done to which object.
 func failed(ref Ref, verb string, err error) error {
 	switch {
 	case err == nil:
@@ -387,7 +400,7 @@ func failed(ref Ref, verb string, err error) error {
 	case isKindGone(err):
 		return fmt.Errorf("%s: %s: %w", ref, verb, notServedError{schema.GroupVersionKind{Group: ref.Group, Kind: ref.Kind}, err})
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("%s: not allowed to %s it: %w; canarize rbac prints the permissions that are needed", ref, verb, err)
+		return &ForbiddenError{Ref: ref, Verb: verb, Err: err}
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%s: %s: %w; the credentials are not valid or have expired, log in again", ref, verb, err)
 	}

@@ -155,7 +155,7 @@ func TestConflictError(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(owners)); !slices.Equal(got, []string{"argocd-controller", "helm"}) {
 		t.Errorf("owners %q", got)
 	}
-	const want = `Deployment shop/web: owned by somebody else: .spec.b by "argocd-controller"; .spec.a, .spec.c by "helm"; leave these fields out, or take them over with --force-conflicts`
+	const want = `Deployment shop/web: owned by somebody else: .spec.b by "argocd-controller"; .spec.a, .spec.c by "helm"`
 	if got := (&ConflictError{Ref: Ref{Kind: "Deployment", Namespace: "shop", Name: "web"}, Fields: owners}).Error(); got != want {
 		t.Error(got)
 	}

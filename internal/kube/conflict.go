@@ -30,7 +30,7 @@ func (e *ConflictError) Error() string {
 	for _, owner := range slices.Sorted(maps.Keys(e.Fields)) {
 		parts = append(parts, fmt.Sprintf("%s by %q", strings.Join(e.Fields[owner], ", "), owner))
 	}
-	return fmt.Sprintf("%s: owned by somebody else: %s; leave these fields out, or take them over with --force-conflicts", e.Ref, strings.Join(parts, "; "))
+	return fmt.Sprintf("%s: owned by somebody else: %s", e.Ref, strings.Join(parts, "; "))
 }
 
 // clientSideApply is the field manager of kubectl apply without --server-side.

@@ -39,7 +39,7 @@ func (p *Pages) Get(ctx context.Context, pod Pod, port int, path, accept string,
 	where.RawQuery = query
 	text, err := GetPage(ctx, p.client, where.String(), accept, limit)
 	if apierrors.IsForbidden(err) {
-		return nil, fmt.Errorf("not allowed to get it through the API server: %w; canarize rbac --pod-metrics prints the permissions that are needed", err)
+		return nil, fmt.Errorf("not allowed to get it through the API server, which takes the verb get on pods/proxy: %w", err)
 	}
 	return text, err
 }

@@ -83,7 +83,7 @@ func TestAgain(t *testing.T) {
 		{"no answer", []http.HandlerFunc{noAnswer, found}, 2, ""},
 		{"a new token", []http.HandlerFunc{expired, found}, 2, ""},
 		{"no new token", []http.HandlerFunc{expired}, 2, "log in again"},
-		{"forbidden", []http.HandlerFunc{forbidden}, 1, "canarize rbac"},
+		{"forbidden", []http.HandlerFunc{forbidden}, 1, "not allowed to get it: "},
 		{"invalid", []http.HandlerFunc{invalid}, 1, "ConfigMap shop/web: get: "},
 		{"never", []http.HandlerFunc{say(500, "{}")}, 5, "given up after 5 attempts"},
 		{"never an answer", []http.HandlerFunc{noAnswer}, 5, "no answer within 100ms"},

@@ -119,7 +119,7 @@ func TestSentences(t *testing.T) {
 	if len(said) != 9 || said[""] {
 		t.Errorf("%v", said)
 	}
-	for want, s := range map[string]Status{"held: no pods": {Held: "no pods"}, "damaged": {Error: "damaged"}} {
+	for want, s := range map[string]Status{"held: no pods; run canarize reject, or go on with --override-hold once that is settled": {Held: "no pods"}, "damaged": {Error: "damaged"}} {
 		if got := s.Sentence(); got != want {
 			t.Errorf("%q, expected %q", got, want)
 		}

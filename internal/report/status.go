@@ -110,7 +110,7 @@ func (s Status) Sentence() string {
 	case s.Abandoned():
 		return s.abandoned()
 	case s.Held != "":
-		return "held: " + s.Held
+		return "held: " + s.Held + "; run canarize reject, or go on with --override-hold once that is settled"
 	}
 	switch s.Phase {
 	case rollout.Deploying:

@@ -24,14 +24,8 @@ const (
 // Action is something to do to the cluster.
 type Action struct {
 	Kind   ActionKind
-	Weight int     // of SetWeight, Verify and Scale: percent
-	Reason Refusal // of Refuse
-}
-
-// Refusal says why nothing is done.
-type Refusal struct {
-	Held bool // the release is held; otherwise what was asked for makes no sense now
-	Text string
+	Weight int      // of SetWeight, Verify and Scale: percent
+	Reason *Refusal // of Refuse
 }
 
 // Observation is something that happened, and when.
@@ -59,7 +53,6 @@ const (
 type Asked struct {
 	Verb Verb
 	Run  Run
-	Name string // of the release, for messages
 
 	Fresh    Fresh  // of Deploy
 	Weight   int    // of Shift
@@ -86,7 +79,6 @@ type Asked struct {
 // Resumed reports that a run goes on with a release that another process began.
 type Resumed struct {
 	Run      Run
-	Name     string
 	Gates    []string // the names of all gates
 	Override bool     // although the release is held
 	Guarded  bool     // the run watches the share until its end, and then it is 0
@@ -107,6 +99,7 @@ type Finished struct {
 type Failed struct {
 	Action Action
 	Reason string
+	Err    error // behind Reason, for the faces; nil where there is none
 	// Untouched is that no stable object was replaced yet, by this process or another.
 	Untouched bool
 	// Unready is that pods did not become ready, for reasons of their own.

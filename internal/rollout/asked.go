@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -29,22 +28,12 @@ func (t *transition) asked(a Asked) (State, []Action) {
 	case Reject:
 		return t.reject(a)
 	}
-	return t.refuse("%s is nothing that can be asked for", a.Verb)
+	return t.refuse(&Refusal{Code: RefusedVerb, Verb: a.Verb})
 }
 
 // refuse leaves everything as it is.
-func (t *transition) refuse(format string, args ...any) (State, []Action) {
-	return t.State, []Action{{Kind: Refuse, Reason: Refusal{Text: fmt.Sprintf(format, args...)}}}
-}
-
-// refuseHeld leaves everything as it is until somebody decides.
-func (t *transition) refuseHeld(a Asked) (State, []Action) {
-	return t.State, []Action{{Kind: Refuse, Reason: Held(t.State, a.Name)}}
-}
-
-// Held is why nothing is done to a release that is held.
-func Held(s State, name string) Refusal {
-	return Refusal{Held: true, Text: fmt.Sprintf("held: %s; run canarize reject %s, or repeat with --override-hold once that is settled", s.Held, name)}
+func (t *transition) refuse(why *Refusal) (State, []Action) {
+	return t.State, []Action{{Kind: Refuse, Reason: why}}
 }
 
 // begin notes what was asked for and by whom.
@@ -67,28 +56,14 @@ func (s State) Is(version string) bool {
 	})
 }
 
-// anotherVersion refuses what was meant for another version.
-func (t *transition) anotherVersion(a Asked) (State, []Action) {
-	return t.refuse("%s", Mismatch(t.State, a.Version).Text)
-}
-
-// Mismatch is why nothing is done for a version that is not the one of the release.
-func Mismatch(s State, version string) Refusal {
-	images := make([]string, len(s.Images))
-	for i, image := range s.Images {
-		images[i] = image.Image
-	}
-	return Refusal{Text: fmt.Sprintf("the release is of another version than %s: it is plan %s with %s; somebody deployed in between", version, short(s.Plan), strings.Join(images, ", "))}
-}
-
 func (t *transition) deploy(a Asked) (State, []Action) {
 	switch {
 	case t.Phase == Promoting || t.Phase == Retiring:
-		return t.refuse("the version before is being promoted; run canarize promote %s to the end first", a.Name)
+		return t.refuse(&Refusal{Code: RefusedPromoting})
 	case t.Phase == Rejecting:
-		return t.refuse("the version before is being rejected; run canarize reject %s to the end first", a.Name)
+		return t.refuse(&Refusal{Code: RefusedRejecting})
 	case t.Phase == Shifting && t.Plan == a.Fresh.Plan && t.Tested != "":
-		return t.refuse("this version is deployed and on its way to %d %%; run canarize shift %s or canarize reject %s", t.Weight, a.Name, a.Name)
+		return t.refuse(&Refusal{Code: RefusedShifting, Weight: t.Weight})
 	case t.Phase == Standing && t.Plan == a.Fresh.Plan:
 		t.Guarded = t.Guarded || a.Guarded // the share of a run that was killed is not to stay
 		return t.State, []Action{{Kind: WaitCanary}, {Kind: Verify, Weight: t.Weight}}
@@ -118,15 +93,15 @@ func short(digest string) string { return digest[:min(len(digest), 12)] }
 func (t *transition) shift(a Asked) (State, []Action) {
 	switch {
 	case a.Weight < 0 || a.Weight > t.spec.Limit:
-		return t.refuse("a weight of %d %% cannot be had; give one from 0 to %d", a.Weight, t.spec.Limit)
+		return t.refuse(&Refusal{Code: RefusedWeight, Weight: a.Weight, Limit: t.spec.Limit})
 	case t.Phase == Deploying:
-		return t.refuse("the canary is not ready yet; run canarize deploy again, or canarize reject %s", a.Name)
+		return t.refuse(&Refusal{Code: RefusedNotReady})
 	case t.Phase != Standing && t.Phase != Shifting:
-		return t.refuse("there is no canary to shift traffic to%s; run canarize deploy first", PhaseNote(t.Phase))
+		return t.refuse(&Refusal{Code: RefusedNoCanary, Phase: t.Phase})
 	case !t.Is(a.Version):
-		return t.anotherVersion(a)
+		return t.refuse(Mismatch(t.State, a.Version))
 	case t.Held != "" && !a.Override && a.Weight > 0:
-		return t.refuseHeld(a)
+		return t.refuse(Held(t.State))
 	case t.Phase == Standing && t.Weight == a.Weight && t.Verified == a.Weight:
 		t.Guarded = a.Guarded
 		if a.Override {
@@ -152,14 +127,6 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	return t.State, Pending(t.State)
 }
 
-// PhaseNote names the phase that a release is in, for a sentence about it.
-func PhaseNote(p Phase) string {
-	if p == None {
-		return ""
-	}
-	return " (the release is " + string(p) + ")"
-}
-
 func (t *transition) promote(a Asked) (State, []Action) {
 	switch t.Phase {
 	case Promoted:
@@ -168,26 +135,26 @@ func (t *transition) promote(a Asked) (State, []Action) {
 		t.begin(a.Run, "promote, begun before")
 		return t.State, Pending(t.State)
 	case Deploying:
-		return t.refuse("the canary has not become ready, so nothing was tested; run canarize deploy again, or canarize reject %s", a.Name)
+		return t.refuse(&Refusal{Code: RefusedNotReady})
 	case Shifting:
-		return t.refuse("the canary is on its way to %d %%; run canarize shift %s --to %d to the end first", t.Weight, a.Name, t.Weight)
+		return t.refuse(&Refusal{Code: RefusedShifting, Weight: t.Weight})
 	case Standing:
 	default:
-		return t.refuse("there is no canary to promote%s; run canarize deploy first", PhaseNote(t.Phase))
+		return t.refuse(&Refusal{Code: RefusedNoCanary, Phase: t.Phase})
 	}
 	switch {
 	case !t.Is(a.Version):
-		return t.anotherVersion(a)
+		return t.refuse(Mismatch(t.State, a.Version))
 	case t.Held != "" && !a.Override:
-		return t.refuseHeld(a)
+		return t.refuse(Held(t.State))
 	case t.Weight == 0 && !a.Untested:
-		return t.refuse("no request reaches the canary, so nothing about it is known; run canarize shift %s --to N first, or repeat with --untested", a.Name)
+		return t.refuse(&Refusal{Code: RefusedUntested})
 	case t.Weight > 0 && t.Proof != SeenOnGateways && !a.Unverified:
-		return t.refuse("no gateway was seen to give the canary its %d %%; look with canarize doctor why, run canarize shift %s --to %d to verify it, or repeat with --unverified", t.Weight, a.Name, t.Weight)
+		return t.refuse(&Refusal{Code: RefusedUnverified, Weight: t.Weight})
 	case t.Tested == "" || a.Tested != t.Tested:
-		return t.refuse("the canary's pods or their configuration are no longer what was tested; somebody changed them. Run canarize reject %s and deploy again", a.Name)
+		return t.refuse(&Refusal{Code: RefusedCanaryChanged})
 	case len(a.Changed) > 0:
-		return t.refuse("%s changed since the release began, and promotion would undo that; put the change into the manifests, then run canarize reject %s and deploy again", strings.Join(a.Changed, ", "), a.Name)
+		return t.refuse(&Refusal{Code: RefusedStableChanged, Objects: a.Changed})
 	}
 	t.Phase = Promoting
 	t.Reason = reason(a)
@@ -200,9 +167,9 @@ func (t *transition) reject(a Asked) (State, []Action) {
 	case t.Phase == Rejected || a.IfActive && !t.Phase.Active():
 		return t.State, nil
 	case t.Phase == None:
-		return t.refuse("there is no release %s to reject; canarize doctor finds what one may have left behind", a.Name)
+		return t.refuse(&Refusal{Code: RefusedNoRelease})
 	case t.Phase == Promoted:
-		return t.refuse("release %s is promoted already: stable is the new version. To go back, deploy the old version", a.Name)
+		return t.refuse(&Refusal{Code: RefusedPromoted})
 	case t.Phase == Retiring && !a.Untouched: // too late to reject; the canary goes all the same
 		t.Weight = 0
 		t.begin(a.Run, "reject: stable is the new version already; only the canary is removed")

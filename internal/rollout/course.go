@@ -10,8 +10,7 @@ import (
 
 // Course is what a process was asked to do with a release, from now to its end.
 type Course struct {
-	Name string // of the release, for messages
-	Run  Run    // who asks
+	Run Run // who asks
 	// Plan is the digest of the version that is to be released.
 	Plan string
 	// Gates have to agree before shares and before the promotion.
@@ -93,10 +92,11 @@ type Decision struct {
 	Fact Fact // of DoTell
 	Gate Gate // of DoAsk
 	// Why is what DoLook waits for, where it does not wait for evidence, and why DoEnd is
-	// no success.
-	Why string
-	// Refusal, of DoEnd, is that nothing was begun.
-	Refusal *Refusal
+	// no success; nil otherwise.
+	Why *Refusal
+	// Unbegun, of DoEnd, reports that the machine refused what it was told first, so that
+	// nothing was changed.
+	Unbegun bool
 }
 
 // Decide says what a process does next with a release. It is the whole policy: whoever
@@ -105,21 +105,21 @@ type Decision struct {
 func Decide(spec Spec, c Course, s State, h Heard) Decision {
 	switch {
 	case !h.Begun && h.Refused != nil:
-		return Decision{Do: DoEnd, Refusal: h.Refused, Why: h.Refused.Text}
+		return Decision{Do: DoEnd, Why: h.Refused, Unbegun: true}
 	case !h.Begun && c.Analyze:
 		return c.beginAnalysis(s, h)
 	case !h.Begun:
 		return c.begin(s, h)
 	case h.Refused != nil:
-		return Decision{Do: DoEnd, Why: h.Refused.Text}
+		return Decision{Do: DoEnd, Why: h.Refused}
 	case s.podsFailed() || s.Phase == Deploying && h.Failed != nil && h.Failed.Unready:
 		return c.reject(ByPods, s.Held)
 	case s.Phase == Deploying && h.Failed != nil: // nothing stands yet that somebody could decide about
 		return c.reject(ByFailure, s.Held)
 	case h.Failed != nil && !h.Failed.harmless(s):
-		return Decision{Do: DoEnd, Why: cmp.Or(s.Held, h.Failed.Reason)}
+		return Decision{Do: DoEnd, Why: stopped(cmp.Or(s.Held, h.Failed.Reason), h.Failed.Err)}
 	case s.Phase != Standing && s.Phase != Shifting:
-		return Decision{Do: DoEnd, Why: s.Held}
+		return Decision{Do: DoEnd, Why: stopped(s.Held, nil)}
 	case h.People.Rejected != nil:
 		return c.reject(ByPerson, h.People.Rejected.String())
 	case c.Analyze:
@@ -133,11 +133,11 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 	case h.People.Ear == Listened && !sameWord(h.People.Hold, s.Paused):
 		return Decision{Do: DoTell, Fact: Heeded{h.People.Hold}}
 	case s.Held != "" || s.Phase != Standing:
-		return Decision{Do: DoEnd, Why: s.Held}
+		return Decision{Do: DoEnd, Why: stopped(s.Held, nil)}
 	}
 	next := c.advance(spec, s, h)
 	if next.Do == DoLook && h.Stale {
-		return Decision{Do: DoTell, Fact: Asked{Verb: Shift, Weight: s.Weight, Run: c.Run, Name: c.Name, Guarded: true}}
+		return Decision{Do: DoTell, Fact: Asked{Verb: Shift, Weight: s.Weight, Run: c.Run, Guarded: true}}
 	}
 	return next
 }
@@ -158,8 +158,8 @@ func sameWord(a, b *Word) bool {
 // begin is what a run begins with: where another one of the same plan stopped, if there
 // was one.
 func (c Course) begin(s State, h Heard) Decision {
-	deploy := Decision{Do: DoTell, Fact: Asked{Verb: Deploy, Run: c.Run, Name: c.Name, Guarded: true, Fresh: Fresh{Gates: c.gateNames()}}}
-	resume := Decision{Do: DoTell, Fact: Resumed{Run: c.Run, Name: c.Name, Gates: c.gateNames(), Override: c.Override, Guarded: true}}
+	deploy := Decision{Do: DoTell, Fact: Asked{Verb: Deploy, Run: c.Run, Guarded: true, Fresh: Fresh{Gates: c.gateNames()}}}
+	resume := Decision{Do: DoTell, Fact: Resumed{Run: c.Run, Gates: c.gateNames(), Override: c.Override, Guarded: true}}
 	switch {
 	case s.Phase == Promoted && s.Plan == c.Plan && c.Run.System != "" && c.Run.ID == s.Run.ID:
 		return Decision{Do: DoEnd} // an attempt of the same pipeline run before this one did it
@@ -172,8 +172,7 @@ func (c Course) begin(s State, h Heard) Decision {
 	case s.Held == "" || c.Override || s.Guarded || s.Phase == Rejecting || s.Phase == Retiring:
 		return resume
 	}
-	held := Held(s, c.Name)
-	return Decision{Do: DoEnd, Refusal: &held, Why: held.Text}
+	return Decision{Do: DoEnd, Why: Held(s), Unbegun: true}
 }
 
 func (c Course) gateNames() []string {
@@ -185,7 +184,7 @@ func (c Course) gateNames() []string {
 }
 
 func (c Course) reject(by Decider, why string) Decision {
-	return Decision{Do: DoTell, Fact: Asked{Verb: Reject, Run: c.Run, Name: c.Name, Reason: Reason{By: by, Text: why}}}
+	return Decision{Do: DoTell, Fact: Asked{Verb: Reject, Run: c.Run, Reason: Reason{By: by, Text: why}}}
 }
 
 // podsFailed says whether the canary's pods did not become ready, or not as many as a
@@ -212,15 +211,15 @@ func (c Course) advance(spec Spec, s State, h Heard) Decision {
 	}
 	switch {
 	case s.Weight > 0 && s.Proof != SeenOnGateways && !c.Unverified:
-		return Decision{Do: DoEnd, Why: fmt.Sprintf("no gateway was seen to give the canary its %d %%, so that nothing is raised or promoted; see canarize doctor, or repeat with --unverified", s.Weight)}
+		return Decision{Do: DoEnd, Why: &Refusal{Code: RefusedUnverified, Weight: s.Weight}}
 	case s.Weight > 0 && h.Judged.Own == 0:
-		return Decision{Do: DoLook, Why: fmt.Sprintf("this process has seen no request of the canary at %d %% yet", s.Weight)}
+		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForRequests, Weight: s.Weight}}
 	case h.People.Ear == Unheard:
 		return Decision{Do: DoHear}
 	case h.People.Ear == Deaf:
-		return Decision{Do: DoLook, Why: "nothing is raised or promoted while it cannot be read what people say"}
+		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForPeople}}
 	case h.People.Hold != nil:
-		return Decision{Do: DoLook, Why: fmt.Sprintf("nothing is raised or promoted: %s; canarize resume %s ends that", h.People.Hold, c.Name)}
+		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForResume, Because: h.People.Hold.String()}}
 	}
 	if shut := c.gate(s, h, wanted); shut != nil {
 		return c.pass(*shut, s, h)
@@ -232,7 +231,7 @@ func (c Course) advance(spec Spec, s State, h Heard) Decision {
 // as it is. A canary without traffic gets the first share, whatever was found out about
 // it before: what it does now is not known.
 func (c Course) wanted(spec Spec, s State, j *Judged) (Asked, bool) {
-	asked := Asked{Run: c.Run, Name: c.Name, Guarded: true, Unverified: c.Unverified}
+	asked := Asked{Run: c.Run, Guarded: true, Unverified: c.Unverified}
 	switch {
 	case j == nil || j.Weight != s.Weight:
 		return asked, false
@@ -283,14 +282,14 @@ func (c Course) pass(g Gate, s State, h Heard) Decision {
 		case s.Awaiting != g.Name:
 			return Decision{Do: DoTell, Fact: Awaited{Gate: g.Name, Text: fmt.Sprintf("waiting for gate %s before %s", g.Name, g.Before())}}
 		}
-		return Decision{Do: DoLook, Why: fmt.Sprintf("waiting for gate %s before %s; canarize approve %s %s lets it pass", g.Name, g.Before(), c.Name, g.Name)}
+		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForApproval, Gate: g.Name, Before: g.Before()}}
 	}
 	answer, asked := h.Answers[g.Name]
 	switch {
 	case !asked:
 		return Decision{Do: DoAsk, Gate: g}
 	case answer.Pending:
-		return Decision{Do: DoLook, Why: fmt.Sprintf("waiting for gate %s before %s", g.Name, g.Before())}
+		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForGate, Gate: g.Name, Before: g.Before()}}
 	case answer.Refusal != "":
 		return c.reject(ByGate, fmt.Sprintf("gate %s refuses %s: %s", g.Name, g.Before(), answer.Refusal))
 	}
@@ -299,16 +298,15 @@ func (c Course) pass(g Gate, s State, h Heard) Decision {
 
 // beginAnalysis says whether there is something to watch.
 func (c Course) beginAnalysis(s State, h Heard) Decision {
-	refuse := func(r Refusal) Decision { return Decision{Do: DoEnd, Refusal: &r, Why: r.Text} }
 	switch {
 	case s.Phase != Standing:
-		return refuse(Refusal{Text: fmt.Sprintf("there is no canary that stands in the cluster, so there is nothing to analyze%s; see canarize status %s", PhaseNote(s.Phase), c.Name)})
+		return Decision{Do: DoEnd, Why: NotStanding(s), Unbegun: true}
 	case s.Held != "" && !c.Override:
-		return refuse(Held(s, c.Name))
+		return Decision{Do: DoEnd, Why: Held(s), Unbegun: true}
 	case h.People.Ear == Unheard:
 		return Decision{Do: DoHear}
 	}
-	return Decision{Do: DoTell, Fact: Resumed{Run: c.Run, Name: c.Name, Gates: s.Gates, Override: c.Override}}
+	return Decision{Do: DoTell, Fact: Resumed{Run: c.Run, Gates: s.Gates, Override: c.Override}}
 }
 
 // analyze watches until there is a verdict or the time is over. A canary that is
@@ -319,7 +317,7 @@ func (c Course) analyze(s State, h Heard) Decision {
 	case j != nil && j.Verdict == analysis.Reject && s.Weight == 0:
 		return Decision{Do: DoEnd}
 	case s.Held != "" || s.Phase != Standing:
-		return Decision{Do: DoEnd, Why: s.Held}
+		return Decision{Do: DoEnd, Why: stopped(s.Held, nil)}
 	case j != nil && j.Verdict == analysis.Reject:
 		return Decision{Do: DoTell, Fact: Ended{Cause: Broken, Reason: j.Reason}}
 	case h.unread():

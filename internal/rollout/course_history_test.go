@@ -22,7 +22,7 @@ func history(t *rapid.T, n *tally) {
 	w := newWorld(Spec{Limit: rapid.SampledFrom([]int{100, 50}).Draw(t, "limit")})
 	l := &laws{t: t, tally: n, agreed: map[string]bool{}, answered: map[string]bool{}}
 	w.watch, w.fate = l, func(p *process, _ moment) fate { return fates(t, p) }
-	course := Course{Name: "shop", First: rapid.SampledFrom([]int{5, 1, 20}).Draw(t, "first")}
+	course := Course{First: rapid.SampledFrom([]int{5, 1, 20}).Draw(t, "first")}
 	for _, g := range []Gate{{Name: "qa", Weight: 20, Manual: true}, {Name: "load", Weight: 40}, {Name: "sign", Manual: true}, {Name: "cab"}} {
 		if rapid.SampledFrom([]bool{false, false, true}).Draw(t, g.Name) {
 			course.Gates = append(course.Gates, g)
@@ -37,8 +37,8 @@ func history(t *rapid.T, n *tally) {
 			c.Plan, c.Analyze = w.plan, verb == "analyze"
 			live(t, w.start(c), l)
 		default:
-			w.start(Course{Name: "shop"}).verb(Asked{
-				Verb: Verb(verb), Name: "shop", Weight: rapid.SampledFrom([]int{5, 30, 50, 100, 0}).Draw(t, "weight"), Override: c.Override,
+			w.start(Course{}).verb(Asked{
+				Verb: Verb(verb), Weight: rapid.SampledFrom([]int{5, 30, 50, 100, 0}).Draw(t, "weight"), Override: c.Override,
 				Untested: rapid.Bool().Draw(t, "untested"), Unverified: c.Unverified,
 				Version: rapid.SampledFrom([]string{"", "plan-aaaaaaaa", "plan-bbbbbbbb"}).Draw(t, "version"),
 			})
@@ -167,7 +167,7 @@ func TestDecideAlone(t *testing.T) {
 func decideAlone(t *rapid.T, n *tally) {
 	weights := rapid.SampledFrom([]int{0, 5, 30, 50, 100})
 	gates := []Gate{{Name: "qa", Weight: 20, Manual: true}, {Name: "load", Weight: 40}, {Name: "sign", Manual: true}, {Name: "cab"}}
-	p := newWorld(Spec{Limit: 100}).start(Course{Name: "shop", Plan: "plan-aaaaaaaa", First: 5, Gates: rapid.SliceOfNDistinct(rapid.SampledFrom(gates), 0, 4, func(g Gate) string { return g.Name }).Draw(t, "gates")})
+	p := newWorld(Spec{Limit: 100}).start(Course{Plan: "plan-aaaaaaaa", First: 5, Gates: rapid.SliceOfNDistinct(rapid.SampledFrom(gates), 0, 4, func(g Gate) string { return g.Name }).Draw(t, "gates")})
 	p.course.Analyze = rapid.SampledFrom([]bool{false, false, true}).Draw(t, "analyze")
 	p.state = State{Schema: Schema, Phase: rapid.SampledFrom([]Phase{Standing, Standing, Standing, Shifting, Promoting, Rejected}).Draw(t, "phase"), Plan: "plan-aaaaaaaa", Weight: weights.Draw(t, "weight"), Verified: weights.Draw(t, "verified"), Guarded: true}
 	p.heard = Heard{Begun: rapid.SampledFrom([]bool{true, true, false}).Draw(t, "begun"), Stale: rapid.Bool().Draw(t, "stale"), Over: rapid.Bool().Draw(t, "over"), Answers: map[string]Answer{}}

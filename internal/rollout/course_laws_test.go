@@ -55,7 +55,7 @@ func (l *laws) begin() {
 }
 
 func (l *laws) decided(p *process, d Decision) {
-	l.facts = append(l.facts, fmt.Sprintf("decides %s %s", d.Do, d.Why))
+	l.facts = append(l.facts, fmt.Sprintf("decides %s %v", d.Do, d.Why))
 	l.idle++
 	if l.idle > most {
 		l.fail(p, "%d decisions without a look between: it spins", l.idle)

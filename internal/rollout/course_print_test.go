@@ -9,24 +9,30 @@ import (
 // with "<", what it stores with ">" and what is done with "*".
 
 func (s *story) decided(_ *process, d Decision) {
-	why := d.Why
+	why := ""
+	if d.Why != nil {
+		why = told(d.Why)
+	}
 	switch d.Do {
 	case DoTell:
 		return
 	case DoAsk:
 		why = d.Gate.Name
 	case DoEnd:
-		if d.Refusal != nil {
+		if d.Unbegun {
 			why = "nothing was begun: " + why
 		}
 	}
 	fmt.Fprintln(&s.out, strings.TrimSpace(string(d.Do)+": "+why))
 }
 
+// told is a code with what the record says of it.
+func told(why *Refusal) string { return fmt.Sprintf("%s (%v)", why.Code, why) }
+
 func (s *story) stepped(_ *process, _ State, fact Fact, actions []Action) {
 	fmt.Fprintln(&s.out, "<", factLine(fact))
 	if len(actions) > 0 && actions[0].Kind == Refuse {
-		fmt.Fprintln(&s.out, "refuse:", actions[0].Reason.Text)
+		fmt.Fprintln(&s.out, "refuse:", told(actions[0].Reason))
 	}
 }
 

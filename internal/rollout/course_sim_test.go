@@ -121,13 +121,20 @@ func (p *process) run() {
 		case DoTell:
 			p.tell(d.Fact)
 		case DoEnd:
-			if d.Refusal != nil { // nothing was begun, so nothing is changed
+			if d.Unbegun {
 				_ = p.die("refused")
 				return
 			}
-			p.end(Ended{Cause: Done, Reason: d.Why})
+			p.end(Ended{Cause: Done, Reason: reasonOf(d.Why)})
 		}
 	}
+}
+
+func reasonOf(why *Refusal) string {
+	if why == nil {
+		return ""
+	}
+	return why.Error()
 }
 
 func (p *process) hear() {
@@ -195,7 +202,7 @@ func (p *process) drive(fact Fact) {
 	for fact != nil {
 		actions := p.next(fact)
 		if len(actions) > 0 && actions[0].Kind == Refuse {
-			p.heard.Refused = &actions[0].Reason
+			p.heard.Refused = actions[0].Reason
 			return
 		}
 		if !p.heard.Begun {

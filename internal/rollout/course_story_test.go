@@ -115,8 +115,8 @@ func (s *story) command(t *testing.T, line string) {
 		s.p = s.start(args.course(s.plan))
 		s.p.run()
 	case "deploy", "shift", "promote", "reject":
-		asked := Asked{Verb: Verb(words[0]), Name: "shop", Weight: args.number("", 0), Override: args.has("override"), Untested: args.has("untested"), Unverified: args.has("unverified"), Version: args.value("version")}
-		s.p = s.start(Course{Name: "shop"})
+		asked := Asked{Verb: Verb(words[0]), Weight: args.number("", 0), Override: args.has("override"), Untested: args.has("untested"), Unverified: args.has("unverified"), Version: args.value("version")}
+		s.p = s.start(Course{})
 		s.p.verb(asked)
 	case "at":
 		s.fate = append(s.fate, planned{strings.ReplaceAll(words[1], "-", " "), args.number("skip", 0), args.fate(words[2])})
@@ -222,7 +222,7 @@ func (a arguments) number(key string, otherwise int) int {
 }
 
 func (a arguments) course(plan string) Course {
-	c := Course{Name: "shop", Plan: plan, First: a.number("first", 5), Override: a.has("override"), Unverified: a.has("unverified"), Analyze: a.has("analyze"), Healthy: a.has("healthy")}
+	c := Course{Plan: plan, First: a.number("first", 5), Override: a.has("override"), Unverified: a.has("unverified"), Analyze: a.has("analyze"), Healthy: a.has("healthy")}
 	if id := a.value("id"); id != "" {
 		c.Run = Run{System: "CI", ID: id}
 	}

@@ -105,7 +105,7 @@ func (l *life) people(s State) {
 
 // live is the life of one process. One that waits for a person for long is interrupted.
 func (l *life) live() {
-	p := l.start(Course{Name: "shop", Plan: l.plan, First: ramp[1], Gates: l.gates})
+	p := l.start(Course{Plan: l.plan, First: ramp[1], Gates: l.gates})
 	p.run()
 	for n := 0; p.over == "" && n < 40; n++ {
 		l.people(p.state)
@@ -214,7 +214,7 @@ func TestSuccessorComesToTheSameEnd(t *testing.T) {
 func (l *life) dead() bool { return len(l.trace) > 0 && l.trace[len(l.trace)-1] == "gone: killed" }
 
 func (l *life) decided(_ *process, d Decision) {
-	l.trace = append(l.trace, fmt.Sprintf("decides %s %s", d.Do, d.Why))
+	l.trace = append(l.trace, fmt.Sprintf("decides %s %v", d.Do, d.Why))
 }
 
 func (l *life) stepped(p *process, _ State, fact Fact, _ []Action) {

@@ -37,7 +37,7 @@ func (t *transition) ended(e Ended) (State, []Action) {
 	switch {
 	case e.Cause == Interrupted && e.Keep:
 		t.left(e)
-		t.note(EventCancelled, "interrupted; the canary keeps its weight, as --on-cancel=hold asks for")
+		t.note(EventCancelled, "interrupted; the canary keeps its weight, as it was asked to")
 		return t.State, nil
 	case e.Cause == Done && (!t.Guarded || t.KeptForPerson()), t.withdrawn() && e.Cause != Interrupted:
 		t.Guarded = false

@@ -22,7 +22,7 @@ func facts() *rapid.Generator[Fact] {
 		switch rapid.IntRange(0, 11).Draw(t, "fact") {
 		case 0, 1, 2, 3:
 			return Asked{
-				Verb: rapid.SampledFrom([]Verb{Deploy, Shift, Promote, Reject}).Draw(t, "verb"), Name: "shop",
+				Verb:   rapid.SampledFrom([]Verb{Deploy, Shift, Promote, Reject}).Draw(t, "verb"),
 				Fresh:  Fresh{Plan: digest.Draw(t, "plan"), Objects: []manifest.ID{{Kind: "Deployment", Name: digest.Draw(t, "object")}}},
 				Weight: weight.Draw(t, "weight"), Override: rapid.Bool().Draw(t, "override"), IfActive: rapid.Bool().Draw(t, "if active"),
 				Guarded: rapid.Bool().Draw(t, "guarded"), Untested: rapid.Bool().Draw(t, "untested"), Unverified: rapid.Bool().Draw(t, "unverified"),

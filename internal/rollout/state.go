@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/canarize/canarize/internal/excerpt"
@@ -196,6 +197,19 @@ type Event struct {
 	// Judged is what was measured, of progress while the judge watches; without what
 	// only the judge needs.
 	Judged *Judged `json:"judged,omitempty"`
+	// Cause is the error or Refusal behind the text, for the faces; not kept.
+	Cause error `json:"-"`
+}
+
+// Saying is the event with a text. An error among args is its cause.
+func (e Event) Saying(format string, args ...any) Event {
+	e.Text = fmt.Sprintf(format, args...)
+	for _, arg := range args {
+		if err, is := arg.(error); is {
+			e.Cause = err
+		}
+	}
+	return e
 }
 
 // Bounds of what is kept, so that a State stays far below the 1 MiB that an
@@ -228,7 +242,7 @@ func ParseState(text []byte) (State, error) {
 		return State{}, damaged(err)
 	}
 	if version.Schema != Schema {
-		return State{}, fmt.Errorf("the stored state has version %d and this canarize knows version %d; use the canarize that began the release, or run canarize reject NAME, which finds the canary's routes by their labels", version.Schema, Schema)
+		return State{}, &Refusal{Code: RefusedSchema, Version: strconv.Itoa(version.Schema)}
 	}
 	var s State
 	if err := json.Unmarshal(text, &s); err != nil {
@@ -240,9 +254,7 @@ func ParseState(text []byte) (State, error) {
 	return s, nil
 }
 
-func damaged(err error) error {
-	return fmt.Errorf("the stored state is not what canarize writes: %w; canarize reject NAME finds the canary's routes by their labels and takes the traffic off", err)
-}
+func damaged(err error) error { return &Refusal{Code: RefusedDamaged, Err: err} }
 
 // check finds what no release can be.
 func (s State) check() error {

@@ -116,13 +116,13 @@ func FuzzState(f *testing.F) {
 
 func decideAll(t *testing.T, s State) {
 	t.Helper()
-	course := Course{Name: "shop", Plan: s.Plan, First: 5, Gates: []Gate{{Name: "qa", Manual: true, Weight: 10}, {Name: "cab"}}}
+	course := Course{Plan: s.Plan, First: 5, Gates: []Gate{{Name: "qa", Manual: true, Weight: 10}, {Name: "cab"}}}
 	judged := Judged{Look: Look{Verdict: analysis.Promote, Weight: s.Weight}, Recommended: 100, Own: 3}
 	for _, h := range []Heard{
 		{}, {People: People{Ear: Listened}}, {Begun: true}, {Begun: true, Stale: true}, {Begun: true, Judged: &judged, People: People{Ear: Listened}}, {Begun: true, Judged: &judged, People: People{Ear: Deaf}},
-		{Begun: true, Failed: &Failed{Action: Action{Kind: Scale}}}, {Begun: true, Refused: &Refusal{Text: "no"}}, {Begun: true, People: People{Said: Said{Rejected: &Word{Text: "no"}}, Ear: Listened}},
+		{Begun: true, Failed: &Failed{Action: Action{Kind: Scale}}}, {Begun: true, Refused: &Refusal{Code: RefusedUntested}}, {Begun: true, People: People{Said: Said{Rejected: &Word{Text: "no"}}, Ear: Listened}},
 	} {
-		for _, c := range []Course{course, {Name: "shop", Plan: "other", First: 5}, {Name: "shop", Analyze: true}} {
+		for _, c := range []Course{course, {Plan: "other", First: 5}, {Analyze: true}} {
 			d := Decide(Spec{Limit: 100}, c, s, h)
 			if !slices.Contains([]Do{DoTell, DoLook, DoHear, DoAsk, DoEnd}, d.Do) || d.Do == DoTell && d.Fact == nil {
 				t.Fatalf("decides %+v", d)
@@ -148,8 +148,8 @@ func within(t *testing.T, before State, fact Fact, after State, actions []Action
 // TestParseStateRefuses is the table of what no release can be.
 func TestParseStateRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		`{`:                            "canarize reject NAME finds the canary's routes by their labels",
-		`{"schema":1,"weight":"x"}`:    "canarize reject NAME finds the canary's routes by their labels",
+		`{`:                            "the stored state is not what canarize writes: ",
+		`{"schema":1,"weight":"x"}`:    "the stored state is not what canarize writes: ",
 		`{"schema":2}`:                 "version 2 and this canarize knows version 1",
 		`{"schema":1,"phase":"gone"}`:  `phase is "gone"`,
 		`{"schema":1}`:                 `phase is ""`,
@@ -160,7 +160,7 @@ func TestParseStateRefuses(t *testing.T) {
 		record(`"step":-1`):            "step is -1",
 		record(`"corrections":-1000`):  "corrections is -1000",
 		record(`"total":-1`):           "total is -1",
-		record(`"judged":{"judge":}}`): "canarize reject NAME finds",
+		record(`"judged":{"judge":}}`): "the stored state is not what canarize writes: ",
 	} {
 		if _, err := ParseState([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, expected %s", text, err, want)

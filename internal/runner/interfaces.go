@@ -72,8 +72,8 @@ type Record struct {
 	Said string
 }
 
-// ErrChanged is that another process stored something in between.
-var ErrChanged = errors.New("somebody else works on the release at the same time; see canarize status, and run the command again")
+// ErrChanged reports that another process stored something in between.
+var ErrChanged = errors.New("somebody else works on the release at the same time")
 
 // Lock makes sure that one process at a time works on a release.
 type Lock interface {

@@ -23,9 +23,7 @@ var ErrLockLost = errors.New("the lock was lost")
 // ErrExposed reports that traffic may still reach a canary that nobody watches.
 var ErrExposed = errors.New("traffic may still reach the canary")
 
-func exposed(release Release, err, failed error) error {
-	return fmt.Errorf("%w, and %w: %w; run canarize reject %s -n %s", err, ErrExposed, failed, release.Name, release.Namespace)
-}
+func exposed(err, failed error) error { return fmt.Errorf("%w, and %w: %w", err, ErrExposed, failed) }
 
 // cleanUp is how long the way out may take once the process was asked to end. A CI
 // system kills 7.5 seconds after it interrupts.
@@ -80,7 +78,7 @@ func (s *session) leave(ctx context.Context, err error, fault bool) error {
 	case off:
 		err = errors.Join(err, fmt.Errorf("the canary gets no traffic, but that could not be stored: %w", failed))
 	default:
-		err = exposed(s.release, err, failed)
+		err = exposed(err, failed)
 	}
 	return s.stopped(err)
 }
@@ -107,7 +105,7 @@ func (s *session) takeOff(ctx context.Context, cause rollout.EndCause, actions [
 		return true, nil
 	}
 	err = s.save(ctx)
-	if errors.Is(err, errRecordGone) { // so that status and reject still find the release
+	if errors.Is(err, ErrRecordGone) { // so that status and reject still find the release
 		s.record.Version, s.record.State = "", nil
 		err = s.save(ctx)
 	}
@@ -172,7 +170,7 @@ func (r *Runner) notLocked(ctx context.Context, release Release, err error) erro
 		return err
 	}
 	if failed := s.setWeight(out, rollout.Action{Kind: rollout.SetWeight}); failed != nil {
-		return exposed(release, ErrInterrupted, failed)
+		return exposed(ErrInterrupted, failed)
 	}
 	return fmt.Errorf("%w; nobody was watching the canary, and its weight is 0 now", ErrInterrupted)
 }

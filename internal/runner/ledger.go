@@ -86,7 +86,7 @@ func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (
 		own := bytes.Equal(stored.State, l.record.State) && bytes.Equal(stored.Plan, l.record.Plan)
 		if !own && (l.unsure == nil || !bytes.Equal(stored.State, l.unsure)) {
 			if stored.Version == "" {
-				return "", errRecordGone
+				return "", ErrRecordGone
 			}
 			return "", refused
 		}
@@ -110,5 +110,5 @@ func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (
 // errSpoken reports that somebody said something before what was to be done was stored.
 var errSpoken = errors.New("somebody has said something about the release")
 
-// errRecordGone reports that somebody deleted the record while a process worked.
-var errRecordGone = errors.New("somebody has deleted what is remembered of the release; see canarize doctor for what is left of the canary")
+// ErrRecordGone reports that somebody deleted the record while a process worked.
+var ErrRecordGone = errors.New("somebody has deleted what is remembered of the release")

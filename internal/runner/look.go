@@ -27,10 +27,11 @@ func (s *actor) untouched(ctx context.Context) bool {
 
 // reachable makes sure that a gateway can be asked for the canary's shares.
 func (s *actor) reachable(ctx context.Context, routes []rollout.Route) error {
-	if err := s.Router.Reachable(ctx, routes); err != nil {
-		return fmt.Errorf("nothing was begun, because no share could be verified: %w; name the gateway's namespace, or repeat with --unverified", err)
+	err := s.Router.Reachable(ctx, routes)
+	if err == nil || ctx.Err() != nil {
+		return err
 	}
-	return nil
+	return &rollout.Refusal{Code: rollout.RefusedNoGateway, Err: err}
 }
 
 // beside gives the plan with the canary's routes as they have to be beside the stable

@@ -53,7 +53,7 @@ func (r *Runner) Run(ctx context.Context, release Release, run rollout.Run, plan
 		}
 		s.engaged = s.state.Guarded && s.state.Phase.Active() // by a run that has died
 		return s.follow(held, how, plan, rollout.Course{
-			Name: release.Name, Run: run, Plan: digest, Gates: how.Gates, First: how.First, Override: how.Override, Unverified: how.Unverified,
+			Run: run, Plan: digest, Gates: how.Gates, First: how.First, Override: how.Override, Unverified: how.Unverified,
 		})
 	})
 }
@@ -74,7 +74,7 @@ func (r *Runner) Analyze(ctx context.Context, release Release, run rollout.Run, 
 		if length > 0 {
 			how.Watch = timed(how.Watch, s.Now().Add(length), s.Now)
 		}
-		return s.follow(held, how, nil, rollout.Course{Name: release.Name, Run: run, Override: how.Override, Analyze: true, Healthy: healthy})
+		return s.follow(held, how, nil, rollout.Course{Run: run, Override: how.Override, Analyze: true, Healthy: healthy})
 	})
 }
 
@@ -128,14 +128,14 @@ func (s *session) follow(ctx context.Context, how Course, plan *rollout.Plan, is
 func (s *session) ended(d rollout.Decision) error {
 	c := s.course
 	switch {
-	case d.Refusal != nil:
-		return RefusedError{*d.Refusal}
-	case d.Why == "":
+	case d.Why == nil:
 		return nil
+	case d.Unbegun:
+		return RefusedError{d.Why}
 	case c.heard.Failed != nil:
-		return StoppedError{State: s.state, Action: c.heard.Failed.Action.Kind, Err: errors.New(d.Why)}
+		return StoppedError{State: s.state, Action: c.heard.Failed.Action.Kind, Err: d.Why}
 	}
-	return StoppedError{State: s.state, Err: errors.New(d.Why)}
+	return StoppedError{State: s.state, Err: d.Why}
 }
 
 // carryOut tells the machine what was decided, and does what it announces. What came of
@@ -155,10 +155,10 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 		c.heard.People = c.people.said(s.state.Started) // and it is decided again
 	case errors.As(err, new(objectionError)) && s.state.Held == "":
 	case errors.As(err, &refused) && c.heard.Begun:
-		c.heard.Refused = &refused.Refusal
+		c.heard.Refused = refused.Refusal
 	case errors.As(err, &stopped):
 		c.heard.Begun = true
-		c.heard.Failed = &rollout.Failed{Action: rollout.Action{Kind: stopped.Action}, Reason: stopped.Error(), Unready: errors.As(err, new(NotReadyError))}
+		c.heard.Failed = &rollout.Failed{Action: rollout.Action{Kind: stopped.Action}, Reason: stopped.Error(), Err: stopped.Err, Unready: errors.As(err, new(NotReadyError))}
 	case err != nil:
 		return err
 	default:
@@ -230,16 +230,18 @@ func (s *session) move(ctx context.Context, fact rollout.Fact) error {
 const rememberEvery = time.Minute
 
 // look waits until there is something new: from the judge, from people, or from a gate.
-// why is what it waits for.
-func (s *session) look(ctx context.Context, why string) error {
+// why is what it waits for, nil where that is evidence.
+func (s *session) look(ctx context.Context, why *rollout.Refusal) error {
 	c := s.course
 	if err := s.watch(ctx); err != nil {
 		return err
 	}
-	if why != c.told {
-		if c.told = why; why != "" {
-			s.progress("%s", why)
-		}
+	switch {
+	case why == nil:
+		c.told = ""
+	case why.Error() != c.told:
+		c.told = why.Error()
+		s.progress("%v", why)
 	}
 	if c.unstored && c.heard.Judged != nil { // before the first look there is nothing to wait for
 		if err := s.save(ctx); err != nil {

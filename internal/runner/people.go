@@ -24,7 +24,7 @@ func (r *Runner) Say(ctx context.Context, release Release, version string, chang
 	case err != nil:
 		return s.state, err
 	case s.state.Phase != rollout.Standing && s.state.Phase != rollout.Shifting:
-		return s.state, RefusedError{rollout.Refusal{Text: "there is no canary whose release could go on" + rollout.PhaseNote(s.state.Phase) + "; see canarize status"}}
+		return s.state, RefusedError{rollout.NotStanding(s.state)}
 	case !s.state.Is(version):
 		return s.state, RefusedError{rollout.Mismatch(s.state, version)}
 	}

@@ -44,8 +44,10 @@ func (s *actor) perform(ctx context.Context, actions []rollout.Action) (rollout.
 	return rollout.Action{}, nil
 }
 
+// progress tells what is under way.
 func (s *actor) progress(format string, args ...any) {
-	s.Emit(rollout.Event{Time: s.Now().UTC(), Kind: rollout.EventProgress, Phase: s.state.Phase, Weight: s.state.Weight, Text: fmt.Sprintf(format, args...)})
+	e := rollout.Event{Time: s.Now().UTC(), Kind: rollout.EventProgress, Phase: s.state.Phase, Weight: s.state.Weight}
+	s.Emit(e.Saying(format, args...))
 }
 
 func (s *actor) setWeight(ctx context.Context, a rollout.Action) error {
@@ -284,7 +286,7 @@ func (s *actor) stillTested(ctx context.Context) error {
 	}
 	digest, configs, err := s.canary(ctx, s.Objects.Fresh)
 	if err == nil && digest != s.state.Tested {
-		err = fmt.Errorf("the canary's pods or their configuration are no longer what was tested; run canarize reject %s and deploy again", s.release.Name)
+		err = &rollout.Refusal{Code: rollout.RefusedCanaryChanged}
 	}
 	s.configs = configs
 	return err

@@ -45,9 +45,9 @@ func (r Release) String() string { return r.Namespace + "/" + r.Name }
 
 // RefusedError reports that the request does not fit the state of the release; nothing
 // was changed.
-type RefusedError struct{ rollout.Refusal }
+type RefusedError struct{ *rollout.Refusal }
 
-func (e RefusedError) Error() string { return e.Text }
+func (e RefusedError) Unwrap() error { return e.Refusal }
 
 // StoppedError reports that the release stopped where it is safe before it came to its
 // end: an action failed, or somebody has to decide.
@@ -70,7 +70,6 @@ func (r *Runner) Load(ctx context.Context, release Release) (rollout.State, erro
 // Do does what is asked for and returns how the release was left. plan is that
 // of a deployment; the other verbs go by the one that is stored.
 func (r *Runner) Do(ctx context.Context, release Release, asked rollout.Asked, plan *rollout.Plan) (rollout.State, error) {
-	asked.Name = release.Name
 	if asked.Verb == rollout.Reject {
 		if err := r.offAtOnce(ctx, release, asked); err != nil {
 			return rollout.State{}, err

@@ -68,7 +68,7 @@ func (s *session) spec() rollout.Spec { return rollout.Spec{Limit: s.Router.Limi
 // next tells the machine a fact, and others what happened.
 func (s *session) next(fact rollout.Fact) []rollout.Action {
 	actions, events := s.decide(fact)
-	s.emit(events)
+	s.emit(events, fact)
 	return actions
 }
 
@@ -81,8 +81,13 @@ func (s *session) decide(fact rollout.Fact) ([]rollout.Action, []rollout.Event) 
 	return actions, state.History[max(0, len(state.History)-(state.Total-before)):]
 }
 
-func (s *session) emit(events []rollout.Event) {
+// emit tells what came of a fact.
+func (s *session) emit(events []rollout.Event, fact rollout.Fact) {
+	failed, _ := fact.(rollout.Failed)
 	for _, e := range events {
+		if e.Kind == rollout.EventFailed {
+			e.Cause = failed.Err
+		}
 		s.Emit(e)
 	}
 }
@@ -104,7 +109,7 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		fact = rollout.Finished{Tested: s.tested, Proof: s.proof}
 		if err != nil {
 			stopped, broke = errors.Join(stopped, err), cmp.Or(broke, action.Kind)
-			fact = rollout.Failed{Action: action, Reason: err.Error(), Untouched: errors.As(err, new(untouchedError)), Objected: errors.As(err, new(objectionError)), Unready: errors.As(err, new(NotReadyError)), Proof: s.proof}
+			fact = rollout.Failed{Action: action, Reason: err.Error(), Err: err, Untouched: errors.As(err, new(untouchedError)), Objected: errors.As(err, new(objectionError)), Unready: errors.As(err, new(NotReadyError)), Proof: s.proof}
 		}
 		actions = s.next(fact)
 		if len(actions) == 0 && s.course != nil && s.state.Phase == rollout.Standing {
@@ -138,7 +143,7 @@ func (s *session) announce(ctx context.Context, fact rollout.Fact) ([]rollout.Ac
 	before := s.state
 	actions, events := s.decide(fact)
 	if len(actions) > 0 && actions[0].Kind == rollout.Refuse {
-		s.emit(events)
+		s.emit(events, fact)
 		return nil, RefusedError{actions[0].Reason}
 	}
 	s.raising = s.course != nil && raises(before, fact)
@@ -148,7 +153,7 @@ func (s *session) announce(ctx context.Context, fact rollout.Fact) ([]rollout.Ac
 		s.expose()
 		return nil, err
 	}
-	s.emit(events)
+	s.emit(events, fact)
 	s.engaged = s.course != nil || len(actions) > 0
 	if err != nil {
 		return nil, s.offFirst(ctx, actions, err)

@@ -24,7 +24,7 @@ import (
 const PlanAnnotation = "canarize.dev/plan"
 
 // ErrNotConfirmed reports that the cluster's objects do not confirm the record.
-var ErrNotConfirmed = errors.New("what is remembered of the release is not what was deployed: somebody has changed its record or its canary; nothing is promoted. Run canarize reject, and deploy again")
+var ErrNotConfirmed = errors.New("what is remembered of the release is not what was deployed: somebody has changed its record or its canary; nothing is promoted")
 
 // planDigest is the digest of a plan as it is stored.
 func planDigest(packed []byte) string {
@@ -57,7 +57,7 @@ func (s *actor) confirm(ctx context.Context) error {
 			return err
 		}
 		if live == nil {
-			return fmt.Errorf("release %s: %s is gone; run canarize reject %s, and deploy again", s.release, w.Canary, s.release.Name)
+			return fmt.Errorf("release %s: %w", s.release, &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{w.Canary.String()}})
 		}
 		digest, stamped := annotation(live, PlanAnnotation)
 		tested := live
@@ -152,7 +152,8 @@ func (s *actor) offByLabel(ctx context.Context, unread error) error {
 	if unread == nil {
 		unread = fmt.Errorf("release %s: no release remembers this canary", s.release)
 	}
-	return fmt.Errorf("%w; the canary gets no traffic: the weight of %s is 0. Remove it with kubectl delete mappings,tcpmappings,deployments,statefulsets,daemonsets,services,configmaps,secrets,horizontalpodautoscalers -n %s -l %s=%s",
+	// What could be done about the record does not matter any more, so unread is not wrapped.
+	return fmt.Errorf("%v; the canary gets no traffic: the weight of %s is 0. Remove it with kubectl delete mappings,tcpmappings,deployments,statefulsets,daemonsets,services,configmaps,secrets,horizontalpodautoscalers -n %s -l %s=%s",
 		unread, strings.Join(names, ", "), s.release.Namespace, rollout.ReleaseLabel, s.release.Name)
 }
 

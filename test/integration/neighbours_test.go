@@ -158,7 +158,7 @@ func testMemoryLost(t *testing.T, s shop) {
 			t.Errorf("canarize doctor does not say %q:\n%s", text, o.out)
 		}
 	}
-	s.expect(t, 2, shift("0"), "no canary to shift traffic to")
+	s.expect(t, 2, shift("0"), "there is no canary; run canarize deploy first")
 	s.expect(t, 1, reject, "no release remembers this canary; the canary gets no traffic", "kubectl delete", "-l canarize.dev/release=shop")
 	s.check(t, "v1", 0)
 	s.do(t, s.deploy(t, "v2"))

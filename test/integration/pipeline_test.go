@@ -98,7 +98,7 @@ func testGitHub(t *testing.T, s shop) {
 		t.Errorf("a wrong command is not about a release:\n%s", said)
 	}
 	github(0, reject...)
-	if said := github(2, promote...); !strings.Contains(said, "\n::error title=canarize::release "+s.namespace+"/shop: there is no canary to promote") {
+	if said := github(2, promote...); !strings.Contains(said, "\n::error title=canarize::release "+s.namespace+"/shop: there is no canary (the release is rejected)") {
 		t.Error(said)
 	}
 	outputs, err := os.ReadFile(output)

@@ -167,7 +167,7 @@ func (s suite) killedAt(t *testing.T, name string, k *killer) {
 func (s shop) rejected(t *testing.T, before, tag string) (stable string) {
 	t.Helper()
 	if s.get(t, s.ref("", "ConfigMap", "canarize-shop")) == nil {
-		s.expect(t, 2, reject, "no release shop to reject")
+		s.expect(t, 2, reject, "there is no release to reject")
 		s.check(t, before, -1)
 		return before
 	}

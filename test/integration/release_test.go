@@ -73,7 +73,7 @@ func testPromote(t *testing.T, s shop) {
 func testReject(t *testing.T, s shop) {
 	s.do(t, s.deploy(t, "v2"), shift("30"), reject)
 	s.check(t, "v1", -1)
-	s.expect(t, 2, promote, "there is no canary to promote")
+	s.expect(t, 2, promote, "there is no canary (the release is rejected)")
 	s.do(t, s.deploy(t, "v2"), reject, s.deploy(t, "v3"), shift("100"), promote)
 	s.check(t, "v3", -1)
 	s.expect(t, 2, reject, "is promoted already")
@@ -109,7 +109,7 @@ func testReleaseDryRun(t *testing.T, s shop) {
 func testBroken(t *testing.T, s shop) {
 	s.expect(t, 4, s.deploy(t, brokenTag), "it crashes", "is held")
 	s.expect(t, 2, shift("10"), "not ready yet")
-	s.expect(t, 2, promote, "nothing was tested")
+	s.expect(t, 2, promote, "the canary is not ready yet")
 	s.check(t, "v1", 0)
 	s.do(t, s.deploy(t, "v2"), shift("10"), reject)
 	s.check(t, "v1", -1)
@@ -123,9 +123,9 @@ func testAnotherVersion(t *testing.T, s shop) {
 }
 
 func testNothingThere(t *testing.T, s shop) {
-	s.expect(t, 2, shift("10"), "no canary to shift traffic to")
-	s.expect(t, 2, promote, "no canary to promote")
-	s.expect(t, 2, reject, "no release shop to reject")
+	s.expect(t, 2, shift("10"), "there is no canary; run canarize deploy first")
+	s.expect(t, 2, promote, "there is no canary; run canarize deploy first")
+	s.expect(t, 2, reject, "there is no release to reject")
 	s.expect(t, 2, []string{"status", "shop"}, "there is no release shop")
 	if err := s.dynamic.Resource(mappings).Namespace(s.namespace).Delete(t.Context(), "shop", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)

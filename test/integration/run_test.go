@@ -296,7 +296,7 @@ func testRunHoldAndApprove(t *testing.T, s shop, u *users) {
 	s.expect(t, 0, []string{"approve", "shop", "sign-off"})
 	s.ended(t, cmd, heard, 0)
 	s.check(t, "v2", -1)
-	s.expect(t, 2, []string{"hold", "shop"}, "there is no canary")
+	s.expect(t, 2, []string{"hold", "shop"}, "no canary stands in the cluster")
 }
 
 // testRunRejectBeside: a rejection by somebody else does not wait for the run.
@@ -311,7 +311,7 @@ func testRunRejectBeside(t *testing.T, s shop, u *users) {
 }
 
 func testAnalyze(t *testing.T, s shop, u *users) {
-	s.expect(t, 2, append([]string{"analyze", "shop"}, u.config(t, "")...), "nothing to analyze")
+	s.expect(t, 2, append([]string{"analyze", "shop"}, u.config(t, "")...), "no canary stands in the cluster")
 	s.expect(t, 0, s.deploy(t, "v2"))
 	s.expect(t, 0, shift("30"))
 	s.expect(t, 0, append([]string{"analyze", "shop", "--for", "2s"}, u.config(t, "")...))

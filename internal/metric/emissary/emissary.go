@@ -93,7 +93,7 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 		return metric.Reading{}, fmt.Errorf("emissary: %w", err)
 	}
 	if !slices.ContainsFunc(r.Targets, func(t metric.Target) bool { return !t.Optional }) {
-		return metric.Reading{}, errors.New("emissary: no gateway pod is ready; is Emissary running, and in the namespace that --emissary-namespace names?")
+		return metric.Reading{}, errors.New("emissary: no gateway pod is ready; is Emissary running, and in the namespace that was named?")
 	}
 	return r, nil
 }

@@ -102,7 +102,7 @@ func metricsOf(o analysis.Observation) (all []metric.Metric) {
 	return all
 }
 
-var errNothing = errors.New("the answer has no metrics; it has to be like a line for canarize judge")
+var errNothing = errors.New("the answer has no metrics; it has to be like a line that the judge reads")
 
 // valuesOf are the counters of a version. All metrics have to be there.
 func valuesOf(o analysis.Observation, arm metric.Arm, metrics []metric.Metric) (all []metric.Value, err error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/readiness"
+	"github.com/canarize/canarize/internal/rollout"
 )
 
 // Gateway says where Emissary runs.
@@ -112,13 +113,21 @@ func (e *NotVerifiedError) Error() string {
 		if e.Where.Namespace != "" {
 			namespace = "namespace " + e.Where.Namespace
 		}
-		return fmt.Sprintf("no pod of the gateway with the label %s is ready in %s; is Emissary running, and is it there?", e.Where.Selector, namespace)
+		return fmt.Sprintf("no pod of the gateway with the label %s is ready in %s", e.Where.Selector, namespace)
 	}
 	var parts []string
 	for _, pod := range slices.Sorted(maps.Keys(e.Problems)) {
 		parts = append(parts, fmt.Sprintf("Pod %s: %s", pod, strings.Join(e.Problems[pod], "; ")))
 	}
-	return fmt.Sprintf("the gateway has not taken the shares within %s: %s; canarize traffic --live shows what Emissary makes of the Mappings", e.Where.Patience, strings.Join(parts, "; "))
+	return fmt.Sprintf("the gateway has not taken the shares within %s: %s", e.Where.Patience, strings.Join(parts, "; "))
+}
+
+// refusal is what a release is told of it.
+func (e *NotVerifiedError) refusal() *rollout.Refusal {
+	if len(e.Problems) == 0 {
+		return &rollout.Refusal{Code: rollout.RefusedNoGatewayPod, Err: e}
+	}
+	return &rollout.Refusal{Code: rollout.RefusedNotTaken, Err: e}
 }
 
 // VerifyShare waits until every gateway pod that is ready does what is wanted, as

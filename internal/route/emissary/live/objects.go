@@ -35,7 +35,7 @@ func Objects(ctx context.Context, c *kube.Cluster, namespace string) ([]map[stri
 		kind.Namespace = namespace
 		items, err := c.List(ctx, kind, "")
 		if kube.IsForbidden(err) {
-			return nil, fmt.Errorf("cluster %s: not allowed to list objects of kind %s; grant the verb list on them, or name a namespace with -n: %w", c.Host(), kind.Kind, err)
+			return nil, fmt.Errorf("cluster %s: not allowed to list objects of kind %s; grant the verb list on them, or read a single namespace: %w", c.Host(), kind.Kind, err)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", c.Host(), err)

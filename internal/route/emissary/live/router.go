@@ -131,6 +131,10 @@ func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int
 		return fmt.Sprintf("the canary gets %d %%, by the model of Emissary alone", percent), rollout.ByModelAlone, nil
 	}
 	verified, err := r.Gateways.VerifyShare(ctx, wants)
+	var not *NotVerifiedError
+	if errors.As(err, &not) {
+		return "", "", not.refusal()
+	}
 	if err != nil {
 		return "", "", err
 	}
@@ -162,7 +166,7 @@ func (r *Router) Reachable(ctx context.Context, _ []rollout.Route) error {
 }
 
 func (r *Router) unreachable() error {
-	return fmt.Errorf("there is no pod of Emissary in namespace %s (see --emissary-namespace)", r.Namespace)
+	return fmt.Errorf("there is no pod of Emissary in namespace %s", r.Namespace)
 }
 
 // wants are the shares that a pair of routes has to have, checked by the model first.
@@ -173,7 +177,7 @@ func (r *Router) wants(ctx context.Context, route rollout.Route, percent int) ([
 	case err != nil:
 		return nil, err
 	case canary == nil && percent > 0:
-		return nil, fmt.Errorf("%s: somebody has deleted it, and the canary has no traffic; run canarize reject and deploy again", route.Canary)
+		return nil, &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{route.Canary.String()}}
 	case canary == nil:
 		return nil, nil
 	case stable == nil:
@@ -224,7 +228,7 @@ func (r *Router) Names(ctx context.Context, route rollout.Route) (stableName, ca
 	}
 	name := func(id manifest.ID, o map[string]any) (string, error) {
 		if o == nil {
-			return "", fmt.Errorf("%s: it is not there, so there are no requests to count; run canarize deploy first", id)
+			return "", fmt.Errorf("there are no requests to count: %w", &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{id.String()}})
 		}
 		stats := derive.Stats(o, r.Namespace)
 		if stats == "" {
