@@ -59,6 +59,8 @@ func (h inMemory) RoundTrip(r *http.Request) (response *http.Response, err error
 	return w.Result(), r.Context().Err()
 }
 
+func (inMemory) CloseIdleConnections() {}
+
 func say(code int, text string, header ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
