@@ -7,11 +7,17 @@ FUZZTIME    ?= 2m
 
 .PHONY: help
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## Build bin/canarize, a static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/canarize ./cmd/canarize
+
+.PHONY: check
+check: ## Check formatting, vet, and run the quick tests: the inner loop, under a minute, no API server
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) test -short -vet=off -p 4 ./app/... ./bench/... ./cmd/... ./internal/... ./test/script # some only wait
 
 .PHONY: test
 test: test-cluster-build ## Run all tests, those on a real API server included
@@ -20,7 +26,8 @@ test: test-cluster-build ## Run all tests, those on a real API server included
 	$(GO) -C test/cluster/gateway test ./...
 
 .PHONY: test-cluster-build
-test-cluster-build: # Built once, about six minutes on two cores, then cached
+test-cluster-build:
+	@echo "The first time this downloads and builds etcd, kubectl and a kube-apiserver, 6 to 9 minutes on two cores; then it takes seconds." >&2
 	$(GO) -C test/cluster run . build
 
 .PHONY: cluster
@@ -36,6 +43,7 @@ e2e: ## Prove shares under load on a real Kubernetes and a real Envoy; Linux, as
 ifeq ($(E2E),skip)
 	@echo "e2e: left out, because E2E=skip"
 else
+	@echo "The first time this downloads and builds a Kubernetes with a node, 12 to 15 minutes on two cores; then it takes seconds." >&2
 	$(GO) -C test/cluster run . build --node
 	$(GO) -C test/e2e test -tags e2e -count=1 -timeout 30m -v ./...
 endif

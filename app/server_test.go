@@ -8,41 +8,86 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// running is an application that serves on real ports of this machine.
-type running struct {
-	url, metricsURL string
-	stop            context.CancelFunc
-	stopped         chan error
-	client          *http.Client
+// port is a listener in memory: under testing/synctest the clock stands still while a
+// real connection is open.
+type port struct {
+	dialed chan net.Conn
+	closed chan struct{}
+	once   sync.Once
 }
+
+func newPort() *port { return &port{dialed: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *port) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.dialed:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *port) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *port) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p *port) dial() (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.dialed <- there:
+		return here, nil
+	case <-p.closed:
+		return nil, syscall.ECONNREFUSED
+	}
+}
+
+// running is an application that serves on two ports in memory.
+type running struct {
+	app, metrics *port
+	stop         context.CancelFunc
+	stopped      chan error
+	client       *http.Client
+}
+
+const (
+	url        = "http://app"
+	metricsURL = "http://metrics"
+)
 
 func start(t *testing.T, cfg config, limits timing) running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	cfg.appAddress, cfg.metricsAddr = "127.0.0.1:0", "127.0.0.1:0"
-	l, err := listen(ctx, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := running{
-		url: "http://" + l.app.Addr().String(), metricsURL: "http://" + l.metrics.Addr().String(),
-		stop: cancel, stopped: make(chan error, 1),
-		client: &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second},
-	}
+	r := running{app: newPort(), metrics: newPort(), stop: cancel, stopped: make(chan error, 1)}
+	transport := &http.Transport{DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
+		if address == "metrics:80" {
+			return r.metrics.dial()
+		}
+		return r.app.dial()
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	r.client = &http.Client{Transport: transport}
 	app := newApplication(cfg, func() float64 { return 0.5 })
-	go func() { r.stopped <- app.serve(ctx, l, limits, slog.New(slog.DiscardHandler)) }()
+	go func() {
+		r.stopped <- app.serve(ctx, listeners{r.app, r.metrics}, limits, slog.New(slog.DiscardHandler))
+	}()
 	return r
 }
 
 // get returns status, body and whether the server asked to close the connection.
-func (r running) get(t *testing.T, url string) (int, string, bool) {
+func (r running) get(t *testing.T, address string) (int, string, bool) {
 	t.Helper()
-	answer, err := r.client.Get(url)
+	answer, err := r.client.Get(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,105 +99,104 @@ func (r running) get(t *testing.T, url string) (int, string, bool) {
 	return answer.StatusCode, string(body), answer.Close
 }
 
-// eventually polls, because a drain becomes visible a moment after it was asked for.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if holds() {
+type answer struct {
+	status int
+	err    error
+}
+
+// begin sends a request, and comes back when it has arrived.
+func (r running) begin() <-chan answer {
+	answers := make(chan answer, 1)
+	go func() {
+		got, err := r.client.Get(url)
+		if err != nil {
+			answers <- answer{err: err}
 			return
 		}
-	}
-	t.Fatalf("did not happen within 10 s: %s", what)
+		answers <- answer{status: got.StatusCode, err: got.Body.Close()}
+	}()
+	synctest.Wait()
+	return answers
 }
 
 func TestDrain(t *testing.T) {
-	r := start(t, config{successRate: 100, latency: 1500 * time.Millisecond},
-		timing{settle: time.Second, finish: 15 * time.Second})
-	if status, _, closing := r.get(t, r.url+"/readyz"); status != http.StatusOK || closing {
-		t.Fatalf("before: readyz %d, closing %v", status, closing)
-	}
-
-	inFlight := make(chan int, 1)
-	begin := func() {
-		answer, err := http.Get(r.url)
-		if err != nil {
-			inFlight <- 0
-			return
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, config{successRate: 100, latency: 1500 * time.Millisecond},
+			timing{settle: time.Second, finish: 15 * time.Second})
+		if status, _, closing := r.get(t, url+"/readyz"); status != http.StatusOK || closing {
+			t.Fatalf("before: readyz %d, closing %v", status, closing)
 		}
-		_ = answer.Body.Close()
-		inFlight <- answer.StatusCode
-	}
-	go begin()
-	time.Sleep(100 * time.Millisecond) // lets the request arrive before the signal
-	r.stop()
 
-	eventually(t, "readyz says 503", func() bool {
-		status, _, closing := r.get(t, r.url+"/readyz")
-		return status == http.StatusServiceUnavailable && closing
+		first := r.begin()
+		r.stop()
+		synctest.Wait()
+
+		if status, _, closing := r.get(t, url+"/readyz"); status != http.StatusServiceUnavailable || !closing {
+			t.Errorf("while draining: readyz %d, closing %v", status, closing)
+		}
+		if status, _, _ := r.get(t, url+"/healthz"); status != http.StatusOK {
+			t.Errorf("while draining: healthz %d, and the kubelet would kill the pod", status)
+		}
+		// A request that comes while the endpoints update is still answered, even
+		// though its answer is due after the listener has closed.
+		second := r.begin()
+		for _, request := range []<-chan answer{first, second} {
+			if a := <-request; a.status != http.StatusOK {
+				t.Errorf("a request in flight got %d, %v", a.status, a.err)
+			}
+		}
+		if err := <-r.stopped; err != nil {
+			t.Errorf("drained with %v", err)
+		}
+		for name, p := range map[string]*port{"app": r.app, "metrics": r.metrics} {
+			if connection, err := p.dial(); err == nil {
+				_ = connection.Close()
+				t.Errorf("%s still accepts connections", name)
+			}
+		}
 	})
-	if status, _, _ := r.get(t, r.url+"/healthz"); status != http.StatusOK {
-		t.Errorf("while draining: healthz %d, and the kubelet would kill the pod", status)
-	}
-	// A request that comes while the endpoints update is still answered, even
-	// though its answer is due after the listener has closed.
-	go begin()
-	for range 2 {
-		if status := <-inFlight; status != http.StatusOK {
-			t.Errorf("a request in flight got %d", status)
-		}
-	}
-	if err := <-r.stopped; err != nil {
-		t.Errorf("drained with %v", err)
-	}
-	for _, url := range []string{r.url, r.metricsURL} {
-		if connection, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")); err == nil {
-			_ = connection.Close()
-			t.Errorf("%s still accepts connections", url)
-		}
-	}
 }
 
 func TestMetricsOutliveTheDrain(t *testing.T) {
-	r := start(t, config{successRate: 100, latency: time.Second}, timing{finish: 15 * time.Second})
-	go func() { _, _ = r.client.Get(r.url) }()
-	time.Sleep(100 * time.Millisecond)
-	r.stop()
-	eventually(t, "the application's port is closed", func() bool {
-		connection, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
-		if err == nil {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, config{successRate: 100, latency: time.Second}, timing{finish: 15 * time.Second})
+		request := r.begin()
+		r.stop()
+		synctest.Wait()
+		if connection, err := r.app.dial(); err == nil {
 			_ = connection.Close()
+			t.Error("the application's port is open")
 		}
-		return err != nil
+		if status, body, _ := r.get(t, metricsURL+"/metrics"); status != http.StatusOK ||
+			!strings.Contains(body, `requests_total{custom_status="bad"} 0`) {
+			t.Errorf("metrics while draining: %d %s", status, body)
+		}
+		if err := <-r.stopped; err != nil {
+			t.Errorf("drained with %v", err)
+		}
+		if a := <-request; a.status != http.StatusOK {
+			t.Errorf("the request in flight got %d, %v", a.status, a.err)
+		}
 	})
-	if status, body, _ := r.get(t, r.metricsURL+"/metrics"); status != http.StatusOK ||
-		!strings.Contains(body, `requests_total{custom_status="bad"} 0`) {
-		t.Errorf("metrics while draining: %d %s", status, body)
-	}
-	if err := <-r.stopped; err != nil {
-		t.Errorf("drained with %v", err)
-	}
 }
 
 func TestDrainIsBounded(t *testing.T) {
-	r := start(t, config{successRate: 100, latency: time.Minute}, timing{finish: 200 * time.Millisecond})
-	failed := make(chan error, 1)
-	go func() {
-		_, err := http.Get(r.url)
-		failed <- err
-	}()
-	time.Sleep(100 * time.Millisecond)
-	begin := time.Now()
-	r.stop()
-	err := <-r.stopped
-	if err == nil || !strings.Contains(err.Error(), "requests still in flight after 200ms") {
-		t.Errorf("got %v, want an error that says what was cut off", err)
-	}
-	if took := time.Since(begin); took > 5*time.Second {
-		t.Errorf("took %s", took)
-	}
-	if <-failed == nil {
-		t.Error("the request that was cut off succeeded")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, config{successRate: 100, latency: time.Minute}, timing{finish: 200 * time.Millisecond})
+		request := r.begin()
+		begin := time.Now()
+		r.stop()
+		err := <-r.stopped
+		if err == nil || !strings.Contains(err.Error(), "requests still in flight after 200ms") {
+			t.Errorf("got %v, want an error that says what was cut off", err)
+		}
+		if took := time.Since(begin); took != 200*time.Millisecond {
+			t.Errorf("took %s", took)
+		}
+		if a := <-request; a.err == nil {
+			t.Error("the request that was cut off succeeded")
+		}
+	})
 }
 
 func TestRunRefuses(t *testing.T) {

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -75,8 +76,15 @@ func TestHTTP(t *testing.T) {
 		t.Errorf("%v after %d answers", err, asked)
 	}
 	for path, want := range map[string]string{"/no": "409 Conflict: not yet", "/elsewhere": "302 Found"} {
-		err := keeper().Ask(t.Context(), rollout.Gate{HTTP: server.URL + path, Timeout: 100 * time.Millisecond})
-		if err == nil || !strings.Contains(err.Error(), want) {
+		ctx, stop := context.WithCancelCause(t.Context())
+		k := keeper()
+		k.Wait = func(ctx context.Context, _ time.Duration) error {
+			stop(errors.New("enough"))
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		err := k.Ask(ctx, rollout.Gate{HTTP: server.URL + path})
+		if err == nil || !strings.HasPrefix(err.Error(), "enough: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -24,7 +24,7 @@ func (r remembering) Read(context.Context, time.Time, time.Time) (metric.Reading
 }
 
 func readerOf(s metric.Source) *metric.Reader {
-	return &metric.Reader{Source: s, Tracker: metric.NewTracker(ratio(), begin()), Timeout: time.Second}
+	return &metric.Reader{Source: s, Tracker: metric.NewTracker(ratio(), begin()), Timeout: time.Hour}
 }
 
 // TestHistory: whatever stable's scrapes were, all that was counted between the first

@@ -21,7 +21,7 @@ func TestLawCommentsAndOrder(t *testing.T) {
 	t.Parallel()
 	worlds, refused := 0, 0
 	defer func() {
-		if refused*20 > worlds {
+		if tooMany(refused, worlds) {
 			t.Errorf("%d of %d sane worlds were refused", refused, worlds)
 		}
 	}()

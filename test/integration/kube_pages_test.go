@@ -26,7 +26,7 @@ func testFollow(t *testing.T, s site) {
 	await := func(want ...string) {
 		t.Helper()
 		var have []string
-		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 			all, err := followed.Running(t.Context())
 			if err != nil {
 				t.Fatal(err)

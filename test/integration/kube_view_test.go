@@ -25,7 +25,7 @@ func (s site) following(t *testing.T, decide func(*http.Request) faults.Fault) (
 // eventually waits until an object has a weight.
 func (s site) eventually(t *testing.T, ref kube.Ref, weight int64) {
 	t.Helper()
-	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		o := s.get(t, ref)
 		if o != nil && o["spec"].(map[string]any)["weight"] == weight {
 			return

@@ -65,7 +65,7 @@ func testNotReady(t *testing.T, s site) {
 	if !errors.As(err, &notReady) || len(notReady.Troubles) != 1 {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took < time.Second || took > 5*time.Second {
+	if took := time.Since(began); took < time.Second {
 		t.Errorf("given up after %s", took)
 	}
 	for _, part := range []string{"Deployment " + s.namespace + "/web: ", "no progress for 1s", "pod web-1: Unschedulable: 0/3 nodes are available", "kubectl describe deployment web -n " + s.namespace} {

@@ -229,14 +229,10 @@ func testRunInterrupted(t *testing.T, s shop, u *users) {
 	args := u.run(t, "v2", slowly)
 	cmd, heard := s.start(t, args)
 	heard.await(t, "waiting for gate sign-off")
-	began := time.Now()
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	s.ended(t, cmd, heard, 5)
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("it took %s", took)
-	}
 	s.check(t, "v1", 0)
 	s.expect(t, 0, u.run(t, "v2", ""), "promoted")
 	s.check(t, "v2", -1)

@@ -4,6 +4,7 @@ package script
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,12 +42,16 @@ func program(t *testing.T) string {
 // under ten times its size and a fixed amount, or a limit says no before more
 // memory is spent.
 func TestMemory(t *testing.T) {
-	for _, name := range []string{
-		"one-document", "many-documents", "one-line", "json-string",
-		"values", "json-values", "objects", "dense-objects", "null-documents", "block-scalar", "long-string", "long-comment",
+	names := []string{
 		"flow-nesting", "flow-map-nesting", "json-nesting", "json-map-nesting", "block-nesting", "block-seq-nesting",
-		"billion-laughs", "quadratic", "quadratic-documents", "merges",
-	} {
+		"billion-laughs", "quadratic", "quadratic-documents",
+	}
+	if !testing.Short() {
+		names = append(names,
+			"one-document", "many-documents", "one-line", "json-string", "merges",
+			"values", "json-values", "objects", "dense-objects", "null-documents", "block-scalar", "long-string", "long-comment")
+	}
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "input.yml")
@@ -67,20 +72,15 @@ func checkMemory(t *testing.T, file string) {
 	var stderr strings.Builder
 	cmd := exec.Command(program(t), "-w", "10", file)
 	cmd.Stderr = &stderr
-	start := time.Now()
 	err = cmd.Run()
-	took := time.Since(start)
 	if cmd.ProcessState.ExitCode() != 2 {
 		t.Errorf("%v: %s", err, stderr.String())
 	}
 	peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
 	_, says, _ := strings.Cut(strings.TrimSpace(stderr.String()), file)
-	t.Logf("%.1f MB cost %.1f MB and %s: %s", float64(info.Size())/1e6, float64(peak)/1e6, took.Round(time.Millisecond), strings.TrimLeft(says, ": "))
+	t.Logf("%.1f MB cost %.1f MB and %s: %s", float64(info.Size())/1e6, float64(peak)/1e6, cmd.ProcessState.UserTime().Round(time.Millisecond), strings.TrimLeft(says, ": "))
 	if peak > fixed+10*info.Size() {
 		t.Errorf("%d MB for an input of %d MB", peak>>20, info.Size()>>20)
-	}
-	if took > 30*time.Second {
-		t.Errorf("took %s", took)
 	}
 }
 
@@ -143,7 +143,7 @@ func interrupted(t *testing.T, cmd *exec.Cmd, sig os.Signal) {
 	if err := cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
-	killer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+	killer := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() }) // of a program that hangs
 	defer killer.Stop()
 	_ = cmd.Wait() // the exit code says more
 	if code := cmd.ProcessState.ExitCode(); code != 5 {
@@ -190,17 +190,20 @@ func TestThreadOfAgentEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	more := bytes.Repeat([]byte("# comment\n"), 100_000) // than a pipe holds: when it is written, the program is reading
 	onDyingThread(func() {
-		if err = cmd.Start(); err == nil { // more than a pipe holds: when it is written, the program is reading
-			_, err = stdin.Write(bytes.Repeat([]byte("# comment\n"), 100_000))
+		if err = cmd.Start(); err == nil {
+			_, err = stdin.Write(more)
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(500 * time.Millisecond) // for a signal to come
-	if _, err := stdin.Write(app); err != nil {
-		t.Fatal(err)
+	// The signal has come; a program that ends by it does not read all of this.
+	for _, text := range [][]byte{more, more, app} {
+		if _, err := stdin.Write(text); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := stdin.Close(); err != nil {
 		t.Fatal(err)
@@ -210,18 +213,22 @@ func TestThreadOfAgentEnds(t *testing.T) {
 	}
 }
 
-// onDyingThread calls do on a thread that ends then.
+// onDyingThread calls do on a thread that ends then, and waits for its end.
 func onDyingThread(do func()) {
-	for done := false; !done; {
-		ended := make(chan bool)
+	thread := os.Getpid()
+	for thread == os.Getpid() { // the main thread never ends
+		dying := make(chan int)
 		go func() {
 			runtime.LockOSThread() // and never unlock, which ends the thread
-			other := syscall.Gettid() != os.Getpid()
-			if other { // the main thread never ends
+			if syscall.Gettid() != os.Getpid() {
 				do()
 			}
-			ended <- other
+			dying <- syscall.Gettid()
 		}()
-		done = <-ended
+		thread = <-dying
+	}
+	for alive := true; alive; runtime.Gosched() {
+		_, err := os.Stat(fmt.Sprint("/proc/self/task/", thread))
+		alive = err == nil
 	}
 }

