@@ -74,7 +74,7 @@ var rooms = []room{
 	{"test/script", "the command line, by scripts", "cli", false},
 	{"test/pipelines", "azure-pipelines.yml and the Dockerfiles; the templates; logging commands beside Microsoft's formatter", "ci ci/azurepipelines test/pipelines/expand", false},
 	{"test/pipelines/expand", "expands Azure Pipelines templates, for tests", "", false},
-	{"test/integration", "every example, `kube` and releases with faults and crashes on a real API server", "analysis doctor kube readiness report rollout route/emissary/derive route/emissary/live test/faults test/pipelines/expand", false},
+	{"test/integration", "every example, `kube` and releases with faults and crashes on a real API server", "analysis doctor kube readiness report rollout route/emissary/derive route/emissary/live test/faults test/pipelines/expand wiring", false},
 	{"test/faults", "what networks, busy servers, plugins and people do to a release", "", false},
 	{"internal/depcheck", "the test of this table", "", false},
 }

@@ -58,6 +58,6 @@ func Survey(target kube.Target, namespace, emissaryNamespace string, source metr
 	return survey.Options{
 		Cluster: cluster, Namespace: namespace,
 		Gateway: survey.Gateway{Namespace: emissaryNamespace, PodSelector: live.PodSelector, APIGroup: live.APIGroup, Kinds: live.Kinds()},
-		Access:  kube.Access{Namespace: namespace, GatewayNamespace: emissaryNamespace, PodMetrics: source == metric.Pods},
+		Access:  Access(AccessOptions{Namespace: namespace, EmissaryNamespace: emissaryNamespace, PodMetrics: source == metric.Pods}),
 	}, err
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/canarize/canarize/internal/doctor"
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/wiring"
 	"github.com/canarize/canarize/test/faults"
 )
 
@@ -121,7 +122,7 @@ func (s suite) testDoctor(t *testing.T) {
 // least examines with the permissions that canarize rbac prints, and with fewer.
 func (c clinic) least(t *testing.T) {
 	t.Helper()
-	access := kube.Access{Namespace: c.namespace, GatewayNamespace: c.emissary.namespace, Account: "deployer"}
+	access := wiring.Access(wiring.AccessOptions{Namespace: c.namespace, EmissaryNamespace: c.emissary.namespace, Account: "deployer"})
 	objects := access.Permissions()
 	if _, err := c.cluster.Apply(t.Context(), objects, kube.Write{}); err != nil {
 		t.Fatal(err)
