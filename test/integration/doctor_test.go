@@ -81,7 +81,7 @@ func (s suite) testDoctor(t *testing.T) {
 	c := s.newClinic(t, text)
 	healthy := func(when string, args ...string) {
 		t.Helper()
-		if r := c.examine(t, 0, args...); len(r.Findings)+len(r.Unseen) > 0 || r.Emissary == "" {
+		if r := c.examine(t, 0, args...); len(r.Findings)+len(r.Unseen) > 0 || r.Gateways == "" {
 			t.Errorf("%s: %+v", when, r)
 		}
 	}
