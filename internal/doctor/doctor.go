@@ -13,7 +13,7 @@ import (
 // Finding is something to mend.
 type Finding struct {
 	Check   string `json:"check"`   // which rule found it
-	Object  string `json:"object"`  // what it is about: Mapping shop/shop
+	Object  string `json:"object"`  // what it is about: Deployment shop/web
 	Problem string `json:"problem"` // what is wrong
 	Mend    string `json:"mend"`    // what to do
 }
