@@ -29,16 +29,15 @@ type Access struct {
 // accessName is the name of the Roles and of what binds them.
 const accessName = "canarize"
 
-// written are the verbs for objects that are applied, followed and deleted.
-var written = []string{"get", "list", "watch", "create", "patch", "delete"}
-
 // Written grants what a Cluster needs to apply, follow and delete objects.
-func Written(group string, resources ...string) Grant { return Grant{group, resources, written} }
+func Written(group string, resources ...string) Grant {
+	return Grant{group, resources, []string{"get", "list", "watch", "create", "patch", "delete"}}
+}
 
-// ReleaseGrants are what a release needs in its own namespace: its objects, its state
-// and its lock, and the pods' reasons for not being ready; and, in their place by API
-// group, its routes. They are here because their verbs are those with which this package
-// applies, follows, remembers and locks.
+// ReleaseGrants are what a release needs in its own namespace, sorted by API group: its
+// objects, its state and its lock, the pods' reasons for not being ready, and its routes.
+// They are here because the verbs are those with which this package applies, follows,
+// remembers and locks.
 func ReleaseGrants(routes ...Grant) []Grant {
 	grants := append([]Grant{
 		{"", []string{"configmaps"}, []string{"get", "list", "watch", "create", "update", "patch", "delete"}}, // the state of releases too
@@ -60,7 +59,7 @@ func ReleaseGrants(routes ...Grant) []Grant {
 // port of every pod.
 func PageGrants() []Grant { return []Grant{{"", []string{"pods/proxy"}, []string{"get"}}} }
 
-// TunnelGrants are what it needs to follow pods, and to open tunnels to them.
+// TunnelGrants are what Follow and Forward need: to list and watch pods, and to open tunnels to them.
 func TunnelGrants() []Grant {
 	return []Grant{
 		{"", []string{"pods"}, []string{"list", "watch"}},
