@@ -27,7 +27,8 @@ var ownershipPrefixes = []string{
 }
 
 // cloudPrefixes are the annotations of a Service that ask a cloud, a DNS
-// provider or a gateway for something that belongs to the stable one.
+// provider or a gateway for something that belongs to the stable one. The
+// gateway may be another than the one that routes to the canary.
 var cloudPrefixes = []string{
 	"service.beta.kubernetes.io/", "service.alpha.kubernetes.io/", "service.kubernetes.io/load-balancer",
 	"cloud.google.com/", "networking.gke.io/", "eks.amazonaws.com/", "alb.ingress.kubernetes.io/",

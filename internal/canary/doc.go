@@ -3,7 +3,7 @@
 // configuration they read, autoscalers, network policies and monitors.
 //
 // It is pure: the same set of objects and options gives the same result. Routes
-// (Mappings) are not its business; see package emissary.
+// are not its business; see package route.
 //
 // Its laws: no Service, workload, autoscaler or disruption budget of the input
 // ever selects a canary pod, and nothing of the canary selects another pod. They

@@ -104,6 +104,7 @@ func (f *engineFlags) survey(namespace string) (survey.Options, error) {
 	said := f.config.release
 	o, err := wiring.Survey(f.target, namespace, f.emissaryNamespace, said.Metrics.Source)
 	o.Force = said.Promotion.ForceConflicts
+	o.Grant = fmt.Sprintf("canarize rbac -n %s --emissary-namespace %s", namespace, f.emissaryNamespace)
 	return o, foreign(err)
 }
 
@@ -129,7 +130,7 @@ func examine(ctx context.Context, options survey.Options, output string, streams
 // printFindings prints what is wrong and what to do, a paragraph for each finding.
 func printFindings(w io.Writer, r doctor.Report) error {
 	var text bytes.Buffer
-	fact := r.Emissary
+	fact := r.Gateways
 	if fact == "" {
 		fact = "Emissary not seen"
 	}

@@ -7,12 +7,13 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 func newRBAC(streams Streams) *cobra.Command {
 	var (
-		access kube.Access
-		target kube.Target
+		options wiring.AccessOptions
+		target  kube.Target
 	)
 	cmd := &cobra.Command{
 		Use:   "rbac [flags]",
@@ -28,27 +29,27 @@ through port-forwards, to see the real shares and to count requests.`,
   kubectl create token canarize -n shop`,
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			if access.Namespace == "" {
+			if options.Namespace == "" {
 				var err error
-				if access.Namespace, err = target.Namespace(); err != nil {
+				if options.Namespace, err = target.Namespace(); err != nil {
 					return outside(err)
 				}
 			}
-			if err := checkNamespaces(access.Namespace, access.GatewayNamespace); err != nil {
+			if err := checkNamespaces(options.Namespace, options.EmissaryNamespace); err != nil {
 				return err
 			}
-			if !dnsLabel.MatchString(access.Account) {
-				return fmt.Errorf("--service-account %q: use at most 63 lower-case letters, digits and dashes, a letter or digit first and last", access.Account)
+			if !dnsLabel.MatchString(options.Account) {
+				return fmt.Errorf("--service-account %q: use at most 63 lower-case letters, digits and dashes, a letter or digit first and last", options.Account)
 			}
-			return printObjects(streams, access.Permissions())
+			return printObjects(streams, wiring.Access(options).Permissions())
 		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVarP(&access.Namespace, "namespace", "n", "", "the namespace of the releases; that of the current context when empty")
-	flags.StringVar(&access.GatewayNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
-	flags.StringVar(&access.Account, "service-account", "canarize", "the ServiceAccount that gets the permissions")
-	flags.BoolVar(&access.PodMetrics, "pod-metrics", false, "also what the metric source pods needs: to get pages of pods through the API server")
+	flags.StringVarP(&options.Namespace, "namespace", "n", "", "the namespace of the releases; that of the current context when empty")
+	flags.StringVar(&options.EmissaryNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
+	flags.StringVar(&options.Account, "service-account", "canarize", "the ServiceAccount that gets the permissions")
+	flags.BoolVar(&options.PodMetrics, "pod-metrics", false, "also what the metric source pods needs: to get pages of pods through the API server")
 	flags.StringVar(&target.Context, "context", "", "the kubeconfig context to use")
 	flags.StringVar(&target.Kubeconfig, "kubeconfig", "", "the kubeconfig file to use")
 	return cmd

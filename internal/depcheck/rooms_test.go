@@ -14,7 +14,7 @@ type room struct {
 var rooms = []room{
 	{"cmd/canarize", "`os.Exit(cli.Main(...))`", "cli", false},
 	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines canary ci doctor hub input kube manifest plan redact releasefile report rollout route/emissary/model runner simulate spool survey wiring", false},
-	{"internal/wiring", "names the concrete routers, metric sources and CI systems, and nothing else", "ci ci/azurepipelines ci/github hub kube manifest metric metric/azuremonitor metric/emissary metric/endpoint metric/pods metric/prometheus metric/web rollout route route/emissary/derive route/emissary/live route/emissary/model runner survey", false},
+	{"internal/wiring", "names the concrete routers, metric sources and CI systems, and nothing else", "ci ci/azurepipelines ci/github hub kube manifest metric metric/azuremonitor metric/emissary metric/endpoint metric/pods metric/prometheus metric/web rollout route route/emissary/derive route/emissary/examine route/emissary/live route/emissary/model runner survey", false},
 
 	{"internal/input", "files, folders, standard input, kustomizations → objects", "manifest", false},
 	{"internal/manifest", "reads, edits and writes YAML keeping comments; object identity; sets of objects", "", true},
@@ -28,6 +28,7 @@ var rooms = []room{
 	{"internal/route/routetest/toy", "the smallest router, for tests: its canary is a part of the stable object", "manifest object rollout route", false},
 	{"internal/route/emissary/model", "what Emissary does with a set of objects: groups, real shares, names, what is dropped", "", true},
 	{"internal/route/emissary/derive", "the canary Mapping for a stable one, and what it has to be in a cluster", "manifest object route route/emissary/model", true},
+	{"internal/route/emissary/examine", "what `doctor` says of Emissary: its pods and CRDs, what it makes of the Mappings, what changed during a release", "doctor manifest readiness rollout route/emissary/derive route/emissary/model", true},
 	{"internal/route/emissary/live", "moves shares in a cluster, and asks every gateway pod whether they are real", "kube manifest metric metric/exposition metric/scrape object readiness rollout route route/emissary/derive", false},
 
 	{"internal/analysis", "the judge: counts of both versions in, a decision with its evidence out", "", true},
@@ -53,7 +54,7 @@ var rooms = []room{
 	{"internal/readiness", "whether a cluster has done what an object asks for, and what keeps its pods from it", "", true},
 
 	{"internal/survey", "looks at what stands in a cluster: releases, and what `doctor` and `plan` need to know", "analysis doctor kube manifest object redact report rollout runner", false},
-	{"internal/doctor", "what was seen in a cluster → what would disturb a release or was left behind, each with what to do", "canary manifest object readiness rollout route/emissary/derive route/emissary/model", true},
+	{"internal/doctor", "what was seen in a cluster → what would disturb a release or was left behind, each with what to do", "canary manifest object readiness rollout", true},
 
 	{"internal/report", "events and records → terminal, log lines, JSON, HTML, Markdown, JUnit", "chart doctor manifest rollout simulate", false},
 	{"internal/chart", "draws simulations and releases as SVG", "", true},
@@ -75,7 +76,7 @@ var rooms = []room{
 	{"test/script", "the command line, by scripts", "cli", false},
 	{"test/pipelines", "azure-pipelines.yml and the Dockerfiles; the templates; logging commands beside Microsoft's formatter", "ci ci/azurepipelines test/pipelines/expand", false},
 	{"test/pipelines/expand", "expands Azure Pipelines templates, for tests", "", false},
-	{"test/integration", "every example, `kube` and releases with faults and crashes on a real API server", "analysis doctor kube readiness report rollout route/emissary/derive route/emissary/live test/faults test/pipelines/expand", false},
+	{"test/integration", "every example, `kube` and releases with faults and crashes on a real API server", "analysis doctor kube readiness report rollout route/emissary/derive route/emissary/live test/faults test/pipelines/expand wiring", false},
 	{"test/faults", "what networks, busy servers, plugins and people do to a release", "", false},
 	{"internal/depcheck", "the test of this table", "", false},
 }

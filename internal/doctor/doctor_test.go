@@ -21,16 +21,6 @@ import (
 const healthy = `
 {kind: Namespace, apiVersion: v1, metadata: {name: shop}}
 ---
-{kind: Pod, apiVersion: v1, metadata: {name: emissary-1, namespace: emissary, labels: {app.kubernetes.io/name: emissary-ingress}},
- spec: {containers: [{name: ambassador, image: "docker.io/emissaryingress/emissary:3.10.0"}]},
- status: {phase: Running, conditions: [{type: Ready, status: "True"}]}}
----
-{kind: Listener, apiVersion: getambassador.io/v3alpha1, metadata: {name: http, namespace: emissary},
- spec: {port: 8080, protocol: HTTP, securityModel: XFP, hostBinding: {namespace: {from: ALL}}}}
----
-{kind: Host, apiVersion: getambassador.io/v3alpha1, metadata: {name: all, namespace: emissary},
- spec: {hostname: "*", requestPolicy: {insecure: {action: Route}}}}
----
 {kind: Deployment, apiVersion: apps/v1, metadata: {name: web, namespace: shop, generation: 1},
  spec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web, tier: front}},
   spec: {containers: [{name: web, image: "web:1", readinessProbe: {tcpSocket: {port: 80}}}]}}},
@@ -38,26 +28,17 @@ const healthy = `
 ---
 {kind: Service, apiVersion: v1, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{port: 80}]}}
 ---
-{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: web, namespace: shop},
- spec: {hostname: "*", prefix: /, service: "web:80", timeout_ms: 100}}
----
 {kind: ConfigMap, apiVersion: v1, metadata: {name: canarize-web, namespace: shop, labels: {canarize.dev/release: web}}}
 ---
 {kind: Deployment, apiVersion: apps/v1, metadata: {name: web-canary, namespace: shop, generation: 1, labels: {canarize.dev/track: canary, canarize.dev/release: web}},
  spec: {replicas: 1, selector: {matchLabels: {app: web-canary}}, template: {metadata: {labels: {app: web-canary, tier: front, canarize.dev/track: canary}},
   spec: {containers: [{name: web, image: "web:2"}]}}}}
 ---
-{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: web-canary, namespace: shop, labels: {canarize.dev/track: canary, canarize.dev/release: web}},
- spec: {hostname: "*", prefix: /, service: "web-canary:80", timeout_ms: 100, weight: 10, stats_name: web_canary}}
----
 {kind: Service, apiVersion: v1, metadata: {name: web-canary, namespace: shop, labels: {canarize.dev/track: canary, canarize.dev/release: web}}, spec: {selector: {app: web-canary}, ports: [{port: 80}]}}
 `
 
 // elsewhere is in another namespace, where nothing is looked for.
 const elsewhere = `
-{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: other, namespace: other},
- spec: {hostname: "*", prefix: /other/, service: "gone", weight: 300}}
----
 {kind: Deployment, apiVersion: apps/v1, metadata: {name: other, namespace: other}, spec: {selector: {matchLabels: {app: web}}}}
 `
 
@@ -95,24 +76,23 @@ func whole(v any) any {
 }
 
 func id(kind, name string) manifest.ID {
-	groups := map[string]string{"Deployment": "apps", "Mapping": "getambassador.io"}
+	groups := map[string]string{"Deployment": "apps", "Route": routes}
 	return manifest.ID{Group: groups[kind], Kind: kind, Namespace: "shop", Name: name}
 }
 
 func seen(t testing.TB) doctor.Seen {
 	t.Helper()
 	s := doctor.Seen{
-		Namespace: "shop", GatewayNamespace: "emissary", Now: now, Whole: true, Versions: []string{"v3alpha1", "v2"},
+		Namespace: "shop", Now: now, Whole: true, Grant: "canarize rbac -n shop",
 		Objects: append(objects(t, healthy), objects(t, elsewhere)...),
 		Releases: []doctor.Release{{
 			Name: "web",
 			State: rollout.State{Phase: rollout.Standing, Weight: 10, Verified: 10, Objects: []manifest.ID{
-				id("Deployment", "web-canary"), id("Service", "web-canary"), id("Mapping", "web-canary"),
+				id("Deployment", "web-canary"), id("Service", "web-canary"),
 			}},
-			Plan: rollout.Plan{Routes: []rollout.Route{{Pair: rollout.Pair{Stable: id("Mapping", "web"), Canary: id("Mapping", "web-canary")}, Name: "web"}}},
 		}},
 	}
-	s.Listed = []manifest.ID{{Kind: "Pod"}, {Kind: "Service"}, {Kind: "ConfigMap"}, {Group: "apps", Kind: "Deployment"}, {Group: "getambassador.io", Kind: "Mapping"}, {Group: "coordination.k8s.io", Kind: "Lease"}}
+	s.Listed = []manifest.ID{{Kind: "Pod"}, {Kind: "Service"}, {Kind: "ConfigMap"}, {Group: "apps", Kind: "Deployment"}, {Group: routes, Kind: "Route"}, {Group: "coordination.k8s.io", Kind: "Lease"}}
 	return s
 }
 
@@ -148,7 +128,7 @@ func remove(s *doctor.Seen, kind, name string) {
 
 func TestNothingIsFoundWhereNothingIsWrong(t *testing.T) {
 	r := doctor.Examine(seen(t))
-	if len(r.Findings) > 0 || r.Emissary != "Emissary 3.10.0, 1 pod" {
+	if len(r.Findings) > 0 || r.Gateways != "" {
 		t.Errorf("%+v", r)
 	}
 	with := seen(t)
@@ -165,7 +145,6 @@ func wanted(t testing.TB) *doctor.Wanted {
 	return &doctor.Wanted{Name: "web", Plan: rollout.Plan{
 		Canary:    []map[string]any{object(&s, "Deployment", "web-canary")},
 		Workloads: []rollout.Workload{{Pair: rollout.Pair{Stable: id("Deployment", "web"), Canary: id("Deployment", "web-canary")}}},
-		Routes:    s.Releases[0].Plan.Routes,
 	}}
 }
 
@@ -188,20 +167,8 @@ func TestEveryProblemIsFound(t *testing.T) {
 			object(s, "Namespace", "shop")["metadata"].(map[string]any)["deletionTimestamp"] = "2026-11-26T11:00:00Z"
 		}, "namespace", "Namespace shop", "being deleted"},
 		{"permission", func(s *doctor.Seen) {
-			s.Denied = []doctor.Denied{{Resource: "mappings.getambassador.io", Namespace: "shop", Verbs: []string{"patch", "delete"}}}
-		}, "permission", "mappings.getambassador.io in namespace shop", "not allowed: patch, delete"},
-		{"no CRD", func(s *doctor.Seen) { s.Versions = nil }, "crd", "API group getambassador.io", "does not serve it"},
-		{"old CRD", func(s *doctor.Seen) { s.Versions = []string{"v2", "v1"} }, "crd", "API group getambassador.io", "serves v2, v1 and not v3alpha1"},
-		{"no gateway", func(s *doctor.Seen) { remove(s, "Pod", "emissary-1") }, "emissary", "Namespace emissary", "no pod with the label"},
-		{"gateway not ready", func(s *doctor.Seen) { status(s, "Pod", "emissary-1")["conditions"] = nil }, "emissary", "Pod emissary/emissary-1", "not ready"},
-		{"unknown version", func(s *doctor.Seen) {
-			spec(s, "Pod", "emissary-1")["containers"] = []any{map[string]any{"image": "quay.io/datawire/aes:v2.5.1@sha256:0"}}
-		}, "emissary", "Emissary 2.5.1", "another version"},
-		{"two versions", func(s *doctor.Seen) {
-			containers := spec(s, "Pod", "emissary-1")["containers"].([]any)
-			spec(s, "Pod", "emissary-1")["containers"] = append(containers, map[string]any{"image": "ghcr.io/emissary-ingress/emissary:4.1.0-rc.1"})
-		}, "emissary", "Namespace emissary", "3.10.0, 4.1.0"},
-		{"no listener", func(s *doctor.Seen) { remove(s, "Listener", "http") }, "emissary", "Listeners", "there is none"},
+			s.Denied = []doctor.Denied{{Resource: "deployments.apps", Namespace: "shop", Verbs: []string{"patch", "delete"}}}
+		}, "permission", "deployments.apps in namespace shop", "not allowed: patch, delete"},
 		{"paused", func(s *doctor.Seen) { spec(s, "Deployment", "web")["paused"] = true }, "stable", "Deployment shop/web", "paused"},
 		{"recreate", func(s *doctor.Seen) {
 			spec(s, "Deployment", "web")["strategy"] = map[string]any{"type": "Recreate"}
@@ -224,35 +191,12 @@ func TestEveryProblemIsFound(t *testing.T) {
 		{"quota", func(s *doctor.Seen) {
 			add(s, `{kind: ResourceQuota, apiVersion: v1, metadata: {name: all, namespace: shop}, status: {hard: {pods: "3", requests.cpu: "2"}, used: {pods: "3", requests.cpu: 1900m}}}`)
 		}, "quota", "ResourceQuota shop/all", "all of pods is used: 3 of 3"},
-		{"posted", func(s *doctor.Seen) {
-			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: bad, namespace: shop}, spec: {hostname: "*", service: web}}`)
-		}, "emissary", "Mapping shop/bad", "Emissary posts an error"},
-		{"group", func(s *doctor.Seen) {
-			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: rival, namespace: other}, spec: {hostname: "*", prefix: /, service: rival}}`)
-		}, "group", "Mapping shop/web", "several members: Mapping shop/web-canary (10 %), Mapping other/rival (45 %), Mapping shop/web (45 %)"},
-		{"no stable", func(s *doctor.Seen) { remove(s, "Mapping", "web") }, "group", "Mapping shop/web-canary", "it gets every request"},
-		{"no host", func(s *doctor.Seen) {
-			spec(s, "Host", "all")["hostname"] = "a.example.com"
-			spec(s, "Mapping", "web")["hostname"] = "b.example.com"
-			spec(s, "Mapping", "web-canary")["hostname"] = "b.example.com"
-		}, "group", "Mapping shop/web", "no Host takes its group"},
-		{"no service", func(s *doctor.Seen) {
-			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: lost, namespace: shop}, spec: {hostname: "*", prefix: /lost/, service: "lost.shop:80"}}`)
-		}, "mapping", "Mapping shop/lost", "routes to Service shop/lost, which is not there"},
-		{"order of names", func(s *doctor.Seen) {
-			s.Wanted = wanted(t)
-			route := s.Wanted.Plan.Routes[0]
-			route.Canary.Name = "web2"
-			s.Wanted.Plan.Routes = []rollout.Route{s.Wanted.Plan.Routes[0], route}
-		}, "mapping", "Mapping shop/web2", "sorts behind"},
 		{"memory", func(s *doctor.Seen) { s.Releases[0].Err = errors.New("damaged") }, "release", "release shop/web", "cannot be read: damaged"},
 		{"unfinished", func(s *doctor.Seen) { state(s).Phase = rollout.Promoting; state(s).Run.Holder = "build 7" }, "release", "release shop/web", "a process ended while it was promoting, at a weight of 10 %: build 7"},
 		{"held", func(s *doctor.Seen) { state(s).Held = "somebody moves the weight" }, "release", "release shop/web", "held: somebody moves the weight"},
 		{"gone", func(s *doctor.Seen) {
 			state(s).Objects = append(state(s).Objects, manifest.ID{Kind: "ConfigMap", Namespace: "shop", Name: "gone-canary"})
 		}, "release", "release shop/web", "deleted objects of its canary: ConfigMap shop/gone-canary"},
-		{"moved", func(s *doctor.Seen) { spec(s, "Mapping", "web-canary")["weight"] = int64(40) }, "release", "Mapping shop/web-canary", "moved its weight to 40 %; the release wants 10 %"},
-		{"edited", func(s *doctor.Seen) { spec(s, "Mapping", "web")["idle_timeout_ms"] = int64(5) }, "release", "Mapping shop/web", "changed it since the canary was made"},
 		{"orphan", func(s *doctor.Seen) {
 			add(s, `{kind: Secret, apiVersion: v1, metadata: {name: key-canary, namespace: shop, labels: {canarize.dev/release: old}}}`)
 		}, "orphan", "Secret shop/key-canary", "release old: no release remembers it"},
@@ -306,8 +250,8 @@ func TestAWorkingProcessIsNoFinding(t *testing.T) {
 func TestWhatIsNotSeenIsNotMissing(t *testing.T) {
 	s := seen(t)
 	s.Listed, s.Whole = nil, false
-	for _, kind := range []string{"Service", "Deployment", "Mapping", "Host", "Listener"} {
-		for _, name := range []string{"web", "web-canary", "all", "http"} {
+	for _, kind := range []string{"Service", "Deployment"} {
+		for _, name := range []string{"web", "web-canary"} {
 			remove(&s, kind, name)
 		}
 	}
@@ -319,7 +263,6 @@ func TestWhatIsNotSeenIsNotMissing(t *testing.T) {
 // TestTheOrderOfWhatIsSeenDoesNotMatter is a law.
 func TestTheOrderOfWhatIsSeenDoesNotMatter(t *testing.T) {
 	s := seen(t)
-	spec(&s, "Mapping", "web-canary")["weight"] = int64(40)
 	spec(&s, "Deployment", "web")["paused"] = true
 	s.Objects = append(s.Objects, objects(t, `{kind: Service, apiVersion: v1, metadata: {name: front, namespace: shop}, spec: {selector: {tier: front}}}
 ---

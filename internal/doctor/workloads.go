@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	decoded "github.com/canarize/canarize/internal/object"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/readiness"
 )
 
@@ -17,10 +17,10 @@ var workloadKinds = []string{"DaemonSet", "Deployment", "StatefulSet"}
 
 // stable looks at the workloads that a canary would be compared with: those of the
 // wanted release, or all to which a Service leads.
-func (e *exam) stable() {
+func (e *Exam) stable() {
 	if e.Wanted == nil {
-		for _, w := range e.of(e.Namespace, workloadKinds...) {
-			if !w.isCanary() && e.serves(w) {
+		for _, w := range e.Of(e.Namespace, workloadKinds...) {
+			if !w.IsCanary() && e.serves(w) {
 				e.workload(w)
 			}
 		}
@@ -29,15 +29,15 @@ func (e *exam) stable() {
 	for _, pair := range e.Wanted.Plan.Workloads {
 		if w, found := e.byID[pair.Stable]; found {
 			e.workload(w)
-		} else if e.absent(pair.Stable) {
+		} else if e.Missing(pair.Stable) {
 			e.find("stable", pair.Stable.String(), "it is not in the cluster, so there is nothing to compare a canary with", "apply the stable version first")
 		}
 	}
 }
 
 // serves says whether a Service leads to the pods of a workload.
-func (e *exam) serves(w object) bool {
-	for _, s := range e.of(w.id.Namespace, "Service") {
+func (e *Exam) serves(w Object) bool {
+	for _, s := range e.Of(w.ID.Namespace, "Service") {
 		if serviceSelector(s).Matches(templateLabels(w)) {
 			return true
 		}
@@ -45,20 +45,20 @@ func (e *exam) serves(w object) bool {
 	return false
 }
 
-func (e *exam) workload(w object) {
-	about, name := w.id.String(), fmt.Sprintf("%s/%s -n %s", w.id.Kind, w.id.Name, w.id.Namespace)
+func (e *Exam) workload(w Object) {
+	about, name := w.ID.String(), fmt.Sprintf("%s/%s -n %s", w.ID.Kind, w.ID.Name, w.ID.Namespace)
 	find := func(problem, mend string) { e.find("stable", about, problem, mend) }
-	if w.value("spec", "paused") == true {
+	if w.Value("spec", "paused") == true {
 		find("it is paused, so a promotion would never be rolled out", "kubectl rollout resume "+name)
 	}
-	if w.id.Kind == "Deployment" && w.text("spec", "strategy", "type") == "Recreate" {
+	if w.ID.Kind == "Deployment" && w.Text("spec", "strategy", "type") == "Recreate" {
 		find("its strategy is Recreate, so a promotion ends all pods before it starts the new ones", "set spec.strategy.type to RollingUpdate")
 	}
 	if !hasReadinessProbe(w) {
 		find("no container has a readinessProbe, so pods count as ready, and get requests, before they can answer", "add a readinessProbe to the container that serves")
 	}
 	switch status := readiness.Compute(w.Object); {
-	case w.id.Kind != "DaemonSet" && w.number(1, "spec", "replicas") == 0:
+	case w.ID.Kind != "DaemonSet" && w.number(1, "spec", "replicas") == 0:
 		find("it has 0 pods, so nothing serves and there is nothing to compare a canary with", "kubectl scale --replicas=2 "+name)
 	case w.number(0, "status", "readyReplicas")+w.number(0, "status", "numberReady") == 0:
 		find("none of its pods is ready"+e.trouble(w), "bring the stable version up first; kubectl describe "+name+" says more")
@@ -68,9 +68,9 @@ func (e *exam) workload(w object) {
 }
 
 // trouble is what one of the pods of a workload says about itself.
-func (e *exam) trouble(w object) string {
+func (e *Exam) trouble(w Object) string {
 	selects := workloadSelector(w)
-	for _, p := range e.of(w.id.Namespace, "Pod") {
+	for _, p := range e.Of(w.ID.Namespace, "Pod") {
 		if !selects.Matches(labels.Set(p.GetLabels())) {
 			continue
 		}
@@ -81,23 +81,23 @@ func (e *exam) trouble(w object) string {
 	return ""
 }
 
-func hasReadinessProbe(w object) bool {
-	return slices.ContainsFunc(w.list("spec", "template", "spec", "containers"), func(c map[string]any) bool { return c["readinessProbe"] != nil })
+func hasReadinessProbe(w Object) bool {
+	return slices.ContainsFunc(w.List("spec", "template", "spec", "containers"), func(c map[string]any) bool { return c["readinessProbe"] != nil })
 }
 
 // selectors looks for what would take the pods of a canary for its own.
-func (e *exam) selectors() {
+func (e *Exam) selectors() {
 	for _, c := range e.canaryWorkloads() {
 		pods := templateLabels(c)
-		for _, s := range e.of(c.id.Namespace, "Service") {
-			if selects := serviceSelector(s); !s.isCanary() && selects.Matches(pods) {
-				e.find("selector", s.id.String(), fmt.Sprintf("its selector %s takes the pods of the canary's %s %s too: they get its requests at any weight", selects, c.id.Kind, c.id.Name),
+		for _, s := range e.Of(c.ID.Namespace, "Service") {
+			if selects := serviceSelector(s); !s.IsCanary() && selects.Matches(pods) {
+				e.find("selector", s.ID.String(), fmt.Sprintf("its selector %s takes the pods of the canary's %s %s too: they get its requests at any weight", selects, c.ID.Kind, c.ID.Name),
 					"pass its manifest to canarize with the others, which then tells the canary's pods apart, or narrow its selector; canarize reject removes a canary that stands")
 			}
 		}
-		for _, w := range e.of(c.id.Namespace, workloadKinds...) {
-			if selects := workloadSelector(w); !w.isCanary() && selects.Matches(pods) {
-				e.find("selector", w.id.String(), fmt.Sprintf("its selector %s takes the pods of the canary's %s %s for its own", selects, c.id.Kind, c.id.Name),
+		for _, w := range e.Of(c.ID.Namespace, workloadKinds...) {
+			if selects := workloadSelector(w); !w.IsCanary() && selects.Matches(pods) {
+				e.find("selector", w.ID.String(), fmt.Sprintf("its selector %s takes the pods of the canary's %s %s for its own", selects, c.ID.Kind, c.ID.Name),
 					"pass its manifest to canarize with the others, which then tells the canary's pods apart, or narrow its selector")
 			}
 		}
@@ -105,10 +105,10 @@ func (e *exam) selectors() {
 }
 
 // canaryWorkloads are those that stand, and those that are wanted.
-func (e *exam) canaryWorkloads() []object {
-	var all []object
-	for _, o := range e.of(e.Namespace, workloadKinds...) {
-		if o.isCanary() {
+func (e *Exam) canaryWorkloads() []Object {
+	var all []Object
+	for _, o := range e.Of(e.Namespace, workloadKinds...) {
+		if o.IsCanary() {
 			all = append(all, o)
 		}
 	}
@@ -120,21 +120,21 @@ func (e *exam) canaryWorkloads() []object {
 			continue
 		}
 		for _, o := range e.Wanted.Plan.Canary {
-			if decoded.ID(o) == pair.Canary {
-				all = append(all, object{unstructured.Unstructured{Object: o}, pair.Canary})
+			if object.ID(o) == pair.Canary {
+				all = append(all, Object{unstructured.Unstructured{Object: o}, pair.Canary})
 			}
 		}
 	}
 	return all
 }
 
-func templateLabels(w object) labels.Set {
+func templateLabels(w Object) labels.Set {
 	set, _, _ := unstructured.NestedStringMap(w.Object, "spec", "template", "metadata", "labels")
 	return set
 }
 
 // serviceSelector selects nothing for a Service without a selector.
-func serviceSelector(s object) labels.Selector {
+func serviceSelector(s Object) labels.Selector {
 	wanted, _, _ := unstructured.NestedStringMap(s.Object, "spec", "selector")
 	if len(wanted) == 0 {
 		return labels.Nothing()
@@ -143,8 +143,8 @@ func serviceSelector(s object) labels.Selector {
 }
 
 // workloadSelector selects nothing for a workload whose selector cannot be read.
-func workloadSelector(w object) labels.Selector {
-	given, _ := w.value("spec", "selector").(map[string]any)
+func workloadSelector(w Object) labels.Selector {
+	given, _ := w.Value("spec", "selector").(map[string]any)
 	var selector metav1.LabelSelector
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(given, &selector); err != nil {
 		return labels.Nothing()

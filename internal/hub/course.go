@@ -98,10 +98,10 @@ func (w *work) watcher(opened *metric.Opened, o RunOptions, s rollout.State) (ru
 		},
 		Now: w.runner.Now, Wait: w.runner.Wait,
 	}
-	switch o.Metrics.Source {
-	case "", metric.Emissary: // a tunnel that is open already costs the API server nothing
-		options.Every = min(interval, time.Second)
-	case metric.Prometheus, metric.AzureMonitor:
+	if opened.Every > 0 {
+		options.Every = min(interval, opened.Every)
+	}
+	if opened.Remembers {
 		options.History = func(ctx context.Context, begin time.Time) ([]analysis.Observation, error) {
 			return reader.History(ctx, begin, historyLength, interval)
 		}

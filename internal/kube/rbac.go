@@ -1,80 +1,110 @@
 package kube
 
-import "slices"
+import (
+	"cmp"
+	"reflect"
+	"slices"
+)
 
-// Access says who may release what.
-type Access struct {
-	// Namespace is that of the releases, and of the account.
+// Grant is what may be done to resources of an API group.
+type Grant struct {
+	Group     string
+	Resources []string // with their subresources: pods/portforward
+	Verbs     []string
+}
+
+// Granted is what may be done in a namespace.
+type Granted struct {
 	Namespace string
-	// GatewayNamespace is that of Emissary's pods.
-	GatewayNamespace string
-	// Account is the ServiceAccount under which canarize runs.
-	Account string
-	// PodMetrics says that the metric source pods is used.
-	PodMetrics bool
+	Grants    []Grant
+}
+
+// Access says what an account may do.
+type Access struct {
+	Namespace string    // of the account, and of the releases
+	Account   string    // the ServiceAccount under which canarize runs
+	Granted   []Granted // may name a namespace, and a grant in it, more than once
 }
 
 // accessName is the name of the Roles and of what binds them.
 const accessName = "canarize"
 
-// grant is what may be done to resources of an API group.
-type grant struct {
-	group            string
-	resources, verbs []string
+// Written grants what a Cluster needs to apply, follow and delete objects.
+func Written(group string, resources ...string) Grant {
+	return Grant{group, resources, []string{"get", "list", "watch", "create", "patch", "delete"}}
 }
 
-// written are the verbs for objects that are applied, followed and deleted.
-var written = []string{"get", "list", "watch", "create", "patch", "delete"}
-
-// grants are what a release needs in its own namespace: its objects, its state and
-// its lock, and the pods' reasons for not being ready.
-var grants = []grant{
-	{"", []string{"configmaps"}, []string{"get", "list", "watch", "create", "update", "patch", "delete"}}, // the state of releases too
-	{"", []string{"secrets"}, []string{"get", "create", "patch", "delete"}},
-	{"", []string{"services"}, written},
-	{"", []string{"pods"}, []string{"list", "watch"}},
-	{"apps", []string{"deployments", "statefulsets"}, written},
-	{"autoscaling", []string{"horizontalpodautoscalers"}, written},
-	{"coordination.k8s.io", []string{"leases"}, []string{"get", "list", "watch", "create", "update", "delete"}},
-	{"getambassador.io", []string{"mappings", "tcpmappings"}, written},
-	{"monitoring.coreos.com", []string{"podmonitors", "servicemonitors"}, written},
-	{"networking.k8s.io", []string{"networkpolicies"}, written},
-	{"policy", []string{"poddisruptionbudgets"}, written},
+// ReleaseGrants are what a release needs in its own namespace, sorted by API group: its
+// objects, its state and its lock, the pods' reasons for not being ready, and its routes.
+// They are here because the verbs are those with which this package applies, follows,
+// remembers and locks.
+func ReleaseGrants(routes ...Grant) []Grant {
+	grants := append([]Grant{
+		{"", []string{"configmaps"}, []string{"get", "list", "watch", "create", "update", "patch", "delete"}}, // the state of releases too
+		{"", []string{"secrets"}, []string{"get", "create", "patch", "delete"}},
+		Written("", "services"),
+		{"", []string{"pods"}, []string{"list", "watch"}},
+		Written("apps", "deployments", "statefulsets"),
+		Written("autoscaling", "horizontalpodautoscalers"),
+		{"coordination.k8s.io", []string{"leases"}, []string{"get", "list", "watch", "create", "update", "delete"}},
+		Written("monitoring.coreos.com", "podmonitors", "servicemonitors"),
+		Written("networking.k8s.io", "networkpolicies"),
+		Written("policy", "poddisruptionbudgets"),
+	}, routes...)
+	slices.SortStableFunc(grants, func(a, b Grant) int { return cmp.Compare(a.Group, b.Group) })
+	return grants
 }
 
-// metricGrants are what the metric source pods needs beside them: whoever may get
-// pods/proxy can send requests to every port of every pod.
-var metricGrants = []grant{{"", []string{"pods/proxy"}, []string{"get"}}}
+// PageGrants are what Pages needs: whoever may get pods/proxy can send requests to every
+// port of every pod.
+func PageGrants() []Grant { return []Grant{{"", []string{"pods/proxy"}, []string{"get"}}} }
 
-// gatewayGrants are what a release needs where Emissary runs, to see what its pods
-// really do.
-var gatewayGrants = []grant{
-	{"", []string{"pods"}, []string{"list", "watch"}},
-	// A WebSocket is opened by GET, SPDY by POST.
-	{"", []string{"pods/portforward"}, []string{"get", "create"}},
+// TunnelGrants are what Follow and Forward need: to list and watch pods, and to open tunnels to them.
+func TunnelGrants() []Grant {
+	return []Grant{
+		{"", []string{"pods"}, []string{"list", "watch"}},
+		// A WebSocket is opened by GET, SPDY by POST.
+		{"", []string{"pods/portforward"}, []string{"get", "create"}},
+	}
 }
 
-// Permissions are the objects that give an account the least that a release needs:
-// the account, and a Role with its binding in each of the two namespaces.
+// merged has every namespace once, and every grant of it.
+func (a Access) merged() []Granted {
+	var all []Granted
+	for _, granted := range a.Granted {
+		at := slices.IndexFunc(all, func(g Granted) bool { return g.Namespace == granted.Namespace })
+		if at < 0 {
+			at = len(all)
+			all = append(all, Granted{Namespace: granted.Namespace})
+		}
+		for _, grant := range granted.Grants {
+			if !slices.ContainsFunc(all[at].Grants, func(g Grant) bool { return reflect.DeepEqual(g, grant) }) {
+				all[at].Grants = append(all[at].Grants, grant)
+			}
+		}
+	}
+	return all
+}
+
+// Permissions are the objects that give an account its grants: the account, and a Role
+// with its binding in each of the namespaces.
 func (a Access) Permissions() []map[string]any {
-	account := newObject("v1", "ServiceAccount", a.Namespace, a.Account)
-	grants := grants
-	if a.PodMetrics {
-		grants = slices.Concat(grants, metricGrants)
+	objects := []map[string]any{newObject("v1", "ServiceAccount", a.Namespace, a.Account)}
+	for _, granted := range a.merged() {
+		name := accessName
+		if granted.Namespace != a.Namespace { // other namespaces may have a Role there, too
+			name += "-" + a.Namespace
+		}
+		objects = append(objects, a.role(granted.Namespace, name, granted.Grants)...)
 	}
-	if a.GatewayNamespace == a.Namespace {
-		return append([]map[string]any{account}, a.role(a.Namespace, accessName, slices.Concat(grants, gatewayGrants[1:]))...)
-	}
-	out := append([]map[string]any{account}, a.role(a.Namespace, accessName, grants)...)
-	// Several namespaces may have their releases looked at by the same gateway.
-	return append(out, a.role(a.GatewayNamespace, accessName+"-"+a.Namespace, gatewayGrants)...)
+	return objects
 }
 
-func (a Access) role(namespace, name string, grants []grant) []map[string]any {
+func (a Access) role(namespace, name string, grants []Grant) []map[string]any {
 	const api = "rbac.authorization.k8s.io"
 	var rules []any
 	for _, g := range grants {
-		rules = append(rules, map[string]any{"apiGroups": anyList(g.group), "resources": anyList(g.resources...), "verbs": anyList(g.verbs...)})
+		rules = append(rules, map[string]any{"apiGroups": anyList(g.Group), "resources": anyList(g.Resources...), "verbs": anyList(g.Verbs...)})
 	}
 	role := newObject(api+"/v1", "Role", namespace, name)
 	role["rules"] = rules

@@ -24,7 +24,7 @@ type Permission struct {
 	Verbs     []string
 }
 
-// String names the resource as kubectl auth can-i does: mappings.getambassador.io.
+// String names the resource as kubectl auth can-i does: deployments.apps.
 func (p Permission) String() string {
 	return schema.GroupResource{Group: p.Group, Resource: p.Resource}.String()
 }
@@ -32,18 +32,13 @@ func (p Permission) String() string {
 // needs are the permissions that Permissions grants.
 func (a Access) needs() []Permission {
 	var all []Permission
-	add := func(namespace string, grants []grant) {
-		for _, g := range grants {
-			for _, r := range g.resources {
-				all = append(all, Permission{namespace, g.group, r, g.verbs})
+	for _, granted := range a.merged() {
+		for _, g := range granted.Grants {
+			for _, r := range g.Resources {
+				all = append(all, Permission{granted.Namespace, g.Group, r, g.Verbs})
 			}
 		}
 	}
-	add(a.Namespace, grants)
-	if a.PodMetrics {
-		add(a.Namespace, metricGrants)
-	}
-	add(a.GatewayNamespace, gatewayGrants)
 	return all
 }
 

@@ -7,7 +7,12 @@ type Opened struct {
 	Source  Source
 	Metrics []Metric      // empty where the source says them itself
 	Timeout time.Duration // of one reading
-	End     func()        // of what is kept open between two readings; nil where nothing is
+	// Every is how often a reading costs nobody anything; 0 is no more often than the
+	// judge needs it.
+	Every time.Duration
+	// Remembers says that the source knows what was counted before the release, too.
+	Remembers bool
+	End       func() // of what is kept open between two readings; nil where nothing is
 }
 
 // Close ends what is kept open between two readings.

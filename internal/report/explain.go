@@ -96,7 +96,7 @@ func (r Report) explain() []string {
 	events, cut := r.events()
 	said := []string{r.decision(events)}
 	if shares := shares(events); len(shares) > 0 {
-		said = append(said, fmt.Sprintf("The canary was given %s of the requests. A step counted as done when the share was verified: on every pod of Emissary or, where none could be asked, by canarize's model of Emissary.", strings.Join(shares, ", then ")))
+		said = append(said, fmt.Sprintf("The canary was given %s of the requests. A step counted as done when the share was verified: on every pod of the gateway or, where none could be asked, by canarize's model of it.", strings.Join(shares, ", then ")))
 	}
 	if r.Phase == rollout.Promoted {
 		said = append(said, "What became stable is what was tested: canarize compares the digest of the canary's pods and of the configuration they read with the one taken when they became ready, and promotes nothing else.")

@@ -79,7 +79,7 @@ type Route struct {
 	Pair
 	Name      string `json:"name"`
 	TimeoutMS int    `json:"timeoutMS"`        // how long a request may take
-	Router    string `json:"router,omitempty"` // "" is Emissary, the first there was
+	Router    string `json:"router,omitempty"` // "" is route.Default, the first there was
 }
 
 // Inside says whether the canary's route is a part of the stable object.

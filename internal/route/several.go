@@ -32,7 +32,8 @@ func (s Several) of(r rollout.Route) (Live, error) {
 	return router, nil
 }
 
-// Default is the router of routes that name none.
+// Default is the router of routes that name none. It stands here because clusters hold
+// such routes, in plans that were stored before there were several routers.
 const Default = "emissary"
 
 // each calls do with every router that has some of the routes, and with those.

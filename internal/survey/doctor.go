@@ -3,6 +3,7 @@ package survey
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/canarize/canarize/internal/doctor"
@@ -17,19 +18,21 @@ import (
 type Options struct {
 	Cluster   *kube.Cluster
 	Namespace string
-	Gateway   Gateway
+	Gateways  []Gateway
 	Access    kube.Access     // that a release needs
+	Grant     string          // the command that prints what grants it
 	Release   *runner.Release // that is to begin, with its plan; nil is none
 	Plan      rollout.Plan
 	Force     bool // fields of other owners may be taken over
 }
 
-// Gateway says where requests are routed, and by what.
+// Gateway says where a kind of gateway is looked at, and who examines what was seen.
 type Gateway struct {
-	Namespace   string
+	Namespace   string // of its pods
 	PodSelector string
-	APIGroup    string     // of what routes requests
-	Kinds       []kube.Ref // by which the gateway decides about routes
+	APIGroup    string     // of its own kinds
+	Kinds       []kube.Ref // by which it decides about routes
+	Examiner    doctor.Gateway
 }
 
 // Doctor looks for what would disturb a release, and for what earlier ones have left
@@ -39,16 +42,20 @@ func Doctor(ctx context.Context, o Options) (doctor.Report, error) {
 }
 
 func newSurvey(o Options) *survey {
-	return &survey{kube: o.Cluster, options: o, seen: doctor.Seen{Namespace: o.Namespace, GatewayNamespace: o.Gateway.Namespace, Now: time.Now(), Whole: true}}
+	return &survey{kube: o.Cluster, options: o, seen: doctor.Seen{Namespace: o.Namespace, Grant: o.Grant, Now: time.Now(), Whole: true, Served: map[string][]string{}}}
 }
 
 func (s *survey) examine(ctx context.Context) (doctor.Report, error) {
-	for _, step := range []func(context.Context) error{s.permissions, s.namespace, s.lists, s.routing, s.releases, s.wanted, s.named} {
+	for _, step := range []func(context.Context) error{s.permissions, s.served, s.namespace, s.lists, s.routing, s.releases, s.wanted, s.named} {
 		if err := step(ctx); err != nil {
 			return doctor.Report{}, err
 		}
 	}
-	return doctor.Examine(s.seen), nil
+	var gateways []doctor.Gateway
+	for _, g := range s.options.Gateways {
+		gateways = append(gateways, g.Examiner)
+	}
+	return doctor.Examine(s.seen, gateways...), nil
 }
 
 // survey collects what a doctor looks at.
@@ -64,11 +71,19 @@ func (s *survey) permissions(ctx context.Context) error {
 	for _, d := range denied {
 		s.seen.Denied = append(s.seen.Denied, doctor.Denied{Resource: d.String(), Namespace: d.Namespace, Verbs: d.Verbs})
 	}
-	if err != nil {
-		return err
-	}
-	s.seen.Versions, err = s.kube.Versions(ctx, s.options.Gateway.APIGroup)
 	return err
+}
+
+// served looks for the API groups of the gateways.
+func (s *survey) served(ctx context.Context) error {
+	for _, g := range s.options.Gateways {
+		versions, err := s.kube.Versions(ctx, g.APIGroup)
+		if err != nil {
+			return err
+		}
+		s.seen.Served[g.APIGroup] = versions
+	}
+	return nil
 }
 
 // namespace looks at the namespace itself, if that is allowed.
@@ -115,11 +130,15 @@ func (s *survey) lists(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.options.Gateway.Namespace == s.options.Namespace {
-		return nil
+	for _, g := range s.options.Gateways {
+		if g.Namespace == s.options.Namespace {
+			continue // all of its pods are there
+		}
+		if _, err := s.list(ctx, listing{"", "Pod", g.PodSelector}, g.Namespace); err != nil {
+			return err
+		}
 	}
-	_, err := s.list(ctx, listing{"", "Pod", s.options.Gateway.PodSelector}, s.options.Gateway.Namespace)
-	return err
+	return nil
 }
 
 // list adds the objects of a kind in a namespace, or with "" in all, and says whether
@@ -141,7 +160,7 @@ func (s *survey) list(ctx context.Context, l listing, namespace string) (allowed
 // routing reads what routes requests, of all namespaces or, where that is not allowed,
 // of the release's own.
 func (s *survey) routing(ctx context.Context) error {
-	for _, kind := range s.options.Gateway.Kinds {
+	for _, kind := range s.kinds() {
 		l := listing{kind.Group, kind.Kind, ""}
 		everywhere, err := s.list(ctx, l, "")
 		if err != nil {
@@ -159,6 +178,19 @@ func (s *survey) routing(ctx context.Context) error {
 		s.seen.Unseen = append(s.seen.Unseen, "what routes requests in other namespaces: not allowed to list it")
 	}
 	return nil
+}
+
+// kinds are those by which gateways decide, each once.
+func (s *survey) kinds() []kube.Ref {
+	var all []kube.Ref
+	for _, g := range s.options.Gateways {
+		for _, kind := range g.Kinds {
+			if !slices.Contains(all, kind) {
+				all = append(all, kind)
+			}
+		}
+	}
+	return all
 }
 
 // releases reads what the cluster remembers of releases.

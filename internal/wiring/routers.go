@@ -1,25 +1,40 @@
 package wiring
 
 import (
+	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/emissary/derive"
+	"github.com/canarize/canarize/internal/route/emissary/examine"
 	"github.com/canarize/canarize/internal/route/emissary/live"
+	"github.com/canarize/canarize/internal/survey"
 )
 
-// router is a traffic router: what derives its routes, and what moves their traffic.
+// router is a traffic router: what derives its routes, and what moves their traffic. The
+// rest may be empty.
 type router struct {
-	name   string
-	derive route.Deriver
-	live   func(route.Cluster) route.Live
+	name      string
+	derive    route.Deriver
+	live      func(route.Cluster) route.Live
+	gateways  []survey.Gateway // that are looked at before a release
+	grants    []kube.Grant     // that its routes need in the namespace of a release
+	elsewhere []kube.Granted   // that it needs in other namespaces
 }
 
-// routers are all of them, a line each.
+// routers are all of them, an entry each.
 func routers(emissaryNamespace string, gateways *live.Gateways) []router {
-	return []router{
-		{route.Default, derive.Router{Namespace: emissaryNamespace}, func(c route.Cluster) route.Live {
+	return []router{{
+		name:   route.Default,
+		derive: derive.Router{Namespace: emissaryNamespace},
+		live: func(c route.Cluster) route.Live {
 			return &live.Router{Cluster: c, Namespace: emissaryNamespace, Gateways: gateways}
+		},
+		gateways: []survey.Gateway{{
+			Namespace: emissaryNamespace, PodSelector: live.PodSelector, APIGroup: live.APIGroup, Kinds: live.Kinds(),
+			Examiner: examine.Gateway{Namespace: emissaryNamespace},
 		}},
-	}
+		grants:    live.Grants(),
+		elsewhere: []kube.Granted{{Namespace: emissaryNamespace, Grants: live.GatewayGrants()}},
+	}}
 }
 
 // Routers derive the routes of a canary, each those of its own kinds.

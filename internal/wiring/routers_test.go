@@ -13,7 +13,7 @@ import (
 func TestOneLine(t *testing.T) {
 	table := func(g *routetest.Gateway) []router {
 		return append(routers("emissary", nil),
-			router{"toy", toy.Deriver{}, func(c route.Cluster) route.Live { return toy.Live{Cluster: c, Gateway: g.Asked} }},
+			router{name: "toy", derive: toy.Deriver{}, live: func(c route.Cluster) route.Live { return toy.Live{Cluster: c, Gateway: g.Asked} }},
 		)
 	}
 	routetest.Run(t, routetest.Subject{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/canarize/canarize/internal/hub"
 	"github.com/canarize/canarize/internal/manifest"
@@ -56,7 +57,7 @@ func openPrometheus(_ context.Context, o hub.Opening) (*metric.Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &metric.Opened{Source: prometheus.New(server, options), Metrics: metric.Metrics(o.Config.Queries)}, nil
+	return &metric.Opened{Source: prometheus.New(server, options), Metrics: metric.Metrics(o.Config.Queries), Remembers: true}, nil
 }
 
 func openAzureMonitor(_ context.Context, o hub.Opening) (*metric.Opened, error) {
@@ -69,7 +70,7 @@ func openAzureMonitor(_ context.Context, o hub.Opening) (*metric.Opened, error) 
 		return nil, fmt.Errorf("azuremonitor: %w", err)
 	}
 	source, err := azuremonitor.New(o.Config.Access, options, o.Getenv, credential)
-	return &metric.Opened{Source: source, Metrics: metric.Metrics(o.Config.Queries)}, err
+	return &metric.Opened{Source: source, Metrics: metric.Metrics(o.Config.Queries), Remembers: true}, err
 }
 
 // series says how the series of both versions are told apart: as the release file says,
@@ -118,7 +119,10 @@ func (s sources) emissary(ctx context.Context, o hub.Opening) (*metric.Opened, e
 		statistics.Close()
 		return nil, err
 	}
-	return &metric.Opened{Source: source, Metrics: metric.Metrics(emissary.Queries()), End: statistics.Close}, nil
+	return &metric.Opened{
+		Source: source, Metrics: metric.Metrics(emissary.Queries()), End: statistics.Close,
+		Every: time.Second, // by tunnels that are open already
+	}, nil
 }
 
 func openPods(ctx context.Context, o hub.Opening) (*metric.Opened, error) {

@@ -1,11 +1,13 @@
 package wiring
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/canarize/canarize/internal/hub"
+	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/metric"
 	"github.com/canarize/canarize/internal/rollout"
@@ -46,9 +48,41 @@ func TestOpenMetrics(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer opened.Close()
+			if remembers := c.config.Source == metric.Prometheus || c.config.Source == metric.AzureMonitor; opened.Remembers != remembers {
+				t.Errorf("it remembers what was before: %v, want %v", opened.Remembers, remembers)
+			}
 			if r := opened.Reader(time.Time{}); r.Source == nil {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// counted is a router whose gateway counts requests.
+type counted struct{ route.Live }
+
+// Names implements route.Counted.
+func (counted) Names(context.Context, rollout.Route) (stable, canary string, err error) {
+	return "web", "web_canary", nil
+}
+
+// TestEmissaryIsReadOften: its tunnels are open already, so that a catastrophe is seen
+// within an interval.
+func TestEmissaryIsReadOften(t *testing.T) {
+	cluster, err := kube.Connect(kube.Target{Kubeconfig: kubeconfig(t, "https://127.0.0.1:1")}, kube.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateways := live.NewGateways(cluster, live.Gateway{})
+	defer gateways.Close()
+	for _, name := range []metric.SourceName{"", metric.Emissary} {
+		opened, err := sources{gateways}.open(t.Context(), hub.Opening{Router: counted{}, Plan: rollout.Plan{Routes: []rollout.Route{{}}}, Config: metric.Config{Source: name}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer opened.Close()
+		if opened.Every != time.Second || opened.Remembers {
+			t.Errorf("source %q: read every %s, remembers %v", name, opened.Every, opened.Remembers)
+		}
 	}
 }

@@ -26,13 +26,7 @@ func TestUser(t *testing.T) {
 			fmt.Fprint(w, answer)
 		}))
 		t.Cleanup(server.Close)
-		config := filepath.Join(t.TempDir(), "kubeconfig")
-		text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "c",
-"clusters": [{"name": "c", "cluster": {"server": %q}}], "contexts": [{"name": "c", "context": {"cluster": "c"}}]}`, server.URL)
-		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		engine, err := Connect(Options{Target: kube.Target{Kubeconfig: config}, Emit: func(rollout.Event) {}})
+		engine, err := Connect(Options{Target: kube.Target{Kubeconfig: kubeconfig(t, server.URL)}, Emit: func(rollout.Event) {}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,4 +36,16 @@ func TestUser(t *testing.T) {
 		}
 		engine.Close()
 	}
+}
+
+// kubeconfig writes a file that leads to an API server.
+func kubeconfig(t *testing.T, server string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "c",
+"clusters": [{"name": "c", "cluster": {"server": %q}}], "contexts": [{"name": "c", "context": {"cluster": "c"}}]}`, server)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -55,9 +55,12 @@ func Connect(o Options) (Hub, error) {
 // Survey says where a survey looks.
 func Survey(target kube.Target, namespace, emissaryNamespace string, source metric.SourceName) (survey.Options, error) {
 	cluster, err := kube.Connect(target, kube.Options{Attempts: 3})
-	return survey.Options{
+	o := survey.Options{
 		Cluster: cluster, Namespace: namespace,
-		Gateway: survey.Gateway{Namespace: emissaryNamespace, PodSelector: live.PodSelector, APIGroup: live.APIGroup, Kinds: live.Kinds()},
-		Access:  kube.Access{Namespace: namespace, GatewayNamespace: emissaryNamespace, PodMetrics: source == metric.Pods},
-	}, err
+		Access: Access(AccessOptions{Namespace: namespace, EmissaryNamespace: emissaryNamespace, PodMetrics: source == metric.Pods}),
+	}
+	for _, r := range routers(emissaryNamespace, nil) {
+		o.Gateways = append(o.Gateways, r.gateways...)
+	}
+	return o, err
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/canarize/canarize/internal/doctor"
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/wiring"
 	"github.com/canarize/canarize/test/faults"
 )
 
@@ -80,7 +81,7 @@ func (s suite) testDoctor(t *testing.T) {
 	c := s.newClinic(t, text)
 	healthy := func(when string, args ...string) {
 		t.Helper()
-		if r := c.examine(t, 0, args...); len(r.Findings)+len(r.Unseen) > 0 || r.Emissary == "" {
+		if r := c.examine(t, 0, args...); len(r.Findings)+len(r.Unseen) > 0 || r.Gateways == "" {
 			t.Errorf("%s: %+v", when, r)
 		}
 	}
@@ -121,7 +122,7 @@ func (s suite) testDoctor(t *testing.T) {
 // least examines with the permissions that canarize rbac prints, and with fewer.
 func (c clinic) least(t *testing.T) {
 	t.Helper()
-	access := kube.Access{Namespace: c.namespace, GatewayNamespace: c.emissary.namespace, Account: "deployer"}
+	access := wiring.Access(wiring.AccessOptions{Namespace: c.namespace, EmissaryNamespace: c.emissary.namespace, Account: "deployer"})
 	objects := access.Permissions()
 	if _, err := c.cluster.Apply(t.Context(), objects, kube.Write{}); err != nil {
 		t.Fatal(err)

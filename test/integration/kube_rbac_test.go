@@ -17,6 +17,7 @@ import (
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/route/emissary/live"
+	"github.com/canarize/canarize/internal/wiring"
 	"github.com/canarize/canarize/test/faults"
 )
 
@@ -46,7 +47,7 @@ func testPermissions(t *testing.T, s site) {
 	emissary.pod(t, "emissary-1", s.namespace, gatewayLabels, running)
 	s.startGateway(t, k, "emissary-1", 10)
 
-	access := kube.Access{Namespace: s.namespace, GatewayNamespace: emissary.namespace, Account: "deployer", PodMetrics: true}
+	access := wiring.Access(wiring.AccessOptions{Namespace: s.namespace, EmissaryNamespace: emissary.namespace, Account: "deployer", PodMetrics: true})
 	if _, err := s.cluster.Apply(t.Context(), access.Permissions(), kube.Write{}); err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,13 @@ func Kinds() []kube.Ref {
 	}
 }
 
+// Grants are what the routes of a release need in its namespace.
+func Grants() []kube.Grant { return []kube.Grant{kube.Written(APIGroup, "mappings", "tcpmappings")} }
+
+// GatewayGrants are what a release needs where Emissary runs, to see what its pods really
+// do.
+func GatewayGrants() []kube.Grant { return kube.TunnelGrants() }
+
 // Objects reads from a cluster everything by which Emissary decides about routes, of a
 // namespace or, with "", of all.
 func Objects(ctx context.Context, c *kube.Cluster, namespace string) ([]map[string]any, error) {

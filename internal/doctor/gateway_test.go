@@ -1,0 +1,99 @@
+package doctor_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// routes is the API group of what routes requests in these tests.
+const routes = "routes.example.com"
+
+// gateway finds something of everything that a gateway may find.
+type gateway struct{ name string }
+
+// Examine implements doctor.Gateway.
+func (g gateway) Examine(e *doctor.Exam) doctor.GatewayReport {
+	finding := func(about string) []doctor.Finding {
+		return []doctor.Finding{{Check: g.name, Object: about, Problem: "planted", Mend: "nothing"}}
+	}
+	report := doctor.GatewayReport{APIGroup: g.name + ".example.com", Gateway: finding("gateway"), Changed: map[string][]doctor.Finding{"web": finding("changed")}}
+	if versions := e.Served[report.APIGroup]; len(versions) > 0 {
+		report.Fact = g.name + " " + versions[0]
+	}
+	for _, o := range e.Of(e.Namespace, "Route") {
+		if !e.Missing(manifest.ID{Kind: "Service", Namespace: o.ID.Namespace, Name: o.Text("spec", "service")}) {
+			continue
+		}
+		report.Routes = append(report.Routes, finding(o.ID.String())...)
+	}
+	return report
+}
+
+// TestGatewaysTakePart: two gateways each find something of their own, and the findings
+// are told in an order in which they can be mended.
+func TestGatewaysTakePart(t *testing.T) {
+	s := seen(t)
+	s.Served = map[string][]string{routes: {"v2"}}
+	s.Wanted = wanted(t)
+	s.Wanted.Refused = []doctor.Finding{{Check: "owner", Object: "Deployment shop/web"}}
+	s.Denied = []doctor.Denied{{Resource: "deployments.apps", Namespace: "shop", Verbs: []string{"patch"}}}
+	s.Releases[0].State.Phase = rollout.Promoting
+	spec(&s, "Deployment", "web")["paused"] = true
+	s.Objects = append(s.Objects, objects(t, `{kind: Service, apiVersion: v1, metadata: {name: old-canary, namespace: shop, labels: {canarize.dev/release: old, canarize.dev/track: canary}}}
+---
+{kind: Route, apiVersion: routes.example.com/v1, metadata: {name: old-canary, namespace: shop, labels: {canarize.dev/release: old}}, spec: {service: gone}}`)...)
+	r := doctor.Examine(s, gateway{"unseen"}, gateway{"routes"})
+	if r.Gateways != "routes v2" {
+		t.Errorf("the fact is %q", r.Gateways)
+	}
+	var got []string
+	for _, f := range r.Findings {
+		got = append(got, f.Check+": "+f.Object)
+	}
+	want := []string{
+		"permission: deployments.apps in namespace shop",
+		"unseen: gateway", "routes: gateway",
+		"owner: Deployment shop/web", "stable: Deployment shop/web",
+		"unseen: Route shop/old-canary", "routes: Route shop/old-canary",
+		"release: release shop/web", "unseen: changed", "routes: changed",
+		"orphan: Route shop/old-canary", "orphan: Service shop/old-canary", // a route without its Service fails requests
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("found\n%q, want\n%q", got, want)
+	}
+	s.Served["unseen.example.com"] = []string{"v1"}
+	if r := doctor.Examine(s, gateway{"unseen"}, gateway{"routes"}); r.Gateways != "unseen v1; routes v2" {
+		t.Errorf("the fact is %q", r.Gateways)
+	}
+}
+
+// TestThePermissionsAreNamed: a finding about a permission says which command prints them.
+func TestThePermissionsAreNamed(t *testing.T) {
+	s := seen(t)
+	s.Denied = []doctor.Denied{{Resource: "pods", Namespace: "shop", Verbs: []string{"list"}}}
+	const want = "have somebody who may grant it apply what canarize rbac -n shop prints"
+	if found := doctor.Examine(s).Findings; len(found) != 1 || found[0].Mend != want {
+		t.Errorf("%+v, want %q", found, want)
+	}
+}
+
+// TestJSON: scripts read the report by these names.
+func TestJSON(t *testing.T) {
+	s := doctor.Seen{Namespace: "shop", Absent: []manifest.ID{{Kind: "Namespace", Name: "shop"}}}
+	text, err := json.Marshal(doctor.Examine(s, fact{"routes v2"}))
+	const want = `{"namespace":"shop","emissary":"routes v2","findings":[{"check":"namespace","object":"Namespace shop","problem":"it does not exist","mend":"kubectl create namespace shop, or name another one with -n"}],"unseen":[]}`
+	if err != nil || string(text) != want {
+		t.Errorf("%s, want %s, %v", text, want, err)
+	}
+}
+
+// fact is a gateway with which nothing is wrong.
+type fact struct{ text string }
+
+// Examine implements doctor.Gateway.
+func (f fact) Examine(*doctor.Exam) doctor.GatewayReport { return doctor.GatewayReport{Fact: f.text} }

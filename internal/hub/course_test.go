@@ -1,0 +1,37 @@
+package hub
+
+import (
+	"testing"
+	"time"
+
+	"github.com/canarize/canarize/internal/analysis"
+	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/watch"
+)
+
+// TestWatcher: a source says how often it is read and whether it has a history.
+func TestWatcher(t *testing.T) {
+	o := RunOptions{Analysis: analysis.Default()}
+	o.Analysis.Interval = 10
+	for name, c := range map[string]struct {
+		opened metric.Opened
+		every  time.Duration
+	}{
+		"as often as judged": {metric.Opened{}, 10 * time.Second},
+		"more often":         {metric.Opened{Every: time.Second}, time.Second},
+		"no less often":      {metric.Opened{Every: time.Minute}, 10 * time.Second},
+		"with a history":     {metric.Opened{Remembers: true}, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made, err := new(work).watcher(&c.opened, o, rollout.State{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := made.(*watch.Watcher)
+			if w.Every != c.every || (w.History != nil) != c.opened.Remembers {
+				t.Errorf("it is read every %s, and has a history: %v", w.Every, w.History != nil)
+			}
+		})
+	}
+}

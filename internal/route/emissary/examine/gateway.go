@@ -1,0 +1,156 @@
+package examine
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/readiness"
+	"github.com/canarize/canarize/internal/route/emissary/model"
+)
+
+// Gateway implements doctor.Gateway.
+type Gateway struct {
+	Namespace string // of Emissary's pods
+}
+
+// Examine implements doctor.Gateway.
+func (g Gateway) Examine(e *doctor.Exam) doctor.GatewayReport {
+	x := newExam(e, g.Namespace)
+	var gateway, routes findings
+	x.served(&gateway)
+	x.ready(&gateway)
+	x.posted(&routes)
+	x.groups(&routes)
+	x.orders(&routes)
+	x.mappings(&routes)
+	return doctor.GatewayReport{Fact: x.fact(), Gateway: gateway, Routes: routes, Changed: x.changed(), APIGroup: group}
+}
+
+// exam is one examination.
+type exam struct {
+	*doctor.Exam
+	gateway  string          // the namespace of Emissary's pods
+	pods     []doctor.Object // of Emissary
+	versions []string        // that run, as far as images tell them
+	routing  model.Configuration
+}
+
+func newExam(e *doctor.Exam, namespace string) *exam {
+	x := &exam{Exam: e, gateway: namespace}
+	for _, p := range e.Of(namespace, "Pod") {
+		if p.GetLabels()[podKey] == podName {
+			x.pods = append(x.pods, p)
+		}
+	}
+	x.versions = versions(x.pods)
+	var objects []map[string]any
+	for _, o := range e.Sorted() {
+		if o.ID.Group == group || o.GetAnnotations()["getambassador.io/config"] != "" {
+			objects = append(objects, o.Object)
+		}
+	}
+	x.routing = model.Configure(objects, model.Options{Namespace: namespace, AmbassadorID: x.id(), Complete: e.Whole})
+	return x
+}
+
+const group = "getambassador.io"
+
+// The label by which Emissary's manifests and its chart name its pods.
+const podKey, podName = "app.kubernetes.io/name", "emissary-ingress"
+
+type findings []doctor.Finding
+
+func (f *findings) add(check, about, problem, mend string) {
+	*f = append(*f, doctor.Finding{Check: check, Object: about, Problem: problem, Mend: mend})
+}
+
+// wantedVersion is the version of Emissary's resources that canarize writes.
+const wantedVersion = "v3alpha1"
+
+func (x *exam) served(found *findings) {
+	const about = "API group " + group
+	versions := x.Served[group]
+	switch {
+	case len(versions) == 0:
+		found.add("crd", about, "the cluster does not serve it, so there are no Mappings", "install Emissary-ingress with its CRDs, or choose another --context")
+	case !slices.Contains(versions, wantedVersion):
+		found.add("crd", about, fmt.Sprintf("the cluster serves %s and not %s, in which canarize writes Mappings", strings.Join(versions, ", "), wantedVersion),
+			"apply the CRDs of Emissary 3.10 or 4")
+	}
+}
+
+// ready looks at the pods of Emissary.
+func (x *exam) ready(found *findings) {
+	if len(x.pods) == 0 && x.HasAll(manifest.ID{Kind: "Pod", Namespace: x.gateway}) {
+		found.add("emissary", "Namespace "+x.gateway, fmt.Sprintf("it has no pod with the label %s=%s, so no share can be seen to be real", podKey, podName),
+			"start Emissary, or name its namespace with --emissary-namespace")
+	}
+	for _, p := range x.pods {
+		if status := readiness.Compute(p.Object); status.Phase != readiness.Current {
+			found.add("emissary", p.ID.String(), "Emissary's pod is not ready: "+status.Message, fmt.Sprintf("kubectl describe pod %s -n %s says more; release when it is ready", p.ID.Name, p.ID.Namespace))
+		}
+	}
+	if len(x.versions) > 1 {
+		found.add("emissary", "Namespace "+x.gateway, "its pods are of several versions of Emissary: "+strings.Join(x.versions, ", "), "wait until its rollout is over, or name one installation's namespace")
+	}
+	for _, v := range x.versions {
+		if !strings.HasPrefix(v, "3.") && !strings.HasPrefix(v, "4.") {
+			found.add("emissary", "Emissary "+v, "canarize computes what Emissary 3.10 and 4.1 do with Mappings; another version may do something else", "use Emissary 3.10 or 4")
+		}
+	}
+}
+
+// imageVersion finds the version in the tag of an image of Emissary or of the
+// Ambassador Edge Stack.
+var imageVersion = regexp.MustCompile(`(?:^|/)(?:emissary|emissary-ingress|ambassador|aes)(?::v?([0-9]+\.[0-9]+(?:\.[0-9]+)?)[^/]*)?$`)
+
+// versions are those of Emissary that run, as far as images tell them.
+func versions(pods []doctor.Object) []string {
+	var all []string
+	for _, p := range pods {
+		for _, container := range p.List("spec", "containers") {
+			image, _ := container["image"].(string)
+			image, _, _ = strings.Cut(image, "@")
+			if found := imageVersion.FindStringSubmatch(image); found != nil && found[1] != "" {
+				all = append(all, found[1])
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// fact is the version of Emissary and the number of its pods.
+func (x *exam) fact() string {
+	if len(x.pods) == 0 {
+		return ""
+	}
+	version := "of unknown version"
+	if len(x.versions) > 0 {
+		version = strings.Join(x.versions, " and ")
+	}
+	if len(x.pods) == 1 {
+		return fmt.Sprintf("Emissary %s, 1 pod", version)
+	}
+	return fmt.Sprintf("Emissary %s, %d pods", version, len(x.pods))
+}
+
+// id is the AMBASSADOR_ID of the installation that the pods of Emissary are.
+func (x *exam) id() string {
+	for _, p := range x.pods {
+		for _, container := range p.List("spec", "containers") {
+			variables, _ := container["env"].([]any)
+			for _, v := range variables {
+				if variable, _ := v.(map[string]any); variable["name"] == "AMBASSADOR_ID" {
+					id, _ := variable["value"].(string)
+					return id
+				}
+			}
+		}
+	}
+	return ""
+}

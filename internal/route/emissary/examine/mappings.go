@@ -1,0 +1,189 @@
+package examine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route/emissary/model"
+)
+
+// seesTraffic says that 'canarize traffic' shows the same.
+const seesTraffic = "; canarize traffic --live shows what Emissary makes of the Mappings"
+
+// posted are errors that Emissary shows: about objects of the namespace, and about
+// those that concern every Mapping.
+func (x *exam) posted(found *findings) {
+	for _, p := range x.routing.Posted {
+		about := manifest.ID{Kind: p.Kind, Namespace: p.Namespace, Name: p.Name}
+		if x.inScope(about) || slices.Contains([]string{"Host", "Listener", "Module"}, p.Kind) {
+			found.add("emissary", about.String(), "Emissary posts an error: it "+p.Text, "correct it"+seesTraffic)
+		}
+	}
+	if x.Whole && len(x.Served[group]) > 0 && !x.listens() {
+		found.add("emissary", "Listeners", "there is none, so Emissary takes no requests", "apply a Listener, as Emissary's quick start does")
+	}
+}
+
+func (x *exam) listens() bool {
+	return slices.ContainsFunc(x.Sorted(), func(o doctor.Object) bool { return o.ID.Kind == "Listener" })
+}
+
+// inScope says whether a Mapping, or a Service that carries some, is looked at: one of
+// the wanted release or, without one, any of the namespace.
+func (x *exam) inScope(id manifest.ID) bool {
+	if x.Wanted == nil {
+		return id.Namespace == x.Namespace
+	}
+	for _, r := range x.Wanted.Plan.Routes {
+		if id.Namespace == r.Stable.Namespace && (id.Name == r.Name || id.Name == r.Canary.Name || id.Name == r.Stable.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// member is a Mapping of a group.
+type member struct {
+	id     manifest.ID
+	share  int
+	canary bool
+}
+
+func (m member) String() string { return fmt.Sprintf("%s (%d %%)", m.id, m.share) }
+
+// named lists the first of the members of a group.
+func named(all []member) string {
+	const most = 6
+	var texts []string
+	for _, m := range all[:min(len(all), most)] {
+		texts = append(texts, m.String())
+	}
+	if more := len(all) - most; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, ", ")
+}
+
+func (x *exam) members(g model.Group) (all, stable []member) {
+	for _, row := range g.Rows {
+		name, _ := strings.CutSuffix(row.Mapping, "."+row.Namespace) // of the second Mapping of a name
+		m := member{id: manifest.ID{Group: group, Kind: "Mapping", Namespace: row.Namespace, Name: name}, share: row.Share}
+		m.canary = x.isCanary(m.id)
+		all = append(all, m)
+		if !m.canary {
+			stable = append(stable, m)
+		}
+	}
+	return all, stable
+}
+
+func (x *exam) isCanary(id manifest.ID) bool {
+	o, found := x.Find(id)
+	return found && o.IsCanary()
+}
+
+// groups looks for Mappings that answer the same requests and are not a stable one
+// with its canary.
+func (x *exam) groups(found *findings) {
+	for _, g := range x.routing.Groups {
+		all, stable := x.members(g)
+		scoped := slices.DeleteFunc(slices.Concat(stable, all), func(m member) bool { return !x.inScope(m.id) })
+		if len(scoped) == 0 {
+			continue
+		}
+		about := scoped[0].id.String()
+		where := fmt.Sprintf("hostname %q, prefix %q", g.Host, g.Prefix)
+		switch {
+		case len(stable) > 1:
+			found.add("group", about, fmt.Sprintf("its group (%s) has several members: %s; a canary's weight would not be its share", where, named(all)),
+				"leave one Mapping for these requests, or give the others another prefix, hostname or header"+seesTraffic)
+		case len(stable) == 0:
+			found.add("group", about, fmt.Sprintf("there is no stable Mapping beside it (%s), so it gets every request, whatever its weight", where),
+				"apply the stable Mapping at once, or delete this one")
+		case g.Unrouted > 0:
+			found.add("group", about, fmt.Sprintf("%d %% of the requests of its group (%s) are routed nowhere", g.Unrouted, where), "remove the weight of the stable Mapping")
+		}
+		if x.Whole && len(g.Hosts) == 0 && x.listens() {
+			found.add("group", about, fmt.Sprintf("no Host takes its group (%s), so it gets no requests", where), "apply a Host for it, or correct its hostname")
+		}
+	}
+}
+
+// mappings looks at Mappings one by one.
+func (x *exam) mappings(found *findings) {
+	for _, o := range x.Sorted() {
+		if o.ID.Group != group || !strings.HasSuffix(o.ID.Kind, "Mapping") || !x.inScope(o.ID) {
+			continue
+		}
+		if reason, dropped := x.drop(o); dropped {
+			found.add("mapping", o.ID.String(), "Emissary drops it: it "+reason, "correct it"+seesTraffic)
+		}
+		if weight := o.Value("spec", "weight"); weight != nil && !o.IsCanary() {
+			found.add("mapping", o.ID.String(), fmt.Sprintf("it has a weight of its own (%v), so no canary can stand beside it with an exact share", weight), "remove spec.weight")
+		}
+		if s, err := model.ParseService(o.Text("spec", "service")); err == nil {
+			x.target(found, o, s)
+		}
+	}
+}
+
+// orders looks for canaries that Emissary 3.10 sorts behind their stable Mapping: its
+// cache adds those to the group once more at every change of anything else.
+func (x *exam) orders(found *findings) {
+	if !slices.ContainsFunc(x.versions, func(v string) bool { return strings.HasPrefix(v, "3.") }) {
+		return
+	}
+	var routes []rollout.Route
+	for _, r := range x.Releases {
+		if r.State.Phase.Active() {
+			routes = append(routes, r.Plan.Routes...)
+		}
+	}
+	if x.Wanted != nil {
+		routes = append(routes, x.Wanted.Plan.Routes...)
+	}
+	seen := map[manifest.ID]bool{}
+	for _, r := range routes {
+		if id := r.Canary; id.Group == group && !seen[id] && id.Name+"."+id.Namespace > r.Name+"."+id.Namespace {
+			seen[id] = true
+			found.add("mapping", id.String(), fmt.Sprintf("its name sorts behind that of its stable Mapping %s, and then its share grows in Emissary 3.10 with every change of another Mapping", r.Name),
+				"use a --suffix that begins with a dash, such as -canary")
+		}
+	}
+}
+
+// target looks for the Service that a Mapping routes to.
+func (x *exam) target(found *findings, o doctor.Object, s model.Service) {
+	if s.Namespace != "" && s.Namespace != o.ID.Namespace {
+		return
+	}
+	if id := (manifest.ID{Kind: "Service", Namespace: o.ID.Namespace, Name: s.Name}); x.Missing(id) {
+		found.add("mapping", o.ID.String(), fmt.Sprintf("it routes to %s, which is not there, so its requests fail", id), "apply the Service, or correct spec.service")
+	}
+}
+
+// drop gives why a Mapping of this installation that should get requests gets none.
+func (x *exam) drop(o doctor.Object) (reason string, dropped bool) {
+	if o.Value("spec", "host_redirect") == true || o.Value("spec", "shadow") == true || o.Value("spec", "ambassador_id") != nil {
+		return "", false
+	}
+	for _, p := range x.routing.Posted {
+		if p.Name == o.ID.Name && p.Namespace == o.ID.Namespace {
+			return "", false // said already
+		}
+	}
+	for _, d := range x.routing.Drops {
+		if d.Mapping == o.ID.Name && d.Namespace == o.ID.Namespace {
+			return d.Reason, !slices.ContainsFunc(x.routing.Groups, func(g model.Group) bool {
+				return slices.ContainsFunc(g.Rows, func(row model.Row) bool {
+					return row.Namespace == d.Namespace && row.Mapping == d.Mapping+"."+d.Namespace
+				})
+			})
+		}
+	}
+	return "", false
+}
