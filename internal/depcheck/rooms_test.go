@@ -47,6 +47,7 @@ var rooms = []room{
 	{"internal/hub", "a process's connection to one cluster, which all its releases share; fulfils the interfaces of `runner`", "analysis gate kube manifest metric metric/exposition metric/scrape redact rollout route runner watch", false},
 
 	{"internal/kube", "gets, follows, applies, waits, locks, remembers, tunnels; the only package that writes to a cluster", "readiness", false},
+	{"internal/kube/kubetest", "an API server in memory, for tests", "", false},
 	{"internal/readiness", "whether a cluster has done what an object asks for, and what keeps its pods from it", "", true},
 
 	{"internal/survey", "looks at what stands in a cluster: releases, and what `doctor` and `plan` need to know", "analysis doctor kube manifest redact report rollout runner", false},

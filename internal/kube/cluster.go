@@ -108,10 +108,11 @@ func Connect(target Target, options Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newCluster(config, options)
+	return New(config, options)
 }
 
-func newCluster(config *rest.Config, options Options) (*Cluster, error) {
+// New prepares to talk to the cluster of a configuration. It sends no request yet.
+func New(config *rest.Config, options Options) (*Cluster, error) {
 	c := &Cluster{config: rest.CopyConfig(config), options: options.withDefaults(), requests: new(atomic.Int64)}
 	c.config.QPS = -1 // the server says itself when it is too much
 	c.config.UserAgent = "canarize"
