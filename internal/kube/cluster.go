@@ -97,7 +97,8 @@ type Cluster struct {
 	delays    *delays
 	options   Options
 	requests  *atomic.Int64
-	view      *view // nil where nothing is remembered
+	cache     *cache // nil where there is none
+	user      *user  // of cache; nil where nothing is remembered
 	// persistent is a cluster whose calls are not given up.
 	persistent bool
 }
@@ -207,15 +208,15 @@ func (c *Cluster) at(ctx context.Context, ref Ref, version string) (served, erro
 	case namespaced && ref.Namespace == "":
 		return served{}, fmt.Errorf("%s: it has no namespace; name one with -n", ref)
 	case namespaced:
-		return served{c.client.Resource(resource).Namespace(ref.Namespace), place{resource, ref.Namespace, ref.Name}}, nil
+		return served{c.client.Resource(resource).Namespace(ref.Namespace), keyOf(resource, ref.Namespace, ref.Name)}, nil
 	}
-	return served{c.client.Resource(resource), place{resource, "", ref.Name}}, nil
+	return served{c.client.Resource(resource), keyOf(resource, "", ref.Name)}, nil
 }
 
 // served is where an object is served.
 type served struct {
 	dynamic.ResourceInterface
-	place
+	key
 }
 
 func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema.GroupVersionResource, bool, error) {

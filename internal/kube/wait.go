@@ -206,7 +206,7 @@ func (w *waiter) watchPods(ctx context.Context, selector string) {
 	}
 }
 
-func (w *waiter) seePods(all map[string]map[string]any) (enough bool, err error) {
+func (w *waiter) seePods(all map[string]map[string]any, _ event) (enough bool, err error) {
 	var troubles []readiness.Trouble
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if t, found := readiness.PodTrouble(all[key]); found {
