@@ -97,6 +97,7 @@ type Cluster struct {
 	delays    *delays
 	options   Options
 	requests  *atomic.Int64
+	pods      *podWatches
 	cache     *cache // nil where there is none
 	user      *user  // of cache; nil where nothing is remembered
 	// persistent is a cluster whose calls are not given up.
@@ -129,6 +130,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 		return nil, fmt.Errorf("cluster %s: %w", config.Host, err)
 	}
 	c.client, c.discovery = client, found
+	c.pods = &podWatches{cluster: c, all: map[podKey]*podWatch{}}
 	c.kinds = &kinds{asked: time.Now(), known: map[schema.GroupVersionKind]*meta.RESTMapping{}}
 	c.mapper = restmapper.NewDeferredDiscoveryRESTMapperWithContext(memory.NewMemCacheClientWithContext(found))
 	return c, nil
