@@ -25,7 +25,7 @@ var rooms = []room{
 	{"internal/route", "the two contracts of a traffic router: derive routes from manifests, move traffic in a cluster", "manifest rollout", true},
 	{"internal/route/emissary/model", "what Emissary does with a set of objects: groups, real shares, names, what is dropped", "", true},
 	{"internal/route/emissary/derive", "the canary Mapping for a stable one, and what it has to be in a cluster", "manifest route route/emissary/model", true},
-	{"internal/route/emissary/live", "moves shares in a cluster, and asks every gateway pod whether they are real", "kube manifest metric metric/exposition metric/scrape readiness rollout route route/emissary/derive", false},
+	{"internal/route/emissary/live", "moves shares in a cluster, and asks every gateway pod whether they are real", "kube manifest metric metric/emissary metric/exposition metric/scrape rollout route route/emissary/derive", false},
 
 	{"internal/analysis", "the judge: counts of both versions in, a decision with its evidence out", "", true},
 	{"internal/analysis/lines", "the JSON lines of `canarize judge`", "analysis", true},
