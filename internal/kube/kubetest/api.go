@@ -264,6 +264,13 @@ func (a *API) Get(path string) map[string]any {
 	return a.objects[path]
 }
 
+// Version is that of the last write.
+func (a *API) Version() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.version
+}
+
 // Under are the objects whose paths begin with a text, by path.
 func (a *API) Under(prefix string) map[string]map[string]any {
 	a.mu.Lock()
@@ -287,6 +294,13 @@ func (a *API) Count(prefix string) (n int) {
 		}
 	}
 	return n
+}
+
+// Requests are all requests so far: method and path, with WATCH for a watch.
+func (a *API) Requests() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.requests)
 }
 
 func (a *API) list(path string, r *http.Request) map[string]any {

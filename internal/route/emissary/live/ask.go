@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"time"
 )
 
 // Ports of every Emissary pod.
@@ -69,11 +68,7 @@ func (g *Gateways) readView(ctx context.Context, of viewKey) (seen, error) {
 
 // view is what a page of a pod says now, or soon.
 func (g *Gateways) view(ctx context.Context, pod podID, page *viewPage) (seen, error) {
-	spacing := time.Duration(0)
-	if g.verifying.Load() > 1 {
-		spacing = g.where.Every
-	}
-	return g.views.get(ctx, viewKey{pod, page}, spacing)
+	return g.views.get(ctx, viewKey{pod, page}, g.where.Every)
 }
 
 // look asks a pod once, and says what it is to be believed for and what is not as

@@ -24,8 +24,8 @@ type Gateway struct {
 	// Patience is how long a share may take to become real; 0 means 30 s. Emissary
 	// takes in one change a second, a large configuration more slowly.
 	Patience time.Duration
-	// Every is how often a pod is asked; 0 means twice a second. Asking goes
-	// through a tunnel and costs the API server no request.
+	// Every is how often a pod is asked, however many want to know; 0 means twice a
+	// second. Asking goes through a tunnel and costs the API server no request.
 	Every time.Duration
 	// Forward opens a tunnel to a pod; nil means through the API server.
 	Forward func(ctx context.Context, namespace, pod string) (Tunnel, error)
@@ -44,7 +44,6 @@ type Gateways struct {
 
 	tunnels    *tunnels
 	views      *shared[viewKey, seen]
-	verifying  atomic.Int64 // verifications under way
 	statistics *shared[podID, statisticsPage]
 	wanted     *wanted
 	listed     *shared[struct{}, int] // how many pods there are
@@ -148,8 +147,6 @@ func (e *NotVerifiedError) Error() string {
 func (g *Gateways) VerifyShare(ctx context.Context, wants []Want) (Verified, error) {
 	ctx, end := context.WithCancelCause(ctx)
 	v := &verification{gateways: g, wants: wants, end: end, pods: map[podID]*gatewayPod{}}
-	g.verifying.Add(1)
-	defer g.verifying.Add(-1)
 	defer v.asking.Wait()
 	defer end(nil)
 	patience := time.AfterFunc(g.where.Patience, func() { end(endedError{v.refused()}) })
