@@ -130,7 +130,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 		return nil, fmt.Errorf("cluster %s: %w", config.Host, err)
 	}
 	c.client, c.discovery = client, found
-	c.pods = &podWatches{cluster: c, all: map[podKey]*podWatch{}}
+	c.pods = &podWatches{cluster: c, namespaces: map[string]*podNamespace{}}
 	c.kinds = &kinds{asked: time.Now(), known: map[schema.GroupVersionKind]*meta.RESTMapping{}}
 	c.mapper = restmapper.NewDeferredDiscoveryRESTMapperWithContext(memory.NewMemCacheClientWithContext(found))
 	return c, nil

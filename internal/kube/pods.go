@@ -36,30 +36,6 @@ type Pods struct {
 	stopped bool
 }
 
-// podKey says which pods are followed.
-type podKey struct{ namespace, selector string }
-
-// podWatches are the watches of pods that go on.
-type podWatches struct {
-	cluster *Cluster
-
-	mu  sync.Mutex
-	all map[podKey]*podWatch
-}
-
-// podWatch is one watch; when it has ended, another one has to begin.
-type podWatch struct {
-	users int // podWatches.mu guards it
-	stop  context.CancelFunc
-	ended chan struct{}
-
-	mu      sync.Mutex
-	known   bool // pods or err are
-	pods    []Pod
-	err     error
-	changed chan struct{} // closed at the next change of any of these
-}
-
 // Follow prepares to follow pods. It sends no request yet. The caller closes it.
 func (c *Cluster) Follow(namespace, selector string) *Pods {
 	return &Pods{shared: c.pods, what: podKey{namespace, selector}}
@@ -89,19 +65,28 @@ func (p *Pods) Running(ctx context.Context) ([]Pod, error) {
 // returns true or an error, the watch fails, or ctx ends; it returns the error or the
 // cause of ctx. see must not change the pods.
 func (p *Pods) Watch(ctx context.Context, see func(pods []Pod) (enough bool, err error)) error {
+	return p.watchObjects(ctx, func(objects map[string]map[string]any) (bool, error) {
+		pods, err := runningPods(objects)
+		if err != nil {
+			return false, err
+		}
+		return see(pods)
+	})
+}
+
+// watchObjects is Watch for the objects of all pods, by NAMESPACE/NAME.
+func (p *Pods) watchObjects(ctx context.Context, see func(objects map[string]map[string]any) (enough bool, err error)) error {
 	w, err := p.current(ctx)
 	if err != nil {
 		return err
 	}
 	for {
-		w.mu.Lock()
-		pods, known, err, changed := w.pods, w.known, w.err, w.changed
-		w.mu.Unlock()
+		objects, known, changed, err := w.now()
 		if err != nil {
 			return err
 		}
 		if known {
-			if enough, err := see(pods); enough || err != nil {
+			if enough, err := see(objects); enough || err != nil {
 				return err
 			}
 		}
@@ -124,72 +109,9 @@ func (p *Pods) current(ctx context.Context) (*podWatch, error) {
 		return p.watch, nil
 	}
 	p.shared.leave(p.what, p.watch)
-	p.watch = p.shared.join(ctx, p.what)
-	return p.watch, nil
-}
-
-// join is the watch of pods that goes on, or a new one, which outlasts ctx.
-func (s *podWatches) join(ctx context.Context, what podKey) *podWatch {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w := s.all[what]
-	if w == nil || w.failed() {
-		watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-		w = &podWatch{stop: stop, ended: make(chan struct{}), changed: make(chan struct{})}
-		s.all[what] = w
-		go w.follow(watching, s.cluster, what)
-	}
-	w.users++
-	return w
-}
-
-// leave ends a watch that nobody uses any more.
-func (s *podWatches) leave(what podKey, w *podWatch) {
-	if w == nil {
-		return
-	}
-	s.mu.Lock()
-	w.users--
-	last := w.users == 0
-	if last && s.all[what] == w {
-		delete(s.all, what)
-	}
-	s.mu.Unlock()
-	if last {
-		w.stop()
-		<-w.ended
-	}
-}
-
-func (w *podWatch) follow(ctx context.Context, c *Cluster, what podKey) {
-	defer close(w.ended)
-	err := c.WatchAll(ctx, Ref{Kind: "Pod", Namespace: what.namespace}, what.selector, func(all map[string]map[string]any) (bool, error) {
-		pods, err := runningPods(all)
-		if err == nil {
-			w.change(pods, nil)
-		}
-		return false, err
-	})
-	w.stop()
-	w.change(nil, err)
-}
-
-func (w *podWatch) change(pods []Pod, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.known, w.pods, w.err = true, pods, err
-	close(w.changed)
-	w.changed = make(chan struct{})
-}
-
-// failed says whether a watch has ended.
-func (w *podWatch) failed() bool {
-	select {
-	case <-w.ended:
-		return true
-	default:
-		return false
-	}
+	var err error
+	p.watch, err = p.shared.join(ctx, p.what)
+	return p.watch, err
 }
 
 func runningPods(objects map[string]map[string]any) ([]Pod, error) {

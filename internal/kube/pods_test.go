@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/canarize/canarize/internal/kube/kubetest"
 )
@@ -98,5 +100,91 @@ func TestPodsAgain(t *testing.T) {
 		}
 		a.Close()
 		b.Close()
+	})
+}
+
+// TestManySelectors: the pods of few selectors are watched apart, and those of many by one
+// watch of all pods, which tells each what becomes of its own.
+func TestManySelectors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, api := newFake(t, Options{})
+		const many = 100
+		name := func(n int) string { return fmt.Sprint("app-", n) }
+		var all []*Pods
+		for n := range many {
+			putPod(api, name(n)+"-1", name(n), "True")
+			all = append(all, c.Follow("shop", "app="+name(n)))
+		}
+		see := func(wants func(n int) string) {
+			t.Helper()
+			synctest.Wait()
+			for n, p := range all {
+				pods, err := p.Running(t.Context())
+				if got := podNames(pods); err != nil || got != wants(n) {
+					t.Errorf("%s has %q instead of %q, %v", name(n), got, wants(n), err)
+				}
+			}
+		}
+		see(func(n int) string { return name(n) + "-1 true" })
+		if n := api.Watches()[podsPath]; n != manySelectors+1 {
+			t.Errorf("%d watches for %d selectors", n, many)
+		}
+		for n := range many {
+			putPod(api, name(n)+"-2", name(n), "False")
+			if n%2 == 0 {
+				api.Drop(podsPath + "/" + name(n) + "-1")
+			} else {
+				putPod(api, name(n)+"-1", "nobody", "True")
+			}
+		}
+		requests := api.Count("")
+		see(func(n int) string { return name(n) + "-2 false" })
+		if n := api.Count("") - requests; n != 0 {
+			t.Errorf("%d requests for what the watches have told", n)
+		}
+		for _, p := range all {
+			p.Close()
+		}
+		synctest.Wait()
+		if left := api.Watches(); len(left) > 0 || len(c.pods.namespaces) > 0 {
+			t.Errorf("left: %v, %v", left, c.pods.namespaces)
+		}
+	})
+}
+
+// TestManyWaits: that many workloads do not become ready costs few watches of pods, and
+// each says what keeps its own.
+func TestManyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, api := newFake(t, Options{})
+		const many = 50
+		var all sync.WaitGroup
+		for n := range many {
+			name := fmt.Sprint("app-", n)
+			api.Put("/apis/apps/v1/namespaces/shop/deployments/"+name, map[string]any{
+				"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": name, "namespace": "shop"},
+				"spec":   map[string]any{"replicas": 1, "selector": map[string]any{"matchLabels": map[string]any{"app": name}}},
+				"status": map[string]any{"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1},
+			})
+			api.Put(podsPath+"/"+name, map[string]any{
+				"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": name, "namespace": "shop", "labels": map[string]any{"app": name}},
+				"status": map[string]any{"phase": "Pending", "conditions": []any{map[string]any{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no room for " + name + "!"}}},
+			})
+			all.Go(func() {
+				err := c.Ready(t.Context(), []Ref{{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: name}}, Wait{Deadline: time.Minute})
+				if err == nil || !strings.Contains(err.Error(), "no room for "+name+"!") || strings.Count(err.Error(), "no room") != 1 {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		if n := api.Watches()[podsPath]; n != manySelectors+1 {
+			t.Errorf("%d watches of pods for %d workloads", n, many)
+		}
+		all.Wait()
+		synctest.Wait()
+		if left := api.Watches(); len(left) > 0 || len(c.pods.namespaces) > 0 {
+			t.Errorf("left: %v, %v", left, c.pods.namespaces)
+		}
 	})
 }
