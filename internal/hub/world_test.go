@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -233,7 +234,7 @@ func (t *tunnel) RoundTrip(r *http.Request) (*http.Response, error) {
 	case "/stats/prometheus":
 		w.count()
 		w.route()
-		return answer(w.statistics())
+		return answer(w.statistics(regexp.MustCompile(r.URL.Query().Get("filter"))))
 	}
 	return answer(`{"route_info": [], "errors": []}`)
 }
@@ -317,12 +318,16 @@ func (w *world) count() {
 	}
 }
 
-// statistics is Envoy's page of metrics; each pod counts the same.
-func (w *world) statistics() string {
+// statistics is Envoy's page of the metrics that a filter matches; each pod counts the
+// same.
+func (w *world) statistics(filter *regexp.Regexp) string {
 	var b strings.Builder
 	b.WriteString("envoy_server_live{} 1\n")
 	for key, n := range w.counts {
 		name, class, _ := strings.Cut(key, " ")
+		if !filter.MatchString("cluster." + name + ".upstream_rq_" + class + "xx") {
+			continue
+		}
 		fmt.Fprintf(&b, "envoy_cluster_upstream_rq_xx{envoy_response_code_class=%q,envoy_cluster_name=%q} %d\n", class, name, int(n))
 		if class == "2" {
 			fmt.Fprintf(&b, "envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name=%q,le=\"25\"} %d\n", name, int(n))

@@ -25,8 +25,8 @@ func (c *Cluster) WithCache() *Cluster {
 // The watches outlast ctx, of which they have only the values.
 func (c *Cluster) Share(ctx context.Context) (shared *Cluster, end func()) {
 	f := *c
-	f.user = &user{cache: c.cache, ctx: context.WithoutCancel(ctx), used: map[key]*entry{}}
-	return &f, f.user.end
+	f.cached = &cacheUser{cache: c.cache, ctx: context.WithoutCancel(ctx), used: map[key]*entry{}}
+	return &f, f.cached.end
 }
 
 // Following is c with a cache for one user. The watches end with ctx.
@@ -96,18 +96,19 @@ func newEntry() *entry { return &entry{changed: make(chan struct{})} }
 func (e *entry) change(do func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	do()
-	close(e.changed)
-	e.changed = make(chan struct{})
+	e.changeLocked(do)
 }
 
 // hear is change by a feed, if it is still the one that is listened to.
 func (e *entry) hear(from *feed, do func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.feed != from {
-		return
+	if e.feed == from {
+		e.changeLocked(do)
 	}
+}
+
+func (e *entry) changeLocked(do func()) {
 	do()
 	close(e.changed)
 	e.changed = make(chan struct{})
@@ -163,8 +164,8 @@ func (e *entry) look(ctx context.Context) (object map[string]any, current bool) 
 	}
 }
 
-// user is one of those who share a cache. A nil user remembers nothing.
-type user struct {
+// cacheUser is one of those who share a cache. A nil one remembers nothing.
+type cacheUser struct {
 	cache *cache
 	ctx   context.Context // of the watches that it begins
 
@@ -172,13 +173,13 @@ type user struct {
 }
 
 // at is the entry of an object, which is in use from then on.
-func (u *user) at(k key) *entry {
+func (u *cacheUser) at(k key) *entry {
 	u.cache.mu.Lock()
 	defer u.cache.mu.Unlock()
 	return u.locked(k)
 }
 
-func (u *user) locked(k key) *entry {
+func (u *cacheUser) locked(k key) *entry {
 	if e, found := u.used[k]; found {
 		return e
 	}
@@ -194,7 +195,7 @@ func (u *user) locked(k key) *entry {
 }
 
 // watched is the entry of an object, of which a watch has begun.
-func (u *user) watched(k key) *entry {
+func (u *cacheUser) watched(k key) *entry {
 	u.cache.mu.Lock()
 	defer u.cache.mu.Unlock()
 	e := u.locked(k)
@@ -205,7 +206,7 @@ func (u *user) watched(k key) *entry {
 }
 
 // end ends the watches that nobody else uses.
-func (u *user) end() {
+func (u *cacheUser) end() {
 	u.cache.mu.Lock()
 	defer u.cache.mu.Unlock()
 	for k, e := range u.used {
@@ -217,7 +218,7 @@ func (u *user) end() {
 }
 
 // saw takes in an object as the server has just given it.
-func (u *user) saw(k key, object map[string]any) {
+func (u *cacheUser) saw(k key, object map[string]any) {
 	if u == nil || object == nil {
 		return
 	}
@@ -229,7 +230,7 @@ func (u *user) saw(k key, object map[string]any) {
 }
 
 // version is that of the newest state of an object that was seen.
-func (u *user) version(k key) string {
+func (u *cacheUser) version(k key) string {
 	if u == nil {
 		return ""
 	}
@@ -241,7 +242,7 @@ func (u *user) version(k key) string {
 
 // gone takes in that the server has just not found an object, unless a newer state than
 // was known before it was asked came meanwhile.
-func (u *user) gone(k key, before string) {
+func (u *cacheUser) gone(k key, before string) {
 	if u == nil {
 		return
 	}
@@ -254,7 +255,7 @@ func (u *user) gone(k key, before string) {
 }
 
 // read gives an object, if that is known without a request.
-func (u *user) read(ctx context.Context, k key) (object map[string]any, current bool) {
+func (u *cacheUser) read(ctx context.Context, k key) (object map[string]any, current bool) {
 	if u == nil {
 		return nil, false
 	}
@@ -264,7 +265,7 @@ func (u *user) read(ctx context.Context, k key) (object map[string]any, current 
 
 // last is the newest object that was seen, nil when there was none. It may have
 // changed since.
-func (u *user) last(k key) map[string]any {
+func (u *cacheUser) last(k key) map[string]any {
 	if u == nil {
 		return nil
 	}
@@ -279,7 +280,7 @@ func (u *user) last(k key) map[string]any {
 
 // deleted takes in that a request to delete an object was sent: until it is seen to be
 // gone, only the server knows.
-func (u *user) deleted(k key) {
+func (u *cacheUser) deleted(k key) {
 	if u == nil {
 		return
 	}
@@ -291,7 +292,7 @@ func (u *user) deleted(k key) {
 var errNotFollowed = errors.New("not followed")
 
 // watch is Cluster.Watch without a request, or gives errNotFollowed.
-func (u *user) watch(ctx context.Context, k key, see func(map[string]any) (bool, error)) error {
+func (u *cacheUser) watch(ctx context.Context, k key, see func(map[string]any) (bool, error)) error {
 	if u == nil {
 		return errNotFollowed
 	}

@@ -98,8 +98,8 @@ type Cluster struct {
 	options   Options
 	requests  *atomic.Int64
 	pods      *podWatches
-	cache     *cache // nil where there is none
-	user      *user  // of cache; nil where nothing is remembered
+	cache     *cache     // nil where there is none
+	cached    *cacheUser // of cache; nil where nothing is remembered
 	// persistent is a cluster whose calls are not given up.
 	persistent bool
 }

@@ -24,7 +24,7 @@ func (c *Cluster) Watch(ctx context.Context, ref Ref, see func(object map[string
 		return err
 	}
 	k := keyOf(resource, ref.Namespace, ref.Name)
-	if err := c.user.watch(ctx, k, see); !errors.Is(err, errNotFollowed) {
+	if err := c.cached.watch(ctx, k, see); !errors.Is(err, errNotFollowed) {
 		return watched(ref, err)
 	}
 	err = c.followOne(k).follow(ctx, func(objects map[string]map[string]any, _ event) (bool, error) {

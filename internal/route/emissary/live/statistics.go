@@ -65,14 +65,17 @@ func (w *wanted) path() string {
 }
 
 // spacing is how far apart readings of a page begin: whoever is alone has a rhythm of
-// their own.
-func (w *wanted) spacing() time.Duration {
+// their own, and whoever has little time does not wait for half of it.
+func (w *wanted) spacing(ctx context.Context) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.releases > 1 {
-		return statisticsEvery
+	if w.releases < 2 {
+		return 0
 	}
-	return 0
+	if deadline, has := ctx.Deadline(); has {
+		return min(statisticsEvery, time.Until(deadline)/2)
+	}
+	return statisticsEvery
 }
 
 // readStatistics reads the page of a pod, of all clusters that are wanted.
@@ -130,7 +133,7 @@ func (s *Statistics) Pods(ctx context.Context) ([]scrape.Pod, error) {
 
 // Page implements scrape.Cluster.
 func (s *Statistics) Page(ctx context.Context, p scrape.Pod) ([]byte, error) {
-	page, err := s.gateways.statistics.get(ctx, podID{p.Namespace, p.Name, p.UID}, s.gateways.wanted.spacing())
+	page, err := s.gateways.statistics.get(ctx, podID{p.Namespace, p.Name, p.UID}, s.gateways.wanted.spacing(ctx))
 	if err != nil {
 		return nil, err
 	}
