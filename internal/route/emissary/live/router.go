@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
@@ -15,11 +16,16 @@ import (
 // tcpLimit is the largest share of a TCPMapping: w/(w+100) with w at most 100.
 const tcpLimit = 50
 
-// Router moves the traffic of canaries behind Emissary. It is safe for concurrent use.
+// Router moves the traffic of canaries behind Emissary, of one release at a time. It is
+// safe for concurrent use.
 type Router struct {
 	Cluster   route.Cluster
 	Namespace string    // Emissary's own
 	Gateways  *Gateways // its pods
+
+	mu    sync.Mutex
+	asked bool // whether there are gateways
+	there bool
 }
 
 // SetShare implements route.Live. Taking traffic off the canary is not given up before
@@ -84,7 +90,7 @@ func (r *Router) Resync(route rollout.Route, stable, canary map[string]any) (map
 // Verify implements route.Live: by what the gateway's pods do or, where there are none,
 // by the model of Emissary, which is no proof.
 func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, rollout.Proof, error) {
-	seen, err := r.Gateways.There(ctx)
+	seen, err := r.gateways(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -128,11 +134,25 @@ func (r *Router) Find(ctx context.Context, namespace, release string) ([]rollout
 
 // Reachable implements route.Live.
 func (r *Router) Reachable(ctx context.Context) error {
-	seen, err := r.Gateways.There(ctx)
+	seen, err := r.gateways(ctx)
 	if err == nil && !seen {
 		err = r.unreachable()
 	}
 	return err
+}
+
+// gateways says whether there are gateway pods to ask. A release that has begun without
+// any goes by the model to its end.
+func (r *Router) gateways(ctx context.Context) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asked {
+		return r.there, nil
+	}
+	var err error
+	r.there, err = r.Gateways.There(ctx)
+	r.asked = err == nil
+	return r.there, err
 }
 
 func (r *Router) unreachable() error {
