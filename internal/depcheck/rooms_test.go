@@ -29,7 +29,7 @@ var rooms = []room{
 	{"internal/route/emissary/model", "what Emissary does with a set of objects: groups, real shares, names, what is dropped", "", true},
 	{"internal/route/emissary/derive", "the canary Mapping for a stable one, and what it has to be in a cluster", "manifest object route route/emissary/model", true},
 	{"internal/route/emissary/examine", "what `doctor` says of Emissary: its pods and CRDs, what it makes of the Mappings, what changed during a release", "doctor manifest readiness rollout route/emissary/derive route/emissary/model", true},
-	{"internal/route/emissary/live", "moves shares in a cluster, and asks every gateway pod whether they are real", "kube manifest metric metric/exposition metric/scrape object readiness rollout route route/emissary/derive", false},
+	{"internal/route/emissary/live", "moves shares in a cluster, and asks every gateway pod whether they are real", "kube manifest metric metric/emissary metric/exposition metric/scrape object rollout route route/emissary/derive", false},
 
 	{"internal/analysis", "the judge: counts of both versions in, a decision with its evidence out", "", true},
 	{"internal/analysis/lines", "the JSON lines of `canarize judge`", "analysis", true},
@@ -51,6 +51,7 @@ var rooms = []room{
 	{"internal/hub", "a process's connection to one cluster, which all its releases share; fulfils the interfaces of `runner`", "analysis gate kube manifest metric metric/exposition metric/scrape object redact rollout route runner watch", false},
 
 	{"internal/kube", "gets, follows, applies, waits, locks, remembers, tunnels; the only package that writes to a cluster", "readiness", false},
+	{"internal/kube/kubetest", "an API server in memory, for tests", "", false},
 	{"internal/readiness", "whether a cluster has done what an object asks for, and what keeps its pods from it", "", true},
 
 	{"internal/survey", "looks at what stands in a cluster: releases, and what `doctor` and `plan` need to know", "analysis doctor kube manifest object redact report rollout runner", false},

@@ -23,6 +23,7 @@ type cluster struct {
 	// the same manifests in another run are the same release.
 	annotations map[string]string
 	emit        func(format string, args ...any)
+	now         func() time.Time
 }
 
 func refs(ids []manifest.ID) []kube.Ref {

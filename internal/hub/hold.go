@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/rollout"
@@ -45,5 +44,5 @@ func (h hold) Release() { h.release() }
 // Alive implements runner.Lock.
 func (c *cluster) Alive(ctx context.Context, namespace, name string) (bool, error) {
 	state, err := c.kube.LockState(ctx, namespace, rollout.RecordName(name))
-	return state.Alive(time.Now()), err
+	return state.Alive(c.now()), err
 }

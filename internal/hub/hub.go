@@ -27,6 +27,10 @@ type Options struct {
 	Patient     bool              // while a canary is known to have traffic, ask the API server until the context ends
 	Annotations map[string]string // on everything that is applied
 	Runner      runner.Options
+	// Now is the clock, and Wait pauses for a duration or until the context ends; nil means
+	// time.Now and a timer.
+	Now  func() time.Time
+	Wait func(ctx context.Context, d time.Duration) error
 	// Emit is told what happens to a release, in order.
 	Emit func(runner.Release, rollout.Event)
 }
@@ -36,14 +40,19 @@ type Hub struct {
 	options Options
 	telling sync.Mutex
 
-	mu        sync.Mutex
-	following *kube.Cluster // options.Cluster with a memory; nil while nobody works
-	working   int           // releases that share it
-	forget    func()        // ends it
+	cluster *kube.Cluster // options.Cluster with a cache that the releases share
 }
 
 // New prepares to carry out releases. It sends no request yet.
-func New(options Options) *Hub { return &Hub{options: options} }
+func New(options Options) *Hub {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Wait == nil {
+		options.Wait = kube.Pause
+	}
+	return &Hub{options: options, cluster: options.Cluster.WithCache()}
+}
 
 // Cluster is the cluster itself.
 func (h *Hub) Cluster() *kube.Cluster { return h.options.Cluster }
@@ -83,47 +92,29 @@ type work struct {
 }
 
 func (h *Hub) work(ctx context.Context, release runner.Release) *work {
-	following, end := h.follow(ctx)
+	// What is followed lasts until end: also after ctx has ended, on the way out.
+	shared, end := h.cluster.Share(ctx)
 	exposed := new(atomic.Bool)
 	c := &cluster{
-		kube:        following.Patient(func() bool { return h.options.Patient && exposed.Load() }),
+		kube:        shared.Patient(func() bool { return h.options.Patient && exposed.Load() }),
 		noWait:      h.options.NoWait,
 		annotations: h.options.Annotations,
+		now:         h.options.Now,
 		emit: func(format string, args ...any) {
-			e := rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress}
+			e := rollout.Event{Time: h.options.Now().UTC(), Kind: rollout.EventProgress}
 			h.tell(release, e.Saying(format, args...))
 		},
 	}
 	w := &work{cluster: c, router: h.options.Router(c), end: end}
 	w.runner = runner.Runner{
 		Objects: c, Workloads: c, Store: c, Lock: c, Inbox: c, Router: w.router,
-		Now: time.Now, Wait: kube.Pause, Exposed: exposed.Store, Options: h.options.Runner,
+		Now: h.options.Now, Wait: h.options.Wait, Exposed: exposed.Store, Options: h.options.Runner,
 		Emit: func(e rollout.Event) { h.tell(release, e) },
 	}
 	if h.options.DryRun != kube.DryRunNone {
 		w.rehearse(h.options)
 	}
 	return w
-}
-
-// follow gives the cluster with a memory, which lasts until nobody works any more: also
-// after ctx has ended, while the way out is being taken.
-func (h *Hub) follow(ctx context.Context) (following *kube.Cluster, end func()) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.working == 0 {
-		lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
-		h.following, h.forget = h.options.Cluster.Following(lasting), stop
-	}
-	h.working++
-	return h.following, sync.OnceFunc(func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if h.working--; h.working == 0 {
-			h.forget()
-			h.following = nil
-		}
-	})
 }
 
 // tell tells what happened, without what others wrote that looks like a secret. What is
@@ -142,5 +133,5 @@ func (h *Hub) tell(release runner.Release, e rollout.Event) {
 
 // Delayed tells of a call to the API server that takes long, for whichever release it is.
 func (h *Hub) Delayed(d kube.Delay) {
-	h.tell(runner.Release{}, rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: d.String()})
+	h.tell(runner.Release{}, rollout.Event{Time: h.options.Now().UTC(), Kind: rollout.EventProgress, Text: d.String()})
 }

@@ -178,7 +178,7 @@ func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource served, obj
 		return nil, failed(ref, "apply", err)
 	}
 	if how.DryRun == DryRunNone {
-		c.view.note(resource.place, after.Object)
+		c.cached.saw(resource.key, after.Object)
 	}
 	return after.Object, nil
 }
@@ -208,31 +208,31 @@ func (c *Cluster) get(ctx context.Context, ref Ref, read func(context.Context, R
 
 // read is an object as it is known, or otherwise fresh.
 func (c *Cluster) read(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
-	if object, current := c.view.read(ctx, resource.place); current {
+	if object, current := c.cached.read(ctx, resource.key); current {
 		return object, nil
 	}
 	return c.fresh(ctx, ref, resource)
 }
 
 func (c *Cluster) fresh(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
-	before := c.view.version(resource.place)
+	before := c.cached.version(resource.key)
 	u, err := again(ctx, c, doing{http.MethodGet, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return resource.Get(ctx, ref.Name, metav1.GetOptions{})
 	})
 	if apierrors.IsNotFound(err) {
-		c.view.gone(resource.place, before)
+		c.cached.gone(resource.key, before)
 		return nil, nil
 	}
 	if err != nil {
 		return nil, failed(ref, "get", err)
 	}
-	c.view.note(resource.place, u.Object)
+	c.cached.saw(resource.key, u.Object)
 	return u.Object, nil
 }
 
 // last is an object as it was seen last, which is read if it never was.
 func (c *Cluster) last(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
-	if object := c.view.last(resource.place); object != nil {
+	if object := c.cached.last(resource.key); object != nil {
 		return object, nil
 	}
 	return c.read(ctx, ref, resource)
@@ -302,7 +302,7 @@ func (c *Cluster) deleteThis(ctx context.Context, ref Ref, resource served, befo
 	case DryRunClient:
 		return change, nil
 	case DryRunNone:
-		c.view.forget(resource.place)
+		defer c.cached.deleted(resource.key) // also by a request whose answer is lost
 	}
 	options := metav1.DeleteOptions{Preconditions: &only, PropagationPolicy: &background, DryRun: how.DryRun.option()}
 	_, err := again(ctx, c, doing{http.MethodDelete, ref}, func(ctx context.Context) (none, error) {

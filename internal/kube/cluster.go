@@ -97,7 +97,9 @@ type Cluster struct {
 	delays    *delays
 	options   Options
 	requests  *atomic.Int64
-	view      *view // nil where nothing is remembered
+	pods      *podWatches
+	cache     *cache     // nil where there is none
+	cached    *cacheUser // of cache; nil where nothing is remembered
 	// persistent is a cluster whose calls are not given up.
 	persistent bool
 }
@@ -108,10 +110,11 @@ func Connect(target Target, options Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newCluster(config, options)
+	return New(config, options)
 }
 
-func newCluster(config *rest.Config, options Options) (*Cluster, error) {
+// New prepares to talk to the cluster of a configuration. It sends no request yet.
+func New(config *rest.Config, options Options) (*Cluster, error) {
 	c := &Cluster{config: rest.CopyConfig(config), options: options.withDefaults(), requests: new(atomic.Int64)}
 	c.config.QPS = -1 // the server says itself when it is too much
 	c.config.UserAgent = "canarize"
@@ -127,6 +130,7 @@ func newCluster(config *rest.Config, options Options) (*Cluster, error) {
 		return nil, fmt.Errorf("cluster %s: %w", config.Host, err)
 	}
 	c.client, c.discovery = client, found
+	c.pods = &podWatches{cluster: c, namespaces: map[string]*podNamespace{}}
 	c.kinds = &kinds{asked: time.Now(), known: map[schema.GroupVersionKind]*meta.RESTMapping{}}
 	c.mapper = restmapper.NewDeferredDiscoveryRESTMapperWithContext(memory.NewMemCacheClientWithContext(found))
 	return c, nil
@@ -206,15 +210,15 @@ func (c *Cluster) at(ctx context.Context, ref Ref, version string) (served, erro
 	case namespaced && ref.Namespace == "":
 		return served{}, fmt.Errorf("%s: it has no namespace; name one with -n", ref)
 	case namespaced:
-		return served{c.client.Resource(resource).Namespace(ref.Namespace), place{resource, ref.Namespace, ref.Name}}, nil
+		return served{c.client.Resource(resource).Namespace(ref.Namespace), keyOf(resource, ref.Namespace, ref.Name)}, nil
 	}
-	return served{c.client.Resource(resource), place{resource, "", ref.Name}}, nil
+	return served{c.client.Resource(resource), keyOf(resource, "", ref.Name)}, nil
 }
 
 // served is where an object is served.
 type served struct {
 	dynamic.ResourceInterface
-	place
+	key
 }
 
 func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema.GroupVersionResource, bool, error) {

@@ -69,7 +69,7 @@ func (c *Cluster) adopt(ctx context.Context, ref Ref, resource served, object ma
 		})
 		switch {
 		case err == nil:
-			c.view.note(resource.place, after.Object)
+			c.cached.saw(resource.key, after.Object)
 			return after.Object, nil
 		case !apierrors.IsConflict(err):
 			return nil, failed(ref, "patch", err)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
 // lines collects what is told of waits, with the seconds since the beginning.
@@ -49,11 +51,11 @@ func TestDelayIsTold(t *testing.T) {
 		said := &lines{began: time.Now()}
 		c, api := newFake(t, Options{Delayed: said.add, Patient: func() bool { return true }})
 		warmUp(t, c)
-		before := api.count("GET")
+		before := api.Count("GET")
 		said.began = time.Now()
 		var reason atomic.Value
 		reason.Store(syscall.ECONNREFUSED)
-		api.intercept(func(*http.Request) (*http.Response, error) { return nil, reason.Load().(error) })
+		api.Intercept(func(*http.Request) (*http.Response, error) { return nil, reason.Load().(error) })
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		for range 5 {
@@ -72,7 +74,7 @@ func TestDelayIsTold(t *testing.T) {
 		if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 3 || !strings.Contains(got, "no route to host") {
 			t.Error(got)
 		}
-		if n := api.count("GET") - before; n < 50 {
+		if n := api.Count("GET") - before; n < 50 {
 			t.Errorf("%d attempts; it was to be many", n)
 		}
 	})
@@ -91,7 +93,7 @@ func TestDelayStopsNobody(t *testing.T) {
 		}
 		var away atomic.Bool
 		away.Store(true)
-		api.intercept(func(*http.Request) (*http.Response, error) {
+		api.Intercept(func(*http.Request) (*http.Response, error) {
 			if away.Load() {
 				return nil, syscall.ECONNREFUSED
 			}
@@ -117,11 +119,11 @@ func TestRetryAfterIsCapped(t *testing.T) {
 		c, api := newFake(t, Options{})
 		var n atomic.Int32
 		warmUp(t, c)
-		api.intercept(func(*http.Request) (*http.Response, error) {
+		api.Intercept(func(*http.Request) (*http.Response, error) {
 			if n.Add(1) == 2 {
 				return nil, nil
 			}
-			response := jsonResponse(429, fakeStatus(429, "TooManyRequests", "", ""))
+			response := kubetest.Answer(429, kubetest.Status(429, "TooManyRequests", "", ""))
 			response.Header.Set("Retry-After", "3600")
 			return response, nil
 		})
@@ -147,9 +149,9 @@ func TestPatient(t *testing.T) {
 			return asked < 5
 		}})
 		warmUp(t, c)
-		api.intercept(func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED })
+		api.Intercept(func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED })
 		_, err := c.Fresh(t.Context(), aMapping)
-		if n := api.count("GET"); err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "given up after 7 attempts") || asked != 5 {
+		if n := api.Count("GET"); err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "given up after 7 attempts") || asked != 5 {
 			t.Errorf("%d requests, asked %d times: %v", n, asked, err)
 		}
 	})
@@ -162,7 +164,7 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 		c, api := newFake(t, Options{})
 		warmUp(t, c)
 		slow := func(after time.Duration) {
-			api.intercept(func(r *http.Request) (*http.Response, error) {
+			api.Intercept(func(r *http.Request) (*http.Response, error) {
 				timer := time.NewTimer(after)
 				select {
 				case <-timer.C:
@@ -181,8 +183,8 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 		if _, err := c.Fresh(t.Context(), aMapping); err == nil || !strings.Contains(err.Error(), "no answer within 10s") {
 			t.Error("a server that is silent:", err)
 		}
-		api.intercept(func(*http.Request) (*http.Response, error) {
-			response := jsonResponse(200, map[string]any{"kind": "ConfigMap", "apiVersion": "v1", "metadata": map[string]any{"name": "web", "namespace": "shop"}})
+		api.Intercept(func(*http.Request) (*http.Response, error) {
+			response := kubetest.Answer(200, map[string]any{"kind": "ConfigMap", "apiVersion": "v1", "metadata": map[string]any{"name": "web", "namespace": "shop"}})
 			response.Body = &dripping{rest: response.Body}
 			return response, nil
 		})

@@ -17,7 +17,7 @@ func TestUndiscovered(t *testing.T) {
 	} {
 		server := httptest.NewServer(say(code, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no"}`))
 		t.Cleanup(server.Close)
-		cluster, err := newCluster(&rest.Config{Host: server.URL}, Options{})
+		cluster, err := New(&rest.Config{Host: server.URL}, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,19 +23,19 @@ func (c *Cluster) Watch(ctx context.Context, ref Ref, see func(object map[string
 	if err != nil {
 		return err
 	}
-	p := place{resource, ref.Namespace, ref.Name}
-	if err := c.view.watch(ctx, p, see); !errors.Is(err, errNotFollowed) {
+	k := keyOf(resource, ref.Namespace, ref.Name)
+	if err := c.cached.watch(ctx, k, see); !errors.Is(err, errNotFollowed) {
 		return watched(ref, err)
 	}
-	err = c.followOne(p).follow(ctx, func(objects map[string]map[string]any) (bool, error) {
-		return see(objects[p.key()])
+	err = c.followOne(k).follow(ctx, func(objects map[string]map[string]any, _ event) (bool, error) {
+		return see(objects[k.path()])
 	})
 	return watched(ref, err)
 }
 
-func (c *Cluster) followOne(p place) following {
-	selection := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", p.name).String()}
-	return following{Cluster: c, ref: Ref{Kind: p.resource.Resource, Namespace: p.namespace, Name: p.name}, resource: p.resource, selection: selection, opened: func(bool) {}}
+func (c *Cluster) followOne(k key) following {
+	selection := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", k.name).String()}
+	return following{Cluster: c, ref: Ref{Kind: k.resource.Resource, Namespace: k.namespace, Name: k.name}, resource: k.resource, selection: selection, opened: func(bool) {}}
 }
 
 // WatchAll is Watch for all objects of a kind that a label selector selects, in the
@@ -45,7 +45,7 @@ func (c *Cluster) WatchAll(ctx context.Context, kind Ref, selector string, see f
 	if err != nil {
 		return err
 	}
-	return watched(kind, what.follow(ctx, see))
+	return watched(kind, what.follow(ctx, func(objects map[string]map[string]any, _ event) (bool, error) { return see(objects) }))
 }
 
 func (c *Cluster) followAll(ctx context.Context, kind Ref, selector string) (following, error) {
@@ -74,7 +74,13 @@ type following struct {
 	unlisted  bool          // objects that are there come one by one, as if they were new
 }
 
-type seeing func(objects map[string]map[string]any) (enough bool, err error)
+type seeing func(objects map[string]map[string]any, now event) (enough bool, err error)
+
+// event says what objects are shown for.
+type event struct {
+	of      string // NAMESPACE/NAME of the one that has changed; "" after a list, where any may have
+	version string // that the objects are of
+}
 
 // watchSeconds is how long the API server is asked to keep a watch open. A watch
 // that lasts longer has died without a word.
@@ -97,7 +103,7 @@ func (f following) follow(ctx context.Context, see seeing) error {
 				objects[item.GetNamespace()+"/"+item.GetName()] = item.Object
 			}
 			version = list.GetResourceVersion()
-			if enough, err := see(objects); enough || err != nil {
+			if enough, err := see(objects, event{version: version}); enough || err != nil {
 				return seen(err)
 			}
 		}
@@ -213,14 +219,14 @@ func (f following) consume(ctx context.Context, w watch.Interface, version strin
 			return version, false, context.Cause(ctx)
 		case <-silence.C:
 			return version, false, errSilentWatch
-		case event, open := <-w.ResultChan():
+		case got, open := <-w.ResultChan():
 			if !open {
 				return version, false, nil
 			}
-			if event.Type == watch.Error {
-				return version, false, apierrors.FromObject(event.Object)
+			if got.Type == watch.Error {
+				return version, false, apierrors.FromObject(got.Object)
 			}
-			item, isObject := event.Object.(*unstructured.Unstructured)
+			item, isObject := got.Object.(*unstructured.Unstructured)
 			if !isObject {
 				continue
 			}
@@ -228,7 +234,7 @@ func (f following) consume(ctx context.Context, w watch.Interface, version strin
 			*heard = time.Now()
 			version = item.GetResourceVersion()
 			key := item.GetNamespace() + "/" + item.GetName()
-			switch event.Type {
+			switch got.Type {
 			case watch.Bookmark:
 				continue
 			case watch.Deleted:
@@ -236,7 +242,7 @@ func (f following) consume(ctx context.Context, w watch.Interface, version strin
 			default:
 				objects[key] = item.Object
 			}
-			if enough, err := see(objects); enough || err != nil {
+			if enough, err := see(objects, event{key, version}); enough || err != nil {
 				return version, enough, seen(err)
 			}
 		}

@@ -7,20 +7,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
 const mapPath = "/api/v1/namespaces/shop/configmaps/web"
 
-func (a *fakeAPI) write(step string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.put(mapPath, map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "web", "namespace": "shop"}, "data": map[string]any{"step": step}})
-}
-
-func (a *fakeAPI) setMute(mute bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.mute = mute
+func write(a *kubetest.API, step string) {
+	a.Put(mapPath, map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "web", "namespace": "shop"}, "data": map[string]any{"step": step}})
 }
 
 func stepOf(o map[string]any) string {
@@ -61,7 +55,7 @@ func TestSilentWatch(t *testing.T) {
 				if following {
 					c = c.Following(t.Context())
 				}
-				api.write("1")
+				write(api, "1")
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				saw := &steps{}
@@ -70,17 +64,17 @@ func TestSilentWatch(t *testing.T) {
 				if saw.last() != "1" {
 					t.Fatal(saw.last())
 				}
-				lists := api.count("GET /api/v1/namespaces/shop/configmaps")
+				lists := api.Count("GET /api/v1/namespaces/shop/configmaps")
 				for range 10 { // a quiet server that works
 					time.Sleep(time.Minute)
-					api.bookmark()
+					api.Bookmark()
 				}
 				synctest.Wait()
-				if n := api.count("GET /api/v1/namespaces/shop/configmaps") - lists; n != 0 {
+				if n := api.Count("GET /api/v1/namespaces/shop/configmaps") - lists; n != 0 {
 					t.Errorf("%d requests while bookmarks came", n)
 				}
-				api.setMute(true)
-				api.write("2")
+				api.Mute(true)
+				write(api, "2")
 				time.Sleep(76 * time.Second)
 				synctest.Wait()
 				if saw.last() != "2" {
@@ -100,7 +94,7 @@ func TestFreshIsNow(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		c = c.Following(ctx)
-		api.write("1")
+		write(api, "1")
 		saw := &steps{}
 		go func() { _ = c.Watch(ctx, aMapping, saw.see) }()
 		get := func(read func(context.Context, Ref) (map[string]any, error)) string {
@@ -117,8 +111,8 @@ func TestFreshIsNow(t *testing.T) {
 		if got := get(c.Get); got != "1" {
 			t.Fatal(got)
 		}
-		api.setMute(true)
-		api.write("2")
+		api.Mute(true)
+		write(api, "2")
 		if got := fmt.Sprint(get(c.Get), get(c.Fresh), get(c.Get)); got != "122" {
 			t.Errorf("Get, Fresh, Get give %s", got)
 		}
@@ -126,7 +120,7 @@ func TestFreshIsNow(t *testing.T) {
 		if saw.last() != "2" {
 			t.Errorf("the watch shows %s", saw.last())
 		}
-		api.drop(mapPath)
+		api.Drop(mapPath)
 		if got := fmt.Sprint(get(c.Get), " ", get(c.Fresh), " ", get(c.Get)); got != "2 gone gone" {
 			t.Errorf("after the deletion Get, Fresh, Get give %s", got)
 		}

@@ -9,18 +9,18 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
 // refusing answers every request for objects.
-func (a *fakeAPI) refusing(code int, text string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.before = func(r *http.Request) (*http.Response, error) {
+func refusing(a *kubetest.API, code int, text string) {
+	a.Intercept(func(r *http.Request) (*http.Response, error) {
 		if !strings.Contains(r.URL.Path, "/namespaces/") {
 			return nil, nil
 		}
 		return &http.Response{StatusCode: code, Header: http.Header{"Content-Type": {"text/plain"}}, Body: io.NopCloser(strings.NewReader(text))}, nil
-	}
+	})
 }
 
 // A namespace that is gone, or on its way out, is said at once by every write, and not
@@ -50,9 +50,9 @@ func TestNamespaceGone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, api := newFake(t, Options{})
 				warmUp(t, c)
-				api.intercept(func(r *http.Request) (*http.Response, error) {
+				api.Intercept(func(r *http.Request) (*http.Response, error) {
 					if r.Method == http.MethodPost || r.Method == http.MethodPatch {
-						return jsonResponse(404, fakeStatus(404, "NotFound", "namespaces", "shop")), nil
+						return kubetest.Answer(404, kubetest.Status(404, "NotFound", "namespaces", "shop")), nil
 					}
 					return nil, nil
 				})
@@ -72,13 +72,11 @@ func TestKindGone(t *testing.T) {
 		c, api := newFake(t, Options{})
 		route := Ref{Group: "getambassador.io", Kind: "Mapping", Namespace: "shop", Name: "web"}
 		path := "/apis/getambassador.io/v3alpha1/namespaces/shop/mappings/web"
-		api.mu.Lock()
-		api.put(path, map[string]any{"apiVersion": "getambassador.io/v3alpha1", "kind": "Mapping", "metadata": map[string]any{"name": "web", "namespace": "shop"}, "spec": map[string]any{}})
-		api.mu.Unlock()
+		api.Put(path, map[string]any{"apiVersion": "getambassador.io/v3alpha1", "kind": "Mapping", "metadata": map[string]any{"name": "web", "namespace": "shop"}, "spec": map[string]any{}})
 		if err := c.SetNumber(t.Context(), route, "weight", 5, Write{}); err != nil {
 			t.Fatal(err)
 		}
-		api.refusing(404, "404 page not found\n")
+		refusing(api, 404, "404 page not found\n")
 		err := c.Persistent().SetNumber(t.Context(), route, "weight", 0, Write{})
 		if !IsNotFound(err) || !strings.Contains(err.Error(), "the cluster does not serve Mapping of getambassador.io") {
 			t.Error(err)
@@ -86,7 +84,7 @@ func TestKindGone(t *testing.T) {
 		if o, err := c.Get(t.Context(), route); o != nil || err != nil {
 			t.Errorf("%v, %v", o, err)
 		}
-		api.intercept(nil)
+		api.Intercept(nil)
 		if err := c.SetNumber(t.Context(), route, "weight", 0, Write{}); err != nil {
 			t.Error("when it is back:", err)
 		}
@@ -97,9 +95,9 @@ func TestKindGone(t *testing.T) {
 func TestKindComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
-		api.intercept(func(r *http.Request) (*http.Response, error) {
+		api.Intercept(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/apis" {
-				return jsonResponse(200, map[string]any{"kind": "APIGroupList", "groups": []any{}}), nil
+				return kubetest.Answer(200, map[string]any{"kind": "APIGroupList", "groups": []any{}}), nil
 			}
 			return nil, nil
 		})
@@ -113,10 +111,10 @@ func TestKindComes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n := api.count("GET /apis"); n != 1 {
+		if n := api.Count("GET /apis"); n != 1 {
 			t.Errorf("%d requests", n)
 		}
-		api.intercept(nil)
+		api.Intercept(nil)
 		time.Sleep(discoverAgain)
 		if err := list(); err != nil {
 			t.Error(err)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
 const (
@@ -22,7 +24,7 @@ func lockBy(holder string) Lock {
 }
 
 // hold takes the lock in memory.
-func hold(t *testing.T) (*Held, *Cluster, *fakeAPI) {
+func hold(t *testing.T) (*Held, *Cluster, *kubetest.API) {
 	t.Helper()
 	c, api := newFake(t, Options{})
 	h, err := c.Acquire(t.Context(), "shop", "canarize-web", lockBy("build 1"))
@@ -45,7 +47,7 @@ func TestLockDeleted(t *testing.T) {
 		h, c, api := hold(t)
 		defer release(t, h)
 		time.Sleep(time.Second)
-		api.drop(leasePath)
+		api.Drop(leasePath)
 		time.Sleep(lockFor)
 		synctest.Wait()
 		if err := context.Cause(h.Context()); err != nil {
@@ -68,7 +70,7 @@ func TestLockOutlivesAnOutage(t *testing.T) {
 		h, _, api := hold(t)
 		defer release(t, h)
 		var away atomic.Bool
-		api.intercept(func(*http.Request) (*http.Response, error) {
+		api.Intercept(func(*http.Request) (*http.Response, error) {
 			if away.Load() {
 				return nil, syscall.ECONNREFUSED
 			}
@@ -101,7 +103,7 @@ func TestLockLostInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, c, api := hold(t)
 		var away atomic.Bool
-		api.intercept(func(r *http.Request) (*http.Response, error) {
+		api.Intercept(func(r *http.Request) (*http.Response, error) {
 			if away.Load() && r.Header.Get("Thief") == "" {
 				return nil, syscall.ECONNREFUSED
 			}
@@ -109,7 +111,7 @@ func TestLockLostInAnOutage(t *testing.T) {
 		})
 		away.Store(true)
 		time.Sleep(2 * lockFor)
-		api.edit(leasePath, func(o map[string]any) { o["spec"].(map[string]any)["holderIdentity"] = "build 2" })
+		api.Edit(leasePath, func(o map[string]any) { o["spec"].(map[string]any)["holderIdentity"] = "build 2" })
 		away.Store(false)
 		err := h.Sure(t.Context())
 		if !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), "to build 2") {
@@ -132,11 +134,11 @@ func TestLockTakenAndReleasedInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _, api := hold(t)
 		defer release(t, h)
-		api.intercept(func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNRESET })
+		api.Intercept(func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNRESET })
 		time.Sleep(2 * lockFor)
-		api.edit(leasePath, func(o map[string]any) { o["spec"].(map[string]any)["holderIdentity"] = "build 2" })
-		api.drop(leasePath)
-		api.intercept(nil)
+		api.Edit(leasePath, func(o map[string]any) { o["spec"].(map[string]any)["holderIdentity"] = "build 2" })
+		api.Drop(leasePath)
+		api.Intercept(nil)
 		if err := h.Sure(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -147,13 +149,13 @@ func TestLockTakenAndReleasedInAnOutage(t *testing.T) {
 func TestLockEdited(t *testing.T) {
 	for name, change := range map[string]func(map[string]any){
 		"emptied":   func(o map[string]any) { o["spec"].(map[string]any)["holderIdentity"] = "" },
-		"annotated": func(o map[string]any) { metaOf(o)["annotations"] = map[string]any{"a": "b"} },
+		"annotated": func(o map[string]any) { kubetest.Meta(o)["annotations"] = map[string]any{"a": "b"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, c, api := hold(t)
 				defer release(t, h)
-				api.edit(leasePath, change)
+				api.Edit(leasePath, change)
 				time.Sleep(3 * lockFor)
 				if err := h.Sure(t.Context()); err != nil {
 					t.Error(err)
@@ -174,20 +176,20 @@ func TestLockCannotBeRenewed(t *testing.T) {
 		words  string
 		lost   bool
 	}{
-		"forbidden":      {fakeStatus(403, "Forbidden", "leases", "canarize-web"), "not allowed to renew it", false},
-		"namespace gone": {fakeStatus(404, "NotFound", "namespaces", "shop"), "the namespace shop does not exist", true},
+		"forbidden":      {kubetest.Status(403, "Forbidden", "leases", "canarize-web"), "not allowed to renew it", false},
+		"namespace gone": {kubetest.Status(404, "NotFound", "namespaces", "shop"), "the namespace shop does not exist", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, _, api := hold(t)
-				api.intercept(func(r *http.Request) (*http.Response, error) {
+				api.Intercept(func(r *http.Request) (*http.Response, error) {
 					if r.Method == http.MethodGet {
 						return nil, nil
 					}
-					return jsonResponse(c.answer["code"].(int), c.answer), nil
+					return kubetest.Answer(c.answer["code"].(int), c.answer), nil
 				})
 				if c.lost {
-					api.drop(leasePath)
+					api.Drop(leasePath)
 				}
 				time.Sleep(2 * lockFor)
 				err := h.Sure(t.Context())
@@ -215,7 +217,7 @@ func TestLockState(t *testing.T) {
 		if state, err := LockStateOf(listed[0]); err != nil || state.Holder != "build 1" || state.Duration != lockFor {
 			t.Errorf("%+v, %v", state, err)
 		}
-		api.intercept(func(r *http.Request) (*http.Response, error) {
+		api.Intercept(func(r *http.Request) (*http.Response, error) {
 			if r.Method == http.MethodGet {
 				return nil, nil
 			}
@@ -226,7 +228,7 @@ func TestLockState(t *testing.T) {
 		if err != nil || state.Alive(time.Now()) || state.Holder != "build 1" || time.Since(state.Renewed) < lockFor {
 			t.Errorf("a dead holder: %+v, %v", state, err)
 		}
-		api.intercept(nil)
+		api.Intercept(nil)
 		release(t, h)
 		if state, err := c.LockState(t.Context(), "shop", "canarize-web"); err != nil || state != (LockState{}) {
 			t.Errorf("nobody: %+v, %v", state, err)

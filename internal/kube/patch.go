@@ -113,7 +113,7 @@ func (c *Cluster) merge(ctx context.Context, ref Ref, resource served, change ma
 		return nil, failed(ref, "patch", err)
 	}
 	if how.DryRun == DryRunNone {
-		c.view.note(resource.place, after.Object)
+		c.cached.saw(resource.key, after.Object)
 	}
 	return after, nil
 }

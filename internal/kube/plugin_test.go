@@ -17,10 +17,12 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
 // hangingPlugin is a cluster in memory whose credential plugin answers when it is told to.
-func hangingPlugin(t *testing.T, options Options) (c *Cluster, server *fakeAPI, asked *atomic.Int32, answer chan error) {
+func hangingPlugin(t *testing.T, options Options) (c *Cluster, server *kubetest.API, asked *atomic.Int32, answer chan error) {
 	t.Helper()
 	c, server = newFake(t, options)
 	warmUp(t, c)
@@ -92,8 +94,8 @@ func TestPluginIsSlow(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if asked.Load() != 3 || server.count("GET /api/v1/namespaces/shop/configmaps/web") != 3+1 {
-			t.Errorf("asked %d times, %d requests", asked.Load(), server.count("GET"))
+		if asked.Load() != 3 || server.Count("GET /api/v1/namespaces/shop/configmaps/web") != 3+1 {
+			t.Errorf("asked %d times, %d requests", asked.Load(), server.Count("GET"))
 		}
 	})
 }
@@ -108,7 +110,7 @@ func TestPluginFails(t *testing.T) {
 		for _, patient := range []bool{false, true} {
 			tries := 0
 			ctx, cancel := context.WithCancel(t.Context())
-			c, err := newCluster(&rest.Config{Host: "https://localhost:1", ExecProvider: &api.ExecConfig{
+			c, err := New(&rest.Config{Host: "https://localhost:1", ExecProvider: &api.ExecConfig{
 				Command: command, APIVersion: "client.authentication.k8s.io/v1", InteractiveMode: api.NeverExecInteractiveMode,
 			}}, Options{
 				Patient: func() bool { return patient },
@@ -148,7 +150,7 @@ func TestClientsFailuresAreFinal(t *testing.T) {
 		"not even HTTP":     {"https://" + gibberish, "does not look like a TLS handshake"},
 	} {
 		tries := 0
-		cluster, err := newCluster(&rest.Config{Host: c.host}, Options{Backoff: func(int, time.Duration) time.Duration {
+		cluster, err := New(&rest.Config{Host: c.host}, Options{Backoff: func(int, time.Duration) time.Duration {
 			tries++
 			return 0
 		}})
@@ -161,7 +163,7 @@ func TestClientsFailuresAreFinal(t *testing.T) {
 		}
 	}
 	for _, host := range []string{"ftp://example.com", "https://exa mple.com"} {
-		if _, err := newCluster(&rest.Config{Host: host}, Options{}); err == nil || !strings.Contains(err.Error(), "in the kubeconfig") {
+		if _, err := New(&rest.Config{Host: host}, Options{}); err == nil || !strings.Contains(err.Error(), "in the kubeconfig") {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
@@ -171,7 +173,7 @@ func TestClientsFailuresAreFinal(t *testing.T) {
 func TestNoHostIsBelievedAfterAllAttempts(t *testing.T) {
 	for _, host := range []string{"https://no-such-host.invalid", "https://localhost:1"} {
 		tries := 0
-		c, err := newCluster(&rest.Config{Host: host}, Options{Backoff: func(int, time.Duration) time.Duration {
+		c, err := New(&rest.Config{Host: host}, Options{Backoff: func(int, time.Duration) time.Duration {
 			tries++
 			return 0
 		}})

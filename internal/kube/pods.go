@@ -24,104 +24,94 @@ type Pod struct {
 // Ref names the pod.
 func (p Pod) Ref() Ref { return Ref{Kind: "Pod", Namespace: p.Namespace, Name: p.Name} }
 
-// Pods are the pods that a label selector selects, followed by a watch, so that
-// asking for them again costs no request. It is safe for concurrent use.
+// Pods are the pods that a label selector selects, followed by a watch, so that asking
+// for them again costs no request. All who follow the same pods share a watch. It is safe
+// for concurrent use.
 type Pods struct {
-	cluster             *Cluster
-	namespace, selector string
+	shared *podWatches
+	what   podKey
 
 	mu      sync.Mutex
 	watch   *podWatch
 	stopped bool
 }
 
-// podWatch is one watch; when it has ended, another one has to begin.
-type podWatch struct {
-	stop  context.CancelFunc
-	first chan struct{} // closed when there is something to say
-	ended chan struct{}
-
-	mu   sync.Mutex
-	pods []Pod
-	err  error
-}
-
 // Follow prepares to follow pods. It sends no request yet. The caller closes it.
 func (c *Cluster) Follow(namespace, selector string) *Pods {
-	return &Pods{cluster: c, namespace: namespace, selector: selector}
+	return &Pods{shared: c.pods, what: podKey{namespace, selector}}
 }
 
-// Close ends the watch.
+// Close ends the watch, unless somebody else follows the same pods.
 func (p *Pods) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stopped = true
-	if p.watch != nil {
-		p.watch.stop()
-		<-p.watch.ended
-	}
+	p.shared.leave(p.what, p.watch)
+	p.watch = nil
 }
 
 // Running are the pods that run now, by namespace and name. A watch that fails is
 // an error once, and begun again with the next call.
 func (p *Pods) Running(ctx context.Context) ([]Pod, error) {
-	w, err := p.current(ctx)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case <-w.first:
-	case <-ctx.Done():
-		return nil, failed(Ref{Kind: "Pod", Namespace: p.namespace}, "watch", context.Cause(ctx))
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Clone(w.pods), w.err
+	var now []Pod
+	err := p.Watch(ctx, func(pods []Pod) (bool, error) {
+		now = pods
+		return true, nil
+	})
+	return now, err
 }
 
-// current is the watch that goes on, or a new one. It outlives the context of the
-// call that began it.
+// Watch calls see with the pods that run, at once and after each change, until see
+// returns true or an error, the watch fails, or ctx ends; it returns the error or the
+// cause of ctx. see must not change the pods.
+func (p *Pods) Watch(ctx context.Context, see func(pods []Pod) (enough bool, err error)) error {
+	return p.watchObjects(ctx, func(objects map[string]map[string]any) (bool, error) {
+		pods, err := runningPods(objects)
+		if err != nil {
+			return false, err
+		}
+		return see(pods)
+	})
+}
+
+// watchObjects is Watch for the objects of all pods, by NAMESPACE/NAME.
+func (p *Pods) watchObjects(ctx context.Context, see func(objects map[string]map[string]any) (enough bool, err error)) error {
+	w, err := p.current(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		objects, known, changed, err := w.now()
+		if err != nil {
+			return err
+		}
+		if known {
+			if enough, err := see(objects); enough || err != nil {
+				return err
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return failed(Ref{Kind: "Pod", Namespace: p.what.namespace}, "watch", context.Cause(ctx))
+		}
+	}
+}
+
+// current is the watch that goes on, or a new one.
 func (p *Pods) current(ctx context.Context) (*podWatch, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.stopped:
-		return nil, fmt.Errorf("pods in namespace %s: they are no longer followed", p.namespace)
+		return nil, fmt.Errorf("pods in namespace %s: they are no longer followed", p.what.namespace)
 	case p.watch != nil && !p.watch.failed():
 		return p.watch, nil
 	}
-	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	w := &podWatch{stop: stop, first: make(chan struct{}), ended: make(chan struct{})}
-	p.watch = w
-	go func() {
-		defer close(w.ended)
-		defer stop()
-		var said sync.Once
-		say := func() { said.Do(func() { close(w.first) }) }
-		err := p.cluster.WatchAll(watching, Ref{Kind: "Pod", Namespace: p.namespace}, p.selector, func(all map[string]map[string]any) (bool, error) {
-			pods, err := runningPods(all)
-			w.mu.Lock()
-			w.pods = pods
-			w.mu.Unlock()
-			say()
-			return false, err
-		})
-		w.mu.Lock()
-		w.err = err
-		w.mu.Unlock()
-		say()
-	}()
-	return w, nil
-}
-
-// failed says whether a watch has ended and its error was told.
-func (w *podWatch) failed() bool {
-	select {
-	case <-w.ended:
-		return true
-	default:
-		return false
-	}
+	p.shared.leave(p.what, p.watch)
+	var err error
+	p.watch, err = p.shared.join(ctx, p.what)
+	return p.watch, err
 }
 
 func runningPods(objects map[string]map[string]any) ([]Pod, error) {

@@ -36,7 +36,7 @@ func answering(t *testing.T, options Options, answers ...http.HandlerFunc) (c *C
 	if options.Backoff == nil {
 		options.Backoff = func(int, time.Duration) time.Duration { return 0 }
 	}
-	c, err := newCluster(&rest.Config{Host: "http://fake:6443", Transport: inMemory{mux}}, options)
+	c, err := New(&rest.Config{Host: "http://fake:6443", Transport: inMemory{mux}}, options)
 	if err != nil {
 		t.Fatal(err)
 	}

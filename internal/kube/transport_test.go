@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
 // memoryNet is a network in memory, for a test's clock.
@@ -107,7 +109,7 @@ func (c *muteConn) Close() error {
 }
 
 // overTLS is a cluster in memory behind real connections of HTTP/2 or HTTP/1.1.
-func overTLS(t *testing.T, http2 bool) (*Cluster, *fakeAPI, *memoryNet) {
+func overTLS(t *testing.T, http2 bool) (*Cluster, *kubetest.API, *memoryNet) {
 	t.Helper()
 	_, api := newFake(t, Options{})
 	network := newMemoryNet()
@@ -126,7 +128,7 @@ func overTLS(t *testing.T, http2 bool) (*Cluster, *fakeAPI, *memoryNet) {
 	server.Listener, server.EnableHTTP2, server.Config.ErrorLog = network, http2, log.New(io.Discard, "", 0)
 	server.StartTLS()
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	c, err := newCluster(&rest.Config{Host: server.URL, Dial: network.dial, TLSClientConfig: rest.TLSClientConfig{CAData: certificate}}, Options{})
+	c, err := New(&rest.Config{Host: server.URL, Dial: network.dial, TLSClientConfig: rest.TLSClientConfig{CAData: certificate}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

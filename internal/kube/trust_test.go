@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
-func (a *fakeAPI) writeLabelled(labels map[string]any) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.put(mapPath, map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "web", "namespace": "shop", "labels": labels}})
+func writeLabelled(a *kubetest.API, labels map[string]any) {
+	a.Put(mapPath, map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "web", "namespace": "shop", "labels": labels}})
 }
 
 // Only what carries the labels is deleted, by what it carries at that moment.
@@ -35,18 +35,18 @@ func TestDeleteOnly(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cluster, api := newFake(t, Options{})
 				if c.known != nil {
-					api.writeLabelled(c.known)
+					writeLabelled(api, c.known)
 					cluster = cluster.Following(t.Context())
 					if _, err := cluster.Fresh(t.Context(), aMapping); err != nil {
 						t.Fatal(err)
 					}
 				}
-				api.writeLabelled(c.is)
+				writeLabelled(api, c.is)
 				if c.soon != nil {
 					soon := c.soon
-					api.intercept(func(r *http.Request) (*http.Response, error) {
+					api.Intercept(func(r *http.Request) (*http.Response, error) {
 						if r.Method == http.MethodDelete && soon != nil {
-							api.writeLabelled(soon)
+							writeLabelled(api, soon)
 							soon = nil
 						}
 						return nil, nil
@@ -56,7 +56,7 @@ func TestDeleteOnly(t *testing.T) {
 				if err != nil || len(changes) != 1 || changes[0].Result != c.result || changes[0].Reason != c.reason {
 					t.Errorf("%+v, %v", changes, err)
 				}
-				if left := api.get(mapPath) != nil; left != (c.result == Skipped) {
+				if left := api.Get(mapPath) != nil; left != (c.result == Skipped) {
 					t.Errorf("left: %v", left)
 				}
 			})
@@ -69,21 +69,19 @@ func TestDeleteOnly(t *testing.T) {
 func TestAnnotateVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
-		api.write("1")
+		write(api, "1")
 		o, err := c.Fresh(t.Context(), aMapping)
 		if err != nil {
 			t.Fatal(err)
 		}
 		version := versionIn(o)
 		lost := true
-		api.intercept(func(r *http.Request) (*http.Response, error) {
+		api.Intercept(func(r *http.Request) (*http.Response, error) {
 			if r.Method != http.MethodPatch || !lost {
 				return nil, nil
 			}
 			lost = false
-			api.mu.Lock()
-			defer api.mu.Unlock()
-			api.serve(r)
+			api.Serve(r)
 			return nil, errBroken
 		})
 		if err := c.Annotate(t.Context(), aMapping, map[string]string{"approve": "by A"}, version, Write{}); err != nil {
@@ -93,7 +91,7 @@ func TestAnnotateVersion(t *testing.T) {
 		if !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), "ConfigMap shop/web: ") {
 			t.Error("the second:", err)
 		}
-		if got := metaOf(api.get(mapPath))["annotations"].(map[string]any)["approve"]; got != "by A" {
+		if got := kubetest.Meta(api.Get(mapPath))["annotations"].(map[string]any)["approve"]; got != "by A" {
 			t.Errorf("approved %s", got)
 		}
 		if o, err = c.Fresh(t.Context(), aMapping); err != nil {
@@ -114,9 +112,7 @@ func TestListByLabel(t *testing.T) {
 			if release != "" {
 				meta["labels"] = map[string]any{"canarize.dev/release": release}
 			}
-			api.mu.Lock()
-			api.put("/apis/getambassador.io/v3alpha1/namespaces/shop/mappings/"+name, map[string]any{"apiVersion": "getambassador.io/v3alpha1", "kind": "Mapping", "metadata": meta})
-			api.mu.Unlock()
+			api.Put("/apis/getambassador.io/v3alpha1/namespaces/shop/mappings/"+name, map[string]any{"apiVersion": "getambassador.io/v3alpha1", "kind": "Mapping", "metadata": meta})
 		}
 		found, err := c.List(t.Context(), Ref{Group: "getambassador.io", Kind: "Mapping", Namespace: "shop"}, "canarize.dev/release=web")
 		if err != nil || len(found) != 1 || RefOf(found[0]).Name != "web-canary" {

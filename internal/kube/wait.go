@@ -196,13 +196,21 @@ func (w *waiter) snapshot() Progress {
 // not needed: an error, such as a missing permission, becomes one of them.
 func (w *waiter) watchPods(ctx context.Context, selector string) {
 	pods := Ref{Kind: "Pod", Namespace: w.progress.Ref.Namespace}
-	what, err := w.cluster.followAll(ctx, pods, selector)
-	if err == nil {
-		what.unlisted = true
-		err = what.follow(ctx, w.seePods)
+	var err error
+	if may, done := w.cluster.pods.alone(pods.Namespace); may {
+		defer done()
+		var what following
+		if what, err = w.cluster.followAll(ctx, pods, selector); err == nil {
+			what.unlisted = true // it saves a request
+			err = watched(pods, what.follow(ctx, func(all map[string]map[string]any, _ event) (bool, error) { return w.seePods(all) }))
+		}
+	} else {
+		followed := w.cluster.Follow(pods.Namespace, selector)
+		defer followed.Close()
+		err = followed.watchObjects(ctx, w.seePods)
 	}
 	if err != nil && ctx.Err() == nil {
-		w.setTroubles([]readiness.Trouble{{Pod: selector, Reason: "PodsNotReadable", Message: watched(pods, err).Error()}})
+		w.setTroubles([]readiness.Trouble{{Pod: selector, Reason: "PodsNotReadable", Message: err.Error()}})
 	}
 }
 

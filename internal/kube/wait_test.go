@@ -6,13 +6,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
 // deployment puts the Deployment shop/web, with so many of its two pods ready.
-func (a *fakeAPI) deployment(ready int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.put("/apis/apps/v1/namespaces/shop/deployments/web", map[string]any{
+func deployment(a *kubetest.API, ready int) {
+	a.Put("/apis/apps/v1/namespaces/shop/deployments/web", map[string]any{
 		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "web", "namespace": "shop", "generation": 1},
 		"spec":   map[string]any{"replicas": 2, "selector": map[string]any{"matchLabels": map[string]any{"app": "web"}}},
 		"status": map[string]any{"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "readyReplicas": ready, "availableReplicas": ready},
@@ -37,13 +37,13 @@ func TestNoProgress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, api := newFake(t, Options{})
-				api.deployment(1)
+				deployment(api, 1)
 				time.AfterFunc(5*time.Second, func() {
-					api.setMute(true)
-					api.deployment(tt.ready)
+					api.Mute(true)
+					deployment(api, tt.ready)
 					if tt.broken {
-						api.intercept(func(*http.Request) (*http.Response, error) {
-							return jsonResponse(http.StatusForbidden, fakeStatus(403, "Forbidden", "deployments", "web")), nil
+						api.Intercept(func(*http.Request) (*http.Response, error) {
+							return kubetest.Answer(http.StatusForbidden, kubetest.Status(403, "Forbidden", "deployments", "web")), nil
 						})
 					}
 				})

@@ -113,7 +113,7 @@ func (s sources) emissary(ctx context.Context, o hub.Opening) (*metric.Opened, e
 	if len(clusters) == 0 {
 		return nil, errors.New("the metric source emissary counts HTTP requests, and the release has only TCPMappings; name another source in spec.metrics")
 	}
-	statistics := s.gateways.Statistics(emissary.Path(clusters))
+	statistics := s.gateways.Statistics(clusters.Names())
 	source, err := emissary.New(statistics, clusters)
 	if err != nil {
 		statistics.Close()

@@ -29,7 +29,7 @@ func (s suite) testKube(t *testing.T) {
 		"lock": testLock, "stale lock": testStaleLock, "lost lock": testLostLock, "deleted lock": testDeletedLock, "locks of many": testLocksOfMany,
 		"ready": testReady, "not ready": testNotReady, "gone while waiting": testGone, "watch": testWatch,
 		"forward": testForward, "verify": testVerify, "verify fails": testVerifyFails,
-		"follow": testFollow, "view": testView, "view with faults": testViewWithFaults, "pages": testPages, "gateway pages": testGatewayPages,
+		"follow": testFollow, "cache": testCache, "cache with faults": testCacheWithFaults, "cache of many": testCacheOfMany, "pages": testPages, "gateway pages": testGatewayPages,
 		"silent connection": testSilentConnection, "silent watch": testSilentWatch, "plugin hangs": testPluginHangs, "outage": testOutage,
 		"somebody": testSomebody, "namespace gone": testKubeNamespaceGone, "crd gone": testCRDGone,
 		"faults": testFaults, "watch faults": testWatchFaults, "lost answers": testLostAnswers, "permissions": testPermissions,

@@ -70,17 +70,32 @@ func Queries() []metric.Query {
 	}
 }
 
-// Path is the page of Envoy's admin interface that has the statistics of the
-// clusters, and little else.
-func Path(clusters Clusters) string {
+// Names are the names of all versions, each once.
+func (c Clusters) Names() []string {
 	var names []string
 	for _, arm := range metric.Arms() {
-		for _, name := range clusters[arm] {
-			names = append(names, regexp.QuoteMeta(name))
-		}
+		names = append(names, c[arm]...)
 	}
 	slices.Sort(names)
-	filter := `^cluster\.(` + strings.Join(slices.Compact(names), "|") + `)\.upstream_rq_([1-5]xx|time)$|^server\.live$`
+	return slices.Compact(names)
+}
+
+// manyNames is from how many names on a page has the statistics of all clusters: a longer
+// pattern costs Envoy more than the lines it saves.
+const manyNames = 40
+
+// Path is the page of Envoy's admin interface that has the statistics of the clusters
+// and, unless they are many, little else.
+func Path(clusters []string) string {
+	which := ".+"
+	if len(clusters) < manyNames {
+		quoted := make([]string, len(clusters))
+		for i, name := range clusters {
+			quoted[i] = regexp.QuoteMeta(name)
+		}
+		which = "(" + strings.Join(quoted, "|") + ")"
+	}
+	filter := `^cluster\.` + which + `\.upstream_rq_([1-5]xx|time)$|^server\.live$`
 	return "/stats/prometheus?usedonly&filter=" + url.QueryEscape(filter)
 }
 

@@ -36,7 +36,7 @@ func (g gateway) Pods(context.Context) ([]scrape.Pod, error) {
 }
 
 func (g gateway) Page(ctx context.Context, _ scrape.Pod) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+emissary.Path(clusters()), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+emissary.Path(clusters().Names()), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func TestContract(t *testing.T) {
 }
 
 func TestPath(t *testing.T) {
-	where, err := url.Parse(emissary.Path(emissary.Clusters{metric.Canary: {"b_1"}, metric.Stable: {"a", "a"}}))
+	where, err := url.Parse(emissary.Path(emissary.Clusters{metric.Canary: {"b_1"}, metric.Stable: {"a", "a"}}.Names()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +95,28 @@ func TestPath(t *testing.T) {
 		if filter.MatchString(name) != want {
 			t.Errorf("%s: %v", name, !want)
 		}
+	}
+}
+
+// TestPathOfMany: the page of many clusters has those of all, and does not grow.
+func TestPathOfMany(t *testing.T) {
+	var names []string
+	for n := range 1000 {
+		names = append(names, fmt.Sprint("cluster_", n))
+	}
+	path := emissary.Path(names)
+	where, err := url.Parse(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filter := regexp.MustCompile(where.Query().Get("filter"))
+	for name, want := range map[string]bool{"cluster.cluster_999.upstream_rq_2xx": true, "server.live": true, "cluster.cluster_999.upstream_cx_total": false} {
+		if filter.MatchString(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+	if len(path) > 200 {
+		t.Errorf("%d bytes", len(path))
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-
-	"github.com/canarize/canarize/internal/kube"
 )
 
 // Ports of every Emissary pod.
@@ -27,73 +25,94 @@ const (
 	byBoth        = byEnvoy + " and " + byDiagnostics
 )
 
-// look asks a pod once, and says what it is to be believed for and what is not as
-// it is wanted.
-func (g *Gateways) look(ctx context.Context, p *gatewayPod, wants []Want) (source string, problems []string, err error) {
+// viewKey is a page of a gateway pod that says where requests go.
+type viewKey struct {
+	pod  podID
+	page *viewPage
+}
+
+// viewPage is a kind of pages.
+type viewPage struct {
+	port  int
+	path  string
+	parse func([]byte) (View, error)
+}
+
+var (
+	routesPage      = &viewPage{adminPort, ConfigDumpPath, ParseConfigDump}
+	listenersPage   = &viewPage{adminPort, ListenersPath, ParseListeners}
+	diagnosticsPage = &viewPage{diagnosticsPort, DiagnosticsPath, ParseDiagnostics}
+)
+
+// seen is what a page says, and through which tunnel it came. Those who share it must not
+// change it.
+type seen struct {
+	View
+	through Tunnel
+}
+
+// readView reads a page.
+func (g *Gateways) readView(ctx context.Context, of viewKey) (seen, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*g.cluster.Timeout()) // routes of thousands of Mappings take a while
 	defer cancel()
-	tunnel, err := g.tunnel(ctx, p)
+	tunnel, err := g.tunnels.to(ctx, of.pod)
 	if err != nil {
-		return "", nil, err
+		return seen{}, err
 	}
-	routes, noRoutes := envoyView(ctx, tunnel, wants)
-	if noRoutes == nil {
+	view, err := page(ctx, tunnel, of.page.port, of.page.path, of.page.parse)
+	if errors.Is(err, context.DeadlineExceeded) {
+		g.tunnels.drop(of.pod, tunnel) // it may have died without a word
+	}
+	return seen{view, tunnel}, err
+}
+
+// view is what a page of a pod says now, or soon.
+func (g *Gateways) view(ctx context.Context, pod podID, page *viewPage) (seen, error) {
+	return g.views.get(ctx, viewKey{pod, page}, g.where.Every)
+}
+
+// look asks a pod once, and says what it is to be believed for and what is not as
+// it is wanted.
+func (g *Gateways) look(ctx context.Context, pod podID, wants []Want) (source string, problems []string, err error) {
+	routes, noRoutes := g.envoyView(ctx, pod, wants)
+	switch {
+	case ctx.Err() != nil || errors.As(noRoutes, new(tunnelError)) || errors.Is(noRoutes, context.DeadlineExceeded):
+		return "", nil, noRoutes
+	case noRoutes == nil:
 		// Emissary makes its answer anew each time; there is no hurry to ask it.
-		if problems := Check(routes, wants); len(problems) > 0 {
+		if problems := Check(routes.View, wants); len(problems) > 0 {
 			return byEnvoy, problems, nil
 		}
 	}
-	diagnostics, noDiagnostics := page(ctx, tunnel, diagnosticsPort, DiagnosticsPath, ParseDiagnostics)
+	diagnostics, noDiagnostics := g.view(ctx, pod, diagnosticsPage)
 	switch {
+	case ctx.Err() != nil:
+		return "", nil, context.Cause(ctx)
 	case noRoutes != nil && noDiagnostics != nil:
-		g.mu.Lock()
-		g.drop(p.uid) // it may be the tunnel
-		g.mu.Unlock()
+		g.tunnels.drop(pod, diagnostics.through) // it may be the tunnel
 		return "", nil, errors.Join(noRoutes, noDiagnostics)
 	case noRoutes != nil:
-		return byDiagnostics, Check(diagnostics, wants), nil
+		return byDiagnostics, Check(diagnostics.View, wants), nil
 	case noDiagnostics != nil:
 		return byEnvoy, nil, nil
 	}
 	routes.Errors = diagnostics.Errors
-	return byBoth, Check(routes, wants), nil
+	return byBoth, Check(routes.View, wants), nil
 }
 
-// tunnel is the one to a pod that is open, or a new one.
-func (g *Gateways) tunnel(ctx context.Context, p *gatewayPod) (*kube.Tunnel, error) {
-	g.mu.Lock()
-	open, found := g.tunnels[p.uid]
-	g.mu.Unlock()
-	if found {
-		select {
-		case <-open.Closed():
-		default:
-			return open, nil
-		}
-	}
-	tunnel, err := g.cluster.Forward(ctx, p.namespace, p.name)
-	if err != nil {
-		return nil, err
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.drop(p.uid)
-	g.tunnels[p.uid] = tunnel
-	return tunnel, nil
-}
-
-func envoyView(ctx context.Context, tunnel *kube.Tunnel, wants []Want) (View, error) {
-	view, err := page(ctx, tunnel, adminPort, ConfigDumpPath, ParseConfigDump)
+// envoyView is what Envoy does with requests.
+func (g *Gateways) envoyView(ctx context.Context, pod podID, wants []Want) (seen, error) {
+	routes, err := g.view(ctx, pod, routesPage)
 	if err != nil || !slices.ContainsFunc(wants, func(w Want) bool { return w.TCP }) {
-		return view, err
+		return routes, err
 	}
-	listeners, err := page(ctx, tunnel, adminPort, ListenersPath, ParseListeners)
-	view.Groups = append(view.Groups, listeners.Groups...)
-	return view, err
+	listeners, err := g.view(ctx, pod, listenersPage)
+	routes.Groups = slices.Concat(routes.Groups, listeners.Groups)
+	return routes, err
 }
 
 // page gets a page of a pod.
-func page(ctx context.Context, tunnel *kube.Tunnel, port int, path string, parse func([]byte) (View, error)) (View, error) {
+func page(ctx context.Context, tunnel Tunnel, port int, path string, parse func([]byte) (View, error)) (View, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, tunnel.URL(port, path), nil)
 	if err != nil {
 		return View{}, err

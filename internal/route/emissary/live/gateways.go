@@ -8,13 +8,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/canarize/canarize/internal/kube"
-	"github.com/canarize/canarize/internal/readiness"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -28,24 +25,30 @@ type Gateway struct {
 	// Patience is how long a share may take to become real; 0 means 30 s. Emissary
 	// takes in one change a second, a large configuration more slowly.
 	Patience time.Duration
-	// Every is how often a pod is asked; 0 means twice a second. Asking goes
-	// through a tunnel and costs the API server no request.
+	// Every is how often a pod is asked, however many want to know; 0 means twice a
+	// second. Asking goes through a tunnel and costs the API server no request.
 	Every time.Duration
+	// Forward opens a tunnel to a pod; nil means through the API server.
+	Forward func(ctx context.Context, namespace, pod string) (Tunnel, error)
 }
 
 // PodSelector selects the pods of Emissary, by the name that its own manifests and its
 // chart give them.
 const PodSelector = "app.kubernetes.io/name=emissary-ingress"
 
-// Gateways are the pods of an Emissary, with tunnels to them that are kept from
-// one verification to the next. They are safe for concurrent use.
+// Gateways are the pods of an Emissary. All releases of a process share them: there is
+// one tunnel to each pod, and each page of it is read once for all who want it at the same
+// time. They are safe for concurrent use.
 type Gateways struct {
 	cluster *kube.Cluster
 	where   Gateway
 
-	mu      sync.Mutex
-	tunnels map[types.UID]*kube.Tunnel
-	took    map[types.UID]time.Duration // the last page, by pod
+	tunnels    *tunnels
+	views      *shared[viewKey, seen]
+	statistics *shared[podID, statisticsPage]
+	wanted     *wanted
+	listed     *shared[struct{}, int] // how many pods there are
+	there      atomic.Bool            // there have been some
 }
 
 // NewGateways prepares to ask the pods of an Emissary. It sends no request yet. The
@@ -60,31 +63,45 @@ func NewGateways(c *kube.Cluster, where Gateway) *Gateways {
 	if where.Every == 0 {
 		where.Every = 500 * time.Millisecond
 	}
-	return &Gateways{cluster: c, where: where, tunnels: map[types.UID]*kube.Tunnel{}, took: map[types.UID]time.Duration{}}
+	if where.Forward == nil {
+		where.Forward = func(ctx context.Context, namespace, pod string) (Tunnel, error) {
+			return c.Forward(ctx, namespace, pod)
+		}
+	}
+	g := &Gateways{
+		cluster: c, where: where,
+		tunnels: &tunnels{forward: where.Forward, all: map[podID]*podTunnel{}},
+		wanted:  &wanted{clusters: map[string]int{}},
+	}
+	g.views, g.statistics, g.listed = newShared(g.readView), newShared(g.readStatistics), newShared(g.list)
+	return g
 }
 
 // There says whether there are gateway pods to ask.
 func (g *Gateways) There(ctx context.Context) (bool, error) {
+	if g.there.Load() {
+		return true, nil
+	}
+	n, err := g.listed.get(ctx, struct{}{}, 0)
+	if n > 0 {
+		g.there.Store(true)
+	}
+	return n > 0, err
+}
+
+func (g *Gateways) list(ctx context.Context, _ struct{}) (int, error) {
 	pods, err := g.cluster.List(ctx, kube.Ref{Kind: "Pod", Namespace: g.where.Namespace}, g.where.Selector)
-	return len(pods) > 0, err
+	return len(pods), err
 }
 
 // Close takes all tunnels down.
-func (g *Gateways) Close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for uid := range g.tunnels {
-		g.drop(uid)
-	}
-}
+func (g *Gateways) Close() { g.keep(func(podID) bool { return false }) }
 
-// drop takes a tunnel down. What an error of that could say is of no interest: the
-// tunnel is not used again.
-func (g *Gateways) drop(uid types.UID) {
-	if tunnel, found := g.tunnels[uid]; found {
-		_ = tunnel.Close()
-		delete(g.tunnels, uid)
-	}
+// keep forgets all other pods.
+func (g *Gateways) keep(wanted func(podID) bool) {
+	g.tunnels.keep(wanted)
+	g.views.forget(func(of viewKey) bool { return wanted(of.pod) })
+	g.statistics.forget(wanted)
 }
 
 // Verified is what a verified share was concluded from.
@@ -137,14 +154,15 @@ func (e *NotVerifiedError) refusal() *rollout.Refusal {
 // gives up with a *NotVerifiedError.
 func (g *Gateways) VerifyShare(ctx context.Context, wants []Want) (Verified, error) {
 	ctx, end := context.WithCancelCause(ctx)
-	v := &verification{gateways: g, wants: wants, end: end, pods: map[types.UID]*gatewayPod{}}
+	v := &verification{gateways: g, wants: wants, end: end, pods: map[podID]*gatewayPod{}}
 	defer v.asking.Wait()
 	defer end(nil)
 	patience := time.AfterFunc(g.where.Patience, func() { end(endedError{v.refused()}) })
 	defer patience.Stop()
-	kind := kube.Ref{Kind: "Pod", Namespace: g.where.Namespace}
-	err := g.cluster.WatchAll(ctx, kind, g.where.Selector, func(all map[string]map[string]any) (bool, error) {
-		v.update(ctx, all)
+	pods := g.Pods()
+	defer pods.Close()
+	err := pods.Watch(ctx, func(running []kube.Pod) (bool, error) {
+		v.update(ctx, running)
 		return false, nil
 	})
 	var ended endedError
@@ -171,13 +189,13 @@ type verification struct {
 	asking   sync.WaitGroup
 
 	mu   sync.Mutex
-	pods map[types.UID]*gatewayPod
+	pods map[podID]*gatewayPod
 }
 
+// gatewayPod is a pod that is asked.
 type gatewayPod struct {
-	namespace, name string
-	uid             types.UID
-	stop            context.CancelFunc
+	id   podID
+	stop context.CancelFunc
 
 	agrees   bool
 	source   string
@@ -185,44 +203,29 @@ type gatewayPod struct {
 }
 
 // update begins to ask pods that have become ready, and forgets the others.
-func (v *verification) update(ctx context.Context, all map[string]map[string]any) {
+func (v *verification) update(ctx context.Context, running []kube.Pod) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	now := map[types.UID]bool{}
-	for _, object := range all {
-		u := unstructured.Unstructured{Object: object}
-		if readiness.Compute(object).Phase != readiness.Current || u.GetUID() == "" {
-			continue
-		}
-		uid := u.GetUID()
-		now[uid] = true
-		if v.pods[uid] != nil {
+	now, ready := map[podID]bool{}, map[podID]bool{}
+	for _, pod := range running {
+		id := idOf(pod)
+		now[id], ready[id] = true, pod.Ready
+		if !pod.Ready || v.pods[id] != nil {
 			continue
 		}
 		asking, stop := context.WithCancel(ctx)
-		p := &gatewayPod{namespace: u.GetNamespace(), name: u.GetName(), uid: uid, stop: stop, problems: []string{"has not answered yet"}}
-		v.pods[uid] = p
+		p := &gatewayPod{id: id, stop: stop, problems: []string{"has not answered yet"}}
+		v.pods[id] = p
 		v.asking.Go(func() { v.ask(asking, p) })
 	}
-	for uid, p := range v.pods {
-		if !now[uid] {
+	for id, p := range v.pods {
+		if !ready[id] {
 			p.stop()
-			delete(v.pods, uid)
+			delete(v.pods, id)
 		}
 	}
-	v.gateways.keep(now)
+	v.gateways.keep(func(id podID) bool { return now[id] })
 	v.endWhenAgreed()
-}
-
-// keep drops the tunnels to all other pods.
-func (g *Gateways) keep(pods map[types.UID]bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for uid := range g.tunnels {
-		if !pods[uid] {
-			g.drop(uid)
-		}
-	}
 }
 
 func (v *verification) endWhenAgreed() {
@@ -241,7 +244,7 @@ func (v *verification) endWhenAgreed() {
 func (v *verification) ask(ctx context.Context, p *gatewayPod) {
 	defer p.stop()
 	for {
-		source, problems, err := v.gateways.look(ctx, p, v.wants)
+		source, problems, err := v.gateways.look(ctx, p.id, v.wants)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -277,7 +280,7 @@ func (v *verification) refused() error {
 	problems := map[string][]string{}
 	for _, p := range v.pods {
 		if !p.agrees {
-			problems[p.namespace+"/"+p.name] = p.problems
+			problems[p.id.namespace+"/"+p.id.name] = p.problems
 		}
 	}
 	return &NotVerifiedError{Where: v.gateways.where, Problems: problems}

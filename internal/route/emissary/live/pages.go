@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/canarize/canarize/internal/kube"
 )
 
@@ -18,44 +16,50 @@ const tunnelSilence = 2 * time.Second
 // where that does not answer in time, through a new one. It gives at most limit+1 bytes
 // of the page.
 func (g *Gateways) Page(ctx context.Context, pod kube.Pod, path, accept string, limit int64) ([]byte, error) {
-	uid := types.UID(pod.UID)
-	open, most := g.patience(uid)
+	id := idOf(pod)
+	open, most := g.tunnels.patience(id)
 	if open {
 		trying, stop := context.WithTimeout(ctx, most)
-		text, err := g.page(trying, pod, path, accept, limit)
+		text, err := g.page(trying, id, path, accept, limit)
 		stop()
 		if err == nil || ctx.Err() != nil {
 			return text, err
 		}
 	}
-	return g.page(ctx, pod, path, accept, limit)
+	return g.page(ctx, id, path, accept, limit)
 }
 
 // patience says whether there is an open tunnel to a pod, and how long it may take to
 // answer: a page that took longer before gets three times as long.
-func (g *Gateways) patience(uid types.UID) (open bool, most time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.tunnels[uid] != nil, max(tunnelSilence, 3*g.took[uid])
+func (t *tunnels) patience(pod podID) (open bool, most time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.of(pod)
+	return p.open != nil, max(tunnelSilence, 3*p.took)
 }
 
 // page gets a page through the tunnel to a pod, which is taken down when that fails.
-func (g *Gateways) page(ctx context.Context, pod kube.Pod, path, accept string, limit int64) ([]byte, error) {
-	uid := types.UID(pod.UID)
+func (g *Gateways) page(ctx context.Context, pod podID, path, accept string, limit int64) ([]byte, error) {
 	began := time.Now()
-	tunnel, err := g.tunnel(ctx, &gatewayPod{namespace: pod.Namespace, name: pod.Name, uid: uid})
+	tunnel, err := g.tunnels.to(ctx, pod)
 	if err != nil {
 		return nil, err
 	}
 	text, err := kube.GetPage(ctx, tunnel.Client(), tunnel.URL(adminPort, path), accept, limit)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if err != nil {
-		g.drop(uid) // it may be the tunnel
-		return text, err
+	switch {
+	case err == nil:
+		g.tunnels.answered(pod, time.Since(began))
+	case context.Cause(ctx) != context.Canceled: // it may be the tunnel, and not that nobody waits any more
+		g.tunnels.drop(pod, tunnel)
 	}
-	g.took[uid] = time.Since(began)
-	return text, nil
+	return text, err
+}
+
+// answered remembers how long a page took.
+func (t *tunnels) answered(pod podID, took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.of(pod).took = took
 }
 
 // Pods follows the gateway's pods. The caller closes it.

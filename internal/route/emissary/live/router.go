@@ -16,7 +16,8 @@ import (
 // tcpLimit is the largest share of a TCPMapping: w/(w+100) with w at most 100.
 const tcpLimit = 50
 
-// Router moves the traffic of canaries behind Emissary. It is safe for concurrent use.
+// Router moves the traffic of canaries behind Emissary, of one release at a time. It is
+// safe for concurrent use.
 type Router struct {
 	Cluster   route.Cluster
 	Namespace string // Emissary's own

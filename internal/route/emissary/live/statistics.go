@@ -1,24 +1,124 @@
 package live
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/metric/emissary"
 	"github.com/canarize/canarize/internal/metric/exposition"
 	"github.com/canarize/canarize/internal/metric/scrape"
 )
 
-// Statistics are what the gateway's Envoys count. The caller closes them.
+// Statistics are what the gateway's Envoys count of some clusters. All Statistics that
+// are open share the page of a pod. The caller closes them.
 type Statistics struct {
 	gateways *Gateways
 	followed *kube.Pods
-	path     string
+	clusters []string
+	close    func()
 }
 
-// Statistics prepares to read a page of Envoy's admin interface on every gateway pod.
-func (g *Gateways) Statistics(path string) *Statistics {
-	return &Statistics{gateways: g, followed: g.cluster.Follow(g.where.Namespace, g.where.Selector), path: path}
+// statisticsEvery is how often the page of a pod is read when several releases want it.
+const statisticsEvery = time.Second
+
+// statisticsLimit bounds the page of a pod that several releases share: 10,000 clusters.
+const statisticsLimit = 64 << 20
+
+// Statistics prepares to read what every gateway pod counts of clusters.
+func (g *Gateways) Statistics(clusters []string) *Statistics {
+	g.wanted.change(clusters, 1)
+	return &Statistics{
+		gateways: g, followed: g.Pods(), clusters: clusters,
+		close: sync.OnceFunc(func() { g.wanted.change(clusters, -1) }),
+	}
+}
+
+// wanted are the clusters whose statistics are read.
+type wanted struct {
+	mu       sync.Mutex
+	releases int
+	clusters map[string]int // how many want each
+}
+
+func (w *wanted) change(clusters []string, by int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.releases += by
+	for _, name := range clusters {
+		if w.clusters[name] += by; w.clusters[name] == 0 {
+			delete(w.clusters, name)
+		}
+	}
+}
+
+func (w *wanted) path() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return emissary.Path(slices.Sorted(maps.Keys(w.clusters)))
+}
+
+// spacing is how far apart readings of a page begin: whoever is alone has a rhythm of
+// their own, and whoever has little time does not wait for half of it.
+func (w *wanted) spacing(ctx context.Context) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.releases < 2 {
+		return 0
+	}
+	if deadline, has := ctx.Deadline(); has {
+		return min(statisticsEvery, time.Until(deadline)/2)
+	}
+	return statisticsEvery
+}
+
+// readStatistics reads the page of a pod, of all clusters that are wanted.
+func (g *Gateways) readStatistics(ctx context.Context, pod podID) (statisticsPage, error) {
+	text, err := g.Page(ctx, kube.Pod{Namespace: pod.namespace, Name: pod.name, UID: pod.uid}, g.wanted.path(), exposition.Accept, statisticsLimit)
+	if err == nil && len(text) > statisticsLimit {
+		err = fmt.Errorf("its statistics have more than %d MiB, the most that is read", statisticsLimit>>20)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return splitStatistics(text), nil
+}
+
+// statisticsPage has the lines of a page by the cluster that they are about, "" for none.
+type statisticsPage map[string][][]byte
+
+func splitStatistics(text []byte) statisticsPage {
+	page := statisticsPage{}
+	label := []byte(`envoy_cluster_name="`)
+	for line := range bytes.Lines(text) {
+		if line[0] == '#' { // a comment
+			continue
+		}
+		name := ""
+		if _, rest, found := bytes.Cut(line, label); found {
+			value, _, _ := bytes.Cut(rest, []byte(`"`))
+			name = string(value)
+		}
+		page[name] = append(page[name], bytes.TrimSuffix(line, []byte("\n")))
+	}
+	return page
+}
+
+// of is the page of some clusters.
+func (p statisticsPage) of(clusters []string) []byte {
+	var out []byte
+	for _, name := range slices.Concat([]string{""}, clusters) {
+		for _, line := range p[name] {
+			out = append(append(out, line...), '\n')
+		}
+	}
+	return out
 }
 
 // Pods implements scrape.Cluster.
@@ -33,8 +133,15 @@ func (s *Statistics) Pods(ctx context.Context) ([]scrape.Pod, error) {
 
 // Page implements scrape.Cluster.
 func (s *Statistics) Page(ctx context.Context, p scrape.Pod) ([]byte, error) {
-	return s.gateways.Page(ctx, kube.Pod{Namespace: p.Namespace, Name: p.Name, UID: p.UID}, s.path, exposition.Accept, scrape.Limit)
+	page, err := s.gateways.statistics.get(ctx, podID{p.Namespace, p.Name, p.UID}, s.gateways.wanted.spacing(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return page.of(s.clusters), nil
 }
 
 // Close stops following the pods.
-func (s *Statistics) Close() { s.followed.Close() }
+func (s *Statistics) Close() {
+	s.close()
+	s.followed.Close()
+}

@@ -36,7 +36,7 @@ func (s site) eventually(t *testing.T, ref kube.Ref, weight int64) {
 	}
 }
 
-func testView(t *testing.T, s site) {
+func testCache(t *testing.T, s site) {
 	other := s.cluster
 	s, proxy := s.following(t, func(r *http.Request) faults.Fault {
 		if strings.HasSuffix(r.URL.Path, "/services") { // to list them
@@ -93,9 +93,31 @@ func testView(t *testing.T, s site) {
 	}
 }
 
-// testViewWithFaults reads while somebody else writes, and while watches break: what
+// testCacheWithFaults reads while somebody else writes, and while watches break: what
 // is read is never older than what was written or read before.
-func testViewWithFaults(t *testing.T, s site) {
+func testCacheWithFaults(t *testing.T, s site) { s.readWithFaults(t, 0) }
+
+// testCacheOfMany is the same where all objects of the kind are watched at once.
+func testCacheOfMany(t *testing.T, s site) {
+	proxy := s.readWithFaults(t, 40)
+	whole, single := 0, 0
+	for _, r := range proxy.Requests() {
+		switch {
+		case r.IsWatch() && r.Query.Has("fieldSelector"):
+			single++
+		case r.IsWatch():
+			whole++
+		}
+	}
+	t.Logf("%d watches of all objects, %d of single ones", whole, single)
+	if whole < single {
+		t.Errorf("%d watches of all objects, %d of single ones", whole, single)
+	}
+}
+
+// readWithFaults does so beside a number of other objects that are read too.
+func (s site) readWithFaults(t *testing.T, beside int) *faults.Proxy {
+	t.Helper()
 	const seed = 11
 	other := s.cluster
 	at := faults.Random(seed, 0.2)
@@ -105,6 +127,9 @@ func testViewWithFaults(t *testing.T, s site) {
 		}
 		return faults.Cut
 	})
+	for n := range beside {
+		s.get(t, s.ref("getambassador.io", "Mapping", fmt.Sprint("other-", n)))
+	}
 	ref := s.ref("getambassador.io", "Mapping", "web-canary")
 	s.apply(t, mapping)
 	random, ctx := rand.New(rand.NewPCG(seed, 1)), t.Context()
@@ -131,6 +156,7 @@ func testViewWithFaults(t *testing.T, s site) {
 	if proxy.Faults()[faults.Cut] < 10 {
 		t.Error("few watches broke")
 	}
+	return proxy
 }
 
 func (s site) weight(t *testing.T, ref kube.Ref) int64 {

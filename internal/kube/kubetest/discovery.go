@@ -1,0 +1,45 @@
+package kubetest
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// kinds are what is served, by group and version.
+var kinds = map[string]map[string]string{
+	"v1":                        {"configmaps": "ConfigMap", "secrets": "Secret", "pods": "Pod", "services": "Service"},
+	"apps/v1":                   {"deployments": "Deployment"},
+	"coordination.k8s.io/v1":    {"leases": "Lease"},
+	"getambassador.io/v3alpha1": {"mappings": "Mapping", "tcpmappings": "TCPMapping"},
+}
+
+// discover answers questions for what is served; nil for other paths.
+func discover(path string) any {
+	groups := []any{}
+	for _, served := range slices.Sorted(maps.Keys(kinds)) {
+		group, version, named := strings.Cut(served, "/")
+		root := "/apis/" + served
+		if !named {
+			root = "/api/v1"
+		} else {
+			v := map[string]any{"groupVersion": served, "version": version}
+			groups = append(groups, map[string]any{"name": group, "versions": []any{v}, "preferredVersion": v})
+		}
+		if path != root {
+			continue
+		}
+		resources := []any{}
+		for plural, kind := range kinds[served] {
+			resources = append(resources, map[string]any{"name": plural, "kind": kind, "namespaced": true, "verbs": []string{"get"}})
+		}
+		return map[string]any{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": served, "resources": resources}
+	}
+	switch path {
+	case "/api":
+		return map[string]any{"kind": "APIVersions", "versions": []string{"v1"}}
+	case "/apis":
+		return map[string]any{"kind": "APIGroupList", "groups": groups}
+	}
+	return nil
+}
