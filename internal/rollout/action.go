@@ -50,7 +50,7 @@ const (
 )
 
 // Asked is that somebody wants something.
-type Asked struct {
+type Request struct {
 	Verb Verb
 	Run  Run
 
@@ -118,20 +118,20 @@ type Edited struct{ Routes []string }
 
 // Heeded reports that a run has heard that a person holds the release, or with nil that
 // nobody does any more.
-type Heeded struct{ Hold *Word }
+type HoldChanged struct{ Hold *Statement }
 
 // Agreed reports that a gate lets the release pass.
-type Agreed struct{ Passage Passage }
+type GatePassed struct{ Approval Approval }
 
 // Awaited reports that a run waits for a person to let the release pass a gate.
-type Awaited struct{ Gate, Text string }
+type ApprovalAwaited struct{ Gate, Text string }
 
-func (Awaited) fact()  {}
-func (Asked) fact()    {}
-func (Resumed) fact()  {}
-func (Finished) fact() {}
-func (Failed) fact()   {}
-func (Moved) fact()    {}
-func (Edited) fact()   {}
-func (Heeded) fact()   {}
-func (Agreed) fact()   {}
+func (ApprovalAwaited) fact() {}
+func (Request) fact()         {}
+func (Resumed) fact()         {}
+func (Finished) fact()        {}
+func (Failed) fact()          {}
+func (Moved) fact()           {}
+func (Edited) fact()          {}
+func (HoldChanged) fact()     {}
+func (GatePassed) fact()      {}

@@ -51,20 +51,20 @@ type Heard struct {
 
 // People is what people say, as far as it is known.
 type People struct {
-	Said
-	Ear Ear
-	// Spoke is that somebody is known to have said something since it was read last.
-	Spoke bool
+	Statements
+	Status ReadStatus
+	// Changed is that somebody is known to have said something since it was read last.
+	Changed bool
 }
 
 // Ear says how well people can be heard.
-type Ear int
+type ReadStatus int
 
 // How well people can be heard.
 const (
-	Unheard  Ear = iota // what they said was not read since the last look
-	Listened            // it was read since then
-	Deaf                // it could not be read
+	NotRead    ReadStatus = iota // what they said was not read since the last look
+	Current                      // it was read since then
+	Unreadable                   // it could not be read
 )
 
 // Answer is that of a gate.
@@ -79,11 +79,11 @@ type Do string
 
 // What a process can do next.
 const (
-	DoTell Do = "tell" // tell the machine Fact, and carry out what it announces
-	DoLook Do = "look" // watch until something is new
-	DoHear Do = "hear" // read what people say
-	DoAsk  Do = "ask"  // ask Gate, and go on meanwhile
-	DoEnd  Do = "end"  // stop working on the release
+	DoApply Do = "apply" // tell the machine Fact, and carry out what it announces
+	DoLook  Do = "look"  // watch until something is new
+	DoRead  Do = "read"  // read what people say
+	DoAsk   Do = "ask"   // ask Gate, and go on meanwhile
+	DoEnd   Do = "end"   // stop working on the release
 )
 
 // Decision is what a process does next.
@@ -128,27 +128,27 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return c.reject(ByJudge, h.Judged.Reason)
 	case h.Judged != nil && h.Judged.Inconclusive && h.Judged.Recommended == 0:
 		return c.reject(ByDeadline, h.Judged.Reason)
-	case h.unread():
-		return Decision{Do: DoHear}
-	case h.People.Ear == Listened && !sameWord(h.People.Hold, s.Paused):
-		return Decision{Do: DoTell, Fact: Heeded{h.People.Hold}}
+	case h.mustRead():
+		return Decision{Do: DoRead}
+	case h.People.Status == Current && !sameWord(h.People.Hold, s.Paused):
+		return Decision{Do: DoApply, Fact: HoldChanged{h.People.Hold}}
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: stopped(s.Held, nil)}
 	}
 	next := c.advance(spec, s, h)
 	if next.Do == DoLook && h.Stale {
-		return Decision{Do: DoTell, Fact: Asked{Verb: Shift, Weight: s.Weight, Run: c.Run, Guarded: true}}
+		return Decision{Do: DoApply, Fact: Request{Verb: Shift, Weight: s.Weight, Run: c.Run, Guarded: true}}
 	}
 	return next
 }
 
 // unread says whether there may be something that people said and nobody read: they may
 // want the traffic off while the judge wants nothing.
-func (h Heard) unread() bool {
-	return h.People.Ear == Unheard && (h.People.Spoke || h.Stale)
+func (h Heard) mustRead() bool {
+	return h.People.Status == NotRead && (h.People.Changed || h.Stale)
 }
 
-func sameWord(a, b *Word) bool {
+func sameWord(a, b *Statement) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
@@ -158,15 +158,15 @@ func sameWord(a, b *Word) bool {
 // begin is what a run begins with: where another one of the same plan stopped, if there
 // was one.
 func (c Course) begin(s State, h Heard) Decision {
-	deploy := Decision{Do: DoTell, Fact: Asked{Verb: Deploy, Run: c.Run, Guarded: true, Fresh: Fresh{Gates: c.gateNames()}}}
-	resume := Decision{Do: DoTell, Fact: Resumed{Run: c.Run, Gates: c.gateNames(), Override: c.Override, Guarded: true}}
+	deploy := Decision{Do: DoApply, Fact: Request{Verb: Deploy, Run: c.Run, Guarded: true, Fresh: Fresh{Gates: c.gateNames()}}}
+	resume := Decision{Do: DoApply, Fact: Resumed{Run: c.Run, Gates: c.gateNames(), Override: c.Override, Guarded: true}}
 	switch {
 	case s.Phase == Promoted && s.Plan == c.Plan && c.Run.System != "" && c.Run.ID == s.Run.ID:
 		return Decision{Do: DoEnd} // an attempt of the same pipeline run before this one did it
 	case s.Plan != c.Plan || !s.Phase.Active() || s.Phase == Deploying:
 		return deploy
-	case h.People.Ear == Unheard:
-		return Decision{Do: DoHear}
+	case h.People.Status == NotRead:
+		return Decision{Do: DoRead}
 	case h.People.Rejected != nil && (s.Phase == Standing || s.Phase == Shifting):
 		return c.reject(ByPerson, h.People.Rejected.String()) // asked for by a process that was killed then
 	case s.Held == "" || c.Override || s.Guarded || s.Phase == Rejecting || s.Phase == Retiring:
@@ -184,7 +184,7 @@ func (c Course) gateNames() []string {
 }
 
 func (c Course) reject(by Decider, why string) Decision {
-	return Decision{Do: DoTell, Fact: Asked{Verb: Reject, Run: c.Run, Reason: Reason{By: by, Text: why}}}
+	return Decision{Do: DoApply, Fact: Request{Verb: Reject, Run: c.Run, Reason: Reason{By: by, Text: why}}}
 }
 
 // podsFailed says whether the canary's pods did not become ready, or not as many as a
@@ -207,16 +207,16 @@ func (c Course) advance(spec Spec, s State, h Heard) Decision {
 		return Decision{Do: DoLook}
 	}
 	if wanted.Verb == Shift && wanted.Weight < s.Weight { // less traffic needs nobody's leave
-		return Decision{Do: DoTell, Fact: wanted}
+		return Decision{Do: DoApply, Fact: wanted}
 	}
 	switch {
 	case s.Weight > 0 && s.Proof != SeenOnGateways && !c.Unverified:
 		return Decision{Do: DoEnd, Why: &Refusal{Code: RefusedUnverified, Weight: s.Weight}}
 	case s.Weight > 0 && h.Judged.Own == 0:
 		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForRequests, Weight: s.Weight}}
-	case h.People.Ear == Unheard:
-		return Decision{Do: DoHear}
-	case h.People.Ear == Deaf:
+	case h.People.Status == NotRead:
+		return Decision{Do: DoRead}
+	case h.People.Status == Unreadable:
 		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForPeople}}
 	case h.People.Hold != nil:
 		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForResume, Because: h.People.Hold.String()}}
@@ -224,32 +224,32 @@ func (c Course) advance(spec Spec, s State, h Heard) Decision {
 	if shut := c.gate(s, h, wanted); shut != nil {
 		return c.pass(*shut, s, h)
 	}
-	return Decision{Do: DoTell, Fact: wanted}
+	return Decision{Do: DoApply, Fact: wanted}
 }
 
 // wanted is what the judgement of this process asks for; false where the release stays
 // as it is. A canary without traffic gets the first share, whatever was found out about
 // it before: what it does now is not known.
-func (c Course) wanted(spec Spec, s State, j *Judged) (Asked, bool) {
-	asked := Asked{Run: c.Run, Guarded: true, Unverified: c.Unverified}
+func (c Course) wanted(spec Spec, s State, j *Judged) (Request, bool) {
+	request := Request{Run: c.Run, Guarded: true, Unverified: c.Unverified}
 	switch {
 	case j == nil || j.Weight != s.Weight:
-		return asked, false
+		return request, false
 	case s.Weight == 0:
-		asked.Verb, asked.Weight = Shift, min(max(j.Recommended, 0), c.First, spec.Limit)
+		request.Verb, request.Weight = Shift, min(max(j.Recommended, 0), c.First, spec.Limit)
 	case j.Verdict == analysis.Promote:
-		asked.Verb, asked.Reason = Promote, Reason{By: ByJudge, Text: j.Reason}
-		return asked, true
+		request.Verb, request.Reason = Promote, Reason{By: ByJudge, Text: j.Reason}
+		return request, true
 	case j.Inconclusive:
-		return asked, false
+		return request, false
 	default:
-		asked.Verb, asked.Weight = Shift, min(max(j.Recommended, 0), spec.Limit)
+		request.Verb, request.Weight = Shift, min(max(j.Recommended, 0), spec.Limit)
 	}
-	return asked, asked.Weight != s.Weight
+	return request, request.Weight != s.Weight
 }
 
 // gate is the first gate that has to agree yet before something is done.
-func (c Course) gate(s State, h Heard, wanted Asked) *Gate {
+func (c Course) gate(s State, h Heard, wanted Request) *Gate {
 	at := slices.IndexFunc(c.Gates, func(g Gate) bool { return g.Guards(wanted) && !g.passed(s, h) })
 	if at < 0 {
 		return nil
@@ -261,7 +261,7 @@ func (c Course) gate(s State, h Heard, wanted Asked) *Gate {
 // others can write it: a person's approval stands on the canary, and a program or a URL
 // has answered this process, unless its share was reached before.
 func (g Gate) passed(s State, h Heard) bool {
-	if !slices.ContainsFunc(s.Passed, func(p Passage) bool { return p.Gate == g.Name }) {
+	if !slices.ContainsFunc(s.Passed, func(p Approval) bool { return p.Gate == g.Name }) {
 		return false
 	}
 	if g.Manual {
@@ -278,9 +278,9 @@ func (c Course) pass(g Gate, s State, h Heard) Decision {
 		approval, approved := h.People.Approval(g.Name)
 		switch {
 		case approved:
-			return Decision{Do: DoTell, Fact: Agreed{approval}}
+			return Decision{Do: DoApply, Fact: GatePassed{approval}}
 		case s.Awaiting != g.Name:
-			return Decision{Do: DoTell, Fact: Awaited{Gate: g.Name, Text: fmt.Sprintf("waiting for gate %s before %s", g.Name, g.Before())}}
+			return Decision{Do: DoApply, Fact: ApprovalAwaited{Gate: g.Name, Text: fmt.Sprintf("waiting for gate %s before %s", g.Name, g.Before())}}
 		}
 		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForApproval, Gate: g.Name, Before: g.Before()}}
 	}
@@ -293,7 +293,7 @@ func (c Course) pass(g Gate, s State, h Heard) Decision {
 	case answer.Refusal != "":
 		return c.reject(ByGate, fmt.Sprintf("gate %s refuses %s: %s", g.Name, g.Before(), answer.Refusal))
 	}
-	return Decision{Do: DoTell, Fact: Agreed{Passage{Gate: g.Name, By: answer.By}}}
+	return Decision{Do: DoApply, Fact: GatePassed{Approval{Gate: g.Name, By: answer.By}}}
 }
 
 // beginAnalysis says whether there is something to watch.
@@ -303,10 +303,10 @@ func (c Course) beginAnalysis(s State, h Heard) Decision {
 		return Decision{Do: DoEnd, Why: NotStanding(s), Unbegun: true}
 	case s.Held != "" && !c.Override:
 		return Decision{Do: DoEnd, Why: Held(s), Unbegun: true}
-	case h.People.Ear == Unheard:
-		return Decision{Do: DoHear}
+	case h.People.Status == NotRead:
+		return Decision{Do: DoRead}
 	}
-	return Decision{Do: DoTell, Fact: Resumed{Run: c.Run, Gates: s.Gates, Override: c.Override}}
+	return Decision{Do: DoApply, Fact: Resumed{Run: c.Run, Gates: s.Gates, Override: c.Override}}
 }
 
 // analyze watches until there is a verdict or the time is over. A canary that is
@@ -319,9 +319,9 @@ func (c Course) analyze(s State, h Heard) Decision {
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: stopped(s.Held, nil)}
 	case j != nil && j.Verdict == analysis.Reject:
-		return Decision{Do: DoTell, Fact: Ended{Cause: Broken, Reason: j.Reason}}
-	case h.unread():
-		return Decision{Do: DoHear}
+		return Decision{Do: DoApply, Fact: Ended{Cause: Broken, Reason: j.Reason}}
+	case h.mustRead():
+		return Decision{Do: DoRead}
 	case h.Over:
 		return Decision{Do: DoEnd}
 	case j == nil:

@@ -37,7 +37,7 @@ func history(t *rapid.T, n *tally) {
 			c.Plan, c.Analyze = w.plan, verb == "analyze"
 			live(t, w.start(c), l)
 		default:
-			w.start(Course{}).verb(Asked{
+			w.start(Course{}).verb(Request{
 				Verb: Verb(verb), Weight: rapid.SampledFrom([]int{5, 30, 50, 100, 0}).Draw(t, "weight"), Override: c.Override,
 				Untested: rapid.Bool().Draw(t, "untested"), Unverified: c.Unverified,
 				Version: rapid.SampledFrom([]string{"", "plan-aaaaaaaa", "plan-bbbbbbbb"}).Draw(t, "version"),
@@ -87,7 +87,7 @@ func between(t *rapid.T, w *world, l *laws) {
 	switch rapid.SampledFrom([]string{"nothing", "approve", "agree", "hold", "resume", "deaf", "mute", "reject", "refuse", "proof", "weight", "pods", "changed", "plan"}).Draw(t, "happens") {
 	case "approve":
 		for _, gate := range []string{"qa", "sign"} {
-			w.said.Approve(Passage{Gate: gate, By: "ada"})
+			w.said.Approve(Approval{Gate: gate, By: "ada"})
 		}
 	case "agree":
 		for _, gate := range []string{"load", "cab"} {
@@ -97,11 +97,11 @@ func between(t *rapid.T, w *world, l *laws) {
 	case "refuse":
 		w.answers["load"] = Answer{Refusal: "no"}
 	case "hold":
-		w.said.Hold = &Word{Text: "wait", By: "ada"}
+		w.said.Hold = &Statement{Text: "wait", By: "ada"}
 	case "resume":
 		w.said.Hold = nil
 	case "reject":
-		w.said.Rejected = &Word{Text: "no", By: "ada"}
+		w.said.Rejected = &Statement{Text: "no", By: "ada"}
 	case "deaf":
 		w.deaf = !w.deaf
 	case "mute":
@@ -171,9 +171,9 @@ func decideAlone(t *rapid.T, n *tally) {
 	p.course.Analyze = rapid.SampledFrom([]bool{false, false, true}).Draw(t, "analyze")
 	p.state = State{Schema: Schema, Phase: rapid.SampledFrom([]Phase{Standing, Standing, Standing, Shifting, Promoting, Rejected}).Draw(t, "phase"), Plan: "plan-aaaaaaaa", Weight: weights.Draw(t, "weight"), Verified: weights.Draw(t, "verified"), Guarded: true}
 	p.heard = Heard{Begun: rapid.SampledFrom([]bool{true, true, false}).Draw(t, "begun"), Stale: rapid.Bool().Draw(t, "stale"), Over: rapid.Bool().Draw(t, "over"), Answers: map[string]Answer{}}
-	p.heard.People = People{Ear: rapid.SampledFrom([]Ear{Listened, Listened, Deaf, Unheard}).Draw(t, "ear"), Spoke: rapid.Bool().Draw(t, "spoke")}
+	p.heard.People = People{Status: rapid.SampledFrom([]ReadStatus{Current, Current, Unreadable, NotRead}).Draw(t, "ear"), Changed: rapid.Bool().Draw(t, "spoke")}
 	if rapid.SampledFrom([]bool{false, false, true}).Draw(t, "hold") {
-		p.heard.People.Hold = &Word{Text: "wait"}
+		p.heard.People.Hold = &Statement{Text: "wait"}
 	}
 	if rapid.SampledFrom([]bool{true, false}).Draw(t, "judged") {
 		at := rapid.SampledFrom([]int{p.state.Weight, p.state.Weight, 50, 5, 0}).Draw(t, "judged at")
@@ -184,7 +184,7 @@ func decideAlone(t *rapid.T, n *tally) {
 	for _, g := range gates {
 		switch rapid.SampledFrom([]string{"", "passed", "agrees", "refuses"}).Draw(t, g.Name) {
 		case "passed":
-			p.state.Passed, l.agreed[g.Name] = append(p.state.Passed, Passage{Gate: g.Name}), true
+			p.state.Passed, l.agreed[g.Name] = append(p.state.Passed, Approval{Gate: g.Name}), true
 		case "agrees":
 			p.heard.Answers[g.Name] = Answer{By: "ci"}
 		case "refuses":

@@ -63,7 +63,7 @@ func (l *laws) decided(p *process, d Decision) {
 	switch d.Do {
 	case DoLook:
 		l.idle = 0
-		if e := p.heard; e.People.Ear == Unheard && (e.People.Spoke || e.Stale) {
+		if e := p.heard; e.People.Status == NotRead && (e.People.Changed || e.Stale) {
 			l.fail(p, "it looks on although somebody spoke, or may have, and nothing was read")
 		}
 	case DoAsk:
@@ -71,11 +71,11 @@ func (l *laws) decided(p *process, d Decision) {
 			l.fail(p, "gate %s is asked twice", d.Gate.Name)
 		}
 		l.asked[d.Gate.Name] = true
-	case DoTell:
-		if a, is := d.Fact.(Asked); is {
+	case DoApply:
+		if a, is := d.Fact.(Request); is {
 			l.permitted(p, a)
 		}
-		if _, is := d.Fact.(Heeded); is && p.heard.People.Ear != Listened {
+		if _, is := d.Fact.(HoldChanged); is && p.heard.People.Status != Current {
 			l.fail(p, "it says what people want without having read it")
 		}
 	}
@@ -83,7 +83,7 @@ func (l *laws) decided(p *process, d Decision) {
 
 // permitted is the law about larger shares and promotions: they need a judgement of this
 // process at the share there is, people who were read and do not object, and gates.
-func (l *laws) permitted(p *process, a Asked) {
+func (l *laws) permitted(p *process, a Request) {
 	s, h := p.state, p.heard
 	if a.Verb != Promote && (a.Verb != Shift || a.Weight <= s.Weight) {
 		return
@@ -96,13 +96,13 @@ func (l *laws) permitted(p *process, a Asked) {
 		l.fail(p, "analyze wants %s", a.Verb)
 	case !first && !own:
 		l.fail(p, "%s to %d %% without a judgement of its own", a.Verb, a.Weight)
-	case people.Ear != Listened || people.Hold != nil || people.Rejected != nil:
+	case people.Status != Current || people.Hold != nil || people.Rejected != nil:
 		l.fail(p, "%s to %d %% although people object, or were not read", a.Verb, a.Weight)
 	case p.said.Hold != nil || p.said.Rejected != nil:
 		l.fail(p, "%s to %d %% although people object, and could be read", a.Verb, a.Weight)
 	}
 	for _, g := range p.course.Gates {
-		passed := slices.ContainsFunc(s.Passed, func(p Passage) bool { return p.Gate == g.Name })
+		passed := slices.ContainsFunc(s.Passed, func(p Approval) bool { return p.Gate == g.Name })
 		guards := a.Verb == Promote || g.Weight > 0 && a.Weight >= g.Weight
 		if guards && (!passed || !l.agreed[g.Name]) {
 			l.fail(p, "%s to %d %% past gate %s", a.Verb, a.Weight, g.Name)
@@ -118,16 +118,16 @@ func (l *laws) stepped(p *process, before State, fact Fact, actions []Action) {
 		l.agreed = map[string]bool{}
 	}
 	switch f := fact.(type) {
-	case Agreed:
-		_, approved := p.said.Approval(f.Passage.Gate)
-		l.agreed[f.Passage.Gate] = approved || l.answered[f.Passage.Gate]
+	case GatePassed:
+		_, approved := p.said.Approval(f.Approval.Gate)
+		l.agreed[f.Approval.Gate] = approved || l.answered[f.Approval.Gate]
 	case Ended:
 		l.ended(p, before, f, actions)
 	case Failed:
 		if f.Action.Kind == Verify && after.Verified >= 0 {
 			l.fail(p, "a share is verified, and its verification failed")
 		}
-	case Asked:
+	case Request:
 		if f.Verb == Promote && before.Phase == Standing && after.Phase == Promoting {
 			l.tested(p, before, f)
 		}
@@ -137,7 +137,7 @@ func (l *laws) stepped(p *process, before State, fact Fact, actions []Action) {
 		}
 	}
 	_, end := fact.(Ended)
-	shift, asked := fact.(Asked) // step by step, which is the user's own choice of a share
+	shift, asked := fact.(Request) // step by step, which is the user's own choice of a share
 	if before.Guarded && !after.Guarded && after.Weight > 0 && !end && !(asked && shift.Verb == Shift) {
 		l.fail(p, "nobody guards the share any more")
 	}
@@ -195,7 +195,7 @@ func (l *laws) ended(p *process, before State, e Ended, actions []Action) {
 
 // tested is the law about promotions: only what was tested, at a share that was verified,
 // is promoted, unless the user wants it otherwise.
-func (l *laws) tested(p *process, before State, a Asked) {
+func (l *laws) tested(p *process, before State, a Request) {
 	switch {
 	case before.Tested == "" || a.Tested != before.Tested || p.pods != l.tried || len(a.Changed) > 0:
 		l.fail(p, "promotes what was not tested")

@@ -14,7 +14,7 @@ func (s *story) decided(_ *process, d Decision) {
 		why = told(d.Why)
 	}
 	switch d.Do {
-	case DoTell:
+	case DoApply:
 		return
 	case DoAsk:
 		why = d.Gate.Name
@@ -54,7 +54,7 @@ func (s *story) gone(_ *process, how string) { fmt.Fprintln(&s.out, "gone:", how
 
 func factLine(fact Fact) string {
 	switch f := fact.(type) {
-	case Asked:
+	case Request:
 		line := string(f.Verb)
 		if f.Verb == Shift {
 			line += fmt.Sprintf(" to %d %%", f.Weight)
@@ -75,14 +75,14 @@ func factLine(fact Fact) string {
 		return fmt.Sprintf("somebody moved the weight to %d %%", f.Weight)
 	case Judged:
 		return fmt.Sprintf("judged at %d %%: %s, recommends %d %%, %d requests seen%s", f.Weight, f.Verdict, f.Recommended, f.Own, map[bool]string{true: ", inconclusive"}[f.Inconclusive])
-	case Heeded:
+	case HoldChanged:
 		if f.Hold == nil {
 			return "heeded: nobody holds"
 		}
 		return "heeded: hold: " + f.Hold.String()
-	case Agreed:
-		return fmt.Sprintf("gate %s agrees, by %s", f.Passage.Gate, f.Passage.By)
-	case Awaited:
+	case GatePassed:
+		return fmt.Sprintf("gate %s agrees, by %s", f.Approval.Gate, f.Approval.By)
+	case ApprovalAwaited:
 		return "awaited: " + f.Gate
 	}
 	return fmt.Sprintf("%T", fact)
@@ -125,7 +125,7 @@ func judgedWord(j *Judged) string {
 	return string(j.Verdict)
 }
 
-func pausedBy(w *Word) string {
+func pausedBy(w *Statement) string {
 	if w == nil {
 		return ""
 	}

@@ -31,7 +31,7 @@ type world struct {
 	changed []string  // stable objects that somebody changed
 	proof   Proof     // how a share can be known here
 
-	said    Said
+	said    Statements
 	deaf    bool              // what people say cannot be read
 	mute    bool              // no watch tells that somebody spoke
 	answers map[string]Answer // of gates, as soon as they are asked
@@ -110,7 +110,7 @@ func (p *process) run() {
 		case DoLook:
 			p.wait = d
 			return
-		case DoHear:
+		case DoRead:
 			p.hear()
 		case DoAsk:
 			p.asking[d.Gate.Name] = true
@@ -118,7 +118,7 @@ func (p *process) run() {
 			if answer, given := p.answers[d.Gate.Name]; given {
 				p.heard.Answers[d.Gate.Name] = answer
 			}
-		case DoTell:
+		case DoApply:
 			p.tell(d.Fact)
 		case DoEnd:
 			if d.Unbegun {
@@ -138,22 +138,22 @@ func reasonOf(why *Refusal) string {
 }
 
 func (p *process) hear() {
-	p.heard.People = People{Ear: Deaf}
+	p.heard.People = People{Status: Unreadable}
 	if !p.deaf { // read as it is written
-		p.heard.People = People{Ear: Listened, Said: SaidOf(p.said.Annotations(p.state.Started), p.state.Started)}
+		p.heard.People = People{Status: Current, Statements: ParseStatements(p.said.Annotations(p.state.Started), p.state.Started)}
 	}
 }
 
 // news says whether a watch would tell that somebody spoke since it was read.
-func (p *process) news(read Said) bool {
-	return !reflect.DeepEqual(read, SaidOf(p.said.Annotations(p.state.Started), p.state.Started))
+func (p *process) news(read Statements) bool {
+	return !reflect.DeepEqual(read, ParseStatements(p.said.Annotations(p.state.Started), p.state.Started))
 }
 
 // look is that there is something new to know: of the judge, or with nil of others.
 func (p *process) look(j *Judged) {
 	p.clock = p.clock.Add(10 * time.Second)
 	last := p.heard.People
-	p.heard.People = People{Said: last.Said, Spoke: !p.mute && !p.deaf && (last.Ear == Deaf || p.news(last.Said))}
+	p.heard.People = People{Statements: last.Statements, Changed: !p.mute && !p.deaf && (last.Status == Unreadable || p.news(last.Statements))}
 	for name, answer := range p.answers {
 		if p.asking[name] {
 			p.heard.Answers[name] = answer
@@ -182,7 +182,7 @@ func (p *process) next(fact Fact) []Action {
 	after, actions := Next(p.spec, p.state, Observation{Time: p.clock, Fact: fact})
 	p.state = after
 	if !after.Started.Equal(before.Started) { // what was said was about another release
-		p.said = Said{}
+		p.said = Statements{}
 	}
 	p.watch.stepped(p, before, fact, actions)
 	return actions
@@ -297,7 +297,7 @@ func (p *process) affect(a Action, outcome *Finished, half bool) error {
 			p.stable = isNew
 		}
 	case DeleteCanary:
-		p.canary, p.weight, p.said = half, 0, Said{}
+		p.canary, p.weight, p.said = half, 0, Statements{}
 	}
 	return nil
 }
@@ -343,7 +343,7 @@ func (p *process) die(how string) error {
 // what somebody else did; false where nothing is left to tell.
 func (p *process) prepare(fact Fact) (Fact, bool) {
 	switch f := fact.(type) {
-	case Asked:
+	case Request:
 		f.Untouched = p.stable == isOld
 		switch f.Verb {
 		case Deploy:
@@ -411,7 +411,7 @@ func (p *process) end(e Ended) {
 }
 
 // verb is a step-by-step verb: one fact, carried out to the end.
-func (p *process) verb(a Asked) {
+func (p *process) verb(a Request) {
 	p.tell(a)
 	switch {
 	case p.over != "":

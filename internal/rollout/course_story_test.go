@@ -115,7 +115,7 @@ func (s *story) command(t *testing.T, line string) {
 		s.p = s.start(args.course(s.plan))
 		s.p.run()
 	case "deploy", "shift", "promote", "reject":
-		asked := Asked{Verb: Verb(words[0]), Weight: args.number("", 0), Override: args.has("override"), Untested: args.has("untested"), Unverified: args.has("unverified"), Version: args.value("version")}
+		asked := Request{Verb: Verb(words[0]), Weight: args.number("", 0), Override: args.has("override"), Untested: args.has("untested"), Unverified: args.has("unverified"), Version: args.value("version")}
 		s.p = s.start(Course{})
 		s.p.verb(asked)
 	case "at":
@@ -236,8 +236,8 @@ func (a arguments) course(plan string) Course {
 	return c
 }
 
-func (a arguments) says(said Said) Said {
-	word := &Word{Text: cmp.Or(strings.Join(a[1:], " "), "because"), By: "ada", At: start}
+func (a arguments) says(said Statements) Statements {
+	word := &Statement{Text: cmp.Or(strings.Join(a[1:], " "), "because"), By: "ada", At: start}
 	switch a[0] {
 	case "hold":
 		said.Hold = word
@@ -246,7 +246,7 @@ func (a arguments) says(said Said) Said {
 	case "reject":
 		said.Rejected = word
 	case "approve":
-		said.Approve(Passage{Gate: a[1], By: "ada", At: start})
+		said.Approve(Approval{Gate: a[1], By: "ada", At: start})
 	}
 	return said
 }

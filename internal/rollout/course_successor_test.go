@@ -92,13 +92,13 @@ func (l *life) people(s State) {
 	}
 	switch {
 	case l.person == "holds" || l.person == "holds at 20" && s.Weight >= 20:
-		l.said.Hold = &Word{Text: "wait"}
+		l.said.Hold = &Statement{Text: "wait"}
 	case l.person == "rejects at 20" && s.Weight >= 20:
-		l.said.Rejected = &Word{Text: "no"}
+		l.said.Rejected = &Statement{Text: "no"}
 	}
 	for _, g := range l.gates {
 		if g.Manual && l.person != "approves nothing" {
-			l.said.Approve(Passage{Gate: g.Name, By: "ada"})
+			l.said.Approve(Approval{Gate: g.Name, By: "ada"})
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (t *transition) ended(e Ended) (State, []Action) {
 	switch {
 	case e.Cause == Interrupted && e.Keep:
 		t.left(e)
-		t.note(EventCancelled, "interrupted; the canary keeps its weight, as it was asked to")
+		t.addEvent(EventCancelled, "interrupted; the canary keeps its weight, as it was asked to")
 		return t.State, nil
 	case e.Cause == Done && (!t.Guarded || t.KeptForPerson()), t.withdrawn() && e.Cause != Interrupted:
 		t.Guarded = false
@@ -46,11 +46,11 @@ func (t *transition) ended(e Ended) (State, []Action) {
 	t.off()
 	t.left(e)
 	if e.Cause == Interrupted {
-		t.note(EventCancelled, "%s", interruption(t.Phase))
+		t.addEvent(EventCancelled, "%s", interruption(t.Phase))
 		return t.State, []Action{{Kind: SetWeight}}
 	}
 	if e.Cause == LockLost { // the record is another process's, so that a hold would be its own
-		t.note(EventCancelled, "another process has taken the release; traffic goes back to stable")
+		t.addEvent(EventCancelled, "another process has taken the release; traffic goes back to stable")
 		return t.State, []Action{{Kind: SetWeight}}
 	}
 	if t.Held == "" && e.Reason != "" {

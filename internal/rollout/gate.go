@@ -33,7 +33,7 @@ func (g Gate) Before() string {
 }
 
 // Guards says whether a gate has to agree before something that is asked for.
-func (g Gate) Guards(a Asked) bool {
+func (g Gate) Guards(a Request) bool {
 	if g.Weight == 0 {
 		return a.Verb == Promote
 	}

@@ -33,7 +33,7 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 	case t.Phase == Standing && found == t.Weight:
 		return t.State, []Action{{Kind: Verify, Weight: t.Weight}}
 	case t.Phase == Standing:
-		t.note(EventCorrected, "the canary's routes have a weight of %d %% and not %d %%; the release goes on from %d %%", found, t.Weight, share)
+		t.addEvent(EventCorrected, "the canary's routes have a weight of %d %% and not %d %%; the release goes on from %d %%", found, t.Weight, share)
 		t.unverified()
 		fallthrough
 	case share < t.Weight:
@@ -43,26 +43,26 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 }
 
 // heeded remembers whether a person holds the release.
-func (t *transition) heeded(h Heeded) {
+func (t *transition) heeded(h HoldChanged) {
 	switch {
 	case h.Hold != nil:
-		t.note(EventSaid, "on hold: %s", h.Hold)
+		t.addEvent(EventSaid, "on hold: %s", h.Hold)
 	case t.Paused != nil:
-		t.note(EventSaid, "not on hold any more")
+		t.addEvent(EventSaid, "not on hold any more")
 	}
 	t.Paused = h.Hold
 }
 
 // agreed remembers that a gate lets the release pass.
-func (t *transition) agreed(a Agreed) {
-	p := a.Passage
+func (t *transition) agreed(a GatePassed) {
+	p := a.Approval
 	if p.At.IsZero() {
 		p.At = t.now.Time.UTC()
 	}
 	if t.Awaiting == p.Gate {
 		t.Awaiting = ""
 	}
-	t.Passed = slices.DeleteFunc(slices.Clone(t.Passed), func(before Passage) bool { return before.Gate == p.Gate })
+	t.Passed = slices.DeleteFunc(slices.Clone(t.Passed), func(before Approval) bool { return before.Gate == p.Gate })
 	if len(t.Passed) < maxPassages {
 		t.Passed = append(t.Passed, p)
 	}
@@ -70,5 +70,5 @@ func (t *transition) agreed(a Agreed) {
 	if p.By != "" {
 		by = ", by " + p.By
 	}
-	t.note(EventSaid, "gate %s agrees%s", p.Gate, by)
+	t.addEvent(EventSaid, "gate %s agrees%s", p.Gate, by)
 }

@@ -119,7 +119,7 @@ func (t *transition) judged(j Judged) {
 		j.Before = thinned(append(slices.Clone(last.Before), last.Look))
 	}
 	if last := t.Judged; last == nil || last.Verdict != j.Verdict || last.Cause != j.Cause {
-		t.note(EventJudged, "%s: %s", j.Verdict, j.Reason)
+		t.addEvent(EventJudged, "%s: %s", j.Verdict, j.Reason)
 	}
 	t.Judged = &j
 	if j.Inconclusive && j.Recommended > 0 && t.Held == "" { // it keeps its weight, for a person to decide

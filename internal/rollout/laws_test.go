@@ -21,7 +21,7 @@ func facts() *rapid.Generator[Fact] {
 	return rapid.Custom(func(t *rapid.T) Fact {
 		switch rapid.IntRange(0, 11).Draw(t, "fact") {
 		case 0, 1, 2, 3:
-			return Asked{
+			return Request{
 				Verb:   rapid.SampledFrom([]Verb{Deploy, Shift, Promote, Reject}).Draw(t, "verb"),
 				Fresh:  Fresh{Plan: digest.Draw(t, "plan"), Objects: []manifest.ID{{Kind: "Deployment", Name: digest.Draw(t, "object")}}},
 				Weight: weight.Draw(t, "weight"), Override: rapid.Bool().Draw(t, "override"), IfActive: rapid.Bool().Draw(t, "if active"),
@@ -46,7 +46,7 @@ func facts() *rapid.Generator[Fact] {
 			}
 			return r
 		}
-		return rapid.SampledFrom([]Fact{Heeded{}, Edited{Routes: []string{"Mapping shop"}}}).Draw(t, "other")
+		return rapid.SampledFrom([]Fact{HoldChanged{}, Edited{Routes: []string{"Mapping shop"}}}).Draw(t, "other")
 	})
 }
 
@@ -97,7 +97,7 @@ func TestWeightsStayWithinBounds(t *testing.T) {
 
 func TestRejectTakesTrafficOffFirst(t *testing.T) {
 	law(t, func(t *rapid.T, spec Spec, s step) {
-		after, actions := Next(spec, s.after, Observation{Time: start, Fact: Asked{Verb: Reject, IfActive: true}})
+		after, actions := Next(spec, s.after, Observation{Time: start, Fact: Request{Verb: Reject, IfActive: true}})
 		if after.Weight != 0 {
 			t.Fatalf("weight %d after reject in %s", after.Weight, s.after.Phase)
 		}
@@ -136,7 +136,7 @@ func TestOnlyWhatWasTestedIsPromoted(t *testing.T) {
 		if s.after.Phase != Promoting || s.before.Phase == Promoting {
 			return
 		}
-		a, asked := s.fact.(Asked)
+		a, asked := s.fact.(Request)
 		if !asked || a.Verb != Promote || s.before.Phase != Standing || s.before.Tested == "" || a.Tested != s.before.Tested || len(a.Changed) > 0 {
 			t.Fatalf("%+v in %+v began a promotion", s.fact, s.before)
 		}
@@ -173,7 +173,7 @@ func TestTermination(t *testing.T) {
 // The canary is as large as its weight needs before the weight moves.
 func TestScaleBeforeWeight(t *testing.T) {
 	law(t, func(t *rapid.T, spec Spec, s step) {
-		a, asked := s.fact.(Asked)
+		a, asked := s.fact.(Request)
 		if !asked || a.Verb != Shift || s.after.Phase != Shifting || s.before.Phase != Standing {
 			return
 		}
@@ -195,7 +195,7 @@ func TestScaleBeforeWeight(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	var s State
 	for i := range 1000 {
-		s, _ = Next(Spec{Limit: 100}, s, Observation{Time: start, Fact: Asked{Verb: Deploy, Fresh: Fresh{Plan: fmt.Sprint(i)}}})
+		s, _ = Next(Spec{Limit: 100}, s, Observation{Time: start, Fact: Request{Verb: Deploy, Fresh: Fresh{Plan: fmt.Sprint(i)}}})
 		s, _ = Next(Spec{Limit: 100}, s, Observation{Time: start, Fact: Failed{Reason: string(make([]byte, 10_000))}})
 	}
 	text, err := json.Marshal(s)

@@ -23,8 +23,8 @@ func Next(spec Spec, s State, o Observation) (State, []Action) {
 	s.History = append([]Event(nil), s.History...)
 	t := transition{spec: spec, State: s, now: o}
 	switch fact := o.Fact.(type) {
-	case Asked:
-		return t.asked(fact)
+	case Request:
+		return t.requested(fact)
 	case Finished:
 		t.finished(fact)
 	case Failed:
@@ -38,18 +38,18 @@ func Next(spec Spec, s State, o Observation) (State, []Action) {
 	case Judged:
 		t.judged(fact)
 		return t.State, nil
-	case Heeded:
+	case HoldChanged:
 		t.heeded(fact)
 		return t.State, nil
-	case Agreed:
+	case GatePassed:
 		t.agreed(fact)
 		return t.State, nil
-	case Awaited:
+	case ApprovalAwaited:
 		t.Awaiting = fact.Gate
-		t.note(EventWaiting, "%s", fact.Text)
+		t.addEvent(EventWaiting, "%s", fact.Text)
 		return t.State, nil
 	case Edited:
-		t.note(EventCorrected, "%s changed during the release; the canary's route takes the change over", strings.Join(fact.Routes, ", "))
+		t.addEvent(EventCorrected, "%s changed during the release; the canary's route takes the change over", strings.Join(fact.Routes, ", "))
 		return t.State, []Action{{Kind: Resync}}
 	}
 	return t.State, Pending(t.State)
@@ -87,7 +87,7 @@ type transition struct {
 	now  Observation
 }
 
-func (t *transition) note(kind EventKind, format string, args ...any) {
+func (t *transition) addEvent(kind EventKind, format string, args ...any) {
 	t.Total++
 	t.History = append(t.History, Event{Time: t.now.Time.UTC(), Kind: kind, Phase: t.Phase, Weight: t.Weight, Text: clip(fmt.Sprintf(format, args...))})
 	if extra := len(t.History) - maxHistory; extra > 0 {
@@ -97,12 +97,12 @@ func (t *transition) note(kind EventKind, format string, args ...any) {
 
 func (t *transition) enter(phase Phase, format string, args ...any) {
 	t.Phase = phase
-	t.note(EventPhase, format, args...)
+	t.addEvent(EventPhase, format, args...)
 }
 
 func (t *transition) hold(reason string) {
 	t.Held, t.Unready = clip(reason), false
-	t.note(EventHeld, "held: %s", reason)
+	t.addEvent(EventHeld, "held: %s", reason)
 }
 
 // holdAfter holds a release because an action failed.
@@ -158,7 +158,7 @@ func (t *transition) over(phase Phase, text string) {
 // failed decides what becomes of a release of which an action failed. A weight
 // of which nobody knows whether it is in force becomes 0.
 func (t *transition) failed(f Failed) (State, []Action) {
-	t.note(EventFailed, "%s: %s", f.Action.Kind, f.Reason)
+	t.addEvent(EventFailed, "%s: %s", f.Action.Kind, f.Reason)
 	switch {
 	case t.Phase == Shifting && f.Action.Kind == Scale && t.Weight == t.Peak && t.Verified >= 0:
 		// The weight has not moved yet.
@@ -207,7 +207,7 @@ func (t *transition) moved(m Moved) (State, []Action) {
 		return t.State, nil
 	}
 	t.Corrections++
-	t.note(EventCorrected, "somebody else moved the weight to %d %%; it goes back to %d %%", m.Weight, t.Weight)
+	t.addEvent(EventCorrected, "somebody else moved the weight to %d %%; it goes back to %d %%", m.Weight, t.Weight)
 	t.Phase, t.Peak = Shifting, t.Weight
 	return t.State, Pending(t.State)
 }

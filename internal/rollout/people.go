@@ -16,14 +16,14 @@ const (
 )
 
 // Word is something that a person said about a release.
-type Word struct {
+type Statement struct {
 	Text string    `json:"text"`
 	By   string    `json:"by,omitempty"` // the user, as the API server knows them; "" is not known
 	At   time.Time `json:"at,omitzero"`
 }
 
 // String is the word with who said it.
-func (w Word) String() string {
+func (w Statement) String() string {
 	if w.By == "" {
 		return w.Text
 	}
@@ -31,30 +31,30 @@ func (w Word) String() string {
 }
 
 // Passage reports that a gate agreed, who let the release pass, and when.
-type Passage struct {
+type Approval struct {
 	Gate string    `json:"gate"`
 	By   string    `json:"by,omitempty"` // a user, or the program or host that was asked
 	At   time.Time `json:"at,omitzero"`
 }
 
 // Said is what people said about a release.
-type Said struct {
-	Hold     *Word // the share may not grow; nil where nobody objects
-	Rejected *Word // the release is to be rejected; nil where nobody wants that
-	Approved []Passage
+type Statements struct {
+	Hold     *Statement // the share may not grow; nil where nobody objects
+	Rejected *Statement // the release is to be rejected; nil where nobody wants that
+	Approved []Approval
 }
 
 // Approval is the approval of a gate; false where nobody approved it.
-func (s Said) Approval(gate string) (Passage, bool) {
-	at := slices.IndexFunc(s.Approved, func(p Passage) bool { return p.Gate == gate })
+func (s Statements) Approval(gate string) (Approval, bool) {
+	at := slices.IndexFunc(s.Approved, func(p Approval) bool { return p.Gate == gate })
 	if at < 0 {
-		return Passage{}, false
+		return Approval{}, false
 	}
 	return s.Approved[at], true
 }
 
 // Approve adds an approval; the first one of a gate counts.
-func (s *Said) Approve(p Passage) {
+func (s *Statements) Approve(p Approval) {
 	if _, already := s.Approval(p.Gate); !already {
 		s.Approved = append(slices.Clip(s.Approved), p)
 	}
@@ -63,7 +63,7 @@ func (s *Said) Approve(p Passage) {
 // SaidOf reads what was said about the release that began at a time. Words about
 // another release, and text that is not what canarize writes, do not count: anybody
 // who may write the workload can write annotations.
-func SaidOf(annotations map[string]string, started time.Time) Said {
+func ParseStatements(annotations map[string]string, started time.Time) Statements {
 	about := func(key string) string {
 		when, text, _ := strings.Cut(annotations[key], " ")
 		if when != stamp(started) {
@@ -71,7 +71,7 @@ func SaidOf(annotations map[string]string, started time.Time) Said {
 		}
 		return strings.ToValidUTF8(text, "\uFFFD") // as JSON would have it
 	}
-	return Said{
+	return Statements{
 		Hold:     parseWord(about(HoldAnnotation)),
 		Rejected: parseWord(about(RejectAnnotation)),
 		Approved: parsePassages(about(ApproveAnnotation)),
@@ -80,13 +80,13 @@ func SaidOf(annotations map[string]string, started time.Time) Said {
 
 // parseWord reads a Word as JSON, or as canarize wrote it before it knew who spoke:
 // the bare text.
-func parseWord(text string) *Word {
+func parseWord(text string) *Statement {
 	if text == "" {
 		return nil
 	}
-	var w Word
+	var w Statement
 	if !strings.HasPrefix(text, "{") || json.Unmarshal([]byte(text), &w) != nil || w.Text == "" {
-		w = Word{Text: text}
+		w = Statement{Text: text}
 	}
 	w.Text, w.By = clip(w.Text), clip(w.By)
 	return &w
@@ -94,17 +94,17 @@ func parseWord(text string) *Word {
 
 // parsePassages reads approvals as JSON, or as canarize wrote them before it knew who
 // spoke: the names of gates.
-func parsePassages(text string) []Passage {
-	var all []Passage
+func parsePassages(text string) []Approval {
+	var all []Approval
 	if !strings.HasPrefix(text, "[") || json.Unmarshal([]byte(text), &all) != nil {
 		all = nil
 		for _, gate := range strings.Fields(text) {
-			all = append(all, Passage{Gate: gate})
+			all = append(all, Approval{Gate: gate})
 		}
 	}
-	var s Said
+	var s Statements
 	for _, p := range all[:min(len(all), maxPassages)] {
-		s.Approve(Passage{Gate: clip(p.Gate), By: clip(p.By), At: p.At})
+		s.Approve(Approval{Gate: clip(p.Gate), By: clip(p.By), At: p.At})
 	}
 	return s.Approved
 }
@@ -113,7 +113,7 @@ func parsePassages(text string) []Passage {
 const maxPassages = 100
 
 // Annotations are what SaidOf reads again.
-func (s Said) Annotations(started time.Time) map[string]string {
+func (s Statements) Annotations(started time.Time) map[string]string {
 	words := map[string]any{HoldAnnotation: s.Hold, RejectAnnotation: s.Rejected, ApproveAnnotation: nil}
 	if len(s.Approved) > 0 {
 		words[ApproveAnnotation] = s.Approved

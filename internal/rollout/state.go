@@ -80,12 +80,12 @@ type State struct {
 	// step by step judges by other means.
 	Guarded bool `json:"guarded,omitempty"`
 	// Paused is the hold of a person that a run has heard; nil where nobody holds it.
-	Paused *Word `json:"paused,omitempty"`
+	Paused *Statement `json:"paused,omitempty"`
 	// Gates are the names of all gates, where they are known, and Passed those that
 	// agreed. Awaiting is the manual gate that a run waits for.
-	Gates    []string  `json:"gates,omitempty"`
-	Passed   []Passage `json:"passed,omitempty"`
-	Awaiting string    `json:"awaiting,omitempty"`
+	Gates    []string   `json:"gates,omitempty"`
+	Passed   []Approval `json:"passed,omitempty"`
+	Awaiting string     `json:"awaiting,omitempty"`
 	// Reason says who decided how the release ends and why; nil before that.
 	Reason *Reason `json:"reason,omitempty"`
 	// Mixed says that the release was rejected while stable was being replaced: stable
@@ -202,7 +202,7 @@ type Event struct {
 }
 
 // Saying is the event with a text. An error among args is its cause.
-func (e Event) Saying(format string, args ...any) Event {
+func (e Event) WithText(format string, args ...any) Event {
 	e.Text = fmt.Sprintf(format, args...)
 	for _, arg := range args {
 		if err, is := arg.(error); is {

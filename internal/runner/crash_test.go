@@ -39,7 +39,7 @@ func (w *world) dies(t *testing.T, asks []ask) (at int) {
 	}()
 	for at = range asks {
 		if _, err := w.do(t.Context(), asks[at]); err != nil {
-			t.Fatalf("%s: %v", asks[at].asked.Verb, err)
+			t.Fatalf("%s: %v", asks[at].request.Verb, err)
 		}
 	}
 	t.Fatal("nothing was killed")
@@ -57,7 +57,7 @@ func TestPaths(t *testing.T) {
 				before := len(w.writes)
 				w.must(t, a)
 				if again := w.writes[before:]; len(again) > 0 {
-					t.Errorf("%s for the second time wrote %q", a.asked.Verb, again)
+					t.Errorf("%s for the second time wrote %q", a.request.Verb, again)
 				}
 			}
 			w.expect(t, p.stable, p.weight)
@@ -140,7 +140,7 @@ func (w *world) rejected(t *testing.T, released string) {
 func TestWhatRan(t *testing.T) {
 	w := newWorld()
 	by := func(a ask, id string) ask {
-		a.asked.Run.ID = id
+		a.request.Run.ID = id
 		return a
 	}
 	s := w.must(t, by(deploy("shop:2"), "1"), by(shift(5), "2"), by(promote(), "3"))
@@ -148,16 +148,16 @@ func TestWhatRan(t *testing.T) {
 	if !slices.Equal(s.Images, want) {
 		t.Errorf("%+v, expected %+v", s.Images, want)
 	}
-	var asked []string
+	var request []string
 	for _, e := range s.History {
 		if (e.Run != rollout.Run{}) != (e.Kind == rollout.EventAsked) {
 			t.Errorf("%s: %s by %+v", e.Kind, e.Text, e.Run)
 		}
 		if e.Kind == rollout.EventAsked {
-			asked = append(asked, e.Run.ID)
+			request = append(request, e.Run.ID)
 		}
 	}
-	if strings.Join(asked, " ") != "1 2 3" {
-		t.Errorf("asked for by %v", asked)
+	if strings.Join(request, " ") != "1 2 3" {
+		t.Errorf("asked for by %v", request)
 	}
 }

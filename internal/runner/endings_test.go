@@ -29,7 +29,7 @@ func TestHoldBeforeRun(t *testing.T) {
 		t.Run(fmt.Sprintf("silent watch %v", mute), bubble(func(t *testing.T) {
 			w := newWorld()
 			w.must(t, deploy("shop:2"))
-			w.say(rollout.Said{Hold: &rollout.Word{Text: "wait for Ann"}})
+			w.say(rollout.Statements{Hold: &rollout.Statement{Text: "wait for Ann"}})
 			w.mute = mute
 			e := healthy()
 			e.stop = 60
@@ -74,8 +74,8 @@ func TestHoldDuringSilence(t *testing.T) {
 			}
 			switch n {
 			case 4:
-				if _, err := w.runner().Say(t.Context(), shop, "", func(_ rollout.State, said *rollout.Said) error {
-					said.Hold = &rollout.Word{Text: "wait for Ann", By: "bob"}
+				if _, err := w.runner().EditStatements(t.Context(), shop, "", func(_ rollout.State, said *rollout.Statements) error {
+					said.Hold = &rollout.Statement{Text: "wait for Ann", By: "bob"}
 					return nil
 				}); err != nil {
 					t.Error(err)
@@ -122,7 +122,7 @@ func TestSuccessorLooksItself(t *testing.T) {
 					_, _ = w.run(ctx, c)
 				}()
 				w.dead = false
-				w.say(rollout.Said{Approved: []rollout.Passage{{Gate: "release"}}})
+				w.say(rollout.Statements{Approved: []rollout.Approval{{Gate: "release"}}})
 				from := len(w.weights)
 				e = healthy()
 				e.blind, e.stop = blind, 60
@@ -271,7 +271,7 @@ func TestInterruptedPromotion(t *testing.T) {
 		w := newWorld()
 		w.must(t, deploy("shop:2"), shift(50))
 		ctx, stop := context.WithCancel(t.Context())
-		w.written = func(n int) {
+		w.readStatements = func(n int) {
 			if w.state(t).Phase == rollout.Promoting {
 				stop()
 			}
@@ -280,13 +280,13 @@ func TestInterruptedPromotion(t *testing.T) {
 		if !errors.Is(err, ErrInterrupted) || s.Phase != rollout.Shifting || s.Weight != 0 {
 			t.Fatalf("%s at %d %%, %v", s.Phase, s.Weight, err)
 		}
-		w.written = nil
+		w.readStatements = nil
 		w.expect(t, "shop:1", 0)
 		w.must(t, reject())
 		w.expect(t, "shop:1", -1)
 	})
 	for _, a := range []ask{promote(), reject()} {
-		t.Run("while stable becomes the new version, then "+string(a.asked.Verb), func(t *testing.T) {
+		t.Run("while stable becomes the new version, then "+string(a.request.Verb), func(t *testing.T) {
 			w := newWorld()
 			w.must(t, deploy("shop:2"), shift(50))
 			ctx, stop := context.WithCancel(t.Context())
@@ -299,7 +299,7 @@ func TestInterruptedPromotion(t *testing.T) {
 			w.expect(t, "shop:2", 0)
 			s = w.must(t, a)
 			w.expect(t, "shop:2", -1)
-			if a.asked.Verb == rollout.Reject && !s.Mixed || a.asked.Verb == rollout.Promote && s.Phase != rollout.Promoted {
+			if a.request.Verb == rollout.Reject && !s.Mixed || a.request.Verb == rollout.Promote && s.Phase != rollout.Promoted {
 				t.Errorf("%s, mixed %v", s.Phase, s.Mixed)
 			}
 		})
@@ -309,8 +309,8 @@ func TestInterruptedPromotion(t *testing.T) {
 // TestPromoteWhatWasTried: a version that no request reached, whose share nobody saw, or
 // that is another one, is not promoted unasked.
 func TestPromoteWhatWasTried(t *testing.T) {
-	with := func(a ask, change func(*rollout.Asked)) ask {
-		change(&a.asked)
+	with := func(a ask, change func(*rollout.Request)) ask {
+		change(&a.request)
 		return a
 	}
 	refused := func(t *testing.T, w *world, a ask, why string) {
@@ -323,23 +323,23 @@ func TestPromoteWhatWasTried(t *testing.T) {
 	w := newWorld()
 	w.must(t, deploy("shop:2"))
 	refused(t, w, promote(), "no request reaches the canary")
-	w.must(t, with(promote(), func(a *rollout.Asked) { a.Untested = true }))
+	w.must(t, with(promote(), func(a *rollout.Request) { a.Untested = true }))
 
 	w = newWorld()
 	w.unseen = true
 	if _, err := w.do(t.Context(), deploy("shop:2")); err == nil || !strings.Contains(err.Error(), "nothing was begun") || len(w.writes) > 0 {
 		t.Fatalf("%v, %q", err, w.writes)
 	}
-	w.must(t, with(deploy("shop:2"), func(a *rollout.Asked) { a.Unverified = true }), shift(50))
+	w.must(t, with(deploy("shop:2"), func(a *rollout.Request) { a.Unverified = true }), shift(50))
 	refused(t, w, promote(), "no gateway was seen to give the canary its 50 %")
 	w.unseen = false
 	w.must(t, shift(50), promote()) // it was looked again
 
 	w = newWorld()
 	w.must(t, deploy("shop:3"), deploy("shop:2"), shift(50))
-	refused(t, w, with(promote(), func(a *rollout.Asked) { a.Version = "shop:3" }), "of another version than shop:3")
-	refused(t, w, with(shift(60), func(a *rollout.Asked) { a.Version = "shop:3" }), "of another version than shop:3")
-	w.must(t, with(promote(), func(a *rollout.Asked) { a.Version = w.state(t).Plan[:8] }))
+	refused(t, w, with(promote(), func(a *rollout.Request) { a.Version = "shop:3" }), "of another version than shop:3")
+	refused(t, w, with(shift(60), func(a *rollout.Request) { a.Version = "shop:3" }), "of another version than shop:3")
+	w.must(t, with(promote(), func(a *rollout.Request) { a.Version = w.state(t).Plan[:8] }))
 	w.expect(t, "shop:2", -1)
 }
 
@@ -383,21 +383,21 @@ func TestInterruptedWhileItWaits(t *testing.T) {
 func TestTwoPeople(t *testing.T) {
 	w := newWorld()
 	w.must(t, deploy("shop:2"))
-	say := func(change func(*rollout.Said)) {
+	say := func(change func(*rollout.Statements)) {
 		t.Helper()
-		if _, err := w.runner().Say(t.Context(), shop, "", func(_ rollout.State, s *rollout.Said) error { change(s); return nil }); err != nil {
+		if _, err := w.runner().EditStatements(t.Context(), shop, "", func(_ rollout.State, s *rollout.Statements) error { change(s); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	say(func(s *rollout.Said) { s.Hold = &rollout.Word{Text: "wait", By: "ann"} })
+	say(func(s *rollout.Statements) { s.Hold = &rollout.Statement{Text: "wait", By: "ann"} })
 	w.conflicts = 3
-	say(func(s *rollout.Said) { s.Approve(rollout.Passage{Gate: "a", By: "bob"}) })
-	say(func(s *rollout.Said) { s.Approve(rollout.Passage{Gate: "b", By: "cleo"}) })
+	say(func(s *rollout.Statements) { s.Approve(rollout.Approval{Gate: "a", By: "bob"}) })
+	say(func(s *rollout.Statements) { s.Approve(rollout.Approval{Gate: "b", By: "cleo"}) })
 	annotations := map[string]string{}
 	for key, value := range field(w.objects[canaryPods], "metadata", "annotations").(map[string]any) {
 		annotations[key], _ = value.(string)
 	}
-	said := rollout.SaidOf(annotations, noon)
+	said := rollout.ParseStatements(annotations, noon)
 	if said.Hold == nil || said.Hold.By != "ann" || len(said.Approved) != 2 {
 		t.Errorf("%+v", said)
 	}

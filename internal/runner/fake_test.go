@@ -35,9 +35,9 @@ type cluster struct {
 	// broken are errors by what fails: a write's name, or "ready KIND NAME".
 	broken map[string]error
 	// onWrite is told of each write, before it happens.
-	written func(n int) // is called after each write
-	onWrite func(name string)
-	faults  []string // instants at which a request could have gone wrong
+	readStatements func(n int) // is called after each write
+	onWrite        func(name string)
+	faults         []string // instants at which a request could have gone wrong
 
 	dead      bool                    // the process is killed: it does nothing any more
 	deaf      error                   // what people say cannot be read
@@ -96,8 +96,8 @@ func (c *cluster) write(ctx context.Context, name string, do func()) error {
 		c.dead = true
 		panic(crash{})
 	}
-	if c.written != nil {
-		c.written(len(c.writes))
+	if c.readStatements != nil {
+		c.readStatements(len(c.writes))
 	}
 	return ctx.Err() // the answer is lost
 }
@@ -175,8 +175,8 @@ func (c *cluster) Get(_ context.Context, id manifest.ID) (map[string]any, error)
 	return copied(c.objects[id]), nil
 }
 
-func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Change, error) {
-	var changes []Change
+func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Result, error) {
+	var changes []Result
 	for _, o := range objects {
 		id := object.ID(o)
 		if err := c.broken["try "+id.String()]; err != nil && !how.Force {
@@ -186,7 +186,7 @@ func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply
 		switch {
 		case how.Try:
 		case before != nil && reflect.DeepEqual(before, merged(before, want)):
-			changes = append(changes, Change{ID: id, What: "unchanged"})
+			changes = append(changes, Result{ID: id, What: "unchanged"})
 		default:
 			what := "configured"
 			if before == nil {
@@ -195,7 +195,7 @@ func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply
 			if err := c.write(ctx, "apply "+id.String(), func() { c.objects[id] = merged(before, want) }); err != nil {
 				return changes, err
 			}
-			changes = append(changes, Change{ID: id, What: what})
+			changes = append(changes, Result{ID: id, What: what})
 		}
 	}
 	return changes, nil
@@ -217,20 +217,20 @@ func merged(have, want map[string]any) map[string]any {
 	return out
 }
 
-func (c *cluster) Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]Change, error) {
-	var changes []Change
+func (c *cluster) Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]Result, error) {
+	var changes []Result
 	for _, id := range ids {
 		if c.objects[id] == nil {
 			continue
 		}
 		if field(c.objects[id], "metadata", "labels", rollout.ReleaseLabel) != labels[rollout.ReleaseLabel] {
-			changes = append(changes, Change{ID: id, What: "skipped", Why: "it is not of this release"})
+			changes = append(changes, Result{ID: id, What: "skipped", Why: "it is not of this release"})
 			continue
 		}
 		if err := c.write(ctx, "delete "+id.String(), func() { delete(c.objects, id) }); err != nil {
 			return changes, err
 		}
-		changes = append(changes, Change{ID: id, What: "deleted"})
+		changes = append(changes, Result{ID: id, What: "deleted"})
 	}
 	return changes, nil
 }

@@ -16,12 +16,12 @@ type gates struct {
 	cancel  context.CancelFunc
 	working sync.WaitGroup
 
-	mu    sync.Mutex
-	heard map[string]rollout.Answer
+	mu       sync.Mutex
+	answered map[string]rollout.Answer
 }
 
 func newGates(ctx context.Context, keeper Gatekeeper, wake func()) *gates {
-	g := &gates{keeper: keeper, wake: wake, heard: map[string]rollout.Answer{}}
+	g := &gates{keeper: keeper, wake: wake, answered: map[string]rollout.Answer{}}
 	g.asking, g.cancel = context.WithCancel(ctx)
 	return g
 }
@@ -54,7 +54,7 @@ func (g *gates) ask(gate rollout.Gate) {
 func (g *gates) answer(gate string, a rollout.Answer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.heard[gate] = a
+	g.answered[gate] = a
 }
 
 // answers are those so far, by the names of gates.
@@ -64,5 +64,5 @@ func (g *gates) answers() map[string]rollout.Answer {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return maps.Clone(g.heard)
+	return maps.Clone(g.answered)
 }

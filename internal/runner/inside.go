@@ -59,7 +59,7 @@ func (s *actor) withoutCanary(id manifest.ID, object map[string]any) (map[string
 }
 
 // takeOut takes the canary's parts out of stable objects.
-func (s *actor) takeOut(ctx context.Context) error {
+func (s *actor) removeInside(ctx context.Context) error {
 	for _, r := range s.plan.Routes {
 		if !r.Inside() {
 			continue

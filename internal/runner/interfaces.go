@@ -17,10 +17,10 @@ type Objects interface {
 	Fresh(ctx context.Context, id manifest.ID) (map[string]any, error)
 	// Apply makes objects what they should be, in order, and stops at the first
 	// error. What is as it should be is not written.
-	Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Change, error)
+	Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Result, error)
 	// Delete removes objects, in order, that carry labels; others are skipped. One that is
 	// not there is no error.
-	Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]Change, error)
+	Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]Result, error)
 }
 
 // Apply says how objects are applied.
@@ -30,7 +30,7 @@ type Apply struct {
 }
 
 // Change is what became of an object.
-type Change struct {
+type Result struct {
 	ID   manifest.ID
 	What string // created, configured, unchanged, deleted or skipped
 	Why  string // it was skipped

@@ -27,7 +27,7 @@ func exposed(err, failed error) error { return fmt.Errorf("%w, and %w: %w", err,
 
 // cleanUp is how long the way out may take once the process was asked to end. A CI
 // system kills 7.5 seconds after it interrupts.
-const cleanUp = 5 * time.Second
+const cleanUpTimeout = 5 * time.Second
 
 // work does something with a release under its lock. However it ends, leave is the way
 // out: a panic passes through it too.
@@ -39,7 +39,7 @@ func (r *Runner) work(ctx context.Context, release Release, run rollout.Run, do 
 	defer lock.Release()
 	s := r.session(release)
 	s.lock, s.sure = lock, lock.Sure
-	defer s.deafen()
+	defer s.stopListening()
 	finished := false
 	defer func() {
 		if !finished { // a panic goes on when this is done
@@ -67,7 +67,7 @@ func (s *session) leave(ctx context.Context, err error, fault bool) error {
 	out, stop := outlive(ctx, s.Wait)
 	defer stop()
 	actions := s.next(rollout.Ended{Cause: cause, Keep: s.HoldOnCancel, Untouched: !s.touched, Reason: reasonOf(err)})
-	off, failed := s.takeOff(out, cause, actions)
+	off, failed := s.zeroTraffic(out, cause, actions)
 	if cause == rollout.Interrupted {
 		err = ErrInterrupted
 	}
@@ -95,7 +95,7 @@ func (s *session) stopped(err error) error {
 
 // takeOff carries out what leaving a release takes. off is that the weight is 0, or as
 // the user wants it.
-func (s *session) takeOff(ctx context.Context, cause rollout.EndCause, actions []rollout.Action) (off bool, err error) {
+func (s *session) zeroTraffic(ctx context.Context, cause rollout.EndCause, actions []rollout.Action) (off bool, err error) {
 	if len(actions) > 0 {
 		if _, err := s.perform(ctx, actions[:1]); err != nil {
 			return false, err
@@ -146,8 +146,8 @@ func reasonOf(err error) string {
 func outlive(ctx context.Context, wait func(context.Context, time.Duration) error) (context.Context, context.CancelFunc) {
 	out, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	forget := context.AfterFunc(ctx, func() {
-		if wait(out, cleanUp) == nil {
-			stop(fmt.Errorf("it took more than %s", cleanUp))
+		if wait(out, cleanUpTimeout) == nil {
+			stop(fmt.Errorf("it took more than %s", cleanUpTimeout))
 		}
 	})
 	return out, func() { forget(); stop(nil) }

@@ -13,11 +13,11 @@ import (
 // ledger is what is stored of a release, as this process knows it.
 type ledger struct {
 	*Runner
-	release Release
-	record  Record
-	unsure  []byte // state of which nobody knows whether it was stored
-	raising bool   // what is being stored gives the canary more traffic, or promotes it
-	called  func() // is told that somebody has spoken; nil where nobody listens
+	release     Release
+	record      Record
+	maybeStored []byte // state of which nobody knows whether it was stored
+	raising     bool   // what is being stored gives the canary more traffic, or promotes it
+	onMark      func() // is told that somebody has spoken; nil where nobody listens
 }
 
 // RecordError reports that what is stored of a release cannot be read. What the cluster
@@ -60,16 +60,16 @@ func (l *ledger) store(ctx context.Context, state rollout.State) error {
 	if errors.Is(err, ErrChanged) {
 		version, err = l.storeAgain(ctx, record, err)
 	}
-	if errors.Is(err, errSpoken) {
+	if errors.Is(err, errNewStatements) {
 		return err
 	}
 	if err != nil {
-		l.unsure = text
+		l.maybeStored = text
 		return fmt.Errorf("release %s: %w", l.release, err)
 	}
 	record.Said = l.record.Said
 	record.Version = version
-	l.record, l.unsure = record, nil
+	l.record, l.maybeStored = record, nil
 	return nil
 }
 
@@ -84,7 +84,7 @@ func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (
 			return "", errors.Join(refused, err)
 		}
 		own := bytes.Equal(stored.State, l.record.State) && bytes.Equal(stored.Plan, l.record.Plan)
-		if !own && (l.unsure == nil || !bytes.Equal(stored.State, l.unsure)) {
+		if !own && (l.maybeStored == nil || !bytes.Equal(stored.State, l.maybeStored)) {
 			if stored.Version == "" {
 				return "", ErrRecordGone
 			}
@@ -92,23 +92,23 @@ func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (
 		}
 		if stored.Said != l.record.Said {
 			l.record.Said, l.record.Version, l.record.State = stored.Said, stored.Version, stored.State
-			if l.called != nil {
-				l.called()
+			if l.onMark != nil {
+				l.onMark()
 			}
 			if l.raising {
-				return "", errSpoken
+				return "", errNewStatements
 			}
 		}
 		record.Version, record.Said = stored.Version, stored.Said
 		version, err = l.Store.Save(ctx, l.release.Namespace, l.release.Name, record)
-		if !errors.Is(err, ErrChanged) || n == attempts {
+		if !errors.Is(err, ErrChanged) || n == maxAttempts {
 			return version, err
 		}
 	}
 }
 
 // errSpoken reports that somebody said something before what was to be done was stored.
-var errSpoken = errors.New("somebody has said something about the release")
+var errNewStatements = errors.New("somebody has said something about the release")
 
 // ErrRecordGone reports that somebody deleted the record while a process worked.
 var ErrRecordGone = errors.New("somebody has deleted what is remembered of the release")

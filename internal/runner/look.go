@@ -169,7 +169,7 @@ func (s *actor) canary(ctx context.Context, get func(context.Context, manifest.I
 // sharesNow reads the canary's routes: the shares that their weights ask for now, in
 // percent, and the stable routes that have changed since the canary's were made. A run
 // reads them anew once a minute: what a watch has seen may be old.
-func (s *actor) sharesNow(ctx context.Context) (shares []int, edited []string, err error) {
+func (s *actor) currentShares(ctx context.Context) (shares []int, edited []string, err error) {
 	for _, route := range s.plan.Routes {
 		stable, canary, err := s.pair(ctx, route)
 		if err != nil {
@@ -196,7 +196,7 @@ func (s *actor) sharesNow(ctx context.Context) (shares []int, edited []string, e
 
 func (s *actor) pair(ctx context.Context, route rollout.Route) (stable, canary map[string]any, err error) {
 	get := s.Objects.Get
-	if s.reread {
+	if s.bypassCache {
 		get = s.Objects.Fresh
 	}
 	if canary, err = get(ctx, route.Canary); err != nil {

@@ -88,17 +88,17 @@ type course struct {
 	gates   *gates  // nil before it is watched
 	watcher Watcher // nil before it is watched
 
-	known    time.Time // when it was known last what people say
-	told     string    // what a look was last said to wait for
-	stored   time.Time // when evidence was stored last
-	checked  time.Time // when it was last looked whether the share is still there
-	unstored bool      // there is something that is worth storing
+	peopleReadAt time.Time // when it was known last what people say
+	announced    string    // what a look was last said to wait for
+	stored       time.Time // when evidence was stored last
+	checked      time.Time // when it was last looked whether the share is still there
+	unstored     bool      // there is something that is worth storing
 }
 
 // follow does what is decided until there is nothing left to do.
 func (s *session) follow(ctx context.Context, how Course, plan *rollout.Plan, is rollout.Course) error {
 	c := &course{how: how, is: is, plan: plan, people: &people{}}
-	s.course, s.permitted, s.called = c, s.permits, c.people.called
+	s.course, s.mayGrow, s.onMark = c, s.readBeforeGrowth, c.people.recordMarked
 	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -107,12 +107,12 @@ func (s *session) follow(ctx context.Context, how Course, plan *rollout.Plan, is
 		d := rollout.Decide(s.spec(), is, s.state, c.heard)
 		var err error
 		switch d.Do {
-		case rollout.DoTell:
+		case rollout.DoApply:
 			err = s.carryOut(ctx, d.Fact)
 		case rollout.DoLook:
 			err = s.look(ctx, d.Why)
-		case rollout.DoHear:
-			s.hear(ctx)
+		case rollout.DoRead:
+			s.readPeople(ctx)
 		case rollout.DoAsk:
 			c.gates.ask(d.Gate)
 		case rollout.DoEnd:
@@ -151,8 +151,8 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 	switch {
 	case ctx.Err() != nil:
 		return endedBy(ctx, err)
-	case errors.Is(err, errSpoken):
-		c.heard.People = c.people.said(s.state.Started) // and it is decided again
+	case errors.Is(err, errNewStatements):
+		c.heard.People = c.people.status(s.state.Started) // and it is decided again
 	case errors.As(err, new(objectionError)) && s.state.Held == "":
 	case errors.As(err, &refused) && c.heard.Begun:
 		c.heard.Refused = refused.Refusal
@@ -173,7 +173,7 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 // begin checks what a run needs before it deploys.
 func (s *session) begin(ctx context.Context, fact rollout.Fact) error {
 	c := s.course
-	if asked, is := fact.(rollout.Asked); !is || asked.Verb != rollout.Deploy || c.heard.Begun {
+	if request, is := fact.(rollout.Request); !is || request.Verb != rollout.Deploy || c.heard.Begun {
 		return nil
 	}
 	return s.preflight(ctx, c.plan, c.how.Unverified)
@@ -190,12 +190,12 @@ var (
 // them.
 func (s *session) move(ctx context.Context, fact rollout.Fact) error {
 	c := s.course
-	asked, is := fact.(rollout.Asked)
-	s.reread = c.heard.Stale
-	if is && asked.Verb == rollout.Shift && c.heard.Judged != nil {
+	request, is := fact.(rollout.Request)
+	s.bypassCache = c.heard.Stale
+	if is && request.Verb == rollout.Shift && c.heard.Judged != nil {
 		c.checked, c.heard.Stale = c.heard.Judged.Time, false
 	}
-	if !is || asked.Verb != rollout.Shift || c.watcher == nil {
+	if !is || request.Verb != rollout.Shift || c.watcher == nil {
 		return s.step(ctx, fact, c.plan)
 	}
 	working, stop := context.WithCancelCause(ctx)
@@ -217,7 +217,7 @@ func (s *session) move(ctx context.Context, fact rollout.Fact) error {
 	if judged := <-watched; judged != nil {
 		s.judged(*judged)
 	}
-	c.heard.People = c.people.said(s.state.Started)
+	c.heard.People = c.people.status(s.state.Started)
 	if ctx.Err() == nil && (errors.Is(cause, errCatastrophe) || errors.Is(cause, errRejected)) {
 		return nil
 	}
@@ -227,7 +227,7 @@ func (s *session) move(ctx context.Context, fact rollout.Fact) error {
 // rememberEvery is how often the evidence is stored while nothing changes, and how
 // often it is looked whether the share is still there. What a killed process had
 // counted since is not counted at all.
-const rememberEvery = time.Minute
+const saveInterval = time.Minute
 
 // look waits until there is something new: from the judge, from people, or from a gate.
 // why is what it waits for, nil where that is evidence.
@@ -238,9 +238,9 @@ func (s *session) look(ctx context.Context, why *rollout.Refusal) error {
 	}
 	switch {
 	case why == nil:
-		c.told = ""
-	case why.Error() != c.told:
-		c.told = why.Error()
+		c.announced = ""
+	case why.Error() != c.announced:
+		c.announced = why.Error()
 		s.progress("%v", why)
 	}
 	if c.unstored && c.heard.Judged != nil { // before the first look there is nothing to wait for
@@ -250,7 +250,7 @@ func (s *session) look(ctx context.Context, why *rollout.Refusal) error {
 		c.unstored = false
 	}
 	judged, err := c.watcher.Look(c.people.attend(ctx), s.state.Weight)
-	c.heard.People = c.people.said(s.state.Started)
+	c.heard.People = c.people.status(s.state.Started)
 	switch {
 	case errors.Is(err, errNews) && ctx.Err() == nil:
 		return nil
@@ -281,7 +281,7 @@ func (s *session) watch(ctx context.Context) error {
 }
 
 // deafen ends what watch began, when the way out has been taken: it may have to wait.
-func (s *session) deafen() {
+func (s *session) stopListening() {
 	if s.course == nil {
 		return
 	}
@@ -295,15 +295,15 @@ func (s *session) judged(judged rollout.Judged) {
 	last := s.state.Judged
 	s.next(judged)
 	c.heard.Judged = &judged
-	if last == nil || last.Verdict != judged.Verdict || last.Cause != judged.Cause || judged.Time.Sub(c.stored) >= rememberEvery {
+	if last == nil || last.Verdict != judged.Verdict || last.Cause != judged.Cause || judged.Time.Sub(c.stored) >= saveInterval {
 		c.stored, c.unstored = judged.Time, true
 	}
 	if c.checked.IsZero() {
 		c.checked = judged.Time
 	}
-	if c.heard.Stale = judged.Time.Sub(c.checked) >= rememberEvery; c.heard.Stale {
-		c.people.unheard(true)
-		c.heard.People.Ear = rollout.Unheard
+	if c.heard.Stale = judged.Time.Sub(c.checked) >= saveInterval; c.heard.Stale {
+		c.people.invalidate(true)
+		c.heard.People.Status = rollout.NotRead
 	}
 	s.Emit(rollout.Event{
 		Time: s.Now().UTC(), Kind: rollout.EventProgress, Phase: s.state.Phase, Weight: s.state.Weight,

@@ -17,7 +17,7 @@ var errNews = errors.New("there is news about the release")
 
 // Say leaves word to whoever works on a release, now or later. Two people may speak at
 // the same time: what the other one said stays.
-func (r *Runner) Say(ctx context.Context, release Release, version string, change func(rollout.State, *rollout.Said) error) (rollout.State, error) {
+func (r *Runner) EditStatements(ctx context.Context, release Release, version string, change func(rollout.State, *rollout.Statements) error) (rollout.State, error) {
 	s := r.session(release)
 	err := s.load(ctx)
 	switch {
@@ -28,7 +28,7 @@ func (r *Runner) Say(ctx context.Context, release Release, version string, chang
 	case !s.state.Is(version):
 		return s.state, RefusedError{rollout.Mismatch(s.state, version)}
 	}
-	return s.state, s.say(ctx, func(said *rollout.Said) error { return change(s.state, said) })
+	return s.state, s.editStatements(ctx, func(st *rollout.Statements) error { return change(s.state, st) })
 }
 
 // inbox is the object onto which people write: the canary's first workload.
@@ -40,7 +40,7 @@ func (s *actor) inbox() (manifest.ID, error) {
 }
 
 // written reads what people have written, and the version of the object they wrote on.
-func (s *actor) written(ctx context.Context) (annotations map[string]string, version string, err error) {
+func (s *actor) readStatements(ctx context.Context) (annotations map[string]string, version string, err error) {
 	inbox, err := s.inbox()
 	if err != nil {
 		return nil, "", err
@@ -58,24 +58,24 @@ func (s *actor) written(ctx context.Context) (annotations map[string]string, ver
 }
 
 // attempts bounds how often a word is written again because the object changed.
-const attempts = 20
+const maxAttempts = 20
 
-func (s *actor) say(ctx context.Context, change func(*rollout.Said) error) error {
+func (s *actor) editStatements(ctx context.Context, change func(*rollout.Statements) error) error {
 	inbox, err := s.inbox()
 	if err != nil {
 		return err
 	}
 	for n := 1; ; n++ {
-		annotations, version, err := s.written(ctx)
+		annotations, version, err := s.readStatements(ctx)
 		if err != nil {
 			return err
 		}
-		said := rollout.SaidOf(annotations, s.state.Started)
-		before := said.Annotations(s.state.Started)
-		if err := change(&said); err != nil {
+		statements := rollout.ParseStatements(annotations, s.state.Started)
+		before := statements.Annotations(s.state.Started)
+		if err := change(&statements); err != nil {
 			return err
 		}
-		after := said.Annotations(s.state.Started)
+		after := statements.Annotations(s.state.Started)
 		for key, text := range before { // what this word is not about stays as it is written
 			if after[key] == text {
 				delete(after, key)
@@ -85,7 +85,7 @@ func (s *actor) say(ctx context.Context, change func(*rollout.Said) error) error
 			return nil
 		}
 		err = s.Inbox.Annotate(ctx, inbox, version, after)
-		if errors.Is(err, ErrChanged) && n < attempts {
+		if errors.Is(err, ErrChanged) && n < maxAttempts {
 			continue
 		}
 		if err != nil {
@@ -105,47 +105,47 @@ func (l *ledger) mark(ctx context.Context) error {
 			return err
 		}
 		record.Said = l.Now().UTC().Format(time.RFC3339Nano) + " " + record.Version
-		if _, err = l.Store.Save(ctx, l.release.Namespace, l.release.Name, record); !errors.Is(err, ErrChanged) || n == attempts {
+		if _, err = l.Store.Save(ctx, l.release.Namespace, l.release.Name, record); !errors.Is(err, ErrChanged) || n == maxAttempts {
 			return err
 		}
 	}
 }
 
 // hear reads what people say now.
-func (s *session) hear(ctx context.Context) {
+func (s *session) readPeople(ctx context.Context) {
 	c := s.course
-	annotations, _, err := s.written(ctx)
+	annotations, _, err := s.readStatements(ctx)
 	if err != nil {
-		if c.people.deaf() {
+		if c.people.readFailed() {
 			s.progress("what people say about the release cannot be read, so nothing is raised or promoted: %v", err)
 		}
-		c.heard.People = c.people.said(s.state.Started)
-		c.heard.People.Ear = rollout.Deaf
+		c.heard.People = c.people.status(s.state.Started)
+		c.heard.People.Status = rollout.Unreadable
 		return
 	}
-	c.people.read(annotations)
-	c.known = s.Now()
+	c.people.setRead(annotations)
+	c.peopleReadAt = s.Now()
 	if c.is.Analyze && c.heard.Judged != nil { // of the weight it has nothing to know
 		c.checked, c.heard.Stale = c.heard.Judged.Time, false
 	}
-	c.heard.People = c.people.said(s.state.Started)
-	c.heard.People.Ear = rollout.Listened
+	c.heard.People = c.people.status(s.state.Started)
+	c.heard.People.Status = rollout.Current
 }
 
 // freshly is for how long what people said is taken for what they say now.
-const freshly = 2 * time.Second
+const peopleMaxAge = 2 * time.Second
 
 // permits reads what people say before the weight grows, if that was announced some
 // time ago: to make the canary larger may have taken minutes. Its error is why it may
 // not grow.
-func (s *session) permits(ctx context.Context) error {
+func (s *session) readBeforeGrowth(ctx context.Context) error {
 	c := s.course
-	if s.Now().Sub(c.known) < freshly {
+	if s.Now().Sub(c.peopleReadAt) < peopleMaxAge {
 		return nil
 	}
-	s.hear(ctx)
+	s.readPeople(ctx)
 	switch p := c.heard.People; {
-	case p.Ear == rollout.Deaf:
+	case p.Status == rollout.Unreadable:
 		return objectionError{errors.New("it cannot be read what people say")}
 	case p.Rejected != nil:
 		return objectionError{errRejected}
@@ -168,10 +168,10 @@ type people struct {
 	annotations map[string]string
 	wake        context.CancelCauseFunc // of whoever attends
 	news        bool                    // since the last attend
-	unread      bool                    // reading failed last
-	known       bool                    // it was read, and the watch works since
+	failed      bool                    // reading failed last
+	current     bool                    // it was read, and the watch works since
 	live        bool                    // the watch has begun to work
-	spoke       bool                    // the record says that somebody has spoken since
+	marked      bool                    // the record says that somebody has spoken since
 	started     time.Time
 	rejected    func() // is called when somebody rejects the release
 }
@@ -186,8 +186,8 @@ func (s *session) listen(ctx context.Context) {
 	listening, stop := context.WithCancel(ctx)
 	p.end, p.started = stop, s.state.Started
 	p.listening.Go(func() {
-		s.Inbox.Listen(listening, inbox, p.hear)
-		p.unheard(false)
+		s.Inbox.Listen(listening, inbox, p.observe)
+		p.invalidate(false)
 	})
 }
 
@@ -199,47 +199,47 @@ func (p *people) stop() {
 }
 
 // hear takes in what a watch of people's words has seen.
-func (p *people) hear(annotations map[string]string) {
+func (p *people) observe(annotations map[string]string) {
 	p.mu.Lock()
 	p.annotations, p.live = annotations, true
 	call := p.rejected
-	said := rollout.SaidOf(annotations, p.started)
+	statements := rollout.ParseStatements(annotations, p.started)
 	p.mu.Unlock()
-	if call != nil && said.Rejected != nil {
+	if call != nil && statements.Rejected != nil {
 		call()
 	}
 	p.wakeUp()
 }
 
 // read takes in what was read.
-func (p *people) read(annotations map[string]string) {
+func (p *people) setRead(annotations map[string]string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.annotations, p.unread, p.spoke = annotations, false, false
-	p.known = p.live
+	p.annotations, p.failed, p.marked = annotations, false, false
+	p.current = p.live
 }
 
 // called notes that somebody has spoken, as the record says.
-func (p *people) called() {
+func (p *people) recordMarked() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known, p.spoke = false, true
+	p.current, p.marked = false, true
 }
 
 // unheard forgets that it is known what people say: it has to be read. live is that the
 // watch still works.
-func (p *people) unheard(live bool) {
+func (p *people) invalidate(live bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known, p.live = false, p.live && live
+	p.current, p.live = false, p.live && live
 }
 
 // deaf notes that reading failed, and says whether that is new.
-func (p *people) deaf() bool {
+func (p *people) readFailed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.unread
-	p.unread = true
+	before := p.failed
+	p.failed = true
 	return !before
 }
 
@@ -284,12 +284,12 @@ func (p *people) onReject(do func()) (end func()) {
 // said is what is known of what people said. While the watch works and the record has no
 // mark of another word, that is what they say now; otherwise it has to be read before it
 // permits anything.
-func (p *people) said(started time.Time) rollout.People {
+func (p *people) status(started time.Time) rollout.People {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	said := rollout.People{Said: rollout.SaidOf(p.annotations, started), Spoke: p.spoke}
-	if p.known && p.live {
-		said.Ear = rollout.Listened
+	people := rollout.People{Statements: rollout.ParseStatements(p.annotations, started), Changed: p.marked}
+	if p.current && p.live {
+		people.Status = rollout.Current
 	}
-	return said
+	return people
 }

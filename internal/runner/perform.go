@@ -47,17 +47,17 @@ func (s *actor) perform(ctx context.Context, actions []rollout.Action) (rollout.
 // progress tells what is under way.
 func (s *actor) progress(format string, args ...any) {
 	e := rollout.Event{Time: s.Now().UTC(), Kind: rollout.EventProgress, Phase: s.state.Phase, Weight: s.state.Weight}
-	s.Emit(e.Saying(format, args...))
+	s.Emit(e.WithText(format, args...))
 }
 
 func (s *actor) setWeight(ctx context.Context, a rollout.Action) error {
-	if a.Weight > max(s.state.Verified, 0) && s.permitted != nil {
-		if err := s.permitted(ctx); err != nil {
+	if a.Weight > max(s.state.Verified, 0) && s.mayGrow != nil {
+		if err := s.mayGrow(ctx); err != nil {
 			return err
 		}
 	}
 	if s.fresh && s.state.Phase == rollout.Deploying {
-		if absent, err := s.routeless(ctx); err != nil || absent {
+		if absent, err := s.noRoutes(ctx); err != nil || absent {
 			return err
 		}
 	}
@@ -76,7 +76,7 @@ func (s *actor) setWeight(ctx context.Context, a rollout.Action) error {
 }
 
 // routeless says whether none of the canary's routes is there yet.
-func (s *actor) routeless(ctx context.Context) (bool, error) {
+func (s *actor) noRoutes(ctx context.Context) (bool, error) {
 	for _, route := range s.plan.Routes {
 		if canary, err := s.Objects.Get(ctx, route.Canary); err != nil || canary != nil {
 			return false, err
@@ -136,16 +136,16 @@ func (s *actor) scale(ctx context.Context, a rollout.Action) error {
 // settles is how long nodes and gateways take to learn that the canary's first pods
 // are ready: kube-proxy writes its rules once a second, and endpoints are collected
 // for half a second before that. Requests until then would find nobody.
-const settles = 2 * time.Second
+const settleTime = 2 * time.Second
 
 // settle waits before the canary's first share, if its pods are so young.
 func (s *actor) settle(ctx context.Context, weight int) error {
-	left := settles - s.Now().Sub(s.state.Ready)
+	left := settleTime - s.Now().Sub(s.state.Ready)
 	if weight == 0 || left <= 0 {
 		return nil
 	}
 	s.progress("waiting until nodes and gateways know the canary's pods")
-	return s.Wait(ctx, min(left, settles))
+	return s.Wait(ctx, min(left, settleTime))
 }
 
 func (s *actor) workloads(stable bool) []manifest.ID {
@@ -244,7 +244,7 @@ func (s *actor) applyStable(ctx context.Context, a rollout.Action) error {
 		}
 		return untouchedError{err}
 	}
-	if err := s.stillTested(ctx); err != nil {
+	if err := s.checkTested(ctx); err != nil {
 		return untouched(err)
 	}
 	objects := slices.Clone(s.plan.Stable)
@@ -280,7 +280,7 @@ func (s *actor) routes(o map[string]any) (n int) {
 
 // stillTested looks whether the canary is what was tested, when the process that
 // decided to promote it has died, maybe long ago.
-func (s *actor) stillTested(ctx context.Context) error {
+func (s *actor) checkTested(ctx context.Context) error {
 	if s.configs != nil {
 		return nil
 	}
@@ -350,19 +350,19 @@ func (s *actor) drain(ctx context.Context, _ rollout.Action) error {
 	for _, r := range s.plan.Routes {
 		longest = max(longest, r.TimeoutMS)
 	}
-	d := min(time.Duration(longest)*time.Millisecond, mostDrain)
+	d := min(time.Duration(longest)*time.Millisecond, maxDrain)
 	s.progress("waiting %s for requests on their way", d)
 	return s.Wait(ctx, d)
 }
 
 // mostDrain bounds the wait for requests on their way: a pod that is deleted
 // goes on with its own for as long as its grace period.
-const mostDrain = 30 * time.Second
+const maxDrain = 30 * time.Second
 
 // deleteCanary deletes in the opposite order in which objects were made: routes
 // first.
 func (s *actor) deleteCanary(ctx context.Context, _ rollout.Action) error {
-	if err := s.takeOut(ctx); err != nil {
+	if err := s.removeInside(ctx); err != nil {
 		return err
 	}
 	ids := s.removable(s.state.Objects)

@@ -12,7 +12,7 @@ import (
 func (s *session) step(ctx context.Context, fact rollout.Fact, plan *rollout.Plan) error {
 	var err error
 	switch f := fact.(type) {
-	case rollout.Asked:
+	case rollout.Request:
 		fact, err = s.prepare(ctx, f, plan)
 	case rollout.Resumed:
 		fact, err = s.prepareResume(ctx, f)
@@ -26,28 +26,28 @@ func (s *session) step(ctx context.Context, fact rollout.Fact, plan *rollout.Pla
 // prepare looks at the cluster for what has to be known before asked is decided,
 // and first puts right what somebody else did in the meantime. Of a rejection nothing
 // has to be known, but whether stable is the old version still: traffic goes first.
-func (s *session) prepare(ctx context.Context, asked rollout.Asked, plan *rollout.Plan) (rollout.Asked, error) {
+func (s *session) prepare(ctx context.Context, request rollout.Request, plan *rollout.Plan) (rollout.Request, error) {
 	var err error
-	switch asked.Verb {
+	switch request.Verb {
 	case rollout.Deploy:
-		err = s.prepareDeploy(ctx, &asked, plan)
+		err = s.prepareDeploy(ctx, &request, plan)
 	case rollout.Shift:
 		if err = s.confirmOnce(ctx); err == nil {
-			err = s.putRight(ctx)
+			err = s.correct(ctx)
 		}
 	case rollout.Promote:
 		if err = s.confirmOnce(ctx); err == nil {
-			err = s.putRight(ctx)
+			err = s.correct(ctx)
 		}
 		if err == nil && s.state.Phase == rollout.Standing {
-			err = s.preparePromote(ctx, &asked)
+			err = s.preparePromote(ctx, &request)
 		}
 	case rollout.Reject:
-		if err = s.ledBack(ctx); err == nil {
-			asked.Untouched = s.untouched(ctx)
+		if err = s.confirmOrFind(ctx); err == nil {
+			request.Untouched = s.untouched(ctx)
 		}
 	}
-	return asked, err
+	return request, err
 }
 
 // confirmOnce is confirm, of what a process before this one has stored: once, and only
@@ -74,23 +74,23 @@ func (s *session) prepareResume(ctx context.Context, r rollout.Resumed) (rollout
 		r.Untouched = s.untouched(ctx)
 		s.touched = !r.Untouched
 	}
-	shares, _, err := s.sharesNow(ctx)
+	shares, _, err := s.currentShares(ctx)
 	if err == nil && len(shares) > 0 {
 		r.Found = new(slices.Max(shares))
 	}
 	return r, err
 }
 
-func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan *rollout.Plan) error {
+func (s *session) prepareDeploy(ctx context.Context, request *rollout.Request, plan *rollout.Plan) error {
 	digest, err := rollout.Digest(plan.Stable, plan.Canary)
 	if err != nil {
 		return err
 	}
 	if s.state.Plan == digest && s.state.Phase == rollout.Standing { // it stands as it was deployed
-		asked.Fresh.Plan = digest
+		request.Fresh.Plan = digest
 		return s.confirmOnce(ctx)
 	}
-	if s.course == nil && !asked.Unverified { // a run has looked before it began
+	if s.course == nil && !request.Unverified { // a run has looked before it began
 		if err := s.reachable(ctx, plan.Routes); err != nil {
 			return err
 		}
@@ -98,33 +98,33 @@ func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan 
 	if plan, err = s.beside(ctx, plan); err != nil {
 		return err
 	}
-	asked.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images(), Gates: asked.Fresh.Gates}
+	request.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images(), Gates: request.Fresh.Gates}
 	s.fresh = !s.state.Phase.Active()
 	if s.state.Plan != digest || s.fresh {
-		if asked.Fresh.Stable, err = s.fingerprints(ctx, plan.Stable); err != nil {
+		if request.Fresh.Stable, err = s.fingerprints(ctx, plan.Stable); err != nil {
 			return err
 		}
 	}
 	return s.adopt(*plan)
 }
 
-func (s *session) preparePromote(ctx context.Context, asked *rollout.Asked) error {
+func (s *session) preparePromote(ctx context.Context, request *rollout.Request) error {
 	var err error
-	if asked.Tested, s.configs, err = s.canary(ctx, s.Objects.Fresh); err != nil {
+	if request.Tested, s.configs, err = s.canary(ctx, s.Objects.Fresh); err != nil {
 		return err
 	}
-	asked.Changed, err = s.changed(ctx)
+	request.Changed, err = s.changed(ctx)
 	return err
 }
 
 // putRight compares the routes with what the release made them and undoes what
 // would hurt: a weight that somebody else moved, and a canary route that no
 // longer has what its stable one has.
-func (s *session) putRight(ctx context.Context) error {
+func (s *session) correct(ctx context.Context) error {
 	if s.state.Phase != rollout.Standing {
 		return nil
 	}
-	shares, edited, err := s.sharesNow(ctx)
+	shares, edited, err := s.currentShares(ctx)
 	if err != nil {
 		return err
 	}

@@ -360,7 +360,7 @@ func TestRunIsInterruptedWhileItWrites(t *testing.T) {
 		for n := 1; ; n++ {
 			w := newWorld()
 			ctx, stop := context.WithCancel(t.Context())
-			w.written = func(at int) {
+			w.readStatements = func(at int) {
 				if at == n {
 					stop()
 				}
@@ -376,7 +376,7 @@ func TestRunIsInterruptedWhileItWrites(t *testing.T) {
 			if s = w.state(t); !errors.Is(err, ErrInterrupted) && !errors.Is(err, context.Canceled) || number(field(w.objects[canaryMapping], "spec", "weight")) != 0 || s.Phase.Active() && s.Weight != 0 {
 				t.Errorf("interrupted in write %d: %v, weight %v, %+v", n, err, field(w.objects[canaryMapping], "spec", "weight"), s)
 			}
-			w.written = nil
+			w.readStatements = nil
 			if s, err := w.run(t.Context(), followed(healthy())); err != nil || s.Phase != rollout.Promoted {
 				t.Errorf("after an interruption in write %d: %s, %v", n, s.Phase, err)
 			}
@@ -395,12 +395,12 @@ func TestPeople(t *testing.T) {
 		e.onLook = func(n, weight int) {
 			switch n {
 			case 1:
-				w.say(rollout.Said{Hold: &rollout.Word{Text: "wait for Ann"}})
+				w.say(rollout.Statements{Hold: &rollout.Statement{Text: "wait for Ann"}})
 			case 20:
 				if weight != 0 {
 					t.Errorf("raised to %d while held", weight)
 				}
-				w.say(rollout.Said{})
+				w.say(rollout.Statements{})
 			}
 		}
 		if s, err := w.run(t.Context(), c); err != nil || s.Phase != rollout.Promoted {
@@ -417,7 +417,7 @@ func TestPeople(t *testing.T) {
 				if weight != 50 {
 					t.Errorf("weight %d, expected 50 until it is approved", weight)
 				}
-				w.say(rollout.Said{Approved: []rollout.Passage{{Gate: "release", By: "ann"}}})
+				w.say(rollout.Statements{Approved: []rollout.Approval{{Gate: "release", By: "ann"}}})
 			}
 		}
 		if s, err := w.run(t.Context(), c); err != nil || s.Phase != rollout.Promoted {
@@ -437,7 +437,7 @@ func TestPeople(t *testing.T) {
 		e.says = map[int]rollout.Judged{0: says(analysis.Continue, 5, "begin")}
 		e.onLook = func(n, weight int) {
 			if n == 20 {
-				w.say(rollout.Said{Rejected: &rollout.Word{Text: "Ann"}})
+				w.say(rollout.Statements{Rejected: &rollout.Statement{Text: "Ann"}})
 			}
 		}
 		s, err := w.run(t.Context(), followed(e))
@@ -465,12 +465,15 @@ func TestPeople(t *testing.T) {
 	}))
 	t.Run("say", bubble(func(t *testing.T) {
 		w := newWorld()
-		if _, err := w.runner().Say(t.Context(), shop, "", func(rollout.State, *rollout.Said) error { return nil }); !errors.As(err, new(RefusedError)) {
+		if _, err := w.runner().EditStatements(t.Context(), shop, "", func(rollout.State, *rollout.Statements) error { return nil }); !errors.As(err, new(RefusedError)) {
 			t.Errorf("without a release: %v", err)
 		}
 		w.must(t, deploy("shop:2"))
 		for _, gate := range []string{"b", "a", "b"} {
-			if _, err := w.runner().Say(t.Context(), shop, "", func(_ rollout.State, s *rollout.Said) error { s.Approve(rollout.Passage{Gate: gate}); return nil }); err != nil {
+			if _, err := w.runner().EditStatements(t.Context(), shop, "", func(_ rollout.State, s *rollout.Statements) error {
+				s.Approve(rollout.Approval{Gate: gate})
+				return nil
+			}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -69,33 +69,33 @@ func (r *Runner) Load(ctx context.Context, release Release) (rollout.State, erro
 
 // Do does what is asked for and returns how the release was left. plan is that
 // of a deployment; the other verbs go by the one that is stored.
-func (r *Runner) Do(ctx context.Context, release Release, asked rollout.Asked, plan *rollout.Plan) (rollout.State, error) {
-	if asked.Verb == rollout.Reject {
-		if err := r.offAtOnce(ctx, release, asked); err != nil {
+func (r *Runner) Do(ctx context.Context, release Release, request rollout.Request, plan *rollout.Plan) (rollout.State, error) {
+	if request.Verb == rollout.Reject {
+		if err := r.zeroFirst(ctx, release, request); err != nil {
 			return rollout.State{}, err
 		}
 	}
-	return r.work(ctx, release, asked.Run, func(held context.Context, s *session) error {
+	return r.work(ctx, release, request.Run, func(held context.Context, s *session) error {
 		if err := s.load(held); err != nil {
 			return err
 		}
-		return s.step(held, asked, plan)
+		return s.step(held, request, plan)
 	})
 }
 
 // offAtOnce takes traffic off the canary without waiting for another process to
 // let go of the release, and asks that one to reject it: a weight of 0 is right
 // whatever it does.
-func (r *Runner) offAtOnce(ctx context.Context, release Release, asked rollout.Asked) error {
+func (r *Runner) zeroFirst(ctx context.Context, release Release, request rollout.Request) error {
 	s := r.session(release)
 	err := s.load(ctx)
 	switch unreadable := errors.As(err, new(RecordError)); {
 	case unreadable || err == nil && !s.state.Phase.Active():
-		return s.offByLabel(ctx, err)
+		return s.zeroByLabel(ctx, err)
 	case err != nil:
 		return err
 	}
-	if err := s.ledBack(ctx); err != nil {
+	if err := s.confirmOrFind(ctx); err != nil {
 		return err
 	}
 	if err := s.setWeight(ctx, rollout.Action{Kind: rollout.SetWeight}); err != nil {
@@ -104,8 +104,8 @@ func (r *Runner) offAtOnce(ctx context.Context, release Release, asked rollout.A
 	if s.doubtful || s.state.Phase != rollout.Standing && s.state.Phase != rollout.Shifting {
 		return nil
 	}
-	return s.say(ctx, func(said *rollout.Said) error {
-		said.Rejected = &rollout.Word{Text: "asked for by " + asked.Run.Holder, At: r.Now().UTC()}
+	return s.editStatements(ctx, func(st *rollout.Statements) error {
+		st.Rejected = &rollout.Statement{Text: "asked for by " + request.Run.Holder, At: r.Now().UTC()}
 		return nil
 	})
 }

@@ -33,14 +33,14 @@ type actor struct {
 	configs map[manifest.ID]map[string]any // of the canary, as they were compared with what was tested
 	secrets map[manifest.ID]map[string]any // of the canary, as they were applied
 
-	confirmed bool // the plan is the one that the canary was deployed with
-	doubtful  bool // the record is not confirmed; the routes were found by their labels
-	fresh     bool // no canary of a release before can have traffic
-	touched   bool // stable objects may be of the new version
-	reread    bool // what watches have seen of the routes is not enough
+	confirmed   bool // the plan is the one that the canary was deployed with
+	doubtful    bool // the record is not confirmed; the routes were found by their labels
+	fresh       bool // no canary of a release before can have traffic
+	touched     bool // stable objects may be of the new version
+	bypassCache bool // what watches have seen of the routes is not enough
 
-	sure      func(context.Context) error // waits until the lock is certainly held; nil: there is none
-	permitted func(context.Context) error // says why the weight may not grow; nil: it may
+	sure    func(context.Context) error // waits until the lock is certainly held; nil: there is none
+	mayGrow func(context.Context) error // says why the weight may not grow; nil: it may
 }
 
 // load reads what is stored of the release.
@@ -148,7 +148,7 @@ func (s *session) announce(ctx context.Context, fact rollout.Fact) ([]rollout.Ac
 	}
 	s.raising = s.course != nil && raises(before, fact)
 	err := s.save(ctx)
-	if s.raising = false; errors.Is(err, errSpoken) {
+	if s.raising = false; errors.Is(err, errNewStatements) {
 		s.state = before
 		s.expose()
 		return nil, err
@@ -159,15 +159,15 @@ func (s *session) announce(ctx context.Context, fact rollout.Fact) ([]rollout.Ac
 		return nil, s.offFirst(ctx, actions, err)
 	}
 	if s.course != nil {
-		s.course.known = s.Now()
+		s.course.peopleReadAt = s.Now()
 	}
 	return actions, nil
 }
 
 // raises says whether a fact gives the canary more traffic, or promotes it.
 func raises(s rollout.State, fact rollout.Fact) bool {
-	asked, is := fact.(rollout.Asked)
-	return is && (asked.Verb == rollout.Promote || asked.Verb == rollout.Shift && asked.Weight > s.Weight)
+	request, is := fact.(rollout.Request)
+	return is && (request.Verb == rollout.Promote || request.Verb == rollout.Shift && request.Weight > s.Weight)
 }
 
 // offFirst takes traffic off the canary though the state could not be stored:

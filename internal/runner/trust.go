@@ -119,7 +119,7 @@ func (s *actor) promoted(ctx context.Context) (bool, error) {
 
 // ledBack makes what is known of a canary safe to reject by: where the objects do not
 // confirm the record, the canary's routes are found by their labels.
-func (s *actor) ledBack(ctx context.Context) error {
+func (s *actor) confirmOrFind(ctx context.Context) error {
 	if s.confirmed || s.confirm(ctx) == nil {
 		return nil
 	}
@@ -137,7 +137,7 @@ func (s *actor) ledBack(ctx context.Context) error {
 
 // offByLabel takes traffic off a canary of which the record says nothing, or nothing
 // that can be read. unread is why.
-func (s *actor) offByLabel(ctx context.Context, unread error) error {
+func (s *actor) zeroByLabel(ctx context.Context, unread error) error {
 	routes, err := s.trusted(ctx)
 	if err != nil || len(routes) == 0 {
 		return errors.Join(unread, err)

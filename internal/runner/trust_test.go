@@ -99,12 +99,12 @@ func TestMoreObjects(t *testing.T) {
 func TestForgedPhase(t *testing.T) {
 	for _, phase := range []rollout.Phase{rollout.Retiring, rollout.Promoted, rollout.Rejected, rollout.None} {
 		for _, a := range []ask{promote(), reject()} {
-			t.Run(string(phase)+" "+string(a.asked.Verb), func(t *testing.T) {
+			t.Run(string(phase)+" "+string(a.request.Verb), func(t *testing.T) {
 				w := newWorld()
 				w.must(t, deploy("shop:2"), shift(50))
 				w.edited(t, func(s *rollout.State, _ *rollout.Plan) { s.Phase = phase })
 				s, err := w.do(t.Context(), a)
-				if a.asked.Verb == rollout.Reject && number(field(w.objects[canaryMapping], "spec", "weight")) != 0 {
+				if a.request.Verb == rollout.Reject && number(field(w.objects[canaryMapping], "spec", "weight")) != 0 {
 					t.Errorf("reject leaves a weight of %v: %v", field(w.objects[canaryMapping], "spec", "weight"), err)
 				}
 				if err == nil && phase != rollout.Promoted && s.Phase == rollout.Promoted {
@@ -151,7 +151,7 @@ func TestRejectWithoutRecord(t *testing.T) {
 	if _, err := w.do(t.Context(), reject()); !errors.As(err, new(RefusedError)) {
 		t.Errorf("without a canary: %v", err)
 	}
-	if _, err := w.do(t.Context(), ask{rollout.Asked{Verb: rollout.Reject, IfActive: true}, nil}); err != nil {
+	if _, err := w.do(t.Context(), ask{rollout.Request{Verb: rollout.Reject, IfActive: true}, nil}); err != nil {
 		t.Errorf("without a canary, if active: %v", err)
 	}
 }
@@ -188,8 +188,8 @@ func FuzzRecord(f *testing.F) {
 			func(w *world) error { _, err := w.do(t.Context(), shift(60)); return err },
 			func(w *world) error { _, err := w.do(t.Context(), promote()); return err },
 			func(w *world) error {
-				_, err := w.runner().Say(t.Context(), shop, "", func(_ rollout.State, said *rollout.Said) error {
-					said.Hold = &rollout.Word{Text: "wait"}
+				_, err := w.runner().EditStatements(t.Context(), shop, "", func(_ rollout.State, said *rollout.Statements) error {
+					said.Hold = &rollout.Statement{Text: "wait"}
 					return nil
 				})
 				return err

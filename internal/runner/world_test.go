@@ -78,7 +78,7 @@ func release(image string) *rollout.Plan {
 }
 
 // say has somebody say something to whoever works on the release.
-func (w *world) say(said rollout.Said) {
+func (w *world) say(said rollout.Statements) {
 	annotations := map[string]any{}
 	for key, text := range said.Annotations(noon) {
 		annotations[key] = text
@@ -107,7 +107,7 @@ func (w *world) runner() *Runner {
 		Inbox: w.cluster, Objects: w.cluster, Workloads: w.cluster, Router: w.cluster, Store: w.cluster, Lock: w.cluster,
 		Now: func() time.Time { return noon },
 		Wait: func(ctx context.Context, d time.Duration) error {
-			if d == cleanUp { // the way out takes no time here
+			if d == cleanUpTimeout { // the way out takes no time here
 				<-ctx.Done()
 				return ctx.Err()
 			}
@@ -121,18 +121,18 @@ func (w *world) runner() *Runner {
 
 // ask is one process that is asked for one thing.
 type ask struct {
-	asked rollout.Asked
-	plan  *rollout.Plan
+	request rollout.Request
+	plan    *rollout.Plan
 }
 
-func deploy(image string) ask { return ask{rollout.Asked{Verb: rollout.Deploy}, release(image)} }
-func shift(to int) ask        { return ask{rollout.Asked{Verb: rollout.Shift, Weight: to}, nil} }
-func promote() ask            { return ask{rollout.Asked{Verb: rollout.Promote}, nil} }
-func reject() ask             { return ask{rollout.Asked{Verb: rollout.Reject}, nil} }
+func deploy(image string) ask { return ask{rollout.Request{Verb: rollout.Deploy}, release(image)} }
+func shift(to int) ask        { return ask{rollout.Request{Verb: rollout.Shift, Weight: to}, nil} }
+func promote() ask            { return ask{rollout.Request{Verb: rollout.Promote}, nil} }
+func reject() ask             { return ask{rollout.Request{Verb: rollout.Reject}, nil} }
 
 func (w *world) do(ctx context.Context, a ask) (rollout.State, error) {
 	w.dead = false
-	return w.runner().Do(ctx, shop, a.asked, a.plan)
+	return w.runner().Do(ctx, shop, a.request, a.plan)
 }
 
 func (w *world) must(t *testing.T, asks ...ask) rollout.State {
@@ -141,7 +141,7 @@ func (w *world) must(t *testing.T, asks ...ask) rollout.State {
 	for _, a := range asks {
 		var err error
 		if s, err = w.do(t.Context(), a); err != nil {
-			t.Fatalf("%s: %v", a.asked.Verb, err)
+			t.Fatalf("%s: %v", a.request.Verb, err)
 		}
 	}
 	return s

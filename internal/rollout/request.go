@@ -17,7 +17,7 @@ type Fresh struct {
 	Gates   []string // the names of all gates
 }
 
-func (t *transition) asked(a Asked) (State, []Action) {
+func (t *transition) requested(a Request) (State, []Action) {
 	switch a.Verb {
 	case Deploy:
 		return t.deploy(a)
@@ -39,7 +39,7 @@ func (t *transition) refuse(why *Refusal) (State, []Action) {
 // begin notes what was asked for and by whom.
 func (t *transition) begin(run Run, format string, args ...any) {
 	t.Run, t.Left = run, nil
-	t.note(EventAsked, format, args...)
+	t.addEvent(EventAsked, format, args...)
 	t.History[len(t.History)-1].Run = run
 }
 
@@ -56,7 +56,7 @@ func (s State) Is(version string) bool {
 	})
 }
 
-func (t *transition) deploy(a Asked) (State, []Action) {
+func (t *transition) deploy(a Request) (State, []Action) {
 	switch {
 	case t.Phase == Promoting || t.Phase == Retiring:
 		return t.refuse(&Refusal{Code: RefusedPromoting})
@@ -90,7 +90,7 @@ func (t *transition) deploy(a Asked) (State, []Action) {
 
 func short(digest string) string { return digest[:min(len(digest), 12)] }
 
-func (t *transition) shift(a Asked) (State, []Action) {
+func (t *transition) shift(a Request) (State, []Action) {
 	switch {
 	case a.Weight < 0 || a.Weight > t.spec.Limit:
 		return t.refuse(&Refusal{Code: RefusedWeight, Weight: a.Weight, Limit: t.spec.Limit})
@@ -127,7 +127,7 @@ func (t *transition) shift(a Asked) (State, []Action) {
 	return t.State, Pending(t.State)
 }
 
-func (t *transition) promote(a Asked) (State, []Action) {
+func (t *transition) promote(a Request) (State, []Action) {
 	switch t.Phase {
 	case Promoted:
 		return t.State, nil
@@ -162,7 +162,7 @@ func (t *transition) promote(a Asked) (State, []Action) {
 	return t.State, Pending(t.State)
 }
 
-func (t *transition) reject(a Asked) (State, []Action) {
+func (t *transition) reject(a Request) (State, []Action) {
 	switch {
 	case t.Phase == Rejected || a.IfActive && !t.Phase.Active():
 		return t.State, nil
@@ -189,7 +189,7 @@ func (t *transition) reject(a Asked) (State, []Action) {
 }
 
 // reason is who decided; whoever asked where nobody else is named.
-func reason(a Asked) *Reason {
+func reason(a Request) *Reason {
 	return &Reason{By: cmp.Or(a.Reason.By, ByRequest), Text: clip(a.Reason.Text)}
 }
 
