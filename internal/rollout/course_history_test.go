@@ -8,9 +8,9 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// TestHistories checks the laws over random histories: several processes, one after the
-// other, of all verbs, in a world in which anything happens to them before, in and after
-// every write, and between two looks. -rapid.checks=10000 is the full run.
+// TestHistories checks the laws over random histories. In each, several processes run one
+// after the other, with any verb. Anything may happen to them before, during and after
+// every write, and between two looks. Use -rapid.checks=10000 for the full run.
 func TestHistories(t *testing.T) {
 	n := &tally{ends: map[string]int{}, outcomes: map[string]int{}}
 	rapid.Check(t, func(t *rapid.T) { history(t, n) })
@@ -47,7 +47,7 @@ func history(t *rapid.T, n *tally) {
 	}
 }
 
-// live is the life of a process: looks, and what else happens meanwhile.
+// live runs a process: its looks, and what happens in between.
 func live(t *rapid.T, p *process, l *laws) {
 	p.run()
 	for range rapid.IntRange(12, 40).Draw(t, "looks") {
@@ -82,9 +82,9 @@ func live(t *rapid.T, p *process, l *laws) {
 	}
 }
 
-// between is what happens in the world beside the processes.
+// between draws what happens in the world outside the processes.
 func between(t *rapid.T, w *world, l *laws) {
-	switch rapid.SampledFrom([]string{"nothing", "approve", "agree", "hold", "resume", "deaf", "mute", "reject", "refuse", "proof", "weight", "pods", "changed", "plan"}).Draw(t, "happens") {
+	switch rapid.SampledFrom([]string{"nothing", "approve", "agree", "hold", "resume", "unreadable", "mute", "reject", "refuse", "proof", "weight", "pods", "changed", "plan"}).Draw(t, "happens") {
 	case "approve":
 		for _, gate := range []string{"qa", "sign"} {
 			w.said.Approve(Approval{Gate: gate, By: "ada"})
@@ -102,8 +102,8 @@ func between(t *rapid.T, w *world, l *laws) {
 		w.said.Hold = nil
 	case "reject":
 		w.said.Rejected = &Statement{Text: "no", By: "ada"}
-	case "deaf":
-		w.deaf = !w.deaf
+	case "unreadable":
+		w.unreadable = !w.unreadable
 	case "mute":
 		w.mute = !w.mute
 	case "proof":
@@ -122,11 +122,11 @@ func between(t *rapid.T, w *world, l *laws) {
 	}
 }
 
-// fates draws what befalls a process before a write: mostly nothing.
+// fates draws what happens to a process before a write: nothing, most of the time.
 func fates(t *rapid.T, p *process) fate {
 	var f fate
 	word := rare(t, "fate", "kill", "fail", "end", "catastrophe", "kill")
-	if p.state.Phase == Promoting { // of which there are few
+	if p.state.Phase == Promoting { // promotions are rare
 		word = rapid.SampledFrom([]string{"", "", "", "", "kill", "fail", "end"}).Draw(t, "fate of promotion")
 	}
 	switch word {
@@ -152,8 +152,8 @@ func ending(t *rapid.T) *Ended {
 	}
 }
 
-// TestDecideAlone checks what Decide permits over anything that a process may know, also
-// what no history leads to: a judgement of another share, or words of any kind.
+// TestDecideAlone checks what Decide permits for anything a process may know, including
+// what no history leads to: a judgement of another share, or any statements.
 func TestDecideAlone(t *testing.T) {
 	n := &tally{ends: map[string]int{}, outcomes: map[string]int{}}
 	rapid.Check(t, func(t *rapid.T) {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// What a story prints: decisions begin with a word and a colon, what the machine hears
-// with "<", what it stores with ">" and what is done with "*".
+// The output of a story: a decision is a word and a colon, "<" marks a fact, ">" the
+// stored state, and "*" an action.
 
 func (s *story) decided(_ *process, d Decision) {
 	why := ""
@@ -26,7 +26,7 @@ func (s *story) decided(_ *process, d Decision) {
 	fmt.Fprintln(&s.out, strings.TrimSpace(string(d.Do)+": "+why))
 }
 
-// told is a code with what the record says of it.
+// told prints a code with its text.
 func told(why *Refusal) string { return fmt.Sprintf("%s (%v)", why.Code, why) }
 
 func (s *story) stepped(_ *process, _ State, fact Fact, actions []Action) {
@@ -88,7 +88,7 @@ func factLine(fact Fact) string {
 	return fmt.Sprintf("%T", fact)
 }
 
-// stateLine is what matters of a state, in one line.
+// stateLine prints the important parts of a state on one line.
 func stateLine(s State) string {
 	parts := []string{fmt.Sprintf("%s %d %%", s.Phase, s.Weight)}
 	add := func(when bool, format string, args ...any) {

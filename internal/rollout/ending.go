@@ -1,22 +1,22 @@
 package rollout
 
-// EndCause is why a process stops working on a release.
+// EndCause says why a process stops working on a release.
 type EndCause string
 
-// Why a process can stop.
+// The causes for which a process stops.
 const (
-	Done        EndCause = "done"        // there is nothing left for it to do
-	Interrupted EndCause = "interrupted" // it was asked to end: by a signal, or by a CI system
-	Handover    EndCause = "handover"    // another process goes on at once
+	Done        EndCause = "done"        // nothing is left to do
+	Interrupted EndCause = "interrupted" // a signal or a CI system asked it to end
+	Handover    EndCause = "handover"    // another process continues at once
 	LockLost    EndCause = "lock lost"   // another process may work on the release
-	Broken      EndCause = "broken"      // an error, or a fault of the program
+	Broken      EndCause = "broken"      // an error or a panic
 )
 
-// Ended reports that a process stops working on the release. Whatever the cause is,
+// Ended reports that a process stops working on the release. Whatever the cause,
 // afterwards the canary has no traffic or somebody watches it.
 type Ended struct {
 	Cause EndCause
-	// Keep, of Interrupted, is that the user wants the weight to stay.
+	// Keep, of Interrupted, reports that the user wants to keep the weight.
 	Keep bool
 	// Untouched is that a promotion has begun and no stable object was replaced yet.
 	Untouched bool
@@ -25,8 +25,9 @@ type Ended struct {
 
 func (Ended) fact() {}
 
-// ended decides what a process leaves. There may be little time, and a weight of 0 is
-// right whoever works on the release next, so it is the first action.
+// ended decides in which state a process leaves the release. Time may be short, and a
+// weight of 0 is right whoever works on the release next, so setting it is the first
+// action.
 func (t *transition) ended(e Ended) (State, []Action) {
 	if !t.Phase.Active() || e.Cause == Handover {
 		return t.State, nil
@@ -49,7 +50,7 @@ func (t *transition) ended(e Ended) (State, []Action) {
 		t.addEvent(EventCancelled, "%s", interruption(t.Phase))
 		return t.State, []Action{{Kind: SetWeight}}
 	}
-	if e.Cause == LockLost { // the record is another process's, so that a hold would be its own
+	if e.Cause == LockLost { // the record now belongs to another process, which must not find a hold of this one
 		t.addEvent(EventCancelled, "another process has taken the release; traffic goes back to stable")
 		return t.State, []Action{{Kind: SetWeight}}
 	}
@@ -62,16 +63,16 @@ func (t *transition) ended(e Ended) (State, []Action) {
 	return t.State, []Action{{Kind: SetWeight}}
 }
 
-// KeptForPerson says whether an undecided canary keeps its share because the release
-// file says so (spec.analysis.overtime: hold).
+// KeptForPerson reports whether an undecided canary keeps its share for a person to
+// decide, because the release file says so (spec.analysis.overtime: hold).
 func (s State) KeptForPerson() bool {
 	return s.Held != "" && s.Phase == Standing && s.Judged != nil && s.Judged.Inconclusive && s.Judged.Recommended > 0
 }
 
-// withdrawn says whether the canary was seen to get no traffic.
+// withdrawn reports whether the gateways were seen to give the canary no traffic.
 func (s State) withdrawn() bool { return s.Phase == Standing && s.Weight == 0 && s.Verified == 0 }
 
-// off takes the traffic off the canary in whatever phase the release is.
+// off sets the wanted weight to 0 in every phase.
 func (t *transition) off() {
 	if t.Phase == Standing || t.Phase == Shifting {
 		t.Phase, t.Peak, t.Grow = Shifting, max(t.Peak, t.Weight), false
@@ -85,7 +86,7 @@ func (t *transition) left(e Ended) {
 	t.Left = &Left{Cause: e.Cause, At: t.now.Time.UTC(), Text: clip(e.Reason)}
 }
 
-// interruption says what an interruption leaves in a phase.
+// interruption describes the result of an interruption in a phase.
 func interruption(p Phase) string {
 	switch p {
 	case Promoting:

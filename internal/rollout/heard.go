@@ -2,9 +2,9 @@ package rollout
 
 import "slices"
 
-// resumed goes on where another process stopped. A share that was on its way up is not
-// gone on with, and none becomes larger than it is found: what the canary does now is
-// for this process to judge first. A share that a run was to guard stays guarded.
+// resumed continues where another process stopped. It does not finish a raise of the
+// share, and it makes no share larger than the one it finds: this process has to judge
+// the canary first. A share that a run guarded stays guarded.
 func (t *transition) resumed(r Resumed) (State, []Action) {
 	if !t.Phase.Active() {
 		return t.State, nil
@@ -42,8 +42,8 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 	return t.State, Pending(t.State)
 }
 
-// heeded remembers whether a person holds the release.
-func (t *transition) heeded(h HoldChanged) {
+// holdChanged stores whether a person holds the release.
+func (t *transition) holdChanged(h HoldChanged) {
 	switch {
 	case h.Hold != nil:
 		t.addEvent(EventSaid, "on hold: %s", h.Hold)
@@ -53,8 +53,8 @@ func (t *transition) heeded(h HoldChanged) {
 	t.Paused = h.Hold
 }
 
-// agreed remembers that a gate lets the release pass.
-func (t *transition) agreed(a GatePassed) {
+// gatePassed stores that a gate agreed.
+func (t *transition) gatePassed(a GatePassed) {
 	p := a.Approval
 	if p.At.IsZero() {
 		p.At = t.now.Time.UTC()
@@ -63,7 +63,7 @@ func (t *transition) agreed(a GatePassed) {
 		t.Awaiting = ""
 	}
 	t.Passed = slices.DeleteFunc(slices.Clone(t.Passed), func(before Approval) bool { return before.Gate == p.Gate })
-	if len(t.Passed) < maxPassages {
+	if len(t.Passed) < maxApprovals {
 		t.Passed = append(t.Passed, p)
 	}
 	by := ""

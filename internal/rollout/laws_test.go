@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// facts draws anything that can happen, in any order, sensible or not.
+// facts draws any facts, in any order, sensible or not.
 func facts() *rapid.Generator[Fact] {
 	digest := rapid.SampledFrom([]string{"", "a", "b"})
 	weight := rapid.IntRange(-10, 120)
@@ -52,7 +52,7 @@ func facts() *rapid.Generator[Fact] {
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// step is one observation with what came of it.
+// step is one observation and its result.
 type step struct {
 	before  State
 	fact    Fact
@@ -60,7 +60,7 @@ type step struct {
 	actions []Action
 }
 
-// walk is a release to which anything happens.
+// walk applies random facts to a release.
 func walk(t *rapid.T, spec Spec) []step {
 	var s State
 	var steps []step
@@ -72,7 +72,7 @@ func walk(t *rapid.T, spec Spec) []step {
 	return steps
 }
 
-// law checks something of every step of every walk.
+// law checks a property of every step of every walk.
 func law(t *testing.T, check func(t *rapid.T, spec Spec, s step)) {
 	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
@@ -150,8 +150,8 @@ func TestOnlyWhatWasTestedIsPromoted(t *testing.T) {
 	})
 }
 
-// However a release got where it is, it comes to rest when its actions succeed,
-// and when all of them fail.
+// TestTermination checks that, whatever happened before, a release comes to rest if its
+// actions succeed, and if all of them fail.
 func TestTermination(t *testing.T) {
 	const enough = 4
 	law(t, func(t *rapid.T, spec Spec, s step) {
@@ -170,7 +170,8 @@ func TestTermination(t *testing.T) {
 	})
 }
 
-// The canary is as large as its weight needs before the weight moves.
+// TestScaleBeforeWeight checks that the canary has the pods that its weight needs before
+// the weight changes.
 func TestScaleBeforeWeight(t *testing.T) {
 	law(t, func(t *rapid.T, spec Spec, s step) {
 		a, asked := s.fact.(Request)
@@ -204,7 +205,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// TestReplicas is the table of canary pods per share.
+// TestReplicas lists the number of canary pods per share.
 func TestReplicas(t *testing.T) {
 	for _, c := range []struct {
 		replicas       Replicas

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// Annotations on the canary's first workload carry what people say while a process
-// works on the release. The workload goes with the release, and what was said with it.
+// Annotations on the canary's first workload carry what people want while a process works
+// on the release. They are deleted with that workload.
 const (
 	HoldAnnotation    = "canarize.dev/hold"
 	ApproveAnnotation = "canarize.dev/approve"
 	RejectAnnotation  = "canarize.dev/reject"
 )
 
-// Word is something that a person said about a release.
+// Statement is what a person said about a release.
 type Statement struct {
 	Text string    `json:"text"`
-	By   string    `json:"by,omitempty"` // the user, as the API server knows them; "" is not known
+	By   string    `json:"by,omitempty"` // the user name known to the API server; "" if unknown
 	At   time.Time `json:"at,omitzero"`
 }
 
-// String is the word with who said it.
+// String returns the text, followed by its author if known.
 func (w Statement) String() string {
 	if w.By == "" {
 		return w.Text
@@ -30,21 +30,21 @@ func (w Statement) String() string {
 	return w.Text + " (" + w.By + ")"
 }
 
-// Passage reports that a gate agreed, who let the release pass, and when.
+// Approval reports which gate agreed, who approved it, and when.
 type Approval struct {
 	Gate string    `json:"gate"`
 	By   string    `json:"by,omitempty"` // a user, or the program or host that was asked
 	At   time.Time `json:"at,omitzero"`
 }
 
-// Said is what people said about a release.
+// Statements holds everything people said about a release.
 type Statements struct {
-	Hold     *Statement // the share may not grow; nil where nobody objects
-	Rejected *Statement // the release is to be rejected; nil where nobody wants that
+	Hold     *Statement // the share must not grow; nil if nobody holds the release
+	Rejected *Statement // the release must be rejected; nil if nobody rejected it
 	Approved []Approval
 }
 
-// Approval is the approval of a gate; false where nobody approved it.
+// Approval returns the approval of a gate, and false if nobody approved it.
 func (s Statements) Approval(gate string) (Approval, bool) {
 	at := slices.IndexFunc(s.Approved, func(p Approval) bool { return p.Gate == gate })
 	if at < 0 {
@@ -53,16 +53,16 @@ func (s Statements) Approval(gate string) (Approval, bool) {
 	return s.Approved[at], true
 }
 
-// Approve adds an approval; the first one of a gate counts.
+// Approve adds an approval. The first approval of a gate counts.
 func (s *Statements) Approve(p Approval) {
 	if _, already := s.Approval(p.Gate); !already {
 		s.Approved = append(slices.Clip(s.Approved), p)
 	}
 }
 
-// SaidOf reads what was said about the release that began at a time. Words about
-// another release, and text that is not what canarize writes, do not count: anybody
-// who may write the workload can write annotations.
+// ParseStatements reads the annotations about the release that began at started. It
+// ignores statements about another release, and text that canarize does not write:
+// everybody who may write the workload can write annotations.
 func ParseStatements(annotations map[string]string, started time.Time) Statements {
 	about := func(key string) string {
 		when, text, _ := strings.Cut(annotations[key], " ")
@@ -72,15 +72,15 @@ func ParseStatements(annotations map[string]string, started time.Time) Statement
 		return strings.ToValidUTF8(text, "\uFFFD") // as JSON would have it
 	}
 	return Statements{
-		Hold:     parseWord(about(HoldAnnotation)),
-		Rejected: parseWord(about(RejectAnnotation)),
-		Approved: parsePassages(about(ApproveAnnotation)),
+		Hold:     parseStatement(about(HoldAnnotation)),
+		Rejected: parseStatement(about(RejectAnnotation)),
+		Approved: parseApprovals(about(ApproveAnnotation)),
 	}
 }
 
-// parseWord reads a Word as JSON, or as canarize wrote it before it knew who spoke:
-// the bare text.
-func parseWord(text string) *Statement {
+// parseStatement reads a Statement as JSON. Canarize used to store the bare text, so that
+// is read, too.
+func parseStatement(text string) *Statement {
 	if text == "" {
 		return nil
 	}
@@ -92,9 +92,9 @@ func parseWord(text string) *Statement {
 	return &w
 }
 
-// parsePassages reads approvals as JSON, or as canarize wrote them before it knew who
-// spoke: the names of gates.
-func parsePassages(text string) []Approval {
+// parseApprovals reads approvals as JSON. Canarize used to store the bare names of gates,
+// so those are read, too.
+func parseApprovals(text string) []Approval {
 	var all []Approval
 	if !strings.HasPrefix(text, "[") || json.Unmarshal([]byte(text), &all) != nil {
 		all = nil
@@ -103,16 +103,16 @@ func parsePassages(text string) []Approval {
 		}
 	}
 	var s Statements
-	for _, p := range all[:min(len(all), maxPassages)] {
+	for _, p := range all[:min(len(all), maxApprovals)] {
 		s.Approve(Approval{Gate: clip(p.Gate), By: clip(p.By), At: p.At})
 	}
 	return s.Approved
 }
 
-// maxPassages bounds the gates that are remembered.
-const maxPassages = 100
+// maxApprovals bounds the stored gates.
+const maxApprovals = 100
 
-// Annotations are what SaidOf reads again.
+// Annotations returns the annotations that ParseStatements reads.
 func (s Statements) Annotations(started time.Time) map[string]string {
 	words := map[string]any{HoldAnnotation: s.Hold, RejectAnnotation: s.Rejected, ApproveAnnotation: nil}
 	if len(s.Approved) > 0 {

@@ -8,13 +8,13 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// Fresh is what a deployment begins with.
+// Fresh holds what a deployment starts with.
 type Fresh struct {
-	Plan    string // digest of what is to become stable
+	Plan    string // digest of the new version
 	Stable  []Fingerprint
-	Objects []manifest.ID // of the canary
+	Objects []manifest.ID // the canary's objects
 	Images  []Image
-	Gates   []string // the names of all gates
+	Gates   []string // names of all gates
 }
 
 func (t *transition) requested(a Request) (State, []Action) {
@@ -31,21 +31,21 @@ func (t *transition) requested(a Request) (State, []Action) {
 	return t.refuse(&Refusal{Code: RefusedVerb, Verb: a.Verb})
 }
 
-// refuse leaves everything as it is.
+// refuse changes nothing.
 func (t *transition) refuse(why *Refusal) (State, []Action) {
 	return t.State, []Action{{Kind: Refuse, Reason: why}}
 }
 
-// begin notes what was asked for and by whom.
+// begin records the request and who made it.
 func (t *transition) begin(run Run, format string, args ...any) {
 	t.Run, t.Left = run, nil
 	t.addEvent(EventAsked, format, args...)
 	t.History[len(t.History)-1].Run = run
 }
 
-// Is says whether a release is that of a version, which is named by the first eight or
-// more digits of the digest of its plan, by an image, or by the digest of an image. ""
-// is any version.
+// Is reports whether the release is of the given version. A version is named by at least
+// the first eight digits of its plan's digest, by an image, or by an image's digest. ""
+// matches every version.
 func (s State) Is(version string) bool {
 	if version == "" || len(version) >= 8 && strings.HasPrefix(s.Plan, version) {
 		return true
@@ -65,7 +65,7 @@ func (t *transition) deploy(a Request) (State, []Action) {
 	case t.Phase == Shifting && t.Plan == a.Fresh.Plan && t.Tested != "":
 		return t.refuse(&Refusal{Code: RefusedShifting, Weight: t.Weight})
 	case t.Phase == Standing && t.Plan == a.Fresh.Plan:
-		t.Guarded = t.Guarded || a.Guarded // the share of a run that was killed is not to stay
+		t.Guarded = t.Guarded || a.Guarded // a killed run left the share; it must not stay
 		return t.State, []Action{{Kind: WaitCanary}, {Kind: Verify, Weight: t.Weight}}
 	}
 	fresh := State{
@@ -73,14 +73,14 @@ func (t *transition) deploy(a Request) (State, []Action) {
 		Plan: a.Fresh.Plan, Stable: a.Fresh.Stable, Objects: a.Fresh.Objects, Images: a.Fresh.Images,
 		Gates: a.Fresh.Gates, Guarded: a.Guarded, Total: t.Total, History: t.History,
 	}
-	if t.Phase.Active() { // an earlier version's objects are removed in the end, too
+	if t.Phase.Active() { // the objects of the earlier version are removed in the end, too
 		for _, id := range t.Objects {
 			if !slices.Contains(fresh.Objects, id) {
 				fresh.Objects = append(slices.Clip(fresh.Objects), id)
 			}
 		}
 	}
-	if t.Phase.Active() && t.Plan == a.Fresh.Plan { // the same release, begun again
+	if t.Phase.Active() && t.Plan == a.Fresh.Plan { // the same release, started again
 		fresh.Stable, fresh.Started, fresh.Passed = t.Stable, t.Started, t.Passed
 	}
 	t.State = fresh
@@ -111,7 +111,7 @@ func (t *transition) shift(a Request) (State, []Action) {
 		return t.State, []Action{{Kind: Verify, Weight: a.Weight}}
 	}
 	before := t.Weight
-	if t.Phase == Shifting { // how far that came is not known
+	if t.Phase == Shifting { // how far the earlier shift came is unknown
 		t.unverified()
 		t.Peak, t.Grow = max(t.Peak, a.Weight), true
 	} else {
@@ -170,7 +170,7 @@ func (t *transition) reject(a Request) (State, []Action) {
 		return t.refuse(&Refusal{Code: RefusedNoRelease})
 	case t.Phase == Promoted:
 		return t.refuse(&Refusal{Code: RefusedPromoted})
-	case t.Phase == Retiring && !a.Untouched: // too late to reject; the canary goes all the same
+	case t.Phase == Retiring && !a.Untouched: // too late to reject, but the canary is still removed
 		t.Weight = 0
 		t.begin(a.Run, "reject: stable is the new version already; only the canary is removed")
 		return t.State, Pending(t.State)
@@ -188,7 +188,8 @@ func (t *transition) reject(a Request) (State, []Action) {
 	return t.State, Pending(t.State)
 }
 
-// reason is who decided; whoever asked where nobody else is named.
+// reason returns who decided, and why. If nobody is named, whoever made the request
+// decided.
 func reason(a Request) *Reason {
 	return &Reason{By: cmp.Or(a.Reason.By, ByRequest), Text: clip(a.Reason.Text)}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// FuzzSaid reads annotations that anybody may have written: nothing panics, and what is
+// FuzzSaid reads annotations that anybody may have written. Nothing panics, and what is
 // kept is small.
 func FuzzSaid(f *testing.F) {
 	at := start.Format(time.RFC3339Nano)
@@ -24,7 +24,7 @@ func FuzzSaid(f *testing.F) {
 		f.Add(text, ApproveAnnotation)
 	}
 	names := at
-	for i := range 3 * maxPassages {
+	for i := range 3 * maxApprovals {
 		names += fmt.Sprint(" gate-", i)
 	}
 	f.Add(names, ApproveAnnotation)
@@ -35,7 +35,7 @@ func FuzzSaid(f *testing.F) {
 				t.Errorf("word of %d bytes by %d bytes", len(word.Text), len(word.By))
 			}
 		}
-		if len(said.Approved) > maxPassages {
+		if len(said.Approved) > maxApprovals {
 			t.Errorf("%d approvals", len(said.Approved))
 		}
 		for i, p := range said.Approved {
@@ -53,7 +53,7 @@ func FuzzSaid(f *testing.F) {
 	})
 }
 
-// everything that a process may be told, hear or be asked for.
+// everything returns all facts and requests a process may get.
 func everyFact() []Fact {
 	word := &Statement{Text: "wait"}
 	facts := []Fact{
@@ -73,9 +73,8 @@ func everyFact() []Fact {
 	return facts
 }
 
-// FuzzState reads a record that anybody may have written. What is not refused leads, by
-// every verb and whatever happens, to weights that can be had, and a rejection takes the
-// traffic off.
+// FuzzState reads a record that anybody may have written. If it is accepted, every verb
+// and every fact leads to possible weights, and a rejection takes the traffic off.
 func FuzzState(f *testing.F) {
 	full := State{
 		Schema: Schema, Phase: Standing, Weight: 50, Verified: 50, Proof: SeenOnGateways, Step: 2, Plan: "plan-aaaaaaaa", Tested: "pods", Started: start,
@@ -145,7 +144,7 @@ func within(t *testing.T, before State, fact Fact, after State, actions []Action
 	}
 }
 
-// TestParseStateRefuses is the table of what no release can be.
+// TestParseStateRefuses lists states that no release can have.
 func TestParseStateRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		`{`:                            "the stored state is not what canarize writes: ",
