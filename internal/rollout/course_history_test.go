@@ -84,7 +84,7 @@ func live(t *rapid.T, p *process, l *laws) {
 
 // between draws what happens in the world outside the processes.
 func between(t *rapid.T, w *world, l *laws) {
-	switch rapid.SampledFrom([]string{"nothing", "approve", "agree", "hold", "resume", "unreadable", "mute", "reject", "refuse", "proof", "weight", "pods", "changed", "plan"}).Draw(t, "happens") {
+	switch rapid.SampledFrom([]string{"nothing", "approve", "agree", "hold", "resume", "unreadable", "silent", "reject", "refuse", "proof", "weight", "pods", "changed", "plan"}).Draw(t, "happens") {
 	case "approve":
 		for _, gate := range []string{"qa", "sign"} {
 			w.said.Approve(Approval{Gate: gate, By: "ada"})
@@ -104,8 +104,8 @@ func between(t *rapid.T, w *world, l *laws) {
 		w.said.Rejected = &Statement{Text: "no", By: "ada"}
 	case "unreadable":
 		w.unreadable = !w.unreadable
-	case "mute":
-		w.mute = !w.mute
+	case "silent":
+		w.silent = !w.silent
 	case "proof":
 		w.proof = rapid.SampledFrom([]Proof{SeenOnGateways, ByModelAlone}).Draw(t, "proof")
 	case "weight":

@@ -33,7 +33,7 @@ type world struct {
 
 	said       Statements
 	unreadable bool              // what people say cannot be read
-	mute       bool              // no watch tells that somebody spoke
+	silent     bool              // no watch tells that somebody spoke
 	answers    map[string]Answer // of gates, once they are asked
 
 	// fate returns what happens to a process at a moment.
@@ -153,7 +153,7 @@ func (p *process) news(read Statements) bool {
 func (p *process) look(j *Judged) {
 	p.clock = p.clock.Add(10 * time.Second)
 	last := p.heard.People
-	p.heard.People = People{Statements: last.Statements, Changed: !p.mute && !p.unreadable && (last.Status == Unreadable || p.news(last.Statements))}
+	p.heard.People = People{Statements: last.Statements, Changed: !p.silent && !p.unreadable && (last.Status == Unreadable || p.news(last.Statements))}
 	for name, answer := range p.answers {
 		if p.asking[name] {
 			p.heard.Answers[name] = answer

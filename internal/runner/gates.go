@@ -8,10 +8,10 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// gates asks gates that are programs or URLs, beside everything else.
+// gates asks gates that are programs or URLs, each in the background.
 type gates struct {
 	keeper  Gatekeeper
-	wake    func() // is called when a gate has answered
+	wake    func() // called when a gate has answered
 	asking  context.Context
 	cancel  context.CancelFunc
 	working sync.WaitGroup
@@ -34,13 +34,13 @@ func (g *gates) stop() {
 	g.working.Wait()
 }
 
-// ask begins to ask a gate.
+// ask starts asking a gate.
 func (g *gates) ask(gate rollout.Gate) {
 	g.answer(gate.Name, rollout.Answer{Pending: true})
 	g.working.Go(func() {
 		by, err := g.keeper.Ask(g.asking, gate)
 		switch {
-		case g.asking.Err() != nil: // nobody wants to know any more
+		case g.asking.Err() != nil: // the release no longer needs the answer
 			return
 		case err != nil:
 			g.answer(gate.Name, rollout.Answer{Refusal: err.Error()})
@@ -57,7 +57,7 @@ func (g *gates) answer(gate string, a rollout.Answer) {
 	g.answered[gate] = a
 }
 
-// answers are those so far, by the names of gates.
+// answers returns the answers so far, by the names of gates.
 func (g *gates) answers() map[string]rollout.Answer {
 	if g == nil {
 		return nil

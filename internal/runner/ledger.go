@@ -10,24 +10,24 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// ledger is what is stored of a release, as this process knows it.
+// ledger is the record of a release as this process knows it.
 type ledger struct {
 	*Runner
 	release     Release
 	record      Record
-	maybeStored []byte // state of which nobody knows whether it was stored
-	raising     bool   // what is being stored gives the canary more traffic, or promotes it
-	onMark      func() // is told that somebody has spoken; nil where nobody listens
+	maybeStored []byte // a state whose write failed; it may have been stored all the same
+	raising     bool   // the state being stored gives the canary more traffic, or promotes it
+	onMark      func() // called when the record's mark changed: there are new statements; may be nil
 }
 
-// RecordError reports that what is stored of a release cannot be read. What the cluster
-// has of its canary can still be found by labels.
+// RecordError reports that the record of a release cannot be read. The canary's objects
+// can still be found by label.
 type RecordError struct{ Err error }
 
 func (e RecordError) Error() string { return e.Err.Error() }
 func (e RecordError) Unwrap() error { return e.Err }
 
-// read reads what is stored; the zero State where there is nothing.
+// read returns the stored state and plan; the zero values if nothing is stored.
 func (l *ledger) read(ctx context.Context) (state rollout.State, plan rollout.Plan, err error) {
 	record, err := l.Store.Load(ctx, l.release.Namespace, l.release.Name)
 	if err != nil || record.Version == "" {
@@ -46,7 +46,7 @@ func (l *ledger) read(ctx context.Context) (state rollout.State, plan rollout.Pl
 	return state, plan, nil
 }
 
-// store stores a state when it differs from the one that is stored.
+// store stores a state if it differs from the stored one.
 func (l *ledger) store(ctx context.Context, state rollout.State) error {
 	text, err := json.Marshal(state)
 	if err != nil || bytes.Equal(text, l.record.State) || state.Phase == rollout.None {
@@ -73,12 +73,12 @@ func (l *ledger) store(ctx context.Context, state rollout.State) error {
 	return nil
 }
 
-// storeAgain stores a record over one that has another version than expected, if what
-// is in it is this process's own: as it was stored last, or by a write before this one
-// that was interrupted and taken all the same. Others may have left a mark that they
-// have spoken; then nothing is raised before that was read.
+// storeAgain retries a write after a version conflict, if the stored content is this
+// process's own: as it last stored it, or as left by an interrupted write that succeeded
+// after all. Others may have marked the record to say that there are new statements.
+// These have to be read before anything is raised.
 func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (version string, err error) {
-	for n := 1; ; n++ { // every word that somebody leaves makes the record another one
+	for n := 1; ; n++ { // every new statement changes the version of the record
 		stored, err := l.Store.Load(ctx, l.release.Namespace, l.release.Name)
 		if err != nil {
 			return "", errors.Join(refused, err)
@@ -107,8 +107,9 @@ func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (
 	}
 }
 
-// errSpoken reports that somebody said something before what was to be done was stored.
+// errNewStatements reports that somebody made a statement before the state was stored.
 var errNewStatements = errors.New("somebody has said something about the release")
 
-// ErrRecordGone reports that somebody deleted the record while a process worked.
+// ErrRecordGone reports that somebody deleted the record while a process worked on the
+// release.
 var ErrRecordGone = errors.New("somebody has deleted what is remembered of the release")

@@ -8,7 +8,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// step does one thing that is asked for, or goes on where another process stopped.
+// step carries out a request, or continues where another process stopped.
 func (s *session) step(ctx context.Context, fact rollout.Fact, plan *rollout.Plan) error {
 	var err error
 	switch f := fact.(type) {
@@ -23,9 +23,9 @@ func (s *session) step(ctx context.Context, fact rollout.Fact, plan *rollout.Pla
 	return s.drive(ctx, fact)
 }
 
-// prepare looks at the cluster for what has to be known before asked is decided,
-// and first puts right what somebody else did in the meantime. Of a rejection nothing
-// has to be known, but whether stable is the old version still: traffic goes first.
+// prepare completes a request with what rollout.Next needs from the cluster. First it
+// undoes what somebody else changed. A rejection needs only whether stable is still the
+// old version, because its traffic goes first.
 func (s *session) prepare(ctx context.Context, request rollout.Request, plan *rollout.Plan) (rollout.Request, error) {
 	var err error
 	switch request.Verb {
@@ -50,8 +50,9 @@ func (s *session) prepare(ctx context.Context, request rollout.Request, plan *ro
 	return request, err
 }
 
-// confirmOnce is confirm, of what a process before this one has stored: once, and only
-// while there is a canary. That stable is the new version is believed if it is.
+// confirmOnce calls confirm once, and only while there is a canary that an earlier
+// process deployed. A record that says that stable is the new version is believed if
+// stable is.
 func (s *session) confirmOnce(ctx context.Context) error {
 	if s.confirmed || !s.state.Phase.Active() || s.state.Phase == rollout.Deploying {
 		return nil
@@ -65,7 +66,7 @@ func (s *session) confirmOnce(ctx context.Context) error {
 	return fmt.Errorf("release %s: %w", s.release, ErrNotConfirmed)
 }
 
-// prepareResume looks how far the process before this one came.
+// prepareResume finds out how far the earlier process came.
 func (s *session) prepareResume(ctx context.Context, r rollout.Resumed) (rollout.Resumed, error) {
 	if err := s.confirmOnce(ctx); err != nil {
 		return r, err
@@ -86,11 +87,11 @@ func (s *session) prepareDeploy(ctx context.Context, request *rollout.Request, p
 	if err != nil {
 		return err
 	}
-	if s.state.Plan == digest && s.state.Phase == rollout.Standing { // it stands as it was deployed
+	if s.state.Plan == digest && s.state.Phase == rollout.Standing { // the same plan is already deployed
 		request.Fresh.Plan = digest
 		return s.confirmOnce(ctx)
 	}
-	if s.course == nil && !request.Unverified { // a run has looked before it began
+	if s.course == nil && !request.Unverified { // a run has already checked
 		if err := s.reachable(ctx, plan.Routes); err != nil {
 			return err
 		}
@@ -117,9 +118,9 @@ func (s *session) preparePromote(ctx context.Context, request *rollout.Request) 
 	return err
 }
 
-// putRight compares the routes with what the release made them and undoes what
-// would hurt: a weight that somebody else moved, and a canary route that no
-// longer has what its stable one has.
+// correct compares the routes with what the release made them, and undoes harmful
+// changes: a weight that somebody else changed, and a canary route that no longer matches
+// its stable one.
 func (s *session) correct(ctx context.Context) error {
 	if s.state.Phase != rollout.Standing {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// edited changes what is stored of a release, as somebody can who may write ConfigMaps.
+// edited changes the stored record of a release, as anybody can who may write ConfigMaps.
 func (w *world) edited(t *testing.T, change func(*rollout.State, *rollout.Plan)) {
 	t.Helper()
 	record := w.records["eu/shop"]
@@ -39,8 +39,8 @@ func (w *world) edited(t *testing.T, change func(*rollout.State, *rollout.Plan))
 	w.records["eu/shop"] = record
 }
 
-// TestReplacedPlan: a plan that was never a canary is not promoted, whoever can write
-// the record.
+// TestReplacedPlan checks that a plan that was never a canary is not promoted, whoever
+// wrote the record.
 func TestReplacedPlan(t *testing.T) {
 	evil := func(_ *rollout.State, p *rollout.Plan) { *p = *release("shop:evil") }
 	t.Run("promote", func(t *testing.T) {
@@ -75,8 +75,8 @@ func TestReplacedPlan(t *testing.T) {
 	})
 }
 
-// TestMoreObjects: what does not carry the release's label, or is in another namespace,
-// is not deleted, whatever the record lists.
+// TestMoreObjects checks that only objects with the release's label and in its namespace
+// are deleted, whatever the record lists.
 func TestMoreObjects(t *testing.T) {
 	w := newWorld()
 	other := decoded("v1", "Service", "ledger", values{})
@@ -95,7 +95,8 @@ func TestMoreObjects(t *testing.T) {
 	}
 }
 
-// TestForgedPhase: that stable is the new version is believed if it is.
+// TestForgedPhase checks that a record that says that stable is the new version is
+// believed only if stable is.
 func TestForgedPhase(t *testing.T) {
 	for _, phase := range []rollout.Phase{rollout.Retiring, rollout.Promoted, rollout.Rejected, rollout.None} {
 		for _, a := range []ask{promote(), reject()} {
@@ -118,8 +119,8 @@ func TestForgedPhase(t *testing.T) {
 	}
 }
 
-// TestRejectWithoutRecord: the verb that always leads back needs no record to take the
-// traffic off, and says what it could not read.
+// TestRejectWithoutRecord checks that reject takes the traffic off without a readable
+// record and reports what it could not read.
 func TestRejectWithoutRecord(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*Record)
@@ -156,8 +157,9 @@ func TestRejectWithoutRecord(t *testing.T) {
 	}
 }
 
-// TestRecordOfAnEarlierVersion: a release whose canary carries no digest of the plan,
-// because an earlier canarize deployed it, goes on if its pods are those of the plan.
+// TestRecordOfAnEarlierVersion continues a release whose canary was deployed by an
+// earlier canarize and carries no digest of the plan. It is accepted if its pods run the
+// images of the plan.
 func TestRecordOfAnEarlierVersion(t *testing.T) {
 	w := newWorld()
 	w.must(t, deploy("shop:2"), shift(50))
@@ -166,8 +168,8 @@ func TestRecordOfAnEarlierVersion(t *testing.T) {
 	w.expect(t, "shop:2", -1)
 }
 
-// FuzzRecord puts any record before every verb. None panics, none touches stable, and
-// after a rejection the canary has no traffic.
+// FuzzRecord runs every verb with any record. None panics, none changes stable, and after
+// a rejection the canary has no traffic.
 func FuzzRecord(f *testing.F) {
 	w := newWorld()
 	for _, a := range []ask{deploy("shop:2"), shift(50)} {
@@ -220,7 +222,7 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// quiet is a Watcher that has seen everything.
+// quiet is a Watcher that finds every canary healthy and sees no catastrophe.
 type quiet struct{}
 
 func (quiet) Look(_ context.Context, weight int) (rollout.Judged, error) {
