@@ -2,7 +2,7 @@ package releasefile
 
 import "github.com/canarize/canarize/internal/analysis"
 
-// find calls read for what is at a path of names, if anything is.
+// find calls read with the value at a path of names, if there is one.
 func find(v value, path []string, read func(value) error) error {
 	if len(path) == 0 {
 		return read(v)
@@ -27,7 +27,7 @@ func (r *File) readProfile(v value) error {
 	})
 }
 
-// analysisForm is spec.analysis. The defaults are those of analysis.ForProfile,
+// analysisForm describes spec.analysis. The defaults come from analysis.ForProfile,
 // analysis.DefaultMargin and analysis.DefaultGauge.
 func (r *File) analysisForm() form {
 	c, profile := &r.Analysis, analysis.BakeProfile
@@ -43,10 +43,10 @@ func (r *File) analysisForm() form {
 		field{"margins", mapOf(&c.Margins, 0, number), "The harm that has to be found, in percentage points, by the name of a metric."},
 		field{"gauges", mapOf(&c.Gauges, analysis.DefaultGauge(), gaugeForm), "When a gauge is worse, by its name."},
 		field{"limits", listOf(&c.Limits, analysis.Limit{Requests: 1000}, limitForm), "Plain limits (SLOs) on the canary alone."},
-	).then(r.checked)
+	).check(r.checked)
 }
 
-// checked says where in the file the analysis is impossible.
+// checked reports an invalid analysis, with its line in the file.
 func (r *File) checked(v value) error {
 	if err := r.Analysis.Validate(); err != nil {
 		return v.errorf("%w", err)
@@ -61,18 +61,18 @@ func gaugeForm(rule *analysis.GaugeRule) form {
 	)
 }
 
-// mostRequests is above what a release ever has.
-const mostRequests = 1 << 53
+// maxRequests is larger than the number of requests of any release.
+const maxRequests = 1 << 53
 
 func limitForm(l *analysis.Limit) form {
 	return object(
 		field{"metric", text(&l.Metric), "The name of a metric."},
 		field{"max", number(&l.Max), "Percent of the requests that may be bad."},
-		field{"requests", whole(&l.Requests, 1, mostRequests), "Requests from which on it counts."},
+		field{"requests", integer(&l.Requests, 1, maxRequests), "Requests from which on it counts."},
 	)
 }
 
-// rampForm is spec.ramp. With steps the ramp is manual.
+// rampForm describes spec.ramp. With steps, the ramp is manual.
 func (r *File) rampForm() form {
 	ramp := &r.Analysis.Ramp
 	return object(
@@ -84,5 +84,5 @@ func (r *File) rampForm() form {
 				field{"hold", seconds(&s.Hold), "How long it is kept at least."},
 			)
 		}), "Weights one after the other, instead of a ramp that follows the evidence."},
-	).then(r.checked)
+	).check(r.checked)
 }

@@ -101,7 +101,7 @@ func TestParseReleaseRefuses(t *testing.T) {
 	}
 }
 
-// FuzzParse says that every file is read or refused, with its name.
+// FuzzParse checks that every file is accepted, or refused with its name.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(head + "spec:\n  analysis: {profile: fast, margins: {a: 1}}\n  ramp: {steps: [{weight: 1, hold: 1m}]}\n"))
 	f.Add([]byte("a: &a [*a]"))

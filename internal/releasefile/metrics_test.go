@@ -129,8 +129,7 @@ func TestParseMetricsRefuses(t *testing.T) {
 	}
 }
 
-// TestMetricsExamples reads the release files of examples/metrics, of which there is
-// one for every source.
+// TestMetricsExamples reads the release files of examples/metrics, one for every source.
 func TestMetricsExamples(t *testing.T) {
 	files, err := filepath.Glob("../../examples/metrics/*.yml")
 	if err != nil {
