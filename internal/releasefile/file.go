@@ -148,7 +148,7 @@ func (r *File) form() form {
 			), "How long something may take before the release goes no further."},
 			field{"onCancel", oneOf(&r.OnCancel, CancelZero, CancelHold), "What becomes of the canary's weight when a command is interrupted: zero sends all traffic back to stable, hold keeps the share."},
 		), "What is released, and how."},
-	).requiring("it has to begin with apiVersion: "+APIVersion+" and kind: "+Kind, "apiVersion", "kind")
+	).requiring("it must begin with apiVersion: "+APIVersion+" and kind: "+Kind, "apiVersion", "kind")
 }
 
 // timeout is a duration above 0.

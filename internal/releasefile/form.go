@@ -138,7 +138,7 @@ func text[T ~string](to *T) form {
 	read := func(v value) error {
 		n := v.resolved()
 		if n.Kind != yaml.ScalarNode || n.Value == "" || n.Tag != "!!str" {
-			return v.errorf("expected a text")
+			return v.errorf("expected a string")
 		}
 		*to = T(n.Value)
 		return nil
@@ -196,7 +196,7 @@ func integer[T ~int | ~int64](to *T, least, most T) form {
 			return v.errorf("expected a whole number")
 		}
 		if i < int64(least) || i > int64(most) {
-			return v.errorf("%d is not from %d to %d", i, least, most)
+			return v.errorf("%d is out of range, expected %d to %d", i, least, most)
 		}
 		*to = T(i)
 		return nil

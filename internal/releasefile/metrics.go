@@ -79,7 +79,7 @@ func secret(to *metric.Secret) form {
 	read := f.read
 	f.read = func(v value) error {
 		if v.resolved().Kind != yaml.MappingNode {
-			return v.errorf("a secret does not belong into this file; say where it is, as {env: NAME} or {file: PATH}")
+			return v.errorf("a release file must not contain a secret; say where it is stored: {env: NAME} or {file: PATH}")
 		}
 		return read(v)
 	}

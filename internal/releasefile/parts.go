@@ -104,7 +104,7 @@ func (r *File) finish(v value) error {
 	}
 	for i, g := range r.Gates {
 		if slices.ContainsFunc(r.Gates[:i], func(other rollout.Gate) bool { return other.Name == g.Name }) {
-			return v.errorf("there are two gates of the name %s (promotion.automatic: false makes one of the name %s)", g.Name, PromotionGate)
+			return v.errorf("two gates have the name %s (promotion.automatic: false adds one of the name %s)", g.Name, PromotionGate)
 		}
 	}
 	return nil

@@ -73,10 +73,10 @@ func entries(v value, read func(name string, child value) error) error {
 		key := n.Content[i]
 		child := value{n.Content[i+1], strings.TrimPrefix(v.path+"."+key.Value, ".")}
 		if key.Kind != yaml.ScalarNode {
-			return lineError{key.Line, fmt.Errorf("%s: a name has to be a text", v.name())}
+			return lineError{key.Line, fmt.Errorf("%s: a key must be a string", v.name())}
 		}
 		if first, twice := seen[key.Value]; twice {
-			return lineError{key.Line, fmt.Errorf("%s is given twice, first in line %d", child.path, first)}
+			return lineError{key.Line, fmt.Errorf("%s is set twice, first on line %d", child.path, first)}
 		}
 		seen[key.Value] = key.Line
 		if err := read(key.Value, child); err != nil {

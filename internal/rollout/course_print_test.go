@@ -20,7 +20,7 @@ func (s *story) decided(_ *process, d Decision) {
 		why = d.Gate.Name
 	case DoEnd:
 		if d.Unbegun {
-			why = "nothing was begun: " + why
+			why = "nothing was changed: " + why
 		}
 	}
 	fmt.Fprintln(&s.out, strings.TrimSpace(string(d.Do)+": "+why))

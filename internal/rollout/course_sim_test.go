@@ -288,7 +288,7 @@ func (p *process) affect(a Action, outcome *Finished, half bool) error {
 		outcome.Tested = p.pods
 	case ApplyStable:
 		if p.pods != p.state.Tested { // the server checks this before anything is replaced
-			return fmt.Errorf("the canary's pods are no longer what was tested")
+			return fmt.Errorf("the canary's pods changed after they were tested")
 		}
 		if half && p.stable == isOld {
 			p.stable = isMixed

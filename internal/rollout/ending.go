@@ -38,7 +38,7 @@ func (t *transition) ended(e Ended) (State, []Action) {
 	switch {
 	case e.Cause == Interrupted && e.Keep:
 		t.left(e)
-		t.addEvent(EventCancelled, "interrupted; the canary keeps its weight, as it was asked to")
+		t.addEvent(EventCancelled, "interrupted; the canary keeps its weight, as the user chose")
 		return t.State, nil
 	case e.Cause == Done && (!t.Guarded || t.KeptForPerson()), t.withdrawn() && e.Cause != Interrupted:
 		t.Guarded = false
@@ -51,7 +51,7 @@ func (t *transition) ended(e Ended) (State, []Action) {
 		return t.State, []Action{{Kind: SetWeight}}
 	}
 	if e.Cause == LockLost { // the record now belongs to another process, which must not find a hold of this one
-		t.addEvent(EventCancelled, "another process has taken the release; traffic goes back to stable")
+		t.addEvent(EventCancelled, "another process took over the release; traffic goes back to stable")
 		return t.State, []Action{{Kind: SetWeight}}
 	}
 	if t.Held == "" && e.Reason != "" {
@@ -90,7 +90,7 @@ func (t *transition) left(e Ended) {
 func interruption(p Phase) string {
 	switch p {
 	case Promoting:
-		return "interrupted while stable was being replaced; the canary gets no traffic, and stable goes on becoming the new version"
+		return "interrupted while stable was being replaced; the canary gets no traffic, and the rollout of stable continues"
 	case Retiring:
 		return "interrupted; stable is the new version, and the canary gets no traffic"
 	}

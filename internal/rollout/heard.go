@@ -14,7 +14,7 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 		t.unhold()
 		t.Corrections = 0
 	}
-	t.begin(r.Run, "go on with %s", short(t.Plan))
+	t.begin(r.Run, "continue %s", short(t.Plan))
 	if t.Phase == Promoting && r.Untouched {
 		t.unpromoted("nothing was promoted yet; the canary stays at %d %%", t.Weight)
 	}
@@ -33,7 +33,7 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 	case t.Phase == Standing && found == t.Weight:
 		return t.State, []Action{{Kind: Verify, Weight: t.Weight}}
 	case t.Phase == Standing:
-		t.addEvent(EventCorrected, "the canary's routes have a weight of %d %% and not %d %%; the release goes on from %d %%", found, t.Weight, share)
+		t.addEvent(EventCorrected, "the canary's routes have weight %d %%, not %d %%; the release continues at %d %%", found, t.Weight, share)
 		t.unverified()
 		fallthrough
 	case share < t.Weight:
@@ -48,7 +48,7 @@ func (t *transition) holdChanged(h HoldChanged) {
 	case h.Hold != nil:
 		t.addEvent(EventSaid, "on hold: %s", h.Hold)
 	case t.Paused != nil:
-		t.addEvent(EventSaid, "not on hold any more")
+		t.addEvent(EventSaid, "no longer on hold")
 	}
 	t.Paused = h.Hold
 }

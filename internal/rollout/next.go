@@ -49,7 +49,7 @@ func Next(spec Spec, s State, o Observation) (State, []Action) {
 		t.addEvent(EventWaiting, "%s", fact.Text)
 		return t.State, nil
 	case Edited:
-		t.addEvent(EventCorrected, "%s changed during the release; the canary's route takes the change over", strings.Join(fact.Routes, ", "))
+		t.addEvent(EventCorrected, "%s changed during the release; the change is copied to the canary's route", strings.Join(fact.Routes, ", "))
 		return t.State, []Action{{Kind: Resync}}
 	}
 	return t.State, Pending(t.State)
@@ -203,11 +203,11 @@ func (t *transition) moved(m Moved) (State, []Action) {
 	}
 	t.unverified()
 	if t.Corrections >= maxCorrections {
-		t.hold(fmt.Sprintf("somebody else moved the weight to %d %% again; find out who before going on", m.Weight))
+		t.hold(fmt.Sprintf("somebody else changed the weight to %d %% again; find out who did before you continue", m.Weight))
 		return t.State, nil
 	}
 	t.Corrections++
-	t.addEvent(EventCorrected, "somebody else moved the weight to %d %%; it goes back to %d %%", m.Weight, t.Weight)
+	t.addEvent(EventCorrected, "somebody else changed the weight to %d %%; setting it back to %d %%", m.Weight, t.Weight)
 	t.Phase, t.Peak = Shifting, t.Weight
 	return t.State, Pending(t.State)
 }

@@ -144,7 +144,7 @@ func (p Plan) Pack() ([]byte, error) {
 		return nil, err
 	}
 	if out.Len() > maxPlan {
-		return nil, fmt.Errorf("the manifests are too large to be remembered in the cluster: %d KiB compressed, and %d KiB is the most; release fewer applications at once", out.Len()>>10, maxPlan>>10)
+		return nil, fmt.Errorf("the manifests are too large to store in the cluster: %d KiB compressed, and the limit is %d KiB; release fewer applications at once", out.Len()>>10, maxPlan>>10)
 	}
 	return out.Bytes(), nil
 }
@@ -160,7 +160,7 @@ func Unpack(packed []byte) (Plan, error) {
 		return Plan{}, fmt.Errorf("the stored plan is damaged: %w", err)
 	}
 	if len(text) > maxUnpacked {
-		return Plan{}, fmt.Errorf("the stored plan is damaged: it is larger than any plan can be")
+		return Plan{}, fmt.Errorf("the stored plan is damaged: it unpacks to more than %d MiB", maxUnpacked>>20)
 	}
 	var p Plan
 	if err := kjson.Unmarshal(text, &p); err != nil { // keeps integers as integers

@@ -81,53 +81,53 @@ func Codes() []Code { return slices.Sorted(maps.Keys(factOf)) }
 // because the record keeps them and every face shows them.
 var factOf = map[Code]func(*Refusal) string{
 	RefusedHeld: func(r *Refusal) string { return "held: " + r.Because },
-	RefusedVerb: func(r *Refusal) string { return fmt.Sprintf("%s is nothing that can be asked for", r.Verb) },
+	RefusedVerb: func(r *Refusal) string { return fmt.Sprintf("unknown verb %q", r.Verb) },
 	RefusedOtherVersion: func(r *Refusal) string {
-		return fmt.Sprintf("the release is of another version than %s: it is plan %s with %s; somebody deployed in between", r.Version, short(r.Plan), strings.Join(r.Images, ", "))
+		return fmt.Sprintf("the release is not version %s: it is plan %s with %s; somebody deployed another version in between", r.Version, short(r.Plan), strings.Join(r.Images, ", "))
 	},
-	RefusedPromoting:   func(*Refusal) string { return "the version before is being promoted" },
-	RefusedRejecting:   func(*Refusal) string { return "the version before is being rejected" },
+	RefusedPromoting:   func(*Refusal) string { return "the previous version is being promoted" },
+	RefusedRejecting:   func(*Refusal) string { return "the previous version is being rejected" },
 	RefusedShifting:    func(r *Refusal) string { return fmt.Sprintf("the canary is on its way to %d %%", r.Weight) },
-	RefusedWeight:      func(r *Refusal) string { return fmt.Sprintf("a weight of %d %% cannot be had", r.Weight) },
+	RefusedWeight:      func(r *Refusal) string { return fmt.Sprintf("a weight of %d %% is not possible", r.Weight) },
 	RefusedNotReady:    func(*Refusal) string { return "the canary is not ready yet" },
 	RefusedNoCanary:    func(r *Refusal) string { return "there is no canary" + r.phase() },
 	RefusedNotStanding: func(r *Refusal) string { return "no canary stands in the cluster" + r.phase() },
 	RefusedNoRelease:   func(*Refusal) string { return "there is no release to reject" },
-	RefusedPromoted:    func(*Refusal) string { return "it is promoted already: stable is the new version" },
-	RefusedUntested:    func(*Refusal) string { return "no request reaches the canary, so nothing about it is known" },
+	RefusedPromoted:    func(*Refusal) string { return "the release is already promoted: stable is the new version" },
+	RefusedUntested:    func(*Refusal) string { return "the canary gets no requests, so nothing is known about it" },
 	RefusedUnverified: func(r *Refusal) string {
-		return fmt.Sprintf("no gateway was seen to give the canary its %d %%, so nothing is raised or promoted", r.Weight)
+		return fmt.Sprintf("no gateway has confirmed that the canary gets %d %%, so nothing is raised or promoted", r.Weight)
 	},
 	RefusedCanaryChanged: func(*Refusal) string {
-		return "the canary's pods or their configuration are no longer what was tested; somebody changed them"
+		return "the canary's pods or their configuration changed after they were tested"
 	},
 	RefusedStableChanged: func(r *Refusal) string {
-		return strings.Join(r.Objects, ", ") + " changed since the release began, and promotion would undo that"
+		return strings.Join(r.Objects, ", ") + " changed since the release began, and the promotion would undo the change"
 	},
 	RefusedNoGate: func(r *Refusal) string {
 		if len(r.Gates) == 0 {
-			return fmt.Sprintf("it has no gate %s: no gates are known of it", r.Gate)
+			return fmt.Sprintf("the release has no gate %s; its gates are not known", r.Gate)
 		}
-		return fmt.Sprintf("it has no gate %s; its gates are: %s", r.Gate, strings.Join(r.Gates, ", "))
+		return fmt.Sprintf("the release has no gate %s; its gates are: %s", r.Gate, strings.Join(r.Gates, ", "))
 	},
 	RefusedNoGateway: func(r *Refusal) string {
-		return fmt.Sprintf("nothing was begun, because no share could be verified: %v", r.Err)
+		return fmt.Sprintf("nothing was changed, because no gateway can verify a share: %v", r.Err)
 	},
 	RefusedNoGatewayPod: (*Refusal).behind,
 	RefusedNotTaken:     (*Refusal).behind,
-	RefusedGone:         func(r *Refusal) string { return strings.Join(r.Objects, ", ") + " is gone; somebody has deleted it" },
+	RefusedGone:         func(r *Refusal) string { return strings.Join(r.Objects, ", ") + " is missing; somebody deleted it" },
 	RefusedNotRecord: func(r *Refusal) string {
-		return fmt.Sprintf("%s is not the memory of a release: the label %s is missing", strings.Join(r.Objects, ", "), ReleaseLabel)
+		return fmt.Sprintf("%s is not the record of a release: it lacks the label %s", strings.Join(r.Objects, ", "), ReleaseLabel)
 	},
 	RefusedSchema: func(r *Refusal) string {
-		return fmt.Sprintf("the stored state has version %s and this canarize knows version %d", r.Version, Schema)
+		return fmt.Sprintf("the stored state has version %s, but this canarize reads version %d", r.Version, Schema)
 	},
-	RefusedDamaged: func(r *Refusal) string { return fmt.Sprintf("the stored state is not what canarize writes: %v", r.Err) },
+	RefusedDamaged: func(r *Refusal) string { return fmt.Sprintf("the stored state is damaged: %v", r.Err) },
 	WaitsForRequests: func(r *Refusal) string {
-		return fmt.Sprintf("this process has seen no request of the canary at %d %% yet", r.Weight)
+		return fmt.Sprintf("this process has counted no request to the canary at %d %% yet", r.Weight)
 	},
-	WaitsForPeople:   func(*Refusal) string { return "nothing is raised or promoted while it cannot be read what people say" },
-	WaitsForResume:   func(r *Refusal) string { return "nothing is raised or promoted: " + r.Because },
+	WaitsForPeople:   func(*Refusal) string { return "holds and approvals cannot be read, so nothing is raised or promoted" },
+	WaitsForResume:   func(r *Refusal) string { return "on hold, so nothing is raised or promoted: " + r.Because },
 	WaitsForApproval: (*Refusal).atGate,
 	WaitsForGate:     (*Refusal).atGate,
 	Stopped:          func(r *Refusal) string { return r.Because },

@@ -132,7 +132,7 @@ func (t *transition) promote(a Request) (State, []Action) {
 	case Promoted:
 		return t.State, nil
 	case Promoting, Retiring:
-		t.begin(a.Run, "promote, begun before")
+		t.begin(a.Run, "promote, started earlier")
 		return t.State, Pending(t.State)
 	case Deploying:
 		return t.refuse(&Refusal{Code: RefusedNotReady})
@@ -172,13 +172,13 @@ func (t *transition) reject(a Request) (State, []Action) {
 		return t.refuse(&Refusal{Code: RefusedPromoted})
 	case t.Phase == Retiring && !a.Untouched: // too late to reject, but the canary is still removed
 		t.Weight = 0
-		t.begin(a.Run, "reject: stable is the new version already; only the canary is removed")
+		t.begin(a.Run, "reject: stable is already the new version; only the canary is removed")
 		return t.State, Pending(t.State)
 	}
 	text := "reject"
 	if t.Phase == Promoting && !a.Untouched {
 		t.Mixed = true
-		text = "reject during promotion: stable objects may be of the new version already; apply the old version's manifests if they are not wanted"
+		text = "reject during promotion: stable objects may already be of the new version; apply the old version's manifests to go back"
 	}
 	t.Phase, t.Weight, t.Peak, t.Grow = Rejecting, 0, 0, false
 	t.unhold()

@@ -260,7 +260,7 @@ func damaged(err error) error { return &Refusal{Code: RefusedDamaged, Err: err} 
 func (s State) check() error {
 	phases := []Phase{Deploying, Standing, Shifting, Promoting, Retiring, Rejecting, Promoted, Rejected}
 	if !slices.Contains(phases, s.Phase) {
-		return fmt.Errorf("phase is %q, and it has to be one of %q", clip(string(s.Phase)), phases)
+		return fmt.Errorf("phase is %q, expected one of %q", clip(string(s.Phase)), phases)
 	}
 	for _, n := range []struct {
 		name             string
@@ -270,7 +270,7 @@ func (s State) check() error {
 		{"step", s.Step, 0, math.MaxInt32}, {"corrections", s.Corrections, 0, math.MaxInt32}, {"total", s.Total, 0, math.MaxInt32},
 	} {
 		if n.value < n.low || n.value > n.high {
-			return fmt.Errorf("%s is %d, and it has to be from %d to %d", n.name, n.value, n.low, n.high)
+			return fmt.Errorf("%s is %d, expected %d to %d", n.name, n.value, n.low, n.high)
 		}
 	}
 	return nil

@@ -147,19 +147,19 @@ func within(t *testing.T, before State, fact Fact, after State, actions []Action
 // TestParseStateRefuses lists states that no release can have.
 func TestParseStateRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		`{`:                            "the stored state is not what canarize writes: ",
-		`{"schema":1,"weight":"x"}`:    "the stored state is not what canarize writes: ",
-		`{"schema":2}`:                 "version 2 and this canarize knows version 1",
+		`{`:                            "the stored state is damaged: ",
+		`{"schema":1,"weight":"x"}`:    "the stored state is damaged: ",
+		`{"schema":2}`:                 "version 2, but this canarize reads version 1",
 		`{"schema":1,"phase":"gone"}`:  `phase is "gone"`,
 		`{"schema":1}`:                 `phase is ""`,
-		record(`"weight":101`):         "weight is 101, and it has to be from 0 to 100",
+		record(`"weight":101`):         "weight is 101, expected 0 to 100",
 		record(`"weight":-1`):          "weight is -1",
-		record(`"verified":-2`):        "verified is -2, and it has to be from -1 to 100",
+		record(`"verified":-2`):        "verified is -2, expected -1 to 100",
 		record(`"peak":700`):           "peak is 700",
 		record(`"step":-1`):            "step is -1",
 		record(`"corrections":-1000`):  "corrections is -1000",
 		record(`"total":-1`):           "total is -1",
-		record(`"judged":{"judge":}}`): "the stored state is not what canarize writes: ",
+		record(`"judged":{"judge":}}`): "the stored state is damaged: ",
 	} {
 		if _, err := ParseState([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, expected %s", text, err, want)

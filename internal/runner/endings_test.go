@@ -324,23 +324,23 @@ func TestPromoteWhatWasTried(t *testing.T) {
 	}
 	w := newWorld()
 	w.must(t, deploy("shop:2"))
-	refused(t, w, promote(), "no request reaches the canary")
+	refused(t, w, promote(), "the canary gets no requests")
 	w.must(t, with(promote(), func(a *rollout.Request) { a.Untested = true }))
 
 	w = newWorld()
 	w.unseen = true
-	if _, err := w.do(t.Context(), deploy("shop:2")); err == nil || !strings.Contains(err.Error(), "nothing was begun") || len(w.writes) > 0 {
+	if _, err := w.do(t.Context(), deploy("shop:2")); err == nil || !strings.Contains(err.Error(), "nothing was changed") || len(w.writes) > 0 {
 		t.Fatalf("%v, %q", err, w.writes)
 	}
 	w.must(t, with(deploy("shop:2"), func(a *rollout.Request) { a.Unverified = true }), shift(50))
-	refused(t, w, promote(), "no gateway was seen to give the canary its 50 %")
+	refused(t, w, promote(), "no gateway has confirmed that the canary gets 50 %")
 	w.unseen = false
 	w.must(t, shift(50), promote()) // the share was verified again
 
 	w = newWorld()
 	w.must(t, deploy("shop:3"), deploy("shop:2"), shift(50))
-	refused(t, w, with(promote(), func(a *rollout.Request) { a.Version = "shop:3" }), "of another version than shop:3")
-	refused(t, w, with(shift(60), func(a *rollout.Request) { a.Version = "shop:3" }), "of another version than shop:3")
+	refused(t, w, with(promote(), func(a *rollout.Request) { a.Version = "shop:3" }), "is not version shop:3")
+	refused(t, w, with(shift(60), func(a *rollout.Request) { a.Version = "shop:3" }), "is not version shop:3")
 	w.must(t, with(promote(), func(a *rollout.Request) { a.Version = w.state(t).Plan[:8] }))
 	w.expect(t, "shop:2", -1)
 }

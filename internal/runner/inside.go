@@ -48,7 +48,7 @@ func (s *actor) withoutCanary(id manifest.ID, object map[string]any) (map[string
 	for _, r := range s.inside(id) {
 		router, can := s.Router.(route.Inside)
 		if !can {
-			return nil, fmt.Errorf("%s: its router does not know how to take the canary out of it", id)
+			return nil, fmt.Errorf("%s: its router cannot remove the canary from it", id)
 		}
 		var err error
 		if object, err = router.Without(r, object); err != nil {

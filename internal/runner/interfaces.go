@@ -73,7 +73,7 @@ type Record struct {
 }
 
 // ErrChanged reports that another process changed the record or the object in between.
-var ErrChanged = errors.New("somebody else works on the release at the same time")
+var ErrChanged = errors.New("another process works on the release at the same time")
 
 // Lock ensures that only one process works on a release at a time.
 type Lock interface {

@@ -52,7 +52,7 @@ func (r *Runner) work(ctx context.Context, release Release, run rollout.Run, do 
 	return s.state, err
 }
 
-var errFault = errors.New("canarize has a fault; please report it")
+var errFault = errors.New("internal error in canarize; please report it")
 
 // leave leaves a release in a safe state. rollout.Next decides what that means. leave has
 // its own time limit and waits for nobody. It sets the weight first and stores that
@@ -73,10 +73,10 @@ func (s *session) leave(ctx context.Context, err error, fault bool) error {
 	}
 	switch {
 	case failed == nil && cause == rollout.LockLost:
-		err = fmt.Errorf("%w; the canary's weight is 0 now, whoever works on the release", err)
+		err = fmt.Errorf("%w; the canary's weight was set to 0", err)
 	case failed == nil:
 	case off:
-		err = errors.Join(err, fmt.Errorf("the canary gets no traffic, but that could not be stored: %w", failed))
+		err = errors.Join(err, fmt.Errorf("the canary gets no traffic, but the record could not be saved: %w", failed))
 	default:
 		err = exposed(err, failed)
 	}

@@ -112,4 +112,4 @@ var errNewStatements = errors.New("somebody has said something about the release
 
 // ErrRecordGone reports that somebody deleted the record while a process worked on the
 // release.
-var ErrRecordGone = errors.New("somebody has deleted what is remembered of the release")
+var ErrRecordGone = errors.New("somebody deleted the record of the release")

@@ -46,7 +46,7 @@ func (s *actor) beside(ctx context.Context, plan *rollout.Plan) (*rollout.Plan, 
 			return nil, err
 		}
 		if stable == nil {
-			return nil, fmt.Errorf("%s: it is not in the cluster, and a canary's route alone gets every request whatever its weight; apply the stable version first", route.Stable)
+			return nil, fmt.Errorf("%s: it is not in the cluster, and without it the canary's route gets every request at any weight; apply the stable version first", route.Stable)
 		}
 		if route.Inside() {
 			if _, err := s.Router.Beside(route, stable, stable); err != nil {

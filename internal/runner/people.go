@@ -118,7 +118,7 @@ func (s *session) readPeople(ctx context.Context) {
 	annotations, _, err := s.readStatements(ctx)
 	if err != nil {
 		if c.people.readFailed() {
-			s.progress("what people say about the release cannot be read, so nothing is raised or promoted: %v", err)
+			s.progress("holds and approvals cannot be read, so nothing is raised or promoted: %v", err)
 		}
 		c.heard.People = c.people.status(s.state.Started)
 		c.heard.People.Status = rollout.Unreadable
@@ -147,7 +147,7 @@ func (s *session) readBeforeGrowth(ctx context.Context) error {
 	s.readPeople(ctx)
 	switch p := c.heard.People; {
 	case p.Status == rollout.Unreadable:
-		return objectionError{errors.New("it cannot be read what people say")}
+		return objectionError{errors.New("holds and approvals cannot be read")}
 	case p.Rejected != nil:
 		return objectionError{errRejected}
 	case p.Hold != nil:

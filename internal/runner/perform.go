@@ -86,7 +86,7 @@ func (s *actor) noRoutes(ctx context.Context) (bool, error) {
 
 func (s *actor) verify(ctx context.Context, a rollout.Action) error {
 	if s.doubtful {
-		s.progress("it is not known what the canary's routes stand beside, so that nobody is asked what they give")
+		s.progress("the record is not confirmed, so the share is not verified")
 		return nil
 	}
 	text, proof, err := s.Router.Verify(ctx, s.plan.Routes, a.Weight)
@@ -143,7 +143,7 @@ func (s *actor) settle(ctx context.Context, weight int) error {
 	if weight == 0 || left <= 0 {
 		return nil
 	}
-	s.progress("waiting until nodes and gateways know the canary's pods")
+	s.progress("waiting for nodes and gateways to learn about the canary's pods")
 	return s.Wait(ctx, min(left, settleTime))
 }
 
@@ -332,7 +332,7 @@ func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified bo
 		}
 	}
 	if err := s.apply(ctx, objects, Apply{Force: s.Force, Try: true}); err != nil {
-		return fmt.Errorf("nothing was begun, because the promotion would be refused: %w", err)
+		return fmt.Errorf("nothing was changed, because the API server would refuse the promotion: %w", err)
 	}
 	return nil
 }
@@ -348,7 +348,7 @@ func (s *actor) drain(ctx context.Context, _ rollout.Action) error {
 		longest = max(longest, r.TimeoutMS)
 	}
 	d := min(time.Duration(longest)*time.Millisecond, maxDrain)
-	s.progress("waiting %s for requests on their way", d)
+	s.progress("waiting %s for requests in flight", d)
 	return s.Wait(ctx, d)
 }
 

@@ -214,7 +214,7 @@ func TestRunEnds(t *testing.T) {
 		"a promotion that would be refused": {
 			eyes:   healthy(),
 			change: func(w *world, _ *Course) { w.broken["try "+stablePods.String()] = bad },
-			phase:  rollout.None, err: "nothing was begun",
+			phase:  rollout.None, err: "nothing was changed",
 		},
 		"a stable version that does not become ready": {
 			eyes:   healthy(),

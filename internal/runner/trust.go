@@ -23,7 +23,7 @@ import (
 const PlanAnnotation = "canarize.dev/plan"
 
 // ErrNotConfirmed reports that the objects in the cluster do not match the record.
-var ErrNotConfirmed = errors.New("what is remembered of the release is not what was deployed: somebody has changed its record or its canary; nothing is promoted")
+var ErrNotConfirmed = errors.New("the record of the release does not match what was deployed: somebody changed the record or the canary; nothing is promoted")
 
 // planDigest returns the digest of a plan in its stored form.
 func planDigest(packed []byte) string {
@@ -128,7 +128,7 @@ func (s *actor) confirmOrFind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.progress("the record of the release is not confirmed by its canary, so that the canary's routes were found by their labels")
+	s.progress("the canary does not match the record of the release, so its routes were found by label")
 	s.plan.Routes, s.confirmed, s.doubtful = routes, true, true
 	return nil
 }
@@ -148,7 +148,7 @@ func (s *actor) zeroByLabel(ctx context.Context, unread error) error {
 		names[i] = route.Canary.String()
 	}
 	if unread == nil {
-		unread = fmt.Errorf("release %s: no release remembers this canary", s.release)
+		unread = fmt.Errorf("release %s: no record exists for this canary", s.release)
 	}
 	// The advice about a broken record no longer applies, so unread is not wrapped.
 	return fmt.Errorf("%v; the canary gets no traffic: the weight of %s is 0. Remove it with kubectl delete mappings,tcpmappings,deployments,statefulsets,daemonsets,services,configmaps,secrets,horizontalpodautoscalers -n %s -l %s=%s",

@@ -126,9 +126,9 @@ func TestRejectWithoutRecord(t *testing.T) {
 		change func(*Record)
 		says   string
 	}{
-		"missing":        {nil, "no release remembers this canary"},
-		"empty":          {func(r *Record) { r.State = nil }, "the stored state is not what canarize writes"},
-		"malformed":      {func(r *Record) { r.State = []byte("{") }, "the stored state is not what canarize writes"},
+		"missing":        {nil, "no record exists for this canary"},
+		"empty":          {func(r *Record) { r.State = nil }, "the stored state is damaged"},
+		"malformed":      {func(r *Record) { r.State = []byte("{") }, "the stored state is damaged"},
 		"another schema": {func(r *Record) { r.State = []byte(`{"schema":99}`) }, "version 99"},
 		"a damaged plan": {func(r *Record) { r.Plan = []byte("no") }, "the stored plan is damaged"},
 	} {
