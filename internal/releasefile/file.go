@@ -117,36 +117,36 @@ func (r *File) form() form {
 	version, kind := APIVersion, Kind
 	return object(
 		field{"apiVersion", oneOf(&version, APIVersion), "The version of this format."},
-		field{"kind", oneOf(&kind, Kind), "That it is a release file."},
+		field{"kind", oneOf(&kind, Kind), "The kind of this file."},
 		field{"metadata", object(
-			field{"name", matching(&r.Name, releaseName, releaseNameWords), "The name of the release. That of spec.workload when absent, or of the only workload of the manifests."},
-			field{"namespace", matching(&r.Namespace, namespaceName, namespaceWords), "The namespace. That of the kubeconfig's context when absent."},
+			field{"name", matching(&r.Name, releaseName, releaseNameWords), "The name of the release. Default: the name in spec.workload, or that of the only workload in the manifests."},
+			field{"namespace", matching(&r.Namespace, namespaceName, namespaceWords), "The namespace. Default: that of the kubeconfig's context."},
 			field{"labels", anything(), "For other programs."},
 			field{"annotations", anything(), "For other programs."},
 		), "Which release it is."},
 		field{"spec", object(
-			field{"workload", matching(&r.Workload, releaseName, releaseNameWords), "The name of a workload that the manifests have to have; it names the release when metadata.name does not."},
-			field{"manifests", listOf(&r.Manifests, "", text), "Files and folders of the new version's manifests, relative to this file. Arguments of the command take their place."},
-			field{"images", listOf(&r.Images, "", imageForm), "Images of the new version, [CONTAINER=]IMAGE: for every container of that name, or of the same repository. --image takes their place."},
+			field{"workload", matching(&r.Workload, releaseName, releaseNameWords), "The name of a workload that the manifests must have. It names the release if metadata.name is absent."},
+			field{"manifests", listOf(&r.Manifests, "", text), "Files and folders of the new version's manifests, relative to this file. Arguments of the command replace them."},
+			field{"images", listOf(&r.Images, "", imageForm), "Images of the new version, [CONTAINER=]IMAGE: for every container of that name, or of the same repository. --image replaces them."},
 			field{"canary", canaryForm(&r.Canary), "How the canary is derived from the manifests."},
 			field{"router", object(
 				field{"emissary", object(
 					field{"namespace", matching(&r.EmissaryNamespace, namespaceName, namespaceWords), "The namespace Emissary runs in."},
 				), "Emissary-ingress."},
 			), "What routes requests to the canary."},
-			field{"analysis", r.analysisForm(), "How sure a verdict has to be, and when it may fall."},
+			field{"analysis", r.analysisForm(), "How sure a verdict must be, and when it may be given."},
 			field{"ramp", r.rampForm(), "How the canary's share grows."},
-			field{"metrics", r.metricsForm(), "Who counts requests, and what is counted."},
-			field{"gates", listOf(&r.Gates, rollout.Gate{Timeout: rollout.DefaultGateTimeout}, gateForm), "What else has to agree before a share, or before the promotion."},
+			field{"metrics", r.metricsForm(), "The metric source, and what it counts."},
+			field{"gates", listOf(&r.Gates, rollout.Gate{Timeout: rollout.DefaultGateTimeout}, gateForm), "What else must agree before a share, or before the promotion."},
 			field{"promotion", object(
-				field{"automatic", boolean(&r.Promotion.Automatic), "Whether a run promotes when the verdict says so. Otherwise it waits for canarize approve NAME " + PromotionGate + "."},
+				field{"automatic", boolean(&r.Promotion.Automatic), "Whether a run promotes when the verdict allows it. Otherwise it waits for canarize approve NAME " + PromotionGate + "."},
 				field{"forceConflicts", boolean(&r.Promotion.ForceConflicts), "Take over fields that somebody else owns."},
 			), "How the new version becomes stable."},
 			field{"timeouts", object(
 				field{"ready", timeout(&r.Timeouts.Ready), "How long pods may make no progress towards being ready."},
-				field{"share", timeout(&r.Timeouts.Share), "How long Emissary may take until the share is real."},
-			), "How long something may take before the release goes no further."},
-			field{"onCancel", oneOf(&r.OnCancel, CancelZero, CancelHold), "What becomes of the canary's weight when a command is interrupted: zero sends all traffic back to stable, hold keeps the share."},
+				field{"share", timeout(&r.Timeouts.Share), "How long the gateways may take to give the share."},
+			), "How long a step may take before the release stops."},
+			field{"onCancel", oneOf(&r.OnCancel, CancelZero, CancelHold), "What happens to the canary's weight when a command is interrupted: zero sends all traffic back to stable, hold keeps the share."},
 		), "What is released, and how."},
 	).requiring("it must begin with apiVersion: "+APIVersion+" and kind: "+Kind, "apiVersion", "kind")
 }

@@ -12,24 +12,24 @@ import (
 func (r *File) metricsForm() form {
 	c := metric.DefaultConfig()
 	return object(
-		field{"source", oneOf(&c.Source, metric.SourceNames()...), "Who counts."},
-		field{"timeout", duration(&c.Timeout), "Of one reading."},
+		field{"source", oneOf(&c.Source, metric.SourceNames()...), "The metric source."},
+		field{"timeout", duration(&c.Timeout), "The timeout of one reading."},
 		field{"address", text(&c.Access.Address), "The URL of prometheus, azuremonitor and web."},
 		field{"auth", authForm(&c.Access), "Credentials for the address."},
 		field{"tls", object(
-			field{"ca", text(&c.Access.TLS.CA), "A file with the certificates that are trusted; those of the system when absent."},
+			field{"ca", text(&c.Access.TLS.CA), "A file with the trusted certificates. Default: those of the system."},
 			field{"cert", text(&c.Access.TLS.Cert), "A file with the client's certificate."},
 			field{"key", text(&c.Access.TLS.Key), "A file with the key of that certificate."},
-			field{"serverName", text(&c.Access.TLS.ServerName), "The name that the server's certificate has to have, where it is not that of the address."},
+			field{"serverName", text(&c.Access.TLS.ServerName), "The expected name in the server's certificate, if it differs from the address."},
 		), "TLS of the address; files are PEM."},
-		field{"port", integer(&c.Port, 1, 65535), "Of the pods' metrics."},
-		field{"path", text(&c.Path), "Of the pods' metrics."},
-		field{"canary", matchers(&c.Canary), "Labels of the canary's series, such as track=\"canary\"; the names of its pods when absent."},
+		field{"port", integer(&c.Port, 1, 65535), "The port of the pods' metrics."},
+		field{"path", text(&c.Path), "The path of the pods' metrics."},
+		field{"canary", matchers(&c.Canary), "Labels of the canary's series, such as track=\"canary\". Default: the names of its pods."},
 		field{"stable", matchers(&c.Stable), "Labels of stable's series."},
-		field{"podLabel", text(&c.PodLabel), "The label that has the name of the application's pod."},
-		field{"ratios", queries(&c, metric.KindRatio, ratioForm), "Bad requests of all, by the name of the metric."},
-		field{"latencies", queries(&c, metric.KindLatency, latencyForm), "Histograms of durations, by the name of the metric."},
-		field{"gauges", queries(&c, metric.KindGauge, func(q *metric.Query) form { return text(&q.Gauge) }), "Values that are compared, by the name of the metric: a series of the pods, or PromQL with $arm."},
+		field{"podLabel", text(&c.PodLabel), "The label that holds the name of the application's pod."},
+		field{"ratios", queries(&c, metric.KindRatio, ratioForm), "Bad requests among all requests, by metric name."},
+		field{"latencies", queries(&c, metric.KindLatency, latencyForm), "Histograms of durations, by metric name."},
+		field{"gauges", queries(&c, metric.KindGauge, func(q *metric.Query) form { return text(&q.Gauge) }), "Values to compare, by metric name: a series of the pods, or PromQL with $arm."},
 	).check(func(v value) error {
 		if err := c.Validate(); err != nil {
 			return v.errorf("%w", err)
@@ -47,7 +47,7 @@ func authForm(a *metric.Access) form {
 			field{"user", text(&a.User), "The name."},
 			field{"password", secret(&a.Password), "The password."},
 		), "A name and a password."},
-		field{"headers", headers(a), "Headers of every request: a text, or where a secret is."},
+		field{"headers", headers(a), "Headers of every request: a string, or where a secret is stored."},
 	)
 }
 
@@ -145,7 +145,7 @@ func latencyForm(q *metric.Query) form {
 	unit := inSeconds
 	return object(
 		field{"buckets", selector(&q.Buckets), "A selector of a classic histogram."},
-		field{"unit", oneOf(&unit, inSeconds, inMilliseconds), "What the boundaries of the buckets are in."},
+		field{"unit", oneOf(&unit, inSeconds, inMilliseconds), "The unit of the buckets' boundaries."},
 	).requiring("expected buckets: a selector of a classic histogram", "buckets").check(func(value) error {
 		if !strings.HasSuffix(q.Buckets.Name, bucketSuffix) {
 			q.Buckets.Name += bucketSuffix

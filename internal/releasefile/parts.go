@@ -40,12 +40,12 @@ func imageForm(to *string) form {
 
 func canaryForm(c *Canary) form {
 	return object(
-		field{"suffix", text(&c.Suffix), "What is put behind every name."},
+		field{"suffix", text(&c.Suffix), "The suffix of every new name."},
 		field{"replicas", replicasForm(&c.Replicas), "Canary pods: a number, same (as many as stable), or weight (stable × weight / 100, rounded up, at least 1)."},
 		field{"labels", mapOf(&c.Labels, "", text), "Labels of everything new and of the canary's pods."},
 		field{"include", listOf(&c.Include, "", func(to *string) form {
 			return matching(to, includePattern, "KIND/NAME, such as statefulset/db")
-		}), "KIND/NAME of workloads to canary that would be left alone."},
+		}), "KIND/NAME of workloads that get a canary only if they are listed here."},
 		field{"copyPeers", boolean(&c.CopyPeers), "Copy network policies of other applications that admit the stable pods by label."},
 	)
 }
@@ -68,12 +68,12 @@ func replicasForm(to *string) form {
 
 func gateForm(g *rollout.Gate) form {
 	return object(
-		field{"name", matching(&g.Name, releaseName, releaseNameWords), "By this name it is told of, and approved."},
-		field{"weight", integer(&g.Weight, 0, 100), "The share in percent that it stands before; 0, or absent, is before the promotion."},
+		field{"name", matching(&g.Name, releaseName, releaseNameWords), "The name that events and canarize approve use."},
+		field{"weight", integer(&g.Weight, 0, 100), "The share, in percent, before which the gate must agree. 0, or absent, means before the promotion."},
 		field{"exec", listOf(&g.Exec, "", text), "A program with its arguments. Exit code 0 agrees."},
-		field{"http", matching(&g.HTTP, httpPattern, "a URL that begins with http:// or https://"), "A URL. A status of 2xx agrees; others are asked again."},
-		field{"manual", onlyTrue(&g.Manual), "canarize approve agrees."},
-		field{"timeout", timeout(&g.Timeout), "For exec and http: what has not agreed until then refuses."},
+		field{"http", matching(&g.HTTP, httpPattern, "a URL that begins with http:// or https://"), "A URL. A 2xx status agrees; any other is retried."},
+		field{"manual", onlyTrue(&g.Manual), "A person agrees with canarize approve."},
+		field{"timeout", timeout(&g.Timeout), "For exec and http: a gate that has not agreed by then refuses."},
 	).exactlyOne("exec", "http", "manual").requiring("a gate needs a name", "name").check(func(v value) error {
 		if u, err := url.Parse(g.HTTP); err != nil || g.HTTP != "" && u.Host == "" {
 			return v.errorf("http: %q is no URL", redact.URL(g.HTTP))
