@@ -81,7 +81,7 @@ type Resumed struct {
 	Gates    []string // names of all gates
 	Override bool     // ignore the hold
 	Guarded  bool     // the run watches the share and sets it to 0 when it ends
-	// Untouched is that a promotion has begun and no stable object was replaced yet.
+	// Untouched reports that a promotion began but has replaced no stable object yet.
 	Untouched bool
 	// Found is the largest weight of the canary's routes, as just read; nil if unknown.
 	Found *int

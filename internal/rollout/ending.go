@@ -18,7 +18,7 @@ type Ended struct {
 	Cause EndCause
 	// Keep, of Interrupted, reports that the user wants to keep the weight.
 	Keep bool
-	// Untouched is that a promotion has begun and no stable object was replaced yet.
+	// Untouched reports that a promotion began but has replaced no stable object yet.
 	Untouched bool
 	Reason    string
 }

@@ -49,7 +49,7 @@ type Metric struct {
 	Name   string `json:"name"`
 	Canary Count  `json:"canary"`
 	Stable Count  `json:"stable"`
-	// Ratio is the canary's share of bad requests divided by stable's. It lies between
+	// Ratio is the canary's ratio of bad requests divided by stable's. It lies between
 	// Low and High. nil is unknown.
 	Ratio *float64 `json:"ratio,omitempty"`
 	Low   *float64 `json:"low,omitempty"`

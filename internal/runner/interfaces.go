@@ -99,7 +99,8 @@ type Hold interface {
 // an object.
 type Inbox interface {
 	// Listen calls hear with the annotations at once and after every change, until ctx
-	// ends. It may miss changes for a while; a caller that has to know reads them.
+	// ends. It may stay silent for a long time although something changed; a caller that
+	// has to know reads the annotations.
 	Listen(ctx context.Context, id manifest.ID, hear func(annotations map[string]string))
 	// Annotate changes annotations of an object if it still has the given version; ""
 	// accepts every version. It returns ErrChanged if it does not. A missing object is no

@@ -15,7 +15,7 @@ var ErrInterrupted = errors.New("interrupted")
 
 // ErrHandover is the context cause that tells a process to change nothing: another one
 // continues with the release at once.
-var ErrHandover = errors.New("another process goes on with the release")
+var ErrHandover = errors.New("another process continues the release")
 
 // ErrLockLost is the context cause of a lock that another process has taken.
 var ErrLockLost = errors.New("the lock was lost")

@@ -108,7 +108,7 @@ func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (
 }
 
 // errNewStatements reports that somebody made a statement before the state was stored.
-var errNewStatements = errors.New("somebody has said something about the release")
+var errNewStatements = errors.New("there are new statements about the release")
 
 // ErrRecordGone reports that somebody deleted the record while a process worked on the
 // release.

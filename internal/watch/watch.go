@@ -1,5 +1,5 @@
 // Package watch passes what a metric source counts to the judge of a release, interval by
-// interval. Between the ends of intervals it looks for a catastrophe.
+// interval. Within an interval it looks for a catastrophe.
 package watch
 
 import (
