@@ -221,8 +221,8 @@ func (c Course) advance(spec Spec, s State, h Heard) Decision {
 	case h.People.Hold != nil:
 		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForResume, Because: h.People.Hold.String()}}
 	}
-	if shut := c.gate(s, h, wanted); shut != nil {
-		return c.pass(*shut, s, h)
+	if closed := c.gate(s, h, wanted); closed != nil {
+		return c.pass(*closed, s, h)
 	}
 	return Decision{Do: DoApply, Fact: wanted}
 }

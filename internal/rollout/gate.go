@@ -32,9 +32,9 @@ func (g Gate) Before() string {
 }
 
 // Guards reports whether the gate has to agree before the request.
-func (g Gate) Guards(a Request) bool {
+func (g Gate) Guards(r Request) bool {
 	if g.Weight == 0 {
-		return a.Verb == Promote
+		return r.Verb == Promote
 	}
-	return a.Verb == Promote || a.Verb == Shift && a.Weight >= g.Weight
+	return r.Verb == Promote || r.Verb == Shift && r.Weight >= g.Weight
 }

@@ -126,7 +126,7 @@ var factOf = map[Code]func(*Refusal) string{
 	WaitsForRequests: func(r *Refusal) string {
 		return fmt.Sprintf("this process has counted no request to the canary at %d %% yet", r.Weight)
 	},
-	WaitsForPeople:   func(*Refusal) string { return "holds and approvals cannot be read, so nothing is raised or promoted" },
+	WaitsForPeople:   func(*Refusal) string { return "waiting until holds and approvals can be read" },
 	WaitsForResume:   func(r *Refusal) string { return "on hold, so nothing is raised or promoted: " + r.Because },
 	WaitsForApproval: (*Refusal).atGate,
 	WaitsForGate:     (*Refusal).atGate,

@@ -17,18 +17,18 @@ type Fresh struct {
 	Gates   []string // names of all gates
 }
 
-func (t *transition) requested(a Request) (State, []Action) {
-	switch a.Verb {
+func (t *transition) requested(r Request) (State, []Action) {
+	switch r.Verb {
 	case Deploy:
-		return t.deploy(a)
+		return t.deploy(r)
 	case Shift:
-		return t.shift(a)
+		return t.shift(r)
 	case Promote:
-		return t.promote(a)
+		return t.promote(r)
 	case Reject:
-		return t.reject(a)
+		return t.reject(r)
 	}
-	return t.refuse(&Refusal{Code: RefusedVerb, Verb: a.Verb})
+	return t.refuse(&Refusal{Code: RefusedVerb, Verb: r.Verb})
 }
 
 // refuse changes nothing.
@@ -56,22 +56,22 @@ func (s State) Is(version string) bool {
 	})
 }
 
-func (t *transition) deploy(a Request) (State, []Action) {
+func (t *transition) deploy(r Request) (State, []Action) {
 	switch {
 	case t.Phase == Promoting || t.Phase == Retiring:
 		return t.refuse(&Refusal{Code: RefusedPromoting})
 	case t.Phase == Rejecting:
 		return t.refuse(&Refusal{Code: RefusedRejecting})
-	case t.Phase == Shifting && t.Plan == a.Fresh.Plan && t.Tested != "":
+	case t.Phase == Shifting && t.Plan == r.Fresh.Plan && t.Tested != "":
 		return t.refuse(&Refusal{Code: RefusedShifting, Weight: t.Weight})
-	case t.Phase == Standing && t.Plan == a.Fresh.Plan:
-		t.Guarded = t.Guarded || a.Guarded // a killed run left the share; it must not stay
+	case t.Phase == Standing && t.Plan == r.Fresh.Plan:
+		t.Guarded = t.Guarded || r.Guarded // a killed run left the share; it must not stay
 		return t.State, []Action{{Kind: WaitCanary}, {Kind: Verify, Weight: t.Weight}}
 	}
 	fresh := State{
 		Schema: Schema, Phase: Deploying, Verified: Unknown, Started: t.now.Time.UTC(),
-		Plan: a.Fresh.Plan, Stable: a.Fresh.Stable, Objects: a.Fresh.Objects, Images: a.Fresh.Images,
-		Gates: a.Fresh.Gates, Guarded: a.Guarded, Total: t.Total, History: t.History,
+		Plan: r.Fresh.Plan, Stable: r.Fresh.Stable, Objects: r.Fresh.Objects, Images: r.Fresh.Images,
+		Gates: r.Fresh.Gates, Guarded: r.Guarded, Total: t.Total, History: t.History,
 	}
 	if t.Phase.Active() { // the objects of the earlier version are removed in the end, too
 		for _, id := range t.Objects {
@@ -80,59 +80,59 @@ func (t *transition) deploy(a Request) (State, []Action) {
 			}
 		}
 	}
-	if t.Phase.Active() && t.Plan == a.Fresh.Plan { // the same release, started again
+	if t.Phase.Active() && t.Plan == r.Fresh.Plan { // the same release, started again
 		fresh.Stable, fresh.Started, fresh.Passed = t.Stable, t.Started, t.Passed
 	}
 	t.State = fresh
-	t.begin(a.Run, "deploy %s", short(a.Fresh.Plan))
+	t.begin(r.Run, "deploy %s", short(r.Fresh.Plan))
 	return t.State, Pending(t.State)
 }
 
 func short(digest string) string { return digest[:min(len(digest), 12)] }
 
-func (t *transition) shift(a Request) (State, []Action) {
+func (t *transition) shift(r Request) (State, []Action) {
 	switch {
-	case a.Weight < 0 || a.Weight > t.spec.Limit:
-		return t.refuse(&Refusal{Code: RefusedWeight, Weight: a.Weight, Limit: t.spec.Limit})
+	case r.Weight < 0 || r.Weight > t.spec.Limit:
+		return t.refuse(&Refusal{Code: RefusedWeight, Weight: r.Weight, Limit: t.spec.Limit})
 	case t.Phase == Deploying:
 		return t.refuse(&Refusal{Code: RefusedNotReady})
 	case t.Phase != Standing && t.Phase != Shifting:
 		return t.refuse(&Refusal{Code: RefusedNoCanary, Phase: t.Phase})
-	case !t.Is(a.Version):
-		return t.refuse(Mismatch(t.State, a.Version))
-	case t.Held != "" && !a.Override && a.Weight > 0:
+	case !t.Is(r.Version):
+		return t.refuse(Mismatch(t.State, r.Version))
+	case t.Held != "" && !r.Override && r.Weight > 0:
 		return t.refuse(Held(t.State))
-	case t.Phase == Standing && t.Weight == a.Weight && t.Verified == a.Weight:
-		t.Guarded = a.Guarded
-		if a.Override {
+	case t.Phase == Standing && t.Weight == r.Weight && t.Verified == r.Weight:
+		t.Guarded = r.Guarded
+		if r.Override {
 			t.unhold()
 			t.Corrections = 0
 		}
-		return t.State, []Action{{Kind: Verify, Weight: a.Weight}}
+		return t.State, []Action{{Kind: Verify, Weight: r.Weight}}
 	}
 	before := t.Weight
 	if t.Phase == Shifting { // how far the earlier shift came is unknown
 		t.unverified()
-		t.Peak, t.Grow = max(t.Peak, a.Weight), true
+		t.Peak, t.Grow = max(t.Peak, r.Weight), true
 	} else {
-		t.Peak, t.Grow = max(t.Weight, a.Weight), a.Weight > t.Weight
+		t.Peak, t.Grow = max(t.Weight, r.Weight), r.Weight > t.Weight
 	}
-	t.Phase, t.Weight, t.Guarded = Shifting, a.Weight, a.Guarded
-	if a.Override {
+	t.Phase, t.Weight, t.Guarded = Shifting, r.Weight, r.Guarded
+	if r.Override {
 		t.unhold()
 		t.Corrections = 0
 	}
 	t.Step++
-	t.begin(a.Run, "shift from %d %% to %d %%", before, a.Weight)
+	t.begin(r.Run, "shift from %d %% to %d %%", before, r.Weight)
 	return t.State, Pending(t.State)
 }
 
-func (t *transition) promote(a Request) (State, []Action) {
+func (t *transition) promote(r Request) (State, []Action) {
 	switch t.Phase {
 	case Promoted:
 		return t.State, nil
 	case Promoting, Retiring:
-		t.begin(a.Run, "promote, started earlier")
+		t.begin(r.Run, "promote, started earlier")
 		return t.State, Pending(t.State)
 	case Deploying:
 		return t.refuse(&Refusal{Code: RefusedNotReady})
@@ -143,55 +143,55 @@ func (t *transition) promote(a Request) (State, []Action) {
 		return t.refuse(&Refusal{Code: RefusedNoCanary, Phase: t.Phase})
 	}
 	switch {
-	case !t.Is(a.Version):
-		return t.refuse(Mismatch(t.State, a.Version))
-	case t.Held != "" && !a.Override:
+	case !t.Is(r.Version):
+		return t.refuse(Mismatch(t.State, r.Version))
+	case t.Held != "" && !r.Override:
 		return t.refuse(Held(t.State))
-	case t.Weight == 0 && !a.Untested:
+	case t.Weight == 0 && !r.Untested:
 		return t.refuse(&Refusal{Code: RefusedUntested})
-	case t.Weight > 0 && t.Proof != SeenOnGateways && !a.Unverified:
+	case t.Weight > 0 && t.Proof != SeenOnGateways && !r.Unverified:
 		return t.refuse(&Refusal{Code: RefusedUnverified, Weight: t.Weight})
-	case t.Tested == "" || a.Tested != t.Tested:
+	case t.Tested == "" || r.Tested != t.Tested:
 		return t.refuse(&Refusal{Code: RefusedCanaryChanged})
-	case len(a.Changed) > 0:
-		return t.refuse(&Refusal{Code: RefusedStableChanged, Objects: a.Changed})
+	case len(r.Changed) > 0:
+		return t.refuse(&Refusal{Code: RefusedStableChanged, Objects: r.Changed})
 	}
 	t.Phase = Promoting
-	t.Reason = reason(a)
-	t.begin(a.Run, "promote %s%s", short(t.Plan), because(a.Reason))
+	t.Reason = reason(r)
+	t.begin(r.Run, "promote %s%s", short(t.Plan), because(r.Reason))
 	return t.State, Pending(t.State)
 }
 
-func (t *transition) reject(a Request) (State, []Action) {
+func (t *transition) reject(r Request) (State, []Action) {
 	switch {
-	case t.Phase == Rejected || a.IfActive && !t.Phase.Active():
+	case t.Phase == Rejected || r.IfActive && !t.Phase.Active():
 		return t.State, nil
 	case t.Phase == None:
 		return t.refuse(&Refusal{Code: RefusedNoRelease})
 	case t.Phase == Promoted:
 		return t.refuse(&Refusal{Code: RefusedPromoted})
-	case t.Phase == Retiring && !a.Untouched: // too late to reject, but the canary is still removed
+	case t.Phase == Retiring && !r.Untouched: // too late to reject, but the canary is still removed
 		t.Weight = 0
-		t.begin(a.Run, "reject: stable is already the new version; only the canary is removed")
+		t.begin(r.Run, "reject: stable is already the new version; only the canary is removed")
 		return t.State, Pending(t.State)
 	}
 	text := "reject"
-	if t.Phase == Promoting && !a.Untouched {
+	if t.Phase == Promoting && !r.Untouched {
 		t.Mixed = true
 		text = "reject during promotion: stable objects may already be of the new version; apply the old version's manifests to go back"
 	}
 	t.Phase, t.Weight, t.Peak, t.Grow = Rejecting, 0, 0, false
 	t.unhold()
 	t.unverified()
-	t.Reason = reason(a)
-	t.begin(a.Run, "%s%s", text, because(a.Reason))
+	t.Reason = reason(r)
+	t.begin(r.Run, "%s%s", text, because(r.Reason))
 	return t.State, Pending(t.State)
 }
 
 // reason returns who decided, and why. If nobody is named, whoever made the request
 // decided.
-func reason(a Request) *Reason {
-	return &Reason{By: cmp.Or(a.Reason.By, ByRequest), Text: clip(a.Reason.Text)}
+func reason(r Request) *Reason {
+	return &Reason{By: cmp.Or(r.Reason.By, ByRequest), Text: clip(r.Reason.Text)}
 }
 
 func because(r Reason) string {

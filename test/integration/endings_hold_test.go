@@ -84,7 +84,7 @@ func testHoldUnheardAtGate(t *testing.T, s shop, u *users) {
 	silent.Store(true)
 	s.expect(t, 0, []string{"hold", "shop", "--why", "lunch"})
 	s.expect(t, 0, approve)
-	heard.await(t, "what people say about the release cannot be read")
+	heard.await(t, "holds and approvals cannot be read, so nothing is raised or promoted: ")
 	s.check(t, "v1", 5)
 	silent.Store(false)
 	heard.await(t, "nothing is raised or promoted: lunch")
