@@ -2,5 +2,5 @@
 
 package main
 
-// followAgent needs Linux; elsewhere signals alone end a command.
+// followAgent needs Linux. On other systems only signals end a command.
 func followAgent(func()) {}

@@ -1,4 +1,5 @@
-// Command canarize releases a new version to Kubernetes without hurting anyone.
+// Command canarize releases a new version to Kubernetes as an exact, verified, judged
+// canary.
 package main
 
 import (
@@ -15,19 +16,19 @@ import (
 )
 
 func main() {
-	// What libraries log of their own goes to stderr past everything that keeps
-	// foreign text harmless and this program from waiting for a reader. Errors come
-	// back from calls all the same.
+	// Libraries must not log to stderr: their output would bypass the code that makes
+	// foreign text harmless and keeps this program from waiting for a reader. Their
+	// errors still come back from calls.
 	klog.SetLogger(klog.Logger{})
 	log.SetOutput(io.Discard)
-	// Whoever stops reading the output must not kill a command on its way out: the
-	// write fails instead.
+	// If the reader of the output is gone, writes fail. They must not kill a command that
+	// leaves a release.
 	signal.Ignore(syscall.SIGPIPE)
 	signalled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	ctx, cancel := context.WithCancel(signalled)
 	if os.Getenv("TF_BUILD") != "" || os.Getenv("GITHUB_ACTIONS") != "" || os.Getenv("GITLAB_CI") != "" {
-		// A step that is cancelled gets several signals, some of them at the same
-		// time. They all mean the same, and the last one cannot be caught.
+		// A cancelled step gets several signals, some at the same time. They all mean the
+		// same. The last one, SIGKILL, cannot be caught.
 		followAgent(cancel)
 	} else {
 		context.AfterFunc(ctx, stop) // a second signal ends the program at once

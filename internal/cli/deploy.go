@@ -50,7 +50,7 @@ canary, whose traffic goes to 0 first.`,
 			if err != nil {
 				return err
 			}
-			return f.engine.carryOut(cmd.Context(), release, rollout.Asked{Verb: rollout.Deploy, Unverified: f.engine.unverified, Fresh: rollout.Fresh{Gates: f.engine.config.gates()}}, &plan, streams)
+			return f.engine.carryOut(cmd.Context(), release, rollout.Request{Verb: rollout.Deploy, Unverified: f.engine.unverified, Fresh: rollout.Fresh{Gates: f.engine.config.gates()}}, &plan, streams)
 		},
 	}
 	flags := cmd.Flags()

@@ -143,7 +143,7 @@ func (f *engineFlags) options(patient bool, emit func(rollout.Event)) wiring.Opt
 }
 
 // carryOut does what is asked for and prints how the release was left.
-func (f *engineFlags) carryOut(ctx context.Context, release runner.Release, asked rollout.Asked, plan *rollout.Plan, streams Streams) error {
+func (f *engineFlags) carryOut(ctx context.Context, release runner.Release, asked rollout.Request, plan *rollout.Plan, streams Streams) error {
 	_, err := f.working(ctx, release, string(asked.Verb), asked.Verb == rollout.Reject, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
 		asked.Run = thisRun()
 		return engine.Do(ctx, release, asked, plan)
@@ -152,7 +152,7 @@ func (f *engineFlags) carryOut(ctx context.Context, release runner.Release, aske
 }
 
 // rejection says how a rejection ended that did not leave stable as it was.
-func rejection(release runner.Release, asked rollout.Asked, s rollout.State) error {
+func rejection(release runner.Release, asked rollout.Request, s rollout.State) error {
 	switch {
 	case asked.Verb != rollout.Reject:
 		return nil

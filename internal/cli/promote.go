@@ -27,7 +27,7 @@ program owns, such as a GitOps controller, are an error that names it.`,
 			if err != nil {
 				return err
 			}
-			asked := rollout.Asked{Verb: rollout.Promote, Override: f.overrideHold, Untested: f.untested, Unverified: f.unverified, Version: f.version}
+			asked := rollout.Request{Verb: rollout.Promote, Override: f.overrideHold, Untested: f.untested, Unverified: f.unverified, Version: f.version}
 			return f.carryOut(cmd.Context(), release, asked, nil, streams)
 		},
 	}

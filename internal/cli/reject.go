@@ -23,7 +23,7 @@ objects. When the API server does not answer it keeps trying until it is stopped
 			if err != nil {
 				return err
 			}
-			asked := rollout.Asked{Verb: rollout.Reject, IfActive: ifActive}
+			asked := rollout.Request{Verb: rollout.Reject, IfActive: ifActive}
 			return f.carryOut(cmd.Context(), release, asked, nil, streams)
 		},
 	}

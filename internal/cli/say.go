@@ -29,11 +29,11 @@ waits for it goes on at once; approved before, the gate is passed without waitin
 			if err := checkName(args[1]); err != nil {
 				return fmt.Errorf("the GATE: %w", err)
 			}
-			return f.say(cmd.Context(), args[:1], streams, "gate "+args[1]+" is approved", func(s rollout.State, said *rollout.Said, by string) error {
+			return f.say(cmd.Context(), args[:1], streams, "gate "+args[1]+" is approved", func(s rollout.State, said *rollout.Statements, by string) error {
 				if err := f.knownGate(s, args[1]); err != nil {
 					return err
 				}
-				said.Approve(rollout.Passage{Gate: args[1], By: by, At: time.Now().UTC()})
+				said.Approve(rollout.Approval{Gate: args[1], By: by, At: time.Now().UTC()})
 				return nil
 			})
 		},
@@ -66,8 +66,8 @@ promoting it, until canarize resume. The run goes on watching: it rejects the re
 when there is harm.`,
 		Example: `  canarize hold shop --why "the database is being moved"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.say(cmd.Context(), args, streams, "the share is not raised until canarize resume", func(_ rollout.State, said *rollout.Said, by string) error {
-				said.Hold = &rollout.Word{Text: cmp.Or(why, heldBy), By: by, At: time.Now().UTC()}
+			return f.say(cmd.Context(), args, streams, "the share is not raised until canarize resume", func(_ rollout.State, said *rollout.Statements, by string) error {
+				said.Hold = &rollout.Statement{Text: cmp.Or(why, heldBy), By: by, At: time.Now().UTC()}
 				return nil
 			})
 		},
@@ -88,7 +88,7 @@ func newResume(streams Streams) *cobra.Command {
 		Long:    `Resume lets the run that works on a release raise the canary's share and promote again.`,
 		Example: `  canarize resume shop`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.say(cmd.Context(), args, streams, "the release goes on", func(_ rollout.State, said *rollout.Said, _ string) error {
+			return f.say(cmd.Context(), args, streams, "the release goes on", func(_ rollout.State, said *rollout.Statements, _ string) error {
 				said.Hold = nil
 				return nil
 			})
@@ -103,7 +103,7 @@ func (f *engineFlags) registerSay(cmd *cobra.Command) {
 }
 
 // say leaves word to whoever works on a release.
-func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, done string, change func(s rollout.State, said *rollout.Said, by string) error) error {
+func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, done string, change func(s rollout.State, said *rollout.Statements, by string) error) error {
 	release, err := f.release(args)
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, d
 	if err != nil {
 		return f.explain(ctx, release, rollout.State{}, err)
 	}
-	state, err := engine.Say(ctx, release, f.version, func(s rollout.State, said *rollout.Said) error { return change(s, said, by) })
+	state, err := engine.Say(ctx, release, f.version, func(s rollout.State, said *rollout.Statements) error { return change(s, said, by) })
 	if err != nil {
 		return f.explain(ctx, release, state, err)
 	}

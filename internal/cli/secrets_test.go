@@ -171,8 +171,8 @@ func outputs(t *testing.T, err error) map[string]string {
 	out, now := map[string]string{}, time.Unix(1_700_000_000, 0)
 	s := rollout.State{Schema: rollout.Schema, Phase: rollout.Shifting, Weight: 5, Peak: 5, Started: now}
 	for _, fact := range []rollout.Fact{
-		rollout.Failed{Action: rollout.Action{Kind: rollout.Verify}, Reason: err.Error()}, rollout.Ended{Cause: rollout.Broken, Reason: err.Error()}, rollout.Awaited{Text: err.Error()},
-		rollout.Judged{Look: rollout.Look{Reason: err.Error(), Verdict: "hold"}}, rollout.Asked{Verb: rollout.Reject, Reason: rollout.Reason{Text: err.Error()}},
+		rollout.Failed{Action: rollout.Action{Kind: rollout.Verify}, Reason: err.Error()}, rollout.Ended{Cause: rollout.Broken, Reason: err.Error()}, rollout.ApprovalAwaited{Text: err.Error()},
+		rollout.Judged{Look: rollout.Look{Reason: err.Error(), Verdict: "hold"}}, rollout.Request{Verb: rollout.Reject, Reason: rollout.Reason{Text: err.Error()}},
 	} {
 		s, _ = rollout.Next(rollout.Spec{Limit: 100}, s, rollout.Observation{Time: now, Fact: fact})
 	}

@@ -37,7 +37,7 @@ that was moved goes back once, and changes of the stable Mapping are taken over.
 			if err != nil {
 				return err
 			}
-			asked := rollout.Asked{Verb: rollout.Shift, Weight: n, Override: f.overrideHold, Version: f.version}
+			asked := rollout.Request{Verb: rollout.Shift, Weight: n, Override: f.overrideHold, Version: f.version}
 			return f.carryOut(cmd.Context(), release, asked, nil, streams)
 		},
 	}

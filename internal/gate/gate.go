@@ -1,4 +1,4 @@
-// Package gate asks the gates of a release: programs, and URLs.
+// Package gate asks the gates of a release: programs and URLs.
 package gate
 
 import (
@@ -18,34 +18,34 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Options say for which release gates are asked, and how.
+// Options says for which release gates are asked, and how.
 type Options struct {
 	Release, Namespace string
-	// Environ is the environment of programs; they also get CANARIZE_RELEASE,
+	// Environ returns the environment of programs. They also get CANARIZE_RELEASE,
 	// CANARIZE_NAMESPACE and CANARIZE_GATE.
 	Environ func() []string
 	Wait    func(ctx context.Context, d time.Duration) error
-	// Grace is how long a program may take to end once it was asked to, before it is
-	// killed; 0 means one second.
+	// Grace is how long a program may take to end after it was asked to; then it is
+	// killed. 0 means one second.
 	Grace time.Duration
 }
 
-// Keeper asks gates of a release. The caller closes it.
+// Keeper asks the gates of a release. The caller has to close it.
 type Keeper struct {
 	Options
 	ending sync.WaitGroup // programs that were asked to end
 }
 
-// New makes a Keeper.
+// New returns a Keeper.
 func New(options Options) *Keeper { return &Keeper{Options: options} }
 
-// Close waits until no program is left of those that were started. It takes about
-// two seconds at most, for programs that do not want to end.
+// Close waits until no started program is left. That takes at most about two seconds, for
+// programs that do not end by themselves.
 func (k *Keeper) Close() { k.ending.Wait() }
 
-// Ask waits until a gate agrees. The error says why it does not: what the program
-// printed last, or what the server answered last. When ctx ends it returns at once;
-// a program that still runs is ended meanwhile, see Close.
+// Ask waits until a gate agrees. The error says why it does not: the last output of the
+// program, or the last response of the server. When ctx ends, Ask returns at once, and a
+// program that still runs is ended in the background; see Close.
 func (k *Keeper) Ask(ctx context.Context, g rollout.Gate) error {
 	timeout := cmp.Or(g.Timeout, rollout.DefaultGateTimeout)
 	ctx, stop := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it has not agreed within %s", timeout))
@@ -57,16 +57,16 @@ func (k *Keeper) Ask(ctx context.Context, g rollout.Gate) error {
 }
 
 const (
-	// askAgain is how long a server that does not agree is left in peace.
-	askAgain = 5 * time.Second
-	// mostAnswer is how much is read of what a server answers.
-	mostAnswer = 16 << 10
-	// mostSaid is how much is told of what a program or a server said, in bytes.
-	mostSaid = 400
+	// retryInterval is the pause before a server that did not agree is asked again.
+	retryInterval = 5 * time.Second
+	// maxBody bounds what is read of a response, in bytes.
+	maxBody = 16 << 10
+	// maxExcerpt bounds what an error quotes of a program or a server, in bytes.
+	maxExcerpt = 400
 )
 
-// http asks a URL until it answers with a status of 2xx. Redirections are not
-// followed: they may lead anywhere. No secret of the URL is in the error.
+// http requests a URL until the response has a 2xx status. It follows no redirects,
+// because they may lead anywhere. The error contains no secret of the URL.
 func (k *Keeper) http(ctx context.Context, g rollout.Gate) error {
 	client := &http.Client{
 		Timeout:       30 * time.Second,
@@ -82,7 +82,7 @@ func (k *Keeper) http(ctx context.Context, g rollout.Gate) error {
 		case ctx.Err() == nil:
 			last = err
 		}
-		if k.Wait(ctx, askAgain) != nil {
+		if k.Wait(ctx, retryInterval) != nil {
 			return fmt.Errorf("%w: %w", context.Cause(ctx), redact.KnownError(last, redact.InURL(g.HTTP)...))
 		}
 	}
@@ -97,20 +97,21 @@ func get(ctx context.Context, client *http.Client, address string) error {
 	if err != nil {
 		return err
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, mostAnswer))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
 	err = errors.Join(err, answer.Body.Close())
 	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("%s: %s", answer.Status, said(string(text), len(text) == mostAnswer, redact.InURL(address)))
+		return fmt.Errorf("%s: %s", answer.Status, sanitized(string(text), len(text) == maxBody, redact.InURL(address)))
 	}
 	return err
 }
 
-// said prepares the text of a program or a server for a message: it removes secrets and
-// shortens it. When the text goes on, its last word is cut, which may be part of a secret.
-func said(text string, goesOn bool, secrets []string) string {
+// sanitized prepares the text of a program or a server for a message: it removes secrets
+// and shortens the text. If the text was cut off, it drops the last word, which may be a
+// part of a secret.
+func sanitized(text string, goesOn bool, secrets []string) string {
 	if goesOn {
 		text = text[:strings.LastIndexFunc(text, unicode.IsSpace)+1]
 	}
 	text = redact.Text(redact.Known(text, secrets...))
-	return excerpt.Cut(strings.TrimSpace(text), mostSaid)
+	return excerpt.Cut(strings.TrimSpace(text), maxExcerpt)
 }

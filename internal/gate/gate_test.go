@@ -20,7 +20,7 @@ func keeper() *Keeper {
 	})
 }
 
-// TestMain is the program that gates of these tests ask, too.
+// TestMain also is the program that the gates of these tests run.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "gate" {
 		switch os.Args[2] {
@@ -47,7 +47,7 @@ func TestExec(t *testing.T) {
 		t.Error(err)
 	}
 	err := keeper().Ask(t.Context(), program("refuse"))
-	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.HasSuffix(err.Error(), "two checks failed") || len(err.Error()) > mostSaid+200 {
+	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.HasSuffix(err.Error(), "two checks failed") || len(err.Error()) > maxExcerpt+200 {
 		t.Errorf("%v", err)
 	}
 	slow := program("sleep")
@@ -56,7 +56,7 @@ func TestExec(t *testing.T) {
 		t.Error(err)
 	}
 	if err := keeper().Ask(t.Context(), rollout.Gate{Name: "x", Exec: []string{"/no/such/program"}}); err == nil {
-		t.Error("a program that is not there agrees")
+		t.Error("a missing program agrees")
 	}
 }
 

@@ -7,14 +7,14 @@ import (
 	"os/exec"
 )
 
-// inGroup does nothing: process groups are known on Unix only.
+// inGroup does nothing: only Unix has process groups.
 func inGroup(*exec.Cmd) {}
 
-// single is a program alone; what it has started lives on.
+// single is the process of the program; processes that it started live on.
 type single struct{ *os.Process }
 
 func groupOf(cmd *exec.Cmd) processes { return single{cmd.Process} }
 
-func (s single) ask()       { _ = s.Kill() }
+func (s single) terminate() { _ = s.Kill() }
 func (s single) kill()      { _ = s.Kill() }
-func (s single) gone() bool { return true } // it is when Kill returns
+func (s single) gone() bool { return true } // Kill has ended it

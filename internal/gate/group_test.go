@@ -18,8 +18,8 @@ import (
 
 var errStop = errors.New("stopped")
 
-// shell is a gate that runs a script; the script writes the number of the process
-// that is to be gone in the end into the file $PROCESS.
+// shell returns a gate that runs a script. The script writes the id of the process that
+// must be gone in the end to the file $PROCESS.
 func shell(t *testing.T, script string) (g rollout.Gate, process func() int) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "process")
@@ -29,13 +29,12 @@ func shell(t *testing.T, script string) (g rollout.Gate, process func() int) {
 		if err != nil {
 			return 0
 		}
-		n, _ := strconv.Atoi(strings.TrimSpace(string(text))) // 0 until it is written
+		n, _ := strconv.Atoi(strings.TrimSpace(string(text))) // 0 until the file is written
 		return n
 	}
 }
 
-// alive says whether a process runs. One that has ended and that its new parent has
-// not asked for yet does not; that is seen on Linux.
+// alive reports whether a process runs. On Linux, a zombie does not count.
 func alive(process int) bool {
 	if stat, err := os.ReadFile("/proc/" + strconv.Itoa(process) + "/stat"); err == nil {
 		_, state, _ := strings.Cut(string(stat), ") ")
@@ -44,18 +43,18 @@ func alive(process int) bool {
 	return syscall.Kill(process, 0) == nil
 }
 
-// awaitDeath waits until a process has ended, which none of these does by itself. A busy
-// machine may take a while to end one that was killed.
+// awaitDeath waits until a process has ended; these processes never end by themselves. A
+// busy machine may take a while to end a killed one.
 func awaitDeath(t *testing.T, process int) {
 	t.Helper()
 	for hangs := time.Now().Add(time.Minute); alive(process); time.Sleep(time.Millisecond) {
 		if time.Now().After(hangs) {
-			t.Fatal("it lives on")
+			t.Fatal("the process still runs")
 		}
 	}
 }
 
-// askAndStop asks a gate, and stops asking as soon as its process runs.
+// askAndStop asks a gate and cancels as soon as its process runs.
 func askAndStop(t *testing.T, k *Keeper, g rollout.Gate, process func() int) error {
 	t.Helper()
 	ctx, stop := context.WithCancelCause(t.Context())
@@ -68,8 +67,8 @@ func askAndStop(t *testing.T, k *Keeper, g rollout.Gate, process func() int) err
 	return <-answer
 }
 
-// TestChildren: what a program has started ends with it. Before, the shell's child
-// lived on, and held up the answer for five seconds.
+// TestChildren checks that the children of a program end with it. They used to live on
+// and to delay the answer for five seconds.
 func TestChildren(t *testing.T) {
 	k := keeper()
 	g, process := shell(t, `sleep 600 & echo $! >"$PROCESS"; wait`)
@@ -80,8 +79,8 @@ func TestChildren(t *testing.T) {
 	awaitDeath(t, process())
 }
 
-// TestStubborn: the answer does not wait for programs that do not want to end, and
-// these are killed.
+// TestStubborn checks that the answer does not wait for programs that ignore SIGTERM, and
+// that these are killed.
 func TestStubborn(t *testing.T) {
 	k := keeper()
 	k.Grace = time.Hour
@@ -90,7 +89,7 @@ func TestStubborn(t *testing.T) {
 		t.Error(err)
 	}
 	if !alive(process()) {
-		t.Error("killed before its time is over")
+		t.Error("killed before its grace period is over")
 	}
 	pgid, err := syscall.Getpgid(process())
 	if err != nil || syscall.Kill(-pgid, syscall.SIGKILL) != nil {
@@ -107,8 +106,8 @@ func TestStubborn(t *testing.T) {
 	awaitDeath(t, process())
 }
 
-// TestLeftRunning: a program that agrees agrees, though it leaves something running
-// that holds its output open. That ends, too.
+// TestLeftRunning checks that a program with exit code 0 agrees although it leaves a
+// process that keeps its output open. That process ends, too.
 func TestLeftRunning(t *testing.T) {
 	k := keeper()
 	g, process := shell(t, `sleep 600 & echo $! >"$PROCESS"`)

@@ -16,24 +16,25 @@ import (
 )
 
 const (
-	// mostOutput is how much is kept of each end of a program's output, in bytes.
-	mostOutput = 16 << 10
-	// openOutput is how long the output of a program is read that has ended, and left
-	// something running that holds its output open.
-	openOutput = time.Second
-	// defaultGrace is how long a program may take to end once it was asked to.
+	// maxOutput bounds what is kept of the beginning and of the end of a program's
+	// output, in bytes each.
+	maxOutput = 16 << 10
+	// outputDelay is how long the output is still read after the program has ended, if a
+	// process it started keeps the output open.
+	outputDelay = time.Second
+	// defaultGrace is how long a program may take to end after it was asked to.
 	defaultGrace = time.Second
-	// killed is how long it may take the system to end a program that was killed.
-	killed = 500 * time.Millisecond
-	// lookAgain is how often it is looked whether a program has ended.
-	lookAgain = 20 * time.Millisecond
+	// killTimeout is how long the system may take to end a killed program.
+	killTimeout = 500 * time.Millisecond
+	// pollInterval is the pause between two checks whether a program has ended.
+	pollInterval = 20 * time.Millisecond
 )
 
 func (k *Keeper) exec(ctx context.Context, g rollout.Gate) error {
 	out := &ends{}
 	cmd := exec.Command(g.Exec[0], g.Exec[1:]...)
 	cmd.Env = append(k.Environ(), "CANARIZE_RELEASE="+k.Release, "CANARIZE_NAMESPACE="+k.Namespace, "CANARIZE_GATE="+g.Name)
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, openOutput
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, outputDelay
 	err := context.Cause(ctx)
 	if err == nil {
 		err = k.run(ctx, cmd)
@@ -41,14 +42,14 @@ func (k *Keeper) exec(ctx context.Context, g rollout.Gate) error {
 	if err == nil {
 		return nil
 	}
-	if text := said(out.String(), false, redact.InEnvironment(cmd.Env)); text != "" {
+	if text := sanitized(out.String(), false, redact.InEnvironment(cmd.Env)); text != "" {
 		return fmt.Errorf("%s: %w: %s", g.Exec[0], err, text)
 	}
 	return fmt.Errorf("%s: %w", g.Exec[0], err)
 }
 
-// run runs a program until it ends or ctx does. Whatever is left of it then, such as
-// the children of a shell, is ended without waiting for it.
+// run runs a program until it ends or ctx does. It then ends the processes that are left,
+// such as the children of a shell, without waiting for them.
 func (k *Keeper) run(ctx context.Context, cmd *exec.Cmd) error {
 	inGroup(cmd)
 	if err := cmd.Start(); err != nil {
@@ -60,7 +61,7 @@ func (k *Keeper) run(ctx context.Context, cmd *exec.Cmd) error {
 	select {
 	case err := <-ended:
 		if errors.Is(err, exec.ErrWaitDelay) {
-			return nil // it agreed, and left something running
+			return nil // it agreed and left a process running
 		}
 		return err
 	case <-ctx.Done():
@@ -70,28 +71,29 @@ func (k *Keeper) run(ctx context.Context, cmd *exec.Cmd) error {
 
 // processes are the processes of a program.
 type processes interface {
-	// ask has them end; they may clean up before. kill ends them.
-	ask()
+	// terminate asks them to end, so that they can clean up. kill ends them.
+	terminate()
 	kill()
-	// gone says whether none is left.
+	// gone reports whether none is left.
 	gone() bool
 }
 
-// end ends the processes of a program: those that do not end when they are asked to
-// are killed.
+// end asks the processes of a program to end, and kills those that have not ended after
+// grace.
 func end(p processes, grace time.Duration) {
-	p.ask()
+	p.terminate()
 	if !awaitGone(p, grace) {
 		p.kill()
-		awaitGone(p, killed)
+		awaitGone(p, killTimeout)
 	}
 }
 
-// awaitGone waits for a time until no process is left, and says whether that is so.
-func awaitGone(p processes, most time.Duration) bool {
-	over := time.NewTimer(most)
+// awaitGone waits until no process is left, or until the timeout. It reports whether none
+// is left.
+func awaitGone(p processes, timeout time.Duration) bool {
+	over := time.NewTimer(timeout)
 	defer over.Stop()
-	look := time.NewTicker(lookAgain)
+	look := time.NewTicker(pollInterval)
 	defer look.Stop()
 	for !p.gone() {
 		select {
@@ -104,11 +106,11 @@ func awaitGone(p processes, most time.Duration) bool {
 }
 
 // ends keeps the beginning and the end of what is written to it. It is safe for
-// concurrent use: a program may still write when nobody waits for it any more.
+// concurrent use: a program may still write after nobody waits for it.
 type ends struct {
 	mu         sync.Mutex
 	head, tail []byte
-	left       bool // something between them is not kept
+	left       bool // something in between was dropped
 }
 
 // Write implements io.Writer.
@@ -116,17 +118,17 @@ func (e *ends) Write(p []byte) (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	n := len(p)
-	first := min(len(p), mostOutput-len(e.head))
+	first := min(len(p), maxOutput-len(e.head))
 	e.head, p = append(e.head, p[:first]...), p[first:]
 	e.tail = append(e.tail, p...)
-	if extra := len(e.tail) - mostOutput; extra > 0 {
+	if extra := len(e.tail) - maxOutput; extra > 0 {
 		e.left, e.tail = true, append(e.tail[:0], e.tail[extra:]...)
 	}
 	return n, nil
 }
 
-// String returns the kept text. Where something was dropped, it also drops the words
-// beside the gap: they may be parts of a secret that nobody could recognize.
+// String returns the kept text. If something was dropped, it also drops the words beside
+// the gap: they may be parts of a secret that nobody could recognize.
 func (e *ends) String() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -34,10 +34,10 @@ func refs(ids []manifest.ID) []kube.Ref {
 	return out
 }
 
-func changed(changes []kube.Change) []runner.Change {
-	out := make([]runner.Change, len(changes))
+func changed(changes []kube.Change) []runner.Result {
+	out := make([]runner.Result, len(changes))
 	for i, change := range changes {
-		out[i] = runner.Change{ID: manifest.ID(change.Ref), What: string(change.Result), Why: change.Reason, After: change.After}
+		out[i] = runner.Result{ID: manifest.ID(change.Ref), What: string(change.Result), Why: change.Reason, After: change.After}
 	}
 	return out
 }
@@ -54,7 +54,7 @@ func (c *cluster) Fresh(ctx context.Context, id manifest.ID) (map[string]any, er
 
 // Apply implements runner.Objects. A trial is a dry run on the server; with a dry
 // run of the client it is none at all.
-func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how runner.Apply) ([]runner.Change, error) {
+func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how runner.Apply) ([]runner.Result, error) {
 	write := kube.Write{DryRun: c.dryRun, Force: how.Force}
 	if how.Try && c.dryRun == kube.DryRunNone {
 		write.DryRun = kube.DryRunServer
@@ -83,7 +83,7 @@ func annotated(objects []map[string]any, annotations map[string]string) []map[st
 }
 
 // Delete implements runner.Objects.
-func (c *cluster) Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]runner.Change, error) {
+func (c *cluster) Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]runner.Result, error) {
 	changes, err := c.kube.Delete(ctx, refs(ids), kube.Write{DryRun: c.dryRun, Only: labels})
 	return changed(changes), err
 }

@@ -25,18 +25,18 @@ func (w *work) rehearse(o Options) {
 type dryObjects struct{ *cluster }
 
 // Apply implements runner.Objects.
-func (d dryObjects) Apply(ctx context.Context, objects []map[string]any, how runner.Apply) ([]runner.Change, error) {
+func (d dryObjects) Apply(ctx context.Context, objects []map[string]any, how runner.Apply) ([]runner.Result, error) {
 	changes, err := d.cluster.Apply(ctx, objects, how)
 	return marked(changes), err
 }
 
 // Delete implements runner.Objects.
-func (d dryObjects) Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]runner.Change, error) {
+func (d dryObjects) Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]runner.Result, error) {
 	changes, err := d.cluster.Delete(ctx, ids, labels)
 	return marked(changes), err
 }
 
-func marked(changes []runner.Change) []runner.Change {
+func marked(changes []runner.Result) []runner.Result {
 	for i := range changes {
 		changes[i].What += " (dry run)"
 	}

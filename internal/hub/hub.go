@@ -61,17 +61,17 @@ func (h *Hub) Cluster() *kube.Cluster { return h.options.Cluster }
 func (h *Hub) Requests() int { return h.options.Cluster.Requests() }
 
 // Do carries out what is asked for, see runner.Runner.Do.
-func (h *Hub) Do(ctx context.Context, release runner.Release, asked rollout.Asked, plan *rollout.Plan) (rollout.State, error) {
+func (h *Hub) Do(ctx context.Context, release runner.Release, asked rollout.Request, plan *rollout.Plan) (rollout.State, error) {
 	w := h.work(ctx, release)
 	defer w.end()
 	return w.runner.Do(ctx, release, asked, plan)
 }
 
 // Say leaves word to whoever works on a release, see runner.Runner.Say.
-func (h *Hub) Say(ctx context.Context, release runner.Release, version string, change func(rollout.State, *rollout.Said) error) (rollout.State, error) {
+func (h *Hub) Say(ctx context.Context, release runner.Release, version string, change func(rollout.State, *rollout.Statements) error) (rollout.State, error) {
 	w := h.work(ctx, release)
 	defer w.end()
-	return w.runner.Say(ctx, release, version, change)
+	return w.runner.EditStatements(ctx, release, version, change)
 }
 
 // User is how the API server knows whoever runs this process; "" where it does not say.
@@ -102,7 +102,7 @@ func (h *Hub) work(ctx context.Context, release runner.Release) *work {
 		now:         h.options.Now,
 		emit: func(format string, args ...any) {
 			e := rollout.Event{Time: h.options.Now().UTC(), Kind: rollout.EventProgress}
-			h.tell(release, e.Saying(format, args...))
+			h.tell(release, e.WithText(format, args...))
 		},
 	}
 	w := &work{cluster: c, router: h.options.Router(c), end: end}

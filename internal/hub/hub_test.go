@@ -144,8 +144,8 @@ func TestOneEndsBeforeAnother(t *testing.T) {
 		if asked := w.asked(requests); len(asked) > 0 {
 			t.Errorf("requests of the second because the first has ended: %q", asked)
 		}
-		_, err := w.another(t).Say(t.Context(), runner.Release{Namespace: "shop", Name: nameOf(1)}, "", func(_ rollout.State, said *rollout.Said) error {
-			said.Rejected = &rollout.Word{Text: "no", At: time.Now()}
+		_, err := w.another(t).Say(t.Context(), runner.Release{Namespace: "shop", Name: nameOf(1)}, "", func(_ rollout.State, said *rollout.Statements) error {
+			said.Rejected = &rollout.Statement{Text: "no", At: time.Now()}
 			return nil
 		})
 		if err != nil {

@@ -1,6 +1,6 @@
-// Package object answers small questions about decoded objects. What is not there,
-// or is something else, has the empty answer. Nobody may change what is answered:
-// it is a part of the object.
+// Package object reads single facts from decoded objects. If a field is missing or has
+// another type, the result is empty. Callers must not modify the results: they are parts
+// of the object.
 package object
 
 import (
@@ -37,8 +37,8 @@ func Spec(o map[string]any) map[string]any { return in(o, "spec") }
 // PodSpec returns the spec of the pods that a workload makes.
 func PodSpec(o map[string]any) map[string]any { return in(o, "spec", "template", "spec") }
 
-// Replicas returns how many pods a workload asks for, or an autoscaler at least;
-// one where it says nothing, as Kubernetes has it.
+// Replicas returns how many pods a workload asks for, or the minimum of an autoscaler.
+// Without a value it returns 1, the default of Kubernetes.
 func Replicas(o map[string]any) int {
 	n := Spec(o)["replicas"]
 	if o["kind"] == "HorizontalPodAutoscaler" {

@@ -14,7 +14,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/derive"
 )
 
-// benchInput is the input of ../../bench: applications of four documents each.
+// benchInput returns the input of ../../bench: applications of four documents each.
 func benchInput(b *testing.B, documents int) manifest.Source {
 	application, err := os.ReadFile("../../bench/application.yml")
 	if err != nil {
@@ -27,8 +27,8 @@ func benchInput(b *testing.B, documents int) manifest.Source {
 	return manifest.Source{Name: "bench.yml", Data: []byte(text.String())}
 }
 
-// perDocument runs a benchmark at three sizes and reports the time per document,
-// which is the same at all of them if the work is linear.
+// perDocument runs a benchmark at three sizes and reports the time per document. If the
+// work is linear, it is the same for all three.
 func perDocument(b *testing.B, setUp func(b *testing.B, source manifest.Source) (measured func() error)) {
 	for _, documents := range []int{12, 1_000, 10_000} {
 		b.Run(fmt.Sprintf("documents=%d", documents), func(b *testing.B) {
@@ -70,7 +70,7 @@ func BenchmarkParse(b *testing.B) {
 	})
 }
 
-// BenchmarkDerive measures the pods' side of the canary alone.
+// BenchmarkDerive measures the derivation of pods and Services alone.
 func BenchmarkDerive(b *testing.B) {
 	perDocument(b, func(b *testing.B, source manifest.Source) func() error {
 		set, options := benchSet(b, source), benchOptions()
@@ -82,7 +82,7 @@ func BenchmarkDerive(b *testing.B) {
 	})
 }
 
-// BenchmarkGenerate measures all that happens between reading and printing.
+// BenchmarkGenerate measures everything between reading and printing.
 func BenchmarkGenerate(b *testing.B) {
 	perDocument(b, func(b *testing.B, source manifest.Source) func() error {
 		set := benchSet(b, source)

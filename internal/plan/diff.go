@@ -10,9 +10,9 @@ import (
 	"github.com/canarize/canarize/internal/redact"
 )
 
-// Diff is a unified diff from every stable object to its canary. An object made
-// from one of another kind, such as a Mapping from a Service's annotation, is
-// shown as new. The values of Secrets are masked.
+// Diff returns a unified diff from every stable object to its canary. If the canary was
+// made from an object of another kind, such as a Mapping from a Service's annotation, it
+// is shown as new. The values of Secrets are masked.
 func Diff(g Generated) ([]byte, error) {
 	var out bytes.Buffer
 	for _, d := range g.Derived {
@@ -29,7 +29,7 @@ func Diff(g Generated) ([]byte, error) {
 			return nil, err
 		}
 		_, hunks, _ := bytes.Cut(diff.Diff(from, stable, d.Canary.ID().String(), canary), []byte("\n"))
-		out.Write(hunks) // without the line "diff OLD NEW", which patch does not know
+		out.Write(hunks) // without the line "diff OLD NEW", which patch does not understand
 	}
 	return out.Bytes(), nil
 }
@@ -39,7 +39,7 @@ func maskedYAML(o *manifest.Object) ([]byte, error) {
 		o = o.Clone()
 		for _, field := range []string{"data", "stringData"} {
 			values := manifest.Get(o.Root, field)
-			if values != nil && values.Kind != yaml.MappingNode { // a mistake, with who knows what in it
+			if values != nil && values.Kind != yaml.MappingNode { // invalid, but it may hold secrets
 				manifest.PutString(o.Root, field, "(masked)")
 				continue
 			}

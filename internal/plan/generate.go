@@ -1,5 +1,5 @@
-// Package plan makes of manifests the canary of a new version and the plan of its release.
-// It is pure.
+// Package plan derives the canary of a new version from manifests, and the plan of its
+// release. It is pure.
 package plan
 
 import (
@@ -10,31 +10,31 @@ import (
 	"github.com/canarize/canarize/internal/route"
 )
 
-// DefaultNamespace is where objects without a namespace end up, as with kubectl
-// and a new context.
+// DefaultNamespace is the namespace of objects that name none, as with kubectl and a new
+// context.
 const DefaultNamespace = "default"
 
-// Options say which canary is wanted.
+// Options says which canary to derive.
 type Options struct {
 	Canary           canary.Options
-	Weight           *int // nil when none was given
-	Digits           int  // the weight is that of the requests whose id ends in so many zeros
+	Weight           *int // in percent; nil if not given
+	Digits           int  // the share is the requests whose id ends in this many zeros
 	GenerateMapping  bool
 	Prefix, Hostname string
-	// Routers derive the canary's routes, each those of its own kinds.
+	// Routers derive the canary's routes. Each router handles its own kinds.
 	Routers []route.Named
 }
 
-// Generated is a canary and what there is to say about it.
+// Generated is a canary, and notes about it.
 type Generated struct {
-	// Derived are the new objects, in the order of the input, routes last: applied
-	// in this order, requests come when there is something to take them.
+	// Derived holds the new objects in the order of the input, routes last. Applied in
+	// this order, the pods exist before requests come.
 	Derived []manifest.Derived
-	Routes  []route.Route // those of them that are routes
+	Routes  []route.Route // the routes among Derived
 	Notes   []manifest.Note
 }
 
-// Canaries returns the new objects alone.
+// Canaries returns the new objects.
 func (g Generated) Canaries() []*manifest.Object {
 	objects := make([]*manifest.Object, len(g.Derived))
 	for i, d := range g.Derived {
@@ -43,7 +43,7 @@ func (g Generated) Canaries() []*manifest.Object {
 	return objects
 }
 
-// NewSet makes the set of an input, in a namespace when the user names one.
+// NewSet returns the set of input objects. namespace, if not "", is their namespace.
 func NewSet(objects []*manifest.Object, namespace string) (*manifest.Set, error) {
 	if namespace == "" {
 		return manifest.NewSet(objects, DefaultNamespace)
@@ -56,12 +56,12 @@ func NewSet(objects []*manifest.Object, namespace string) (*manifest.Set, error)
 	return manifest.NewSet(objects, namespace)
 }
 
-// Generate derives the canary of the objects of a set.
+// Generate derives the canary of a set of objects.
 func Generate(set *manifest.Set, options Options) (Generated, error) {
 	if options.Weight != nil {
 		options.Canary.Weight = *options.Weight
 		if options.Digits > 0 {
-			options.Canary.Weight = 1 // of all requests it is less
+			options.Canary.Weight = 1 // the real share of all requests is smaller
 		}
 	}
 	pods, err := canary.Derive(set, options.Canary)
@@ -90,8 +90,7 @@ func Generate(set *manifest.Set, options Options) (Generated, error) {
 	return g, set.CheckNew(g.Derived)
 }
 
-// noteRest adds a note for every object of which nothing was made and nothing
-// was said.
+// noteRest adds a note for every object that has neither a canary nor a note.
 func (g *Generated) noteRest(set *manifest.Set) {
 	known := make(map[*manifest.Object]bool, len(set.Objects))
 	for _, d := range g.Derived {
@@ -107,7 +106,7 @@ func (g *Generated) noteRest(set *manifest.Set) {
 	}
 }
 
-// Print writes the canary as YAML documents.
+// Print returns the canary as YAML documents.
 func (g Generated) Print() ([]byte, error) {
 	text, err := manifest.Print(g.Canaries())
 	if err != nil {

@@ -57,7 +57,7 @@ func options() plan.Options {
 	return plan.Options{Weight: &weight, Routers: []route.Named{{Name: route.Default, Deriver: derive.Router{Namespace: "emissary"}}}, Prefix: "/", Hostname: "*", Canary: canary.Options{Suffix: "-canary"}}
 }
 
-// TestRefusals: what cannot be had is an error that names what is in the way.
+// TestRefusals checks that an impossible canary is an error that names the obstacle.
 func TestRefusals(t *testing.T) {
 	labels := func(o *plan.Options) { o.Canary.Labels = map[string]string{"front": "no"} }
 	for _, c := range []struct {
@@ -90,8 +90,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestNamespace: -n is for objects that name none, those made of an annotation
-// too; without it, they are left without one.
+// TestNamespace checks that -n sets the namespace of objects that name none, including
+// those made from an annotation. Without -n they keep none.
 func TestNamespace(t *testing.T) {
 	for _, namespace := range []string{"", "shop"} {
 		o := options()
@@ -114,8 +114,8 @@ func TestNamespace(t *testing.T) {
 	}
 }
 
-// TestRoutesComeLast: applied in the order of the output, requests come when
-// there is something to take them.
+// TestRoutesComeLast checks that, applied in the order of the output, the pods exist
+// before requests come.
 func TestRoutesComeLast(t *testing.T) {
 	g, _, err := generate(manifest.Source{Name: "world.yml", Data: []byte(mapping("web", "hostname: '*', prefix: /") + "---\n" + shop)}, options())
 	if err != nil {
@@ -130,8 +130,8 @@ func TestRoutesComeLast(t *testing.T) {
 	}
 }
 
-// TestDiff: stable against canary, without the values of Secrets; what was made
-// of an object of another kind is new.
+// TestDiff compares stable with canary. The values of Secrets are masked, and a canary
+// made from an object of another kind is shown as new.
 func TestDiff(t *testing.T) {
 	g, _, err := generate(manifest.Source{Name: "world.yml", Data: []byte(shop)}, options())
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// This file is what the laws need to know of Kubernetes, written from its
-// documentation on decoded objects. It shares no code with the engine, so that
-// no mistake can hide in both.
+// This file models the parts of Kubernetes that the laws need. It works on decoded
+// objects and was written from the documentation. It shares no code with the engine, so
+// that no mistake can hide in both.
 
 type obj = map[string]any
 
-// dig follows a path of keys; nil where a step is missing.
+// dig follows a path of keys; it returns nil if a step is missing.
 func dig(v any, path ...string) any {
 	for _, key := range path {
 		m, _ := v.(obj)
@@ -27,7 +27,7 @@ func str(v any, path ...string) string { s, _ := dig(v, path...).(string); retur
 
 func list(v any, path ...string) []any { l, _ := dig(v, path...).([]any); return l }
 
-// num reads a number of whatever type the decoder chose.
+// num reads a number of any decoded type.
 func num(v any, path ...string) (int, bool) {
 	switch n := dig(v, path...).(type) {
 	case float64:
@@ -52,7 +52,7 @@ func strs(v any, path ...string) map[string]string {
 func kind(o obj) string { return str(o, "kind") }
 func name(o obj) string { return str(o, "metadata", "name") }
 
-// group is the API group: the same kind in two versions is one object.
+// group returns the API group: the same kind in two versions is one object.
 func group(o obj) string {
 	g, _, found := strings.Cut(str(o, "apiVersion"), "/")
 	if !found {
@@ -61,7 +61,7 @@ func group(o obj) string {
 	return g
 }
 
-// namespace is where an object ends up when it names none.
+// namespace returns the namespace of an object, or the default if it names none.
 func namespace(o obj) string {
 	if ns := str(o, "metadata", "namespace"); ns != "" {
 		return ns
@@ -79,7 +79,7 @@ func isWorkload(o obj) bool {
 
 func isService(o obj) bool { return kind(o) == "Service" && group(o) == "" }
 
-// pods are the pods of a workload: where they are and what labels they carry.
+// pods identifies the pods of a workload by namespace and labels.
 type pods struct {
 	of        obj
 	namespace string
@@ -100,7 +100,7 @@ func podsIn(objects []obj) []pods {
 	return all
 }
 
-// equalTo is the matching of a Service's selector: an empty one selects nothing.
+// equalTo matches the selector of a Service: an empty one selects nothing.
 func equalTo(selector, labels map[string]string) bool {
 	for k, v := range selector {
 		if have, found := labels[k]; !found || have != v {
@@ -110,8 +110,8 @@ func equalTo(selector, labels map[string]string) bool {
 	return len(selector) > 0
 }
 
-// selects is the matching of a metav1.LabelSelector: all terms hold, and one
-// without terms holds for everything.
+// selects matches a metav1.LabelSelector: all terms must hold, and an empty one selects
+// everything.
 func selects(selector any, labels map[string]string) bool {
 	if equal := strs(selector, "matchLabels"); len(equal) > 0 && !equalTo(equal, labels) {
 		return false
@@ -127,19 +127,19 @@ func selects(selector any, labels map[string]string) bool {
 	return true
 }
 
-// serviceSelects says whether a Service sends requests to pods.
+// serviceSelects reports whether a Service sends requests to pods.
 func serviceSelects(s obj, p pods) bool {
 	return str(s, "spec", "type") != "ExternalName" && namespace(s) == p.namespace && equalTo(strs(s, "spec", "selector"), p.labels)
 }
 
-// selectorSelects does the same for an object with a label selector at a path.
+// selectorSelects reports the same for an object with a label selector at a path.
 func selectorSelects(o obj, p pods, path ...string) bool {
 	return namespace(o) == p.namespace && selects(dig(o, path...), p.labels)
 }
 
-// flow is the traffic that the policies let through between two sets of pods,
-// as one side of it sees it: the ports of every rule that admits it. Nothing
-// restricted is "*". Both sides have to allow a connection.
+// flow returns the traffic that policies allow between two sets of pods, as seen by one
+// side: the ports of every rule that admits it, or "*" if nothing restricts it. Both
+// sides have to allow a connection.
 func flow(policies []obj, at, peer pods, ingress bool) []string {
 	isolated, rulesKey, peersKey := false, "egress", "to"
 	if ingress {
@@ -165,7 +165,8 @@ func flow(policies []obj, at, peer pods, ingress bool) []string {
 	return slices.Sorted(maps.Keys(admitted))
 }
 
-// restricts says whether a policy is about a direction (NetworkPolicySpec.policyTypes).
+// restricts reports whether a policy applies to a direction
+// (NetworkPolicySpec.policyTypes).
 func restricts(policy obj, ingress bool) bool {
 	types := list(policy, "spec", "policyTypes")
 	switch {
@@ -177,8 +178,8 @@ func restricts(policy obj, ingress bool) bool {
 	return ingress || len(list(policy, "spec", "egress")) > 0
 }
 
-// admits says whether one peer of a rule means pods (NetworkPolicyPeer). A
-// namespace carries its name as a label and nothing else.
+// admits reports whether a peer of a rule selects pods (NetworkPolicyPeer). The only
+// label of a namespace is its name.
 func admits(policy obj, peer any, p pods) bool {
 	podSelector, namespaceSelector := dig(peer, "podSelector"), dig(peer, "namespaceSelector")
 	switch {
@@ -194,10 +195,10 @@ func admits(policy obj, peer any, p pods) bool {
 	return podSelector == nil || selects(podSelector, p.labels)
 }
 
-// reference is a place in a pod that names a ConfigMap or Secret.
+// reference is a field of a pod that names a ConfigMap or Secret.
 type reference struct{ kind, name, where string }
 
-// references lists them all (k8s.io/api/core/v1: PodSpec, EnvVarSource,
+// references returns all references (k8s.io/api/core/v1: PodSpec, EnvVarSource,
 // EnvFromSource, VolumeSource, ProjectedVolumeSource).
 func references(podSpec any) []reference {
 	var refs []reference
@@ -233,7 +234,7 @@ func references(podSpec any) []reference {
 	return refs
 }
 
-// placements are the rules of a pod that name pods by label.
+// placements returns the rules of a pod that select pods by label.
 func placements(podSpec any) []any {
 	rules := slices.Clone(list(podSpec, "topologySpreadConstraints"))
 	for _, k := range []string{"podAffinity", "podAntiAffinity"} {

@@ -11,9 +11,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestLawReferencesFollow is law 7 for what a pod names: configuration that is
-// part of the input is read from its copy, everything else stays, and rules
-// about the stable pods become rules about the canary's.
+// TestLawReferencesFollow is law 7 for references of pods. Configuration in the input is
+// read from its copy, every other reference stays, and rules about the stable pods become
+// rules about the canary's.
 func TestLawReferencesFollow(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		pairs := x.workloads()
@@ -42,8 +42,8 @@ func TestLawReferencesFollow(t *testing.T) {
 	})
 }
 
-// canaryOf follows a reference (kind and name, in the object's namespace) to an
-// object of the input and its canary.
+// canaryOf follows a reference (kind and name, in the object's namespace) to an object of
+// the input and its canary.
 func (x outcome) canaryOf(o obj, path ...string) (stable, made obj) {
 	ref := dig(o, path...)
 	for i, s := range x.stable {
@@ -94,7 +94,7 @@ func checkPlacements(t *rapid.T, p pair) {
 	}
 }
 
-// TestLawNothingIsCopiedInVain: only configuration that a canary reads is copied.
+// TestLawNothingIsCopiedInVain checks that only configuration read by a canary is copied.
 func TestLawNothingIsCopiedInVain(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		for _, k := range []string{"ConfigMap", "Secret"} {
@@ -117,9 +117,9 @@ func TestLawNothingIsCopiedInVain(t *testing.T) {
 	})
 }
 
-// TestLawConnectedAsStable: with --copy-peers the canary pods may talk to
-// exactly those that the stable pods may talk to, and the stable pods to the same
-// as before. Without it a policy that is in the way gets a warning.
+// TestLawConnectedAsStable checks that with --copy-peers the canary pods may talk to
+// exactly the pods that the stable pods may talk to, and that nothing changes for the
+// stable pods. Without the flag, a policy that blocks the canary gets a warning.
 func TestLawConnectedAsStable(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		before := x.of("NetworkPolicy")
@@ -144,12 +144,12 @@ func TestLawConnectedAsStable(t *testing.T) {
 	})
 }
 
-// checkOwnSide checks what the policies of the canary pods let through, from
-// stable pods of others and from canary pods.
+// checkOwnSide checks what the policies of the canary pods allow from the stable pods of
+// other applications and from canary pods.
 func (x outcome) checkOwnSide(t *rapid.T, p pair, before, after []obj, ingress bool) {
 	for _, other := range podsIn(x.input) {
 		if identity(other.of) == identity(p.stable.of) {
-			continue // the stable version of itself is nobody it has to talk to
+			continue // it need not talk to its own stable version
 		}
 		if want, got := flow(before, p.stable, other, ingress), flow(after, p.canary, other, ingress); !slices.Equal(want, got) {
 			t.Errorf("canary %s and %s (ingress %v): %v, but stable has %v", identity(p.canary.of), identity(other.of), ingress, got, want)
@@ -162,7 +162,7 @@ func (x outcome) checkOwnSide(t *rapid.T, p pair, before, after []obj, ingress b
 	}
 }
 
-// checkOtherSide checks what the policies of others let through of the canary.
+// checkOtherSide checks what the policies of others allow from the canary.
 func (x outcome) checkOtherSide(t *rapid.T, p pair, before, after []obj, ingress bool) {
 	for _, other := range podsIn(x.input) {
 		want, got := flow(before, other, p.stable, ingress), flow(after, other, p.canary, ingress)
@@ -179,8 +179,8 @@ func (x outcome) checkOtherSide(t *rapid.T, p pair, before, after []obj, ingress
 	}
 }
 
-// TestLawMonitored: what a monitor finds of stable, it or its variant finds of
-// the canary; a variant that would find the same things again is not made.
+// TestLawMonitored checks that a monitor, or its variant, finds on the canary what it
+// finds on stable. No variant is made that would find the same things again.
 func TestLawMonitored(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		services, canaryServices := x.made("Service")
@@ -222,7 +222,7 @@ func watches(monitor, o obj) bool {
 	return dig(monitor, "spec", "namespaceSelector", "any") == true || namespace(monitor) == namespace(o)
 }
 
-// TestLawPods: how many pods a canary has, and what else of a workload may differ.
+// TestLawPods checks the number of canary pods, and what else of a workload may differ.
 func TestLawPods(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		for _, p := range x.workloads() {
@@ -243,8 +243,8 @@ func TestLawPods(t *testing.T) {
 	})
 }
 
-// wantReplicas is ⌈stable × weight / 100⌉ and at least 1, unless asked otherwise.
-// An autoscaler's minimum counts for stable, because it is what runs.
+// wantReplicas returns ⌈stable × weight / 100⌉, at least 1, unless the options say
+// otherwise. An autoscaler's minimum counts as stable, because that many pods run.
 func (x outcome) wantReplicas(p pair) int {
 	stable, found := num(p.stable.of, "spec", "replicas")
 	if !found {

@@ -14,7 +14,7 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// What Kubernetes takes for names and label values
+// What Kubernetes accepts as names and label values
 // (k8s.io/apimachinery/pkg/util/validation).
 var (
 	dnsLabel     = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`)
@@ -80,8 +80,8 @@ var serverSide = []string{
 
 var foreignMark = regexp.MustCompile(`^(kubectl\.kubernetes\.io/last-applied|deployment\.kubernetes\.io/|meta\.helm\.sh/|helm\.sh/|argocd\.argoproj\.io/|.*\.toolkit\.fluxcd\.io/)`)
 
-// TestLawClean is law 5: nothing of what belongs to the stable object in the
-// cluster is in its canary, not even as an empty leftover.
+// TestLawClean is law 5: the canary contains nothing that belongs to the stable object in
+// the cluster, not even as an empty field.
 func TestLawClean(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		for i, o := range x.output {
@@ -155,9 +155,9 @@ func checkCleanService(t *rapid.T, s obj) {
 	}
 }
 
-// TestLawPure: the same bytes twice; the order of objects and files changes
-// nothing but the order of the output; the input is not among the output; the
-// engine edits nothing it was given.
+// TestLawPure checks four things. The same input gives the same bytes. Another order of
+// objects and files changes only the order of the output. No object of the input is in
+// the output. The engine does not modify its input.
 func TestLawPure(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		source := encoded(t, x.world.objects, "json")
@@ -173,7 +173,7 @@ func TestLawPure(t *testing.T) {
 		if second := runOn(t, x, objects); string(first) != string(second) {
 			t.Errorf("two runs on the same objects differ:\n%s", cmp.Diff(string(first), string(second)))
 		}
-		// The order of objects, and their distribution over files.
+		// Change the order of objects and their distribution over files.
 		shuffled := rapid.Permutation(x.world.objects).Draw(t, "order")
 		cut := rapid.IntRange(0, len(shuffled)).Draw(t, "cut")
 		other := append(parse(encoded(t, shuffled[:cut], "yaml")), parse(encoded(t, shuffled[cut:], "json"))...)
@@ -192,8 +192,8 @@ func byIdentity(objects []obj) map[string]obj {
 	return all
 }
 
-// TestLawOutputIsInput: what is printed reads as the trees that were printed, and
-// the canary of a canary is refused with the names of both.
+// TestLawOutputIsInput checks that the printed output parses into the printed trees, and
+// that the canary of a canary is refused with both names.
 func TestLawOutputIsInput(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		g, text, err := generate(encoded(t, x.world.objects, "json"), x.world.options)

@@ -13,8 +13,8 @@ import (
 
 const track = "canarize.dev/track"
 
-// TestLawNoLeak is law 1: no Service of the input selects a canary pod, and the
-// canary Service selects exactly the canaries of what the stable one selects.
+// TestLawNoLeak is law 1: no Service of the input selects a canary pod, and the canary
+// Service selects exactly the canaries of the pods that the stable one selects.
 func TestLawNoLeak(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		pairs := x.workloads()
@@ -44,8 +44,8 @@ func TestLawNoLeak(t *testing.T) {
 	})
 }
 
-// TestLawEverythingGetsACanary: what a Service selects has a canary, and so has
-// the Service; workers and other workloads have one when they are included.
+// TestLawEverythingGetsACanary checks that every selected workload and its Service get a
+// canary. Workers and other workloads get one if they are included.
 func TestLawEverythingGetsACanary(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		has := map[string]bool{}
@@ -73,8 +73,8 @@ func TestLawEverythingGetsACanary(t *testing.T) {
 	})
 }
 
-// TestLawNoTheft is law 2: nothing of the input takes the canary's pods for its
-// own, and the canary takes nobody else's.
+// TestLawNoTheft is law 2: no workload of the input adopts the canary's pods, and the
+// canary adopts no others.
 func TestLawNoTheft(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		pairs := x.workloads()
@@ -103,9 +103,9 @@ func TestLawNoTheft(t *testing.T) {
 	})
 }
 
-// TestLawFewestLabels is the second half of law 1: the smallest set of labels
-// changes that breaks every selector of the input that selects the stable pods,
-// found here by trying all sets. Workloads behind one Service decide together.
+// TestLawFewestLabels is the second half of law 1: the changed labels are the smallest
+// set that breaks every selector of the input that selects the stable pods. The test
+// finds that set by trying all of them. Workloads behind one Service share the decision.
 func TestLawFewestLabels(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		for _, family := range families(x) {
@@ -142,7 +142,7 @@ func TestLawFewestLabels(t *testing.T) {
 	})
 }
 
-// families are the workloads with a canary, those behind a common Service together.
+// families returns the workloads with a canary, grouped by common Services.
 func families(x outcome) [][]pair {
 	var all [][]pair
 	for _, p := range x.workloads() {
@@ -161,8 +161,8 @@ func families(x outcome) [][]pair {
 	return all
 }
 
-// breakable are, for every selector of the input that selects the pods, the
-// keys that could break it: those it wants a certain value of.
+// breakable returns, for every selector of the input that selects the pods, the keys that
+// could break it: those for which it wants a certain value.
 func breakable(x outcome, p pods) [][]string {
 	var all [][]string
 	for _, o := range x.input {
@@ -188,7 +188,7 @@ func breakable(x outcome, p pods) [][]string {
 	return all
 }
 
-// byPreference orders labels as the contract prefers to change them.
+// byPreference orders labels by the documented preference for changing them.
 func byPreference(a, b string) int {
 	rank := func(key string) int {
 		if i := slices.Index([]string{"app", "app.kubernetes.io/name", "k8s-app"}, key); i >= 0 {
@@ -202,8 +202,8 @@ func byPreference(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// smallest tries every set of keys, small ones first and preferred ones first
-// among those of one size.
+// smallest tries every set of keys: small sets first, and among equal sizes preferred
+// ones first.
 func smallest(selectors [][]string) []string {
 	keys := slices.SortedFunc(slices.Values(slices.Concat(selectors...)), byPreference)
 	keys = slices.Compact(keys)

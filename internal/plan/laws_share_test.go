@@ -13,8 +13,8 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// seen computes what Emissary makes of objects. The model is itself checked
-// against the real one.
+// seen computes what Emissary makes of objects. The model itself is checked against the
+// real Emissary.
 func (x outcome) seen(t *rapid.T, objects []obj, id string) model.Report {
 	objects = plain(t, objects)
 	for _, o := range objects {
@@ -23,7 +23,7 @@ func (x outcome) seen(t *rapid.T, objects []obj, id string) model.Report {
 	return model.Evaluate(objects, model.Options{Namespace: x.world.emissary, AmbassadorID: id})
 }
 
-// rowOf finds a Mapping in a report: its group and row.
+// rowOf returns the group and the row of a Mapping in a report.
 func rowOf(r model.Report, ns, name string) (*model.Group, *model.Row) {
 	for i := range r.Groups {
 		for j := range r.Groups[i].Rows {
@@ -36,8 +36,8 @@ func rowOf(r model.Report, ns, name string) (*model.Group, *model.Row) {
 	return nil, nil
 }
 
-// stableMappings are the Mappings an object of the input stands for: itself, or
-// those in its annotation.
+// stableMappings returns the Mappings that an object of the input holds: itself, or those
+// in its annotation.
 func stableMappings(t *rapid.T, o obj) []obj {
 	if !isService(o) {
 		return []obj{o}
@@ -62,9 +62,8 @@ func stableMappings(t *rapid.T, o obj) []obj {
 	return all
 }
 
-// TestLawExactShare is law 3: beside the canary's Mapping Emissary gives the
-// canary exactly the share asked for, stable the rest, and everybody else what
-// they had.
+// TestLawExactShare is law 3: with the canary's Mapping, Emissary gives the canary
+// exactly the requested share and stable the rest. All others keep what they had.
 func TestLawExactShare(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		for _, id := range []string{"default", "other"} {
@@ -97,8 +96,8 @@ func (x outcome) invisible(t *rapid.T, before model.Report) (n int) {
 	return n
 }
 
-// stableName is the name of the Mapping whose canary made is: they have the same
-// prefix, which every Mapping of a world has for itself.
+// stableName returns the name of the Mapping from which a canary was made. Both have the
+// same prefix, and every Mapping of a world has its own.
 func (x outcome) stableName(t *rapid.T, owner, made obj) string {
 	for _, m := range stableMappings(t, owner) {
 		if str(m, "spec", "prefix") == str(made, "spec", "prefix") {
@@ -143,8 +142,8 @@ func (x outcome) checkTCP(t *rapid.T) {
 			for _, row := range g.Rows {
 				if row.Mapping == name(c) && row.Namespace == namespace(c) {
 					found = true
-					// The weight is a whole number w and the share w/(w+100), so that the
-					// next share there is can be half a percent away.
+					// The weight is an integer w and the share is w/(w+100), so the next
+					// possible share may be half a percent away.
 					if row.Share < weight-0.51 || row.Share > weight+0.51 || len(g.Rows) != 2 {
 						t.Errorf("%s gets %.2f %% instead of %v", identity(c), row.Share, weight)
 					}
@@ -157,8 +156,8 @@ func (x outcome) checkTCP(t *rapid.T) {
 	}
 }
 
-// TestLawMappingsAreCopied: a canary Mapping says what the stable one says, but
-// for service, weight and stats_name; fields nobody knows too.
+// TestLawMappingsAreCopied checks that a canary Mapping equals the stable one except for
+// service, weight and stats_name. Unknown fields are copied, too.
 func TestLawMappingsAreCopied(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		routed := map[string]bool{}
@@ -169,7 +168,7 @@ func TestLawMappingsAreCopied(t *testing.T) {
 			routed[identity(x.stable[i])+str(made, "spec", "prefix")] = true
 			spec := plain(t, []obj{made})[0]["spec"].(obj)
 			checkTarget(t, x, made, spec)
-			if isService(x.stable[i]) { // converted to v3alpha1; its meaning is law 3's business
+			if isService(x.stable[i]) { // converted to v3alpha1; law 3 checks its meaning
 				if str(made, "apiVersion") != "getambassador.io/v3alpha1" {
 					t.Errorf("%s comes from an annotation and is %s", identity(made), str(made, "apiVersion"))
 				}
@@ -199,8 +198,8 @@ func TestLawMappingsAreCopied(t *testing.T) {
 	})
 }
 
-// checkTarget checks that a canary Mapping routes to a canary Service: the
-// service it names with only the name changed.
+// checkTarget checks that a canary Mapping routes to a canary Service: the named service
+// with only its name changed.
 func checkTarget(t *rapid.T, x outcome, made, spec obj) {
 	_, services := x.made("Service")
 	host := strings.TrimPrefix(str(spec, "service"), "http://")
@@ -218,7 +217,7 @@ func checkTarget(t *rapid.T, x outcome, made, spec obj) {
 	}
 }
 
-// targets says whether a Mapping of the input routes to a Service with a canary.
+// targets reports whether a Mapping of the input routes to a Service that has a canary.
 func (x outcome) targets(m obj) bool {
 	services, _ := x.made("Service")
 	host := strings.TrimPrefix(str(m, "spec", "service"), "http://")

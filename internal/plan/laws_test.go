@@ -20,14 +20,14 @@ type outcome struct {
 	world  *world
 	input  []obj
 	output []obj
-	// stable has, for each object of the output, the one it was made from.
+	// stable maps each object of the output to the one it was made from.
 	stable []obj
 	notes  []manifest.Note
 	text   []byte // the output as printed
 }
 
-// documents decodes a stream of YAML documents with another reader than the
-// engine's: the one of kubectl.
+// documents decodes a stream of YAML documents with kubectl's reader instead of the
+// engine's.
 func documents(t rapid.TB, text []byte) []obj {
 	var all []obj
 	for _, document := range bytes.Split(append([]byte("\n"), text...), []byte("\n---\n")) {
@@ -42,7 +42,7 @@ func documents(t rapid.TB, text []byte) []obj {
 	return all
 }
 
-// plain gives objects the types that a decoder gives them.
+// plain converts objects to the types that a decoder returns.
 func plain(t rapid.TB, objects []obj) []obj {
 	text, err := json.Marshal(objects)
 	if err != nil {
@@ -55,7 +55,7 @@ func plain(t rapid.TB, objects []obj) []obj {
 	return out
 }
 
-// encoded writes objects in one of the forms that a user may have them in.
+// encoded writes objects in one of the formats that users have them in.
 func encoded(t rapid.TB, objects []obj, form string) manifest.Source {
 	if form == "json" {
 		text, err := json.MarshalIndent(obj{"apiVersion": "v1", "kind": "List", "items": objects}, "", " ")
@@ -94,12 +94,12 @@ func generate(source manifest.Source, options plan.Options) (plan.Generated, []b
 	return g, text, err
 }
 
-// position is how every refusal begins: file, line and object.
+// position matches the beginning of every refusal: file, line and object.
 var position = regexp.MustCompile(`^world\.(yml|json):[1-9][0-9]*: [A-Z][A-Za-z]+ [-a-z0-9./]+: .`)
 
-// checkLaw checks a law on the canaries of random worlds. The worlds are sane, so
-// that a refusal is a rare accident (such as two names that cannot both get the
-// suffix), and it always says where.
+// checkLaw checks a law on the canaries of random worlds. The worlds are valid, so a
+// refusal is rare (for example if two names cannot both get the suffix) and always has a
+// position.
 func checkLaw(t *testing.T, law func(t *rapid.T, x outcome)) {
 	t.Helper()
 	t.Parallel()
@@ -140,8 +140,8 @@ func checkLaw(t *testing.T, law func(t *rapid.T, x outcome)) {
 	}
 }
 
-// tooMany says whether more worlds were refused than by accident. In a short run a few
-// accidents are a large part of the worlds.
+// tooMany reports whether more worlds were refused than chance explains. In a short run a
+// few refusals are a large part.
 func tooMany(refused, worlds int) bool { return refused > 4+worlds/20 }
 
 // shorter makes messages about long names readable.
@@ -162,10 +162,10 @@ func summary(counts map[string]int) string {
 	return b.String()
 }
 
-// pair is a stable workload's pods and their canary's.
+// pair is the pods of a stable workload and of its canary.
 type pair struct{ stable, canary pods }
 
-// workloads are the workloads that have a canary.
+// workloads returns the workloads that have a canary.
 func (x outcome) workloads() []pair {
 	var all []pair
 	for i, o := range x.output {
@@ -176,7 +176,7 @@ func (x outcome) workloads() []pair {
 	return all
 }
 
-// made returns the canaries of a kind with what they were made from.
+// made returns the canaries of a kind and their originals.
 func (x outcome) made(k string) (stable, canaries []obj) {
 	for i, o := range x.output {
 		if kind(o) == k {
@@ -186,7 +186,7 @@ func (x outcome) made(k string) (stable, canaries []obj) {
 	return stable, canaries
 }
 
-// of returns the objects of the input of a kind.
+// of returns the input objects of a kind.
 func (x outcome) of(k string) []obj {
 	var all []obj
 	for _, o := range x.input {
@@ -201,7 +201,7 @@ type note = manifest.Note
 
 const warning = manifest.Warning
 
-// runOn runs the engine on objects that were read.
+// runOn runs the engine on parsed objects.
 func runOn(t rapid.TB, x outcome, objects []*manifest.Object) []byte {
 	set, err := plan.NewSet(objects, x.world.options.Canary.Namespace)
 	if err != nil {

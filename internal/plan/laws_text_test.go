@@ -15,8 +15,8 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// TestLawCommentsAndOrder is law 8: a comment of the input stands at the same
-// key of the canary where that key survives, and keys keep their order.
+// TestLawCommentsAndOrder is law 8: a comment of the input is at the same key of the
+// canary if that key still exists, and keys keep their order.
 func TestLawCommentsAndOrder(t *testing.T) {
 	t.Parallel()
 	worlds, refused := 0, 0
@@ -48,7 +48,7 @@ func TestLawCommentsAndOrder(t *testing.T) {
 		documents := strings.Split(string(out), "---\n")
 		for i, d := range g.Derived {
 			if d.Stable.Kind() != d.Canary.Kind() {
-				continue // a Mapping from an annotation, where nothing survives as text
+				continue // a Mapping from an annotation: its text is not kept
 			}
 			id := identity(d.Stable.Value())
 			document := documents[len(documents)-len(g.Derived)+i]
@@ -73,8 +73,8 @@ func parsed(t *rapid.T, document string) *yaml.Node {
 	return n.Content[0]
 }
 
-// at follows a path of keys and indices; nil where a step is missing or a list
-// has another length than in the other document.
+// at follows a path of keys and indices. It returns nil if a step is missing, or if a
+// list has another length than in the other document.
 func at(n, other *yaml.Node, path []any) *yaml.Node {
 	for _, step := range path {
 		var next, otherNext *yaml.Node
@@ -124,7 +124,7 @@ func checkComment(t *rapid.T, c comment, before, after *yaml.Node, document stri
 	}
 }
 
-// checkOrder checks that the keys two mappings have in common have one order.
+// checkOrder checks that the common keys of two mappings have the same order.
 func checkOrder(t *rapid.T, document string, before, after *yaml.Node) {
 	if before.Kind == yaml.SequenceNode && after.Kind == yaml.SequenceNode {
 		for i := range min(len(before.Content), len(after.Content)) {
@@ -151,15 +151,15 @@ func checkOrder(t *rapid.T, document string, before, after *yaml.Node) {
 	}
 }
 
-// comment is a comment and the path of the key it stands at.
+// comment is a comment and the path of its key.
 type comment struct {
 	text  string
 	path  []any
-	above bool // on a line of its own
+	above bool // on its own line
 }
 
-// writer writes manifests as people do: keys in any order, comments, lists in
-// either indentation, some of them in brackets, strings in any quotes.
+// writer writes manifests as people do: keys in any order, comments, both indentations of
+// lists, some lists in brackets, strings with any quotes.
 type writer struct {
 	t        *rapid.T
 	out      strings.Builder
@@ -179,8 +179,8 @@ func (w *writer) document(o obj) string {
 	return w.out.String()
 }
 
-// mapping writes the entries of a mapping; inline says that the first one
-// continues a line, behind the dash of a list.
+// mapping writes the entries of a mapping. inline means that the first entry continues a
+// line, after the dash of a list.
 func (w *writer) mapping(m obj, indent int, path []any, inline bool) {
 	keys := slices.Sorted(maps.Keys(m))
 	if w.draw(50, "any order?") {
@@ -206,7 +206,7 @@ func (w *writer) comment(path []any, above bool) string {
 	return c.text
 }
 
-// value writes what follows the colon of a key, and the end of its line.
+// value writes what follows the colon of a key, up to the end of the line.
 func (w *writer) value(v any, indent int, path []any) {
 	switch v := v.(type) {
 	case obj:

@@ -11,21 +11,21 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// ReleaseOptions say which release is wanted.
+// ReleaseOptions says which release to plan.
 type ReleaseOptions struct {
-	Generate Options // the weight is not looked at
-	Name     string  // of the release; "" is that of its only workload
-	Workload string  // that the release has to have; "" is any
+	Generate Options // its weight is ignored
+	Name     string  // of the release; "" is the name of the only workload
+	Workload string  // that the manifests must have; "" accepts any
 }
 
-// Planned is a release to be.
+// Planned is a release that has not started.
 type Planned struct {
 	Name  string
 	Plan  rollout.Plan
 	Notes []manifest.Note
 }
 
-// Release derives from the objects of a new version what releasing it consists of.
+// Release derives the plan of a release from the objects of a new version.
 func Release(set *manifest.Set, options ReleaseOptions) (Planned, error) {
 	zero := 0
 	options.Generate.Weight = &zero
@@ -54,7 +54,7 @@ func Release(set *manifest.Set, options ReleaseOptions) (Planned, error) {
 	return planned, nil
 }
 
-// planning puts a plan together.
+// planning collects the parts of a plan.
 type planning struct {
 	set       *manifest.Set
 	generated Generated
@@ -66,7 +66,7 @@ func (p *planning) pair(d manifest.Derived) rollout.Pair {
 	return rollout.Pair{Stable: p.set.ID(d.Stable), Canary: p.set.ID(d.Canary)}
 }
 
-// workloads finds the workloads with their autoscalers, and the configuration.
+// workloads collects the workloads with their autoscalers, and the configuration.
 func (p *planning) workloads() {
 	scalers := map[manifest.ID]manifest.ID{}
 	for _, d := range p.generated.Derived {
@@ -88,7 +88,7 @@ func (p *planning) workloads() {
 	}
 }
 
-// expects says when a workload is not released.
+// expects returns an error if the named workload is not among those of the plan.
 func (p *planning) expects(name string) error {
 	var names []string
 	for _, w := range p.plan.Workloads {
@@ -97,20 +97,20 @@ func (p *planning) expects(name string) error {
 	if name == "" || slices.Contains(names, name) {
 		return nil
 	}
-	return fmt.Errorf("the release is of the workload %s, and the manifests have %s; correct spec.workload of the release file, or its manifests", name, strings.Join(names, ", "))
+	return fmt.Errorf("the release file names the workload %s, but the manifests have %s; correct spec.workload of the release file, or its manifests", name, strings.Join(names, ", "))
 }
 
 func replicas(r canary.Replicas) rollout.Replicas {
 	return rollout.Replicas{Same: r.Mode == canary.ReplicasSame, N: r.N}
 }
 
-// objects lists what is applied: the stable objects with the images of the
-// canary, and the canary, labelled with the release.
+// objects collects what is applied: the stable objects with the canary's images, and the
+// canary's objects with the label of the release.
 func (p *planning) objects(release string) {
 	canaries := map[*manifest.Object]map[string]any{}
 	for _, d := range p.generated.Derived {
 		o := p.set.Value(d.Canary)
-		labels := below(below(o, "metadata"), "labels")
+		labels := child(child(o, "metadata"), "labels")
 		labels[rollout.ReleaseLabel] = release
 		p.plan.Canary = append(p.plan.Canary, o)
 		canaries[d.Stable] = o
@@ -118,14 +118,14 @@ func (p *planning) objects(release string) {
 	for _, o := range p.set.Objects {
 		stable := p.set.Value(o)
 		if canary := canaries[o]; canary["kind"] == stable["kind"] {
-			takeImages(stable, canary)
+			copyImages(stable, canary)
 		}
 		p.plan.Stable = append(p.plan.Stable, stable)
 	}
 }
 
-// below is the mapping at a key, made when it is absent.
-func below(o map[string]any, key string) map[string]any {
+// child returns the mapping at a key, and adds it if it is missing.
+func child(o map[string]any, key string) map[string]any {
 	m, ok := o[key].(map[string]any)
 	if !ok {
 		m = map[string]any{}
@@ -134,9 +134,9 @@ func below(o map[string]any, key string) map[string]any {
 	return m
 }
 
-// takeImages gives the containers of a stable workload the images of its canary:
-// what was tested, when images were named on the command line.
-func takeImages(stable, canary map[string]any) {
+// copyImages gives the containers of a stable workload the images of its canary. They
+// differ if images were named on the command line.
+func copyImages(stable, canary map[string]any) {
 	from, to := object.PodSpec(canary), object.PodSpec(stable)
 	for _, list := range []string{"initContainers", "containers"} {
 		tested, _ := from[list].([]any)

@@ -6,8 +6,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// marks are what deployment tools and the cluster write into labels and
-// annotations, by which they know their own.
+// marks are labels and annotations that deployment tools and the cluster add to recognize
+// their objects.
 var marks = []struct {
 	in         string
 	key, value string
@@ -28,7 +28,7 @@ var marks = []struct {
 	{"labels", "helm.toolkit.fluxcd.io/name", "shop"},
 }
 
-// litter puts into an object what an export from a cluster has.
+// litter adds what an export from a cluster contains.
 func (w *world) litter(o obj) {
 	meta := o["metadata"].(obj)
 	if w.chance(15, "marks?") {
@@ -55,11 +55,11 @@ func (w *world) litter(o obj) {
 	}
 }
 
-// dns makes a name valid for an object of its own.
+// dns makes a name valid for an object.
 func dns(s string) string { return strings.ToLower(strings.ReplaceAll(s, "_", "-")) }
 
-// annotate puts a Mapping into the annotation of its Service, as the first
-// Ambassador read them.
+// annotate moves a Mapping into the annotation of its Service, the format of the first
+// Ambassador.
 func (w *world) annotate(s obj, name string, spec obj) {
 	flat := obj{"apiVersion": one(w, "flat version", "getambassador.io/v2", "getambassador.io/v1", "ambassador/v1", "getambassador.io/v3alpha1"), "kind": "Mapping", "name": name}
 	if strings.HasSuffix(str(flat, "apiVersion"), "v3alpha1") && spec["host"] == "*" {

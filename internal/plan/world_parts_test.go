@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// podSpec draws a pod that reads configuration in every way there is and has
-// placement rules, some of which name its own pods.
+// podSpec draws a pod that reads configuration in every possible way. It has placement
+// rules, and some select its own pods.
 func (w *world) podSpec(a *application, selector obj) obj {
 	main := obj{"name": "main", "image": "registry.example.com:5000/shop/main:1.0"}
 	spec := obj{"containers": []any{main}}
@@ -74,7 +74,7 @@ func (w *world) configuration(a *application, spec, main obj) {
 	}
 }
 
-// attachments draws what hangs on a workload: autoscaler and disruption budget.
+// attachments draws the autoscaler and the disruption budget of a workload.
 func (w *world) attachments(a *application, o obj) {
 	short := name(o)[:min(len(name(o)), 200)]
 	if kind(o) != "DaemonSet" && w.chance(30, "autoscaler?") {
@@ -89,7 +89,7 @@ func (w *world) attachments(a *application, o obj) {
 	}
 	if w.chance(25, "budget?") {
 		labels := subset(w, "budget labels", strs(o, "spec", "template", "metadata", "labels"), 1)
-		delete(labels, "env") // no label that -l gives another value
+		delete(labels, "env") // not a label that --labels changes
 		if len(labels) > 0 {
 			selector := one(w, "budget selector", obj{"matchLabels": labelled(labels)}, expressed(labels))
 			w.add(newObject("policy/v1", "PodDisruptionBudget", a.ns, w.unique("PDB", short, 253), obj{"minAvailable": 1, "selector": selector}))
@@ -107,8 +107,8 @@ func (w *world) monitors(a *application) {
 	w.add(newObject("monitoring.coreos.com/v1", kind, a.ns, w.unique(kind, a.name, 60), spec))
 }
 
-// lasting are the labels of pods that --labels changes nothing about. A policy
-// that asks for another one is in its way.
+// lasting returns the labels of pods that --labels does not change. A policy that asks
+// for another label would block the canary.
 func (w *world) lasting(a *application) map[string]string {
 	if w.relabel {
 		return a.selecting
@@ -116,8 +116,7 @@ func (w *world) lasting(a *application) map[string]string {
 	return a.labels
 }
 
-// policies draws network policies of an application: who may talk to it, and
-// whom it may talk to, by label.
+// policies draws network policies of an application: with whom it may talk, by label.
 func (w *world) policies(a *application, apps []*application) {
 	peer := func() obj {
 		other := one(w, "peer", apps...)
@@ -147,8 +146,7 @@ func (w *world) policies(a *application, apps []*application) {
 	}
 }
 
-// routes draws the Mappings of the Services of an application, each with a
-// route of its own.
+// routes draws the Mappings of an application's Services, each with its own route.
 func (w *world) routes(a *application) {
 	for _, s := range a.services {
 		for range w.number("mappings", 0, 2) {
@@ -198,7 +196,7 @@ func (w *world) route(a *application, s obj) {
 	field := "host"
 	if version == "v3alpha1" || version == "v1" && host == "*" {
 		field = "hostname"
-		if host == "shop.example.com" { // "*" is a glob, and host is none
+		if host == "shop.example.com" { // "*" is a glob, and host takes none
 			field = one(w, "host field", "host", "hostname")
 		}
 	}

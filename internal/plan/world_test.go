@@ -14,22 +14,21 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/derive"
 )
 
-// world is a random input: the manifests of a few applications as people write
-// them, and what is asked for. Every world is sane: Kubernetes would run it, and
-// nothing in it makes a canary impossible.
+// world is a random input: the manifests of a few applications as people write them, and
+// the options. Every world is valid: Kubernetes would run it, and a canary is possible.
 type world struct {
 	t        *rapid.T
 	objects  []obj
-	emissary string // its namespace
+	emissary string // the namespace of Emissary
 	options  plan.Options
-	taken    map[string]bool // names of objects
-	mappings int             // how many there are
-	relabel  bool            // --labels gives the label env of the pods another value
-	tcp      bool            // a TCPMapping, which can give half of the traffic at most
+	taken    map[string]bool // names of existing objects
+	mappings int             // number of Mappings
+	relabel  bool            // --labels changes the label env of the pods
+	tcp      bool            // has a TCPMapping, whose weight is at most 50 %
 }
 
 func (w *world) chance(percent int, what string) bool {
-	return rapid.IntRange(1, 100).Draw(w.t, what) > 100-percent // no is the simpler case
+	return rapid.IntRange(1, 100).Draw(w.t, what) > 100-percent // false is the simpler case
 }
 
 func one[T any](w *world, what string, from ...T) T {
@@ -40,7 +39,7 @@ func (w *world) number(what string, from, to int) int {
 	return rapid.IntRange(from, to).Draw(w.t, what)
 }
 
-// subset draws some of the entries of a map, at least n.
+// subset draws at least n entries of a map.
 func subset(w *world, what string, m map[string]string, n int) map[string]string {
 	keys := slices.Sorted(maps.Keys(m))
 	out := map[string]string{}
@@ -58,7 +57,7 @@ func labelled(m map[string]string) obj {
 	return out
 }
 
-// unique makes a name of an object, shortened to a limit.
+// unique returns an unused object name of limited length.
 func (w *world) unique(kind, name string, limit int) string {
 	for i := 0; ; i++ {
 		n := name
@@ -72,8 +71,7 @@ func (w *world) unique(kind, name string, limit int) string {
 	}
 }
 
-// add adds an object, with what a cluster, a cloud or a deployment tool may
-// have left in it.
+// add adds an object, with additions of a cluster, a cloud or a deployment tool.
 func (w *world) add(o obj) obj {
 	w.litter(o)
 	w.objects = append(w.objects, o)
@@ -92,11 +90,11 @@ func newObject(apiVersion, kind, ns, name string, spec obj) obj {
 	return o
 }
 
-// application is one of the applications of a world while it is drawn.
+// application is one application of a world while it is drawn.
 type application struct {
 	ns, name  string
-	labels    map[string]string // of all its pods
-	selecting map[string]string // those of them that selectors may use
+	labels    map[string]string // on all its pods
+	selecting map[string]string // labels that selectors may use
 	workloads []obj
 	services  []obj
 }
@@ -126,8 +124,8 @@ var longName = strings.Repeat("a-very-long-name-", 20)
 func (w *world) application(ns string) *application {
 	base := one(w, "application", "web", "api", "shop-api", "v2", longName[:62]+"g")
 	a := &application{ns: ns, name: w.unique("app", base, 63)}
-	// One label is the application's own, others are shared by many, and some are
-	// not for Services and workloads to select by.
+	// One label belongs to the application alone, others are shared by many, and some
+	// must not be used in selectors of Services and workloads.
 	a.selecting = map[string]string{one(w, "own label", "app", "app.kubernetes.io/name", "k8s-app", "name"): a.name}
 	for _, key := range []string{"app", "tier", "acme.example.com/part", "version"} {
 		if w.chance(25, "label "+key) && a.selecting[key] == "" {
@@ -148,7 +146,7 @@ func (w *world) application(ns string) *application {
 	for range w.number("services", 0, 2) {
 		a.services = append(a.services, w.service(a))
 	}
-	if len(a.services) == 0 && !w.taken["Service"] { // there has to be one in a world
+	if len(a.services) == 0 && !w.taken["Service"] { // every world has at least one
 		a.services = append(a.services, w.service(a))
 	}
 	for _, o := range a.workloads {
@@ -161,7 +159,7 @@ func (w *world) application(ns string) *application {
 }
 
 // workload draws a workload. Its selector has a label of its own beside the
-// application's, because two that select the same pods would fight.
+// application's: two workloads that select the same pods would fight over them.
 func (w *world) workload(a *application, kind, name string) obj {
 	name = w.unique(kind, name, 253)
 	labels := maps.Clone(a.labels)
@@ -206,8 +204,8 @@ func (w *world) workload(a *application, kind, name string) obj {
 	return w.add(newObject("apps/v1", kind, a.ns, name, spec))
 }
 
-// service draws a Service of the pods of an application, of one of its workloads
-// or of everything that shares a label.
+// service draws a Service for the pods of an application, of one of its workloads, or of
+// everything with a shared label.
 func (w *world) service(a *application) obj {
 	limit := one(w, "name limit", 20, 63)
 	selector := subset(w, "service selector", a.selecting, 1)
@@ -245,7 +243,7 @@ func (w *world) service(a *application) obj {
 	return w.add(o)
 }
 
-// drawOptions draws what is asked for.
+// drawOptions draws the options.
 func (w *world) drawOptions(apps []*application) {
 	weight := w.number("weight", 0, 100)
 	if w.tcp {
@@ -277,7 +275,7 @@ func (w *world) drawOptions(apps []*application) {
 	}
 }
 
-// bystanders are objects that a canary has nothing to do with.
+// bystanders are objects unrelated to the canary.
 func (w *world) bystanders(a *application) {
 	pod := func(labels obj) obj {
 		return obj{"metadata": obj{"labels": labels}, "spec": obj{"containers": []any{obj{"name": "main", "image": "registry.example.com/tool:1"}}}}

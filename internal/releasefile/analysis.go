@@ -2,7 +2,7 @@ package releasefile
 
 import "github.com/canarize/canarize/internal/analysis"
 
-// find calls read for what is at a path of names, if anything is.
+// find calls read with the value at a path of names, if there is one.
 func find(v value, path []string, read func(value) error) error {
 	if len(path) == 0 {
 		return read(v)
@@ -27,26 +27,26 @@ func (r *File) readProfile(v value) error {
 	})
 }
 
-// analysisForm is spec.analysis. The defaults are those of analysis.ForProfile,
+// analysisForm describes spec.analysis. The defaults come from analysis.ForProfile,
 // analysis.DefaultMargin and analysis.DefaultGauge.
 func (r *File) analysisForm() form {
 	c, profile := &r.Analysis, analysis.BakeProfile
 	return object(
-		field{"profile", oneOf(&profile, analysis.Profiles()...), "The defaults of the others: bake watches for 10 minutes at least, fast for 2."},
+		field{"profile", oneOf(&profile, analysis.Profiles()...), "Sets the defaults of the other fields: bake watches for at least 10 minutes, fast for at least 2."},
 		field{"alpha", number(&c.Alpha), "The chance of ever rejecting a release that is no worse."},
 		field{"beta", number(&c.Beta), "The chance of promoting a release that is worse by the margin."},
-		field{"interval", seconds(&c.Interval), "Between two observations."},
-		field{"warmup", seconds(&c.Warmup), "After the canary's first request; only a catastrophe counts then."},
-		field{"bake", seconds(&c.Bake), "From the begin of the release to the earliest promotion."},
-		field{"deadline", seconds(&c.Deadline), "From the begin of the release until it is inconclusive."},
-		field{"overtime", oneOf(&c.Overtime, analysis.Withdraw, analysis.Keep), "What becomes of a release that is undecided at its deadline: reject takes the traffic from the canary, hold leaves the share for a person to decide."},
-		field{"margins", mapOf(&c.Margins, 0, number), "The harm that has to be found, in percentage points, by the name of a metric."},
-		field{"gauges", mapOf(&c.Gauges, analysis.DefaultGauge(), gaugeForm), "When a gauge is worse, by its name."},
+		field{"interval", seconds(&c.Interval), "The time between two observations."},
+		field{"warmup", seconds(&c.Warmup), "The time after the canary's first request in which only a catastrophe counts."},
+		field{"bake", seconds(&c.Bake), "The time from the start of the release to the earliest promotion."},
+		field{"deadline", seconds(&c.Deadline), "The time from the start of the release until it is inconclusive."},
+		field{"overtime", oneOf(&c.Overtime, analysis.Withdraw, analysis.Keep), "What happens to a release that is undecided at its deadline: reject takes the traffic off the canary, hold keeps the share until a person decides."},
+		field{"margins", mapOf(&c.Margins, 0, number), "The harm to detect, in percentage points, by metric name."},
+		field{"gauges", mapOf(&c.Gauges, analysis.DefaultGauge(), gaugeForm), "When a gauge counts as worse, by its name."},
 		field{"limits", listOf(&c.Limits, analysis.Limit{Requests: 1000}, limitForm), "Plain limits (SLOs) on the canary alone."},
-	).then(r.checked)
+	).check(r.checked)
 }
 
-// checked says where in the file the analysis is impossible.
+// checked reports an invalid analysis, with its line in the file.
 func (r *File) checked(v value) error {
 	if err := r.Analysis.Validate(); err != nil {
 		return v.errorf("%w", err)
@@ -61,28 +61,28 @@ func gaugeForm(rule *analysis.GaugeRule) form {
 	)
 }
 
-// mostRequests is above what a release ever has.
-const mostRequests = 1 << 53
+// maxRequests is larger than the number of requests of any release.
+const maxRequests = 1 << 53
 
 func limitForm(l *analysis.Limit) form {
 	return object(
 		field{"metric", text(&l.Metric), "The name of a metric."},
-		field{"max", number(&l.Max), "Percent of the requests that may be bad."},
-		field{"requests", whole(&l.Requests, 1, mostRequests), "Requests from which on it counts."},
+		field{"max", number(&l.Max), "The percentage of requests that may be bad."},
+		field{"requests", integer(&l.Requests, 1, maxRequests), "The number of requests from which on the limit counts."},
 	)
 }
 
-// rampForm is spec.ramp. With steps the ramp is manual.
+// rampForm describes spec.ramp. With steps, the ramp is manual.
 func (r *File) rampForm() form {
 	ramp := &r.Analysis.Ramp
 	return object(
-		field{"budget", number(&ramp.Budget), "Without steps: bad requests more than stable's that two intervals may be expected to cost."},
+		field{"budget", number(&ramp.Budget), "Without steps: how many more bad requests than stable's two intervals may be expected to cost."},
 		field{"max", number(&ramp.Max), "Without steps: the largest weight, in percent."},
 		field{"steps", listOf(&ramp.Steps, analysis.Step{}, func(s *analysis.Step) form {
 			return object(
-				field{"weight", number(&s.Weight), "In percent. Weights have to grow."},
-				field{"hold", seconds(&s.Hold), "How long it is kept at least."},
+				field{"weight", number(&s.Weight), "The weight, in percent. Weights must grow."},
+				field{"hold", seconds(&s.Hold), "The minimum time at this weight."},
 			)
 		}), "Weights one after the other, instead of a ramp that follows the evidence."},
-	).then(r.checked)
+	).check(r.checked)
 }

@@ -76,12 +76,12 @@ func TestParseReleaseRefuses(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                                       "release.yml: it has 0 documents",
 		head + "---\na: 1\n":                     "release.yml: it has 2 documents",
-		"kind: Release\n":                        "release.yml:1: a release file: it has to begin with apiVersion",
+		"kind: Release\n":                        "release.yml:1: a release file: it must begin with apiVersion",
 		"apiVersion: v1\nkind: Release\n":        `release.yml:1: apiVersion: "v1" is not known; it may be canarize.dev/v1alpha1`,
 		head + "spec: [\n":                       "release.yml:4: YAML: ",
 		head + "spec: 3\n":                       "release.yml:3: spec: expected a mapping",
 		head + "spec:\n  analyses: {}\n":         "release.yml:4: spec.analyses is not known; spec may have workload, manifests",
-		head + "spec:\n  ramp: {}\n  ramp: {}\n": "release.yml:5: spec.ramp is given twice, first in line 4",
+		head + "spec:\n  ramp: {}\n  ramp: {}\n": "release.yml:5: spec.ramp is set twice, first on line 4",
 		head + "spec:\n  analysis:\n    profile: slow\n":                          `release.yml:5: spec.analysis.profile: "slow" is not known; it may be bake or fast`,
 		head + "spec:\n  analysis:\n    bake: 600\n":                              "release.yml:5: spec.analysis.bake: expected a duration with its unit",
 		head + "spec:\n  analysis:\n    alpha: 1%\n":                              "release.yml:5: spec.analysis.alpha: expected a number, without a unit",
@@ -91,7 +91,7 @@ func TestParseReleaseRefuses(t *testing.T) {
 		head + "spec:\n  analysis:\n    gauges: {cpu: {rejects: 1}}":              "release.yml:5: spec.analysis.gauges.cpu.rejects: expected true or false",
 		head + "spec:\n  analysis:\n    limits: [{max: 2}]\n":                     "limits[0]: it needs a metric",
 		head + "spec:\n  ramp:\n    steps:\n    - weight: 20\n    - weight: 10\n": "ramp.steps[1]: the weight is 10; weights have to grow",
-		head + "metadata: {name: 7}\n":                                            "release.yml:3: metadata.name: expected a text",
+		head + "metadata: {name: 7}\n":                                            "release.yml:3: metadata.name: expected a string",
 		head + "spec: &a {b: *a}\n":                                               "release.yml",
 		strings.Repeat("#", maxFile+1):                                            "at most 1048576 bytes",
 	} {
@@ -101,7 +101,7 @@ func TestParseReleaseRefuses(t *testing.T) {
 	}
 }
 
-// FuzzParse says that every file is read or refused, with its name.
+// FuzzParse checks that every file is accepted, or refused with its name.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(head + "spec:\n  analysis: {profile: fast, margins: {a: 1}}\n  ramp: {steps: [{weight: 1, hold: 1m}]}\n"))
 	f.Add([]byte("a: &a [*a]"))

@@ -11,22 +11,22 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// form is what a value of the release file may be: what reads it, and the JSON
-// Schema that says the same to editors. What a variable holds while its form is
-// made is the default that the schema names.
+// form describes a value of the release file: how it is read, and its JSON Schema for
+// editors. The value that a variable has when its form is built becomes the default in
+// the schema.
 type form struct {
 	read   func(value) error
 	schema schema
 }
 
-// field is a name that an object may have, what it may be, and what it means.
+// field is a field of an object: its name, its form and its meaning.
 type field struct {
 	name string
 	form
 	meaning string
 }
 
-// object is a mapping that may have the fields, each once, and no others.
+// object describes a mapping with these fields, each at most once, and no others.
 func object(fields ...field) form {
 	names := make([]string, len(fields))
 	described := make(properties, len(fields))
@@ -39,7 +39,7 @@ func object(fields ...field) form {
 		return entries(v, func(name string, child value) error {
 			i := slices.Index(names, name)
 			if i < 0 {
-				return at{child.node.Line, fmt.Errorf("%s is not known; %s may have %s", child.path, v.name(), strings.Join(names, ", "))}
+				return lineError{child.node.Line, fmt.Errorf("%s is not known; %s may have %s", child.path, v.name(), strings.Join(names, ", "))}
 			}
 			return fields[i].read(child)
 		})
@@ -47,9 +47,8 @@ func object(fields ...field) form {
 	return form{read, schema{Type: types{"object", "null"}, Properties: described, Others: false}}
 }
 
-// needing is an object that has to have some of its fields; why is the error when it
-// has not.
-func (f form) needing(why string, names ...string) form {
+// requiring makes some fields of an object mandatory. why is the error if one is missing.
+func (f form) requiring(why string, names ...string) form {
 	read := f.read
 	f.read = func(v value) error {
 		for _, name := range names {
@@ -63,8 +62,8 @@ func (f form) needing(why string, names ...string) form {
 	return f
 }
 
-// choosing is an object that has to have exactly one of some of its fields.
-func (f form) choosing(names ...string) form {
+// exactlyOne requires exactly one of some fields.
+func (f form) exactlyOne(names ...string) form {
 	read := f.read
 	f.read = func(v value) error {
 		n := 0
@@ -85,19 +84,19 @@ func (f form) choosing(names ...string) form {
 	return f
 }
 
-// then also checks what was read.
-func (f form) then(check func(value) error) form {
+// check adds a check that runs after the value was read.
+func (f form) check(validate func(value) error) form {
 	read := f.read
 	f.read = func(v value) error {
 		if err := read(v); err != nil {
 			return err
 		}
-		return check(v)
+		return validate(v)
 	}
 	return f
 }
 
-// listOf is a sequence of items, each of which begins as first.
+// listOf describes a list. Each item starts as first.
 func listOf[T any](to *[]T, first T, of func(*T) form) form {
 	read := func(v value) error {
 		n := v.resolved()
@@ -117,7 +116,7 @@ func listOf[T any](to *[]T, first T, of func(*T) form) form {
 	return form{read, schema{Type: types{"array"}, Items: new(of(&first).schema)}}
 }
 
-// mapOf is a mapping of any names to values, each of which begins as first.
+// mapOf describes a mapping of any names to values. Each value starts as first.
 func mapOf[T any](to *map[string]T, first T, of func(*T) form) form {
 	read := func(v value) error {
 		*to = map[string]T{}
@@ -131,15 +130,15 @@ func mapOf[T any](to *map[string]T, first T, of func(*T) form) form {
 	return form{read, schema{Type: types{"object", "null"}, Others: of(&first).schema}}
 }
 
-// anything is not looked at.
+// anything accepts every value and ignores it.
 func anything() form { return form{read: func(value) error { return nil }} }
 
-// text is a text that is not empty.
+// text describes a string that is not empty.
 func text[T ~string](to *T) form {
 	read := func(v value) error {
 		n := v.resolved()
 		if n.Kind != yaml.ScalarNode || n.Value == "" || n.Tag != "!!str" {
-			return v.errorf("expected a text")
+			return v.errorf("expected a string")
 		}
 		*to = T(n.Value)
 		return nil
@@ -147,9 +146,10 @@ func text[T ~string](to *T) form {
 	return form{read, schema{Type: types{"string"}, MinLength: 1, Default: notZero(*to)}}
 }
 
-// matching is a text that an expression matches; what says so in words.
+// matching describes a string that matches an expression. what describes the expression
+// in words.
 func matching(to *string, expression *regexp.Regexp, what string) form {
-	f := text(to).then(func(v value) error {
+	f := text(to).check(func(v value) error {
 		if !expression.MatchString(*to) {
 			return v.errorf("%q: expected %s", *to, what)
 		}
@@ -159,7 +159,7 @@ func matching(to *string, expression *regexp.Regexp, what string) form {
 	return f
 }
 
-// oneOf is one of the known names.
+// oneOf describes one of the known names.
 func oneOf[T ~string](to *T, known ...T) form {
 	names := make([]string, len(known))
 	for i, k := range known {
@@ -188,15 +188,15 @@ func number(to *float64) form {
 	return form{read, schema{Type: types{"number"}, Default: notZero(*to)}}
 }
 
-// whole is a whole number of a range.
-func whole[T ~int | ~int64](to *T, least, most T) form {
+// integer describes an integer within a range.
+func integer[T ~int | ~int64](to *T, least, most T) form {
 	read := func(v value) error {
 		var i int64
 		if n := v.resolved(); n.Kind != yaml.ScalarNode || n.Tag != "!!int" || n.Decode(&i) != nil {
 			return v.errorf("expected a whole number")
 		}
 		if i < int64(least) || i > int64(most) {
-			return v.errorf("%d is not from %d to %d", i, least, most)
+			return v.errorf("%d is out of range, expected %d to %d", i, least, most)
 		}
 		*to = T(i)
 		return nil
@@ -216,10 +216,10 @@ func boolean(to *bool) form {
 	return form{read, schema{Type: types{"boolean"}, Default: *to}}
 }
 
-// durationPattern is what a duration looks like.
+// durationPattern matches a duration.
 var durationPattern = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`)
 
-// duration is a duration such as 90s, 10m or 1h30m.
+// duration describes a duration such as 90s, 10m or 1h30m.
 func duration(to *time.Duration) form {
 	read := func(v value) error {
 		n := v.resolved()
@@ -237,10 +237,10 @@ func duration(to *time.Duration) form {
 	return form{read, s}
 }
 
-// seconds is a duration that is kept as seconds.
+// seconds describes a duration that is stored as seconds.
 func seconds(to *float64) form {
 	d := time.Duration(*to * float64(time.Second))
-	return duration(&d).then(func(value) error {
+	return duration(&d).check(func(value) error {
 		*to = d.Seconds()
 		return nil
 	})

@@ -8,29 +8,29 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 )
 
-// metricsForm is spec.metrics: who counts, and what.
+// metricsForm describes spec.metrics: the source, and what it counts.
 func (r *File) metricsForm() form {
 	c := metric.DefaultConfig()
 	return object(
-		field{"source", oneOf(&c.Source, metric.SourceNames()...), "Who counts."},
-		field{"timeout", duration(&c.Timeout), "Of one reading."},
+		field{"source", oneOf(&c.Source, metric.SourceNames()...), "The metric source."},
+		field{"timeout", duration(&c.Timeout), "The timeout of one reading."},
 		field{"address", text(&c.Access.Address), "The URL of prometheus, azuremonitor and web."},
 		field{"auth", authForm(&c.Access), "Credentials for the address."},
 		field{"tls", object(
-			field{"ca", text(&c.Access.TLS.CA), "A file with the certificates that are trusted; those of the system when absent."},
+			field{"ca", text(&c.Access.TLS.CA), "A file with the trusted certificates. Default: those of the system."},
 			field{"cert", text(&c.Access.TLS.Cert), "A file with the client's certificate."},
 			field{"key", text(&c.Access.TLS.Key), "A file with the key of that certificate."},
-			field{"serverName", text(&c.Access.TLS.ServerName), "The name that the server's certificate has to have, where it is not that of the address."},
+			field{"serverName", text(&c.Access.TLS.ServerName), "The expected name in the server's certificate, if it differs from the address."},
 		), "TLS of the address; files are PEM."},
-		field{"port", whole(&c.Port, 1, 65535), "Of the pods' metrics."},
-		field{"path", text(&c.Path), "Of the pods' metrics."},
-		field{"canary", matchers(&c.Canary), "Labels of the canary's series, such as track=\"canary\"; the names of its pods when absent."},
+		field{"port", integer(&c.Port, 1, 65535), "The port of the pods' metrics."},
+		field{"path", text(&c.Path), "The path of the pods' metrics."},
+		field{"canary", matchers(&c.Canary), "Labels of the canary's series, such as track=\"canary\". Default: the names of its pods."},
 		field{"stable", matchers(&c.Stable), "Labels of stable's series."},
-		field{"podLabel", text(&c.PodLabel), "The label that has the name of the application's pod."},
-		field{"ratios", queries(&c, metric.KindRatio, ratioForm), "Bad requests of all, by the name of the metric."},
-		field{"latencies", queries(&c, metric.KindLatency, latencyForm), "Histograms of durations, by the name of the metric."},
-		field{"gauges", queries(&c, metric.KindGauge, func(q *metric.Query) form { return text(&q.Gauge) }), "Values that are compared, by the name of the metric: a series of the pods, or PromQL with $arm."},
-	).then(func(v value) error {
+		field{"podLabel", text(&c.PodLabel), "The label that holds the name of the application's pod."},
+		field{"ratios", queries(&c, metric.KindRatio, ratioForm), "Bad requests among all requests, by metric name."},
+		field{"latencies", queries(&c, metric.KindLatency, latencyForm), "Histograms of durations, by metric name."},
+		field{"gauges", queries(&c, metric.KindGauge, func(q *metric.Query) form { return text(&q.Gauge) }), "Values to compare, by metric name: a series of the pods, or PromQL with $arm."},
+	).check(func(v value) error {
 		if err := c.Validate(); err != nil {
 			return v.errorf("%w", err)
 		}
@@ -39,7 +39,7 @@ func (r *File) metricsForm() form {
 	})
 }
 
-// authForm is credentials. The secrets themselves are elsewhere.
+// authForm describes credentials. The file says where a secret is and never contains it.
 func authForm(a *metric.Access) form {
 	return object(
 		field{"bearer", secret(&a.Bearer), "A token."},
@@ -47,7 +47,7 @@ func authForm(a *metric.Access) form {
 			field{"user", text(&a.User), "The name."},
 			field{"password", secret(&a.Password), "The password."},
 		), "A name and a password."},
-		field{"headers", headers(a), "Headers of every request: a text, or where a secret is."},
+		field{"headers", headers(a), "Headers of every request: a string, or where a secret is stored."},
 	)
 }
 
@@ -58,7 +58,7 @@ func headers(a *metric.Access) form {
 			var s metric.Secret
 			f := secret(&s)
 			if v.resolved().Kind == yaml.ScalarNode && !strings.EqualFold(name, "Authorization") {
-				f = text(&s.Value) // such as the name of a tenant
+				f = text(&s.Value) // for example the name of a tenant
 			}
 			err := f.read(v)
 			a.Headers[name] = s
@@ -70,16 +70,16 @@ func headers(a *metric.Access) form {
 	return form{read, schema{Type: types{"object", "null"}, Others: either}}
 }
 
-// secret is where a secret is.
+// secret describes where a secret is stored.
 func secret(to *metric.Secret) form {
 	f := object(
 		field{"env", text(&to.Env), "The name of an environment variable."},
 		field{"file", text(&to.File), "The path of a file."},
-	).choosing("env", "file")
+	).exactlyOne("env", "file")
 	read := f.read
 	f.read = func(v value) error {
 		if v.resolved().Kind != yaml.MappingNode {
-			return v.errorf("a secret does not belong into this file; say where it is, as {env: NAME} or {file: PATH}")
+			return v.errorf("a release file must not contain a secret; say where it is stored: {env: NAME} or {file: PATH}")
 		}
 		return read(v)
 	}
@@ -88,7 +88,7 @@ func secret(to *metric.Secret) form {
 
 func matchers(to *[]metric.Matcher) form {
 	var s string
-	return text(&s).then(func(v value) error {
+	return text(&s).check(func(v value) error {
 		all, err := metric.ParseMatchers(s)
 		if err != nil {
 			return v.errorf("%w", err)
@@ -103,7 +103,7 @@ func matchers(to *[]metric.Matcher) form {
 
 func selector(to *metric.Selector) form {
 	var s string
-	return text(&s).then(func(v value) error {
+	return text(&s).check(func(v value) error {
 		var err error
 		if *to, err = metric.ParseSelector(s); err != nil {
 			return v.errorf("%w", err)
@@ -112,7 +112,7 @@ func selector(to *metric.Selector) form {
 	})
 }
 
-// queries are metrics of a kind by their names, in the order of the file.
+// queries describes metrics of a kind by their names, in the order of the file.
 func queries(c *metric.Config, kind metric.Kind, of func(*metric.Query) form) form {
 	read := func(v value) error {
 		return entries(v, func(name string, v value) error {
@@ -129,24 +129,24 @@ func ratioForm(q *metric.Query) form {
 	return object(
 		field{"bad", selector(&q.Bad), "A selector of the counters of bad requests."},
 		field{"total", selector(&q.Total), "A selector of the counters of all requests."},
-	).needing("expected bad and total: selectors of the bad requests and of all", "bad", "total")
+	).requiring("expected bad and total: selectors of the bad requests and of all", "bad", "total")
 }
 
-// units of the boundaries of a histogram.
+// The units of a histogram's boundaries.
 const (
 	inSeconds      = "s"
 	inMilliseconds = "ms"
 )
 
-// bucketSuffix ends the name of the series of a classic histogram.
+// bucketSuffix ends the series name of a classic histogram.
 const bucketSuffix = "_bucket"
 
 func latencyForm(q *metric.Query) form {
 	unit := inSeconds
 	return object(
 		field{"buckets", selector(&q.Buckets), "A selector of a classic histogram."},
-		field{"unit", oneOf(&unit, inSeconds, inMilliseconds), "What the boundaries of the buckets are in."},
-	).needing("expected buckets: a selector of a classic histogram", "buckets").then(func(value) error {
+		field{"unit", oneOf(&unit, inSeconds, inMilliseconds), "The unit of the buckets' boundaries."},
+	).requiring("expected buckets: a selector of a classic histogram", "buckets").check(func(value) error {
 		if !strings.HasSuffix(q.Buckets.Name, bucketSuffix) {
 			q.Buckets.Name += bucketSuffix
 		}

@@ -101,15 +101,15 @@ func TestParseMetricsRefuses(t *testing.T) {
 		"{source: web}":                                "the source web needs address",
 		"{source: pods, " + counted + "}":              "the source pods needs port",
 		"{source: pods, port: 80}":                     "the source pods needs ratios",
-		"{source: pods, port: 65536, " + counted + "}": "port: 65536 is not from",
+		"{source: pods, port: 65536, " + counted + "}": "port: 65536 is out of range, expected 1",
 		"{source: pods, port: 80, gauges: {a: b}}":     "gauges alone decide nothing",
 		"{source: pods, port: 80, " + counted + ", latencies: {errors: {buckets: c}}}":                       "two metrics of the name errors",
 		"{source: pods, port: 80, ratios: {errors: {bad: b}}}":                                               "spec.metrics.ratios.errors: expected bad and total",
 		"{source: pods, port: 80, ratios: {errors: {bad: 'rate(b[1m])', total: a}}}":                         "spec.metrics.ratios.errors.bad: ",
 		"{source: pods, port: 80, latencies: {a: {unit: s}}}":                                                "expected buckets",
 		"{source: pods, port: 80, latencies: {a: {buckets: b, unit: minutes}}}":                              `"minutes" is not known`,
-		"{source: web, address: 'http://a', auth: {bearer: abc}}":                                            "spec.metrics.auth.bearer: a secret does not belong into this file",
-		"{source: web, address: 'http://a', auth: {headers: {authorization: abc}}}":                          "headers.authorization: a secret does not",
+		"{source: web, address: 'http://a', auth: {bearer: abc}}":                                            "spec.metrics.auth.bearer: a release file must not contain a secret",
+		"{source: web, address: 'http://a', auth: {headers: {authorization: abc}}}":                          "headers.authorization: a release file must not",
 		"{source: web, address: 'http://a', auth: {bearer: {env: A, file: b}}}":                              "expected one of env, file",
 		"{source: web, address: 'http://a', auth: {bearer: {env: A}, basic: {user: b, password: {env: B}}}}": "a bearer token and a user",
 		"{source: web, address: 'http://a', auth: {basic: {user: b}}}":                                       "a user and a password belong together",
@@ -129,8 +129,7 @@ func TestParseMetricsRefuses(t *testing.T) {
 	}
 }
 
-// TestMetricsExamples reads the release files of examples/metrics, of which there is
-// one for every source.
+// TestMetricsExamples reads the release files of examples/metrics, one for every source.
 func TestMetricsExamples(t *testing.T) {
 	files, err := filepath.Glob("../../examples/metrics/*.yml")
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// CheckName says why a release cannot have a name.
+// CheckName returns an error if a release cannot have this name.
 func CheckName(name string) error {
 	if !releaseName.MatchString(name) {
 		return fmt.Errorf("%q: use %s", name, releaseNameWords)
@@ -20,7 +20,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// releaseName is what ConfigMaps, Leases and label values can all be called.
+// releaseName matches names that are valid for ConfigMaps, Leases and label values.
 var releaseName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,50}[a-z0-9])?$`)
 
 const releaseNameWords = "at most 52 lower-case letters, digits, dashes and dots, a letter or digit first and last"
@@ -40,21 +40,21 @@ func imageForm(to *string) form {
 
 func canaryForm(c *Canary) form {
 	return object(
-		field{"suffix", text(&c.Suffix), "What is put behind every name."},
+		field{"suffix", text(&c.Suffix), "The suffix of every new name."},
 		field{"replicas", replicasForm(&c.Replicas), "Canary pods: a number, same (as many as stable), or weight (stable × weight / 100, rounded up, at least 1)."},
 		field{"labels", mapOf(&c.Labels, "", text), "Labels of everything new and of the canary's pods."},
 		field{"include", listOf(&c.Include, "", func(to *string) form {
 			return matching(to, includePattern, "KIND/NAME, such as statefulset/db")
-		}), "KIND/NAME of workloads to canary that would be left alone."},
+		}), "KIND/NAME of workloads that get a canary only if they are listed here."},
 		field{"copyPeers", boolean(&c.CopyPeers), "Copy network policies of other applications that admit the stable pods by label."},
 	)
 }
 
-// replicasForm is a number from 1, or a word.
+// replicasForm accepts a number from 1, or a word.
 func replicasForm(to *string) form {
 	words := []string{"weight", "same"}
 	var n int
-	number := whole(&n, 1, 10_000)
+	number := integer(&n, 1, 10_000)
 	read := func(v value) error {
 		node := v.resolved()
 		if node.Kind == yaml.ScalarNode && slices.Contains(words, node.Value) || number.read(v) == nil {
@@ -68,13 +68,13 @@ func replicasForm(to *string) form {
 
 func gateForm(g *rollout.Gate) form {
 	return object(
-		field{"name", matching(&g.Name, releaseName, releaseNameWords), "By this name it is told of, and approved."},
-		field{"weight", whole(&g.Weight, 0, 100), "The share in percent that it stands before; 0, or absent, is before the promotion."},
+		field{"name", matching(&g.Name, releaseName, releaseNameWords), "The name that events and canarize approve use."},
+		field{"weight", integer(&g.Weight, 0, 100), "The share, in percent, before which the gate must agree. 0, or absent, means before the promotion."},
 		field{"exec", listOf(&g.Exec, "", text), "A program with its arguments. Exit code 0 agrees."},
-		field{"http", matching(&g.HTTP, httpPattern, "a URL that begins with http:// or https://"), "A URL. A status of 2xx agrees; others are asked again."},
-		field{"manual", onlyTrue(&g.Manual), "canarize approve agrees."},
-		field{"timeout", timeout(&g.Timeout), "For exec and http: what has not agreed until then refuses."},
-	).choosing("exec", "http", "manual").needing("a gate needs a name", "name").then(func(v value) error {
+		field{"http", matching(&g.HTTP, httpPattern, "a URL that begins with http:// or https://"), "A URL. A 2xx status agrees; any other is retried."},
+		field{"manual", onlyTrue(&g.Manual), "A person agrees with canarize approve."},
+		field{"timeout", timeout(&g.Timeout), "For exec and http: a gate that has not agreed by then refuses."},
+	).exactlyOne("exec", "http", "manual").requiring("a gate needs a name", "name").check(func(v value) error {
 		if u, err := url.Parse(g.HTTP); err != nil || g.HTTP != "" && u.Host == "" {
 			return v.errorf("http: %q is no URL", redact.URL(g.HTTP))
 		}
@@ -87,9 +87,9 @@ func gateForm(g *rollout.Gate) form {
 
 var httpPattern = regexp.MustCompile(`^https?://\S+$`)
 
-// onlyTrue is a choice that is made by being there.
+// onlyTrue accepts only true: the field chooses by being present.
 func onlyTrue(to *bool) form {
-	return form{boolean(to).then(func(v value) error {
+	return form{boolean(to).check(func(v value) error {
 		if !*to {
 			return v.errorf("expected true; leave it out otherwise")
 		}
@@ -97,15 +97,14 @@ func onlyTrue(to *bool) form {
 	}).read, schema{Const: true}}
 }
 
-// finish adds the gate that takes the place of a promotion by itself, and checks the
-// gates.
+// finish adds the manual gate of a promotion that is not automatic, and checks the gates.
 func (r *File) finish(v value) error {
 	if !r.Promotion.Automatic {
 		r.Gates = append(r.Gates, rollout.Gate{Name: PromotionGate, Manual: true, Timeout: rollout.DefaultGateTimeout})
 	}
 	for i, g := range r.Gates {
 		if slices.ContainsFunc(r.Gates[:i], func(other rollout.Gate) bool { return other.Name == g.Name }) {
-			return v.errorf("there are two gates of the name %s (promotion.automatic: false makes one of the name %s)", g.Name, PromotionGate)
+			return v.errorf("two gates have the name %s (promotion.automatic: false adds one of the name %s)", g.Name, PromotionGate)
 		}
 	}
 	return nil

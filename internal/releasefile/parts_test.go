@@ -55,12 +55,12 @@ func TestParsePartsRefuses(t *testing.T) {
 	for spec, says := range map[string]string{
 		"workload: Shop":                                                `spec.workload: "Shop": expected at most 52`,
 		"manifests: shop.yml":                                           "spec.manifests: expected a list",
-		"manifests: ['']":                                               "spec.manifests[0]: expected a text",
+		"manifests: ['']":                                               "spec.manifests[0]: expected a string",
 		"images: ['a=b=c']":                                             `spec.images[0]: "a=b=c": expected [CONTAINER=]IMAGE`,
 		"canary: {replicas: 0}":                                         "spec.canary.replicas: expected a number from 1",
 		"canary: {replicas: all}":                                       "spec.canary.replicas: expected a number from 1",
 		"canary: {include: [db]}":                                       `spec.canary.include[0]: "db": expected KIND/NAME`,
-		"canary: {labels: {a: 1}}":                                      "spec.canary.labels.a: expected a text",
+		"canary: {labels: {a: 1}}":                                      "spec.canary.labels.a: expected a string",
 		"router: {istio: {}}":                                           "spec.router.istio is not known; spec.router may have emissary",
 		"router: {emissary: {namespace: A}}":                            `namespace: "A": expected at most 63`,
 		"promotion: {automatic: never}":                                 "spec.promotion.automatic: expected true or false",
@@ -76,9 +76,9 @@ func TestParsePartsRefuses(t *testing.T) {
 		"gates: [{name: a, exec: make check}]":                          "spec.gates[0].exec: expected a list",
 		"gates: [{name: a, http: 'ftp://a'}]":                           "expected a URL that begins with http",
 		"gates: [{name: a, http: 'http://%'}]":                          "is no URL",
-		"gates: [{name: a, weight: 101, manual: true}]":                 "101 is not from 0 to 100",
-		"gates: [{name: a, manual: true}, {name: a, http: 'http://b'}]": "two gates of the name a",
-		"{promotion: {automatic: false}, gates: [{name: promotion, http: 'http://b'}]}": "two gates of the name promotion",
+		"gates: [{name: a, weight: 101, manual: true}]":                 "101 is out of range, expected 0 to 100",
+		"gates: [{name: a, manual: true}, {name: a, http: 'http://b'}]": "two gates have the name a",
+		"{promotion: {automatic: false}, gates: [{name: promotion, http: 'http://b'}]}": "two gates have the name promotion",
 	} {
 		if !strings.HasPrefix(spec, "{") {
 			spec = "{" + spec + "}"

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// schema is what canarize uses of JSON Schema, draft 7: the one that editors know.
+// schema holds the parts of JSON Schema that canarize uses. It is draft 7, which editors
+// support.
 type schema struct {
 	Dialect     string     `json:"$schema,omitempty"`
 	Title       string     `json:"title,omitempty"`
@@ -29,7 +30,7 @@ type schema struct {
 	Default     any        `json:"default,omitempty"`
 }
 
-// types are the types that a value may have: one as a text, several as a list.
+// types lists the types of a value: one is written as a string, several as a list.
 type types []string
 
 // MarshalJSON implements json.Marshaler.
@@ -40,7 +41,7 @@ func (t types) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]string(t))
 }
 
-// properties are the fields of an object, in the order in which they are described.
+// properties are the fields of an object, in the order of their definition.
 type properties []property
 
 type property struct {
@@ -70,10 +71,9 @@ func (p properties) MarshalJSON() ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// JSONSchema is the JSON Schema of release files. It refuses unknown names and values of
-// a wrong type, as Parse does, and describes every field with its default.
-// What only makes sense together, such as weights that grow, it leaves to
-// Parse.
+// JSONSchema returns the JSON Schema of release files. Like Parse, it refuses unknown
+// names and values of a wrong type. It describes every field with its default. Rules
+// about several fields, such as growing weights, are left to Parse.
 func JSONSchema() ([]byte, error) {
 	r := Default()
 	s := r.form().schema
@@ -87,15 +87,14 @@ func JSONSchema() ([]byte, error) {
 	return []byte(text.String()), err
 }
 
-// Field is one that a release file may have.
+// Field is a field of a release file.
 type Field struct {
 	Path    string // such as spec.gates[].name; * is any name
-	Default string // as one would write it; "" is none
+	Default string // as written in a file; "" if there is none
 	Meaning string
 }
 
-// Fields are all fields of a release file but for objects, in the order of the
-// format.
+// Fields returns all fields of a release file except objects, in the order of the format.
 func Fields() []Field {
 	r := Default()
 	return r.form().schema.fields("", nil)
@@ -109,7 +108,7 @@ func (s schema) fields(path string, all []Field) []Field {
 	return all
 }
 
-// at appends a field, and those below it.
+// at appends a field and the fields below it.
 func (s schema) at(path string, all []Field) []Field {
 	below, known := s.Others.(schema)
 	switch {
@@ -132,7 +131,7 @@ func (s schema) at(path string, all []Field) []Field {
 	return append(all, f)
 }
 
-// notZero is a default, or nil when nothing is the default.
+// notZero returns a default value, or nil for the zero value.
 func notZero[T comparable](v T) any {
 	if v == *new(T) {
 		return nil
@@ -140,7 +139,7 @@ func notZero[T comparable](v T) any {
 	return v
 }
 
-// written is a duration as one would write it: 10m and not 10m0s.
+// written formats a duration as a person would: 10m instead of 10m0s.
 func written(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {

@@ -40,7 +40,7 @@ func compiled(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// releaseFiles are the release files of the folder examples, by name, as JSON.
+// releaseFiles returns the release files of the folder examples by name, as JSON.
 func releaseFiles(t *testing.T) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
@@ -63,7 +63,7 @@ func releaseFiles(t *testing.T) map[string][]byte {
 	return files
 }
 
-// refused is what the decoder and what the schema have against a file.
+// refused returns the errors of the decoder and of the schema for a file.
 func refused(t interface{ Fatal(...any) }, s *jsonschema.Schema, text []byte) (decoder, editor error) {
 	_, decoder = Parse("release.yml", text)
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
@@ -100,7 +100,8 @@ func TestFieldsHaveMeanings(t *testing.T) {
 	}
 }
 
-// TestReleasingExample: what the annotated example calls a default is one.
+// TestReleasingExample checks that the defaults named in the annotated example are the
+// real ones.
 func TestReleasingExample(t *testing.T) {
 	const file = "../../examples/releasing/release.yml"
 	content, err := os.ReadFile(file)
@@ -111,7 +112,7 @@ func TestReleasingExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Default() // but for what the comments call another value than the default
+	want := Default() // except for fields whose comments name the default beside another value
 	want.Name, want.Namespace, want.Workload, want.Manifests, want.Images = have.Name, have.Namespace, have.Workload, have.Manifests, have.Images
 	want.Canary.Labels, want.Metrics, want.Gates = have.Canary.Labels, have.Metrics, have.Gates
 	want.Analysis.Ramp.Steps, want.Analysis.Limits = have.Analysis.Ramp.Steps, have.Analysis.Limits
@@ -122,7 +123,7 @@ func TestReleasingExample(t *testing.T) {
 	}
 }
 
-// TestSchemaRefuses: what is wrong in its form is wrong to both.
+// TestSchemaRefuses checks that the decoder and the schema both refuse a wrong form.
 func TestSchemaRefuses(t *testing.T) {
 	s := compiled(t)
 	for _, spec := range []string{
@@ -148,11 +149,11 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 }
 
-// place is somewhere in a file: a value, and how another one is put there.
+// place is a position in a file: a value, and how to replace it.
 type place struct {
 	value any
 	put   func(any)
-	// rename gives the value another name; nil where it has none.
+	// rename renames the value; nil if it has no name.
 	rename func(string)
 }
 
@@ -174,8 +175,8 @@ func places(v any, put func(any), rename func(string)) []place {
 	return all
 }
 
-// TestSchemaLaw: of a file in which one name or the type of one value is changed, the
-// decoder and the schema think the same.
+// TestSchemaLaw changes one name or the type of one value in a file, and checks that the
+// decoder and the schema agree about the result.
 func TestSchemaLaw(t *testing.T) {
 	s, files := compiled(t), releaseFiles(t)
 	names := slices.Sorted(maps.Keys(files))

@@ -11,14 +11,14 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// at is an error at a line of the release file.
-type at struct {
+// lineError is an error at a line of the release file.
+type lineError struct {
 	line int
 	err  error
 }
 
-func (e at) Error() string { return fmt.Sprintf("%d: %v", e.line, e.err) }
-func (e at) Unwrap() error { return e.err }
+func (e lineError) Error() string { return fmt.Sprintf("%d: %v", e.line, e.err) }
+func (e lineError) Unwrap() error { return e.err }
 
 // value is a node of the release file and its path, such as spec.analysis.bake.
 type value struct {
@@ -27,10 +27,10 @@ type value struct {
 }
 
 func (v value) errorf(format string, args ...any) error {
-	return at{v.node.Line, fmt.Errorf("%s: %w", v.name(), fmt.Errorf(format, args...))}
+	return lineError{v.node.Line, fmt.Errorf("%s: %w", v.name(), fmt.Errorf(format, args...))}
 }
 
-// name is the path, and something to call the file itself by.
+// name returns the path, or a name for the file itself.
 func (v value) name() string {
 	if v.path == "" {
 		return "a release file"
@@ -38,7 +38,7 @@ func (v value) name() string {
 	return v.path
 }
 
-// resolved follows an alias to what it stands for.
+// resolved follows an alias to its target.
 func (v value) resolved() *yaml.Node {
 	n := v.node
 	for n.Kind == yaml.AliasNode {
@@ -47,7 +47,7 @@ func (v value) resolved() *yaml.Node {
 	return n
 }
 
-// has says whether a mapping has a name.
+// has reports whether a mapping has a name.
 func (v value) has(name string) bool {
 	n := v.resolved()
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
@@ -58,7 +58,7 @@ func (v value) has(name string) bool {
 	return false
 }
 
-// entries calls read for every entry of a mapping, in order. An empty value is an
+// entries calls read for every entry of a mapping, in order. An empty value counts as an
 // empty mapping.
 func entries(v value, read func(name string, child value) error) error {
 	n := v.resolved()
@@ -73,10 +73,10 @@ func entries(v value, read func(name string, child value) error) error {
 		key := n.Content[i]
 		child := value{n.Content[i+1], strings.TrimPrefix(v.path+"."+key.Value, ".")}
 		if key.Kind != yaml.ScalarNode {
-			return at{key.Line, fmt.Errorf("%s: a name has to be a text", v.name())}
+			return lineError{key.Line, fmt.Errorf("%s: a key must be a string", v.name())}
 		}
 		if first, twice := seen[key.Value]; twice {
-			return at{key.Line, fmt.Errorf("%s is given twice, first in line %d", child.path, first)}
+			return lineError{key.Line, fmt.Errorf("%s is set twice, first on line %d", child.path, first)}
 		}
 		seen[key.Value] = key.Line
 		if err := read(key.Value, child); err != nil {
@@ -86,14 +86,14 @@ func entries(v value, read func(name string, child value) error) error {
 	return nil
 }
 
-// maxFile is the size in bytes, and maxValues the number of values, that a
-// release file may have.
+// maxFile bounds the size of a release file in bytes, and maxValues the number of its
+// values.
 const (
 	maxFile   = 1 << 20
 	maxValues = 20_000
 )
 
-// readYAML calls read with the one document of a file. Errors are FILE:LINE: what.
+// readYAML calls read with the only document of a file. Errors begin with FILE:LINE.
 func readYAML(file string, content []byte, read func(value) error) error {
 	if len(content) > maxFile {
 		return fmt.Errorf("%s: a release file has at most %d bytes", file, maxFile)
@@ -114,8 +114,8 @@ func readYAML(file string, content []byte, read func(value) error) error {
 		return fmt.Errorf("%s: it has %d documents; a release file has one", file, len(documents))
 	}
 	err := read(value{node: documents[0].Content[0]})
-	var place at
-	if errors.As(err, &place) {
+	var located lineError
+	if errors.As(err, &located) {
 		return fmt.Errorf("%s:%w", file, err)
 	}
 	if err != nil {

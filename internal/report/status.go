@@ -39,10 +39,10 @@ type Status struct {
 	Worker  *Worker `json:"worker,omitempty"`
 	// Paused is the hold of a person, Gates are the names of all gates, Passed those that
 	// agreed and who let the release pass. Awaiting is the gate that a run waits for.
-	Paused   *rollout.Word     `json:"paused,omitempty"`
-	Gates    []string          `json:"gates,omitempty"`
-	Passed   []rollout.Passage `json:"passed,omitempty"`
-	Awaiting string            `json:"awaiting,omitempty"`
+	Paused   *rollout.Statement `json:"paused,omitempty"`
+	Gates    []string           `json:"gates,omitempty"`
+	Passed   []rollout.Approval `json:"passed,omitempty"`
+	Awaiting string             `json:"awaiting,omitempty"`
 	// Reason says who decided how the release ends, and Left how the last process
 	// stopped working on it before that.
 	Reason *rollout.Reason `json:"reason,omitempty"`

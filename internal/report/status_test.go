@@ -52,7 +52,7 @@ func TestWhoDecided(t *testing.T) {
 	}
 	s := rollout.State{
 		Phase: rollout.Rejected, Mixed: true, Started: time.Unix(1, 0),
-		Passed: []rollout.Passage{{Gate: "sign-off", By: "ann@example.com", At: time.Unix(1_700_000_000, 0)}},
+		Passed: []rollout.Approval{{Gate: "sign-off", By: "ann@example.com", At: time.Unix(1_700_000_000, 0)}},
 	}
 	text := string(Markdown(Of("eu", "shop", s, time.Now(), "test"), MarkdownOptions{Escape: func(s string) string { return s }}))
 	for _, want := range []string{"may be of the new version", "Gate sign-off", "agreed: ann@example.com, 2023-11-14 22:13:20 UTC"} {

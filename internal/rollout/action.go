@@ -2,43 +2,43 @@ package rollout
 
 import "time"
 
-// ActionKind is what an Action does. Every action can be repeated: what is done
-// already is not done again.
+// ActionKind names what an Action does. Every action can be repeated: what is already
+// done is not done again.
 type ActionKind string
 
 // The actions.
 const (
-	SetWeight    ActionKind = "set weight"    // every canary route gets the weight; an absent one has 0
+	SetWeight    ActionKind = "set weight"    // set the weight of every canary route; a missing route counts as 0
 	Verify       ActionKind = "verify share"  // wait until the gateways give the canary the weight
-	Scale        ActionKind = "scale canary"  // as many canary pods as the weight needs, ready
-	Resync       ActionKind = "resync routes" // the canary routes take over what changed on the stable ones
-	ApplyCanary  ActionKind = "apply canary"  // make the canary's objects, routes last and without weight
+	Scale        ActionKind = "scale canary"  // scale the canary to the weight and wait until its pods are ready
+	Resync       ActionKind = "resync routes" // copy changes of the stable routes to the canary's routes
+	ApplyCanary  ActionKind = "apply canary"  // create the canary's objects, routes last and at weight 0
 	WaitCanary   ActionKind = "wait for canary"
 	ApplyStable  ActionKind = "apply stable" // replace the stable objects
 	WaitStable   ActionKind = "wait for stable"
-	Drain        ActionKind = "drain canary"  // let requests on their way come to an end
+	Drain        ActionKind = "drain canary"  // wait for requests in flight
 	DeleteCanary ActionKind = "delete canary" // routes first
-	Refuse       ActionKind = "refuse"        // nothing is done, for the reason given
+	Refuse       ActionKind = "refuse"        // do nothing, for the given reason
 )
 
-// Action is something to do to the cluster.
+// Action is one change to the cluster, or one wait for it.
 type Action struct {
 	Kind   ActionKind
-	Weight int      // of SetWeight, Verify and Scale: percent
+	Weight int      // of SetWeight, Verify and Scale, in percent
 	Reason *Refusal // of Refuse
 }
 
-// Observation is something that happened, and when.
+// Observation is a Fact and the time when it was observed.
 type Observation struct {
 	Time time.Time
 	Fact Fact
 }
 
-// Fact is what happened: one of Asked, Resumed, Finished, Failed, Ended, Moved, Edited,
-// Heeded, Agreed, Awaited and Judged.
+// Fact is something that happened: a Request, Resumed, Finished, Failed, Ended, Moved,
+// Edited, HoldChanged, GatePassed, ApprovalAwaited or Judged.
 type Fact interface{ fact() }
 
-// Verb is what somebody asks for.
+// Verb names what a user requests.
 type Verb string
 
 // The verbs.
@@ -49,64 +49,63 @@ const (
 	Reject  Verb = "reject"
 )
 
-// Asked is that somebody wants something.
-type Asked struct {
+// Request reports that a user, or a run, wants a verb carried out.
+type Request struct {
 	Verb Verb
 	Run  Run
 
 	Fresh    Fresh  // of Deploy
 	Weight   int    // of Shift
-	Override bool   // of Shift and Promote: although the release is held
-	IfActive bool   // of Reject: no release to reject is fine
+	Override bool   // of Shift and Promote: ignore the hold
+	IfActive bool   // of Reject: succeed if there is no release to reject
 	Reason   Reason // of Reject and Promote: who decided, and why
-	Guarded  bool   // a run asks, which watches the share
-	// Untested and Unverified, of Promote, are that the user wants it although no
-	// request ever reached the canary, or although no gateway was seen to give it its
-	// share.
+	Guarded  bool   // a run makes the request and watches the share
+	// Untested, of Promote, promotes although the canary has no traffic. Unverified
+	// promotes although no gateway has confirmed the canary's share.
 	Untested, Unverified bool
-	// Version, of all but Deploy and Reject, is the version that is meant: the digest of
-	// a plan or an image; "" is any.
+	// Version, of Shift and Promote, is the expected version: the digest of a plan or an
+	// image. "" accepts every version.
 	Version string
-	// Untouched, of Reject, is that no stable object was replaced, whatever the State says.
+	// Untouched, of Reject, reports that no stable object was replaced, whatever the
+	// State says.
 	Untouched bool
-	// Tested, of Promote, is the digest of the canary's pods as they are now, and
-	// Changed what is about to be replaced though somebody changed it since the
-	// release began.
+	// Tested, of Promote, is the digest of the canary's pods as they are now. Changed
+	// lists the stable objects that somebody changed since the release began.
 	Tested  string
 	Changed []string
 }
 
-// Resumed reports that a run goes on with a release that another process began.
+// Resumed reports that a run continues a release that another process started.
 type Resumed struct {
 	Run      Run
-	Gates    []string // the names of all gates
-	Override bool     // although the release is held
-	Guarded  bool     // the run watches the share until its end, and then it is 0
-	// Untouched is that a promotion has begun and no stable object was replaced yet.
+	Gates    []string // names of all gates
+	Override bool     // ignore the hold
+	Guarded  bool     // the run watches the share and sets it to 0 when it ends
+	// Untouched reports that a promotion began but has replaced no stable object yet.
 	Untouched bool
-	// Found is the largest weight on the canary's routes, as it was read just now; nil
-	// where that is not known.
+	// Found is the largest weight of the canary's routes, as just read; nil if unknown.
 	Found *int
 }
 
-// Finished reports that everything the State announced is done.
+// Finished reports that all actions announced by the State are done.
 type Finished struct {
 	Tested string // of WaitCanary: the digest of the canary's pods
 	Proof  Proof  // of Verify
 }
 
-// Failed reports that an action failed and the ones behind it were not begun.
+// Failed reports that an action failed. The actions after it were not started.
 type Failed struct {
 	Action Action
 	Reason string
-	Err    error // behind Reason, for the faces; nil where there is none
-	// Untouched is that no stable object was replaced yet, by this process or another.
+	Err    error // the cause of Reason, for the faces; may be nil
+	// Untouched reports that no stable object was replaced yet, by this process or
+	// another.
 	Untouched bool
-	// Unready is that pods did not become ready, for reasons of their own.
+	// Unready reports that the pods themselves kept the canary from becoming ready.
 	Unready bool
-	// Objected is that a person objects to a SetWeight, which has moved nothing.
+	// Objected reports that a person objects to a SetWeight; the weight was not changed.
 	Objected bool
-	// Proof is that of a Verify before the action; "" where there was none.
+	// Proof is the proof of a Verify before the action; "" if there was none.
 	Proof Proof
 }
 
@@ -116,22 +115,22 @@ type Moved struct{ Weight int }
 // Edited reports that somebody changed a stable route during the release.
 type Edited struct{ Routes []string }
 
-// Heeded reports that a run has heard that a person holds the release, or with nil that
-// nobody does any more.
-type Heeded struct{ Hold *Word }
+// HoldChanged reports that a person put the release on hold, or with a nil Hold that
+// nobody holds it any more.
+type HoldChanged struct{ Hold *Statement }
 
-// Agreed reports that a gate lets the release pass.
-type Agreed struct{ Passage Passage }
+// GatePassed reports that a gate agreed.
+type GatePassed struct{ Approval Approval }
 
-// Awaited reports that a run waits for a person to let the release pass a gate.
-type Awaited struct{ Gate, Text string }
+// ApprovalAwaited reports that the run waits for a person to approve a manual gate.
+type ApprovalAwaited struct{ Gate, Text string }
 
-func (Awaited) fact()  {}
-func (Asked) fact()    {}
-func (Resumed) fact()  {}
-func (Finished) fact() {}
-func (Failed) fact()   {}
-func (Moved) fact()    {}
-func (Edited) fact()   {}
-func (Heeded) fact()   {}
-func (Agreed) fact()   {}
+func (ApprovalAwaited) fact() {}
+func (Request) fact()         {}
+func (Resumed) fact()         {}
+func (Finished) fact()        {}
+func (Failed) fact()          {}
+func (Moved) fact()           {}
+func (Edited) fact()          {}
+func (HoldChanged) fact()     {}
+func (GatePassed) fact()      {}

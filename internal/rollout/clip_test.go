@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestLongReason: what is remembered of a long message is what happened and its
-// cause. Before, it was the first 125 letters.
+// TestLongReason checks that a long message is stored with what happened and its cause.
+// It used to be stored as its first 125 characters.
 func TestLongReason(t *testing.T) {
 	s := State{Schema: Schema, Phase: Promoting}
 	reason := "Deployment shop/web: it was refused: " + strings.Repeat("field x, ", 200) + "admission webhook policy denied the request"

@@ -8,100 +8,100 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// Course is what a process was asked to do with a release, from now to its end.
+// Course is what a process was asked to do with a release until its end.
 type Course struct {
-	Run Run // who asks
-	// Plan is the digest of the version that is to be released.
+	Run Run // who makes the request
+	// Plan is the digest of the version to release.
 	Plan string
 	// Gates have to agree before shares and before the promotion.
 	Gates []Gate
-	// First is the smallest share of the ramp, in percent: what a canary without
-	// traffic gets first.
+	// First is the smallest share of the ramp, in percent. A canary without traffic gets
+	// it first.
 	First int
-	// Override goes on although the release is held, and Unverified promotes although no
-	// gateway was seen to give the canary its share.
+	// Override ignores a hold. Unverified promotes although no gateway has confirmed the
+	// canary's share.
 	Override, Unverified bool
-	// Analyze only watches the release that stands: it raises and promotes nothing. Healthy
-	// is that a verdict of health does not end it, because the release had one before.
+	// Analyze only watches the canary: it raises and promotes nothing. With Healthy, a
+	// healthy verdict does not end it, because the release already had one.
 	Analyze, Healthy bool
 }
 
-// Heard is what a process knows besides the State when it decides. What is not known
+// Heard is everything a process knows besides the State when it decides. What is unknown
 // permits nothing.
 type Heard struct {
-	// Begun is that this process has taken the release over: the machine did not refuse
-	// what it was told first.
+	// Begun reports that this process has taken over the release: Next accepted its first
+	// request.
 	Begun bool
-	// Judged is what the judge said to this process last; nil before its first look.
+	// Judged is the last judgement made by this process; nil before the first.
 	Judged *Judged
 	People People
-	// Answers are those of gates that were asked, by name.
+	// Answers are the answers of the gates that were asked, by name.
 	Answers map[string]Answer
-	// Reached is the share, in percent, that was in force when this process took the
-	// release over: gates before it were passed.
+	// Reached is the share, in percent, that was in force when this process took over.
+	// The gates before it have already agreed.
 	Reached int
-	// Failed is the action that failed, and Refused why the machine did nothing of what
-	// it was told; nil where all went well.
+	// Failed is the action that failed. Refused says why Next refused the last request.
+	// Both are nil if all went well.
 	Failed  *Failed
 	Refused *Refusal
-	// Stale is that nobody has looked for a while whether the share is still there, and
-	// Over that the time of an analysis is over.
+	// Stale reports that nobody has checked the share for a while. Over reports that the
+	// time of an analysis is over.
 	Stale, Over bool
 }
 
-// People is what people say, as far as it is known.
+// People holds what people said, as far as this process knows.
 type People struct {
-	Said
-	Ear Ear
-	// Spoke is that somebody is known to have said something since it was read last.
-	Spoke bool
+	Statements
+	Status ReadStatus
+	// Changed reports that somebody said something after the last read.
+	Changed bool
 }
 
-// Ear says how well people can be heard.
-type Ear int
+// ReadStatus says how current the known statements are.
+type ReadStatus int
 
-// How well people can be heard.
+// The read statuses.
 const (
-	Unheard  Ear = iota // what they said was not read since the last look
-	Listened            // it was read since then
-	Deaf                // it could not be read
+	NotRead    ReadStatus = iota // not read since the last look
+	Current                      // read since the last look
+	Unreadable                   // the last read failed
 )
 
-// Answer is that of a gate.
+// Answer is the answer of a gate.
 type Answer struct {
 	Pending bool
-	Refusal string // why it does not agree; "" where it does
+	Refusal string // why it does not agree; "" if it agrees
 	By      string // the program or host that answered
 }
 
-// Do is what a process does next.
+// Do names what a process does next.
 type Do string
 
-// What a process can do next.
+// The kinds of decisions.
 const (
-	DoTell Do = "tell" // tell the machine Fact, and carry out what it announces
-	DoLook Do = "look" // watch until something is new
-	DoHear Do = "hear" // read what people say
-	DoAsk  Do = "ask"  // ask Gate, and go on meanwhile
-	DoEnd  Do = "end"  // stop working on the release
+	DoApply Do = "apply" // pass Fact to Next and carry out the actions
+	DoLook  Do = "look"  // wait for news
+	DoRead  Do = "read"  // read what people say
+	DoAsk   Do = "ask"   // ask Gate, and continue meanwhile
+	DoEnd   Do = "end"   // stop working on the release
 )
 
 // Decision is what a process does next.
 type Decision struct {
 	Do   Do
-	Fact Fact // of DoTell
+	Fact Fact // of DoApply
 	Gate Gate // of DoAsk
-	// Why is what DoLook waits for, where it does not wait for evidence, and why DoEnd is
-	// no success; nil otherwise.
+	// Why says what DoLook waits for, unless that is evidence. With DoEnd it says why the
+	// process failed. It is nil otherwise.
 	Why *Refusal
-	// Unbegun, of DoEnd, reports that the machine refused what it was told first, so that
-	// nothing was changed.
+	// Unbegun, of DoEnd, reports that the process has changed nothing: its first request
+	// was refused.
 	Unbegun bool
 }
 
-// Decide says what a process does next with a release. It is the whole policy: whoever
-// calls it observes, carries out what it says, and calls it again. A successor of a
-// process that died goes through it as the first one did.
+// Decide returns what a process does next with a release. It is the whole policy: the
+// caller observes, carries out the decision, and calls Decide again. The successor of a
+// process that died goes through the same Decide.
 func Decide(spec Spec, c Course, s State, h Heard) Decision {
 	switch {
 	case !h.Begun && h.Refused != nil:
@@ -114,7 +114,7 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return Decision{Do: DoEnd, Why: h.Refused}
 	case s.podsFailed() || s.Phase == Deploying && h.Failed != nil && h.Failed.Unready:
 		return c.reject(ByPods, s.Held)
-	case s.Phase == Deploying && h.Failed != nil: // nothing stands yet that somebody could decide about
+	case s.Phase == Deploying && h.Failed != nil: // no canary stands yet about which somebody could decide
 		return c.reject(ByFailure, s.Held)
 	case h.Failed != nil && !h.Failed.harmless(s):
 		return Decision{Do: DoEnd, Why: stopped(cmp.Or(s.Held, h.Failed.Reason), h.Failed.Err)}
@@ -128,47 +128,47 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 		return c.reject(ByJudge, h.Judged.Reason)
 	case h.Judged != nil && h.Judged.Inconclusive && h.Judged.Recommended == 0:
 		return c.reject(ByDeadline, h.Judged.Reason)
-	case h.unread():
-		return Decision{Do: DoHear}
-	case h.People.Ear == Listened && !sameWord(h.People.Hold, s.Paused):
-		return Decision{Do: DoTell, Fact: Heeded{h.People.Hold}}
+	case h.mustRead():
+		return Decision{Do: DoRead}
+	case h.People.Status == Current && !sameStatement(h.People.Hold, s.Paused):
+		return Decision{Do: DoApply, Fact: HoldChanged{h.People.Hold}}
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: stopped(s.Held, nil)}
 	}
 	next := c.advance(spec, s, h)
 	if next.Do == DoLook && h.Stale {
-		return Decision{Do: DoTell, Fact: Asked{Verb: Shift, Weight: s.Weight, Run: c.Run, Guarded: true}}
+		return Decision{Do: DoApply, Fact: Request{Verb: Shift, Weight: s.Weight, Run: c.Run, Guarded: true}}
 	}
 	return next
 }
 
-// unread says whether there may be something that people said and nobody read: they may
-// want the traffic off while the judge wants nothing.
-func (h Heard) unread() bool {
-	return h.People.Ear == Unheard && (h.People.Spoke || h.Stale)
+// mustRead reports whether unread statements may exist. A person may want the traffic off
+// while the judge waits for evidence.
+func (h Heard) mustRead() bool {
+	return h.People.Status == NotRead && (h.People.Changed || h.Stale)
 }
 
-func sameWord(a, b *Word) bool {
+func sameStatement(a, b *Statement) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
 	return a.Text == b.Text && a.By == b.By && a.At.Equal(b.At)
 }
 
-// begin is what a run begins with: where another one of the same plan stopped, if there
-// was one.
+// begin decides how a run starts. It continues an earlier run of the same plan, if there
+// is one.
 func (c Course) begin(s State, h Heard) Decision {
-	deploy := Decision{Do: DoTell, Fact: Asked{Verb: Deploy, Run: c.Run, Guarded: true, Fresh: Fresh{Gates: c.gateNames()}}}
-	resume := Decision{Do: DoTell, Fact: Resumed{Run: c.Run, Gates: c.gateNames(), Override: c.Override, Guarded: true}}
+	deploy := Decision{Do: DoApply, Fact: Request{Verb: Deploy, Run: c.Run, Guarded: true, Fresh: Fresh{Gates: c.gateNames()}}}
+	resume := Decision{Do: DoApply, Fact: Resumed{Run: c.Run, Gates: c.gateNames(), Override: c.Override, Guarded: true}}
 	switch {
 	case s.Phase == Promoted && s.Plan == c.Plan && c.Run.System != "" && c.Run.ID == s.Run.ID:
-		return Decision{Do: DoEnd} // an attempt of the same pipeline run before this one did it
+		return Decision{Do: DoEnd} // an earlier attempt of this pipeline run promoted it
 	case s.Plan != c.Plan || !s.Phase.Active() || s.Phase == Deploying:
 		return deploy
-	case h.People.Ear == Unheard:
-		return Decision{Do: DoHear}
+	case h.People.Status == NotRead:
+		return Decision{Do: DoRead}
 	case h.People.Rejected != nil && (s.Phase == Standing || s.Phase == Shifting):
-		return c.reject(ByPerson, h.People.Rejected.String()) // asked for by a process that was killed then
+		return c.reject(ByPerson, h.People.Rejected.String()) // a process requested this and was then killed
 	case s.Held == "" || c.Override || s.Guarded || s.Phase == Rejecting || s.Phase == Retiring:
 		return resume
 	}
@@ -184,72 +184,72 @@ func (c Course) gateNames() []string {
 }
 
 func (c Course) reject(by Decider, why string) Decision {
-	return Decision{Do: DoTell, Fact: Asked{Verb: Reject, Run: c.Run, Reason: Reason{By: by, Text: why}}}
+	return Decision{Do: DoApply, Fact: Request{Verb: Reject, Run: c.Run, Reason: Reason{By: by, Text: why}}}
 }
 
-// podsFailed says whether the canary's pods did not become ready, or not as many as a
-// share needs, which rejects a release. Of other errors somebody has to decide what they
-// mean. It is known from the state, so that a successor rejects, too.
+// podsFailed reports whether the canary's pods, or as many as a share needs, did not
+// become ready. That rejects the release; after any other error somebody has to decide.
+// It is derived from the State, so that a successor rejects, too.
 func (s State) podsFailed() bool {
 	return s.Held != "" && s.Unready && (s.Phase == Standing || s.Phase == Shifting)
 }
 
-// harmless says whether the release can go on after a failure: there are only more pods
-// than it needs.
+// harmless reports whether the release can continue after the failure: only surplus pods
+// are left.
 func (f Failed) harmless(s State) bool {
 	return f.Action.Kind == Scale && s.Phase == Standing && s.Held == ""
 }
 
-// advance is what the judge asks for, if nobody objects.
+// advance follows the judge, unless somebody or something objects.
 func (c Course) advance(spec Spec, s State, h Heard) Decision {
 	wanted, moves := c.wanted(spec, s, h.Judged)
 	if !moves {
 		return Decision{Do: DoLook}
 	}
-	if wanted.Verb == Shift && wanted.Weight < s.Weight { // less traffic needs nobody's leave
-		return Decision{Do: DoTell, Fact: wanted}
+	if wanted.Verb == Shift && wanted.Weight < s.Weight { // less traffic needs no permission
+		return Decision{Do: DoApply, Fact: wanted}
 	}
 	switch {
 	case s.Weight > 0 && s.Proof != SeenOnGateways && !c.Unverified:
 		return Decision{Do: DoEnd, Why: &Refusal{Code: RefusedUnverified, Weight: s.Weight}}
 	case s.Weight > 0 && h.Judged.Own == 0:
 		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForRequests, Weight: s.Weight}}
-	case h.People.Ear == Unheard:
-		return Decision{Do: DoHear}
-	case h.People.Ear == Deaf:
+	case h.People.Status == NotRead:
+		return Decision{Do: DoRead}
+	case h.People.Status == Unreadable:
 		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForPeople}}
 	case h.People.Hold != nil:
 		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForResume, Because: h.People.Hold.String()}}
 	}
-	if shut := c.gate(s, h, wanted); shut != nil {
-		return c.pass(*shut, s, h)
+	if closed := c.gate(s, h, wanted); closed != nil {
+		return c.pass(*closed, s, h)
 	}
-	return Decision{Do: DoTell, Fact: wanted}
+	return Decision{Do: DoApply, Fact: wanted}
 }
 
-// wanted is what the judgement of this process asks for; false where the release stays
-// as it is. A canary without traffic gets the first share, whatever was found out about
-// it before: what it does now is not known.
-func (c Course) wanted(spec Spec, s State, j *Judged) (Asked, bool) {
-	asked := Asked{Run: c.Run, Guarded: true, Unverified: c.Unverified}
+// wanted returns the request that follows from this process's judgement, and false if the
+// release stays as it is. A canary without traffic gets the first share, whatever an
+// earlier judgement said: what it does now is unknown.
+func (c Course) wanted(spec Spec, s State, j *Judged) (Request, bool) {
+	request := Request{Run: c.Run, Guarded: true, Unverified: c.Unverified}
 	switch {
 	case j == nil || j.Weight != s.Weight:
-		return asked, false
+		return request, false
 	case s.Weight == 0:
-		asked.Verb, asked.Weight = Shift, min(max(j.Recommended, 0), c.First, spec.Limit)
+		request.Verb, request.Weight = Shift, min(max(j.Recommended, 0), c.First, spec.Limit)
 	case j.Verdict == analysis.Promote:
-		asked.Verb, asked.Reason = Promote, Reason{By: ByJudge, Text: j.Reason}
-		return asked, true
+		request.Verb, request.Reason = Promote, Reason{By: ByJudge, Text: j.Reason}
+		return request, true
 	case j.Inconclusive:
-		return asked, false
+		return request, false
 	default:
-		asked.Verb, asked.Weight = Shift, min(max(j.Recommended, 0), spec.Limit)
+		request.Verb, request.Weight = Shift, min(max(j.Recommended, 0), spec.Limit)
 	}
-	return asked, asked.Weight != s.Weight
+	return request, request.Weight != s.Weight
 }
 
-// gate is the first gate that has to agree yet before something is done.
-func (c Course) gate(s State, h Heard, wanted Asked) *Gate {
+// gate returns the first gate that still has to agree before the request, or nil.
+func (c Course) gate(s State, h Heard, wanted Request) *Gate {
 	at := slices.IndexFunc(c.Gates, func(g Gate) bool { return g.Guards(wanted) && !g.passed(s, h) })
 	if at < 0 {
 		return nil
@@ -257,11 +257,12 @@ func (c Course) gate(s State, h Heard, wanted Asked) *Gate {
 	return &c.Gates[at]
 }
 
-// passed says whether a gate has agreed. That the record says so is not enough, since
-// others can write it: a person's approval stands on the canary, and a program or a URL
-// has answered this process, unless its share was reached before.
+// passed reports whether a gate has agreed. The record alone does not count, because
+// others can write it. A person's approval must be on the canary's workload. A program or
+// URL must have answered this process, unless its share was already reached when the
+// process took over.
 func (g Gate) passed(s State, h Heard) bool {
-	if !slices.ContainsFunc(s.Passed, func(p Passage) bool { return p.Gate == g.Name }) {
+	if !slices.ContainsFunc(s.Passed, func(p Approval) bool { return p.Gate == g.Name }) {
 		return false
 	}
 	if g.Manual {
@@ -272,15 +273,15 @@ func (g Gate) passed(s State, h Heard) bool {
 	return asked && !answer.Pending && answer.Refusal == "" || g.Weight > 0 && g.Weight <= h.Reached
 }
 
-// pass is how a gate comes to let the release pass.
+// pass decides how to get the agreement of a gate.
 func (c Course) pass(g Gate, s State, h Heard) Decision {
 	if g.Manual {
 		approval, approved := h.People.Approval(g.Name)
 		switch {
 		case approved:
-			return Decision{Do: DoTell, Fact: Agreed{approval}}
+			return Decision{Do: DoApply, Fact: GatePassed{approval}}
 		case s.Awaiting != g.Name:
-			return Decision{Do: DoTell, Fact: Awaited{Gate: g.Name, Text: fmt.Sprintf("waiting for gate %s before %s", g.Name, g.Before())}}
+			return Decision{Do: DoApply, Fact: ApprovalAwaited{Gate: g.Name, Text: fmt.Sprintf("waiting for gate %s before %s", g.Name, g.Before())}}
 		}
 		return Decision{Do: DoLook, Why: &Refusal{Code: WaitsForApproval, Gate: g.Name, Before: g.Before()}}
 	}
@@ -293,24 +294,24 @@ func (c Course) pass(g Gate, s State, h Heard) Decision {
 	case answer.Refusal != "":
 		return c.reject(ByGate, fmt.Sprintf("gate %s refuses %s: %s", g.Name, g.Before(), answer.Refusal))
 	}
-	return Decision{Do: DoTell, Fact: Agreed{Passage{Gate: g.Name, By: answer.By}}}
+	return Decision{Do: DoApply, Fact: GatePassed{Approval{Gate: g.Name, By: answer.By}}}
 }
 
-// beginAnalysis says whether there is something to watch.
+// beginAnalysis decides whether there is a canary to watch.
 func (c Course) beginAnalysis(s State, h Heard) Decision {
 	switch {
 	case s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: NotStanding(s), Unbegun: true}
 	case s.Held != "" && !c.Override:
 		return Decision{Do: DoEnd, Why: Held(s), Unbegun: true}
-	case h.People.Ear == Unheard:
-		return Decision{Do: DoHear}
+	case h.People.Status == NotRead:
+		return Decision{Do: DoRead}
 	}
-	return Decision{Do: DoTell, Fact: Resumed{Run: c.Run, Gates: s.Gates, Override: c.Override}}
+	return Decision{Do: DoApply, Fact: Resumed{Run: c.Run, Gates: s.Gates, Override: c.Override}}
 }
 
-// analyze watches until there is a verdict or the time is over. A canary that is
-// rejected gets no traffic any more; what becomes of it is for others to decide.
+// analyze watches until there is a verdict or the time is over. A rejected canary loses
+// its traffic; it is left in the cluster for somebody to decide.
 func (c Course) analyze(s State, h Heard) Decision {
 	j := h.Judged
 	switch {
@@ -319,9 +320,9 @@ func (c Course) analyze(s State, h Heard) Decision {
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: stopped(s.Held, nil)}
 	case j != nil && j.Verdict == analysis.Reject:
-		return Decision{Do: DoTell, Fact: Ended{Cause: Broken, Reason: j.Reason}}
-	case h.unread():
-		return Decision{Do: DoHear}
+		return Decision{Do: DoApply, Fact: Ended{Cause: Broken, Reason: j.Reason}}
+	case h.mustRead():
+		return Decision{Do: DoRead}
 	case h.Over:
 		return Decision{Do: DoEnd}
 	case j == nil:

@@ -8,9 +8,9 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// TestHistories checks the laws over random histories: several processes, one after the
-// other, of all verbs, in a world in which anything happens to them before, in and after
-// every write, and between two looks. -rapid.checks=10000 is the full run.
+// TestHistories checks the laws over random histories. In each, several processes run one
+// after the other, with any verb. Anything may happen to them before, during and after
+// every write, and between two looks. Use -rapid.checks=10000 for the full run.
 func TestHistories(t *testing.T) {
 	n := &tally{ends: map[string]int{}, outcomes: map[string]int{}}
 	rapid.Check(t, func(t *rapid.T) { history(t, n) })
@@ -37,7 +37,7 @@ func history(t *rapid.T, n *tally) {
 			c.Plan, c.Analyze = w.plan, verb == "analyze"
 			live(t, w.start(c), l)
 		default:
-			w.start(Course{}).verb(Asked{
+			w.start(Course{}).verb(Request{
 				Verb: Verb(verb), Weight: rapid.SampledFrom([]int{5, 30, 50, 100, 0}).Draw(t, "weight"), Override: c.Override,
 				Untested: rapid.Bool().Draw(t, "untested"), Unverified: c.Unverified,
 				Version: rapid.SampledFrom([]string{"", "plan-aaaaaaaa", "plan-bbbbbbbb"}).Draw(t, "version"),
@@ -47,7 +47,7 @@ func history(t *rapid.T, n *tally) {
 	}
 }
 
-// live is the life of a process: looks, and what else happens meanwhile.
+// live runs a process: its looks, and what happens in between.
 func live(t *rapid.T, p *process, l *laws) {
 	p.run()
 	for range rapid.IntRange(12, 40).Draw(t, "looks") {
@@ -82,12 +82,12 @@ func live(t *rapid.T, p *process, l *laws) {
 	}
 }
 
-// between is what happens in the world beside the processes.
+// between draws what happens in the world outside the processes.
 func between(t *rapid.T, w *world, l *laws) {
-	switch rapid.SampledFrom([]string{"nothing", "approve", "agree", "hold", "resume", "deaf", "mute", "reject", "refuse", "proof", "weight", "pods", "changed", "plan"}).Draw(t, "happens") {
+	switch rapid.SampledFrom([]string{"nothing", "approve", "agree", "hold", "resume", "unreadable", "silent", "reject", "refuse", "proof", "weight", "pods", "changed", "plan"}).Draw(t, "happens") {
 	case "approve":
 		for _, gate := range []string{"qa", "sign"} {
-			w.said.Approve(Passage{Gate: gate, By: "ada"})
+			w.said.Approve(Approval{Gate: gate, By: "ada"})
 		}
 	case "agree":
 		for _, gate := range []string{"load", "cab"} {
@@ -97,15 +97,15 @@ func between(t *rapid.T, w *world, l *laws) {
 	case "refuse":
 		w.answers["load"] = Answer{Refusal: "no"}
 	case "hold":
-		w.said.Hold = &Word{Text: "wait", By: "ada"}
+		w.said.Hold = &Statement{Text: "wait", By: "ada"}
 	case "resume":
 		w.said.Hold = nil
 	case "reject":
-		w.said.Rejected = &Word{Text: "no", By: "ada"}
-	case "deaf":
-		w.deaf = !w.deaf
-	case "mute":
-		w.mute = !w.mute
+		w.said.Rejected = &Statement{Text: "no", By: "ada"}
+	case "unreadable":
+		w.unreadable = !w.unreadable
+	case "silent":
+		w.silent = !w.silent
 	case "proof":
 		w.proof = rapid.SampledFrom([]Proof{SeenOnGateways, ByModelAlone}).Draw(t, "proof")
 	case "weight":
@@ -122,11 +122,11 @@ func between(t *rapid.T, w *world, l *laws) {
 	}
 }
 
-// fates draws what befalls a process before a write: mostly nothing.
+// fates draws what happens to a process before a write: nothing, most of the time.
 func fates(t *rapid.T, p *process) fate {
 	var f fate
 	word := rare(t, "fate", "kill", "fail", "end", "catastrophe", "kill")
-	if p.state.Phase == Promoting { // of which there are few
+	if p.state.Phase == Promoting { // promotions are rare
 		word = rapid.SampledFrom([]string{"", "", "", "", "kill", "fail", "end"}).Draw(t, "fate of promotion")
 	}
 	switch word {
@@ -152,8 +152,8 @@ func ending(t *rapid.T) *Ended {
 	}
 }
 
-// TestDecideAlone checks what Decide permits over anything that a process may know, also
-// what no history leads to: a judgement of another share, or words of any kind.
+// TestDecideAlone checks what Decide permits for anything a process may know, including
+// what no history leads to: a judgement of another share, or any statements.
 func TestDecideAlone(t *testing.T) {
 	n := &tally{ends: map[string]int{}, outcomes: map[string]int{}}
 	rapid.Check(t, func(t *rapid.T) {
@@ -171,9 +171,9 @@ func decideAlone(t *rapid.T, n *tally) {
 	p.course.Analyze = rapid.SampledFrom([]bool{false, false, true}).Draw(t, "analyze")
 	p.state = State{Schema: Schema, Phase: rapid.SampledFrom([]Phase{Standing, Standing, Standing, Shifting, Promoting, Rejected}).Draw(t, "phase"), Plan: "plan-aaaaaaaa", Weight: weights.Draw(t, "weight"), Verified: weights.Draw(t, "verified"), Guarded: true}
 	p.heard = Heard{Begun: rapid.SampledFrom([]bool{true, true, false}).Draw(t, "begun"), Stale: rapid.Bool().Draw(t, "stale"), Over: rapid.Bool().Draw(t, "over"), Answers: map[string]Answer{}}
-	p.heard.People = People{Ear: rapid.SampledFrom([]Ear{Listened, Listened, Deaf, Unheard}).Draw(t, "ear"), Spoke: rapid.Bool().Draw(t, "spoke")}
+	p.heard.People = People{Status: rapid.SampledFrom([]ReadStatus{Current, Current, Unreadable, NotRead}).Draw(t, "ear"), Changed: rapid.Bool().Draw(t, "spoke")}
 	if rapid.SampledFrom([]bool{false, false, true}).Draw(t, "hold") {
-		p.heard.People.Hold = &Word{Text: "wait"}
+		p.heard.People.Hold = &Statement{Text: "wait"}
 	}
 	if rapid.SampledFrom([]bool{true, false}).Draw(t, "judged") {
 		at := rapid.SampledFrom([]int{p.state.Weight, p.state.Weight, 50, 5, 0}).Draw(t, "judged at")
@@ -184,7 +184,7 @@ func decideAlone(t *rapid.T, n *tally) {
 	for _, g := range gates {
 		switch rapid.SampledFrom([]string{"", "passed", "agrees", "refuses"}).Draw(t, g.Name) {
 		case "passed":
-			p.state.Passed, l.agreed[g.Name] = append(p.state.Passed, Passage{Gate: g.Name}), true
+			p.state.Passed, l.agreed[g.Name] = append(p.state.Passed, Approval{Gate: g.Name}), true
 		case "agrees":
 			p.heard.Answers[g.Name] = Answer{By: "ci"}
 		case "refuses":

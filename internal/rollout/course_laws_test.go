@@ -9,26 +9,26 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// laws watches everything that processes do in a world, and fails when one of the laws of
-// docs/architecture.md ("The loop of a run") is broken.
+// laws watches everything that processes do in a world. It fails when they break a law of
+// docs/architecture.md ("The loop of a run").
 type laws struct {
 	t        *rapid.T
 	tally    *tally
 	idle     int             // decisions since the last look
 	asked    map[string]bool // gates asked by this process
-	agreed   map[string]bool // gates that somebody let the release pass
-	answered map[string]bool // gates that are programs and have ever agreed
-	inForce  int             // the weight before the action that is done
-	seen     int             // the share that was verified last
-	mine     int             // the same, by this process
-	proof    Proof           // and how
+	agreed   map[string]bool // gates that agreed
+	answered map[string]bool // gates with a program that agreed at least once
+	inForce  int             // the weight before the action
+	seen     int             // the share last verified, by any process
+	mine     int             // the share last verified, by this process
+	proof    Proof           // how it was verified
 	tried    string          // digest of the pods that became ready
-	meddled  bool            // somebody else moved the weight, and no process has written one since
-	stays    bool            // the share may stay after the process: the user chose so
+	meddled  bool            // somebody else changed the weight, and no process has written one since
+	stays    bool            // the user chose that the share stays after the process
 	facts    []string        // for messages
 }
 
-// tally counts what histories were made of.
+// tally counts what the histories contained.
 type tally struct {
 	histories, processes, kills, looks, raises int
 	ends, outcomes                             map[string]int
@@ -38,7 +38,7 @@ func (n tally) String() string {
 	return fmt.Sprintf("%d histories, %d processes, %d of them killed, %d looks, %d larger shares and promotions; ended %v; left %v", n.histories, n.processes, n.kills, n.looks, n.raises, n.ends, n.outcomes)
 }
 
-// most is the largest number of decisions between two looks.
+// most bounds the decisions between two looks.
 const most = 20
 
 func (l *laws) fail(p *process, format string, args ...any) {
@@ -63,7 +63,7 @@ func (l *laws) decided(p *process, d Decision) {
 	switch d.Do {
 	case DoLook:
 		l.idle = 0
-		if e := p.heard; e.People.Ear == Unheard && (e.People.Spoke || e.Stale) {
+		if e := p.heard; e.People.Status == NotRead && (e.People.Changed || e.Stale) {
 			l.fail(p, "it looks on although somebody spoke, or may have, and nothing was read")
 		}
 	case DoAsk:
@@ -71,19 +71,20 @@ func (l *laws) decided(p *process, d Decision) {
 			l.fail(p, "gate %s is asked twice", d.Gate.Name)
 		}
 		l.asked[d.Gate.Name] = true
-	case DoTell:
-		if a, is := d.Fact.(Asked); is {
+	case DoApply:
+		if a, is := d.Fact.(Request); is {
 			l.permitted(p, a)
 		}
-		if _, is := d.Fact.(Heeded); is && p.heard.People.Ear != Listened {
+		if _, is := d.Fact.(HoldChanged); is && p.heard.People.Status != Current {
 			l.fail(p, "it says what people want without having read it")
 		}
 	}
 }
 
-// permitted is the law about larger shares and promotions: they need a judgement of this
-// process at the share there is, people who were read and do not object, and gates.
-func (l *laws) permitted(p *process, a Asked) {
+// permitted checks the law about larger shares and promotions. They need a judgement of
+// this process at the current share, people's statements that were read and contain no
+// objection, and the agreement of the gates.
+func (l *laws) permitted(p *process, a Request) {
 	s, h := p.state, p.heard
 	if a.Verb != Promote && (a.Verb != Shift || a.Weight <= s.Weight) {
 		return
@@ -96,13 +97,13 @@ func (l *laws) permitted(p *process, a Asked) {
 		l.fail(p, "analyze wants %s", a.Verb)
 	case !first && !own:
 		l.fail(p, "%s to %d %% without a judgement of its own", a.Verb, a.Weight)
-	case people.Ear != Listened || people.Hold != nil || people.Rejected != nil:
+	case people.Status != Current || people.Hold != nil || people.Rejected != nil:
 		l.fail(p, "%s to %d %% although people object, or were not read", a.Verb, a.Weight)
 	case p.said.Hold != nil || p.said.Rejected != nil:
 		l.fail(p, "%s to %d %% although people object, and could be read", a.Verb, a.Weight)
 	}
 	for _, g := range p.course.Gates {
-		passed := slices.ContainsFunc(s.Passed, func(p Passage) bool { return p.Gate == g.Name })
+		passed := slices.ContainsFunc(s.Passed, func(p Approval) bool { return p.Gate == g.Name })
 		guards := a.Verb == Promote || g.Weight > 0 && a.Weight >= g.Weight
 		if guards && (!passed || !l.agreed[g.Name]) {
 			l.fail(p, "%s to %d %% past gate %s", a.Verb, a.Weight, g.Name)
@@ -111,23 +112,23 @@ func (l *laws) permitted(p *process, a Asked) {
 }
 
 func (l *laws) stepped(p *process, before State, fact Fact, actions []Action) {
-	l.facts = append(l.facts, fmt.Sprintf("hears %s: %s; %v", factLine(fact), stateLine(p.state), actions))
+	l.facts = append(l.facts, fmt.Sprintf("applies %s: %s; %v", factLine(fact), stateLine(p.state), actions))
 	l.truthful(p)
 	after := p.state
-	if !after.Started.Equal(before.Started) { // nothing has agreed to the new release
+	if !after.Started.Equal(before.Started) { // no gate has agreed to the new release
 		l.agreed = map[string]bool{}
 	}
 	switch f := fact.(type) {
-	case Agreed:
-		_, approved := p.said.Approval(f.Passage.Gate)
-		l.agreed[f.Passage.Gate] = approved || l.answered[f.Passage.Gate]
+	case GatePassed:
+		_, approved := p.said.Approval(f.Approval.Gate)
+		l.agreed[f.Approval.Gate] = approved || l.answered[f.Approval.Gate]
 	case Ended:
 		l.ended(p, before, f, actions)
 	case Failed:
 		if f.Action.Kind == Verify && after.Verified >= 0 {
 			l.fail(p, "a share is verified, and its verification failed")
 		}
-	case Asked:
+	case Request:
 		if f.Verb == Promote && before.Phase == Standing && after.Phase == Promoting {
 			l.tested(p, before, f)
 		}
@@ -137,7 +138,7 @@ func (l *laws) stepped(p *process, before State, fact Fact, actions []Action) {
 		}
 	}
 	_, end := fact.(Ended)
-	shift, asked := fact.(Asked) // step by step, which is the user's own choice of a share
+	shift, asked := fact.(Request) // step by step: the user chose this share
 	if before.Guarded && !after.Guarded && after.Weight > 0 && !end && !(asked && shift.Verb == Shift) {
 		l.fail(p, "nobody guards the share any more")
 	}
@@ -148,12 +149,12 @@ func (l *laws) stepped(p *process, before State, fact Fact, actions []Action) {
 	}
 }
 
-// truthful is the law about words: once a stable object is replaced there is no way back to
-// a canary that stands, and what the release says at its end is so.
+// truthful checks the law about reports. Once a stable object was replaced, no canary
+// stands again, and the final report of the release is true.
 func (l *laws) truthful(p *process) {
 	s := p.state
 	switch {
-	case !s.Started.Equal(p.began): // another release, which is not stored yet
+	case !s.Started.Equal(p.began): // another release, not stored yet
 		return
 	case p.stable == isOld && s.Phase == Promoted, p.stable != isNew && s.Phase == Retiring:
 		l.fail(p, "it says that stable is the new version")
@@ -171,7 +172,7 @@ func (l *laws) truthful(p *process) {
 	}
 }
 
-// ended is the law about endings: afterwards there is a weight of 0, written first, or the
+// ended checks the law about endings: afterwards the weight is 0, written first, or the
 // user wants the share to stay.
 func (l *laws) ended(p *process, before State, e Ended, actions []Action) {
 	after := p.state
@@ -193,9 +194,9 @@ func (l *laws) ended(p *process, before State, e Ended, actions []Action) {
 	}
 }
 
-// tested is the law about promotions: only what was tested, at a share that was verified,
-// is promoted, unless the user wants it otherwise.
-func (l *laws) tested(p *process, before State, a Asked) {
+// tested checks the law about promotions: unless the user chose otherwise, only what was
+// tested is promoted, at a verified share.
+func (l *laws) tested(p *process, before State, a Request) {
 	switch {
 	case before.Tested == "" || a.Tested != before.Tested || p.pods != l.tried || len(a.Changed) > 0:
 		l.fail(p, "promotes what was not tested")
@@ -212,12 +213,12 @@ func (l *laws) acted(p *process, a Action, err error) {
 	l.facts = append(l.facts, fmt.Sprintf("does %s %d: %v", a.Kind, a.Weight, err))
 	run := p.course.Plan != "" && !p.course.Analyze
 	l.meddled = l.meddled && a.Kind != SetWeight
-	known := min(l.inForce, l.seen) // what is in force, as far as that was verified
+	known := min(l.inForce, l.seen) // what is in force, as far as it was verified
 	switch {
 	case a.Kind == SetWeight && run && p.weight > known:
 		own := p.heard.Judged != nil && p.heard.Judged.Own > 0
 		first := known == 0 && p.weight <= p.course.First
-		back := p.weight <= l.mine // as this process had it, until somebody else moved it
+		back := p.weight <= l.mine // as this process set it, before somebody else changed it
 		if !own && !first && !back {
 			l.fail(p, "the weight grows from %d %% to %d %%, and this process has judged nothing", known, p.weight)
 		}
@@ -246,7 +247,7 @@ func (l *laws) gone(p *process, how string) {
 	}
 }
 
-// outcome is where a release is: over, and how, or where it waits.
+// outcome describes how a release ended, or where it waits.
 func outcome(w *world) string {
 	if w.record == nil {
 		return "nothing"
@@ -263,8 +264,8 @@ func outcome(w *world) string {
 	return string(s.Phase)
 }
 
-// rare draws "" mostly, and one of the words now and then: 0 is the likeliest number, and a
-// large one about as likely as others.
+// rare usually draws "" and sometimes one of the words. rapid draws 0 most often, and a
+// large number about as often as any other.
 func rare(t *rapid.T, label string, words ...string) string {
 	if i := rapid.IntRange(0, 80).Draw(t, label) - 50; i >= 0 && i < len(words) {
 		return words[i]
@@ -272,7 +273,7 @@ func rare(t *rapid.T, label string, words ...string) string {
 	return ""
 }
 
-// judgement draws what the judge says next: mostly that it goes well.
+// judgement draws the next judgement: usually a good one.
 func judgement(t *rapid.T, s State, first int) *Judged {
 	next := map[bool]int{true: first, false: min(2*s.Weight+5, 100)}[s.Weight == 0]
 	j := &Judged{Look: Look{Verdict: analysis.Continue, Reason: "so"}, Recommended: next, Own: 10}

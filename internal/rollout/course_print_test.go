@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// What a story prints: decisions begin with a word and a colon, what the machine hears
-// with "<", what it stores with ">" and what is done with "*".
+// The output of a story: a decision is a word and a colon, "<" marks a fact, ">" the
+// stored state, and "*" an action.
 
 func (s *story) decided(_ *process, d Decision) {
 	why := ""
@@ -14,19 +14,19 @@ func (s *story) decided(_ *process, d Decision) {
 		why = told(d.Why)
 	}
 	switch d.Do {
-	case DoTell:
+	case DoApply:
 		return
 	case DoAsk:
 		why = d.Gate.Name
 	case DoEnd:
 		if d.Unbegun {
-			why = "nothing was begun: " + why
+			why = "nothing was changed: " + why
 		}
 	}
 	fmt.Fprintln(&s.out, strings.TrimSpace(string(d.Do)+": "+why))
 }
 
-// told is a code with what the record says of it.
+// told prints a code with its text.
 func told(why *Refusal) string { return fmt.Sprintf("%s (%v)", why.Code, why) }
 
 func (s *story) stepped(_ *process, _ State, fact Fact, actions []Action) {
@@ -54,7 +54,7 @@ func (s *story) gone(_ *process, how string) { fmt.Fprintln(&s.out, "gone:", how
 
 func factLine(fact Fact) string {
 	switch f := fact.(type) {
-	case Asked:
+	case Request:
 		line := string(f.Verb)
 		if f.Verb == Shift {
 			line += fmt.Sprintf(" to %d %%", f.Weight)
@@ -75,20 +75,20 @@ func factLine(fact Fact) string {
 		return fmt.Sprintf("somebody moved the weight to %d %%", f.Weight)
 	case Judged:
 		return fmt.Sprintf("judged at %d %%: %s, recommends %d %%, %d requests seen%s", f.Weight, f.Verdict, f.Recommended, f.Own, map[bool]string{true: ", inconclusive"}[f.Inconclusive])
-	case Heeded:
+	case HoldChanged:
 		if f.Hold == nil {
 			return "heeded: nobody holds"
 		}
 		return "heeded: hold: " + f.Hold.String()
-	case Agreed:
-		return fmt.Sprintf("gate %s agrees, by %s", f.Passage.Gate, f.Passage.By)
-	case Awaited:
+	case GatePassed:
+		return fmt.Sprintf("gate %s agrees, by %s", f.Approval.Gate, f.Approval.By)
+	case ApprovalAwaited:
 		return "awaited: " + f.Gate
 	}
 	return fmt.Sprintf("%T", fact)
 }
 
-// stateLine is what matters of a state, in one line.
+// stateLine prints the important parts of a state on one line.
 func stateLine(s State) string {
 	parts := []string{fmt.Sprintf("%s %d %%", s.Phase, s.Weight)}
 	add := func(when bool, format string, args ...any) {
@@ -125,7 +125,7 @@ func judgedWord(j *Judged) string {
 	return string(j.Verdict)
 }
 
-func pausedBy(w *Word) string {
+func pausedBy(w *Statement) string {
 	if w == nil {
 		return ""
 	}

@@ -8,57 +8,57 @@ import (
 	"time"
 )
 
-// What the stable objects of the simulated world are.
+// The states of the stable objects in the simulated world.
 const (
 	isOld   = "old"   // nothing was replaced since the release began
 	isMixed = "mixed" // some objects were replaced
-	isNew   = "new"   // all were
+	isNew   = "new"   // all objects were replaced
 )
 
-// world is a cluster with one release in it, and the people around it. It obeys: what
-// happens in it is decided by whoever holds the hooks, and nothing is decided by rules.
+// world simulates a cluster with one release, and the people around it. It has no rules
+// of its own: its hooks decide what happens.
 type world struct {
 	spec   Spec
-	record []byte // the State as it is stored; nil where there is none
+	record []byte // the stored State; nil if there is none
 	clock  time.Time
 
 	weight  int       // of the canary's routes, in force
-	began   time.Time // of the release that is stored
+	began   time.Time // when the stored release began
 	stable  string    // isOld, isMixed or isNew
-	canary  bool      // its objects are there
+	canary  bool      // the canary's objects exist
 	pods    string    // digest of the canary's pods
-	plan    string    // digest of what the manifests say
+	plan    string    // digest of the manifests
 	changed []string  // stable objects that somebody changed
-	proof   Proof     // how a share can be known here
+	proof   Proof     // how a share can be determined here
 
-	said    Said
-	deaf    bool              // what people say cannot be read
-	mute    bool              // no watch tells that somebody spoke
-	answers map[string]Answer // of gates, as soon as they are asked
+	said       Statements
+	unreadable bool              // what people say cannot be read
+	silent     bool              // no watch tells that somebody spoke
+	answers    map[string]Answer // of gates, once they are asked
 
-	// fate says what befalls a process at a moment.
+	// fate returns what happens to a process at a moment.
 	fate func(p *process, m moment) fate
-	// watch is told what a process decides, what the machine says and what is done.
+	// watch observes decisions, facts and actions.
 	watch watcher
 }
 
-// moment is the instant before a process stores its state, or acts.
+// moment is the instant before a process stores its state or acts.
 type moment struct {
 	store bool
 	act   Action
 	exit  bool // on the way out
 }
 
-// fate is what befalls a process at a moment.
+// fate is what happens to a process at a moment.
 type fate struct {
 	kill   bool    // kill -9
-	fail   string  // the write fails, and says this
-	end    *Ended  // the process has to end: a signal, its lock, a fault
-	judged *Judged // a catastrophe is seen meanwhile
-	done   bool    // of all of these: the write was done all the same; of stable, half of it
+	fail   string  // the write fails with this text
+	end    *Ended  // the process has to end: a signal, a lost lock, a panic
+	judged *Judged // the judge sees a catastrophe meanwhile
+	done   bool    // in all these cases the write still takes effect; that of stable by half
 }
 
-// watcher sees everything that a process does.
+// watcher observes everything a process does.
 type watcher interface {
 	decided(p *process, d Decision)
 	stepped(p *process, before State, fact Fact, actions []Action)
@@ -74,22 +74,22 @@ func newWorld(spec Spec) *world {
 	}
 }
 
-// process is one process that works on the release: the plain loop around Decide and
-// Next. What it heard dies with it; its state is what was stored last.
+// process simulates one process that works on the release: the plain loop around Decide
+// and Next. What it heard dies with it; its state is the last one stored.
 type process struct {
 	*world
 	course Course
 	state  State
 	heard  Heard
 	asking map[string]bool // gates that were asked
-	over   string          // how it ended; "" while it works
-	wait   Decision        // what it waits for, while it does
+	over   string          // how it ended; "" while it runs
+	wait   Decision        // what it waits for
 }
 
-// errGone is that a process is no more.
+// errGone reports that the process no longer exists.
 var errGone = fmt.Errorf("the process is gone")
 
-// start is what every process begins with: the stored state, and nothing heard.
+// start starts a process, with the stored state and nothing heard.
 func (w *world) start(c Course) *process {
 	p := &process{world: w, course: c, asking: map[string]bool{}, heard: Heard{Answers: map[string]Answer{}}}
 	if w.record != nil {
@@ -101,7 +101,7 @@ func (w *world) start(c Course) *process {
 	return p
 }
 
-// run goes on until the process waits for something new to know, or is gone.
+// run continues until the process waits for news, or no longer exists.
 func (p *process) run() {
 	for p.over == "" {
 		d := Decide(p.spec, p.course, p.state, p.heard)
@@ -110,7 +110,7 @@ func (p *process) run() {
 		case DoLook:
 			p.wait = d
 			return
-		case DoHear:
+		case DoRead:
 			p.hear()
 		case DoAsk:
 			p.asking[d.Gate.Name] = true
@@ -118,8 +118,8 @@ func (p *process) run() {
 			if answer, given := p.answers[d.Gate.Name]; given {
 				p.heard.Answers[d.Gate.Name] = answer
 			}
-		case DoTell:
-			p.tell(d.Fact)
+		case DoApply:
+			p.apply(d.Fact)
 		case DoEnd:
 			if d.Unbegun {
 				_ = p.die("refused")
@@ -138,22 +138,22 @@ func reasonOf(why *Refusal) string {
 }
 
 func (p *process) hear() {
-	p.heard.People = People{Ear: Deaf}
-	if !p.deaf { // read as it is written
-		p.heard.People = People{Ear: Listened, Said: SaidOf(p.said.Annotations(p.state.Started), p.state.Started)}
+	p.heard.People = People{Status: Unreadable}
+	if !p.unreadable { // statements can be read
+		p.heard.People = People{Status: Current, Statements: ParseStatements(p.said.Annotations(p.state.Started), p.state.Started)}
 	}
 }
 
-// news says whether a watch would tell that somebody spoke since it was read.
-func (p *process) news(read Said) bool {
-	return !reflect.DeepEqual(read, SaidOf(p.said.Annotations(p.state.Started), p.state.Started))
+// news reports whether a watch would announce unread statements.
+func (p *process) news(read Statements) bool {
+	return !reflect.DeepEqual(read, ParseStatements(p.said.Annotations(p.state.Started), p.state.Started))
 }
 
-// look is that there is something new to know: of the judge, or with nil of others.
+// look gives the process news: a judgement, or with nil something else.
 func (p *process) look(j *Judged) {
 	p.clock = p.clock.Add(10 * time.Second)
 	last := p.heard.People
-	p.heard.People = People{Said: last.Said, Spoke: !p.mute && !p.deaf && (last.Ear == Deaf || p.news(last.Said))}
+	p.heard.People = People{Statements: last.Statements, Changed: !p.silent && !p.unreadable && (last.Status == Unreadable || p.news(last.Statements))}
 	for name, answer := range p.answers {
 		if p.asking[name] {
 			p.heard.Answers[name] = answer
@@ -163,7 +163,7 @@ func (p *process) look(j *Judged) {
 		return
 	}
 	j.Weight, j.Time = p.state.Weight, p.clock
-	if p.weight == 0 { // nobody saw a request
+	if p.weight == 0 { // no request was counted
 		j.Own = 0
 	}
 	p.takeIn(*j)
@@ -175,21 +175,21 @@ func (p *process) takeIn(j Judged) {
 	_ = p.store(false)
 }
 
-// next asks the machine.
+// next calls Next.
 func (p *process) next(fact Fact) []Action {
 	before := p.state
 	p.clock = p.clock.Add(time.Second)
 	after, actions := Next(p.spec, p.state, Observation{Time: p.clock, Fact: fact})
 	p.state = after
-	if !after.Started.Equal(before.Started) { // what was said was about another release
-		p.said = Said{}
+	if !after.Started.Equal(before.Started) { // the statements were about another release
+		p.said = Statements{}
 	}
 	p.watch.stepped(p, before, fact, actions)
 	return actions
 }
 
-// tell tells the machine a fact, and carries out what it announces, to the end.
-func (p *process) tell(fact Fact) {
+// apply passes a fact to Next, and carries out the actions, to the end.
+func (p *process) apply(fact Fact) {
 	fact, ok := p.prepare(fact)
 	if !ok {
 		return
@@ -219,7 +219,7 @@ func (p *process) drive(fact Fact) {
 	}
 }
 
-// carryOut carries actions out and gives the outcome; nil where there is none.
+// carryOut carries out actions and returns the outcome; nil if there is none.
 func (p *process) carryOut(actions []Action) Fact {
 	if len(actions) == 0 {
 		return nil
@@ -234,17 +234,17 @@ func (p *process) carryOut(actions []Action) Fact {
 			return Failed{Action: a, Reason: err.Error(), Untouched: p.stable == isOld, Unready: a.Kind == WaitCanary || a.Kind == Scale, Proof: outcome.Proof}
 		}
 	}
-	// What does not do all that was announced is not the end of it.
+	// If not everything announced was done, this is not the end.
 	if len(actions) < len(Pending(p.state)) {
 		return nil
 	}
 	return outcome
 }
 
-// errSeen interrupts an action, because a catastrophe was seen meanwhile.
+// errSeen interrupts an action because the judge saw a catastrophe.
 var errSeen = fmt.Errorf("the canary's requests are failing")
 
-// act does one thing to the cluster.
+// act carries out one action on the cluster.
 func (p *process) act(a Action, outcome *Finished, exit bool) error {
 	f := p.fate(p, moment{act: a, exit: exit})
 	if f.done {
@@ -269,7 +269,7 @@ func (p *process) act(a Action, outcome *Finished, exit bool) error {
 	return err
 }
 
-// affect is what an action does to the cluster; half of it where it was cut off.
+// affect applies an action to the cluster, or half of it if it was cut off.
 func (p *process) affect(a Action, outcome *Finished, half bool) error {
 	switch a.Kind {
 	case SetWeight:
@@ -287,8 +287,8 @@ func (p *process) affect(a Action, outcome *Finished, half bool) error {
 	case WaitCanary:
 		outcome.Tested = p.pods
 	case ApplyStable:
-		if p.pods != p.state.Tested { // the server checks that before anything is replaced
-			return fmt.Errorf("the canary's pods are no longer what was tested")
+		if p.pods != p.state.Tested { // the server checks this before anything is replaced
+			return fmt.Errorf("the canary's pods changed after they were tested")
 		}
 		if half && p.stable == isOld {
 			p.stable = isMixed
@@ -297,12 +297,12 @@ func (p *process) affect(a Action, outcome *Finished, half bool) error {
 			p.stable = isNew
 		}
 	case DeleteCanary:
-		p.canary, p.weight, p.said = half, 0, Said{}
+		p.canary, p.weight, p.said = half, 0, Statements{}
 	}
 	return nil
 }
 
-// store remembers the state in the cluster.
+// store stores the state in the cluster.
 func (p *process) store(exit bool) error {
 	f := p.fate(p, moment{store: true, exit: exit})
 	if f.done || f == (fate{}) {
@@ -312,7 +312,7 @@ func (p *process) store(exit bool) error {
 		}
 		if p.state.Phase != None && !bytes.Equal(p.record, text) {
 			p.record = text
-			if !p.began.Equal(p.state.Started) { // another release: its old version is what there is
+			if !p.began.Equal(p.state.Started) { // another release: what is in the cluster is its old version
 				p.began, p.stable = p.state.Started, isOld
 			}
 			p.watch.stored(p)
@@ -339,11 +339,11 @@ func (p *process) die(how string) error {
 	return errGone
 }
 
-// prepare adds to a fact what has to be known about the cluster, and first puts right
-// what somebody else did; false where nothing is left to tell.
+// prepare completes a fact with what it needs from the cluster. First it undoes what
+// somebody else changed. It returns false if no fact is left to apply.
 func (p *process) prepare(fact Fact) (Fact, bool) {
 	switch f := fact.(type) {
-	case Asked:
+	case Request:
 		f.Untouched = p.stable == isOld
 		switch f.Verb {
 		case Deploy:
@@ -352,7 +352,7 @@ func (p *process) prepare(fact Fact) (Fact, bool) {
 		case Promote:
 			f.Tested, f.Changed = p.pods, p.changed
 		}
-		if (f.Verb == Shift || f.Verb == Promote) && !p.putRight() {
+		if (f.Verb == Shift || f.Verb == Promote) && !p.correct() {
 			return nil, false
 		}
 		return f, true
@@ -363,9 +363,9 @@ func (p *process) prepare(fact Fact) (Fact, bool) {
 	return fact, true
 }
 
-// putRight tells the machine that somebody else moved the weight; false where that did
-// not end well.
-func (p *process) putRight() bool {
+// correct reports to Next that somebody else changed the weight. It returns false if that
+// failed.
+func (p *process) correct() bool {
 	if p.state.Phase != Standing || p.weight == p.state.Weight {
 		return true
 	}
@@ -374,8 +374,8 @@ func (p *process) putRight() bool {
 	return p.over == "" && p.heard.Failed == nil && p.state.Phase == Standing
 }
 
-// end is how a process ends that is not killed: what the machine says about it, the
-// first action before it is stored.
+// end ends a process that is not killed. It follows Next, and carries out the first
+// action before it stores the state.
 func (p *process) end(e Ended) {
 	if p.over != "" {
 		return
@@ -386,7 +386,7 @@ func (p *process) end(e Ended) {
 	var outcome Finished
 	for i, a := range actions {
 		err := p.act(a, &outcome, true)
-		for n := 0; i == 0 && err != nil && p.over == "" && n < 3; n++ { // until it is done
+		for n := 0; i == 0 && err != nil && p.over == "" && n < 3; n++ { // retry until it is done
 			err = p.affect(a, &outcome, false)
 		}
 		if p.over == "" && i == 0 {
@@ -410,9 +410,9 @@ func (p *process) end(e Ended) {
 	_ = p.die(string(e.Cause))
 }
 
-// verb is a step-by-step verb: one fact, carried out to the end.
-func (p *process) verb(a Asked) {
-	p.tell(a)
+// verb carries out a step-by-step verb: one fact, to the end.
+func (p *process) verb(a Request) {
+	p.apply(a)
 	switch {
 	case p.over != "":
 	case p.heard.Refused != nil && !p.heard.Begun:

@@ -16,21 +16,22 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the stories of testdata print")
 
-// TestStories replays the stories of testdata/course. A story is blocks of commands, each
-// with what is decided, stored and done then. With -update it is written anew, to be read.
+// TestStories replays the stories of testdata/course. A story is a list of blocks. Each
+// has commands, followed by what was decided, stored and done. -update writes the stories
+// anew; read the difference.
 //
-//	given COMMAND                         prints only the state that comes of it
+//	given COMMAND                         prints only the resulting state
 //	run [first=5] [gate=NAME:WEIGHT:manual|exec] [override] [unverified] [analyze] [healthy] [id=RUN]
 //	deploy | shift N | promote | reject   a step-by-step verb, with flags of the same names
-//	look VERDICT [to=N] [own=N] [inconclusive]   what the judge says next; own is 100 without
+//	look VERDICT [to=N] [own=N] [inconclusive]   the next judgement; own defaults to 100
 //	wake [stale] [over]                   something else is new
 //	says hold|resume|reject|approve GATE  a person says so, and the process wakes
-//	answers GATE agrees|TEXT              a gate that is a program answers, and the process wakes
+//	answers GATE agrees|TEXT              a gate with a program answers, and the process wakes
 //	at WRITE kill|fail|interrupt|keep|lost|catastrophe [half] [skip=N]
-//	                                      what befalls the process before it does that; WRITE is
-//	                                      store or an action; half: it does it, or half of it, first
-//	kill | end CAUSE [keep]               befalls the process while it looks
-//	world deaf|hears|model|gateway|weight=N|pods=X|plan=X|changed=X|untouched
+//	                                      happens to the process before the write; WRITE is store
+//	                                      or an action; with half, the write is done, or half done
+//	kill | end CAUSE [keep]               happens to the process while it looks
+//	world unreadable|readable|model|gateway|weight=N|pods=X|plan=X|changed=X|untouched
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/course/*.txt")
 	if err != nil || len(files) < 25 {
@@ -58,7 +59,7 @@ func TestStories(t *testing.T) {
 	}
 }
 
-// replay gives a story with what happens now.
+// replay runs a story and returns it with what happens now.
 func replay(t *testing.T, text string) string {
 	var out strings.Builder
 	s := &story{world: newWorld(Spec{Limit: 100})}
@@ -83,7 +84,7 @@ func replay(t *testing.T, text string) string {
 	return out.String()
 }
 
-// story is a world that obeys a text, and prints what happens.
+// story is a world that follows a text and prints what happens.
 type story struct {
 	*world
 	p    *process
@@ -115,7 +116,7 @@ func (s *story) command(t *testing.T, line string) {
 		s.p = s.start(args.course(s.plan))
 		s.p.run()
 	case "deploy", "shift", "promote", "reject":
-		asked := Asked{Verb: Verb(words[0]), Weight: args.number("", 0), Override: args.has("override"), Untested: args.has("untested"), Unverified: args.has("unverified"), Version: args.value("version")}
+		asked := Request{Verb: Verb(words[0]), Weight: args.number("", 0), Override: args.has("override"), Untested: args.has("untested"), Unverified: args.has("unverified"), Version: args.value("version")}
 		s.p = s.start(Course{})
 		s.p.verb(asked)
 	case "at":
@@ -159,8 +160,8 @@ func (s *story) change(args arguments) {
 	for _, word := range args {
 		key, value, _ := strings.Cut(word, "=")
 		switch key {
-		case "deaf", "hears":
-			s.deaf = key == "deaf"
+		case "unreadable", "readable":
+			s.unreadable = key == "unreadable"
 		case "model", "gateway":
 			s.proof = Proof(key)
 		case "weight":
@@ -175,7 +176,7 @@ func (s *story) change(args arguments) {
 	}
 }
 
-// befall is what the story plans for a moment.
+// befall returns what the story plans for a moment.
 func (s *story) befall(_ *process, m moment) fate {
 	write := string(m.act.Kind)
 	if m.store {
@@ -209,7 +210,7 @@ func (a arguments) value(key string) string {
 	return ""
 }
 
-// number is that of a key, or with "" the first word.
+// number returns the number of a key, or with "" the first word.
 func (a arguments) number(key string, otherwise int) int {
 	text := a.value(key)
 	if key == "" && len(a) > 0 {
@@ -236,8 +237,8 @@ func (a arguments) course(plan string) Course {
 	return c
 }
 
-func (a arguments) says(said Said) Said {
-	word := &Word{Text: cmp.Or(strings.Join(a[1:], " "), "because"), By: "ada", At: start}
+func (a arguments) says(said Statements) Statements {
+	word := &Statement{Text: cmp.Or(strings.Join(a[1:], " "), "because"), By: "ada", At: start}
 	switch a[0] {
 	case "hold":
 		said.Hold = word
@@ -246,7 +247,7 @@ func (a arguments) says(said Said) Said {
 	case "reject":
 		said.Rejected = word
 	case "approve":
-		said.Approve(Passage{Gate: a[1], By: "ada", At: start})
+		said.Approve(Approval{Gate: a[1], By: "ada", At: start})
 	}
 	return said
 }

@@ -12,19 +12,19 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// nature is what a world is like, whoever works in it: what the judge finds after how many
-// looks at a share, what people and gates say, and what does not work.
+// nature describes a world, whoever works in it: what the judge finds after how many
+// looks at a share, what people and gates say, and what fails.
 type nature struct {
 	health   string // "healthy", "broken" from a share on, or "undecided" until a deadline
 	breaksAt int
-	patience int  // looks at a share before the judge goes on
+	patience int  // looks at a share before the judge continues
 	keep     bool // an undecided canary keeps its share
 	person   string
 	gates    []Gate
 	refuses  string     // the gate that refuses
-	fails    ActionKind // never works at the largest share
-	known    Proof      // how a share can be known
-	edited   []string   // what somebody changed of stable
+	fails    ActionKind // an action that always fails at the largest share
+	known    Proof      // how a share can be determined
+	edited   []string   // what somebody changed in stable
 }
 
 // life is a world with a nature, and what its judge has seen.
@@ -33,9 +33,9 @@ type life struct {
 	*world
 	looks   map[int]int // at each share, by all processes
 	total   int
-	moments int // that passed
+	moments int // moments so far
 	kills   map[int]bool
-	half    bool // what is killed in the middle is done half
+	half    bool // what is killed in the middle is half done
 	trace   []string
 }
 
@@ -64,7 +64,7 @@ func (l *life) befall(p *process, m moment) fate {
 	return fate{}
 }
 
-// judge is what the judge says at the next look: by all that was ever seen at the share.
+// judge returns the judgement of the next look, from everything ever seen at the share.
 func (l *life) judge(share int) *Judged {
 	l.looks[share]++
 	l.total++
@@ -92,18 +92,18 @@ func (l *life) people(s State) {
 	}
 	switch {
 	case l.person == "holds" || l.person == "holds at 20" && s.Weight >= 20:
-		l.said.Hold = &Word{Text: "wait"}
+		l.said.Hold = &Statement{Text: "wait"}
 	case l.person == "rejects at 20" && s.Weight >= 20:
-		l.said.Rejected = &Word{Text: "no"}
+		l.said.Rejected = &Statement{Text: "no"}
 	}
 	for _, g := range l.gates {
 		if g.Manual && l.person != "approves nothing" {
-			l.said.Approve(Passage{Gate: g.Name, By: "ada"})
+			l.said.Approve(Approval{Gate: g.Name, By: "ada"})
 		}
 	}
 }
 
-// live is the life of one process. One that waits for a person for long is interrupted.
+// live runs one process. If it waits long for a person, it is interrupted.
 func (l *life) live() {
 	p := l.start(Course{Plan: l.plan, First: ramp[1], Gates: l.gates})
 	p.run()
@@ -119,18 +119,18 @@ func (l *life) live() {
 	}
 }
 
-// end is how a release ended: in words that do not depend on how long it took.
+// end describes how a release ended, independent of how long it took.
 func (l *life) end() string {
 	s, err := ParseState(l.record)
 	if err != nil {
 		return err.Error()
 	}
 	by := Decider("")
-	if s.Reason != nil && l.person != "rejects at 20" { // who says the same as another comes first or second
+	if s.Reason != nil && l.person != "rejects at 20" { // two deciders that agree may come in either order
 		by = s.Reason.By
 	}
 	phase := string(s.Phase)
-	if s.Held != "" && s.Phase.Active() { // the weight is 0, whether that was verified or not
+	if s.Held != "" && s.Phase.Active() { // the weight is 0, verified or not
 		phase = "held"
 	}
 	var passed []string
@@ -140,7 +140,7 @@ func (l *life) end() string {
 	return fmt.Sprintf("%s by %q at %d %%, %d %% in force, stable %s, mixed %t, on hold %t, awaits %q, passed %v", phase, by, s.Weight, l.weight, l.stable, s.Mixed, s.Paused != nil, s.Awaiting, passed)
 }
 
-// natures draws worlds in which all is well, but for up to two troubles.
+// natures draws worlds with at most two problems.
 func natures() *rapid.Generator[nature] {
 	troubles := map[string]func(*nature){
 		"broken at 5 %":         func(n *nature) { n.health, n.breaksAt = "broken", 5 },
@@ -174,9 +174,9 @@ func natures() *rapid.Generator[nature] {
 	})
 }
 
-// TestSuccessorComesToTheSameEnd kills a run before any write or in the middle of it, of some
-// the successor too, and has the same run go on: it comes to the same end as one that
-// nobody killed.
+// TestSuccessorComesToTheSameEnd kills a run before or during any write, in some cases
+// its successor too, and starts the same run again. It has to come to the same end as a
+// run that nobody killed.
 func TestSuccessorComesToTheSameEnd(t *testing.T) {
 	natured, killed, ends := 0, 0, map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
@@ -210,7 +210,7 @@ func TestSuccessorComesToTheSameEnd(t *testing.T) {
 	t.Logf("%d worlds, %d kills, ends %v", natured, killed, ends)
 }
 
-// dead says whether the last process was killed.
+// dead reports whether the last process was killed.
 func (l *life) dead() bool { return len(l.trace) > 0 && l.trace[len(l.trace)-1] == "gone: killed" }
 
 func (l *life) decided(_ *process, d Decision) {
@@ -218,7 +218,7 @@ func (l *life) decided(_ *process, d Decision) {
 }
 
 func (l *life) stepped(p *process, _ State, fact Fact, _ []Action) {
-	l.trace = append(l.trace, fmt.Sprintf("hears %s: %s", factLine(fact), stateLine(p.state)))
+	l.trace = append(l.trace, fmt.Sprintf("applies %s: %s", factLine(fact), stateLine(p.state)))
 }
 
 func (l *life) stored(*process) {}

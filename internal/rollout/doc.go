@@ -1,10 +1,12 @@
-// Package rollout decides what happens next to a release. Decide is the policy of a
-// process: what it does next, by what it knows. Next is a pure function of what is
-// remembered (State) and what happened (Observation): it gives what to remember from now
-// on, and the Actions to carry out once that is stored. Package runner is the plain loop
-// around both.
+// Package rollout decides what happens next to a release. It is pure: it does no I/O and
+// reads no clock.
 //
-// The laws are listed in docs/architecture.md ("The loop of a run"), with the test that
-// keeps each. course_sim_test.go is that loop as a program, and testdata/course has
+// Decide is the policy of a process: given everything the process knows, it returns what
+// to do next. Next is the state machine of a release: given the stored State and an
+// Observation, it returns the new State and the Actions to carry out once that State is
+// stored. Package runner is the loop around both.
+//
+// docs/architecture.md ("The loop of a run") lists the laws and the test that keeps each.
+// course_sim_test.go runs the loop against a simulated cluster, and testdata/course holds
 // releases as stories.
 package rollout

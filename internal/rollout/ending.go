@@ -1,32 +1,33 @@
 package rollout
 
-// EndCause is why a process stops working on a release.
+// EndCause says why a process stops working on a release.
 type EndCause string
 
-// Why a process can stop.
+// The causes for which a process stops.
 const (
-	Done        EndCause = "done"        // there is nothing left for it to do
-	Interrupted EndCause = "interrupted" // it was asked to end: by a signal, or by a CI system
-	Handover    EndCause = "handover"    // another process goes on at once
+	Done        EndCause = "done"        // nothing is left to do
+	Interrupted EndCause = "interrupted" // a signal or a CI system asked it to end
+	Handover    EndCause = "handover"    // another process continues at once
 	LockLost    EndCause = "lock lost"   // another process may work on the release
-	Broken      EndCause = "broken"      // an error, or a fault of the program
+	Broken      EndCause = "broken"      // an error or a panic
 )
 
-// Ended reports that a process stops working on the release. Whatever the cause is,
+// Ended reports that a process stops working on the release. Whatever the cause,
 // afterwards the canary has no traffic or somebody watches it.
 type Ended struct {
 	Cause EndCause
-	// Keep, of Interrupted, is that the user wants the weight to stay.
+	// Keep, of Interrupted, reports that the user wants to keep the weight.
 	Keep bool
-	// Untouched is that a promotion has begun and no stable object was replaced yet.
+	// Untouched reports that a promotion began but has replaced no stable object yet.
 	Untouched bool
 	Reason    string
 }
 
 func (Ended) fact() {}
 
-// ended decides what a process leaves. There may be little time, and a weight of 0 is
-// right whoever works on the release next, so it is the first action.
+// ended decides in which state a process leaves the release. Time may be short, and a
+// weight of 0 is right whoever works on the release next, so setting it is the first
+// action.
 func (t *transition) ended(e Ended) (State, []Action) {
 	if !t.Phase.Active() || e.Cause == Handover {
 		return t.State, nil
@@ -37,7 +38,7 @@ func (t *transition) ended(e Ended) (State, []Action) {
 	switch {
 	case e.Cause == Interrupted && e.Keep:
 		t.left(e)
-		t.note(EventCancelled, "interrupted; the canary keeps its weight, as it was asked to")
+		t.addEvent(EventCancelled, "interrupted; the canary keeps its weight, as the user chose")
 		return t.State, nil
 	case e.Cause == Done && (!t.Guarded || t.KeptForPerson()), t.withdrawn() && e.Cause != Interrupted:
 		t.Guarded = false
@@ -46,11 +47,11 @@ func (t *transition) ended(e Ended) (State, []Action) {
 	t.off()
 	t.left(e)
 	if e.Cause == Interrupted {
-		t.note(EventCancelled, "%s", interruption(t.Phase))
+		t.addEvent(EventCancelled, "%s", interruption(t.Phase))
 		return t.State, []Action{{Kind: SetWeight}}
 	}
-	if e.Cause == LockLost { // the record is another process's, so that a hold would be its own
-		t.note(EventCancelled, "another process has taken the release; traffic goes back to stable")
+	if e.Cause == LockLost { // the record now belongs to another process, which must not find a hold of this one
+		t.addEvent(EventCancelled, "another process took over the release; traffic goes back to stable")
 		return t.State, []Action{{Kind: SetWeight}}
 	}
 	if t.Held == "" && e.Reason != "" {
@@ -62,16 +63,16 @@ func (t *transition) ended(e Ended) (State, []Action) {
 	return t.State, []Action{{Kind: SetWeight}}
 }
 
-// KeptForPerson says whether an undecided canary keeps its share because the release
-// file says so (spec.analysis.overtime: hold).
+// KeptForPerson reports whether an undecided canary keeps its share for a person to
+// decide, because the release file says so (spec.analysis.overtime: hold).
 func (s State) KeptForPerson() bool {
 	return s.Held != "" && s.Phase == Standing && s.Judged != nil && s.Judged.Inconclusive && s.Judged.Recommended > 0
 }
 
-// withdrawn says whether the canary was seen to get no traffic.
+// withdrawn reports whether the gateways were seen to give the canary no traffic.
 func (s State) withdrawn() bool { return s.Phase == Standing && s.Weight == 0 && s.Verified == 0 }
 
-// off takes the traffic off the canary in whatever phase the release is.
+// off sets the wanted weight to 0 in every phase.
 func (t *transition) off() {
 	if t.Phase == Standing || t.Phase == Shifting {
 		t.Phase, t.Peak, t.Grow = Shifting, max(t.Peak, t.Weight), false
@@ -85,11 +86,11 @@ func (t *transition) left(e Ended) {
 	t.Left = &Left{Cause: e.Cause, At: t.now.Time.UTC(), Text: clip(e.Reason)}
 }
 
-// interruption says what an interruption leaves in a phase.
+// interruption describes the result of an interruption in a phase.
 func interruption(p Phase) string {
 	switch p {
 	case Promoting:
-		return "interrupted while stable was being replaced; the canary gets no traffic, and stable goes on becoming the new version"
+		return "interrupted while stable was being replaced; the canary gets no traffic, and the rollout of stable continues"
 	case Retiring:
 		return "interrupted; stable is the new version, and the canary gets no traffic"
 	}

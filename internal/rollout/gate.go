@@ -5,26 +5,25 @@ import (
 	"time"
 )
 
-// Gate is something that has to agree before the weight reaches a share, or before
-// the promotion.
+// Gate has to agree before the weight reaches a share, or before the promotion.
 type Gate struct {
 	Name string
-	// Weight is the share, in percent, that the gate stands before: it is asked once,
-	// before the weight becomes that or more. 0 stands before the promotion.
+	// Weight is the share, in percent, before which the gate has to agree. It is asked
+	// once, before the weight becomes that or more. 0 means before the promotion.
 	Weight int
 
-	// One of these says how it is asked.
+	// Exactly one of these is set.
 	Exec   []string // a program with its arguments; exit code 0 agrees
-	HTTP   string   // a URL; a status of 2xx agrees, others are asked again
-	Manual bool     // canarize approve agrees
+	HTTP   string   // a URL; a 2xx status agrees, any other is retried
+	Manual bool     // agrees when a person runs canarize approve
 
-	Timeout time.Duration // of Exec and HTTP; what has not agreed until then refuses
+	Timeout time.Duration // of Exec and HTTP; a gate that has not agreed by then refuses
 }
 
-// DefaultGateTimeout is that of a gate that names none.
+// DefaultGateTimeout is the timeout of a gate that sets none.
 const DefaultGateTimeout = 10 * time.Minute
 
-// Before says what the gate stands before.
+// Before names what the gate protects: a share, or the promotion.
 func (g Gate) Before() string {
 	if g.Weight == 0 {
 		return "promotion"
@@ -32,10 +31,10 @@ func (g Gate) Before() string {
 	return fmt.Sprintf("%d %%", g.Weight)
 }
 
-// Guards says whether a gate has to agree before something that is asked for.
-func (g Gate) Guards(a Asked) bool {
+// Guards reports whether the gate has to agree before the request.
+func (g Gate) Guards(r Request) bool {
 	if g.Weight == 0 {
-		return a.Verb == Promote
+		return r.Verb == Promote
 	}
-	return a.Verb == Promote || a.Verb == Shift && a.Weight >= g.Weight
+	return r.Verb == Promote || r.Verb == Shift && r.Weight >= g.Weight
 }

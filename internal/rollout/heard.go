@@ -2,9 +2,9 @@ package rollout
 
 import "slices"
 
-// resumed goes on where another process stopped. A share that was on its way up is not
-// gone on with, and none becomes larger than it is found: what the canary does now is
-// for this process to judge first. A share that a run was to guard stays guarded.
+// resumed continues where another process stopped. It does not finish a raise of the
+// share, and it makes no share larger than the one it finds: this process has to judge
+// the canary first. A share that a run guarded stays guarded.
 func (t *transition) resumed(r Resumed) (State, []Action) {
 	if !t.Phase.Active() {
 		return t.State, nil
@@ -14,7 +14,7 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 		t.unhold()
 		t.Corrections = 0
 	}
-	t.begin(r.Run, "go on with %s", short(t.Plan))
+	t.begin(r.Run, "continue %s", short(t.Plan))
 	if t.Phase == Promoting && r.Untouched {
 		t.unpromoted("nothing was promoted yet; the canary stays at %d %%", t.Weight)
 	}
@@ -33,7 +33,7 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 	case t.Phase == Standing && found == t.Weight:
 		return t.State, []Action{{Kind: Verify, Weight: t.Weight}}
 	case t.Phase == Standing:
-		t.note(EventCorrected, "the canary's routes have a weight of %d %% and not %d %%; the release goes on from %d %%", found, t.Weight, share)
+		t.addEvent(EventCorrected, "the canary's routes have weight %d %%, not %d %%; the release continues at %d %%", found, t.Weight, share)
 		t.unverified()
 		fallthrough
 	case share < t.Weight:
@@ -42,33 +42,33 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 	return t.State, Pending(t.State)
 }
 
-// heeded remembers whether a person holds the release.
-func (t *transition) heeded(h Heeded) {
+// holdChanged stores whether a person holds the release.
+func (t *transition) holdChanged(h HoldChanged) {
 	switch {
 	case h.Hold != nil:
-		t.note(EventSaid, "on hold: %s", h.Hold)
+		t.addEvent(EventSaid, "on hold: %s", h.Hold)
 	case t.Paused != nil:
-		t.note(EventSaid, "not on hold any more")
+		t.addEvent(EventSaid, "no longer on hold")
 	}
 	t.Paused = h.Hold
 }
 
-// agreed remembers that a gate lets the release pass.
-func (t *transition) agreed(a Agreed) {
-	p := a.Passage
+// gatePassed stores that a gate agreed.
+func (t *transition) gatePassed(a GatePassed) {
+	p := a.Approval
 	if p.At.IsZero() {
 		p.At = t.now.Time.UTC()
 	}
 	if t.Awaiting == p.Gate {
 		t.Awaiting = ""
 	}
-	t.Passed = slices.DeleteFunc(slices.Clone(t.Passed), func(before Passage) bool { return before.Gate == p.Gate })
-	if len(t.Passed) < maxPassages {
+	t.Passed = slices.DeleteFunc(slices.Clone(t.Passed), func(before Approval) bool { return before.Gate == p.Gate })
+	if len(t.Passed) < maxApprovals {
 		t.Passed = append(t.Passed, p)
 	}
 	by := ""
 	if p.By != "" {
 		by = ", by " + p.By
 	}
-	t.note(EventSaid, "gate %s agrees%s", p.Gate, by)
+	t.addEvent(EventSaid, "gate %s agrees%s", p.Gate, by)
 }

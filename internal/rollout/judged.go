@@ -11,33 +11,34 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// Judged is that the judge looked at what was counted of both versions. It is
-// remembered with all that the judge needs to go on in another process.
+// Judged reports a judgement of the counts of both versions. It is stored with everything
+// the judge needs to continue in another process.
 type Judged struct {
 	Look
 	Cause        analysis.Cause `json:"cause,omitempty"`        // of a hold
-	Inconclusive bool           `json:"inconclusive,omitempty"` // held, and the deadline is over
-	Recommended  int            `json:"recommended"`            // weight from now on, percent
+	Inconclusive bool           `json:"inconclusive,omitempty"` // undecided at the deadline
+	Recommended  int            `json:"recommended"`            // the next weight, in percent
 
-	// Own is how many requests of the canary this process has seen at the weight there
-	// is. What other processes saw is no judgement of its own, so it is not stored.
+	// Own is the number of requests to the canary that this process has counted at the
+	// current weight. It is not stored: what other processes counted is not its own
+	// judgement.
 	Own int64 `json:"-"`
-	// Watched is for how many seconds the release was watched, by all processes.
+	// Watched is how long the release was watched, in seconds, by all processes together.
 	Watched float64 `json:"watched"`
-	// Judge is what analysis.Restore reads; nil when the release is over.
+	// Judge is the state for analysis.Restore; nil when the release is over.
 	Judge json.RawMessage `json:"judge,omitempty"`
-	// Reject and Promote are the evidence of harm that rejects, and the evidence of
-	// health that every metric has to have for a promotion.
+	// Reject is the evidence of harm that rejects the release. Promote is the evidence of
+	// health that every metric needs for a promotion.
 	Reject  float64 `json:"reject"`
 	Promote float64 `json:"promote"`
-	// Before are earlier looks, in the order of time; of a long release not all.
+	// Before holds earlier looks, oldest first. A long release drops some of them.
 	Before []Look `json:"before,omitempty"`
 }
 
-// Look is what was known at the end of an interval.
+// Look is the result of one interval.
 type Look struct {
 	Time    time.Time        `json:"time"`
-	Weight  int              `json:"weight"` // of the canary in the interval, percent
+	Weight  int              `json:"weight"` // of the canary in the interval, in percent
 	Verdict analysis.Verdict `json:"verdict"`
 	Reason  string           `json:"reason"` // one sentence for a person
 	Metrics []Metric         `json:"metrics,omitempty"`
@@ -48,8 +49,8 @@ type Metric struct {
 	Name   string `json:"name"`
 	Canary Count  `json:"canary"`
 	Stable Count  `json:"stable"`
-	// Ratio is the canary's ratio of bad requests over stable's, with the interval
-	// from Low to High in which it lies; nil is unknown.
+	// Ratio is the canary's ratio of bad requests divided by stable's. It lies between
+	// Low and High. nil is unknown.
 	Ratio *float64 `json:"ratio,omitempty"`
 	Low   *float64 `json:"low,omitempty"`
 	High  *float64 `json:"high,omitempty"`
@@ -57,22 +58,22 @@ type Metric struct {
 	Safe  float64  `json:"safe"` // evidence that it is not worse by the margin
 }
 
-// Count is a number of requests, and how many of them were bad.
+// Count is a number of requests and how many of them were bad.
 type Count struct {
 	Bad   int64 `json:"bad"`
 	Total int64 `json:"total"`
 }
 
-// Healthy says whether the judge has found the release healthy; nil is no judgement.
+// Healthy reports whether the judge found the release healthy. It is false for nil.
 func (j *Judged) Healthy() bool { return j != nil && j.Verdict == analysis.Promote }
 
-// Shown is what people and programs are shown of a judgement.
+// Shown returns the judgement without what only the judge needs.
 func (j Judged) Shown() *Judged {
 	j.Judge, j.Before = nil, nil
 	return &j
 }
 
-// Sentence is a judgement in one line, with what was counted.
+// Sentence returns the judgement with its counts on one line.
 func (j Judged) Sentence() string {
 	text := fmt.Sprintf("%d %%: %s: %s", j.Weight, j.Verdict, j.Reason)
 	for _, m := range j.Metrics {
@@ -81,7 +82,7 @@ func (j Judged) Sentence() string {
 	return text
 }
 
-// MetricsOf is the evidence of a decision, by name.
+// MetricsOf returns the evidence of a decision, sorted by name.
 func MetricsOf(evidence map[string]analysis.Evidence) []Metric {
 	var all []Metric
 	for _, name := range slices.Sorted(maps.Keys(evidence)) {
@@ -101,15 +102,15 @@ func known(v float64) *float64 {
 	return &v
 }
 
-// finite is a number as JSON has it.
+// finite makes a number representable in JSON.
 func finite(v float64) float64 { return min(v, math.MaxFloat64) }
 
 func (Judged) fact() {}
 
-// maxLooks bounds the looks that are kept.
+// maxLooks bounds the stored looks.
 const maxLooks = 80
 
-// judged remembers a judgement, and tells it when it is another one.
+// judged stores a judgement. If the verdict or its cause changed, it adds an event.
 func (t *transition) judged(j Judged) {
 	if !t.Phase.Active() {
 		return
@@ -119,15 +120,15 @@ func (t *transition) judged(j Judged) {
 		j.Before = thinned(append(slices.Clone(last.Before), last.Look))
 	}
 	if last := t.Judged; last == nil || last.Verdict != j.Verdict || last.Cause != j.Cause {
-		t.note(EventJudged, "%s: %s", j.Verdict, j.Reason)
+		t.addEvent(EventJudged, "%s: %s", j.Verdict, j.Reason)
 	}
 	t.Judged = &j
-	if j.Inconclusive && j.Recommended > 0 && t.Held == "" { // it keeps its weight, for a person to decide
+	if j.Inconclusive && j.Recommended > 0 && t.Held == "" { // it keeps its weight until a person decides
 		t.hold(j.Reason)
 	}
 }
 
-// thinned drops every second look of the older half when there are too many.
+// thinned drops every second look of the older half if there are too many.
 func thinned(looks []Look) []Look {
 	if len(looks) <= maxLooks {
 		return looks

@@ -12,7 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// judgements draws what a judge may say.
+// judgements draws any judgement.
 func judgements() *rapid.Generator[Judged] {
 	return rapid.Custom(func(t *rapid.T) Judged {
 		j := Judged{

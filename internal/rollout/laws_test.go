@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// facts draws anything that can happen, in any order, sensible or not.
+// facts draws any facts, in any order, sensible or not.
 func facts() *rapid.Generator[Fact] {
 	digest := rapid.SampledFrom([]string{"", "a", "b"})
 	weight := rapid.IntRange(-10, 120)
@@ -21,7 +21,7 @@ func facts() *rapid.Generator[Fact] {
 	return rapid.Custom(func(t *rapid.T) Fact {
 		switch rapid.IntRange(0, 11).Draw(t, "fact") {
 		case 0, 1, 2, 3:
-			return Asked{
+			return Request{
 				Verb:   rapid.SampledFrom([]Verb{Deploy, Shift, Promote, Reject}).Draw(t, "verb"),
 				Fresh:  Fresh{Plan: digest.Draw(t, "plan"), Objects: []manifest.ID{{Kind: "Deployment", Name: digest.Draw(t, "object")}}},
 				Weight: weight.Draw(t, "weight"), Override: rapid.Bool().Draw(t, "override"), IfActive: rapid.Bool().Draw(t, "if active"),
@@ -46,13 +46,13 @@ func facts() *rapid.Generator[Fact] {
 			}
 			return r
 		}
-		return rapid.SampledFrom([]Fact{Heeded{}, Edited{Routes: []string{"Mapping shop"}}}).Draw(t, "other")
+		return rapid.SampledFrom([]Fact{HoldChanged{}, Edited{Routes: []string{"Mapping shop"}}}).Draw(t, "other")
 	})
 }
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// step is one observation with what came of it.
+// step is one observation and its result.
 type step struct {
 	before  State
 	fact    Fact
@@ -60,7 +60,7 @@ type step struct {
 	actions []Action
 }
 
-// walk is a release to which anything happens.
+// walk applies random facts to a release.
 func walk(t *rapid.T, spec Spec) []step {
 	var s State
 	var steps []step
@@ -72,7 +72,7 @@ func walk(t *rapid.T, spec Spec) []step {
 	return steps
 }
 
-// law checks something of every step of every walk.
+// law checks a property of every step of every walk.
 func law(t *testing.T, check func(t *rapid.T, spec Spec, s step)) {
 	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
@@ -97,7 +97,7 @@ func TestWeightsStayWithinBounds(t *testing.T) {
 
 func TestRejectTakesTrafficOffFirst(t *testing.T) {
 	law(t, func(t *rapid.T, spec Spec, s step) {
-		after, actions := Next(spec, s.after, Observation{Time: start, Fact: Asked{Verb: Reject, IfActive: true}})
+		after, actions := Next(spec, s.after, Observation{Time: start, Fact: Request{Verb: Reject, IfActive: true}})
 		if after.Weight != 0 {
 			t.Fatalf("weight %d after reject in %s", after.Weight, s.after.Phase)
 		}
@@ -136,7 +136,7 @@ func TestOnlyWhatWasTestedIsPromoted(t *testing.T) {
 		if s.after.Phase != Promoting || s.before.Phase == Promoting {
 			return
 		}
-		a, asked := s.fact.(Asked)
+		a, asked := s.fact.(Request)
 		if !asked || a.Verb != Promote || s.before.Phase != Standing || s.before.Tested == "" || a.Tested != s.before.Tested || len(a.Changed) > 0 {
 			t.Fatalf("%+v in %+v began a promotion", s.fact, s.before)
 		}
@@ -150,8 +150,8 @@ func TestOnlyWhatWasTestedIsPromoted(t *testing.T) {
 	})
 }
 
-// However a release got where it is, it comes to rest when its actions succeed,
-// and when all of them fail.
+// TestTermination checks that, whatever happened before, a release comes to rest if its
+// actions succeed, and if all of them fail.
 func TestTermination(t *testing.T) {
 	const enough = 4
 	law(t, func(t *rapid.T, spec Spec, s step) {
@@ -170,10 +170,11 @@ func TestTermination(t *testing.T) {
 	})
 }
 
-// The canary is as large as its weight needs before the weight moves.
+// TestScaleBeforeWeight checks that the canary has the pods that its weight needs before
+// the weight changes.
 func TestScaleBeforeWeight(t *testing.T) {
 	law(t, func(t *rapid.T, spec Spec, s step) {
-		a, asked := s.fact.(Asked)
+		a, asked := s.fact.(Request)
 		if !asked || a.Verb != Shift || s.after.Phase != Shifting || s.before.Phase != Standing {
 			return
 		}
@@ -195,7 +196,7 @@ func TestScaleBeforeWeight(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	var s State
 	for i := range 1000 {
-		s, _ = Next(Spec{Limit: 100}, s, Observation{Time: start, Fact: Asked{Verb: Deploy, Fresh: Fresh{Plan: fmt.Sprint(i)}}})
+		s, _ = Next(Spec{Limit: 100}, s, Observation{Time: start, Fact: Request{Verb: Deploy, Fresh: Fresh{Plan: fmt.Sprint(i)}}})
 		s, _ = Next(Spec{Limit: 100}, s, Observation{Time: start, Fact: Failed{Reason: string(make([]byte, 10_000))}})
 	}
 	text, err := json.Marshal(s)
@@ -204,7 +205,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// TestReplicas is the table of canary pods per share.
+// TestReplicas lists the number of canary pods per share.
 func TestReplicas(t *testing.T) {
 	for _, c := range []struct {
 		replicas       Replicas

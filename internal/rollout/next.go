@@ -5,26 +5,26 @@ import (
 	"strings"
 )
 
-// Spec is what the user laid down for the release as a whole.
+// Spec holds the limits of the release as a whole.
 type Spec struct {
-	// Limit is the largest weight that the routes can have, in percent: 100, or
-	// 50 where there is a TCPMapping.
+	// Limit is the largest possible weight of the routes, in percent: 100, or 50 with a
+	// TCPMapping.
 	Limit int
 }
 
-// maxCorrections is how often a weight that somebody else moved is put back.
-// Putting it back for ever would be a fight between two programs.
+// maxCorrections bounds how often a weight that somebody else changed is set back.
+// Without a bound, two programs could fight over it for ever.
 const maxCorrections = 1
 
-// Next decides what to remember and what to do after an observation. The actions
-// are to be carried out in order once the State is stored; the outcome is the
-// next observation. It reads no clock: the time is the observation's.
+// Next returns the new State after an observation, and the actions to carry out. Store
+// the State first, then carry out the actions in order; their outcome is the next
+// observation. Next reads no clock: the time is part of the observation.
 func Next(spec Spec, s State, o Observation) (State, []Action) {
 	s.History = append([]Event(nil), s.History...)
 	t := transition{spec: spec, State: s, now: o}
 	switch fact := o.Fact.(type) {
-	case Asked:
-		return t.asked(fact)
+	case Request:
+		return t.requested(fact)
 	case Finished:
 		t.finished(fact)
 	case Failed:
@@ -38,25 +38,25 @@ func Next(spec Spec, s State, o Observation) (State, []Action) {
 	case Judged:
 		t.judged(fact)
 		return t.State, nil
-	case Heeded:
-		t.heeded(fact)
+	case HoldChanged:
+		t.holdChanged(fact)
 		return t.State, nil
-	case Agreed:
-		t.agreed(fact)
+	case GatePassed:
+		t.gatePassed(fact)
 		return t.State, nil
-	case Awaited:
+	case ApprovalAwaited:
 		t.Awaiting = fact.Gate
-		t.note(EventWaiting, "%s", fact.Text)
+		t.addEvent(EventWaiting, "%s", fact.Text)
 		return t.State, nil
 	case Edited:
-		t.note(EventCorrected, "%s changed during the release; the canary's route takes the change over", strings.Join(fact.Routes, ", "))
+		t.addEvent(EventCorrected, "%s changed during the release; the change is copied to the canary's route", strings.Join(fact.Routes, ", "))
 		return t.State, []Action{{Kind: Resync}}
 	}
 	return t.State, Pending(t.State)
 }
 
-// Pending are the actions that a State announces: what is to be done, or done
-// again, by whoever finds it.
+// Pending returns the actions that a State announces. Whoever loads the State carries
+// them out, or repeats them.
 func Pending(s State) []Action {
 	switch s.Phase {
 	case Deploying:
@@ -74,8 +74,8 @@ func Pending(s State) []Action {
 	case Promoting:
 		return []Action{{Kind: ApplyStable}, {Kind: WaitStable}}
 	case Retiring, Rejecting:
-		// A stable route that was edited may have parted from the canary's, and then
-		// the canary gets every request, whatever its weight.
+		// If somebody edited the stable route, it may no longer match the canary's. The
+		// canary would then get every request, at any weight.
 		return []Action{{Kind: SetWeight}, {Kind: Resync}, {Kind: Verify}, {Kind: Drain}, {Kind: DeleteCanary}}
 	}
 	return nil
@@ -87,7 +87,7 @@ type transition struct {
 	now  Observation
 }
 
-func (t *transition) note(kind EventKind, format string, args ...any) {
+func (t *transition) addEvent(kind EventKind, format string, args ...any) {
 	t.Total++
 	t.History = append(t.History, Event{Time: t.now.Time.UTC(), Kind: kind, Phase: t.Phase, Weight: t.Weight, Text: clip(fmt.Sprintf(format, args...))})
 	if extra := len(t.History) - maxHistory; extra > 0 {
@@ -97,15 +97,15 @@ func (t *transition) note(kind EventKind, format string, args ...any) {
 
 func (t *transition) enter(phase Phase, format string, args ...any) {
 	t.Phase = phase
-	t.note(EventPhase, format, args...)
+	t.addEvent(EventPhase, format, args...)
 }
 
 func (t *transition) hold(reason string) {
 	t.Held, t.Unready = clip(reason), false
-	t.note(EventHeld, "held: %s", reason)
+	t.addEvent(EventHeld, "held: %s", reason)
 }
 
-// holdAfter holds a release because an action failed.
+// holdAfter holds the release because an action failed.
 func (t *transition) holdAfter(f Failed) {
 	t.hold(f.Reason)
 	t.Unready = f.Unready
@@ -113,10 +113,10 @@ func (t *transition) holdAfter(f Failed) {
 
 func (t *transition) unhold() { t.Held, t.Unready = "", false }
 
-// finished is called when everything announced is done.
+// finished handles that all announced actions are done.
 func (t *transition) finished(f Finished) {
 	switch t.Phase {
-	case Standing: // it was looked whether the share is still there
+	case Standing: // the share was verified again
 		if f.Proof != "" {
 			t.Verified, t.Proof = t.Weight, f.Proof
 		}
@@ -142,7 +142,7 @@ func (t *transition) finished(f Finished) {
 	}
 }
 
-// over ends the release. What only matters while there is a canary is forgotten.
+// over ends the release. It drops what matters only while there is a canary.
 func (t *transition) over(phase Phase, text string) {
 	t.Weight, t.Verified, t.Objects, t.Stable = 0, 0, nil, nil
 	t.unhold()
@@ -155,13 +155,13 @@ func (t *transition) over(phase Phase, text string) {
 	t.enter(phase, "%s", text)
 }
 
-// failed decides what becomes of a release of which an action failed. A weight
-// of which nobody knows whether it is in force becomes 0.
+// failed decides what a failed action means for the release. If it is unknown whether a
+// weight is in force, the weight becomes 0.
 func (t *transition) failed(f Failed) (State, []Action) {
-	t.note(EventFailed, "%s: %s", f.Action.Kind, f.Reason)
+	t.addEvent(EventFailed, "%s: %s", f.Action.Kind, f.Reason)
 	switch {
 	case t.Phase == Shifting && f.Action.Kind == Scale && t.Weight == t.Peak && t.Verified >= 0:
-		// The weight has not moved yet.
+		// The weight has not changed yet.
 		t.Weight, t.Peak, t.Grow = t.Verified, 0, false
 		t.enter(Standing, "the canary could not grow; its weight stays at %d %%", t.Weight)
 		t.holdAfter(f)
@@ -169,7 +169,7 @@ func (t *transition) failed(f Failed) (State, []Action) {
 		t.Weight, t.Peak, t.Grow = t.Verified, 0, false
 		t.enter(Standing, "the weight stays at %d %%", t.Weight)
 	case t.Phase == Shifting && f.Action.Kind == Scale && t.Weight < t.Peak && f.Action.Weight == t.Weight:
-		t.finished(Finished{Proof: f.Proof}) // there are only more pods than needed
+		t.finished(Finished{Proof: f.Proof}) // only surplus pods are left
 	case t.Phase == Shifting && t.Weight > 0:
 		t.Weight, t.Grow = 0, false
 		t.unverified()
@@ -186,28 +186,28 @@ func (t *transition) failed(f Failed) (State, []Action) {
 	return t.State, nil
 }
 
-// unpromoted goes back to the canary that stands, when a promotion has replaced nothing.
-// Who decided it has decided nothing in the end.
+// unpromoted returns to the standing canary if a promotion replaced nothing. It drops the
+// decision to promote.
 func (t *transition) unpromoted(format string, args ...any) {
 	t.Reason = nil
 	t.enter(Standing, format, args...)
 }
 
-// unverified forgets what the gateways were last seen to give.
+// unverified drops the last verified share.
 func (t *transition) unverified() { t.Verified, t.Proof = Unknown, "" }
 
-// moved puts a weight back that somebody else changed, once.
+// moved sets back a weight that somebody else changed, once.
 func (t *transition) moved(m Moved) (State, []Action) {
 	if t.Phase != Standing {
 		return t.State, nil
 	}
 	t.unverified()
 	if t.Corrections >= maxCorrections {
-		t.hold(fmt.Sprintf("somebody else moved the weight to %d %% again; find out who before going on", m.Weight))
+		t.hold(fmt.Sprintf("somebody else changed the weight to %d %% again; find out who did before you continue", m.Weight))
 		return t.State, nil
 	}
 	t.Corrections++
-	t.note(EventCorrected, "somebody else moved the weight to %d %%; it goes back to %d %%", m.Weight, t.Weight)
+	t.addEvent(EventCorrected, "somebody else changed the weight to %d %%; setting it back to %d %%", m.Weight, t.Weight)
 	t.Phase, t.Peak = Shifting, t.Weight
 	return t.State, Pending(t.State)
 }

@@ -16,19 +16,19 @@ import (
 	"github.com/canarize/canarize/internal/redact"
 )
 
-// Plan is what a release consists of: the new version's objects and the canary
-// derived from them, as decoded JSON. It is stored with the State, so that a
-// promotion needs no files and replaces stable by what was tested.
+// Plan holds the objects of a release as decoded JSON: those of the new version and the
+// canary's, which were derived from them. It is stored beside the State, so that a
+// promotion needs no files and applies exactly what was tested.
 type Plan struct {
-	Stable    []map[string]any `json:"stable"` // in the order of the input
+	Stable    []map[string]any `json:"stable"` // the new version, in the order of the input
 	Canary    []map[string]any `json:"canary"` // routes last and at weight 0
 	Workloads []Workload       `json:"workloads"`
 	Routes    []Route          `json:"routes"`
-	// Configs are the canary's ConfigMaps and Secrets, beside the stable ones.
+	// Configs pairs the stable ConfigMaps and Secrets with the canary's copies.
 	Configs []Pair `json:"configs,omitempty"`
 }
 
-// Objects are the identities of everything made for the canary.
+// Objects returns the identities of the canary's objects.
 func (p Plan) Objects() []manifest.ID {
 	ids := make([]manifest.ID, len(p.Canary))
 	for i, o := range p.Canary {
@@ -37,8 +37,7 @@ func (p Plan) Objects() []manifest.ID {
 	return ids
 }
 
-// Images are what the containers of the canary's workloads run, in the order of
-// the manifests.
+// Images returns the images of the canary's workloads, in the order of the manifests.
 func (p Plan) Images() []Image {
 	var images []Image
 	for _, w := range p.Workloads {
@@ -51,7 +50,7 @@ func (p Plan) Images() []Image {
 	return images
 }
 
-// ImagesOf are what the containers of a workload run.
+// ImagesOf returns the images of a workload's containers.
 func ImagesOf(workload manifest.ID, o map[string]any) []Image {
 	var images []Image
 	for _, list := range []string{"initContainers", "containers"} {
@@ -72,36 +71,35 @@ type Pair struct {
 	Canary manifest.ID `json:"canary"`
 }
 
-// Route is a stable route and its canary's. The stable object may be a Service that
-// carries the route of the given name in its annotation. A route of the canary that is a
-// part of the stable object has the same name as that.
+// Route is a stable route and its canary. The stable object may be a Service whose
+// annotation holds a route with the given name. If the canary's route is a part of the
+// stable object, Stable and Canary are equal.
 type Route struct {
 	Pair
 	Name      string `json:"name"`
-	TimeoutMS int    `json:"timeoutMS"`        // how long a request may take
-	Router    string `json:"router,omitempty"` // "" is route.Default, the first there was
+	TimeoutMS int    `json:"timeoutMS"`        // the timeout of a request
+	Router    string `json:"router,omitempty"` // "" is route.Default, the first router there was
 }
 
-// Inside says whether the canary's route is a part of the stable object.
+// Inside reports whether the canary's route is a part of the stable object.
 func (r Route) Inside() bool { return r.Stable == r.Canary }
 
 // Workload is a stable workload and its canary.
 type Workload struct {
 	Pair
-	// Scaler is the canary's HorizontalPodAutoscaler; empty when it has none.
+	// Scaler is the canary's HorizontalPodAutoscaler; empty if it has none.
 	Scaler   manifest.ID `json:"scaler"`
 	Replicas Replicas    `json:"replicas"`
 }
 
-// Replicas says how many canary pods a share needs. The zero value follows the
-// weight.
+// Replicas says how many canary pods a share needs. The zero value follows the weight.
 type Replicas struct {
 	Same bool `json:"same,omitempty"` // as many as stable
-	N    int  `json:"n,omitempty"`    // this many, when not 0
+	N    int  `json:"n,omitempty"`    // a fixed number, if not 0
 }
 
-// For is the number of pods for a share in percent, beside a number of stable
-// pods: ceil(stable × weight / 100) and at least 1, unless the user chose.
+// For returns the number of canary pods for a weight in percent, given the number of
+// stable pods: ceil(stable × weight / 100), at least 1, unless the user chose otherwise.
 func (r Replicas) For(stable, weight int) int {
 	switch {
 	case r.N > 0:
@@ -112,8 +110,7 @@ func (r Replicas) For(stable, weight int) int {
 	return max(1, (stable*weight+99)/100)
 }
 
-// Digest is a fingerprint of values: SHA-256 of their JSON, in which the order
-// of keys does not matter.
+// Digest returns the SHA-256 of the JSON of values. The order of keys does not matter.
 func Digest(values ...any) (string, error) {
 	text, err := json.Marshal(values)
 	if err != nil {
@@ -123,15 +120,15 @@ func Digest(values ...any) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// maxPlan bounds a stored plan. The API server takes objects of at most 1.5 MiB
-// and a ConfigMap 1 MiB of data.
+// maxPlan bounds a stored plan, compressed: the API server accepts objects of up to 1.5
+// MiB and ConfigMaps with up to 1 MiB of data. maxUnpacked bounds it after decompression.
 const (
 	maxPlan     = 900 << 10
 	maxUnpacked = 64 << 20
 )
 
-// Pack is the plan as it is stored: compressed, and without the content of
-// Secrets, which stays in the canary's Secrets.
+// Pack returns the plan in the form that is stored: compressed, and without the content
+// of Secrets. That content stays in the canary's Secrets.
 func (p Plan) Pack() ([]byte, error) {
 	p.Stable, p.Canary = redact.Objects(p.Stable), redact.Objects(p.Canary)
 	text, err := json.Marshal(p)
@@ -147,7 +144,7 @@ func (p Plan) Pack() ([]byte, error) {
 		return nil, err
 	}
 	if out.Len() > maxPlan {
-		return nil, fmt.Errorf("the manifests are too large to be remembered in the cluster: %d KiB compressed, and %d KiB is the most; release fewer applications at once", out.Len()>>10, maxPlan>>10)
+		return nil, fmt.Errorf("the manifests are too large to store in the cluster: %d KiB compressed, and the limit is %d KiB; release fewer applications at once", out.Len()>>10, maxPlan>>10)
 	}
 	return out.Bytes(), nil
 }
@@ -163,10 +160,10 @@ func Unpack(packed []byte) (Plan, error) {
 		return Plan{}, fmt.Errorf("the stored plan is damaged: %w", err)
 	}
 	if len(text) > maxUnpacked {
-		return Plan{}, fmt.Errorf("the stored plan is damaged: it is larger than any plan can be")
+		return Plan{}, fmt.Errorf("the stored plan is damaged: it unpacks to more than %d MiB", maxUnpacked>>20)
 	}
 	var p Plan
-	if err := kjson.Unmarshal(text, &p); err != nil { // whole numbers stay whole
+	if err := kjson.Unmarshal(text, &p); err != nil { // keeps integers as integers
 		return Plan{}, fmt.Errorf("the stored plan is damaged: %w", err)
 	}
 	return p, nil

@@ -1,19 +1,19 @@
 package rollout
 
-// ReleaseLabel names the release to which an object of a canary belongs, and on the
-// ConfigMap that remembers it the release itself.
+// ReleaseLabel is the label of every object of a canary and of the release's record. Its
+// value is the name of the release.
 const ReleaseLabel = "canarize.dev/release"
 
-// Keys of the ConfigMap that remembers a release.
+// Keys of the ConfigMap that stores the record of a release.
 const (
 	StateKey = "state.json"
 	PlanKey  = "plan.json.gz"
-	SaidKey  = "said" // changes whenever somebody leaves word
+	SaidKey  = "said" // changes whenever somebody writes a Statement
 )
 
-// RecordPrefix is before the name of a release in RecordName.
+// RecordPrefix comes before the name of a release in RecordName.
 const RecordPrefix = "canarize-"
 
-// RecordName is the name of the ConfigMap that remembers a release, and of the Lease that
-// locks it.
+// RecordName returns the name of a release's record (a ConfigMap) and of its lock (a
+// Lease).
 func RecordName(release string) string { return RecordPrefix + release }

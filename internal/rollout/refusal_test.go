@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestCodes: every constant of type Code has its fact, and there are no others.
+// TestCodes checks that every constant of type Code has a text, and that there are no
+// others.
 func TestCodes(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "refusal.go", nil, 0)
 	if err != nil {
@@ -37,7 +38,7 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-// TestFacts: a fact names its subjects.
+// TestFacts checks that a text names its subjects.
 func TestFacts(t *testing.T) {
 	full := Refusal{
 		Verb: "fly", Phase: Promoted, Weight: 7, Limit: 50, Version: "shop:9", Plan: "0123456789abcdef", Images: []string{"shop:2"}, Objects: []string{"Service eu/shop"},
@@ -46,7 +47,7 @@ func TestFacts(t *testing.T) {
 	for code, subjects := range map[Code][]string{
 		RefusedHeld: {"a reason"}, RefusedVerb: {"fly"}, RefusedOtherVersion: {"shop:9", "0123456789ab ", "shop:2"}, RefusedShifting: {"7 %"}, RefusedWeight: {"7 %"},
 		RefusedNoCanary: {"promoted"}, RefusedNotStanding: {"promoted"}, RefusedUnverified: {"7 %"}, RefusedStableChanged: {"Service eu/shop"}, RefusedNoGate: {"qa", "cab"},
-		RefusedGone: {"Service eu/shop"}, RefusedNotRecord: {"Service eu/shop", ReleaseLabel}, RefusedSchema: {"shop:9", "knows version 1"}, WaitsForRequests: {"7 %"},
+		RefusedGone: {"Service eu/shop"}, RefusedNotRecord: {"Service eu/shop", ReleaseLabel}, RefusedSchema: {"shop:9", "reads version 1"}, WaitsForRequests: {"7 %"},
 		WaitsForResume: {"a reason"}, WaitsForApproval: {"qa", "20 %"}, WaitsForGate: {"qa", "20 %"}, Stopped: {"a reason"},
 	} {
 		r := full

@@ -13,20 +13,19 @@ import (
 	"github.com/canarize/canarize/internal/redact"
 )
 
-// Schema is the version of State as it is stored. A State of another version is
-// refused rather than guessed at.
+// Schema is the version of the stored State. A State of another version is refused.
 const Schema = 1
 
-// Phase is how far a release is.
+// Phase names how far a release has come.
 type Phase string
 
-// The phases of a release. In the phases up to Standing the old version is
-// stable; from Retiring on the new one is.
+// The phases of a release. The old version is stable until Promoting replaces it. In
+// Retiring and Promoted the new version is stable.
 const (
 	None      Phase = ""          // there is no release
-	Deploying Phase = "deploying" // the canary is being made, without traffic
-	Standing  Phase = "standing"  // the canary stands at its weight; nothing is under way
-	Shifting  Phase = "shifting"  // the weight is on its way to another
+	Deploying Phase = "deploying" // the canary is being created, without traffic
+	Standing  Phase = "standing"  // the canary stands at its weight; nothing is in progress
+	Shifting  Phase = "shifting"  // the weight is being changed
 	Promoting Phase = "promoting" // the stable objects are being replaced
 	Retiring  Phase = "retiring"  // stable is the new version, the canary is being removed
 	Rejecting Phase = "rejecting" // traffic is back on stable, the canary is being removed
@@ -34,101 +33,102 @@ const (
 	Rejected  Phase = "rejected"  // over: stable is the old version
 )
 
-// Active says whether there is a canary, or part of one.
+// Active reports whether a canary exists, or a part of one.
 func (p Phase) Active() bool { return p != None && p != Promoted && p != Rejected }
 
-// Unknown is a share that nobody has verified.
+// Unknown is the value of a share that nobody has verified.
 const Unknown = -1
 
-// State is all that is remembered of a release. It is stored in the cluster
-// before the actions that it announces, so that another process can go on or
-// back out at any time.
+// State is everything that is stored about a release. It is stored in the cluster before
+// the actions it announces, so that another process can continue or back out at any time.
 type State struct {
 	Schema   int   `json:"schema"`
 	Phase    Phase `json:"phase"`
-	Weight   int   `json:"weight"`   // percent wanted
-	Verified int   `json:"verified"` // percent that the gateways were last seen to give; Unknown
-	Step     int   `json:"step"`     // shifts so far
+	Weight   int   `json:"weight"`   // wanted, in percent
+	Verified int   `json:"verified"` // percent that the gateways last gave; may be Unknown
+	Step     int   `json:"step"`     // number of shifts
 
-	// Peak is, while shifting, the largest weight that may be in force or coming.
-	// Grow says that the canary may not be large enough for it yet.
+	// Peak is, while shifting, the largest weight that may be or come into force. Grow
+	// reports that the canary may still be too small for it.
 	Peak int  `json:"peak,omitempty"`
 	Grow bool `json:"grow,omitempty"`
 
-	// Proof says how Verified is known.
+	// Proof says how Verified was determined.
 	Proof Proof `json:"proof,omitempty"`
 
-	// Plan is the digest of what is to become stable, and Tested that of the
-	// canary's pods with their configuration when they became ready.
+	// Plan is the digest of the new version. Tested is the digest of the canary's pods
+	// and their configuration at the time they became ready.
 	Plan   string `json:"plan,omitempty"`
 	Tested string `json:"tested,omitempty"`
-	// Stable are the digests of the objects that promotion will replace, as they
-	// were when the release began. Objects are all that were made for the canary.
+	// Stable holds the digests of the objects that a promotion replaces, from before the
+	// release. Objects lists everything created for the canary.
 	Stable  []Fingerprint `json:"stable,omitempty"`
 	Objects []manifest.ID `json:"objects,omitempty"`
 
-	// Images are what the canary runs, by the manifests; kept when it is over.
+	// Images are the images of the canary, from the manifests. They are kept when the
+	// release is over.
 	Images []Image `json:"images,omitempty"`
 
-	// Held says why nothing moves until somebody decides; "" when it may.
+	// Held says why nothing continues until somebody decides; "" if nothing is held.
 	Held string `json:"held,omitempty"`
-	// Unready says that the release is held because the canary's pods did not become
+	// Unready reports that the release is held because the canary's pods did not become
 	// ready.
 	Unready bool `json:"unready,omitempty"`
-	// Guarded says that a run watches the canary's share. Without one it may have none,
-	// unless the user chose otherwise. A share of shift is not guarded: whoever shifts
-	// step by step judges by other means.
+	// Guarded reports that a run watches the canary's share. If the run ends, the share
+	// becomes 0, unless the user chose otherwise. A share set by shift is not guarded:
+	// whoever shifts step by step judges by other means.
 	Guarded bool `json:"guarded,omitempty"`
-	// Paused is the hold of a person that a run has heard; nil where nobody holds it.
-	Paused *Word `json:"paused,omitempty"`
-	// Gates are the names of all gates, where they are known, and Passed those that
-	// agreed. Awaiting is the manual gate that a run waits for.
-	Gates    []string  `json:"gates,omitempty"`
-	Passed   []Passage `json:"passed,omitempty"`
-	Awaiting string    `json:"awaiting,omitempty"`
-	// Reason says who decided how the release ends and why; nil before that.
+	// Paused is the hold of a person as far as a run has read it; nil if nobody holds the
+	// release.
+	Paused *Statement `json:"paused,omitempty"`
+	// Gates are the names of all gates, if known. Passed lists the gates that agreed.
+	// Awaiting is the manual gate for which a run waits.
+	Gates    []string   `json:"gates,omitempty"`
+	Passed   []Approval `json:"passed,omitempty"`
+	Awaiting string     `json:"awaiting,omitempty"`
+	// Reason says who decided how the release ends, and why; nil before that.
 	Reason *Reason `json:"reason,omitempty"`
-	// Mixed says that the release was rejected while stable was being replaced: stable
+	// Mixed reports that the release was rejected during its promotion: some stable
 	// objects may be of the new version.
 	Mixed bool `json:"mixed,omitempty"`
-	// Left says how the last process stopped working on the release before it was
-	// over; nil while one works, or was killed.
+	// Left says how the last process stopped before the release was over; nil while a
+	// process works on it, or after one was killed.
 	Left *Left `json:"left,omitempty"`
-	// Corrections is how often a weight that somebody else moved was put back.
+	// Corrections counts how often a weight that somebody else changed was set back.
 	Corrections int `json:"corrections,omitempty"`
 
-	// Judged is what the judge said last; nil where nobody judged.
+	// Judged is the last judgement; nil before the first.
 	Judged *Judged `json:"judged,omitempty"`
 
 	Started time.Time `json:"started"`
-	// Ready is when the canary's pods had become ready.
+	// Ready is the time at which the canary's pods became ready.
 	Ready time.Time `json:"ready,omitzero"`
 	Run   Run       `json:"run"`
-	// Total is the number of events so far, of which History has the last.
+	// Total counts all events. History holds the last of them.
 	Total   int     `json:"total"`
 	History []Event `json:"history,omitempty"`
 }
 
-// Proof says how a share is known.
+// Proof says how a share was determined.
 type Proof string
 
-// How a share can be known: it was seen on every gateway, or computed by the model of
-// the gateway because there was none to ask. A share that was computed is not verified.
+// The proofs: every gateway was asked, or the model of the gateway computed the share
+// because no gateway could be asked. A computed share is not verified.
 const (
 	SeenOnGateways Proof = "gateway"
 	ByModelAlone   Proof = "model"
 )
 
-// Decider is who decided something.
+// Decider names who decided.
 type Decider string
 
 // Who can decide how a release ends.
 const (
 	ByRequest  Decider = "request"  // whoever ran the verb
-	ByJudge    Decider = "judge"    // the judge, by what was measured
-	ByDeadline Decider = "deadline" // nothing was decided in time
-	ByPerson   Decider = "person"   // somebody said it to a run
-	ByGate     Decider = "gate"     // a gate refused
+	ByJudge    Decider = "judge"    // the judge, from the metrics
+	ByDeadline Decider = "deadline" // the deadline passed without a verdict
+	ByPerson   Decider = "person"   // a person, by an annotation read by a run
+	ByGate     Decider = "gate"     // a gate that refused
 	ByPods     Decider = "pods"     // the canary's pods did not become ready
 	ByFailure  Decider = "failure"  // something outside the release failed before the canary stood
 )
@@ -139,50 +139,51 @@ type Reason struct {
 	Text string  `json:"text,omitempty"`
 }
 
-// Left says how a process stopped working on a release that is not over.
+// Left says how a process stopped working on an unfinished release.
 type Left struct {
 	Cause EndCause  `json:"cause"`
 	At    time.Time `json:"at"`
 	Text  string    `json:"text,omitempty"`
 }
 
-// Fingerprint is an object as it was. An empty digest means that it was absent.
+// Fingerprint is the digest of an object at some time. An empty digest means that the
+// object did not exist.
 type Fingerprint struct {
 	ID     manifest.ID `json:"id"`
 	Digest string      `json:"digest"`
 }
 
-// Image is what a container runs.
+// Image is the image of a container.
 type Image struct {
-	Workload  manifest.ID `json:"workload"` // of the stable version
+	Workload  manifest.ID `json:"workload"` // the stable workload
 	Container string      `json:"container"`
 	Image     string      `json:"image"`
 }
 
-// Run says who carries a release out.
+// Run says who carries out a release.
 type Run struct {
-	System  string `json:"system,omitempty"` // such as Azure Pipelines; "" is a person's terminal
+	System  string `json:"system,omitempty"` // such as Azure Pipelines; "" for a person's terminal
 	ID      string `json:"id,omitempty"`
 	URL     string `json:"url,omitempty"`
 	Attempt string `json:"attempt,omitempty"`
-	Holder  string `json:"holder,omitempty"` // the process, as the lock names it
+	Holder  string `json:"holder,omitempty"` // the process, as named in the lock
 }
 
-// EventKind says what sort of thing happened.
+// EventKind names the kind of an event.
 type EventKind string
 
 // The kinds of events.
 const (
-	EventAsked     EventKind = "asked"     // somebody wants something
+	EventAsked     EventKind = "asked"     // somebody made a request
 	EventPhase     EventKind = "phase"     // the release entered another phase
 	EventFailed    EventKind = "failed"    // an action failed
-	EventHeld      EventKind = "held"      // nothing moves until somebody decides
-	EventCorrected EventKind = "corrected" // something that somebody else did was put right
-	EventJudged    EventKind = "judged"    // the judge says something else than before
+	EventHeld      EventKind = "held"      // the release waits for a decision
+	EventCorrected EventKind = "corrected" // a change of somebody else was undone
+	EventJudged    EventKind = "judged"    // the verdict changed
 	EventWaiting   EventKind = "waiting"   // a person has to do something
 	EventCancelled EventKind = "cancelled" // the process was asked to end
 	EventSaid      EventKind = "said"      // a person or a gate said something
-	EventProgress  EventKind = "progress"  // an action is under way; not kept
+	EventProgress  EventKind = "progress"  // an action is in progress; not stored
 )
 
 // Event is something that happened to a release.
@@ -192,17 +193,18 @@ type Event struct {
 	Phase  Phase     `json:"phase"`
 	Weight int       `json:"weight"`
 	Text   string    `json:"text"`
-	// Run says who asked, where somebody did.
+	// Run says who made the request, if the event is one.
 	Run Run `json:"run,omitzero"`
-	// Judged is what was measured, of progress while the judge watches; without what
-	// only the judge needs.
+	// Judged is the measurement behind an EventProgress of the judge. It lacks what only
+	// the judge needs.
 	Judged *Judged `json:"judged,omitempty"`
-	// Cause is the error or Refusal behind the text, for the faces; not kept.
+	// Cause is the error or Refusal behind the text, for the faces; not stored.
 	Cause error `json:"-"`
 }
 
-// Saying is the event with a text. An error among args is its cause.
-func (e Event) Saying(format string, args ...any) Event {
+// WithText returns the event with a formatted text. If args contain an error, it becomes
+// the cause.
+func (e Event) WithText(format string, args ...any) Event {
 	e.Text = fmt.Sprintf(format, args...)
 	for _, arg := range args {
 		if err, is := arg.(error); is {
@@ -212,19 +214,17 @@ func (e Event) Saying(format string, args ...any) Event {
 	return e
 }
 
-// Bounds of what is kept, so that a State stays far below the 1 MiB that an
-// object may have.
+// Bounds that keep a State far below the 1 MiB of a ConfigMap.
 const (
 	maxHistory = 60
-	maxText    = 500 // bytes of one text
+	maxText    = 500 // bytes per text
 )
 
-// clip takes what looks like a secret out of a text that is to be remembered, whoever
-// wrote it, and bounds it.
+// clip removes secrets from a text that will be stored, and bounds it.
 func clip(text string) string { return bounded(redact.Text(text)) }
 
-// bounded bounds a text, and what it becomes in JSON: of control characters and such
-// that is six times as much.
+// bounded bounds a text and its JSON form. In JSON, control characters take six bytes
+// each.
 func bounded(text string) string {
 	for most := maxText; ; most /= 2 {
 		cut := excerpt.Cut(text, most)
@@ -234,8 +234,8 @@ func bounded(text string) string {
 	}
 }
 
-// ParseState reads a stored State. It is no more believed than anything that others may
-// have written: what canarize never writes is refused.
+// ParseState reads a stored State. Others may have written it, so it refuses what
+// canarize never writes.
 func ParseState(text []byte) (State, error) {
 	var version struct{ Schema int }
 	if err := json.Unmarshal(text, &version); err != nil {
@@ -256,11 +256,11 @@ func ParseState(text []byte) (State, error) {
 
 func damaged(err error) error { return &Refusal{Code: RefusedDamaged, Err: err} }
 
-// check finds what no release can be.
+// check returns an error if no release can have this State.
 func (s State) check() error {
 	phases := []Phase{Deploying, Standing, Shifting, Promoting, Retiring, Rejecting, Promoted, Rejected}
 	if !slices.Contains(phases, s.Phase) {
-		return fmt.Errorf("phase is %q, and it has to be one of %q", clip(string(s.Phase)), phases)
+		return fmt.Errorf("phase is %q, expected one of %q", clip(string(s.Phase)), phases)
 	}
 	for _, n := range []struct {
 		name             string
@@ -270,7 +270,7 @@ func (s State) check() error {
 		{"step", s.Step, 0, math.MaxInt32}, {"corrections", s.Corrections, 0, math.MaxInt32}, {"total", s.Total, 0, math.MaxInt32},
 	} {
 		if n.value < n.low || n.value > n.high {
-			return fmt.Errorf("%s is %d, and it has to be from %d to %d", n.name, n.value, n.low, n.high)
+			return fmt.Errorf("%s is %d, expected %d to %d", n.name, n.value, n.low, n.high)
 		}
 	}
 	return nil

@@ -11,11 +11,11 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// FuzzSaid reads annotations that anybody may have written: nothing panics, and what is
+// FuzzSaid reads annotations that anybody may have written. Nothing panics, and what is
 // kept is small.
 func FuzzSaid(f *testing.F) {
 	at := start.Format(time.RFC3339Nano)
-	said := Said{Hold: &Word{Text: "wait", By: "ada", At: start}, Rejected: &Word{Text: "no"}, Approved: []Passage{{Gate: "qa", By: "ada", At: start}}}
+	said := Statements{Hold: &Statement{Text: "wait", By: "ada", At: start}, Rejected: &Statement{Text: "no"}, Approved: []Approval{{Gate: "qa", By: "ada", At: start}}}
 	for key, text := range said.Annotations(start) {
 		f.Add(text, key)
 	}
@@ -24,18 +24,18 @@ func FuzzSaid(f *testing.F) {
 		f.Add(text, ApproveAnnotation)
 	}
 	names := at
-	for i := range 3 * maxPassages {
+	for i := range 3 * maxApprovals {
 		names += fmt.Sprint(" gate-", i)
 	}
 	f.Add(names, ApproveAnnotation)
 	f.Fuzz(func(t *testing.T, text, key string) {
-		said := SaidOf(map[string]string{HoldAnnotation: text, RejectAnnotation: text, ApproveAnnotation: text, key: text}, start)
-		for _, word := range []*Word{said.Hold, said.Rejected} {
+		said := ParseStatements(map[string]string{HoldAnnotation: text, RejectAnnotation: text, ApproveAnnotation: text, key: text}, start)
+		for _, word := range []*Statement{said.Hold, said.Rejected} {
 			if word != nil && (word.Text == "" || len(word.Text) > 2*maxText || len(word.By) > 2*maxText) {
 				t.Errorf("word of %d bytes by %d bytes", len(word.Text), len(word.By))
 			}
 		}
-		if len(said.Approved) > maxPassages {
+		if len(said.Approved) > maxApprovals {
 			t.Errorf("%d approvals", len(said.Approved))
 		}
 		for i, p := range said.Approved {
@@ -46,23 +46,23 @@ func FuzzSaid(f *testing.F) {
 				t.Errorf("gate %q is approved twice", p.Gate)
 			}
 		}
-		again := SaidOf(said.Annotations(start), start)
+		again := ParseStatements(said.Annotations(start), start)
 		if (again.Hold == nil) != (said.Hold == nil) || (again.Rejected == nil) != (said.Rejected == nil) || len(again.Approved) != len(said.Approved) {
 			t.Errorf("%+v is written and read as %+v", said, again)
 		}
 	})
 }
 
-// everything that a process may be told, hear or be asked for.
+// everything returns all facts and requests a process may get.
 func everyFact() []Fact {
-	word := &Word{Text: "wait"}
+	word := &Statement{Text: "wait"}
 	facts := []Fact{
 		Finished{}, Finished{Tested: "pods", Proof: SeenOnGateways}, Moved{Weight: 7}, Edited{Routes: []string{"Mapping shop"}},
-		Heeded{word}, Heeded{}, Agreed{Passage{Gate: "qa"}}, Awaited{Gate: "qa"}, Resumed{Guarded: true}, Resumed{Override: true, Untouched: true, Found: new(7)},
+		HoldChanged{word}, HoldChanged{}, GatePassed{Approval{Gate: "qa"}}, ApprovalAwaited{Gate: "qa"}, Resumed{Guarded: true}, Resumed{Override: true, Untouched: true, Found: new(7)},
 		Judged{Look: Look{Verdict: analysis.Hold}, Inconclusive: true, Recommended: 5}, Judged{Look: Look{Verdict: analysis.Promote}, Recommended: 100},
 	}
 	for _, verb := range []Verb{Deploy, Shift, Promote, Reject, "other"} {
-		facts = append(facts, Asked{Verb: verb, Weight: 30, Version: "12345678"}, Asked{Verb: verb, Weight: 30, Override: true, Untested: true, Unverified: true, Untouched: true, Tested: "pods"})
+		facts = append(facts, Request{Verb: verb, Weight: 30, Version: "12345678"}, Request{Verb: verb, Weight: 30, Override: true, Untested: true, Unverified: true, Untouched: true, Tested: "pods"})
 	}
 	for _, cause := range []EndCause{Done, Interrupted, Handover, LockLost, Broken} {
 		facts = append(facts, Ended{Cause: cause}, Ended{Cause: cause, Keep: true, Untouched: true, Reason: "so"})
@@ -73,13 +73,12 @@ func everyFact() []Fact {
 	return facts
 }
 
-// FuzzState reads a record that anybody may have written. What is not refused leads, by
-// every verb and whatever happens, to weights that can be had, and a rejection takes the
-// traffic off.
+// FuzzState reads a record that anybody may have written. If it is accepted, every verb
+// and every fact leads to possible weights, and a rejection takes the traffic off.
 func FuzzState(f *testing.F) {
 	full := State{
 		Schema: Schema, Phase: Standing, Weight: 50, Verified: 50, Proof: SeenOnGateways, Step: 2, Plan: "plan-aaaaaaaa", Tested: "pods", Started: start,
-		Guarded: true, Paused: &Word{Text: "wait"}, Passed: []Passage{{Gate: "qa"}}, Reason: &Reason{By: ByJudge}, Left: &Left{Cause: Done}, Judged: &Judged{Judge: []byte("{}")},
+		Guarded: true, Paused: &Statement{Text: "wait"}, Passed: []Approval{{Gate: "qa"}}, Reason: &Reason{By: ByJudge}, Left: &Left{Cause: Done}, Judged: &Judged{Judge: []byte("{}")},
 	}
 	for _, phase := range []Phase{Deploying, Standing, Shifting, Promoting, Retiring, Rejecting, Promoted, Rejected, "lost"} {
 		s := full
@@ -106,7 +105,7 @@ func FuzzState(f *testing.F) {
 			if _, err := json.Marshal(after); err != nil {
 				t.Fatalf("%+v cannot be stored: %v", fact, err)
 			}
-			rejected, actions := Next(Spec{Limit: 100}, after, Observation{Time: start, Fact: Asked{Verb: Reject, IfActive: true}})
+			rejected, actions := Next(Spec{Limit: 100}, after, Observation{Time: start, Fact: Request{Verb: Reject, IfActive: true}})
 			if after.Phase.Active() && (rejected.Weight != 0 || len(actions) == 0 || actions[0] != Action{Kind: SetWeight}) {
 				t.Fatalf("reject of %s after %+v leads to %d %% and %v", s.Phase, fact, rejected.Weight, actions)
 			}
@@ -119,12 +118,12 @@ func decideAll(t *testing.T, s State) {
 	course := Course{Plan: s.Plan, First: 5, Gates: []Gate{{Name: "qa", Manual: true, Weight: 10}, {Name: "cab"}}}
 	judged := Judged{Look: Look{Verdict: analysis.Promote, Weight: s.Weight}, Recommended: 100, Own: 3}
 	for _, h := range []Heard{
-		{}, {People: People{Ear: Listened}}, {Begun: true}, {Begun: true, Stale: true}, {Begun: true, Judged: &judged, People: People{Ear: Listened}}, {Begun: true, Judged: &judged, People: People{Ear: Deaf}},
-		{Begun: true, Failed: &Failed{Action: Action{Kind: Scale}}}, {Begun: true, Refused: &Refusal{Code: RefusedUntested}}, {Begun: true, People: People{Said: Said{Rejected: &Word{Text: "no"}}, Ear: Listened}},
+		{}, {People: People{Status: Current}}, {Begun: true}, {Begun: true, Stale: true}, {Begun: true, Judged: &judged, People: People{Status: Current}}, {Begun: true, Judged: &judged, People: People{Status: Unreadable}},
+		{Begun: true, Failed: &Failed{Action: Action{Kind: Scale}}}, {Begun: true, Refused: &Refusal{Code: RefusedUntested}}, {Begun: true, People: People{Statements: Statements{Rejected: &Statement{Text: "no"}}, Status: Current}},
 	} {
 		for _, c := range []Course{course, {Plan: "other", First: 5}, {Analyze: true}} {
 			d := Decide(Spec{Limit: 100}, c, s, h)
-			if !slices.Contains([]Do{DoTell, DoLook, DoHear, DoAsk, DoEnd}, d.Do) || d.Do == DoTell && d.Fact == nil {
+			if !slices.Contains([]Do{DoApply, DoLook, DoRead, DoAsk, DoEnd}, d.Do) || d.Do == DoApply && d.Fact == nil {
 				t.Fatalf("decides %+v", d)
 			}
 		}
@@ -145,22 +144,22 @@ func within(t *testing.T, before State, fact Fact, after State, actions []Action
 	}
 }
 
-// TestParseStateRefuses is the table of what no release can be.
+// TestParseStateRefuses lists states that no release can have.
 func TestParseStateRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		`{`:                            "the stored state is not what canarize writes: ",
-		`{"schema":1,"weight":"x"}`:    "the stored state is not what canarize writes: ",
-		`{"schema":2}`:                 "version 2 and this canarize knows version 1",
+		`{`:                            "the stored state is damaged: ",
+		`{"schema":1,"weight":"x"}`:    "the stored state is damaged: ",
+		`{"schema":2}`:                 "version 2, but this canarize reads version 1",
 		`{"schema":1,"phase":"gone"}`:  `phase is "gone"`,
 		`{"schema":1}`:                 `phase is ""`,
-		record(`"weight":101`):         "weight is 101, and it has to be from 0 to 100",
+		record(`"weight":101`):         "weight is 101, expected 0 to 100",
 		record(`"weight":-1`):          "weight is -1",
-		record(`"verified":-2`):        "verified is -2, and it has to be from -1 to 100",
+		record(`"verified":-2`):        "verified is -2, expected -1 to 100",
 		record(`"peak":700`):           "peak is 700",
 		record(`"step":-1`):            "step is -1",
 		record(`"corrections":-1000`):  "corrections is -1000",
 		record(`"total":-1`):           "total is -1",
-		record(`"judged":{"judge":}}`): "the stored state is not what canarize writes: ",
+		record(`"judged":{"judge":}}`): "the stored state is damaged: ",
 	} {
 		if _, err := ParseState([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, expected %s", text, err, want)

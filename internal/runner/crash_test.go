@@ -10,12 +10,12 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// paths are all ways through a release.
+// paths lists all ways through a release.
 var paths = []struct {
 	name   string
 	asks   []ask
 	stable string // the version that is stable in the end
-	weight int    // of the canary in the end; -1: it is gone
+	weight int    // of the canary in the end; -1: there is none
 }{
 	{"deploy", []ask{deploy("shop:2")}, "shop:1", 0},
 	{"deploy over another version", []ask{deploy("shop:3"), shift(50), deploy("shop:2")}, "shop:1", 0},
@@ -28,8 +28,8 @@ var paths = []struct {
 	{"release after release", []ask{deploy("shop:3"), reject(), deploy("shop:2"), shift(100), promote()}, "shop:2", -1},
 }
 
-// dies carries asks out until the process is killed, and returns the one during
-// which that was.
+// dies carries out requests until the process is killed. It returns the request that was
+// interrupted.
 func (w *world) dies(t *testing.T, asks []ask) (at int) {
 	t.Helper()
 	defer func() {
@@ -39,14 +39,14 @@ func (w *world) dies(t *testing.T, asks []ask) (at int) {
 	}()
 	for at = range asks {
 		if _, err := w.do(t.Context(), asks[at]); err != nil {
-			t.Fatalf("%s: %v", asks[at].asked.Verb, err)
+			t.Fatalf("%s: %v", asks[at].request.Verb, err)
 		}
 	}
 	t.Fatal("nothing was killed")
 	return 0
 }
 
-// TestPaths walks every path undisturbed, every verb of it twice: the second
+// TestPaths walks every path without faults and carries out every verb twice. The second
 // time nothing is written.
 func TestPaths(t *testing.T) {
 	for _, p := range paths {
@@ -57,7 +57,7 @@ func TestPaths(t *testing.T) {
 				before := len(w.writes)
 				w.must(t, a)
 				if again := w.writes[before:]; len(again) > 0 {
-					t.Errorf("%s for the second time wrote %q", a.asked.Verb, again)
+					t.Errorf("%s for the second time wrote %q", a.request.Verb, again)
 				}
 			}
 			w.expect(t, p.stable, p.weight)
@@ -65,9 +65,9 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// TestCrashPoints kills the process before and after every write of every path.
-// Then the same command, given again, brings the release to the same end; and a
-// rejection leaves no canary and no weight, whatever it finds.
+// TestCrashPoints kills the process before and after every write of every path. Repeating
+// the command brings the release to the same end, and a rejection always leaves no canary
+// and no weight.
 func TestCrashPoints(t *testing.T) {
 	points := 0
 	for _, p := range paths {
@@ -102,8 +102,8 @@ func TestCrashPoints(t *testing.T) {
 	}
 }
 
-// rejected rejects what a killed process left, and checks what is left then. released
-// is the version that is stable once promotion is done.
+// rejected rejects what a killed process left and checks the result. released is the
+// version that is stable once promotion is done.
 func (w *world) rejected(t *testing.T, released string) {
 	t.Helper()
 	before := w.state(t)
@@ -119,7 +119,7 @@ func (w *world) rejected(t *testing.T, released string) {
 	}
 	image := "shop:1"
 	switch before.Phase {
-	case rollout.Promoting: // which may have begun to replace stable
+	case rollout.Promoting: // it may have begun to replace stable
 		image, _ = field(w.objects[stablePods], "spec", "template", "image").(string)
 	case rollout.Retiring, rollout.Promoted:
 		image = released
@@ -135,12 +135,12 @@ func (w *world) rejected(t *testing.T, released string) {
 	}
 }
 
-// TestWhatRan: when a release is over it is still known which images it brought,
-// and who asked for each of its steps.
+// TestWhatRan checks that a finished release still knows its images and who requested
+// each step.
 func TestWhatRan(t *testing.T) {
 	w := newWorld()
 	by := func(a ask, id string) ask {
-		a.asked.Run.ID = id
+		a.request.Run.ID = id
 		return a
 	}
 	s := w.must(t, by(deploy("shop:2"), "1"), by(shift(5), "2"), by(promote(), "3"))
@@ -148,16 +148,16 @@ func TestWhatRan(t *testing.T) {
 	if !slices.Equal(s.Images, want) {
 		t.Errorf("%+v, expected %+v", s.Images, want)
 	}
-	var asked []string
+	var request []string
 	for _, e := range s.History {
 		if (e.Run != rollout.Run{}) != (e.Kind == rollout.EventAsked) {
 			t.Errorf("%s: %s by %+v", e.Kind, e.Text, e.Run)
 		}
 		if e.Kind == rollout.EventAsked {
-			asked = append(asked, e.Run.ID)
+			request = append(request, e.Run.ID)
 		}
 	}
-	if strings.Join(asked, " ") != "1 2 3" {
-		t.Errorf("asked for by %v", asked)
+	if strings.Join(request, " ") != "1 2 3" {
+		t.Errorf("asked for by %v", request)
 	}
 }

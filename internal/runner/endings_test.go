@@ -14,7 +14,7 @@ import (
 
 func (w *world) weight() int { return number(field(w.objects[canaryMapping], "spec", "weight")) }
 
-// most is the largest weight that was ever written, from a write on.
+// most returns the largest weight written after a given write.
 func (w *world) most(from int) (most int) {
 	for _, weight := range w.weights[from:] {
 		most = max(most, weight)
@@ -22,15 +22,15 @@ func (w *world) most(from int) (most int) {
 	return most
 }
 
-// TestHoldBeforeRun: a hold that stands is read before the first decision, also where no
-// watch says it.
+// TestHoldBeforeRun checks that a run reads an existing hold before its first decision,
+// even if no watch reports it.
 func TestHoldBeforeRun(t *testing.T) {
-	for _, mute := range []bool{false, true} {
-		t.Run(fmt.Sprintf("silent watch %v", mute), bubble(func(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		t.Run(fmt.Sprintf("silent watch %v", silent), bubble(func(t *testing.T) {
 			w := newWorld()
 			w.must(t, deploy("shop:2"))
-			w.say(rollout.Said{Hold: &rollout.Word{Text: "wait for Ann"}})
-			w.mute = mute
+			w.say(rollout.Statements{Hold: &rollout.Statement{Text: "wait for Ann"}})
+			w.silent = silent
 			e := healthy()
 			e.stop = 60
 			if _, err := w.run(t.Context(), followed(e)); !errors.Is(err, errEnough) {
@@ -43,11 +43,11 @@ func TestHoldBeforeRun(t *testing.T) {
 	}
 }
 
-// TestNobodyCanBeHeard: what cannot be read is not "no objection".
-func TestNobodyCanBeHeard(t *testing.T) {
+// TestStatementsUnreadable checks that a failed read does not count as "no objection".
+func TestStatementsUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.deaf, w.mute = errors.New("forbidden"), true
+		w.unreadable, w.silent = errors.New("forbidden"), true
 		e := healthy()
 		e.stop = 60
 		if _, err := w.run(t.Context(), followed(e)); !errors.Is(err, errEnough) {
@@ -59,12 +59,12 @@ func TestNobodyCanBeHeard(t *testing.T) {
 	})
 }
 
-// TestHoldDuringSilence: a word that was said is heeded before the next share, though the
-// watch that should tell it is open and says nothing.
+// TestHoldDuringSilence checks that a hold counts before the next larger share, although
+// the watch is open and reports nothing.
 func TestHoldDuringSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.mute, w.opened = true, true
+		w.silent, w.opened = true, true
 		e := healthy()
 		e.stop = 60
 		e.says[5] = says(analysis.Continue, 5, "wait")
@@ -74,8 +74,8 @@ func TestHoldDuringSilence(t *testing.T) {
 			}
 			switch n {
 			case 4:
-				if _, err := w.runner().Say(t.Context(), shop, "", func(_ rollout.State, said *rollout.Said) error {
-					said.Hold = &rollout.Word{Text: "wait for Ann", By: "bob"}
+				if _, err := w.runner().EditStatements(t.Context(), shop, "", func(_ rollout.State, said *rollout.Statements) error {
+					said.Hold = &rollout.Statement{Text: "wait for Ann", By: "bob"}
 					return nil
 				}); err != nil {
 					t.Error(err)
@@ -96,8 +96,8 @@ func TestHoldDuringSilence(t *testing.T) {
 	})
 }
 
-// TestSuccessorLooksItself: however healthy a process that died found the release, its
-// successor raises and promotes nothing before it has seen requests of the canary.
+// TestSuccessorLooksItself checks that a successor raises and promotes nothing before it
+// has counted requests to the canary, however healthy the dead process found the release.
 func TestSuccessorLooksItself(t *testing.T) {
 	gate := []rollout.Gate{{Name: "release", Manual: true}}
 	for name, end := range map[string]func(*world, context.CancelFunc){
@@ -122,11 +122,11 @@ func TestSuccessorLooksItself(t *testing.T) {
 					_, _ = w.run(ctx, c)
 				}()
 				w.dead = false
-				w.say(rollout.Said{Approved: []rollout.Passage{{Gate: "release"}}})
+				w.say(rollout.Statements{Approved: []rollout.Approval{{Gate: "release"}}})
 				from := len(w.weights)
 				e = healthy()
 				e.blind, e.stop = blind, 60
-				for weight, j := range e.says { // what the dead process found
+				for weight, j := range e.says { // the judgements of the dead process
 					if blind {
 						e.says[weight] = says(analysis.Promote, 100, "healthy, as was found before")
 						_ = j
@@ -152,11 +152,11 @@ func TestSuccessorLooksItself(t *testing.T) {
 	}
 }
 
-// TestLosses: whatever a run loses, the canary has no traffic afterwards.
+// TestLosses checks that, whatever a run loses, the canary has no traffic afterwards.
 func TestLosses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		lose func(*world)
-		left rollout.EndCause // as the record says; "" where it is another's
+		left rollout.EndCause // as recorded; "" if the record belongs to another process
 	}{
 		"lock":           {func(w *world) { w.loses(ErrLockLost) }, ""},
 		"record deleted": {func(w *world) { delete(w.records, "eu/shop") }, rollout.Broken},
@@ -211,7 +211,8 @@ func TestLosses(t *testing.T) {
 	}
 }
 
-// TestRecordTouched: a record of which only the version changed is still one's own.
+// TestRecordTouched checks that a process still owns a record if only its version
+// changed.
 func TestRecordTouched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -228,8 +229,8 @@ func TestRecordTouched(t *testing.T) {
 	})
 }
 
-// TestHandover: a process that hands over moves nothing, stores its evidence, and the next
-// one goes on.
+// TestHandover checks that a process that hands over changes no weight and stores its
+// evidence, and that the next one continues.
 func TestHandover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -257,8 +258,8 @@ func TestHandover(t *testing.T) {
 	})
 }
 
-// TestInterruptedPromotion: what an interruption leaves of a promotion is said by what
-// was replaced, and there is one way out.
+// TestInterruptedPromotion checks that the report of an interrupted promotion matches
+// what was replaced, and that there is exactly one way to continue.
 func TestInterruptedPromotion(t *testing.T) {
 	at := func(w *world, what string, stop context.CancelFunc) {
 		w.onWrite = func(name string) {
@@ -271,7 +272,7 @@ func TestInterruptedPromotion(t *testing.T) {
 		w := newWorld()
 		w.must(t, deploy("shop:2"), shift(50))
 		ctx, stop := context.WithCancel(t.Context())
-		w.written = func(n int) {
+		w.afterWrite = func(n int) {
 			if w.state(t).Phase == rollout.Promoting {
 				stop()
 			}
@@ -280,13 +281,13 @@ func TestInterruptedPromotion(t *testing.T) {
 		if !errors.Is(err, ErrInterrupted) || s.Phase != rollout.Shifting || s.Weight != 0 {
 			t.Fatalf("%s at %d %%, %v", s.Phase, s.Weight, err)
 		}
-		w.written = nil
+		w.afterWrite = nil
 		w.expect(t, "shop:1", 0)
 		w.must(t, reject())
 		w.expect(t, "shop:1", -1)
 	})
 	for _, a := range []ask{promote(), reject()} {
-		t.Run("while stable becomes the new version, then "+string(a.asked.Verb), func(t *testing.T) {
+		t.Run("while stable becomes the new version, then "+string(a.request.Verb), func(t *testing.T) {
 			w := newWorld()
 			w.must(t, deploy("shop:2"), shift(50))
 			ctx, stop := context.WithCancel(t.Context())
@@ -299,18 +300,19 @@ func TestInterruptedPromotion(t *testing.T) {
 			w.expect(t, "shop:2", 0)
 			s = w.must(t, a)
 			w.expect(t, "shop:2", -1)
-			if a.asked.Verb == rollout.Reject && !s.Mixed || a.asked.Verb == rollout.Promote && s.Phase != rollout.Promoted {
+			if a.request.Verb == rollout.Reject && !s.Mixed || a.request.Verb == rollout.Promote && s.Phase != rollout.Promoted {
 				t.Errorf("%s, mixed %v", s.Phase, s.Mixed)
 			}
 		})
 	}
 }
 
-// TestPromoteWhatWasTried: a version that no request reached, whose share nobody saw, or
-// that is another one, is not promoted unasked.
+// TestPromoteWhatWasTried checks that promote refuses a version without requests, one
+// whose share no gateway confirmed, and another version than expected, unless a flag
+// allows it.
 func TestPromoteWhatWasTried(t *testing.T) {
-	with := func(a ask, change func(*rollout.Asked)) ask {
-		change(&a.asked)
+	with := func(a ask, change func(*rollout.Request)) ask {
+		change(&a.request)
 		return a
 	}
 	refused := func(t *testing.T, w *world, a ask, why string) {
@@ -322,28 +324,28 @@ func TestPromoteWhatWasTried(t *testing.T) {
 	}
 	w := newWorld()
 	w.must(t, deploy("shop:2"))
-	refused(t, w, promote(), "no request reaches the canary")
-	w.must(t, with(promote(), func(a *rollout.Asked) { a.Untested = true }))
+	refused(t, w, promote(), "the canary gets no requests")
+	w.must(t, with(promote(), func(a *rollout.Request) { a.Untested = true }))
 
 	w = newWorld()
 	w.unseen = true
-	if _, err := w.do(t.Context(), deploy("shop:2")); err == nil || !strings.Contains(err.Error(), "nothing was begun") || len(w.writes) > 0 {
+	if _, err := w.do(t.Context(), deploy("shop:2")); err == nil || !strings.Contains(err.Error(), "nothing was changed") || len(w.writes) > 0 {
 		t.Fatalf("%v, %q", err, w.writes)
 	}
-	w.must(t, with(deploy("shop:2"), func(a *rollout.Asked) { a.Unverified = true }), shift(50))
-	refused(t, w, promote(), "no gateway was seen to give the canary its 50 %")
+	w.must(t, with(deploy("shop:2"), func(a *rollout.Request) { a.Unverified = true }), shift(50))
+	refused(t, w, promote(), "no gateway has confirmed that the canary gets 50 %")
 	w.unseen = false
-	w.must(t, shift(50), promote()) // it was looked again
+	w.must(t, shift(50), promote()) // the share was verified again
 
 	w = newWorld()
 	w.must(t, deploy("shop:3"), deploy("shop:2"), shift(50))
-	refused(t, w, with(promote(), func(a *rollout.Asked) { a.Version = "shop:3" }), "of another version than shop:3")
-	refused(t, w, with(shift(60), func(a *rollout.Asked) { a.Version = "shop:3" }), "of another version than shop:3")
-	w.must(t, with(promote(), func(a *rollout.Asked) { a.Version = w.state(t).Plan[:8] }))
+	refused(t, w, with(promote(), func(a *rollout.Request) { a.Version = "shop:3" }), "is not version shop:3")
+	refused(t, w, with(shift(60), func(a *rollout.Request) { a.Version = "shop:3" }), "is not version shop:3")
+	w.must(t, with(promote(), func(a *rollout.Request) { a.Version = w.state(t).Plan[:8] }))
 	w.expect(t, "shop:2", -1)
 }
 
-// TestRunWithoutGateway: with no gateway to ask a run begins nothing.
+// TestRunWithoutGateway checks that a run changes nothing if it can ask no gateway.
 func TestRunWithoutGateway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -359,8 +361,8 @@ func TestRunWithoutGateway(t *testing.T) {
 	})
 }
 
-// TestInterruptedWhileItWaits: who is interrupted while it waits for the lock of a process
-// that is dead takes the traffic off; of one that is alive it leaves everything.
+// TestInterruptedWhileItWaits interrupts a process that waits for the lock. If the holder
+// is dead, it takes the traffic off; if the holder is alive, it changes nothing.
 func TestInterruptedWhileItWaits(t *testing.T) {
 	for _, dying := range []bool{true, false} {
 		t.Run(fmt.Sprintf("of a dead process %v", dying), bubble(func(t *testing.T) {
@@ -379,31 +381,33 @@ func TestInterruptedWhileItWaits(t *testing.T) {
 	}
 }
 
-// TestTwoPeople: what two people say at once is both heard, and an approval keeps a hold.
+// TestTwoPeople checks that two simultaneous statements both count, and that an approval
+// does not end a hold.
 func TestTwoPeople(t *testing.T) {
 	w := newWorld()
 	w.must(t, deploy("shop:2"))
-	say := func(change func(*rollout.Said)) {
+	say := func(change func(*rollout.Statements)) {
 		t.Helper()
-		if _, err := w.runner().Say(t.Context(), shop, "", func(_ rollout.State, s *rollout.Said) error { change(s); return nil }); err != nil {
+		if _, err := w.runner().EditStatements(t.Context(), shop, "", func(_ rollout.State, s *rollout.Statements) error { change(s); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	say(func(s *rollout.Said) { s.Hold = &rollout.Word{Text: "wait", By: "ann"} })
+	say(func(s *rollout.Statements) { s.Hold = &rollout.Statement{Text: "wait", By: "ann"} })
 	w.conflicts = 3
-	say(func(s *rollout.Said) { s.Approve(rollout.Passage{Gate: "a", By: "bob"}) })
-	say(func(s *rollout.Said) { s.Approve(rollout.Passage{Gate: "b", By: "cleo"}) })
+	say(func(s *rollout.Statements) { s.Approve(rollout.Approval{Gate: "a", By: "bob"}) })
+	say(func(s *rollout.Statements) { s.Approve(rollout.Approval{Gate: "b", By: "cleo"}) })
 	annotations := map[string]string{}
 	for key, value := range field(w.objects[canaryPods], "metadata", "annotations").(map[string]any) {
 		annotations[key], _ = value.(string)
 	}
-	said := rollout.SaidOf(annotations, noon)
+	said := rollout.ParseStatements(annotations, noon)
 	if said.Hold == nil || said.Hold.By != "ann" || len(said.Approved) != 2 {
 		t.Errorf("%+v", said)
 	}
 }
 
-// TestStillExposed: where the way out did not succeed, nothing says that traffic is back.
+// TestStillExposed checks that nothing reports that traffic is back on stable if taking
+// it off failed.
 func TestStillExposed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

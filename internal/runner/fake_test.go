@@ -16,38 +16,37 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// crash is what a killed process unwinds with.
+// crash is the panic value of a killed process.
 type crash struct{}
 
-// cluster is a cluster in memory, with a gateway that follows at once. Every
-// write of it is numbered, so that a test can kill the process before or after
-// any of them.
+// cluster is a cluster in memory with a gateway that follows at once. It counts its
+// writes, so that a test can kill the process before or after any of them.
 type cluster struct {
 	objects map[manifest.ID]map[string]any
 	records map[string]Record
 	version int
-	writing sync.Mutex // beside Listen
+	writing sync.Mutex // held against Listen
 
 	writes  []string
-	weights []int // that were written
-	// before and after are the writes, counted from 1, at which the process dies.
+	weights []int // the weights written
+	// before and after are the numbers of the writes, from 1, at which the process dies.
 	before, after int
-	// broken are errors by what fails: a write's name, or "ready KIND NAME".
+	// broken maps what fails to its error: the name of a write, or "ready KIND NAME".
 	broken map[string]error
-	// onWrite is told of each write, before it happens.
-	written func(n int) // is called after each write
-	onWrite func(name string)
-	faults  []string // instants at which a request could have gone wrong
+	// onWrite is called before each write.
+	afterWrite func(n int) // called after each write
+	onWrite    func(name string)
+	faults     []string // moments at which a request could have failed
 
-	dead      bool                    // the process is killed: it does nothing any more
-	deaf      error                   // what people say cannot be read
-	unseen    bool                    // no gateway can be asked
-	opened    bool                    // the silent watch was opened, and said how it was then
-	mute      bool                    // the watch of what people say stays silent
-	listener  func(map[string]string) // who listens to people
-	dying     bool                    // whoever holds the lock does not renew it
-	loses     func(error)
-	conflicts int // annotations that are refused, because somebody else wrote
+	dead       bool                    // the process was killed: it does nothing any more
+	unreadable error                   // reading statements fails with this
+	unseen     bool                    // no gateway can be asked
+	opened     bool                    // the silent watch was opened and reported the state at that time
+	silent     bool                    // the watch of statements reports nothing
+	listener   func(map[string]string) // the listener of the watch
+	dying      bool                    // the holder of the lock does not renew it
+	loses      func(error)
+	conflicts  int // writes of annotations that fail because somebody else wrote
 }
 
 func newCluster(objects ...map[string]any) *cluster {
@@ -96,14 +95,13 @@ func (c *cluster) write(ctx context.Context, name string, do func()) error {
 		c.dead = true
 		panic(crash{})
 	}
-	if c.written != nil {
-		c.written(len(c.writes))
+	if c.afterWrite != nil {
+		c.afterWrite(len(c.writes))
 	}
-	return ctx.Err() // the answer is lost
+	return ctx.Err() // the response is lost
 }
 
-// checkTraffic notes when a request could reach a pod or Service that is not
-// there.
+// checkTraffic records when a request could reach a pod or Service that does not exist.
 func (c *cluster) checkTraffic(after string) {
 	for id, o := range c.objects {
 		if id.Kind != "Mapping" {
@@ -154,11 +152,11 @@ func (c *cluster) set(id manifest.ID, value any, path ...string) {
 	o[path[len(path)-1]] = value
 }
 
-// Get, Apply and Delete fulfil Objects.
+// Get, Apply and Delete implement Objects.
 
 func (c *cluster) Fresh(ctx context.Context, id manifest.ID) (map[string]any, error) {
-	if id == canaryPods && c.deaf != nil {
-		return nil, c.deaf
+	if id == canaryPods && c.unreadable != nil {
+		return nil, c.unreadable
 	}
 	return c.Get(ctx, id)
 }
@@ -175,8 +173,8 @@ func (c *cluster) Get(_ context.Context, id manifest.ID) (map[string]any, error)
 	return copied(c.objects[id]), nil
 }
 
-func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Change, error) {
-	var changes []Change
+func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Result, error) {
+	var changes []Result
 	for _, o := range objects {
 		id := object.ID(o)
 		if err := c.broken["try "+id.String()]; err != nil && !how.Force {
@@ -186,7 +184,7 @@ func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply
 		switch {
 		case how.Try:
 		case before != nil && reflect.DeepEqual(before, merged(before, want)):
-			changes = append(changes, Change{ID: id, What: "unchanged"})
+			changes = append(changes, Result{ID: id, What: "unchanged"})
 		default:
 			what := "configured"
 			if before == nil {
@@ -195,13 +193,13 @@ func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply
 			if err := c.write(ctx, "apply "+id.String(), func() { c.objects[id] = merged(before, want) }); err != nil {
 				return changes, err
 			}
-			changes = append(changes, Change{ID: id, What: what})
+			changes = append(changes, Result{ID: id, What: what})
 		}
 	}
 	return changes, nil
 }
 
-// merged is what server-side apply makes of the maps of this test.
+// merged imitates server-side apply for the maps of this test.
 func merged(have, want map[string]any) map[string]any {
 	out := maps.Clone(have)
 	if out == nil {
@@ -217,25 +215,25 @@ func merged(have, want map[string]any) map[string]any {
 	return out
 }
 
-func (c *cluster) Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]Change, error) {
-	var changes []Change
+func (c *cluster) Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]Result, error) {
+	var changes []Result
 	for _, id := range ids {
 		if c.objects[id] == nil {
 			continue
 		}
 		if field(c.objects[id], "metadata", "labels", rollout.ReleaseLabel) != labels[rollout.ReleaseLabel] {
-			changes = append(changes, Change{ID: id, What: "skipped", Why: "it is not of this release"})
+			changes = append(changes, Result{ID: id, What: "skipped", Why: "it is not of this release"})
 			continue
 		}
 		if err := c.write(ctx, "delete "+id.String(), func() { delete(c.objects, id) }); err != nil {
 			return changes, err
 		}
-		changes = append(changes, Change{ID: id, What: "deleted"})
+		changes = append(changes, Result{ID: id, What: "deleted"})
 	}
 	return changes, nil
 }
 
-// Ready and SetReplicas fulfil Workloads.
+// Ready and SetReplicas implement Workloads.
 
 func (c *cluster) Ready(ctx context.Context, ids []manifest.ID, _ time.Duration) error {
 	for _, id := range ids {
@@ -269,7 +267,7 @@ func (c *cluster) SetReplicas(ctx context.Context, id manifest.ID, n int) error 
 	return c.write(ctx, "scale "+id.String(), func() { c.set(id, float64(n), path...) })
 }
 
-// SetShare, Verify, Share, Beside and Resync fulfil Router.
+// SetShare, Verify, Share, Beside and Resync implement Router.
 
 func (c *cluster) SetShare(ctx context.Context, routes []rollout.Route, percent int) error {
 	for _, r := range routes {
@@ -323,7 +321,7 @@ func (c *cluster) Reachable(context.Context, []rollout.Route) error {
 	return nil
 }
 
-// together says whether both Mappings are one group, as far as this cluster knows.
+// together reports whether both Mappings form one group, as far as this cluster knows.
 func (c *cluster) together(r rollout.Route) bool {
 	return field(c.objects[r.Stable], "spec", "prefix") == field(c.objects[r.Canary], "spec", "prefix")
 }
@@ -345,7 +343,7 @@ func (c *cluster) Resync(_ rollout.Route, stable, canary map[string]any) (map[st
 	return synced, !reflect.DeepEqual(synced, canary), c.broken["resync"]
 }
 
-// Load and Save fulfil Store.
+// Load and Save implement Store.
 
 func (c *cluster) Load(_ context.Context, namespace, name string) (Record, error) {
 	return c.records[namespace+"/"+name], nil
@@ -364,7 +362,7 @@ func (c *cluster) Save(ctx context.Context, namespace, name string, r Record) (s
 	return r.Version, err
 }
 
-// Acquire and Alive fulfil Lock. A process that was killed left its lease; it is stale.
+// Acquire and Alive implement Lock. A killed process leaves its lease, which is stale.
 func (c *cluster) Acquire(ctx context.Context, _, _, _ string) (Hold, error) {
 	held, lose := context.WithCancelCause(ctx)
 	c.loses = lose
@@ -379,7 +377,7 @@ func (h hold) Context() context.Context   { return h.held }
 func (h hold) Sure(context.Context) error { return context.Cause(h.held) }
 func (h hold) Release()                   {}
 
-// Listen and Annotate fulfil Inbox.
+// Listen and Annotate implement Inbox.
 func (c *cluster) Listen(ctx context.Context, id manifest.ID, hear func(map[string]string)) {
 	said := map[string]string{}
 	c.writing.Lock()
@@ -387,11 +385,11 @@ func (c *cluster) Listen(ctx context.Context, id manifest.ID, hear func(map[stri
 	for key, value := range annotations {
 		said[key], _ = value.(string)
 	}
-	if c.listener = hear; c.mute {
+	if c.listener = hear; c.silent {
 		c.listener = nil
 	}
 	c.writing.Unlock()
-	if c.mute {
+	if c.silent {
 		if c.opened {
 			hear(said)
 			<-ctx.Done()

@@ -10,11 +10,11 @@ import (
 	"github.com/canarize/canarize/internal/route"
 )
 
-// Canary routes that are parts of stable objects: such an object is never deleted, a
-// promotion keeps the canary's part until stable is ready, and what it is without that
-// part is what counts as stable.
+// A canary route may be a part of a stable object. Such an object is never deleted. A
+// promotion keeps the canary's part until stable is ready. The object without that part
+// is what counts as stable.
 
-// inside are the plan's routes that are parts of a stable object.
+// inside returns the plan's routes that are parts of a stable object.
 func (s *actor) inside(id manifest.ID) (routes []rollout.Route) {
 	for _, r := range s.plan.Routes {
 		if r.Inside() && r.Stable == id {
@@ -24,8 +24,8 @@ func (s *actor) inside(id manifest.ID) (routes []rollout.Route) {
 	return routes
 }
 
-// withCanary gives a stable object that is about to be applied, with the canary's part of
-// its routes as it is in the cluster.
+// withCanary returns a stable object to apply, with the canary's part of its routes as it
+// is in the cluster.
 func (s *actor) withCanary(ctx context.Context, o map[string]any) (map[string]any, error) {
 	id := object.ID(o)
 	for _, r := range s.inside(id) {
@@ -43,12 +43,12 @@ func (s *actor) withCanary(ctx context.Context, o map[string]any) (map[string]an
 	return o, nil
 }
 
-// withoutCanary gives a stable object without the canary's part of its routes.
+// withoutCanary returns a stable object without the canary's part of its routes.
 func (s *actor) withoutCanary(id manifest.ID, object map[string]any) (map[string]any, error) {
 	for _, r := range s.inside(id) {
 		router, can := s.Router.(route.Inside)
 		if !can {
-			return nil, fmt.Errorf("%s: its router does not know how to take the canary out of it", id)
+			return nil, fmt.Errorf("%s: its router cannot remove the canary from it", id)
 		}
 		var err error
 		if object, err = router.Without(r, object); err != nil {
@@ -58,8 +58,8 @@ func (s *actor) withoutCanary(id manifest.ID, object map[string]any) (map[string
 	return object, nil
 }
 
-// takeOut takes the canary's parts out of stable objects.
-func (s *actor) takeOut(ctx context.Context) error {
+// removeInside removes the canary's parts from stable objects.
+func (s *actor) removeInside(ctx context.Context) error {
 	for _, r := range s.plan.Routes {
 		if !r.Inside() {
 			continue

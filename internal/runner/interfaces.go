@@ -10,99 +10,100 @@ import (
 
 // Objects reads and writes objects of a cluster, as decoded JSON.
 type Objects interface {
-	// Get gives nil for an object that is not there.
+	// Get returns nil if the object does not exist.
 	Get(ctx context.Context, id manifest.ID) (map[string]any, error)
-	// Fresh reads from the API server. Get may answer from what a watch has seen, which
-	// may lag.
+	// Fresh reads from the API server. Get may answer from a watch, whose events may lag.
 	Fresh(ctx context.Context, id manifest.ID) (map[string]any, error)
-	// Apply makes objects what they should be, in order, and stops at the first
-	// error. What is as it should be is not written.
-	Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Change, error)
-	// Delete removes objects, in order, that carry labels; others are skipped. One that is
-	// not there is no error.
-	Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]Change, error)
+	// Apply applies objects in order and stops at the first error. It does not write an
+	// object that is already as wanted.
+	Apply(ctx context.Context, objects []map[string]any, how Apply) ([]Result, error)
+	// Delete deletes objects in order. It skips an object without the labels. A missing
+	// object is no error.
+	Delete(ctx context.Context, ids []manifest.ID, labels map[string]string) ([]Result, error)
 }
 
-// Apply says how objects are applied.
+// Apply holds the options of Objects.Apply.
 type Apply struct {
-	Force bool // take fields over that somebody else owns
-	Try   bool // let the server check everything and write nothing
+	Force bool // take over fields that other owners set
+	Try   bool // dry run: the API server validates and writes nothing
 }
 
-// Change is what became of an object.
-type Change struct {
+// Result says what Apply or Delete did to an object.
+type Result struct {
 	ID   manifest.ID
 	What string // created, configured, unchanged, deleted or skipped
-	Why  string // it was skipped
-	// After is an object that was applied, as it is in the cluster then.
+	Why  string // the reason, if it was skipped
+	// After is the applied object as the API server returned it.
 	After map[string]any
 }
 
 // Workloads waits for pods and sets their number.
 type Workloads interface {
-	// Ready waits until all objects are rolled out and ready. Its error says, in
-	// the pods' own words where there are any, what they wait for; it is a NotReadyError
-	// where it is the pods that are not ready, and not the API server that does not say.
+	// Ready waits until all objects are rolled out and ready. On failure it returns what
+	// the pods report about themselves, if they report anything. The error is a
+	// NotReadyError if the pods are not ready, as opposed to an API server that does not
+	// answer.
 	Ready(ctx context.Context, ids []manifest.ID, timeout time.Duration) error
 	// SetReplicas sets spec.replicas, or spec.minReplicas of an autoscaler.
 	SetReplicas(ctx context.Context, id manifest.ID, replicas int) error
 }
 
-// NotReadyError reports that pods did not become ready, for reasons of their own.
+// NotReadyError reports that the pods themselves kept a workload from becoming ready.
 type NotReadyError struct{ Err error }
 
 func (e NotReadyError) Error() string { return e.Err.Error() }
 func (e NotReadyError) Unwrap() error { return e.Err }
 
-// Store keeps one record per release.
+// Store stores one record per release.
 type Store interface {
-	// Load gives an empty record where there is none.
+	// Load returns an empty record if none is stored.
 	Load(ctx context.Context, namespace, name string) (Record, error)
-	// Save stores a record over the version it was read in, and gives the new
-	// version. The error is ErrChanged when somebody else stored another one.
+	// Save replaces the version of the record that was loaded, and returns the new
+	// version. It returns ErrChanged if the stored version is another one.
 	Save(ctx context.Context, namespace, name string, r Record) (version string, err error)
 }
 
-// Record is what is stored of a release.
+// Record is the stored form of a release.
 type Record struct {
-	Version string // "" when nothing is stored yet
+	Version string // "" if nothing is stored yet
 	State   []byte
 	Plan    []byte
-	// Said changes whenever somebody leaves word to whoever works on the release.
+	// Said changes whenever somebody edits the statements about the release.
 	Said string
 }
 
-// ErrChanged reports that another process stored something in between.
-var ErrChanged = errors.New("somebody else works on the release at the same time")
+// ErrChanged reports that another process changed the record or the object in between.
+var ErrChanged = errors.New("another process works on the release at the same time")
 
-// Lock makes sure that one process at a time works on a release.
+// Lock ensures that only one process works on a release at a time.
 type Lock interface {
 	// Acquire waits for the lock of a release and takes it.
 	Acquire(ctx context.Context, namespace, name, holder string) (Hold, error)
-	// Alive says whether somebody holds the lock and goes on renewing it.
+	// Alive reports whether a process holds the lock and keeps renewing it.
 	Alive(ctx context.Context, namespace, name string) (bool, error)
 }
 
-// Hold is a lock that was taken.
+// Hold is an acquired lock.
 type Hold interface {
-	// Context ends with the one that the lock was acquired with, and with the cause
-	// ErrLockLost when another process has taken the lock.
+	// Context ends with the context passed to Acquire. If another process takes the lock,
+	// it ends with the cause ErrLockLost.
 	Context() context.Context
-	// Sure waits until it is certain that the lock is held: after an outage it has to be
-	// renewed first. Its error is why that will not be.
+	// Sure waits until the lock is certainly held: after an outage it has to be renewed
+	// first. It returns an error if that cannot happen.
 	Sure(ctx context.Context) error
-	// Release gives the lock back.
+	// Release releases the lock.
 	Release()
 }
 
-// Inbox is where people say what they want while a process works on a release: the
-// annotations of an object.
+// Inbox receives what people want while a process works on a release, as annotations of
+// an object.
 type Inbox interface {
 	// Listen calls hear with the annotations at once and after every change, until ctx
-	// ends. It may be silent for long: whoever needs to know reads.
+	// ends. It may stay silent for a long time although something changed; a caller that
+	// has to know reads the annotations.
 	Listen(ctx context.Context, id manifest.ID, hear func(annotations map[string]string))
-	// Annotate changes some annotations of an object that is still in a version; "" is
-	// any. The error is ErrChanged when it is not. An object that is not there is no
+	// Annotate changes annotations of an object if it still has the given version; ""
+	// accepts every version. It returns ErrChanged if it does not. A missing object is no
 	// error.
 	Annotate(ctx context.Context, id manifest.ID, version string, annotations map[string]string) error
 }

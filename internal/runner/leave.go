@@ -9,15 +9,15 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// ErrInterrupted reports that the process was asked to end, and left the release as
-// State.Left says.
+// ErrInterrupted reports that the process was asked to end. State.Left says how it left
+// the release.
 var ErrInterrupted = errors.New("interrupted")
 
-// ErrHandover is the cause of a context by which a process is told that another one
-// goes on with the release at once: it moves nothing.
-var ErrHandover = errors.New("another process goes on with the release")
+// ErrHandover is the context cause that tells a process to change nothing: another one
+// continues with the release at once.
+var ErrHandover = errors.New("another process continues the release")
 
-// ErrLockLost is the cause of a lock's context that another process has taken.
+// ErrLockLost is the context cause of a lock that another process has taken.
 var ErrLockLost = errors.New("the lock was lost")
 
 // ErrExposed reports that traffic may still reach a canary that nobody watches.
@@ -25,12 +25,12 @@ var ErrExposed = errors.New("traffic may still reach the canary")
 
 func exposed(err, failed error) error { return fmt.Errorf("%w, and %w: %w", err, ErrExposed, failed) }
 
-// cleanUp is how long the way out may take once the process was asked to end. A CI
-// system kills 7.5 seconds after it interrupts.
-const cleanUp = 5 * time.Second
+// cleanUpTimeout is how long a process may take to leave a release once it was asked to
+// end. A CI system kills it 7.5 seconds after the interrupt.
+const cleanUpTimeout = 5 * time.Second
 
-// work does something with a release under its lock. However it ends, leave is the way
-// out: a panic passes through it too.
+// work runs do under the lock of a release. However do ends, even by a panic, work calls
+// leave.
 func (r *Runner) work(ctx context.Context, release Release, run rollout.Run, do func(context.Context, *session) error) (state rollout.State, err error) {
 	lock, err := r.Lock.Acquire(ctx, release.Namespace, release.Name, run.Holder)
 	if err != nil {
@@ -39,10 +39,10 @@ func (r *Runner) work(ctx context.Context, release Release, run rollout.Run, do 
 	defer lock.Release()
 	s := r.session(release)
 	s.lock, s.sure = lock, lock.Sure
-	defer s.deafen()
+	defer s.stopListening()
 	finished := false
 	defer func() {
-		if !finished { // a panic goes on when this is done
+		if !finished { // the panic continues afterwards
 			_ = s.leave(ctx, errFault, true)
 		}
 	}()
@@ -52,38 +52,38 @@ func (r *Runner) work(ctx context.Context, release Release, run rollout.Run, do 
 	return s.state, err
 }
 
-var errFault = errors.New("canarize has a fault; please report it")
+var errFault = errors.New("internal error in canarize; please report it")
 
-// leave is how a process stops working on a release. What that means is decided by
-// the machine; here it is carried out with a time of its own, without waiting for
-// anybody. Traffic goes first and is written down then: whoever finds the old state
-// finds less traffic than it says, which harms nobody.
+// leave leaves a release in a safe state. rollout.Next decides what that means. leave has
+// its own time limit and waits for nobody. It sets the weight first and stores that
+// afterwards: whoever finds the old state finds less traffic than it says, which harms
+// nobody.
 func (s *session) leave(ctx context.Context, err error, fault bool) error {
 	cause := s.endCause(ctx, err)
-	verb := s.course == nil && !fault && (cause == rollout.Broken || cause == rollout.Done) // the machine has decided what its failure means
+	verb := s.course == nil && !fault && (cause == rollout.Broken || cause == rollout.Done) // Next has already decided what the failure means
 	if !s.engaged || verb || err == nil && !s.state.Phase.Active() {
 		return err
 	}
 	out, stop := outlive(ctx, s.Wait)
 	defer stop()
 	actions := s.next(rollout.Ended{Cause: cause, Keep: s.HoldOnCancel, Untouched: !s.touched, Reason: reasonOf(err)})
-	off, failed := s.takeOff(out, cause, actions)
+	off, failed := s.zeroTraffic(out, cause, actions)
 	if cause == rollout.Interrupted {
 		err = ErrInterrupted
 	}
 	switch {
 	case failed == nil && cause == rollout.LockLost:
-		err = fmt.Errorf("%w; the canary's weight is 0 now, whoever works on the release", err)
+		err = fmt.Errorf("%w; the canary's weight was set to 0", err)
 	case failed == nil:
 	case off:
-		err = errors.Join(err, fmt.Errorf("the canary gets no traffic, but that could not be stored: %w", failed))
+		err = errors.Join(err, fmt.Errorf("the canary gets no traffic, but the record could not be saved: %w", failed))
 	default:
 		err = exposed(err, failed)
 	}
 	return s.stopped(err)
 }
 
-// stopped gives the error of a release that was left the state in which it was left.
+// stopped adds the final state to the error of a stopped release.
 func (s *session) stopped(err error) error {
 	var stopped StoppedError
 	if errors.As(err, &stopped) {
@@ -93,15 +93,15 @@ func (s *session) stopped(err error) error {
 	return err
 }
 
-// takeOff carries out what leaving a release takes. off is that the weight is 0, or as
-// the user wants it.
-func (s *session) takeOff(ctx context.Context, cause rollout.EndCause, actions []rollout.Action) (off bool, err error) {
+// zeroTraffic carries out the actions that leave a release. off reports that the weight
+// is 0, or what the user wants.
+func (s *session) zeroTraffic(ctx context.Context, cause rollout.EndCause, actions []rollout.Action) (off bool, err error) {
 	if len(actions) > 0 {
 		if _, err := s.perform(ctx, actions[:1]); err != nil {
 			return false, err
 		}
 	}
-	if cause == rollout.LockLost { // the record is another process's now
+	if cause == rollout.LockLost { // the record now belongs to another process
 		return true, nil
 	}
 	err = s.save(ctx)
@@ -120,7 +120,7 @@ func (s *session) takeOff(ctx context.Context, cause rollout.EndCause, actions [
 	return true, s.save(ctx)
 }
 
-// endCause is why the work on a release ends.
+// endCause returns why the process stops working on the release.
 func (s *session) endCause(ctx context.Context, err error) rollout.EndCause {
 	switch {
 	case errors.Is(context.Cause(ctx), ErrHandover):
@@ -142,20 +142,20 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// outlive is a context that outlasts ctx by the time that the way out may take.
+// outlive returns a context that ends cleanUpTimeout after ctx.
 func outlive(ctx context.Context, wait func(context.Context, time.Duration) error) (context.Context, context.CancelFunc) {
 	out, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	forget := context.AfterFunc(ctx, func() {
-		if wait(out, cleanUp) == nil {
-			stop(fmt.Errorf("it took more than %s", cleanUp))
+		if wait(out, cleanUpTimeout) == nil {
+			stop(fmt.Errorf("it took more than %s", cleanUpTimeout))
 		}
 	})
 	return out, func() { forget(); stop(nil) }
 }
 
-// notLocked is the way out of a process that was interrupted while it waited for the
-// lock. If nobody is alive who watches the canary, its traffic goes off without the
-// lock: a weight of 0 is right whoever takes it next.
+// notLocked handles an interrupt during the wait for the lock. If no live process watches
+// the canary, it takes the traffic off without the lock: a weight of 0 is right whoever
+// acquires it next.
 func (r *Runner) notLocked(ctx context.Context, release Release, err error) error {
 	if ctx.Err() == nil || errors.Is(context.Cause(ctx), ErrHandover) || r.HoldOnCancel {
 		return err

@@ -10,24 +10,24 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// ledger is what is stored of a release, as this process knows it.
+// ledger is the record of a release as this process knows it.
 type ledger struct {
 	*Runner
-	release Release
-	record  Record
-	unsure  []byte // state of which nobody knows whether it was stored
-	raising bool   // what is being stored gives the canary more traffic, or promotes it
-	called  func() // is told that somebody has spoken; nil where nobody listens
+	release     Release
+	record      Record
+	maybeStored []byte // a state whose write failed; it may have been stored all the same
+	raising     bool   // the state being stored gives the canary more traffic, or promotes it
+	onMark      func() // called when the record's mark changed: there are new statements; may be nil
 }
 
-// RecordError reports that what is stored of a release cannot be read. What the cluster
-// has of its canary can still be found by labels.
+// RecordError reports that the record of a release cannot be read. The canary's objects
+// can still be found by label.
 type RecordError struct{ Err error }
 
 func (e RecordError) Error() string { return e.Err.Error() }
 func (e RecordError) Unwrap() error { return e.Err }
 
-// read reads what is stored; the zero State where there is nothing.
+// read returns the stored state and plan; the zero values if nothing is stored.
 func (l *ledger) read(ctx context.Context) (state rollout.State, plan rollout.Plan, err error) {
 	record, err := l.Store.Load(ctx, l.release.Namespace, l.release.Name)
 	if err != nil || record.Version == "" {
@@ -46,7 +46,7 @@ func (l *ledger) read(ctx context.Context) (state rollout.State, plan rollout.Pl
 	return state, plan, nil
 }
 
-// store stores a state when it differs from the one that is stored.
+// store stores a state if it differs from the stored one.
 func (l *ledger) store(ctx context.Context, state rollout.State) error {
 	text, err := json.Marshal(state)
 	if err != nil || bytes.Equal(text, l.record.State) || state.Phase == rollout.None {
@@ -60,31 +60,31 @@ func (l *ledger) store(ctx context.Context, state rollout.State) error {
 	if errors.Is(err, ErrChanged) {
 		version, err = l.storeAgain(ctx, record, err)
 	}
-	if errors.Is(err, errSpoken) {
+	if errors.Is(err, errNewStatements) {
 		return err
 	}
 	if err != nil {
-		l.unsure = text
+		l.maybeStored = text
 		return fmt.Errorf("release %s: %w", l.release, err)
 	}
 	record.Said = l.record.Said
 	record.Version = version
-	l.record, l.unsure = record, nil
+	l.record, l.maybeStored = record, nil
 	return nil
 }
 
-// storeAgain stores a record over one that has another version than expected, if what
-// is in it is this process's own: as it was stored last, or by a write before this one
-// that was interrupted and taken all the same. Others may have left a mark that they
-// have spoken; then nothing is raised before that was read.
+// storeAgain retries a write after a version conflict, if the stored content is this
+// process's own: as it last stored it, or as left by an interrupted write that succeeded
+// after all. Others may have marked the record to say that there are new statements.
+// These have to be read before anything is raised.
 func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (version string, err error) {
-	for n := 1; ; n++ { // every word that somebody leaves makes the record another one
+	for n := 1; ; n++ { // every new statement changes the version of the record
 		stored, err := l.Store.Load(ctx, l.release.Namespace, l.release.Name)
 		if err != nil {
 			return "", errors.Join(refused, err)
 		}
 		own := bytes.Equal(stored.State, l.record.State) && bytes.Equal(stored.Plan, l.record.Plan)
-		if !own && (l.unsure == nil || !bytes.Equal(stored.State, l.unsure)) {
+		if !own && (l.maybeStored == nil || !bytes.Equal(stored.State, l.maybeStored)) {
 			if stored.Version == "" {
 				return "", ErrRecordGone
 			}
@@ -92,23 +92,24 @@ func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (
 		}
 		if stored.Said != l.record.Said {
 			l.record.Said, l.record.Version, l.record.State = stored.Said, stored.Version, stored.State
-			if l.called != nil {
-				l.called()
+			if l.onMark != nil {
+				l.onMark()
 			}
 			if l.raising {
-				return "", errSpoken
+				return "", errNewStatements
 			}
 		}
 		record.Version, record.Said = stored.Version, stored.Said
 		version, err = l.Store.Save(ctx, l.release.Namespace, l.release.Name, record)
-		if !errors.Is(err, ErrChanged) || n == attempts {
+		if !errors.Is(err, ErrChanged) || n == maxAttempts {
 			return version, err
 		}
 	}
 }
 
-// errSpoken reports that somebody said something before what was to be done was stored.
-var errSpoken = errors.New("somebody has said something about the release")
+// errNewStatements reports that somebody made a statement before the state was stored.
+var errNewStatements = errors.New("there are new statements about the release")
 
-// ErrRecordGone reports that somebody deleted the record while a process worked.
-var ErrRecordGone = errors.New("somebody has deleted what is remembered of the release")
+// ErrRecordGone reports that somebody deleted the record while a process worked on the
+// release.
+var ErrRecordGone = errors.New("somebody deleted the record of the release")

@@ -11,8 +11,8 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// untouched says whether no stable object was replaced since the release began. What
-// cannot be read may have been.
+// untouched reports whether no stable object was replaced since the release began. An
+// object that cannot be read counts as replaced.
 func (s *actor) untouched(ctx context.Context) bool {
 	switch s.state.Phase {
 	case rollout.Promoting:
@@ -25,7 +25,7 @@ func (s *actor) untouched(ctx context.Context) bool {
 	return true
 }
 
-// reachable makes sure that a gateway can be asked for the canary's shares.
+// reachable checks that a gateway can verify the canary's shares.
 func (s *actor) reachable(ctx context.Context, routes []rollout.Route) error {
 	err := s.Router.Reachable(ctx, routes)
 	if err == nil || ctx.Err() != nil {
@@ -34,9 +34,9 @@ func (s *actor) reachable(ctx context.Context, routes []rollout.Route) error {
 	return &rollout.Refusal{Code: rollout.RefusedNoGateway, Err: err}
 }
 
-// beside gives the plan with the canary's routes as they have to be beside the stable
-// ones of today. The new version's own may differ from those: such a change comes with
-// the promotion, and until then would part the canary from stable.
+// beside returns the plan with canary routes that match the current stable ones. The
+// routes of the new version may differ. That difference comes with the promotion; before,
+// it would separate the canary from stable.
 func (s *actor) beside(ctx context.Context, plan *rollout.Plan) (*rollout.Plan, error) {
 	synced := *plan
 	synced.Canary = slices.Clone(plan.Canary)
@@ -46,7 +46,7 @@ func (s *actor) beside(ctx context.Context, plan *rollout.Plan) (*rollout.Plan, 
 			return nil, err
 		}
 		if stable == nil {
-			return nil, fmt.Errorf("%s: it is not in the cluster, and a canary's route alone gets every request whatever its weight; apply the stable version first", route.Stable)
+			return nil, fmt.Errorf("%s: it is not in the cluster, and without it the canary's route gets every request at any weight; apply the stable version first", route.Stable)
 		}
 		if route.Inside() {
 			if _, err := s.Router.Beside(route, stable, stable); err != nil {
@@ -66,8 +66,8 @@ func (s *actor) beside(ctx context.Context, plan *rollout.Plan) (*rollout.Plan, 
 	return &synced, nil
 }
 
-// adopt makes plan the one to go by. Routes of a version before that the new one does not
-// have stay in it, so that they are brought to weight 0 too.
+// adopt makes plan the plan of the session. It keeps routes of an earlier version that
+// plan does not have, so that they get weight 0, too.
 func (s *actor) adopt(plan rollout.Plan) error {
 	if s.state.Phase.Active() {
 		for _, old := range s.plan.Routes {
@@ -84,7 +84,7 @@ func (s *actor) adopt(plan rollout.Plan) error {
 	return nil
 }
 
-// fingerprints are the digests of objects as they are in the cluster.
+// fingerprints returns the digests of objects in the cluster.
 func (s *actor) fingerprints(ctx context.Context, objects []map[string]any) ([]rollout.Fingerprint, error) {
 	prints := make([]rollout.Fingerprint, len(objects))
 	for i, o := range objects {
@@ -105,7 +105,8 @@ func (s *actor) fingerprints(ctx context.Context, objects []map[string]any) ([]r
 }
 
 // contentDigest leaves out what changes by itself: metadata, status, the number of pods,
-// which an autoscaler or a person changes at any time, and the canary's part of a route.
+// which an autoscaler or a person may change at any time, and the canary's part of a
+// route.
 func (s *actor) contentDigest(id manifest.ID, object map[string]any) (string, error) {
 	object, err := s.withoutCanary(id, object)
 	if err != nil {
@@ -122,7 +123,7 @@ func (s *actor) contentDigest(id manifest.ID, object map[string]any) (string, er
 	return rollout.Digest(content)
 }
 
-// changed are the stable objects that are no longer as they were when the release began.
+// changed returns the stable objects that changed since the release began.
 func (s *actor) changed(ctx context.Context) (changed []string, err error) {
 	for _, before := range s.state.Stable {
 		live, err := s.Objects.Get(ctx, before.ID)
@@ -142,8 +143,8 @@ func (s *actor) changed(ctx context.Context) (changed []string, err error) {
 	return changed, nil
 }
 
-// canary is the digest of the pods of the canary as they are in the cluster, with the
-// configuration they read, and that configuration. "" means that some of it is not there.
+// canary returns the digest of the canary's pods in the cluster together with the
+// configuration they read, and that configuration. The digest is "" if a part is missing.
 func (s *actor) canary(ctx context.Context, get func(context.Context, manifest.ID) (map[string]any, error)) (digest string, configs map[manifest.ID]map[string]any, err error) {
 	var parts []any
 	for _, w := range s.plan.Workloads {
@@ -166,16 +167,16 @@ func (s *actor) canary(ctx context.Context, get func(context.Context, manifest.I
 	return digest, configs, err
 }
 
-// sharesNow reads the canary's routes: the shares that their weights ask for now, in
-// percent, and the stable routes that have changed since the canary's were made. A run
-// reads them anew once a minute: what a watch has seen may be old.
-func (s *actor) sharesNow(ctx context.Context) (shares []int, edited []string, err error) {
+// currentShares reads the canary's routes. It returns their shares in percent, and the
+// stable routes that changed after the canary's were made. A run reads the routes from
+// the API server once a minute, because the cache may lag.
+func (s *actor) currentShares(ctx context.Context) (shares []int, edited []string, err error) {
 	for _, route := range s.plan.Routes {
 		stable, canary, err := s.pair(ctx, route)
 		if err != nil {
 			return nil, nil, err
 		}
-		share := 0 // of a route that is gone
+		share := 0 // if the route is missing
 		if canary != nil {
 			share = s.Router.Share(route, canary)
 		}
@@ -196,7 +197,7 @@ func (s *actor) sharesNow(ctx context.Context) (shares []int, edited []string, e
 
 func (s *actor) pair(ctx context.Context, route rollout.Route) (stable, canary map[string]any, err error) {
 	get := s.Objects.Get
-	if s.reread {
+	if s.bypassCache {
 		get = s.Objects.Fresh
 	}
 	if canary, err = get(ctx, route.Canary); err != nil {

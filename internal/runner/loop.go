@@ -8,40 +8,39 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Watcher watches a release while its canary gets traffic.
+// Watcher measures a release while its canary gets traffic.
 type Watcher interface {
-	// Look waits until there is something new to know at a weight in percent, and
-	// gives what the judge says.
+	// Look waits for the next result at a weight in percent, and returns the judgement.
 	Look(ctx context.Context, weight int) (rollout.Judged, error)
-	// Guard watches while the weight is being moved. It gives what the judge says of a
-	// catastrophe, if there was one before ctx ended.
+	// Guard watches while the weight is being changed. If it sees a catastrophe before
+	// ctx ends, it returns the judgement and true.
 	Guard(ctx context.Context) (judged rollout.Judged, catastrophe bool)
 }
 
 // Gatekeeper asks gates.
 type Gatekeeper interface {
-	// Ask waits until a gate agrees, and gives who answered; the error says why it does
-	// not agree.
+	// Ask waits until a gate agrees and returns who answered. The error says why the gate
+	// does not agree.
 	Ask(ctx context.Context, gate rollout.Gate) (by string, err error)
 }
 
-// Course is how a release is carried out by a run.
+// Course says how a run carries out a release.
 type Course struct {
-	// Watch begins to watch a release whose canary stands in the cluster.
+	// Watch starts watching a release whose canary stands in the cluster.
 	Watch      func(ctx context.Context, plan rollout.Plan, s rollout.State) (Watcher, error)
 	Gates      []rollout.Gate
 	Gatekeeper Gatekeeper // needed with Gates
 	First      int        // the smallest share of the ramp, in percent
-	// Override goes on although the release is held, Unverified although no gateway can
-	// be asked for a share.
+	// Override ignores a hold. Unverified continues although no gateway can verify a
+	// share.
 	Override, Unverified bool
-	Version              string // of an analysis: the version that is meant; "" is any
+	Version              string // of an analysis: the expected version; "" accepts every version
 }
 
-// Run carries a release out to its end: it deploys, and then does what the judge
-// says. A run of the same plan before this one is gone on with, with its evidence.
-// The release is locked all the time. Whatever ends it leaves no traffic on a canary
-// that nobody watches, but for Options.HoldOnCancel.
+// Run carries out a release to its end: it deploys, and then follows the judge. It
+// continues an earlier run of the same plan, with its evidence. It holds the lock of the
+// release all the time. However it ends, no canary keeps traffic that nobody watches,
+// except with Options.HoldOnCancel.
 func (r *Runner) Run(ctx context.Context, release Release, run rollout.Run, plan *rollout.Plan, how Course) (rollout.State, error) {
 	return r.work(ctx, release, run, func(held context.Context, s *session) error {
 		digest, err := rollout.Digest(plan.Stable, plan.Canary)
@@ -51,16 +50,16 @@ func (r *Runner) Run(ctx context.Context, release Release, run rollout.Run, plan
 		if err := s.load(held); err != nil {
 			return err
 		}
-		s.engaged = s.state.Guarded && s.state.Phase.Active() // by a run that has died
+		s.engaged = s.state.Guarded && s.state.Phase.Active() // an earlier run died and left its share
 		return s.follow(held, how, plan, rollout.Course{
 			Run: run, Plan: digest, Gates: how.Gates, First: how.First, Override: how.Override, Unverified: how.Unverified,
 		})
 	})
 }
 
-// Analyze watches a release that stands in the cluster for a time, 0 without an end,
-// or until the judge has decided. It moves no weight, but that a canary that is
-// rejected gets no traffic any more. The verdict is in State.Judged.
+// Analyze watches a release for a time, or until the judge has decided; 0 means no time
+// limit. It changes no weight, except that a rejected canary gets no traffic any more.
+// The verdict is in State.Judged.
 func (r *Runner) Analyze(ctx context.Context, release Release, run rollout.Run, how Course, length time.Duration) (rollout.State, error) {
 	return r.work(ctx, release, run, func(held context.Context, s *session) error {
 		if err := s.load(held); err != nil {
@@ -69,7 +68,7 @@ func (r *Runner) Analyze(ctx context.Context, release Release, run rollout.Run, 
 		if !s.state.Is(how.Version) {
 			return RefusedError{rollout.Mismatch(s.state, how.Version)}
 		}
-		// What was found healthy at an earlier share is watched at this one all the same.
+		// A release found healthy at an earlier share is still watched at this one.
 		healthy := length > 0 && s.state.Judged.Healthy()
 		if length > 0 {
 			how.Watch = timed(how.Watch, s.Now().Add(length), s.Now)
@@ -78,27 +77,27 @@ func (r *Runner) Analyze(ctx context.Context, release Release, run rollout.Run, 
 	})
 }
 
-// course is what a session that follows a release to its end knows.
+// course holds what a session knows while it follows a release to its end.
 type course struct {
 	how     Course
 	is      rollout.Course
-	plan    *rollout.Plan // of a run
+	plan    *rollout.Plan // of a run; nil for an analysis
 	heard   rollout.Heard
 	people  *people
-	gates   *gates  // nil before it is watched
-	watcher Watcher // nil before it is watched
+	gates   *gates  // nil before the first look
+	watcher Watcher // nil before the first look
 
-	known    time.Time // when it was known last what people say
-	told     string    // what a look was last said to wait for
-	stored   time.Time // when evidence was stored last
-	checked  time.Time // when it was last looked whether the share is still there
-	unstored bool      // there is something that is worth storing
+	peopleReadAt time.Time // when people's statements were last known
+	announced    string    // what the last progress event said a look waits for
+	stored       time.Time // when evidence was last stored
+	checked      time.Time // when the share was last checked
+	unstored     bool      // there is evidence worth storing
 }
 
-// follow does what is decided until there is nothing left to do.
+// follow carries out decisions until there is nothing left to do.
 func (s *session) follow(ctx context.Context, how Course, plan *rollout.Plan, is rollout.Course) error {
 	c := &course{how: how, is: is, plan: plan, people: &people{}}
-	s.course, s.permitted, s.called = c, s.permits, c.people.called
+	s.course, s.mayGrow, s.onMark = c, s.readBeforeGrowth, c.people.recordMarked
 	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -107,12 +106,12 @@ func (s *session) follow(ctx context.Context, how Course, plan *rollout.Plan, is
 		d := rollout.Decide(s.spec(), is, s.state, c.heard)
 		var err error
 		switch d.Do {
-		case rollout.DoTell:
+		case rollout.DoApply:
 			err = s.carryOut(ctx, d.Fact)
 		case rollout.DoLook:
 			err = s.look(ctx, d.Why)
-		case rollout.DoHear:
-			s.hear(ctx)
+		case rollout.DoRead:
+			s.readPeople(ctx)
 		case rollout.DoAsk:
 			c.gates.ask(d.Gate)
 		case rollout.DoEnd:
@@ -124,7 +123,7 @@ func (s *session) follow(ctx context.Context, how Course, plan *rollout.Plan, is
 	}
 }
 
-// ended is the error of a course that has come to its end; nil where it succeeded.
+// ended returns the error of a course that has come to its end; nil if it succeeded.
 func (s *session) ended(d rollout.Decision) error {
 	c := s.course
 	switch {
@@ -138,8 +137,8 @@ func (s *session) ended(d rollout.Decision) error {
 	return StoppedError{State: s.state, Err: d.Why}
 }
 
-// carryOut tells the machine what was decided, and does what it announces. What came of
-// it is heard by the next decision.
+// carryOut passes the decided fact to Next and carries out the actions. The next decision
+// sees the outcome.
 func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 	c := s.course
 	err := s.begin(ctx, fact)
@@ -151,8 +150,8 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 	switch {
 	case ctx.Err() != nil:
 		return endedBy(ctx, err)
-	case errors.Is(err, errSpoken):
-		c.heard.People = c.people.said(s.state.Started) // and it is decided again
+	case errors.Is(err, errNewStatements):
+		c.heard.People = c.people.status(s.state.Started) // then decide again
 	case errors.As(err, new(objectionError)) && s.state.Held == "":
 	case errors.As(err, &refused) && c.heard.Begun:
 		c.heard.Refused = refused.Refusal
@@ -173,29 +172,29 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 // begin checks what a run needs before it deploys.
 func (s *session) begin(ctx context.Context, fact rollout.Fact) error {
 	c := s.course
-	if asked, is := fact.(rollout.Asked); !is || asked.Verb != rollout.Deploy || c.heard.Begun {
+	if request, is := fact.(rollout.Request); !is || request.Verb != rollout.Deploy || c.heard.Begun {
 		return nil
 	}
 	return s.preflight(ctx, c.plan, c.how.Unverified)
 }
 
-// errCatastrophe and errRejected interrupt a move of the weight.
+// errCatastrophe and errRejected interrupt a change of the weight.
 var (
 	errCatastrophe = errors.New("the canary's requests are failing")
 	errRejected    = errors.New("somebody rejects the release")
 )
 
-// move carries a fact out. While the weight is moved the watcher goes on looking for a
-// catastrophe, and people can reject: both end the move, and the next decision heeds
-// them.
+// move carries out a fact. While the weight changes, the watcher keeps looking for a
+// catastrophe, and people can reject the release. Both interrupt the change, and the next
+// decision takes them into account.
 func (s *session) move(ctx context.Context, fact rollout.Fact) error {
 	c := s.course
-	asked, is := fact.(rollout.Asked)
-	s.reread = c.heard.Stale
-	if is && asked.Verb == rollout.Shift && c.heard.Judged != nil {
+	request, is := fact.(rollout.Request)
+	s.bypassCache = c.heard.Stale
+	if is && request.Verb == rollout.Shift && c.heard.Judged != nil {
 		c.checked, c.heard.Stale = c.heard.Judged.Time, false
 	}
-	if !is || asked.Verb != rollout.Shift || c.watcher == nil {
+	if !is || request.Verb != rollout.Shift || c.watcher == nil {
 		return s.step(ctx, fact, c.plan)
 	}
 	working, stop := context.WithCancelCause(ctx)
@@ -217,20 +216,20 @@ func (s *session) move(ctx context.Context, fact rollout.Fact) error {
 	if judged := <-watched; judged != nil {
 		s.judged(*judged)
 	}
-	c.heard.People = c.people.said(s.state.Started)
+	c.heard.People = c.people.status(s.state.Started)
 	if ctx.Err() == nil && (errors.Is(cause, errCatastrophe) || errors.Is(cause, errRejected)) {
 		return nil
 	}
 	return err
 }
 
-// rememberEvery is how often the evidence is stored while nothing changes, and how
-// often it is looked whether the share is still there. What a killed process had
-// counted since is not counted at all.
-const rememberEvery = time.Minute
+// saveInterval is how often evidence is stored while nothing changes, and how often the
+// share is checked. If the process is killed, what it counted since the last save is
+// lost.
+const saveInterval = time.Minute
 
-// look waits until there is something new: from the judge, from people, or from a gate.
-// why is what it waits for, nil where that is evidence.
+// look waits for news from the judge, from people or from a gate. why says what it waits
+// for; nil means evidence.
 func (s *session) look(ctx context.Context, why *rollout.Refusal) error {
 	c := s.course
 	if err := s.watch(ctx); err != nil {
@@ -238,19 +237,19 @@ func (s *session) look(ctx context.Context, why *rollout.Refusal) error {
 	}
 	switch {
 	case why == nil:
-		c.told = ""
-	case why.Error() != c.told:
-		c.told = why.Error()
+		c.announced = ""
+	case why.Error() != c.announced:
+		c.announced = why.Error()
 		s.progress("%v", why)
 	}
-	if c.unstored && c.heard.Judged != nil { // before the first look there is nothing to wait for
+	if c.unstored && c.heard.Judged != nil { // before the first look there is no evidence to store
 		if err := s.save(ctx); err != nil {
 			return err
 		}
 		c.unstored = false
 	}
 	judged, err := c.watcher.Look(c.people.attend(ctx), s.state.Weight)
-	c.heard.People = c.people.said(s.state.Started)
+	c.heard.People = c.people.status(s.state.Started)
 	switch {
 	case errors.Is(err, errNews) && ctx.Err() == nil:
 		return nil
@@ -264,7 +263,7 @@ func (s *session) look(ctx context.Context, why *rollout.Refusal) error {
 	return nil
 }
 
-// watch begins to watch and to listen, once there is something to watch.
+// watch starts the watcher, the listener and the gates once there is a canary to watch.
 func (s *session) watch(ctx context.Context) error {
 	c := s.course
 	if c.watcher != nil {
@@ -280,8 +279,9 @@ func (s *session) watch(ctx context.Context) error {
 	return nil
 }
 
-// deafen ends what watch began, when the way out has been taken: it may have to wait.
-func (s *session) deafen() {
+// stopListening ends what watch started. It may have to wait, so it is called after the
+// traffic is off.
+func (s *session) stopListening() {
 	if s.course == nil {
 		return
 	}
@@ -289,21 +289,21 @@ func (s *session) deafen() {
 	s.course.people.stop()
 }
 
-// judged takes a judgement in, and shows it.
+// judged records a judgement and emits it.
 func (s *session) judged(judged rollout.Judged) {
 	c := s.course
 	last := s.state.Judged
 	s.next(judged)
 	c.heard.Judged = &judged
-	if last == nil || last.Verdict != judged.Verdict || last.Cause != judged.Cause || judged.Time.Sub(c.stored) >= rememberEvery {
+	if last == nil || last.Verdict != judged.Verdict || last.Cause != judged.Cause || judged.Time.Sub(c.stored) >= saveInterval {
 		c.stored, c.unstored = judged.Time, true
 	}
 	if c.checked.IsZero() {
 		c.checked = judged.Time
 	}
-	if c.heard.Stale = judged.Time.Sub(c.checked) >= rememberEvery; c.heard.Stale {
-		c.people.unheard(true)
-		c.heard.People.Ear = rollout.Unheard
+	if c.heard.Stale = judged.Time.Sub(c.checked) >= saveInterval; c.heard.Stale {
+		c.people.invalidate(true)
+		c.heard.People.Status = rollout.NotRead
 	}
 	s.Emit(rollout.Event{
 		Time: s.Now().UTC(), Kind: rollout.EventProgress, Phase: s.state.Phase, Weight: s.state.Weight,
@@ -314,7 +314,7 @@ func (s *session) judged(judged rollout.Judged) {
 // errTime reports that the time of an analysis is over.
 var errTime = errors.New("the time is over")
 
-// timed watches until a time.
+// timed wraps watch so that it watches until end.
 func timed(watch func(context.Context, rollout.Plan, rollout.State) (Watcher, error), end time.Time, now func() time.Time) func(context.Context, rollout.Plan, rollout.State) (Watcher, error) {
 	return func(ctx context.Context, plan rollout.Plan, s rollout.State) (Watcher, error) {
 		w, err := watch(ctx, plan, s)

@@ -12,12 +12,12 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// errNews interrupts a look, because somebody said something or a gate answered.
+// errNews interrupts a look because somebody made a statement or a gate answered.
 var errNews = errors.New("there is news about the release")
 
-// Say leaves word to whoever works on a release, now or later. Two people may speak at
-// the same time: what the other one said stays.
-func (r *Runner) Say(ctx context.Context, release Release, version string, change func(rollout.State, *rollout.Said) error) (rollout.State, error) {
+// EditStatements changes the statements about a release for the process that works on it,
+// now or later. Two people may do so at the same time: neither overwrites the other.
+func (r *Runner) EditStatements(ctx context.Context, release Release, version string, change func(rollout.State, *rollout.Statements) error) (rollout.State, error) {
 	s := r.session(release)
 	err := s.load(ctx)
 	switch {
@@ -28,10 +28,10 @@ func (r *Runner) Say(ctx context.Context, release Release, version string, chang
 	case !s.state.Is(version):
 		return s.state, RefusedError{rollout.Mismatch(s.state, version)}
 	}
-	return s.state, s.say(ctx, func(said *rollout.Said) error { return change(s.state, said) })
+	return s.state, s.editStatements(ctx, func(st *rollout.Statements) error { return change(s.state, st) })
 }
 
-// inbox is the object onto which people write: the canary's first workload.
+// inbox returns the object that carries the statements: the canary's first workload.
 func (s *actor) inbox() (manifest.ID, error) {
 	if len(s.plan.Workloads) == 0 {
 		return manifest.ID{}, fmt.Errorf("release %s: %w", s.release, ErrNotConfirmed)
@@ -39,8 +39,9 @@ func (s *actor) inbox() (manifest.ID, error) {
 	return s.plan.Workloads[0].Canary, nil
 }
 
-// written reads what people have written, and the version of the object they wrote on.
-func (s *actor) written(ctx context.Context) (annotations map[string]string, version string, err error) {
+// readStatements returns the annotations with people's statements, and the version of
+// their object.
+func (s *actor) readStatements(ctx context.Context) (annotations map[string]string, version string, err error) {
 	inbox, err := s.inbox()
 	if err != nil {
 		return nil, "", err
@@ -57,26 +58,26 @@ func (s *actor) written(ctx context.Context) (annotations map[string]string, ver
 	return annotations, version, nil
 }
 
-// attempts bounds how often a word is written again because the object changed.
-const attempts = 20
+// maxAttempts bounds how often a write is retried because the object changed.
+const maxAttempts = 20
 
-func (s *actor) say(ctx context.Context, change func(*rollout.Said) error) error {
+func (s *actor) editStatements(ctx context.Context, change func(*rollout.Statements) error) error {
 	inbox, err := s.inbox()
 	if err != nil {
 		return err
 	}
 	for n := 1; ; n++ {
-		annotations, version, err := s.written(ctx)
+		annotations, version, err := s.readStatements(ctx)
 		if err != nil {
 			return err
 		}
-		said := rollout.SaidOf(annotations, s.state.Started)
-		before := said.Annotations(s.state.Started)
-		if err := change(&said); err != nil {
+		statements := rollout.ParseStatements(annotations, s.state.Started)
+		before := statements.Annotations(s.state.Started)
+		if err := change(&statements); err != nil {
 			return err
 		}
-		after := said.Annotations(s.state.Started)
-		for key, text := range before { // what this word is not about stays as it is written
+		after := statements.Annotations(s.state.Started)
+		for key, text := range before { // leave the other annotations alone
 			if after[key] == text {
 				delete(after, key)
 			}
@@ -85,7 +86,7 @@ func (s *actor) say(ctx context.Context, change func(*rollout.Said) error) error
 			return nil
 		}
 		err = s.Inbox.Annotate(ctx, inbox, version, after)
-		if errors.Is(err, ErrChanged) && n < attempts {
+		if errors.Is(err, ErrChanged) && n < maxAttempts {
 			continue
 		}
 		if err != nil {
@@ -95,9 +96,9 @@ func (s *actor) say(ctx context.Context, change func(*rollout.Said) error) error
 	}
 }
 
-// mark leaves a mark on the record that somebody has spoken. Whoever works on the release
-// finds it when it stores what it is about to do, also where its watch is silent: nothing
-// is raised or promoted past a word that was said before.
+// mark marks the record: there are new statements. The process that works on the release
+// finds the mark when it stores its next state, even if its watch is silent. So it raises
+// and promotes nothing without having read the statements made before.
 func (l *ledger) mark(ctx context.Context) error {
 	for n := 1; ; n++ {
 		record, err := l.Store.Load(ctx, l.release.Namespace, l.release.Name)
@@ -105,48 +106,48 @@ func (l *ledger) mark(ctx context.Context) error {
 			return err
 		}
 		record.Said = l.Now().UTC().Format(time.RFC3339Nano) + " " + record.Version
-		if _, err = l.Store.Save(ctx, l.release.Namespace, l.release.Name, record); !errors.Is(err, ErrChanged) || n == attempts {
+		if _, err = l.Store.Save(ctx, l.release.Namespace, l.release.Name, record); !errors.Is(err, ErrChanged) || n == maxAttempts {
 			return err
 		}
 	}
 }
 
-// hear reads what people say now.
-func (s *session) hear(ctx context.Context) {
+// readPeople reads people's current statements.
+func (s *session) readPeople(ctx context.Context) {
 	c := s.course
-	annotations, _, err := s.written(ctx)
+	annotations, _, err := s.readStatements(ctx)
 	if err != nil {
-		if c.people.deaf() {
-			s.progress("what people say about the release cannot be read, so nothing is raised or promoted: %v", err)
+		if c.people.readFailed() {
+			s.progress("holds and approvals cannot be read, so nothing is raised or promoted: %v", err)
 		}
-		c.heard.People = c.people.said(s.state.Started)
-		c.heard.People.Ear = rollout.Deaf
+		c.heard.People = c.people.status(s.state.Started)
+		c.heard.People.Status = rollout.Unreadable
 		return
 	}
-	c.people.read(annotations)
-	c.known = s.Now()
-	if c.is.Analyze && c.heard.Judged != nil { // of the weight it has nothing to know
+	c.people.setRead(annotations)
+	c.peopleReadAt = s.Now()
+	if c.is.Analyze && c.heard.Judged != nil { // an analysis does not check the weight
 		c.checked, c.heard.Stale = c.heard.Judged.Time, false
 	}
-	c.heard.People = c.people.said(s.state.Started)
-	c.heard.People.Ear = rollout.Listened
+	c.heard.People = c.people.status(s.state.Started)
+	c.heard.People.Status = rollout.Current
 }
 
-// freshly is for how long what people said is taken for what they say now.
-const freshly = 2 * time.Second
+// peopleMaxAge is how long statements count as current after they were read.
+const peopleMaxAge = 2 * time.Second
 
-// permits reads what people say before the weight grows, if that was announced some
-// time ago: to make the canary larger may have taken minutes. Its error is why it may
-// not grow.
-func (s *session) permits(ctx context.Context) error {
+// readBeforeGrowth reads people's statements before the weight grows, if the state was
+// stored some time ago: scaling the canary may have taken minutes. It returns why the
+// weight may not grow.
+func (s *session) readBeforeGrowth(ctx context.Context) error {
 	c := s.course
-	if s.Now().Sub(c.known) < freshly {
+	if s.Now().Sub(c.peopleReadAt) < peopleMaxAge {
 		return nil
 	}
-	s.hear(ctx)
+	s.readPeople(ctx)
 	switch p := c.heard.People; {
-	case p.Ear == rollout.Deaf:
-		return objectionError{errors.New("it cannot be read what people say")}
+	case p.Status == rollout.Unreadable:
+		return objectionError{errors.New("holds and approvals cannot be read")}
 	case p.Rejected != nil:
 		return objectionError{errRejected}
 	case p.Hold != nil:
@@ -155,39 +156,39 @@ func (s *session) permits(ctx context.Context) error {
 	return nil
 }
 
-// objectionError reports that the weight was not moved, because a person objects or may.
+// objectionError reports that the weight was not changed because a person objects, or may
+// object.
 type objectionError struct{ error }
 
-// people is what people say about a release while a process works on it, as far as it
-// was heard.
+// people caches people's statements while a process works on a release.
 type people struct {
 	listening sync.WaitGroup
-	end       context.CancelFunc // of the listening
+	end       context.CancelFunc // ends the listener
 
 	mu          sync.Mutex
 	annotations map[string]string
-	wake        context.CancelCauseFunc // of whoever attends
-	news        bool                    // since the last attend
-	unread      bool                    // reading failed last
-	known       bool                    // it was read, and the watch works since
-	live        bool                    // the watch has begun to work
-	spoke       bool                    // the record says that somebody has spoken since
+	wake        context.CancelCauseFunc // ends the context of attend
+	news        bool                    // something is new since the last attend
+	failed      bool                    // the last read failed
+	current     bool                    // statements were read, and the watch has worked since
+	live        bool                    // the watch works
+	marked      bool                    // the record's mark changed after the last read
 	started     time.Time
-	rejected    func() // is called when somebody rejects the release
+	rejected    func() // called when somebody rejects the release; may be nil
 }
 
-// listen begins to listen to people.
+// listen starts listening to people.
 func (s *session) listen(ctx context.Context) {
 	p := s.course.people
 	inbox, err := s.inbox()
-	if err != nil { // then it cannot be read either, and nothing is raised
+	if err != nil { // then reading fails, too, and nothing is raised
 		return
 	}
 	listening, stop := context.WithCancel(ctx)
 	p.end, p.started = stop, s.state.Started
 	p.listening.Go(func() {
-		s.Inbox.Listen(listening, inbox, p.hear)
-		p.unheard(false)
+		s.Inbox.Listen(listening, inbox, p.observe)
+		p.invalidate(false)
 	})
 }
 
@@ -198,52 +199,52 @@ func (p *people) stop() {
 	}
 }
 
-// hear takes in what a watch of people's words has seen.
-func (p *people) hear(annotations map[string]string) {
+// observe caches the annotations that the watch reported.
+func (p *people) observe(annotations map[string]string) {
 	p.mu.Lock()
 	p.annotations, p.live = annotations, true
 	call := p.rejected
-	said := rollout.SaidOf(annotations, p.started)
+	statements := rollout.ParseStatements(annotations, p.started)
 	p.mu.Unlock()
-	if call != nil && said.Rejected != nil {
+	if call != nil && statements.Rejected != nil {
 		call()
 	}
 	p.wakeUp()
 }
 
-// read takes in what was read.
-func (p *people) read(annotations map[string]string) {
+// setRead caches annotations that were just read from the API server.
+func (p *people) setRead(annotations map[string]string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.annotations, p.unread, p.spoke = annotations, false, false
-	p.known = p.live
+	p.annotations, p.failed, p.marked = annotations, false, false
+	p.current = p.live
 }
 
-// called notes that somebody has spoken, as the record says.
-func (p *people) called() {
+// recordMarked notes that the record's mark changed.
+func (p *people) recordMarked() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known, p.spoke = false, true
+	p.current, p.marked = false, true
 }
 
-// unheard forgets that it is known what people say: it has to be read. live is that the
-// watch still works.
-func (p *people) unheard(live bool) {
+// invalidate makes the cache stale until the next read. live reports whether the watch
+// still works.
+func (p *people) invalidate(live bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known, p.live = false, p.live && live
+	p.current, p.live = false, p.live && live
 }
 
-// deaf notes that reading failed, and says whether that is new.
-func (p *people) deaf() bool {
+// readFailed notes that a read failed. It reports whether the one before succeeded.
+func (p *people) readFailed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.unread
-	p.unread = true
+	before := p.failed
+	p.failed = true
 	return !before
 }
 
-// wakeUp ends a look that is under way, or the next one.
+// wakeUp interrupts the current look, or the next one.
 func (p *people) wakeUp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -253,7 +254,7 @@ func (p *people) wakeUp() {
 	}
 }
 
-// attend gives a context that ends when there is news, until the next call.
+// attend returns a context that ends on news or at the next call.
 func (p *people) attend(ctx context.Context) context.Context {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -269,7 +270,7 @@ func (p *people) attend(ctx context.Context) context.Context {
 	return attending
 }
 
-// onReject has a function called when somebody rejects the release, until end is called.
+// onReject calls do when somebody rejects the release, until end is called.
 func (p *people) onReject(do func()) (end func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -281,15 +282,14 @@ func (p *people) onReject(do func()) (end func()) {
 	}
 }
 
-// said is what is known of what people said. While the watch works and the record has no
-// mark of another word, that is what they say now; otherwise it has to be read before it
-// permits anything.
-func (p *people) said(started time.Time) rollout.People {
+// status returns the cached statements. They are current while the watch works and the
+// record's mark is unchanged; otherwise they have to be read before they permit anything.
+func (p *people) status(started time.Time) rollout.People {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	said := rollout.People{Said: rollout.SaidOf(p.annotations, started), Spoke: p.spoke}
-	if p.known && p.live {
-		said.Ear = rollout.Listened
+	people := rollout.People{Statements: rollout.ParseStatements(p.annotations, started), Changed: p.marked}
+	if p.current && p.live {
+		people.Status = rollout.Current
 	}
-	return said
+	return people
 }

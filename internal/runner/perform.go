@@ -13,14 +13,13 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// untouchedError is that an action failed before it changed anything.
+// untouchedError reports that an action failed before it changed anything.
 type untouchedError struct{ error }
 
 func (e untouchedError) Unwrap() error { return e.error }
 
-// perform carries actions out, in order, and stops at the first that fails. Taking
-// traffic off the canary needs no lock: a weight of 0 is right whoever works on the
-// release.
+// perform carries out actions in order and stops at the first that fails. Taking traffic
+// off the canary needs no lock: a weight of 0 is right whoever works on the release.
 func (s *actor) perform(ctx context.Context, actions []rollout.Action) (rollout.Action, error) {
 	does := map[rollout.ActionKind]func(context.Context, rollout.Action) error{
 		rollout.SetWeight: s.setWeight, rollout.Verify: s.verify, rollout.Scale: s.scale, rollout.Resync: s.resync,
@@ -44,25 +43,25 @@ func (s *actor) perform(ctx context.Context, actions []rollout.Action) (rollout.
 	return rollout.Action{}, nil
 }
 
-// progress tells what is under way.
+// progress emits an event about the action in progress.
 func (s *actor) progress(format string, args ...any) {
 	e := rollout.Event{Time: s.Now().UTC(), Kind: rollout.EventProgress, Phase: s.state.Phase, Weight: s.state.Weight}
-	s.Emit(e.Saying(format, args...))
+	s.Emit(e.WithText(format, args...))
 }
 
 func (s *actor) setWeight(ctx context.Context, a rollout.Action) error {
-	if a.Weight > max(s.state.Verified, 0) && s.permitted != nil {
-		if err := s.permitted(ctx); err != nil {
+	if a.Weight > max(s.state.Verified, 0) && s.mayGrow != nil {
+		if err := s.mayGrow(ctx); err != nil {
 			return err
 		}
 	}
 	if s.fresh && s.state.Phase == rollout.Deploying {
-		if absent, err := s.routeless(ctx); err != nil || absent {
+		if absent, err := s.noRoutes(ctx); err != nil || absent {
 			return err
 		}
 	}
 	routes := s.plan.Routes
-	if !s.confirmed { // then it is a weight of 0, and only for what is certainly the canary's
+	if !s.confirmed { // then the weight is 0, and only routes with the release's label get it
 		var err error
 		if routes, err = s.trusted(ctx); err != nil {
 			return err
@@ -75,8 +74,8 @@ func (s *actor) setWeight(ctx context.Context, a rollout.Action) error {
 	return nil
 }
 
-// routeless says whether none of the canary's routes is there yet.
-func (s *actor) routeless(ctx context.Context) (bool, error) {
+// noRoutes reports whether none of the canary's routes exists yet.
+func (s *actor) noRoutes(ctx context.Context) (bool, error) {
 	for _, route := range s.plan.Routes {
 		if canary, err := s.Objects.Get(ctx, route.Canary); err != nil || canary != nil {
 			return false, err
@@ -87,7 +86,7 @@ func (s *actor) routeless(ctx context.Context) (bool, error) {
 
 func (s *actor) verify(ctx context.Context, a rollout.Action) error {
 	if s.doubtful {
-		s.progress("it is not known what the canary's routes stand beside, so that nobody is asked what they give")
+		s.progress("the record is not confirmed, so the share is not verified")
 		return nil
 	}
 	text, proof, err := s.Router.Verify(ctx, s.plan.Routes, a.Weight)
@@ -99,11 +98,11 @@ func (s *actor) verify(ctx context.Context, a rollout.Action) error {
 	return nil
 }
 
-// scale makes the canary as large as a share needs, beside as many stable pods
-// as there are now.
+// scale gives the canary the pods that a share needs, given the current number of stable
+// pods.
 func (s *actor) scale(ctx context.Context, a rollout.Action) error {
 	for _, w := range s.plan.Workloads {
-		if w.Canary.Kind == "DaemonSet" { // as many as there are nodes
+		if w.Canary.Kind == "DaemonSet" { // one pod per node, whatever the share
 			continue
 		}
 		stable, err := s.Objects.Get(ctx, w.Stable)
@@ -133,19 +132,19 @@ func (s *actor) scale(ctx context.Context, a rollout.Action) error {
 	return s.settle(ctx, a.Weight)
 }
 
-// settles is how long nodes and gateways take to learn that the canary's first pods
-// are ready: kube-proxy writes its rules once a second, and endpoints are collected
-// for half a second before that. Requests until then would find nobody.
-const settles = 2 * time.Second
+// settleTime is how long nodes and gateways take to learn that the canary's first pods
+// are ready: kube-proxy writes its rules once a second, and endpoints are collected for
+// half a second before that. Earlier requests would find no pod.
+const settleTime = 2 * time.Second
 
-// settle waits before the canary's first share, if its pods are so young.
+// settle waits before the canary's first share if its pods became ready only just now.
 func (s *actor) settle(ctx context.Context, weight int) error {
-	left := settles - s.Now().Sub(s.state.Ready)
+	left := settleTime - s.Now().Sub(s.state.Ready)
 	if weight == 0 || left <= 0 {
 		return nil
 	}
-	s.progress("waiting until nodes and gateways know the canary's pods")
-	return s.Wait(ctx, min(left, settles))
+	s.progress("waiting for nodes and gateways to learn about the canary's pods")
+	return s.Wait(ctx, min(left, settleTime))
 }
 
 func (s *actor) workloads(stable bool) []manifest.ID {
@@ -201,8 +200,8 @@ func (s *actor) apply(ctx context.Context, objects []map[string]any, how Apply) 
 	return err
 }
 
-// applied is an object in the cluster. What the Secrets are that were applied is known:
-// they are not watched, so that reading one costs a request.
+// applied returns an object from the cluster. Secrets are not watched, so reading one
+// costs a request; the ones this process applied are returned from memory.
 func (s *actor) applied(ctx context.Context, id manifest.ID) (map[string]any, error) {
 	if secret := s.secrets[id]; secret != nil {
 		return secret, nil
@@ -210,8 +209,8 @@ func (s *actor) applied(ctx context.Context, id manifest.ID) (map[string]any, er
 	return s.Objects.Get(ctx, id)
 }
 
-// applyCanary takes fields of the canary's objects from any other owner: they
-// are canarize's own.
+// applyCanary applies the canary's objects. They belong to canarize, so it takes their
+// fields over from any other owner.
 func (s *actor) applyCanary(ctx context.Context, _ rollout.Action) error {
 	if err := s.apply(ctx, s.stamped(), Apply{Force: true}); err != nil {
 		return err
@@ -233,18 +232,17 @@ func (s *actor) waitCanary(ctx context.Context, _ rollout.Action) error {
 	return err
 }
 
-// applyStable replaces the stable objects by those of the plan. The server
-// checks all of them before the first one changes. Routes go last, and those of the
-// canary take over at once what changed: in between, one of the two might get every
-// request.
+// applyStable replaces the stable objects with those of the plan. The API server
+// validates all of them before the first one changes. Routes go last, and the canary's
+// routes follow at once: while the two differ, one of them might get every request.
 func (s *actor) applyStable(ctx context.Context, a rollout.Action) error {
 	untouched := func(err error) error {
-		if s.touched { // by a process before this one
+		if s.touched { // by an earlier process
 			return err
 		}
 		return untouchedError{err}
 	}
-	if err := s.stillTested(ctx); err != nil {
+	if err := s.checkTested(ctx); err != nil {
 		return untouched(err)
 	}
 	objects := slices.Clone(s.plan.Stable)
@@ -267,7 +265,7 @@ func (s *actor) applyStable(ctx context.Context, a rollout.Action) error {
 	return s.resync(ctx, a)
 }
 
-// routes is how many of the plan's routes an object has.
+// routes returns how many of the plan's routes an object holds.
 func (s *actor) routes(o map[string]any) (n int) {
 	id := object.ID(o)
 	for _, r := range s.plan.Routes {
@@ -278,9 +276,9 @@ func (s *actor) routes(o map[string]any) (n int) {
 	return n
 }
 
-// stillTested looks whether the canary is what was tested, when the process that
-// decided to promote it has died, maybe long ago.
-func (s *actor) stillTested(ctx context.Context) error {
+// checkTested checks that the canary still is what was tested. It matters if the process
+// that decided to promote has died, perhaps long ago.
+func (s *actor) checkTested(ctx context.Context) error {
 	if s.configs != nil {
 		return nil
 	}
@@ -292,9 +290,8 @@ func (s *actor) stillTested(ctx context.Context) error {
 	return err
 }
 
-// promotable completes an object of the plan with what is not stored in it: the
-// content of a Secret is that of the canary's, and the number of pods is the
-// autoscaler's business where there is one.
+// promotable completes an object of the plan with what is not stored. A Secret gets the
+// content of the canary's copy. The number of pods is left out if an autoscaler sets it.
 func (s *actor) promotable(o map[string]any) map[string]any {
 	id := object.ID(o)
 	for _, c := range s.plan.Configs {
@@ -307,7 +304,7 @@ func (s *actor) promotable(o map[string]any) map[string]any {
 	return Unscaled(s.plan, o)
 }
 
-// Unscaled is an object without its number of pods, where an autoscaler sets that.
+// Unscaled returns an object without its number of pods if an autoscaler sets that.
 func Unscaled(plan rollout.Plan, o map[string]any) map[string]any {
 	id := object.ID(o)
 	for _, w := range plan.Workloads {
@@ -320,8 +317,8 @@ func Unscaled(plan rollout.Plan, o map[string]any) map[string]any {
 	return o
 }
 
-// preflight has the API server check what a promotion would write, but for Secrets,
-// whose content is the canary's then.
+// preflight lets the API server validate what a promotion would write. It leaves out
+// Secrets, whose content comes from the canary.
 func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified bool) error {
 	var objects []map[string]any
 	for _, o := range plan.Stable {
@@ -335,7 +332,7 @@ func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified bo
 		}
 	}
 	if err := s.apply(ctx, objects, Apply{Force: s.Force, Try: true}); err != nil {
-		return fmt.Errorf("nothing was begun, because the promotion would be refused: %w", err)
+		return fmt.Errorf("nothing was changed, because the API server would refuse the promotion: %w", err)
 	}
 	return nil
 }
@@ -344,25 +341,24 @@ func (s *actor) waitStable(ctx context.Context, _ rollout.Action) error {
 	return s.Workloads.Ready(ctx, s.workloads(true), s.ReadyTimeout)
 }
 
-// drain waits as long as a request that the canary took may last.
+// drain waits as long as a request to the canary may take.
 func (s *actor) drain(ctx context.Context, _ rollout.Action) error {
 	longest := 0
 	for _, r := range s.plan.Routes {
 		longest = max(longest, r.TimeoutMS)
 	}
-	d := min(time.Duration(longest)*time.Millisecond, mostDrain)
-	s.progress("waiting %s for requests on their way", d)
+	d := min(time.Duration(longest)*time.Millisecond, maxDrain)
+	s.progress("waiting %s for requests in flight", d)
 	return s.Wait(ctx, d)
 }
 
-// mostDrain bounds the wait for requests on their way: a pod that is deleted
-// goes on with its own for as long as its grace period.
-const mostDrain = 30 * time.Second
+// maxDrain bounds the wait for requests in flight. A deleted pod still serves its own for
+// its grace period.
+const maxDrain = 30 * time.Second
 
-// deleteCanary deletes in the opposite order in which objects were made: routes
-// first.
+// deleteCanary deletes the canary's objects in reverse order: routes first.
 func (s *actor) deleteCanary(ctx context.Context, _ rollout.Action) error {
-	if err := s.takeOut(ctx); err != nil {
+	if err := s.removeInside(ctx); err != nil {
 		return err
 	}
 	ids := s.removable(s.state.Objects)

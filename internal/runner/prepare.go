@@ -8,11 +8,11 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// step does one thing that is asked for, or goes on where another process stopped.
+// step carries out a request, or continues where another process stopped.
 func (s *session) step(ctx context.Context, fact rollout.Fact, plan *rollout.Plan) error {
 	var err error
 	switch f := fact.(type) {
-	case rollout.Asked:
+	case rollout.Request:
 		fact, err = s.prepare(ctx, f, plan)
 	case rollout.Resumed:
 		fact, err = s.prepareResume(ctx, f)
@@ -23,35 +23,36 @@ func (s *session) step(ctx context.Context, fact rollout.Fact, plan *rollout.Pla
 	return s.drive(ctx, fact)
 }
 
-// prepare looks at the cluster for what has to be known before asked is decided,
-// and first puts right what somebody else did in the meantime. Of a rejection nothing
-// has to be known, but whether stable is the old version still: traffic goes first.
-func (s *session) prepare(ctx context.Context, asked rollout.Asked, plan *rollout.Plan) (rollout.Asked, error) {
+// prepare completes a request with what rollout.Next needs from the cluster. First it
+// undoes what somebody else changed. A rejection needs only whether stable is still the
+// old version, because its traffic goes first.
+func (s *session) prepare(ctx context.Context, request rollout.Request, plan *rollout.Plan) (rollout.Request, error) {
 	var err error
-	switch asked.Verb {
+	switch request.Verb {
 	case rollout.Deploy:
-		err = s.prepareDeploy(ctx, &asked, plan)
+		err = s.prepareDeploy(ctx, &request, plan)
 	case rollout.Shift:
 		if err = s.confirmOnce(ctx); err == nil {
-			err = s.putRight(ctx)
+			err = s.correct(ctx)
 		}
 	case rollout.Promote:
 		if err = s.confirmOnce(ctx); err == nil {
-			err = s.putRight(ctx)
+			err = s.correct(ctx)
 		}
 		if err == nil && s.state.Phase == rollout.Standing {
-			err = s.preparePromote(ctx, &asked)
+			err = s.preparePromote(ctx, &request)
 		}
 	case rollout.Reject:
-		if err = s.ledBack(ctx); err == nil {
-			asked.Untouched = s.untouched(ctx)
+		if err = s.confirmOrFind(ctx); err == nil {
+			request.Untouched = s.untouched(ctx)
 		}
 	}
-	return asked, err
+	return request, err
 }
 
-// confirmOnce is confirm, of what a process before this one has stored: once, and only
-// while there is a canary. That stable is the new version is believed if it is.
+// confirmOnce calls confirm once, and only while there is a canary that an earlier
+// process deployed. A record that says that stable is the new version is believed if
+// stable is.
 func (s *session) confirmOnce(ctx context.Context) error {
 	if s.confirmed || !s.state.Phase.Active() || s.state.Phase == rollout.Deploying {
 		return nil
@@ -65,7 +66,7 @@ func (s *session) confirmOnce(ctx context.Context) error {
 	return fmt.Errorf("release %s: %w", s.release, ErrNotConfirmed)
 }
 
-// prepareResume looks how far the process before this one came.
+// prepareResume finds out how far the earlier process came.
 func (s *session) prepareResume(ctx context.Context, r rollout.Resumed) (rollout.Resumed, error) {
 	if err := s.confirmOnce(ctx); err != nil {
 		return r, err
@@ -74,23 +75,23 @@ func (s *session) prepareResume(ctx context.Context, r rollout.Resumed) (rollout
 		r.Untouched = s.untouched(ctx)
 		s.touched = !r.Untouched
 	}
-	shares, _, err := s.sharesNow(ctx)
+	shares, _, err := s.currentShares(ctx)
 	if err == nil && len(shares) > 0 {
 		r.Found = new(slices.Max(shares))
 	}
 	return r, err
 }
 
-func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan *rollout.Plan) error {
+func (s *session) prepareDeploy(ctx context.Context, request *rollout.Request, plan *rollout.Plan) error {
 	digest, err := rollout.Digest(plan.Stable, plan.Canary)
 	if err != nil {
 		return err
 	}
-	if s.state.Plan == digest && s.state.Phase == rollout.Standing { // it stands as it was deployed
-		asked.Fresh.Plan = digest
+	if s.state.Plan == digest && s.state.Phase == rollout.Standing { // the same plan is already deployed
+		request.Fresh.Plan = digest
 		return s.confirmOnce(ctx)
 	}
-	if s.course == nil && !asked.Unverified { // a run has looked before it began
+	if s.course == nil && !request.Unverified { // a run has already checked
 		if err := s.reachable(ctx, plan.Routes); err != nil {
 			return err
 		}
@@ -98,33 +99,33 @@ func (s *session) prepareDeploy(ctx context.Context, asked *rollout.Asked, plan 
 	if plan, err = s.beside(ctx, plan); err != nil {
 		return err
 	}
-	asked.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images(), Gates: asked.Fresh.Gates}
+	request.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images(), Gates: request.Fresh.Gates}
 	s.fresh = !s.state.Phase.Active()
 	if s.state.Plan != digest || s.fresh {
-		if asked.Fresh.Stable, err = s.fingerprints(ctx, plan.Stable); err != nil {
+		if request.Fresh.Stable, err = s.fingerprints(ctx, plan.Stable); err != nil {
 			return err
 		}
 	}
 	return s.adopt(*plan)
 }
 
-func (s *session) preparePromote(ctx context.Context, asked *rollout.Asked) error {
+func (s *session) preparePromote(ctx context.Context, request *rollout.Request) error {
 	var err error
-	if asked.Tested, s.configs, err = s.canary(ctx, s.Objects.Fresh); err != nil {
+	if request.Tested, s.configs, err = s.canary(ctx, s.Objects.Fresh); err != nil {
 		return err
 	}
-	asked.Changed, err = s.changed(ctx)
+	request.Changed, err = s.changed(ctx)
 	return err
 }
 
-// putRight compares the routes with what the release made them and undoes what
-// would hurt: a weight that somebody else moved, and a canary route that no
-// longer has what its stable one has.
-func (s *session) putRight(ctx context.Context) error {
+// correct compares the routes with what the release made them, and undoes harmful
+// changes: a weight that somebody else changed, and a canary route that no longer matches
+// its stable one.
+func (s *session) correct(ctx context.Context) error {
 	if s.state.Phase != rollout.Standing {
 		return nil
 	}
-	shares, edited, err := s.sharesNow(ctx)
+	shares, edited, err := s.currentShares(ctx)
 	if err != nil {
 		return err
 	}

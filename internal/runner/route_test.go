@@ -2,9 +2,9 @@ package runner
 
 import "testing"
 
-// TestRouteOfNewVersion: until its promotion a canary answers what the stable version
-// answers, whatever the new version's Mapping says. A canary's Mapping apart from the
-// stable one would get every request, whatever its weight.
+// TestRouteOfNewVersion checks that until its promotion the canary's route matches the
+// stable one, whatever the new version's Mapping says. A canary Mapping in a group of its
+// own would get every request, at any weight.
 func TestRouteOfNewVersion(t *testing.T) {
 	w := newWorld()
 	w.must(t, deploy(moved))
@@ -18,8 +18,8 @@ func TestRouteOfNewVersion(t *testing.T) {
 	w.expect(t, moved, -1)
 }
 
-// TestStableRouteEdited: somebody who edits the stable Mapping parts the canary's from
-// it. Whatever is asked for next brings them together again first.
+// TestStableRouteEdited edits the stable Mapping, so that the canary's no longer matches
+// it. Every next request first makes them match again.
 func TestStableRouteEdited(t *testing.T) {
 	for _, c := range []struct {
 		asks   []ask

@@ -14,22 +14,22 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// eyes are a Watcher that says by the weight alone what the judge says.
+// eyes is a Watcher whose judgement depends on the weight alone.
 type eyes struct {
 	says  map[int]rollout.Judged
 	looks int
-	// onLook is called before each look, and guard says at which weight there is a
-	// catastrophe while it is being moved.
+	// onLook is called before each look. guard returns at which weight there is a
+	// catastrophe while the weight changes.
 	onLook func(n, weight int)
 	guard  func() (rollout.Judged, bool)
 
 	weight int
 	here   int64 // looks at the weight
-	blind  bool  // no request is seen
+	blind  bool  // counts no request
 	stop   int   // the look that ends the run; 0: none
 }
 
-// errEnough ends a run of which enough was seen.
+// errEnough ends a run that has shown enough.
 var errEnough = errors.New("enough")
 
 func (e *eyes) Look(ctx context.Context, weight int) (rollout.Judged, error) {
@@ -40,7 +40,7 @@ func (e *eyes) Look(ctx context.Context, weight int) (rollout.Judged, error) {
 	if err := context.Cause(ctx); err != nil {
 		return rollout.Judged{}, err
 	}
-	synctest.Wait() // whoever has something to say has said it
+	synctest.Wait() // all other goroutines have finished or wait
 	if e.looks == e.stop {
 		return rollout.Judged{}, errEnough
 	}
@@ -57,7 +57,7 @@ func (e *eyes) Look(ctx context.Context, weight int) (rollout.Judged, error) {
 	return j, nil
 }
 
-// own is how many requests this process has seen at a weight: one a look.
+// own returns the requests this process has counted at a weight: one per look.
 func (e *eyes) own(weight int) int64 {
 	if weight != e.weight {
 		e.weight, e.here = weight, 0
@@ -80,15 +80,15 @@ func says(v analysis.Verdict, weight int, reason string) rollout.Judged {
 	return rollout.Judged{Look: rollout.Look{Verdict: v, Reason: reason}, Recommended: weight, Judge: []byte(`{}`)}
 }
 
-// healthy is a judge that goes 5, 50, promote.
+// healthy is a judge that recommends 5 %, 50 % and promotion.
 func healthy() *eyes {
 	return &eyes{says: map[int]rollout.Judged{
 		0: says(analysis.Continue, 5, "begin"), 5: says(analysis.Continue, 50, "fine"), 50: says(analysis.Promote, 100, "healthy"),
 	}}
 }
 
-// bubble runs a test with a clock of its own, in which it can be waited until all have
-// had their say.
+// bubble runs a test with a clock of its own, in which synctest.Wait can wait for all
+// goroutines.
 func bubble(test func(*testing.T)) func(*testing.T) {
 	return func(t *testing.T) { synctest.Test(t, test) }
 }
@@ -124,8 +124,8 @@ func TestRunPromotes(t *testing.T) {
 	})
 }
 
-// TestRunVerifies: while nothing happens a run looks once a minute whether somebody
-// moved the weight, and puts it back.
+// TestRunVerifies checks that a run without news looks once a minute whether somebody
+// else changed the weight, and sets it back.
 func TestRunVerifies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -159,7 +159,7 @@ func TestRunVerifies(t *testing.T) {
 	})
 }
 
-// TestRunEnds: whatever ends a run, what it leaves is safe.
+// TestRunEnds checks that a run leaves a safe state, whatever ends it.
 func TestRunEnds(t *testing.T) {
 	bad := errors.New("no")
 	for name, tt := range map[string]struct {
@@ -214,7 +214,7 @@ func TestRunEnds(t *testing.T) {
 		"a promotion that would be refused": {
 			eyes:   healthy(),
 			change: func(w *world, _ *Course) { w.broken["try "+stablePods.String()] = bad },
-			phase:  rollout.None, err: "nothing was begun",
+			phase:  rollout.None, err: "nothing was changed",
 		},
 		"a stable version that does not become ready": {
 			eyes:   healthy(),
@@ -261,8 +261,8 @@ func TestRunEnds(t *testing.T) {
 	}
 }
 
-// TestRunCrashPoints kills a run before and after every write. Run again, it comes
-// to the same end, with the evidence it had.
+// TestRunCrashPoints kills a run before and after every write. Started again, the run
+// comes to the same end, with the evidence it had.
 func TestRunCrashPoints(t *testing.T) {
 	for name, tt := range map[string]struct {
 		eyes  func() *eyes
@@ -315,7 +315,7 @@ func TestRunCrashPoints(t *testing.T) {
 	}
 }
 
-// killed does something until the process is killed.
+// killed calls a function until the process is killed.
 func killed(t *testing.T, do func()) {
 	t.Helper()
 	defer func() {
@@ -326,8 +326,8 @@ func killed(t *testing.T, do func()) {
 	do()
 }
 
-// TestRunIsInterrupted: a run that is interrupted takes traffic off the canary, and
-// the next one goes on.
+// TestRunIsInterrupted checks that an interrupted run takes traffic off the canary and
+// that the next run continues.
 func TestRunIsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, hold := range []bool{false, true} {
@@ -353,14 +353,14 @@ func TestRunIsInterrupted(t *testing.T) {
 	})
 }
 
-// TestRunIsInterruptedWhileItWrites: whichever write an interruption takes the answer
-// of, traffic is off the canary, that is written down, and the next run goes on.
+// TestRunIsInterruptedWhileItWrites interrupts a run before the response of each write.
+// The traffic is off the canary, that is stored, and the next run continues.
 func TestRunIsInterruptedWhileItWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for n := 1; ; n++ {
 			w := newWorld()
 			ctx, stop := context.WithCancel(t.Context())
-			w.written = func(at int) {
+			w.afterWrite = func(at int) {
 				if at == n {
 					stop()
 				}
@@ -376,7 +376,7 @@ func TestRunIsInterruptedWhileItWrites(t *testing.T) {
 			if s = w.state(t); !errors.Is(err, ErrInterrupted) && !errors.Is(err, context.Canceled) || number(field(w.objects[canaryMapping], "spec", "weight")) != 0 || s.Phase.Active() && s.Weight != 0 {
 				t.Errorf("interrupted in write %d: %v, weight %v, %+v", n, err, field(w.objects[canaryMapping], "spec", "weight"), s)
 			}
-			w.written = nil
+			w.afterWrite = nil
 			if s, err := w.run(t.Context(), followed(healthy())); err != nil || s.Phase != rollout.Promoted {
 				t.Errorf("after an interruption in write %d: %s, %v", n, s.Phase, err)
 			}
@@ -385,7 +385,7 @@ func TestRunIsInterruptedWhileItWrites(t *testing.T) {
 	})
 }
 
-// TestPeople: a run heeds what people say while it works.
+// TestPeople checks that a run follows what people say while it works.
 func TestPeople(t *testing.T) {
 	t.Run("hold and resume", bubble(func(t *testing.T) {
 		w := newWorld()
@@ -395,12 +395,12 @@ func TestPeople(t *testing.T) {
 		e.onLook = func(n, weight int) {
 			switch n {
 			case 1:
-				w.say(rollout.Said{Hold: &rollout.Word{Text: "wait for Ann"}})
+				w.say(rollout.Statements{Hold: &rollout.Statement{Text: "wait for Ann"}})
 			case 20:
 				if weight != 0 {
 					t.Errorf("raised to %d while held", weight)
 				}
-				w.say(rollout.Said{})
+				w.say(rollout.Statements{})
 			}
 		}
 		if s, err := w.run(t.Context(), c); err != nil || s.Phase != rollout.Promoted {
@@ -417,7 +417,7 @@ func TestPeople(t *testing.T) {
 				if weight != 50 {
 					t.Errorf("weight %d, expected 50 until it is approved", weight)
 				}
-				w.say(rollout.Said{Approved: []rollout.Passage{{Gate: "release", By: "ann"}}})
+				w.say(rollout.Statements{Approved: []rollout.Approval{{Gate: "release", By: "ann"}}})
 			}
 		}
 		if s, err := w.run(t.Context(), c); err != nil || s.Phase != rollout.Promoted {
@@ -437,7 +437,7 @@ func TestPeople(t *testing.T) {
 		e.says = map[int]rollout.Judged{0: says(analysis.Continue, 5, "begin")}
 		e.onLook = func(n, weight int) {
 			if n == 20 {
-				w.say(rollout.Said{Rejected: &rollout.Word{Text: "Ann"}})
+				w.say(rollout.Statements{Rejected: &rollout.Statement{Text: "Ann"}})
 			}
 		}
 		s, err := w.run(t.Context(), followed(e))
@@ -452,7 +452,7 @@ func TestPeople(t *testing.T) {
 	t.Run("reject, killed while it asked for it", bubble(func(t *testing.T) {
 		w := newWorld()
 		w.must(t, deploy("shop:2"), shift(50))
-		w.after = len(w.writes) + 2 // the weight and the word
+		w.after = len(w.writes) + 2 // the weight and the statement
 		killed(t, func() { _, _ = w.do(t.Context(), reject()) })
 		w.after = 0
 		s, err := w.run(t.Context(), followed(healthy()))
@@ -465,12 +465,15 @@ func TestPeople(t *testing.T) {
 	}))
 	t.Run("say", bubble(func(t *testing.T) {
 		w := newWorld()
-		if _, err := w.runner().Say(t.Context(), shop, "", func(rollout.State, *rollout.Said) error { return nil }); !errors.As(err, new(RefusedError)) {
+		if _, err := w.runner().EditStatements(t.Context(), shop, "", func(rollout.State, *rollout.Statements) error { return nil }); !errors.As(err, new(RefusedError)) {
 			t.Errorf("without a release: %v", err)
 		}
 		w.must(t, deploy("shop:2"))
 		for _, gate := range []string{"b", "a", "b"} {
-			if _, err := w.runner().Say(t.Context(), shop, "", func(_ rollout.State, s *rollout.Said) error { s.Approve(rollout.Passage{Gate: gate}); return nil }); err != nil {
+			if _, err := w.runner().EditStatements(t.Context(), shop, "", func(_ rollout.State, s *rollout.Statements) error {
+				s.Approve(rollout.Approval{Gate: gate})
+				return nil
+			}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -480,7 +483,7 @@ func TestPeople(t *testing.T) {
 	}))
 }
 
-// TestAnalyze: it moves no weight, but that of a canary that is rejected.
+// TestAnalyze checks that an analysis changes no weight except that of a rejected canary.
 func TestAnalyze(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for verdict, weight := range map[analysis.Verdict]int{analysis.Promote: 50, analysis.Reject: 0} {
@@ -505,13 +508,13 @@ func TestAnalyze(t *testing.T) {
 	})
 }
 
-// TestAnalyzeRemembers: what was found out until the time is over is stored, however
-// short that was.
+// TestAnalyzeRemembers checks that an analysis stores its evidence when the time is over,
+// however short it was.
 func TestAnalyzeRemembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.must(t, deploy("shop:2"), shift(50))
-		w.mute = true // whatever is heard interrupts a look
+		w.silent = true // any statement would interrupt a look
 		e := &eyes{}
 		r := w.runner()
 		r.Now = func() time.Time { return noon.Add(time.Duration(e.looks) * 15 * time.Second) }
@@ -522,7 +525,7 @@ func TestAnalyzeRemembers(t *testing.T) {
 			t.Errorf("%+v", j)
 		}
 
-		// A verdict ends it, but not one of an earlier share.
+		// A verdict ends it, but a verdict at an earlier share does not.
 		e.says = map[int]rollout.Judged{50: says(analysis.Promote, 100, "healthy")}
 		for _, looks := range []int{1, 3} {
 			before := e.looks

@@ -1,6 +1,6 @@
-// Package runner carries out what package rollout decides, through small
-// interfaces, and tells what happens as events. Whatever it does is stored
-// first: it can be killed at any instant, and the next process goes on.
+// Package runner carries out what package rollout decides, through small interfaces, and
+// reports what happens as events. It stores every state before it acts on it. It can be
+// killed at any instant, and the next process continues.
 package runner
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/route"
 )
 
-// Runner carries releases out. All fields but Options are needed.
+// Runner carries out releases. All fields except Exposed and Options are required.
 type Runner struct {
 	Objects   Objects
 	Workloads Workloads
@@ -20,25 +20,25 @@ type Runner struct {
 	Store     Store
 	Lock      Lock
 	Inbox     Inbox
-	// Now is the clock, and Wait pauses for a duration or until the context ends.
+	// Now is the clock. Wait pauses for a duration, or until the context ends.
 	Now  func() time.Time
 	Wait func(ctx context.Context, d time.Duration) error
-	// Emit is told what happens, in order. It does not block.
+	// Emit receives the events in order. It must not block.
 	Emit func(rollout.Event)
-	// Exposed, if not nil, is told whether the canary is known to have traffic, or may
-	// have: then nothing that could take it off is given up.
+	// Exposed, if not nil, receives whether the canary has traffic or may have some.
+	// While it may, attempts to take the traffic off must not be given up.
 	Exposed func(bool)
 	Options
 }
 
-// Options are what the user can choose.
+// Options holds the user's choices.
 type Options struct {
 	ReadyTimeout time.Duration // for pods to become ready
 	HoldOnCancel bool          // keep the weight when interrupted
-	Force        bool          // take stable's fields over from other owners
+	Force        bool          // take over fields that other owners set on stable objects
 }
 
-// Release names a release.
+// Release identifies a release.
 type Release struct{ Namespace, Name string }
 
 func (r Release) String() string { return r.Namespace + "/" + r.Name }
@@ -49,53 +49,53 @@ type RefusedError struct{ *rollout.Refusal }
 
 func (e RefusedError) Unwrap() error { return e.Refusal }
 
-// StoppedError reports that the release stopped where it is safe before it came to its
-// end: an action failed, or somebody has to decide.
+// StoppedError reports that the release stopped in a safe state before its end: an action
+// failed, or somebody has to decide.
 type StoppedError struct {
-	State  rollout.State      // as it was left
-	Action rollout.ActionKind // the last one that failed, if one did
+	State  rollout.State      // the state it was left in
+	Action rollout.ActionKind // the last action that failed, if any
 	Err    error
 }
 
 func (e StoppedError) Error() string { return e.Err.Error() }
 func (e StoppedError) Unwrap() error { return e.Err }
 
-// Load reads what is remembered of a release.
+// Load returns the stored state of a release.
 func (r *Runner) Load(ctx context.Context, release Release) (rollout.State, error) {
 	s := r.session(release)
 	err := s.load(ctx)
 	return s.state, err
 }
 
-// Do does what is asked for and returns how the release was left. plan is that
-// of a deployment; the other verbs go by the one that is stored.
-func (r *Runner) Do(ctx context.Context, release Release, asked rollout.Asked, plan *rollout.Plan) (rollout.State, error) {
-	if asked.Verb == rollout.Reject {
-		if err := r.offAtOnce(ctx, release, asked); err != nil {
+// Do carries out a request and returns the state it left. A deployment needs plan; the
+// other verbs use the stored one.
+func (r *Runner) Do(ctx context.Context, release Release, request rollout.Request, plan *rollout.Plan) (rollout.State, error) {
+	if request.Verb == rollout.Reject {
+		if err := r.zeroFirst(ctx, release, request); err != nil {
 			return rollout.State{}, err
 		}
 	}
-	return r.work(ctx, release, asked.Run, func(held context.Context, s *session) error {
+	return r.work(ctx, release, request.Run, func(held context.Context, s *session) error {
 		if err := s.load(held); err != nil {
 			return err
 		}
-		return s.step(held, asked, plan)
+		return s.step(held, request, plan)
 	})
 }
 
-// offAtOnce takes traffic off the canary without waiting for another process to
-// let go of the release, and asks that one to reject it: a weight of 0 is right
-// whatever it does.
-func (r *Runner) offAtOnce(ctx context.Context, release Release, asked rollout.Asked) error {
+// zeroFirst takes the traffic off the canary before the lock is acquired: a weight of 0
+// is right whatever another process does. It also asks the process that holds the lock to
+// reject the release.
+func (r *Runner) zeroFirst(ctx context.Context, release Release, request rollout.Request) error {
 	s := r.session(release)
 	err := s.load(ctx)
 	switch unreadable := errors.As(err, new(RecordError)); {
 	case unreadable || err == nil && !s.state.Phase.Active():
-		return s.offByLabel(ctx, err)
+		return s.zeroByLabel(ctx, err)
 	case err != nil:
 		return err
 	}
-	if err := s.ledBack(ctx); err != nil {
+	if err := s.confirmOrFind(ctx); err != nil {
 		return err
 	}
 	if err := s.setWeight(ctx, rollout.Action{Kind: rollout.SetWeight}); err != nil {
@@ -104,8 +104,8 @@ func (r *Runner) offAtOnce(ctx context.Context, release Release, asked rollout.A
 	if s.doubtful || s.state.Phase != rollout.Standing && s.state.Phase != rollout.Shifting {
 		return nil
 	}
-	return s.say(ctx, func(said *rollout.Said) error {
-		said.Rejected = &rollout.Word{Text: "asked for by " + asked.Run.Holder, At: r.Now().UTC()}
+	return s.editStatements(ctx, func(st *rollout.Statements) error {
+		st.Rejected = &rollout.Statement{Text: "requested by " + request.Run.Holder, At: r.Now().UTC()}
 		return nil
 	})
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// session is the work of one process on one release: it tells the machine what is known
-// and has done what the machine announces.
+// session is the work of one process on one release. It passes facts to rollout.Next and
+// carries out the actions that follow.
 type session struct {
 	actor
-	lock    Hold // nil without one
-	engaged bool // this process has something to leave safely
+	lock    Hold // nil without a lock
+	engaged bool // this process must leave the release in a safe state
 	course  *course
 }
 
@@ -22,28 +22,28 @@ func (r *Runner) session(release Release) *session {
 	return &session{actor: actor{ledger: ledger{Runner: r, release: release}}}
 }
 
-// actor does to the cluster what the machine announces, and looks what the machine has
-// to know of it.
+// actor carries out actions on the cluster, and reads from it what rollout.Next has to
+// know.
 type actor struct {
 	ledger
 	state   rollout.State
 	plan    rollout.Plan
-	tested  string                         // digest, from WaitCanary
-	proof   rollout.Proof                  // from the last Verify
-	configs map[manifest.ID]map[string]any // of the canary, as they were compared with what was tested
-	secrets map[manifest.ID]map[string]any // of the canary, as they were applied
+	tested  string                         // digest, set by WaitCanary
+	proof   rollout.Proof                  // of the last Verify
+	configs map[manifest.ID]map[string]any // the canary's, as compared with what was tested
+	secrets map[manifest.ID]map[string]any // the canary's, as applied
 
-	confirmed bool // the plan is the one that the canary was deployed with
-	doubtful  bool // the record is not confirmed; the routes were found by their labels
-	fresh     bool // no canary of a release before can have traffic
-	touched   bool // stable objects may be of the new version
-	reread    bool // what watches have seen of the routes is not enough
+	confirmed   bool // the plan is the one the canary was deployed with
+	doubtful    bool // the record is not confirmed; the routes were found by label
+	fresh       bool // no earlier canary can have traffic
+	touched     bool // stable objects may be of the new version
+	bypassCache bool // read routes from the API server, not from a watch
 
-	sure      func(context.Context) error // waits until the lock is certainly held; nil: there is none
-	permitted func(context.Context) error // says why the weight may not grow; nil: it may
+	sure    func(context.Context) error // waits until the lock is certainly held; nil without a lock
+	mayGrow func(context.Context) error // returns why the weight may not grow; nil if it always may
 }
 
-// load reads what is stored of the release.
+// load reads the stored record of the release.
 func (s *session) load(ctx context.Context) error {
 	state, plan, err := s.read(ctx)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *session) load(ctx context.Context) error {
 	return nil
 }
 
-// expose tells whether the canary is known to have traffic.
+// expose reports to Exposed whether the canary has or may have traffic.
 func (s *session) expose() {
 	if s.Exposed != nil {
 		unknown := s.state.Verified != 0 && s.state.Phase != rollout.Deploying
@@ -65,14 +65,14 @@ func (s *session) expose() {
 
 func (s *session) spec() rollout.Spec { return rollout.Spec{Limit: s.Router.Limit(s.plan.Routes)} }
 
-// next tells the machine a fact, and others what happened.
+// next applies a fact and emits the events that follow.
 func (s *session) next(fact rollout.Fact) []rollout.Action {
 	actions, events := s.decide(fact)
 	s.emit(events, fact)
 	return actions
 }
 
-// decide tells the machine a fact, and gives what happened.
+// decide applies a fact and returns the actions and events that follow.
 func (s *session) decide(fact rollout.Fact) ([]rollout.Action, []rollout.Event) {
 	before := s.state.Total
 	state, actions := rollout.Next(s.spec(), s.state, rollout.Observation{Time: s.Now(), Fact: fact})
@@ -81,7 +81,7 @@ func (s *session) decide(fact rollout.Fact) ([]rollout.Action, []rollout.Event) 
 	return actions, state.History[max(0, len(state.History)-(state.Total-before)):]
 }
 
-// emit tells what came of a fact.
+// emit emits the events that follow from a fact.
 func (s *session) emit(events []rollout.Event, fact rollout.Fact) {
 	failed, _ := fact.(rollout.Failed)
 	for _, e := range events {
@@ -92,7 +92,7 @@ func (s *session) emit(events []rollout.Event, fact rollout.Fact) {
 	}
 }
 
-// drive tells the machine a fact and carries out what follows from it, to the end.
+// drive applies a fact and carries out what follows from it, to the end.
 func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 	actions, err := s.announce(ctx, fact)
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		}
 		actions = s.next(fact)
 		if len(actions) == 0 && s.course != nil && s.state.Phase == rollout.Standing {
-			s.course.unstored = true // the look that comes stores it
+			s.course.unstored = true // the next look stores it
 			break
 		}
 		if err := s.save(ctx); err != nil {
@@ -127,8 +127,8 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 	return nil
 }
 
-// endedBy is the error of something that came to its end with its context: why that
-// ended, and what else went wrong.
+// endedBy returns the error of work that ended with its context: the cause of the
+// context, joined with any other error.
 func endedBy(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	if err == nil || errors.Is(err, cause) {
@@ -137,8 +137,7 @@ func endedBy(ctx context.Context, err error) error {
 	return errors.Join(err, cause)
 }
 
-// announce tells the machine a fact and stores what follows from it, before anything of
-// that is done.
+// announce applies a fact and stores the new state before any action that follows.
 func (s *session) announce(ctx context.Context, fact rollout.Fact) ([]rollout.Action, error) {
 	before := s.state
 	actions, events := s.decide(fact)
@@ -148,7 +147,7 @@ func (s *session) announce(ctx context.Context, fact rollout.Fact) ([]rollout.Ac
 	}
 	s.raising = s.course != nil && raises(before, fact)
 	err := s.save(ctx)
-	if s.raising = false; errors.Is(err, errSpoken) {
+	if s.raising = false; errors.Is(err, errNewStatements) {
 		s.state = before
 		s.expose()
 		return nil, err
@@ -159,19 +158,19 @@ func (s *session) announce(ctx context.Context, fact rollout.Fact) ([]rollout.Ac
 		return nil, s.offFirst(ctx, actions, err)
 	}
 	if s.course != nil {
-		s.course.known = s.Now()
+		s.course.peopleReadAt = s.Now()
 	}
 	return actions, nil
 }
 
-// raises says whether a fact gives the canary more traffic, or promotes it.
+// raises reports whether a fact gives the canary more traffic, or promotes it.
 func raises(s rollout.State, fact rollout.Fact) bool {
-	asked, is := fact.(rollout.Asked)
-	return is && (asked.Verb == rollout.Promote || asked.Verb == rollout.Shift && asked.Weight > s.Weight)
+	request, is := fact.(rollout.Request)
+	return is && (request.Verb == rollout.Promote || request.Verb == rollout.Shift && request.Weight > s.Weight)
 }
 
-// offFirst takes traffic off the canary though the state could not be stored:
-// whoever comes next finds a weight of 0, which is never wrong.
+// offFirst takes the traffic off the canary although the state could not be stored. A
+// weight of 0 is right for whoever comes next.
 func (s *session) offFirst(ctx context.Context, actions []rollout.Action, cause error) error {
 	off := rollout.Action{Kind: rollout.SetWeight}
 	if len(actions) == 0 || actions[0] != off || errors.Is(cause, ErrChanged) {

@@ -15,25 +15,24 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// The record of a release is a memory and not an authority: whoever may write
-// ConfigMaps can change it, and may have less rights than this process. What it says is
-// believed as far as objects confirm it that need the right to write workloads. See
-// docs/trust.md.
+// The record of a release is a memory, not an authority. Whoever may write ConfigMaps can
+// change it, and may have fewer rights than this process. So the record is believed only
+// as far as it matches objects that need the right to write workloads. See docs/trust.md.
 
-// PlanAnnotation is the digest of the stored plan, on every workload of the canary.
+// PlanAnnotation holds the digest of the stored plan, on every workload of the canary.
 const PlanAnnotation = "canarize.dev/plan"
 
-// ErrNotConfirmed reports that the cluster's objects do not confirm the record.
-var ErrNotConfirmed = errors.New("what is remembered of the release is not what was deployed: somebody has changed its record or its canary; nothing is promoted")
+// ErrNotConfirmed reports that the objects in the cluster do not match the record.
+var ErrNotConfirmed = errors.New("the record of the release does not match what was deployed: somebody changed the record or the canary; nothing is promoted")
 
-// planDigest is the digest of a plan as it is stored.
+// planDigest returns the digest of a plan in its stored form.
 func planDigest(packed []byte) string {
 	sum := sha256.Sum256(packed)
 	return hex.EncodeToString(sum[:])
 }
 
-// stamped are the canary's objects as they are applied: its workloads with the digest
-// of the stored plan.
+// stamped returns the canary's objects with the digest of the stored plan on its
+// workloads.
 func (s *actor) stamped() []map[string]any {
 	objects := slices.Clone(s.plan.Canary)
 	for i, o := range objects {
@@ -44,9 +43,9 @@ func (s *actor) stamped() []map[string]any {
 	return objects
 }
 
-// confirm makes sure that the stored plan is the one that the canary was deployed with.
-// A canary that an earlier canarize deployed carries no digest: then its pods have to be
-// those that the plan makes stable.
+// confirm checks that the canary was deployed with the stored plan. A canary deployed by
+// an earlier canarize carries no digest: its pods have to run the images that the plan
+// makes stable.
 func (s *actor) confirm(ctx context.Context) error {
 	if len(s.plan.Workloads) == 0 {
 		return fmt.Errorf("release %s: %w", s.release, ErrNotConfirmed)
@@ -61,7 +60,7 @@ func (s *actor) confirm(ctx context.Context) error {
 		}
 		digest, stamped := annotation(live, PlanAnnotation)
 		tested := live
-		if stamped { // what the pods are was compared when they became ready, and is again before a promotion
+		if stamped { // the pods were compared when they became ready, and are again before a promotion
 			tested = s.planned(w.Canary)
 		}
 		if stamped && digest != planDigest(s.record.Plan) || !s.owns(live) || !s.matches(w, tested) {
@@ -72,7 +71,7 @@ func (s *actor) confirm(ctx context.Context) error {
 	return nil
 }
 
-// planned is an object of the plan's canary.
+// planned returns an object of the plan's canary; nil if it has none with that identity.
 func (s *actor) planned(id manifest.ID) map[string]any {
 	for _, o := range s.plan.Canary {
 		if object.ID(o) == id {
@@ -82,13 +81,12 @@ func (s *actor) planned(id manifest.ID) map[string]any {
 	return nil
 }
 
-// owns says whether an object in the cluster is of this release's canary.
+// owns reports whether an object in the cluster belongs to the canary of this release.
 func (s *actor) owns(o map[string]any) bool {
 	return object.Labels(o)[rollout.ReleaseLabel] == s.release.Name
 }
 
-// matches says whether the pods that the plan makes stable run what those of a workload
-// do.
+// matches reports whether the plan gives the stable workload the images that other has.
 func (s *actor) matches(w rollout.Workload, other map[string]any) bool {
 	at := slices.IndexFunc(s.plan.Stable, func(o map[string]any) bool { return object.ID(o) == w.Stable })
 	if at < 0 {
@@ -97,8 +95,8 @@ func (s *actor) matches(w rollout.Workload, other map[string]any) bool {
 	return slices.Equal(rollout.ImagesOf(w.Stable, s.plan.Stable[at]), rollout.ImagesOf(w.Stable, other))
 }
 
-// promoted says whether stable runs what the plan makes stable, or what the canary does:
-// an admission webhook may have changed both alike.
+// promoted reports whether stable runs the images of the plan or of the canary. The
+// canary counts, because an admission webhook may have changed both in the same way.
 func (s *actor) promoted(ctx context.Context) (bool, error) {
 	for _, w := range s.plan.Workloads {
 		stable, err := s.Objects.Get(ctx, w.Stable)
@@ -117,9 +115,9 @@ func (s *actor) promoted(ctx context.Context) (bool, error) {
 	return len(s.plan.Workloads) > 0, nil
 }
 
-// ledBack makes what is known of a canary safe to reject by: where the objects do not
-// confirm the record, the canary's routes are found by their labels.
-func (s *actor) ledBack(ctx context.Context) error {
+// confirmOrFind makes the plan safe for a rejection. If the objects do not confirm the
+// record, it finds the canary's routes by label.
+func (s *actor) confirmOrFind(ctx context.Context) error {
 	if s.confirmed || s.confirm(ctx) == nil {
 		return nil
 	}
@@ -130,14 +128,14 @@ func (s *actor) ledBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.progress("the record of the release is not confirmed by its canary, so that the canary's routes were found by their labels")
+	s.progress("the canary does not match the record of the release, so its routes were found by label")
 	s.plan.Routes, s.confirmed, s.doubtful = routes, true, true
 	return nil
 }
 
-// offByLabel takes traffic off a canary of which the record says nothing, or nothing
-// that can be read. unread is why.
-func (s *actor) offByLabel(ctx context.Context, unread error) error {
+// zeroByLabel takes the traffic off a canary that has no record, or an unreadable one.
+// unread is the error of reading it.
+func (s *actor) zeroByLabel(ctx context.Context, unread error) error {
 	routes, err := s.trusted(ctx)
 	if err != nil || len(routes) == 0 {
 		return errors.Join(unread, err)
@@ -150,15 +148,15 @@ func (s *actor) offByLabel(ctx context.Context, unread error) error {
 		names[i] = route.Canary.String()
 	}
 	if unread == nil {
-		unread = fmt.Errorf("release %s: no release remembers this canary", s.release)
+		unread = fmt.Errorf("release %s: no record exists for this canary", s.release)
 	}
-	// What could be done about the record does not matter any more, so unread is not wrapped.
+	// The advice about a broken record no longer applies, so unread is not wrapped.
 	return fmt.Errorf("%v; the canary gets no traffic: the weight of %s is 0. Remove it with kubectl delete mappings,tcpmappings,deployments,statefulsets,daemonsets,services,configmaps,secrets,horizontalpodautoscalers -n %s -l %s=%s",
 		unread, strings.Join(names, ", "), s.release.Namespace, rollout.ReleaseLabel, s.release.Name)
 }
 
-// trusted are the routes of the canary that may be taken to 0, whatever the record says:
-// those that carry the release's label.
+// trusted returns the routes that may be set to 0 whatever the record says: those that
+// carry the release's label.
 func (s *actor) trusted(ctx context.Context) ([]rollout.Route, error) {
 	found, err := s.Router.Find(ctx, s.release.Namespace, s.release.Name)
 	if err != nil {
@@ -173,9 +171,9 @@ func (s *actor) trusted(ctx context.Context) ([]rollout.Route, error) {
 	return found, nil
 }
 
-// removable are the objects that may be deleted of those that the record lists: in the
-// release's namespace, or in one that the confirmed plan has them in. That they carry the
-// release's label is checked when they are deleted.
+// removable returns the listed objects that may be deleted: those in the release's
+// namespace, and those of the confirmed plan. Delete checks that they carry the release's
+// label.
 func (s *actor) removable(ids []manifest.ID) []manifest.ID {
 	planned := s.plan.Objects()
 	return slices.DeleteFunc(slices.Clone(ids), func(id manifest.ID) bool {
@@ -192,7 +190,7 @@ func annotation(o map[string]any, key string) (value string, found bool) {
 	return value, found
 }
 
-// withAnnotation copies an object, with one annotation more.
+// withAnnotation returns a copy of an object with one more annotation.
 func withAnnotation(o map[string]any, key, value string) map[string]any {
 	copied, meta, annotations := map[string]any{}, map[string]any{}, map[string]any{}
 	maps.Copy(copied, o)

@@ -15,7 +15,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// edited changes what is stored of a release, as somebody can who may write ConfigMaps.
+// edited changes the stored record of a release, as anybody can who may write ConfigMaps.
 func (w *world) edited(t *testing.T, change func(*rollout.State, *rollout.Plan)) {
 	t.Helper()
 	record := w.records["eu/shop"]
@@ -39,8 +39,8 @@ func (w *world) edited(t *testing.T, change func(*rollout.State, *rollout.Plan))
 	w.records["eu/shop"] = record
 }
 
-// TestReplacedPlan: a plan that was never a canary is not promoted, whoever can write
-// the record.
+// TestReplacedPlan checks that a plan that was never a canary is not promoted, whoever
+// wrote the record.
 func TestReplacedPlan(t *testing.T) {
 	evil := func(_ *rollout.State, p *rollout.Plan) { *p = *release("shop:evil") }
 	t.Run("promote", func(t *testing.T) {
@@ -75,8 +75,8 @@ func TestReplacedPlan(t *testing.T) {
 	})
 }
 
-// TestMoreObjects: what does not carry the release's label, or is in another namespace,
-// is not deleted, whatever the record lists.
+// TestMoreObjects checks that only objects with the release's label and in its namespace
+// are deleted, whatever the record lists.
 func TestMoreObjects(t *testing.T) {
 	w := newWorld()
 	other := decoded("v1", "Service", "ledger", values{})
@@ -95,16 +95,17 @@ func TestMoreObjects(t *testing.T) {
 	}
 }
 
-// TestForgedPhase: that stable is the new version is believed if it is.
+// TestForgedPhase checks that a record that says that stable is the new version is
+// believed only if stable is.
 func TestForgedPhase(t *testing.T) {
 	for _, phase := range []rollout.Phase{rollout.Retiring, rollout.Promoted, rollout.Rejected, rollout.None} {
 		for _, a := range []ask{promote(), reject()} {
-			t.Run(string(phase)+" "+string(a.asked.Verb), func(t *testing.T) {
+			t.Run(string(phase)+" "+string(a.request.Verb), func(t *testing.T) {
 				w := newWorld()
 				w.must(t, deploy("shop:2"), shift(50))
 				w.edited(t, func(s *rollout.State, _ *rollout.Plan) { s.Phase = phase })
 				s, err := w.do(t.Context(), a)
-				if a.asked.Verb == rollout.Reject && number(field(w.objects[canaryMapping], "spec", "weight")) != 0 {
+				if a.request.Verb == rollout.Reject && number(field(w.objects[canaryMapping], "spec", "weight")) != 0 {
 					t.Errorf("reject leaves a weight of %v: %v", field(w.objects[canaryMapping], "spec", "weight"), err)
 				}
 				if err == nil && phase != rollout.Promoted && s.Phase == rollout.Promoted {
@@ -118,16 +119,16 @@ func TestForgedPhase(t *testing.T) {
 	}
 }
 
-// TestRejectWithoutRecord: the verb that always leads back needs no record to take the
-// traffic off, and says what it could not read.
+// TestRejectWithoutRecord checks that reject takes the traffic off without a readable
+// record and reports what it could not read.
 func TestRejectWithoutRecord(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*Record)
 		says   string
 	}{
-		"missing":        {nil, "no release remembers this canary"},
-		"empty":          {func(r *Record) { r.State = nil }, "the stored state is not what canarize writes"},
-		"malformed":      {func(r *Record) { r.State = []byte("{") }, "the stored state is not what canarize writes"},
+		"missing":        {nil, "no record exists for this canary"},
+		"empty":          {func(r *Record) { r.State = nil }, "the stored state is damaged"},
+		"malformed":      {func(r *Record) { r.State = []byte("{") }, "the stored state is damaged"},
 		"another schema": {func(r *Record) { r.State = []byte(`{"schema":99}`) }, "version 99"},
 		"a damaged plan": {func(r *Record) { r.Plan = []byte("no") }, "the stored plan is damaged"},
 	} {
@@ -151,13 +152,14 @@ func TestRejectWithoutRecord(t *testing.T) {
 	if _, err := w.do(t.Context(), reject()); !errors.As(err, new(RefusedError)) {
 		t.Errorf("without a canary: %v", err)
 	}
-	if _, err := w.do(t.Context(), ask{rollout.Asked{Verb: rollout.Reject, IfActive: true}, nil}); err != nil {
+	if _, err := w.do(t.Context(), ask{rollout.Request{Verb: rollout.Reject, IfActive: true}, nil}); err != nil {
 		t.Errorf("without a canary, if active: %v", err)
 	}
 }
 
-// TestRecordOfAnEarlierVersion: a release whose canary carries no digest of the plan,
-// because an earlier canarize deployed it, goes on if its pods are those of the plan.
+// TestRecordOfAnEarlierVersion continues a release whose canary was deployed by an
+// earlier canarize and carries no digest of the plan. It is accepted if its pods run the
+// images of the plan.
 func TestRecordOfAnEarlierVersion(t *testing.T) {
 	w := newWorld()
 	w.must(t, deploy("shop:2"), shift(50))
@@ -166,8 +168,8 @@ func TestRecordOfAnEarlierVersion(t *testing.T) {
 	w.expect(t, "shop:2", -1)
 }
 
-// FuzzRecord puts any record before every verb. None panics, none touches stable, and
-// after a rejection the canary has no traffic.
+// FuzzRecord runs every verb with any record. None panics, none changes stable, and after
+// a rejection the canary has no traffic.
 func FuzzRecord(f *testing.F) {
 	w := newWorld()
 	for _, a := range []ask{deploy("shop:2"), shift(50)} {
@@ -188,8 +190,8 @@ func FuzzRecord(f *testing.F) {
 			func(w *world) error { _, err := w.do(t.Context(), shift(60)); return err },
 			func(w *world) error { _, err := w.do(t.Context(), promote()); return err },
 			func(w *world) error {
-				_, err := w.runner().Say(t.Context(), shop, "", func(_ rollout.State, said *rollout.Said) error {
-					said.Hold = &rollout.Word{Text: "wait"}
+				_, err := w.runner().EditStatements(t.Context(), shop, "", func(_ rollout.State, said *rollout.Statements) error {
+					said.Hold = &rollout.Statement{Text: "wait"}
 					return nil
 				})
 				return err
@@ -220,7 +222,7 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// quiet is a Watcher that has seen everything.
+// quiet is a Watcher that finds every canary healthy and sees no catastrophe.
 type quiet struct{}
 
 func (quiet) Look(_ context.Context, weight int) (rollout.Judged, error) {

@@ -24,10 +24,10 @@ func decoded(apiVersion, kind, name string, rest values) values {
 	return o
 }
 
-// moved is the version that answers another prefix than the others.
+// moved is the version whose route has another prefix than the others.
 const moved = "shop:moved"
 
-// application is a version of the application, or of its canary.
+// application returns a version of the application, or its canary.
 func application(suffix, image, secret string) []map[string]any {
 	name := "shop" + suffix
 	mapping := values{"prefix": "/", "service": name}
@@ -67,7 +67,7 @@ var (
 	canaryMapping = id("getambassador.io", "Mapping", "shop-canary")
 )
 
-// release is the plan of a version.
+// release returns the plan of a version.
 func release(image string) *rollout.Plan {
 	return &rollout.Plan{
 		Stable: application("", image, image), Canary: application("-canary", image, image),
@@ -77,8 +77,8 @@ func release(image string) *rollout.Plan {
 	}
 }
 
-// say has somebody say something to whoever works on the release.
-func (w *world) say(said rollout.Said) {
+// say makes a statement about the release, as a person would.
+func (w *world) say(said rollout.Statements) {
 	annotations := map[string]any{}
 	for key, text := range said.Annotations(noon) {
 		annotations[key] = text
@@ -92,7 +92,8 @@ func (w *world) say(said rollout.Said) {
 	}
 }
 
-// world is version 1 in a cluster, and what one process after the other does to it.
+// world is a cluster with version 1, and the processes that work on it one after the
+// other.
 type world struct {
 	*cluster
 	options Options
@@ -107,7 +108,7 @@ func (w *world) runner() *Runner {
 		Inbox: w.cluster, Objects: w.cluster, Workloads: w.cluster, Router: w.cluster, Store: w.cluster, Lock: w.cluster,
 		Now: func() time.Time { return noon },
 		Wait: func(ctx context.Context, d time.Duration) error {
-			if d == cleanUp { // the way out takes no time here
+			if d == cleanUpTimeout { // leaving takes no time here
 				<-ctx.Done()
 				return ctx.Err()
 			}
@@ -119,20 +120,20 @@ func (w *world) runner() *Runner {
 	}
 }
 
-// ask is one process that is asked for one thing.
+// ask runs one process with one request.
 type ask struct {
-	asked rollout.Asked
-	plan  *rollout.Plan
+	request rollout.Request
+	plan    *rollout.Plan
 }
 
-func deploy(image string) ask { return ask{rollout.Asked{Verb: rollout.Deploy}, release(image)} }
-func shift(to int) ask        { return ask{rollout.Asked{Verb: rollout.Shift, Weight: to}, nil} }
-func promote() ask            { return ask{rollout.Asked{Verb: rollout.Promote}, nil} }
-func reject() ask             { return ask{rollout.Asked{Verb: rollout.Reject}, nil} }
+func deploy(image string) ask { return ask{rollout.Request{Verb: rollout.Deploy}, release(image)} }
+func shift(to int) ask        { return ask{rollout.Request{Verb: rollout.Shift, Weight: to}, nil} }
+func promote() ask            { return ask{rollout.Request{Verb: rollout.Promote}, nil} }
+func reject() ask             { return ask{rollout.Request{Verb: rollout.Reject}, nil} }
 
 func (w *world) do(ctx context.Context, a ask) (rollout.State, error) {
 	w.dead = false
-	return w.runner().Do(ctx, shop, a.asked, a.plan)
+	return w.runner().Do(ctx, shop, a.request, a.plan)
 }
 
 func (w *world) must(t *testing.T, asks ...ask) rollout.State {
@@ -141,7 +142,7 @@ func (w *world) must(t *testing.T, asks ...ask) rollout.State {
 	for _, a := range asks {
 		var err error
 		if s, err = w.do(t.Context(), a); err != nil {
-			t.Fatalf("%s: %v", a.asked.Verb, err)
+			t.Fatalf("%s: %v", a.request.Verb, err)
 		}
 	}
 	return s
@@ -156,8 +157,8 @@ func (w *world) state(t *testing.T) rollout.State {
 	return s
 }
 
-// expect checks which version is stable and what the canary gets; -1 is that
-// nothing of it is there.
+// expect checks which version is stable and the canary's weight; -1 means that no object
+// of the canary exists.
 func (w *world) expect(t *testing.T, image string, weight int) {
 	t.Helper()
 	for _, o := range application("-canary", image, image) {

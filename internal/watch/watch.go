@@ -1,5 +1,5 @@
-// Package watch shows the judge of a release what a metric source counts, interval
-// by interval, and looks for a catastrophe within them.
+// Package watch passes what a metric source counts to the judge of a release, interval by
+// interval. Within an interval it looks for a catastrophe.
 package watch
 
 import (
@@ -16,23 +16,23 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Counter counts the requests of both versions, as metric.Reader does.
+// Counter counts the requests of both versions. metric.Reader implements it.
 type Counter interface {
 	Read(ctx context.Context, now time.Time, w metric.Weight) metric.Outcome
 }
 
-// Options say how a release is watched. All fields but Judged and History are needed.
+// Options says how a release is watched. All fields but Judged and History are required.
 type Options struct {
 	Analysis analysis.Config
-	// Judged is the last judgement of a release that was watched before.
+	// Judged is the last judgement, if the release was watched before.
 	Judged *rollout.Judged
-	// Every is the time between two readings, at most the interval between two
+	// Every is the time between two readings. It is at most the interval between two
 	// observations.
 	Every time.Duration
-	// Open begins to count the requests of a release that began to be watched at a
-	// time.
+	// Open starts counting the requests of a release. begin is when the release was first
+	// watched.
 	Open func(begin time.Time) Counter
-	// History gives what is known of stable from before a release.
+	// History returns observations of stable from before the release.
 	History func(ctx context.Context, begin time.Time) ([]analysis.Observation, error)
 	Now     func() time.Time
 	Wait    func(ctx context.Context, d time.Duration) error
@@ -42,26 +42,26 @@ type Options struct {
 type Watcher struct {
 	Options
 	judge *analysis.Judge
-	// guard goes on where judge has found the release healthy and something else is
-	// waited for; nil before.
+	// guard takes over once judge has found the release healthy and the release waits for
+	// something else; nil before.
 	guard   sentry
 	counter Counter
 	begin   time.Time
-	begun   bool // the judge has seen the release begin
+	begun   bool // the judge knows that the release began
 	weight  int
-	changed time.Time // when the weight did
+	changed time.Time // when the weight changed
 
-	partial  analysis.Observation // of the interval under way
-	counted  bool                 // partial has something
+	partial  analysis.Observation // of the current interval
+	counted  bool                 // partial is not empty
 	observed time.Time            // when the last interval ended
 	read     time.Time            // when the last reading was made
 	troubles []string             // of the last reading
 
 	started time.Time // when this process began to watch
-	own     int64     // requests of the canary that it has seen since the weight changed
+	own     int64     // requests to the canary that it has counted since the weight changed
 }
 
-// New prepares to watch a release. It reads nothing yet.
+// New returns a Watcher. It reads nothing yet.
 func New(o Options) (*Watcher, error) {
 	w := &Watcher{Options: o}
 	var err error
@@ -75,9 +75,9 @@ func New(o Options) (*Watcher, error) {
 	return w, err
 }
 
-// start makes the reading that the others are compared with. A release that was
-// watched before goes on at the time it had then: what nobody watched does not
-// count.
+// start makes the first reading, with which the later ones are compared. If the release
+// was watched before, its clock continues at the time it had then: unwatched time does
+// not count.
 func (w *Watcher) start(ctx context.Context, weight int) (analysis.Decision, error) {
 	now := w.Now()
 	w.begin, w.started = now, now
@@ -97,7 +97,7 @@ func (w *Watcher) start(ctx context.Context, weight int) (analysis.Decision, err
 	if w.History != nil {
 		before, err := w.History(ctx, now)
 		if err != nil {
-			w.troubles = append(w.troubles, "what was before the release is not known: "+err.Error())
+			w.troubles = append(w.troubles, "the history before the release cannot be read: "+err.Error())
 		}
 		for _, o := range before {
 			w.judge.Observe(o)
@@ -109,9 +109,8 @@ func (w *Watcher) start(ctx context.Context, weight int) (analysis.Decision, err
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// Look waits until the interval under way is over, or until a catastrophe, and gives
-// what the judge says then. The first look is at once. weight is what the canary has
-// now.
+// Look waits until the current interval is over, or until a catastrophe, and returns the
+// judgement. The first look returns at once. weight is the canary's current weight.
 func (w *Watcher) Look(ctx context.Context, weight int) (rollout.Judged, error) {
 	if w.counter == nil {
 		d, err := w.start(ctx, weight)
@@ -122,7 +121,7 @@ func (w *Watcher) Look(ctx context.Context, weight int) (rollout.Judged, error) 
 	}
 	if weight != w.weight {
 		w.weight, w.changed = weight, w.Now()
-		w.own = -w.partial.CanaryRequests() // those of the interval under way came before
+		w.own = -w.partial.CanaryRequests() // the requests of the current interval came before the change
 	}
 	for {
 		came, err := w.next(ctx)
@@ -135,8 +134,8 @@ func (w *Watcher) Look(ctx context.Context, weight int) (rollout.Judged, error) 
 	}
 }
 
-// Guard reads until there is a catastrophe, and gives what the judge says then, or
-// until ctx ends.
+// Guard reads until there is a catastrophe, or until ctx ends. It returns the judgement
+// and true after a catastrophe.
 func (w *Watcher) Guard(ctx context.Context) (rollout.Judged, bool) {
 	for w.counter != nil {
 		came, err := w.next(ctx)
@@ -151,18 +150,18 @@ func (w *Watcher) Guard(ctx context.Context) (rollout.Judged, bool) {
 	return rollout.Judged{}, false
 }
 
-// progress is what a reading has come to.
+// progress is the result of a reading.
 type progress int
 
 const (
 	pending    progress = iota // the source has not counted everything yet
-	blind                      // it does not answer
-	incomplete                 // not everything was counted
+	blind                      // the source does not answer
+	incomplete                 // some counts are missing
 	complete
-	catastrophe // whatever was counted
+	catastrophe // whatever else was counted
 )
 
-// next makes one reading, when it is time for it.
+// next makes one reading when it is due.
 func (w *Watcher) next(ctx context.Context) (progress, error) {
 	now := w.Now()
 	if pause := w.read.Add(w.Every).Sub(now); pause > 0 {
@@ -173,16 +172,16 @@ func (w *Watcher) next(ctx context.Context) (progress, error) {
 	}
 	w.read = now
 	out := w.counter.Read(ctx, now, metric.Weight{Percent: float64(w.weight), Since: w.changed})
-	came := w.take(out)
+	came := w.add(out)
 	if err := context.Cause(ctx); err != nil {
-		return pending, err // nothing is lost: what was not counted is counted by the next reading
+		return pending, err // nothing is lost: the next reading counts it
 	}
 	w.troubles = out.Troubles
 	return came, nil
 }
 
-// take adds a reading to the interval under way.
-func (w *Watcher) take(out metric.Outcome) progress {
+// add adds a reading to the current interval.
+func (w *Watcher) add(out metric.Outcome) progress {
 	switch {
 	case !out.Ready:
 		return pending
@@ -203,10 +202,10 @@ func (w *Watcher) take(out metric.Outcome) progress {
 	return came
 }
 
-// known says whether there is anything in an observation.
+// known reports whether an observation holds anything.
 func known(o analysis.Observation) bool { return len(o.Metrics)+len(o.Latency)+len(o.Gauges) > 0 }
 
-// measured says whether everything of both versions is in an observation.
+// measured reports whether an observation holds every metric for both versions.
 func measured(o analysis.Observation) bool {
 	for _, p := range o.Metrics {
 		if p.Canary == nil || p.Stable == nil {
@@ -226,8 +225,8 @@ func measured(o analysis.Observation) bool {
 	return known(o)
 }
 
-// over says whether the interval under way has ended. One in which not everything
-// was counted may last twice as long: a source that does not answer once is no news.
+// over reports whether the current interval has ended. If some counts are missing, it may
+// last twice as long: a source that fails once is no news.
 func (w *Watcher) over(came progress) bool {
 	interval := seconds(w.Analysis.Interval)
 	switch came {
@@ -241,7 +240,7 @@ func (w *Watcher) over(came progress) bool {
 	return true
 }
 
-// sentry is a judge for which the release began at a time, in seconds.
+// sentry is a judge that counts time from a later start, in seconds.
 type sentry struct {
 	*analysis.Judge
 	from float64
@@ -262,16 +261,15 @@ func (s sentry) decided() bool {
 	return d.Verdict == analysis.Promote || d.Verdict == analysis.Reject || d.Inconclusive
 }
 
-// current is the judge that goes by what is counted now. A release that was found
-// healthy is watched anew while something else is waited for, such as a person's
-// approval.
+// current returns the judge for what is counted now. A release found healthy gets a new
+// judge while it waits for something else, such as a person's approval.
 func (w *Watcher) current() sentry {
 	if w.judge.Standing().Verdict != analysis.Promote {
 		return sentry{w.judge, 0}
 	}
 	if w.guard.Judge == nil || w.guard.decided() {
 		guard, err := analysis.New(w.Analysis)
-		if err != nil { // it was good for the judge
+		if err != nil { // cannot happen: the judge accepted this configuration
 			return sentry{w.judge, 0}
 		}
 		w.guard = sentry{guard, w.observed.Sub(w.begin).Seconds()}
@@ -280,8 +278,8 @@ func (w *Watcher) current() sentry {
 	return w.guard
 }
 
-// observe shows the judge the interval under way. One in which the source does not
-// answer is a gap, and what was counted before belongs to the interval behind it.
+// observe passes the current interval to the judge. If the source does not answer, the
+// interval is a gap, and what was counted before it goes to the next interval.
 func (w *Watcher) observe(came progress) analysis.Decision {
 	o := analysis.Observation{}
 	if w.counted && came != blind {
@@ -295,20 +293,20 @@ func (w *Watcher) observe(came progress) analysis.Decision {
 	if current.Judge == w.judge || d.Verdict == analysis.Reject {
 		return d
 	}
-	return w.judge.Standing() // it stays healthy
+	return w.judge.Standing() // the release stays healthy
 }
 
-// seen is how many requests of the canary this process has seen at the weight there is.
-// With evidence of another process those of a warm-up do not count: a judgement within
-// it says little about what the canary does now.
-func (w *Watcher) seen() int64 {
+// ownRequests returns the requests to the canary that this process has counted at the
+// current weight. If the evidence began in another process, a warm-up has to pass first:
+// before that, a judgement says little about what the canary does now.
+func (w *Watcher) ownRequests() int64 {
 	if w.Judged != nil && w.read.Sub(w.started) < seconds(w.Analysis.Warmup) {
 		return 0
 	}
 	return max(w.own, 0)
 }
 
-// judged is what is remembered of a decision.
+// judged converts a decision to its stored form.
 func (w *Watcher) judged(d analysis.Decision) (rollout.Judged, error) {
 	state, err := json.Marshal(w.judge)
 	if err != nil {
@@ -330,16 +328,16 @@ func (w *Watcher) judged(d analysis.Decision) (rollout.Judged, error) {
 			Time: w.read.UTC(), Weight: w.weight, Verdict: d.Verdict, Reason: reason,
 			Metrics: rollout.MetricsOf(d.Evidence),
 		},
-		Own: w.seen(), Cause: d.Cause, Inconclusive: d.Inconclusive, Recommended: int(d.Weight),
+		Own: w.ownRequests(), Cause: d.Cause, Inconclusive: d.Inconclusive, Recommended: int(d.Weight),
 		Watched: w.observed.Sub(w.begin).Seconds(), Judge: state,
 		Reject: reject, Promote: promote,
 	}, nil
 }
 
-// ErrWeights is that a release asks for shares that routes in a cluster cannot have.
-var ErrWeights = errors.New("a step of spec.ramp.steps is no whole percentage, and weights are moved in whole percent")
+// ErrWeights reports that a release asks for shares that routes cannot have.
+var ErrWeights = errors.New("a weight in spec.ramp.steps is not a whole percentage; weights are set in whole percent")
 
-// Check says why a release with a configuration cannot be watched.
+// Check returns an error if a release with this configuration cannot be watched.
 func Check(c analysis.Config) error {
 	for _, step := range c.Ramp.Steps {
 		if step.Weight != math.Trunc(step.Weight) {

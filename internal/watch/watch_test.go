@@ -15,15 +15,15 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// site is a pair of versions under load on a clock of its own.
+// site is two versions under load, on a clock of its own.
 type site struct {
 	now      time.Time
-	perSec   int64   // requests
-	bad      float64 // part of the canary's requests, from 0 to 1
+	perSec   int64   // requests per second
+	bad      float64 // bad share of the canary's requests, from 0 to 1
 	last     time.Time
 	begin    time.Time
 	readings int
-	// outcome may change a reading, which is the n-th.
+	// outcome may change the n-th reading.
 	outcome func(n int, o *metric.Outcome)
 }
 
@@ -73,7 +73,7 @@ func look(t *testing.T, w *Watcher, weight int) rollout.Judged {
 	return j
 }
 
-// follow does with the weight what the judge says, until it has decided.
+// follow sets the recommended weights until the judge has decided.
 func follow(t *testing.T, w *Watcher, weight int) (last rollout.Judged, weights []int) {
 	t.Helper()
 	for range 1000 {
@@ -112,8 +112,8 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
-// TestCrash: a version that only fails is rejected within seconds, not at the end of
-// an interval.
+// TestCrash checks that a version whose requests all fail is rejected within seconds, not
+// at the end of an interval.
 func TestCrash(t *testing.T) {
 	s := &site{now: noon, perSec: 200}
 	w := s.watch(t, fast(), nil)
@@ -129,7 +129,7 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// TestGuard: a catastrophe is found while the weight is being moved, too.
+// TestGuard checks that a catastrophe is also found while the weight changes.
 func TestGuard(t *testing.T) {
 	s := &site{now: noon, perSec: 200}
 	w := s.watch(t, fast(), nil)
@@ -155,8 +155,8 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// TestResume: another process goes on with the evidence, and what nobody watched
-// does not count.
+// TestResume checks that another process continues with the evidence, and that unwatched
+// time does not count.
 func TestResume(t *testing.T) {
 	s := &site{now: noon, perSec: 200}
 	w := s.watch(t, fast(), nil)
@@ -179,8 +179,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestSource: a source that does not answer once is no news; one that does not for
-// long holds, and what it counted meanwhile is not lost.
+// TestSource checks that one failed reading changes nothing. A longer outage holds the
+// release, and what was counted meanwhile is not lost.
 func TestSource(t *testing.T) {
 	s := &site{now: noon, perSec: 200}
 	w := s.watch(t, fast(), nil)
@@ -215,7 +215,7 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// byPod counts the canary's requests by three pods, of which one has all that are bad.
+// byPod counts the canary's requests on three pods; one of them has all the bad requests.
 type byPod struct{ *site }
 
 func (s byPod) Read(ctx context.Context, now time.Time, w metric.Weight) metric.Outcome {
@@ -228,7 +228,7 @@ func (s byPod) Read(ctx context.Context, now time.Time, w metric.Weight) metric.
 	return out
 }
 
-// TestBadPod: who has to replace a pod is told which.
+// TestBadPod checks that the reason names the bad pod, so that somebody can replace it.
 func TestBadPod(t *testing.T) {
 	s := &site{now: noon, perSec: 200, bad: 0.3}
 	w := s.watch(t, fast(), nil)
@@ -250,7 +250,8 @@ func TestBadPod(t *testing.T) {
 	t.Fatal("no bad pod was found")
 }
 
-// TestPending: a source that has not counted everything yet is waited for.
+// TestPending checks that the watcher waits for a source that has not counted everything
+// yet.
 func TestPending(t *testing.T) {
 	s := &site{now: noon, perSec: 200}
 	w := s.watch(t, fast(), nil)
@@ -261,8 +262,8 @@ func TestPending(t *testing.T) {
 	}
 }
 
-// TestHealthyIsGuarded: while something else is waited for, a version that was found
-// healthy is rejected when it fails.
+// TestHealthyIsGuarded checks that a version found healthy is rejected if it fails while
+// the release waits for something else.
 func TestHealthyIsGuarded(t *testing.T) {
 	s := &site{now: noon, perSec: 200}
 	w := s.watch(t, fast(), nil)
@@ -280,7 +281,7 @@ func TestHealthyIsGuarded(t *testing.T) {
 	}
 }
 
-// TestInterrupted: a look that is interrupted loses nothing.
+// TestInterrupted checks that an interrupted look loses nothing.
 func TestInterrupted(t *testing.T) {
 	said := errors.New("somebody said something")
 	s := &site{now: noon, perSec: 200}

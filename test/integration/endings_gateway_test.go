@@ -25,7 +25,7 @@ func verifying(args []string, gateway string) []string {
 // testNoGateway: with a wrong namespace of the gateway nothing is begun.
 func testNoGateway(t *testing.T, s shop, u *users) {
 	for _, args := range [][]string{s.deploy(t, "v2"), u.run(t, "v2", "")} {
-		s.expect(t, 1, verifying(args, "nowhere"), "nothing was begun", "there is no pod of Emissary in namespace nowhere", "--emissary-namespace")
+		s.expect(t, 1, verifying(args, "nowhere"), "nothing was changed", "there is no pod of Emissary in namespace nowhere", "--emissary-namespace")
 		s.check(t, "v1", -1)
 		for name := range s.contents(t) {
 			if strings.HasPrefix(name, "ConfigMap canarize-") {
@@ -40,7 +40,7 @@ func testNoGateway(t *testing.T, s shop, u *users) {
 func testUnverified(t *testing.T, s shop, u *users) {
 	s.expect(t, 0, append(s.deploy(t, "v2"), "--emissary-namespace", s.namespace))
 	s.expect(t, 0, append(shift("10"), "--emissary-namespace", s.namespace), "by the model of Emissary alone")
-	s.expect(t, 2, verifying(promote, s.namespace), "no gateway was seen to give the canary its 10 %", "--unverified")
+	s.expect(t, 2, verifying(promote, s.namespace), "no gateway has confirmed that the canary gets 10 %", "--unverified")
 	s.check(t, "v1", 10)
 	if got := s.state(t); got.Proof != rollout.ByModelAlone {
 		t.Errorf("proof %q", got.Proof)

@@ -84,7 +84,7 @@ func testHoldUnheardAtGate(t *testing.T, s shop, u *users) {
 	silent.Store(true)
 	s.expect(t, 0, []string{"hold", "shop", "--why", "lunch"})
 	s.expect(t, 0, approve)
-	heard.await(t, "what people say about the release cannot be read")
+	heard.await(t, "holds and approvals cannot be read, so nothing is raised or promoted: ")
 	s.check(t, "v1", 5)
 	silent.Store(false)
 	heard.await(t, "nothing is raised or promoted: lunch")
@@ -126,7 +126,7 @@ func testWordsAtOnce(t *testing.T, s shop, u *users) {
 		})
 	}
 	speaking.Wait()
-	written := rollout.SaidOf(s.annotations(t), s.state(t).Started)
+	written := rollout.ParseStatements(s.annotations(t), s.state(t).Started)
 	if written.Hold == nil || written.Hold.Text != "lunch" || len(written.Approved) != len(gates) {
 		t.Errorf("of a hold and %d approvals there is %+v", len(gates), written)
 	}
@@ -135,7 +135,7 @@ func testWordsAtOnce(t *testing.T, s shop, u *users) {
 	s.expect(t, 0, []string{"resume", "shop"})
 	s.ended(t, cmd, heard, 0)
 	s.check(t, "v2", -1)
-	passed := map[string]rollout.Passage{}
+	passed := map[string]rollout.Approval{}
 	for _, p := range s.status(t).Passed { // what programs read
 		passed[p.Gate] = p
 	}

@@ -87,7 +87,7 @@ func testRecordDeleted(t *testing.T, s shop, u *users) {
 	case 3: // it was rejected all the same
 		s.check(t, "v1", -1)
 	case 1, 4:
-		hears(t, heard, "deleted what is remembered")
+		hears(t, heard, "deleted the record")
 		s.check(t, "v1", 0)
 		s.expect(t, 0, reject)
 		s.check(t, "v1", -1)

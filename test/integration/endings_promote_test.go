@@ -87,11 +87,11 @@ func testInterruptedRunPromotion(t *testing.T, s shop, u *users) {
 // testUntested: a version that no request reached is promoted only when the user says so.
 func testUntested(t *testing.T, s shop, _ *users) {
 	s.expect(t, 0, s.deploy(t, "v2"))
-	s.expect(t, 2, promote, "no request reaches the canary", "--untested")
+	s.expect(t, 2, promote, "the canary gets no requests", "--untested")
 	s.check(t, "v1", 0)
 	s.expect(t, 0, shift("10"))
 	s.expect(t, 0, shift("0"))
-	s.expect(t, 2, promote, "no request reaches the canary")
+	s.expect(t, 2, promote, "the canary gets no requests")
 	s.check(t, "v1", 0)
 	s.expect(t, 0, append(promote, "--untested"))
 	s.check(t, "v2", -1)
@@ -113,7 +113,7 @@ func testAnotherPipeline(t *testing.T, s shop, u *users) {
 	s.expect(t, 0, append(shift("10"), "--version", theirs))
 	for _, args := range [][]string{shift("50"), promote, append([]string{"analyze", "shop", "--for", "1s"}, u.config(t, "")...), {"approve", "shop", "sign-off"}} {
 		for _, version := range []string{mine, "registry.example.com/shop:v2"} {
-			s.expect(t, 2, append(args[:len(args):len(args)], "--version", version), "the release is of another version than "+version, "registry.example.com/shop:v3")
+			s.expect(t, 2, append(args[:len(args):len(args)], "--version", version), "the release is not version "+version, "registry.example.com/shop:v3")
 			s.check(t, "v1", 10)
 		}
 	}

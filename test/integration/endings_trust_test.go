@@ -52,7 +52,7 @@ func testReplacedPlan(t *testing.T, s shop, _ *users) {
 			}
 		}
 	})
-	const says = "is not what was deployed"
+	const says = "does not match what was deployed"
 	s.expect(t, 1, promote, says)
 	s.expect(t, 1, shift("60"), says)
 	s.check(t, "v1", 50)
@@ -91,7 +91,7 @@ func testForgedPhase(t *testing.T, s shop, _ *users) {
 	s.expect(t, 0, s.deploy(t, "v2"))
 	s.expect(t, 0, shift("50"))
 	s.edit(t, func(state map[string]any) { state["phase"] = string(rollout.Retiring) })
-	s.expect(t, 1, promote, "is not what was deployed")
+	s.expect(t, 1, promote, "does not match what was deployed")
 	s.check(t, "v1", 50)
 	s.expect(t, 0, reject)
 	s.check(t, "v1", -1)
@@ -102,7 +102,7 @@ func testForgedPhase(t *testing.T, s shop, _ *users) {
 func testUnreadableRecord(t *testing.T, s shop, _ *users) {
 	s.expect(t, 0, s.deploy(t, "v2"))
 	for text, says := range map[string]string{
-		"": "the stored state is not what canarize writes", "{": "the stored state is not what canarize writes",
+		"": "the stored state is damaged", "{": "the stored state is damaged",
 		`{"schema": 99}`: "version 99", `{"schema": 1, "phase": "odd"}`: "odd",
 	} {
 		mapping := map[string]any{"spec": map[string]any{"weight": 50}}

@@ -159,7 +159,7 @@ func testMemoryLost(t *testing.T, s shop) {
 		}
 	}
 	s.expect(t, 2, shift("0"), "there is no canary; run canarize deploy first")
-	s.expect(t, 1, reject, "no release remembers this canary; the canary gets no traffic", "kubectl delete", "-l canarize.dev/release=shop")
+	s.expect(t, 1, reject, "no record exists for this canary; the canary gets no traffic", "kubectl delete", "-l canarize.dev/release=shop")
 	s.check(t, "v1", 0)
 	s.do(t, s.deploy(t, "v2"))
 	s.check(t, "v1", 0)

@@ -173,7 +173,7 @@ func (s shop) rejected(t *testing.T, before, tag string) (stable string) {
 	}
 	switch phase := s.status(t).Phase; phase {
 	case rollout.Promoted:
-		s.expect(t, 2, reject, "promoted already")
+		s.expect(t, 2, reject, "already promoted")
 		stable = tag
 	case rollout.Retiring:
 		s.expect(t, 2, reject, "stable was the new version already")

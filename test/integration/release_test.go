@@ -77,7 +77,7 @@ func testReject(t *testing.T, s shop) {
 	s.expect(t, 2, promote, "there is no canary (the release is rejected)")
 	s.do(t, s.deploy(t, "v2"), reject, s.deploy(t, "v3"), shift("100"), promote)
 	s.check(t, "v3", -1)
-	s.expect(t, 2, reject, "is promoted already")
+	s.expect(t, 2, reject, "is already promoted")
 	s.expect(t, 0, append(reject, "--if-active"))
 }
 
@@ -215,7 +215,7 @@ func testCanaryEdited(t *testing.T, s shop) {
 	if err := s.patch(t.Context(), deployments, "shop-canary", template); err != nil {
 		t.Fatal(err)
 	}
-	s.expect(t, 2, promote, "no longer what was tested")
+	s.expect(t, 2, promote, "changed after they were tested")
 	s.check(t, "v1", 10)
 }
 
@@ -230,10 +230,10 @@ func testWeightMoved(t *testing.T, s shop) {
 	}
 	s.do(t, s.deploy(t, "v2"), shift("10"))
 	move(90)
-	s.expect(t, 0, shift("20"), "somebody else moved the weight to 90 %", "it goes back to 10 %")
+	s.expect(t, 0, shift("20"), "somebody else changed the weight to 90 %", "setting it back to 10 %")
 	s.check(t, "v1", 20)
 	move(70)
-	s.expect(t, 4, shift("30"), "held", "somebody else moved the weight to 70 % again")
+	s.expect(t, 4, shift("30"), "held", "somebody else changed the weight to 70 % again")
 	s.expect(t, 4, promote, "held")
 	s.expect(t, 0, append(shift("30"), "--override-hold"))
 	s.check(t, "v1", 30)

@@ -331,7 +331,7 @@ func testRunForeignOwner(t *testing.T, s shop, u *users) {
 	if err := s.applyAs(t, "argocd-controller", map[string]any{"containers": []any{image}}); err != nil {
 		t.Fatal(err)
 	}
-	s.expect(t, 1, u.run(t, "v2", ""), "nothing was begun", `"argocd-controller"`, "--force-conflicts")
+	s.expect(t, 1, u.run(t, "v2", ""), "nothing was changed", `"argocd-controller"`, "--force-conflicts")
 	s.check(t, "v1", -1)
 	s.expect(t, 0, append(u.run(t, "v2", ""), "--force-conflicts"))
 	s.check(t, "v2", -1)

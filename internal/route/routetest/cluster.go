@@ -106,30 +106,30 @@ func (c *Cluster) SetNumber(_ context.Context, id manifest.ID, field string, n i
 }
 
 // Apply implements runner.Objects. Every object becomes what is applied.
-func (c *Cluster) Apply(_ context.Context, objects []map[string]any, how runner.Apply) ([]runner.Change, error) {
+func (c *Cluster) Apply(_ context.Context, objects []map[string]any, how runner.Apply) ([]runner.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var changes []runner.Change
+	var changes []runner.Result
 	for _, o := range objects {
 		id := object.ID(o)
 		if !how.Try {
 			c.objects[id] = copied(o)
 		}
-		changes = append(changes, runner.Change{ID: id, What: "configured", After: copied(o)})
+		changes = append(changes, runner.Result{ID: id, What: "configured", After: copied(o)})
 	}
 	return changes, nil
 }
 
 // Delete implements runner.Objects.
-func (c *Cluster) Delete(_ context.Context, ids []manifest.ID, only map[string]string) ([]runner.Change, error) {
+func (c *Cluster) Delete(_ context.Context, ids []manifest.ID, only map[string]string) ([]runner.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var changes []runner.Change
+	var changes []runner.Result
 	for _, id := range ids {
 		for label, value := range only {
 			if labels(c.objects[id])[label] == value {
 				delete(c.objects, id)
-				changes = append(changes, runner.Change{ID: id, What: "deleted"})
+				changes = append(changes, runner.Result{ID: id, What: "deleted"})
 			}
 		}
 	}

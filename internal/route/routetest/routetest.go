@@ -147,32 +147,32 @@ func newWorld(t *testing.T, s Subject) *world {
 }
 
 // must has one process after the other do what is asked for.
-func (w *world) must(t *testing.T, asks ...rollout.Asked) {
+func (w *world) must(t *testing.T, asks ...rollout.Request) {
 	t.Helper()
-	for _, asked := range asks {
-		if err := w.do(t.Context(), asked); err != nil {
-			t.Fatalf("%s: %v", asked.Verb, err)
+	for _, request := range asks {
+		if err := w.do(t.Context(), request); err != nil {
+			t.Fatalf("%s: %v", request.Verb, err)
 		}
 	}
 }
 
-func (w *world) do(ctx context.Context, asked rollout.Asked) error {
+func (w *world) do(ctx context.Context, request rollout.Request) error {
 	r := runner.Runner{
 		Objects: w, Workloads: w, Store: w, Lock: w, Inbox: w, Router: w.live,
 		Now:  func() time.Time { return time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC) },
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 		Emit: func(rollout.Event) {},
 	}
-	_, err := r.Do(ctx, runner.Release{Namespace: "eu", Name: "shop"}, asked, &w.plan)
+	_, err := r.Do(ctx, runner.Release{Namespace: "eu", Name: "shop"}, request, &w.plan)
 	return err
 }
 
 var (
-	deploy = rollout.Asked{Verb: rollout.Deploy}
-	reject = rollout.Asked{Verb: rollout.Reject}
+	deploy = rollout.Request{Verb: rollout.Deploy}
+	reject = rollout.Request{Verb: rollout.Reject}
 )
 
-func shift(to int) rollout.Asked { return rollout.Asked{Verb: rollout.Shift, Weight: to} }
+func shift(to int) rollout.Request { return rollout.Request{Verb: rollout.Shift, Weight: to} }
 
 // shares are those that the canary's routes ask for now.
 func (w *world) shares(t *testing.T) (shares []int) {
@@ -327,7 +327,7 @@ func namesDiffer(t *testing.T, w *world) {
 
 func promoted(t *testing.T, w *world) {
 	before := w.Objects()
-	promote := rollout.Asked{Verb: rollout.Promote, Unverified: !w.subject.has(Seen)}
+	promote := rollout.Request{Verb: rollout.Promote, Unverified: !w.subject.has(Seen)}
 	w.must(t, deploy, shift(10), shift(50), promote)
 	w.expectStable(t, before, "registry.example.com/shop:2")
 }
