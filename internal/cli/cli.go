@@ -26,7 +26,7 @@ type Streams struct {
 
 	rawErr io.Writer // Err as it was given, for what redraws a terminal
 	// told is in front of stderr for verbs that must not wait for its reader.
-	told *spool.Spool
+	spool *spool.Spool
 }
 
 // Exit codes, the same for every verb.
@@ -71,7 +71,7 @@ var errDiffers = exitError{code: exitDiffers, err: errors.New("")}
 // code. It is the only place where an error becomes a message and a code.
 func Main(ctx context.Context, args []string, streams Streams) int {
 	streams.rawErr, streams.Err = streams.Err, escaping{streams.Err}
-	streams.told = spool.New(spool.Options{Most: mostProgress, Patience: patience})
+	streams.spool = spool.New(spool.Options{MaxDroppable: maxProgress, Patience: patience})
 	root := newRoot(args[0], streams)
 	root.SetArgs(defaultVerb(root, args[1:]))
 	err := root.ExecuteContext(ctx)

@@ -99,7 +99,7 @@ func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) 
 	if err != nil {
 		return none(f.engine.config.blame(err))
 	}
-	streams.told.Say(streams.Err, f.canary.notes(planned.Notes))
+	streams.spool.PutText(streams.Err, f.canary.notes(planned.Notes))
 	release := runner.Release{Namespace: planned.Plan.Workloads[0].Stable.Namespace, Name: planned.Name}
 	return release, planned.Plan, checkName(release.Name)
 }

@@ -80,7 +80,7 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (survey.Opti
 	e := &f.deploy.engine
 	if len(args) > 0 {
 		release, plan, err := f.deploy.plan(ctx, args, streams)
-		streams.told.Flush() // what is not looked at comes behind it
+		streams.spool.Flush() // what is not looked at comes behind it
 		if err != nil {
 			return o, err
 		}

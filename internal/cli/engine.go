@@ -192,12 +192,12 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 	defer engine.Close()
 	follower.begin(fmt.Sprintf("canarize %s %s", verb, release))
 	state, err := do(working, engine)
-	streams.told.Put(spool.Kept, printer.Close)
+	streams.spool.Put(spool.Kept, printer.Close)
 	follower.finish()
 	status := report.StatusOf(release.Namespace, release.Name, state)
 	status.DryRun = f.dryRun == "client" || f.dryRun == "server"
 	follower.publish(release, state, status.DryRun, streams)
-	streams.told.Flush() // both streams may lead to one place
+	streams.spool.Flush() // both streams may lead to one place
 	if err != nil {
 		if err = f.explain(working, release, state, err); err != nil {
 			return state, follower.fail(err)

@@ -140,7 +140,7 @@ func shown(t *testing.T) map[string]string {
 		}},
 	} {
 		var log bytes.Buffer
-		p := pipeline{system: system, log: &log, told: spool.New(spool.Options{Most: 100, Patience: time.Minute})}
+		p := pipeline{system: system, log: &log, spool: spool.New(spool.Options{MaxDroppable: 100, Patience: time.Minute})}
 		p.begin(evil)
 		for _, e := range s.History {
 			p.tell(e)
@@ -148,7 +148,7 @@ func shown(t *testing.T) map[string]string {
 		_ = p.fail(fmt.Errorf("error: %s", evil))
 		p.publish(runner.Release{Namespace: evil, Name: evil}, s, false, Streams{Err: escaping{&log}})
 		p.finish()
-		p.told.Flush()
+		p.spool.Flush()
 		out[name] = log.String()
 	}
 	return out

@@ -28,7 +28,7 @@ func (f *engineFlags) registerCI(flags *pflag.FlagSet) {
 type pipeline struct {
 	system ci.System // nil: none
 	log    io.Writer
-	told   *spool.Spool
+	spool  *spool.Spool
 	end    string // of the group
 }
 
@@ -43,12 +43,12 @@ func (f *engineFlags) pipeline(streams Streams) (*pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--ci %w", err)
 	}
-	return &pipeline{system: system, log: streams.rawErr, told: streams.told}, nil
+	return &pipeline{system: system, log: streams.rawErr, spool: streams.spool}, nil
 }
 
 // say writes lines to the log, without waiting for its reader. An error is found by
 // whoever writes events there.
-func (p *pipeline) say(lines string) { p.told.Say(p.log, lines) }
+func (p *pipeline) say(lines string) { p.spool.PutText(p.log, lines) }
 
 // begin folds what follows, up to finish, under a title.
 func (p *pipeline) begin(title string) {
@@ -108,7 +108,7 @@ func (p *pipeline) publish(release runner.Release, s rollout.State, dryRun bool,
 	})
 	p.say(lines)
 	if err != nil {
-		p.told.Say(streams.Err, "canarize: "+oneLine(err.Error())+"; the release goes on without it\n")
+		p.spool.PutText(streams.Err, "canarize: "+oneLine(err.Error())+"; the release goes on without it\n")
 	}
 }
 

@@ -71,7 +71,7 @@ func (f *planFlags) options(ctx context.Context, args []string, streams Streams)
 		return o, fmt.Errorf("--stable-errors %v: expected a percentage from 0 to below 100", f.fail)
 	}
 	release, plan, err := f.deploy.plan(ctx, args, streams)
-	streams.told.Flush() // what is found then comes behind it
+	streams.spool.Flush() // what is found then comes behind it
 	if err != nil {
 		return o, err
 	}

@@ -121,7 +121,7 @@ func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, d
 	if err != nil {
 		return f.explain(ctx, release, state, err)
 	}
-	streams.told.Flush()
+	streams.spool.Flush()
 	_, err = fmt.Fprintln(streams.Out, oneLine(fmt.Sprintf("release %s: %s", release, done)))
 	return outside(err)
 }

@@ -205,13 +205,13 @@ func outputs(t *testing.T, err error) map[string]string {
 		"GitHub Actions":  github.Runner{Output: func([]byte) error { return nil }, Summary: func([]byte) error { return nil }},
 	} {
 		var log bytes.Buffer
-		follower := pipeline{system: system, log: &log, told: spool.New(spool.Options{Most: 1, Patience: time.Minute})}
+		follower := pipeline{system: system, log: &log, spool: spool.New(spool.Options{MaxDroppable: 1, Patience: time.Minute})}
 		for _, e := range s.History {
 			follower.tell(e)
 		}
 		_ = follower.fail(explained)
 		follower.publish(runner.Release{Namespace: "eu", Name: "shop"}, s, false, Streams{})
-		follower.told.Flush()
+		follower.spool.Flush()
 		out["the log of "+name] = log.String()
 	}
 	return out

@@ -91,7 +91,7 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 			follower.publish(releases[i].Release, releases[i].State, false, streams)
 		}
 	}
-	streams.told.Flush()
+	streams.spool.Flush()
 	return outside(f.show(streams, statuses(releases), name != ""))
 }
 

@@ -15,8 +15,8 @@ import (
 // after Ctrl-S or a log collector that hangs must not keep them from watching the
 // canary or from taking the traffic off it. What they say goes through a spool.
 const (
-	mostProgress = 256         // lines of progress that wait for a reader
-	patience     = time.Second // for a reader that has stopped, at the end
+	maxProgress = 256         // lines of progress that wait for a reader
+	patience    = time.Second // for a reader that has stopped, at the end
 )
 
 // classOf says what may be dropped when nobody reads. What is left has a small
@@ -24,19 +24,19 @@ const (
 // at most.
 func classOf(e rollout.Event) spool.Class {
 	if e.Kind == rollout.EventProgress {
-		return spool.Passing
+		return spool.Droppable
 	}
 	return spool.Kept
 }
 
 // print has a printer print an event, without waiting.
 func (s Streams) print(printer *report.Printer, e rollout.Event) {
-	s.told.Put(classOf(e), func() { printer.Print(e) })
+	s.spool.Put(classOf(e), func() { printer.Print(e) })
 }
 
 // showMissing has a printer say how much progress was dropped.
 func (s Streams) showMissing(printer *report.Printer) {
-	s.told.OnMissing(func(n int) {
+	s.spool.OnDropped(func(n int) {
 		text := fmt.Sprintf("%d lines of progress are left out, because nobody read them in time", n)
 		printer.Print(rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: text})
 	})
@@ -45,18 +45,18 @@ func (s Streams) showMissing(printer *report.Printer) {
 // note says what happens in one line, without waiting: for verbs that have no
 // printer.
 func (s Streams) note(e rollout.Event) {
-	s.told.Put(classOf(e), func() { fmt.Fprintln(s.Err, oneLine(e.Text)) })
+	s.spool.Put(classOf(e), func() { fmt.Fprintln(s.Err, oneLine(e.Text)) })
 }
 
 // result has the result of a verb that must not wait printed on stdout. Where that leads
 // to the same place as stderr, and nobody reads there, it is left for whoever may read
 // again before the program ends; for a stdout of its own it waits, as programs do.
 func (s Streams) result(print func() error) error {
-	if s.told.Flush() || !s.onePlace() {
+	if s.spool.Flush() || !s.onePlace() {
 		return print()
 	}
-	s.told.Put(spool.Kept, func() { _ = print() })
-	s.told.Flush()
+	s.spool.Put(spool.Kept, func() { _ = print() })
+	s.spool.Flush()
 	return nil
 }
 
@@ -78,9 +78,9 @@ func (s Streams) lastWord(ctx context.Context, message string) {
 	if message != "" {
 		message = "canarize: " + oneLine(message) + "\n"
 	}
-	if s.told.Used() || ctx.Err() != nil {
-		s.told.Say(s.Err, message)
-		s.told.Flush()
+	if s.spool.Used() || ctx.Err() != nil {
+		s.spool.PutText(s.Err, message)
+		s.spool.Flush()
 		return
 	}
 	// An error of stderr cannot be told to anybody.

@@ -87,8 +87,8 @@ func unread(t *testing.T) *os.File {
 // the result does not keep a verb from ending.
 func TestUnreadResult(t *testing.T) {
 	full := unread(t)
-	streams := Streams{Out: full, Err: full, rawErr: full, told: spool.New(spool.Options{Most: mostProgress, Patience: patience})}
-	streams.told.Say(full, "progress")
+	streams := Streams{Out: full, Err: full, rawErr: full, spool: spool.New(spool.Options{MaxDroppable: maxProgress, Patience: patience})}
+	streams.spool.PutText(full, "progress")
 	if err := streams.result(func() error {
 		_, err := full.WriteString("the result")
 		return err
