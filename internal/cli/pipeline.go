@@ -67,7 +67,7 @@ func (p *pipeline) finish() {
 
 func (p *pipeline) notice(level ci.Level, weight int, text string) {
 	if p.system != nil {
-		p.say(p.system.Tell(ci.Notice{Level: level, Text: oneLine(text), Weight: weight}))
+		p.say(p.system.Notify(ci.Notice{Level: level, Text: oneLine(text), Weight: weight}))
 	}
 }
 
