@@ -68,7 +68,7 @@ func adviceOnRecord(release runner.Release, err error) string {
 
 // onRefusal has the advice for each code of a refusal.
 var onRefusal = map[rollout.Code]func(name string, r *rollout.Refusal) string{
-	rollout.RefusedHeld:         naming("run canarize reject %s, or repeat with --override-hold once that is settled"),
+	rollout.RefusedHeld:         naming("run canarize reject %s, or repeat with --override-hold once the problem is solved"),
 	rollout.RefusedVerb:         nothing,
 	rollout.RefusedOtherVersion: naming("see canarize status %s"),
 	rollout.RefusedPromoting:    naming("run canarize promote %s to the end first"),

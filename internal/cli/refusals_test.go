@@ -75,7 +75,7 @@ func TestAdvice(t *testing.T) {
 		want string
 	}{
 		{errors.New("no"), ""},
-		{runner.RefusedError{Refusal: &rollout.Refusal{Code: rollout.RefusedHeld}}, "run canarize reject shop, or repeat with --override-hold once that is settled"},
+		{runner.RefusedError{Refusal: &rollout.Refusal{Code: rollout.RefusedHeld}}, "run canarize reject shop, or repeat with --override-hold once the problem is solved"},
 		{runner.StoppedError{Err: &rollout.Refusal{Code: rollout.Stopped, Because: "it failed", Err: tested}}, "run canarize reject shop and deploy again"},
 		{errors.Join(errors.New("a"), fmt.Errorf("b: %w", forbidden), forbidden), "canarize rbac prints the permissions that are needed"},
 		{&rollout.Refusal{Code: rollout.RefusedNoGateway, Err: forbidden}, "canarize rbac prints the permissions that are needed; name the gateway's namespace with --emissary-namespace, or repeat with --unverified"},

@@ -119,7 +119,7 @@ func TestSentences(t *testing.T) {
 	if len(sentences) != 9 || sentences[""] {
 		t.Errorf("%v", sentences)
 	}
-	for want, s := range map[string]Status{"held: no pods; run canarize reject, or go on with --override-hold once that is settled": {Held: "no pods"}, "damaged": {Error: "damaged"}} {
+	for want, s := range map[string]Status{"held: no pods; run canarize reject, or continue with --override-hold once the problem is solved": {Held: "no pods"}, "damaged": {Error: "damaged"}} {
 		if got := s.Sentence(); got != want {
 			t.Errorf("%q, expected %q", got, want)
 		}

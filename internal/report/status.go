@@ -110,7 +110,7 @@ func (s Status) Sentence() string {
 	case s.Abandoned():
 		return s.abandoned()
 	case s.Held != "":
-		return "held: " + s.Held + "; run canarize reject, or go on with --override-hold once that is settled"
+		return "held: " + s.Held + "; run canarize reject, or continue with --override-hold once the problem is solved"
 	}
 	switch s.Phase {
 	case rollout.Deploying:
@@ -118,7 +118,7 @@ func (s Status) Sentence() string {
 	case rollout.Standing:
 		switch {
 		case s.Paused != nil:
-			return fmt.Sprintf("the canary gets %d %% of the traffic, on hold: %s; canarize resume ends that", s.Weight, s.Paused)
+			return fmt.Sprintf("the canary gets %d %% of the traffic, on hold: %s; canarize resume ends the hold", s.Weight, s.Paused)
 		case s.Awaiting != "":
 			return fmt.Sprintf("the canary gets %d %% of the traffic, waiting for gate %s; canarize approve lets it pass", s.Weight, s.Awaiting)
 		}
@@ -126,16 +126,16 @@ func (s Status) Sentence() string {
 	case rollout.Shifting:
 		return fmt.Sprintf("on the way to %d %%; run canarize shift again, or canarize reject", s.Weight)
 	case rollout.Promoting:
-		return "stable is being replaced; run canarize promote again if nobody does"
+		return "stable is being replaced; if no process works on it, run canarize promote again"
 	case rollout.Retiring:
-		return "stable is the new version, the canary is being removed; run canarize promote again if nobody does"
+		return "stable is the new version, the canary is being removed; if no process works on it, run canarize promote again"
 	case rollout.Rejecting:
-		return "traffic is back on stable, the canary is being removed; run canarize reject again if nobody does"
+		return "traffic is back on stable, the canary is being removed; if no process works on it, run canarize reject again"
 	case rollout.Promoted:
 		return "stable is the new version and serves everything"
 	case rollout.Rejected:
 		if s.Mixed {
-			return "rejected while stable was being replaced, which may be of the new version; apply the old version's manifests to go back"
+			return "rejected while stable was being replaced, so stable may run the new version; to go back, apply the old version's manifests"
 		}
 		return "rejected; stable serves everything"
 	}
