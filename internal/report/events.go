@@ -45,9 +45,10 @@ type Printer struct {
 	broken bool
 }
 
-// NewPrinter returns a Printer that writes to a writer.
+// NewPrinter returns a Printer that writes to an output.
 func NewPrinter(to io.Writer, style Style) *Printer { return &Printer{to: to, style: style} }
 
+// Print prints an event in the format of the Style.
 func (p *Printer) Print(e rollout.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
