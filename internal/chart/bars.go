@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// Bar is one row: parts of a hundred, and a note beside it.
+// Bar is one row of a bar chart: its parts in percent, and a note beside it.
 type Bar struct {
 	Label string
-	Parts []float64 // percent, in the order of the legend
+	Parts []float64 // in percent, in the order of the legend
 	Note  string
 }
 
@@ -17,16 +17,15 @@ const (
 	barWidth  = 320.0
 	barHeight = 16.0
 	rowHeight = 26.0
-	character = 7.2 // mean width of one at 13 px
-	small     = 6.4 // and at 12 px
+	character = 7.2 // mean width of a character at 13 px
+	small     = 6.4 // mean width of a character at 12 px
 )
 
-// barColors are those of the parts: what went well, what was stopped, and two
-// greys for what was not decided.
+// barColors are the colors of the parts: good, stopped, and two greys for undecided.
 var barColors = [...]string{"#009e73", "#d55e00", "#8c959f", "#c4cad0"}
 
-// Bars draws stacked bars. A row that does not add up to 100 stays short; parts
-// without a name in the legend are left out.
+// Bars draws stacked bars. It draws a row whose parts add up to less than 100 shorter,
+// and omits parts without a name in the legend.
 func Bars(title string, legend []string, bars []Bar) []byte {
 	var c canvas
 	labels, notes := 0, 0

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// wellFormed reads SVG to its end.
+// wellFormed parses SVG to its end.
 func wellFormed(text []byte) error {
 	d := xml.NewDecoder(bytes.NewReader(text))
 	for {
@@ -24,7 +24,8 @@ func wellFormed(text []byte) error {
 	}
 }
 
-// TestForeignText: whatever the labels are, the chart is XML and they are text in it.
+// TestForeignText: whatever the labels contain, the chart is well-formed XML and the
+// labels are plain text in it.
 func TestForeignText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		label := rapid.String().Draw(t, "label")
@@ -59,7 +60,7 @@ func TestBars(t *testing.T) {
 func TestAxis(t *testing.T) {
 	a := Axis{Low: 0.1, High: 100, Unit: " %"}
 	for _, c := range []struct{ v, want float64 }{{0, 22}, {0.09, 22}, {0.1, 44}, {1, 344}, {10, 644}, {100, 944}, {1000, 944}} {
-		if have := a.place(c.v, 944); math.Abs(have-c.want) > 1e-9 {
+		if have := a.offset(c.v, 944); math.Abs(have-c.want) > 1e-9 {
 			t.Errorf("%v is at %v instead of %v", c.v, have, c.want)
 		}
 	}
@@ -75,7 +76,7 @@ func TestAxis(t *testing.T) {
 	}
 }
 
-// TestBest: the stairs leave out what another point beats.
+// TestBest: the staircase omits points that another point beats.
 func TestBest(t *testing.T) {
 	var c canvas
 	axis := Axis{Low: 1, High: 1000}
@@ -87,10 +88,10 @@ func TestBest(t *testing.T) {
 
 func TestScale(t *testing.T) {
 	for _, c := range []struct {
-		scale Scale
-		ticks string
-		value float64
-		place float64
+		scale  Scale
+		ticks  string
+		value  float64
+		offset float64
 	}{
 		{Scale{High: 100, Unit: " %"}, "0 %, 20 %, 40 %, 60 %, 80 %, 100 %", 25, 45},
 		{Scale{High: 0.3}, "0, 0.1, 0.2, 0.3", 0.1, 60},
@@ -105,13 +106,13 @@ func TestScale(t *testing.T) {
 		if have := strings.Join(ticks, ", "); have != c.ticks {
 			t.Errorf("%+v: ticks %s, expected %s", c.scale, have, c.ticks)
 		}
-		if have := c.scale.place(c.value); math.Abs(have-c.place) > 1e-9 {
-			t.Errorf("%+v: %v is at %v instead of %v", c.scale, c.value, have, c.place)
+		if have := c.scale.offset(c.value); math.Abs(have-c.offset) > 1e-9 {
+			t.Errorf("%+v: %v is at %v instead of %v", c.scale, c.value, have, c.offset)
 		}
 	}
 }
 
-// TestTimes: at most nine ticks, whatever the time is, and round ones.
+// TestTimes: any time span yields at most nine round ticks.
 func TestTimes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seconds := rapid.Float64Range(1, 1e9).Draw(t, "seconds")

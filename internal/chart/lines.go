@@ -8,22 +8,22 @@ import (
 	"unicode/utf8"
 )
 
-// Curve is a quantity over time. X of its points is in seconds, in order.
+// Curve is a quantity over time. The X of its points is in seconds, in ascending order.
 type Curve struct {
 	Name   string
-	Points []Point // a strong one is marked
-	Step   bool    // the quantity keeps its value until the next point
+	Points []Point // a strong point gets a mark
+	Step   bool    // the value holds until the next point
 }
 
-// Scale is an axis upwards from Low to High: linear from 0, or logarithmic where
-// Low is more than 0. What is outside is drawn at the edge.
+// Scale is a vertical axis from Low to High. It is linear if Low is 0, and logarithmic if
+// Low is positive. Values outside are drawn at the edge.
 type Scale struct {
 	Label     string
-	Unit      string // behind the numbers of the ticks
+	Unit      string // after the number of each tick
 	Low, High float64
 }
 
-// Level is a horizontal line with a name.
+// Level is a labelled horizontal line.
 type Level struct {
 	Name string
 	Y    float64
@@ -34,8 +34,8 @@ const (
 	timeWide, timeHigh = 640.0, 180.0
 )
 
-// place is how far up a value is.
-func (s Scale) place(v float64) float64 {
+// offset returns the height of a value above the bottom of the chart.
+func (s Scale) offset(v float64) float64 {
 	v = min(max(v, s.Low), s.High)
 	if s.Low > 0 {
 		return timeHigh * math.Log(v/s.Low) / math.Log(s.High/s.Low)
@@ -43,8 +43,8 @@ func (s Scale) place(v float64) float64 {
 	return timeHigh * v / s.High
 }
 
-// step is the distance of the ticks of a linear scale: a round number, of which
-// there are at most five.
+// step returns the distance between the ticks of a linear scale: a round number that
+// yields at most five ticks above 0.
 func (s Scale) step() float64 {
 	whole := math.Pow(10, math.Floor(math.Log10(s.High)))
 	for _, part := range []float64{.1, .2, .5} {
@@ -55,7 +55,7 @@ func (s Scale) step() float64 {
 	return whole
 }
 
-// round makes a linear scale end with a tick.
+// round extends a linear scale to its next tick.
 func (s Scale) round() Scale {
 	if s.Low == 0 {
 		s.High = math.Ceil(s.High/s.step()-1e-9) * s.step()
@@ -63,11 +63,12 @@ func (s Scale) round() Scale {
 	return s
 }
 
-// ticks are powers of ten on a logarithmic scale, and else every step.
+// ticks returns powers of ten on a logarithmic scale, and multiples of step on a linear
+// one.
 func (s Scale) ticks() []float64 {
 	var all []float64
 	if s.Low > 0 {
-		every := math.Ceil(math.Log10(s.High/s.Low) / 6) // powers of ten from one tick to the next
+		every := math.Ceil(math.Log10(s.High/s.Low) / 6) // in powers of ten
 		for e := math.Ceil(math.Log10(s.Low) - 1e-9); e <= math.Log10(s.High)+1e-9; e += max(every, 1) {
 			all = append(all, math.Pow(10, e))
 		}
@@ -81,8 +82,8 @@ func (s Scale) ticks() []float64 {
 
 func (s Scale) tick(v float64) string { return fmt.Sprintf("%.10g", v) + s.Unit }
 
-// spans are the distances between two ticks of time, of which the first is taken
-// that gives at most eight.
+// spans are the possible distances between two ticks of time. span takes the first that
+// yields at most eight ticks.
 var spans = [...]time.Duration{
 	time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
 	30 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour, 365 * 24 * time.Hour,
@@ -97,7 +98,7 @@ func span(seconds float64) float64 {
 	return seconds / 8
 }
 
-// moment is a time since the beginning in its largest round units.
+// moment formats a time since the beginning in the largest unit that needs no fraction.
 func moment(seconds float64) string {
 	switch n := int(math.Round(seconds)); {
 	case n == 0:
@@ -113,13 +114,13 @@ func moment(seconds float64) string {
 	}
 }
 
-// Lines draws quantities from 0 to a time in seconds, with levels that mean
-// something.
+// Lines draws curves over time, from 0 to the given number of seconds, with labelled
+// levels.
 func Lines(title string, seconds float64, y Scale, curves []Curve, levels []Level) []byte {
 	var c canvas
 	seconds, y = max(seconds, 1), y.round()
 	across := func(x float64) float64 { return timeLeft + timeWide*min(max(x, 0), seconds)/seconds }
-	upwards := func(v float64) float64 { return timeTop + timeHigh - y.place(v) }
+	upwards := func(v float64) float64 { return timeTop + timeHigh - y.offset(v) }
 	c.text(margin, 26, "start", "title", title)
 	at := timeLeft
 	for i, curve := range curves {
@@ -147,7 +148,7 @@ func Lines(title string, seconds float64, y Scale, curves []Curve, levels []Leve
 	return c.document(max(timeLeft+timeWide+plotRight, at), timeTop+timeHigh+50, title)
 }
 
-// curve draws one quantity, and the marks of its strong points.
+// curve draws a curve and the marks of its strong points.
 func (c *canvas) curve(curve Curve, series int, across, upwards func(float64) float64) {
 	var path strings.Builder
 	for i, p := range curve.Points {

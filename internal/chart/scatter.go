@@ -7,42 +7,44 @@ import (
 	"strconv"
 )
 
-// Series is one tool at several thresholds.
+// Series is the results of one tool at several thresholds.
 type Series struct {
 	Name   string
 	Points []Point
 }
 
-// Point is one of them. A strong one is what the tool's documentation says.
+// Point is a point of a chart. In a Scatter, a strong point is the threshold that the
+// tool's documentation recommends.
 type Point struct {
 	X, Y   float64
 	Strong bool
 }
 
-// Axis is a logarithmic axis from Low to High; what is below Low, 0 included, is
-// drawn in a column or row of its own.
+// Axis is a logarithmic axis from Low to High. Values below Low, 0 included, are drawn in
+// a separate column or row.
 type Axis struct {
 	Label     string
-	Unit      string // behind the numbers of the ticks
+	Unit      string // after the number of each tick
 	Low, High float64
 }
 
 const (
 	plotLeft, plotTop    = 84.0, 92.0
 	plotWide, plotHigh   = 560.0, 380.0
-	below                = 44.0 // for what is below the axis
+	below                = 44.0 // size of the column or row for values below the axis
 	plotRight, plotLower = 24.0, 64.0
 )
 
-// place is the distance of a value from the axis' beginning, of a length.
-func (a Axis) place(v, length float64) float64 {
+// offset returns the distance of a value from the beginning of an axis of the given
+// length.
+func (a Axis) offset(v, length float64) float64 {
 	if v < a.Low {
 		return below / 2
 	}
 	return below + (length-below)*math.Log(min(v, a.High)/a.Low)/math.Log(a.High/a.Low)
 }
 
-// ticks are the powers of ten.
+// ticks returns the powers of ten on the axis.
 func (a Axis) ticks() []float64 {
 	var all []float64
 	for e := math.Ceil(math.Log10(a.Low) - 1e-9); e <= math.Log10(a.High)+1e-9; e++ {
@@ -59,8 +61,8 @@ func (a Axis) tick(v float64) string {
 	return s + a.Unit
 }
 
-// Scatter draws series as clouds, in which lower and further left is better, with
-// the line of each one's best points.
+// Scatter draws each series as a cloud of points and a line through its best points.
+// Lower and further left is better.
 func Scatter(title, subtitle string, x, y Axis, series []Series) []byte {
 	var c canvas
 	c.text(margin, 26, "start", "title", title)
@@ -75,10 +77,10 @@ func Scatter(title, subtitle string, x, y Axis, series []Series) []byte {
 	drawAxes(&c, x, y)
 	for i, s := range series {
 		drawBest(&c, x, y, s.Points, i)
-		for _, strong := range []bool{false, true} { // strong ones on top
+		for _, strong := range []bool{false, true} { // strong points on top
 			for _, p := range s.Points {
 				if p.Strong == strong {
-					c.mark(plotLeft+x.place(p.X, plotWide), bottom-y.place(p.Y, plotHigh), i, strong)
+					c.mark(plotLeft+x.offset(p.X, plotWide), bottom-y.offset(p.Y, plotHigh), i, strong)
 				}
 			}
 		}
@@ -89,13 +91,13 @@ func Scatter(title, subtitle string, x, y Axis, series []Series) []byte {
 func drawAxes(c *canvas, x, y Axis) {
 	bottom := plotTop + plotHigh
 	for _, v := range x.ticks() {
-		at := plotLeft + x.place(v, plotWide)
+		at := plotLeft + x.offset(v, plotWide)
 		c.line(at, plotTop, at, bottom, "grid")
 		c.text(at, bottom+18, "middle", "small", x.tick(v))
 	}
 	c.text(plotLeft+below/2, bottom+18, "middle", "small", "none")
 	for _, v := range y.ticks() {
-		at := bottom - y.place(v, plotHigh)
+		at := bottom - y.offset(v, plotHigh)
 		c.line(plotLeft, at, plotLeft+plotWide, at, "grid")
 		c.text(plotLeft-8, at+4, "end", "small", y.tick(v))
 	}
@@ -105,7 +107,7 @@ func drawAxes(c *canvas, x, y Axis) {
 	c.upward(22, plotTop+plotHigh/2, y.Label)
 }
 
-// drawBest draws the stairs between the points that no other one beats in both
+// drawBest draws the staircase through the points that no other point beats in both
 // directions.
 func drawBest(c *canvas, x, y Axis, points []Point, series int) {
 	sorted := slices.SortedFunc(slices.Values(points), func(a, b Point) int {
@@ -120,7 +122,7 @@ func drawBest(c *canvas, x, y Axis, points []Point, series int) {
 			continue
 		}
 		best = p.Y
-		h, v := number(plotLeft+x.place(p.X, plotWide)), number(plotTop+plotHigh-y.place(p.Y, plotHigh))
+		h, v := number(plotLeft+x.offset(p.X, plotWide)), number(plotTop+plotHigh-y.offset(p.Y, plotHigh))
 		if path == "" {
 			path = "M" + h + " " + v
 		} else {

@@ -1,8 +1,7 @@
-// Package chart draws SVG: the two charts of simulations, what became of many
-// runs and what tools gain and pay at different thresholds, and quantities over
-// time. Text and lines follow
-// the reader's light or dark scheme; colours are apart for the colour-blind, and
-// shapes repeat what colours say.
+// Package chart draws SVG charts: bars for the outcomes of many simulated runs, a scatter
+// plot that compares tools at different thresholds, and curves over time. Text and lines
+// follow the reader's light or dark scheme. The colors suit colour-blind readers, and
+// shapes repeat what colors say.
 package chart
 
 import (
@@ -13,8 +12,8 @@ import (
 	"strings"
 )
 
-// palette is that of Okabe and Ito (jfly.uni-koeln.de/color, 2008), without the
-// ones that vanish on white or on black.
+// palette is the palette of Okabe and Ito (jfly.uni-koeln.de/color, 2008) without the
+// colors that vanish on white or on black.
 var palette = [...]string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"}
 
 const style = `<style>
@@ -27,10 +26,10 @@ text{font:13px system-ui,sans-serif;fill:#57606a}
 </style>
 `
 
-// canvas collects SVG elements. What it is given as text may be foreign.
+// canvas collects SVG elements. It escapes text, which may be foreign.
 type canvas struct{ bytes.Buffer }
 
-// document is the elements as a whole file. The description is read aloud.
+// document returns the elements as a complete file. Screen readers read the title.
 func (c *canvas) document(width, height float64, title string) []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" role="img"><title>%s</title>`+"\n", number(width), number(height), escape(title))
@@ -40,12 +39,13 @@ func (c *canvas) document(width, height float64, title string) []byte {
 	return out.Bytes()
 }
 
-// text writes at a point; the anchor is start, middle or end, the class may be "".
+// text writes a text at a point. The anchor is start, middle or end. The class may be
+// empty.
 func (c *canvas) text(x, y float64, anchor, class, s string) {
 	fmt.Fprintf(c, `<text x="%s" y="%s" text-anchor="%s"%s>%s</text>`+"\n", number(x), number(y), anchor, classed(class), escape(s))
 }
 
-// upward writes from bottom to top around a point.
+// upward writes a text from bottom to top, centred on a point.
 func (c *canvas) upward(x, y float64, s string) {
 	fmt.Fprintf(c, `<text transform="translate(%s %s) rotate(-90)" text-anchor="middle">%s</text>`+"\n", number(x), number(y), escape(s))
 }
@@ -58,7 +58,7 @@ func (c *canvas) box(x, y, width, height float64, fill string) {
 	fmt.Fprintf(c, `<rect x="%s" y="%s" width="%s" height="%s" fill="%s"/>`+"\n", number(x), number(y), number(width), number(height), fill)
 }
 
-// marks are outlines around a point, one for each series.
+// marks are the outlines of points, one for each series.
 var marks = [...]string{
 	"M-4 0A4 4 0 1 0 4 0A4 4 0 1 0 -4 0Z", // circle
 	"M-3.6-3.6H3.6V3.6H-3.6Z",             // square
@@ -68,7 +68,7 @@ var marks = [...]string{
 	"M-1.6-5H1.6V5H-1.6Z",                 // bar
 }
 
-// mark draws the mark of a series, filled and larger when it stands out.
+// mark draws the mark of a series, filled and larger if it is strong.
 func (c *canvas) mark(x, y float64, series int, strong bool) {
 	color := palette[series%len(palette)]
 	scale, fill := "", ` fill="`+color+`" fill-opacity=".25"`
@@ -85,7 +85,7 @@ func classed(class string) string {
 	return ` class="` + class + `"`
 }
 
-// number is short, and the same on every machine.
+// number formats a coordinate briefly, and identically on every machine.
 func number(v float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", math.Round(v*10)/10), ".0")
 }

@@ -1,5 +1,5 @@
-// Package ci recognises the CI system that a command runs under, from its
-// environment.
+// Package ci detects the CI system that a command runs under and describes what such a
+// system can show.
 package ci
 
 import (
@@ -9,8 +9,8 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Run says which run of which CI system this is; the zero Run, a person's
-// terminal, where no system is recognised. getenv is os.Getenv.
+// Run returns the CI run that the environment describes. It returns the zero Run if it
+// finds no CI system, as on a person's terminal. getenv is os.Getenv.
 func Run(getenv func(string) string) rollout.Run {
 	switch {
 	case getenv("TF_BUILD") != "":

@@ -29,7 +29,7 @@ func TestRun(t *testing.T) {
 			map[string]string{"CI": "true", "GITLAB_CI": "true", "CI_JOB_ID": "9", "CI_JOB_URL": "https://gitlab.com/shop/web/-/jobs/9"},
 			rollout.Run{System: "GitLab CI", ID: "9", URL: "https://gitlab.com/shop/web/-/jobs/9"},
 		},
-		{"half of it", map[string]string{"TF_BUILD": "True"}, rollout.Run{System: "Azure Pipelines"}},
+		{"only TF_BUILD", map[string]string{"TF_BUILD": "True"}, rollout.Run{System: "Azure Pipelines"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := Run(func(name string) string { return c.env[name] }); got != c.want {

@@ -6,63 +6,64 @@ import (
 	"unicode"
 )
 
-// System is a CI system that follows a command: what it is told goes into the
-// command's log as lines that it understands. Text may be foreign.
+// System is a CI system that follows a command through the command's log. The caller
+// writes the lines that a System returns to that log. Texts passed to it may be foreign;
+// it makes them harmless.
 type System interface {
-	// Group gives the lines between which the log is folded under a title.
+	// Group returns the lines that begin and end a folded section of the log.
 	Group(title string) (begin, end string)
-	// Tell gives the lines that raise a notice; "" where the system has none.
-	Tell(n Notice) string
-	// Publish hands the outcome over to later steps and to the run's page. It
-	// may write files; what it gives belongs into the log.
+	// Notify returns the lines that show a notice, or "" if the system cannot show it.
+	Notify(n Notice) string
+	// Publish passes the outcome to later steps and to the page of the run. It may
+	// write files. The text it returns belongs in the log, even with an error.
 	Publish(o Outcome) (string, error)
 }
 
-// Annotator is a System whose users expect to find its run on the objects that it
-// applied.
+// Annotator is a System whose users expect annotations that link an applied object to the
+// run.
 type Annotator interface {
 	Annotations() map[string]string
 }
 
-// Level says how much a notice matters.
+// Level is the severity of a notice.
 type Level string
 
 // The levels.
 const (
-	Progress Level = "progress" // how far it is; shown while it runs
+	Progress Level = "progress" // shown while the command runs
 	Warning  Level = "warning"
 	Error    Level = "error"
 )
 
-// Notice is something to be seen on the run's page.
+// Notice is a message for the page of the run.
 type Notice struct {
 	Level  Level
 	Text   string
 	Weight int // of the canary, in percent
 }
 
-// Outcome is how a command left a release.
+// Outcome is the state of a release when a command ends.
 type Outcome struct {
 	Release string
 	State   string // the phase, or held
-	Weight  int    // percent wanted
-	Plan    string // the first digits of the digest of the version, as --version takes it
-	Over    bool   // promoted or rejected
+	Weight  int    // requested, in percent
+	Plan    string // first digits of the plan's digest, which --version accepts
+	Over    bool   // the release is promoted or rejected
 	Summary []byte // Markdown
 }
 
 var (
-	// The agent of Azure Pipelines looks for ##vso[ anywhere in a line, and both
-	// agents do for ##[.
+	// The agent of Azure Pipelines finds ##vso[ anywhere in a line. Both agents find
+	// ##[ anywhere in a line.
 	anywhere = regexp.MustCompile(`(?i)##(vso)?\[`)
-	// The runner of GitHub Actions leaves out white space of every kind in front of
-	// a command. To .NET, in which both are written, a carriage return ends a line.
+	// The runner of GitHub Actions skips all kinds of white space before a command.
+	// Both agents are written in .NET, where a carriage return ends a line.
 	atStart = regexp.MustCompile(`(?m)(^|\r)([\s\pZ\x{85}]*)::`)
 )
 
-// Harmless is foreign text as it may stand in a command of a CI system: Neutralize,
-// without what steers a terminal, which a log may be shown on. Line ends stay, for the
-// system's own escapes.
+// Harmless makes foreign text safe inside a command of a CI system. It applies Neutralize
+// and replaces control characters, because a terminal may show the log. It keeps line
+// ends, which each system escapes in its own way.
 func Harmless(text string) string {
 	return Neutralize(strings.Map(func(r rune) rune {
 		if r == '\r' || r == '\n' || r == '\t' || unicode.IsPrint(r) {
@@ -72,8 +73,8 @@ func Harmless(text string) string {
 	}, text))
 }
 
-// Neutralize breaks what a CI system would take for a command in foreign text;
-// people still read the same.
+// Neutralize breaks everything in foreign text that a CI system would take for a command.
+// A person can still read it.
 func Neutralize(text string) string {
 	text = anywhere.ReplaceAllStringFunc(text, func(mark string) string {
 		return strings.TrimSuffix(mark, "[") + "·["

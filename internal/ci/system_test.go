@@ -27,7 +27,7 @@ func TestNeutralize(t *testing.T) {
 	}
 }
 
-// FuzzNeutralize looks for commands as the agents do.
+// FuzzNeutralize searches the result for commands in the way the agents do.
 func FuzzNeutralize(f *testing.F) {
 	for _, text := range []string{"##vso[", "##[", "::x::", "\r::", "##v##vso[so[", ":\n::", "#·#[", "\u2028::"} {
 		f.Add(text)
@@ -48,7 +48,7 @@ func FuzzNeutralize(f *testing.F) {
 			t.Errorf("%q, once more: %q", safe, again)
 		}
 		if strings.ReplaceAll(safe, "·", "") != strings.ReplaceAll(text, "·", "") {
-			t.Errorf("%q: more than the marks has changed: %q", text, safe)
+			t.Errorf("%q: more than the command marks changed: %q", text, safe)
 		}
 	})
 }

@@ -16,27 +16,27 @@ import (
 	"github.com/canarize/canarize/internal/wiring"
 )
 
-// canaryFlags are the flags of every verb that derives a canary, as given.
+// canaryFlags are the unparsed flags of every verb that derives a canary.
 type canaryFlags struct {
 	suffix, namespace, replicas, emissaryNamespace string
 	images, labels, include                        []string
 	copyPeers, recursive, debug                    bool
 }
 
-// register adds the flags but for --namespace, which has more than one meaning.
+// register adds all flags except --namespace, whose meaning depends on the verb.
 func (f *canaryFlags) register(flags *pflag.FlagSet) {
-	flags.StringArrayVarP(&f.images, "image", "I", nil, "`[CONTAINER=]IMAGE` for every container of that name, or of the same repository; repeatable")
-	flags.StringVarP(&f.suffix, "suffix", "s", "-canary", "what is put behind every name")
-	flags.StringArrayVarP(&f.labels, "labels", "l", nil, "`k=v,...` to add to everything new and to the canary's pods; repeatable")
-	flags.StringVar(&f.replicas, "replicas", "weight", "canary pods: a number, `same`, or weight (stable × weight / 100, rounded up, at least 1)")
-	flags.StringArrayVar(&f.include, "include", nil, "`KIND/NAME` of a workload to canary that would be left alone; repeatable")
-	flags.BoolVar(&f.copyPeers, "copy-peers", false, "copy network policies of other applications that admit the stable pods by label")
-	flags.StringVar(&f.emissaryNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
-	flags.BoolVarP(&f.recursive, "recursive", "R", false, "read the subfolders of folders too")
-	flags.BoolVar(&f.debug, "debug", false, "say on stderr what was decided and why")
+	flags.StringArrayVarP(&f.images, "image", "I", nil, "`[CONTAINER=]IMAGE` for every container with that name, or with an image of the same repository; repeatable")
+	flags.StringVarP(&f.suffix, "suffix", "s", "-canary", "suffix of every name")
+	flags.StringArrayVarP(&f.labels, "labels", "l", nil, "labels `k=v,...` for every new object and the canary's pods; repeatable")
+	flags.StringVar(&f.replicas, "replicas", "weight", "number of canary pods: a number, `same` as stable, or weight (stable × weight / 100, rounded up, at least 1)")
+	flags.StringArrayVar(&f.include, "include", nil, "`KIND/NAME` of a workload that canarize would otherwise leave alone; repeatable")
+	flags.BoolVar(&f.copyPeers, "copy-peers", false, "copy the network policies of other applications that admit the stable pods by label")
+	flags.StringVar(&f.emissaryNamespace, "emissary-namespace", "emissary", "namespace of Emissary")
+	flags.BoolVarP(&f.recursive, "recursive", "R", false, "also read the subfolders of folders")
+	flags.BoolVar(&f.debug, "debug", false, "print every decision and its reason on stderr")
 }
 
-// options validates the flags.
+// options parses and checks the flags.
 func (f *canaryFlags) options() (plan.Options, error) {
 	o := plan.Options{Routers: wiring.Routers(f.emissaryNamespace), Canary: canary.Options{Namespace: f.namespace, CopyPeers: f.copyPeers}}
 	for _, step := range []func(*plan.Options) error{f.setImages, f.setLabels, f.setReplicas, f.setInclude, f.setNames} {
@@ -58,7 +58,7 @@ func (f *canaryFlags) setImages(o *plan.Options) error {
 	return canary.CheckImages(o.Canary.Images)
 }
 
-// Label syntax: k8s.io/apimachinery/pkg/util/validation.
+// Syntax of labels: k8s.io/apimachinery/pkg/util/validation.
 var (
 	labelKey    = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
 	labelPrefix = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
@@ -77,7 +77,7 @@ func (f *canaryFlags) setLabels(o *plan.Options) error {
 		for pair := range strings.SplitSeq(list, ",") {
 			key, value, found := strings.Cut(strings.TrimSpace(pair), "=")
 			if !found || !validLabelKey(key) || !manifest.ValidLabelValue(value) {
-				return fmt.Errorf("--labels %q: expected KEY=VALUE,…, both as Kubernetes allows them in labels: at most 63 letters, digits, dashes, dots and underscores", list)
+				return fmt.Errorf("--labels %q: expected KEY=VALUE,…, where keys and values have at most 63 letters, digits, dashes, dots and underscores", list)
 			}
 			if key == canary.TrackLabel {
 				return fmt.Errorf("--labels %s: canarize sets this label itself", pair)
@@ -124,7 +124,7 @@ func (f *canaryFlags) setInclude(o *plan.Options) error {
 
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
-// checkNamespaces checks --namespace, which may be empty as kubectl's, and
+// checkNamespaces checks --namespace, which may be empty as in kubectl, and
 // --emissary-namespace.
 func checkNamespaces(namespace, emissary string) error {
 	const want = "expected at most 63 lower-case letters, digits and dashes"
@@ -153,7 +153,7 @@ func (f *canaryFlags) read(ctx context.Context, args []string, streams Streams) 
 	return plan.NewSet(objects, f.namespace)
 }
 
-// notes are lines with what the user should know about a derivation.
+// notes formats the notes of a derivation, one per line.
 func (f *canaryFlags) notes(notes []manifest.Note) string {
 	var text strings.Builder
 	for _, note := range notes {

@@ -1,5 +1,5 @@
-// Package cli is the command line: one file per verb, which turns flags into
-// validated options and calls what wiring gives it.
+// Package cli is the command line: one file per verb. A verb turns flags into validated
+// options and calls what package wiring provides.
 package cli
 
 import (
@@ -19,40 +19,39 @@ import (
 	"github.com/canarize/canarize/internal/spool"
 )
 
-// Streams are what a command reads and writes.
+// Streams are the input and outputs of a command.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 
-	rawErr io.Writer // Err as it was given, for what redraws a terminal
-	// told is in front of stderr for verbs that must not wait for its reader.
-	told *spool.Spool
+	rawErr io.Writer // Err without escaping, to redraw a terminal
+	// spool keeps verbs that move traffic from blocking on stderr.
+	spool *spool.Spool
 }
 
 // Exit codes, the same for every verb.
 const (
-	exitDone        = 0 // done; for diff: equal
+	exitDone        = 0 // done; diff: equal
 	exitDiffers     = 1 // diff: different
 	exitOutside     = 1 // failed for a reason outside the release: cluster, network, permission, disk
 	exitInvalid     = 2 // wrong usage or invalid input
-	exitRejected    = 3 // rejected
-	exitHeld        = 4 // held or inconclusive: nothing is decided
+	exitRejected    = 3
+	exitHeld        = 4 // held or inconclusive
 	exitInterrupted = 5
 )
 
-// exitError is an error with the exit code it ends in. Errors without one are
-// of the user's input.
+// exitError is an error with an exit code. Every other error counts as invalid input.
 type exitError struct {
 	code int
 	err  error
-	// settled says that the error is the whole truth, also after an interruption.
+	// settled means that the message also holds after an interruption.
 	settled bool
 }
 
 func (e exitError) Error() string { return e.err.Error() }
 func (e exitError) Unwrap() error { return e.err }
 
-// outside marks an error whose reason lies outside the user's input.
+// outside marks an error with a cause outside the user's input.
 func outside(err error) error {
 	if err == nil {
 		return nil
@@ -60,27 +59,28 @@ func outside(err error) error {
 	return exitError{code: exitOutside, err: err}
 }
 
-// foreign is outside for an error in which others, such as an API server, may have
-// written what looks like a secret; it says what to do.
+// foreign is like outside for errors with foreign text, for example from an API server.
+// It masks secrets and adds advice.
 func foreign(err error) error { return outside(advised(runner.Release{}, redact.Error(err))) }
 
 // errDiffers ends in exit code 1 without a message.
 var errDiffers = exitError{code: exitDiffers, err: errors.New("")}
 
-// Main runs the command line args (args[0] is the program) and returns its exit
-// code. It is the only place where an error becomes a message and a code.
+// Main runs the command line args, where args[0] is the program, and returns its exit
+// code. Only here errors become messages and exit codes.
 func Main(ctx context.Context, args []string, streams Streams) int {
 	streams.rawErr, streams.Err = streams.Err, escaping{streams.Err}
-	streams.told = spool.New(spool.Options{Most: mostProgress, Patience: patience})
+	streams.spool = spool.New(spool.Options{MaxDroppable: maxProgress, Patience: patience})
 	root := newRoot(args[0], streams)
 	root.SetArgs(defaultVerb(root, args[1:]))
 	err := root.ExecuteContext(ctx)
 	code, message := conclusion(ctx, err)
-	streams.lastWord(ctx, message)
+	streams.printFinal(ctx, message)
 	return code
 }
 
-// conclusion turns the error of a verb into an exit code and a message; "" is none.
+// conclusion turns the error of a verb into an exit code and a message, which may be
+// empty.
 func conclusion(ctx context.Context, err error) (code int, message string) {
 	coded := exitError{code: exitInvalid}
 	errors.As(err, &coded)
@@ -89,14 +89,14 @@ func conclusion(ctx context.Context, err error) (code int, message string) {
 		return exitDone, ""
 	case ctx.Err() != nil && !coded.settled:
 		return exitInterrupted, "interrupted; nothing was written"
-	case errors.Is(err, syscall.EPIPE): // nobody is left to tell
+	case errors.Is(err, syscall.EPIPE): // nobody reads the message
 		return coded.code, ""
 	}
 	return coded.code, err.Error()
 }
 
-// newRoot makes the command tree. Called as kubectl-canarize, the help says
-// "kubectl canarize".
+// newRoot returns the command tree. If the program is called kubectl-canarize, the help
+// says "kubectl canarize".
 func newRoot(program string, streams Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "canarize",
@@ -105,10 +105,10 @@ func newRoot(program string, streams Streams) *cobra.Command {
 version, and gives it an exact share of the traffic through the weight of an
 Emissary-ingress Mapping: 1 % needs one pod, not a hundred.
 
-Called without a verb, canarize generates.`,
+Without a verb, canarize runs generate.`,
 		Example: `  canarize generate -w 10 manifests | kubectl apply -f -
   canarize -w 25 -I registry.example.com/app:7 -o canary.yml manifests/*.yml`,
-		// How unlike a verb may be that is suggested for an unknown one.
+		// The largest edit distance between an unknown verb and a suggestion.
 		SuggestionsMinimumDistance: 2,
 
 		SilenceUsage:      true,
@@ -146,7 +146,7 @@ Called without a verb, canarize generates.`,
 	return root
 }
 
-// newHelp is cobra's help command, except that an unknown verb is an error.
+// newHelp returns cobra's help command, which here refuses unknown verbs.
 func newHelp(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [VERB]",
@@ -162,7 +162,7 @@ func newHelp(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// knownVerb refuses what is neither a verb nor, to defaultVerb, a file.
+// knownVerb refuses an argument that is no verb. defaultVerb has already handled files.
 func knownVerb(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -178,7 +178,7 @@ func knownShell(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fmt.Errorf("completion for %q is not known; see %s --help", args[0], cmd.CommandPath())
+	return fmt.Errorf("no completion for %q; see %s --help", args[0], cmd.CommandPath())
 }
 
 func noArguments(cmd *cobra.Command, args []string) error {
@@ -188,8 +188,8 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("%q: %s takes no arguments; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
 }
 
-// defaultVerb puts "generate" before arguments that begin with none of the
-// verbs, as the first canarize script was called: canarize -w 25 FILE…
+// defaultVerb inserts "generate" unless the arguments begin with a verb. The first
+// canarize script was called this way: canarize -w 25 FILE…
 func defaultVerb(root *cobra.Command, args []string) []string {
 	if len(args) == 0 || slices.Contains([]string{"-h", "--help", "help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, args[0]) {
 		return args

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// run runs a command line and returns everything that comes out of it.
+// run runs a command line and returns its output and exit code.
 func run(ctx context.Context, t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
@@ -35,7 +35,7 @@ metadata: {name: shop}
 spec: {selector: {app: shop}, ports: [{port: 80}]}
 `
 
-// TestExitCodes is the table of exit codes.
+// TestExitCodes covers every exit code.
 func TestExitCodes(t *testing.T) {
 	dir := t.TempDir()
 	interrupted, cancel := context.WithCancel(t.Context())
@@ -75,7 +75,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// failing is a stream that cannot be written, or not read.
+// failing is a stream that fails on read and write.
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errors.New("disk on fire") }
@@ -110,7 +110,7 @@ func TestDefaultVerb(t *testing.T) {
 		{"help", "help"},
 		{"help generate", "help generate"},
 		{"generate app.yml", "generate app.yml"},
-		{"diff", "diff"}, // a verb, though there is such a file
+		{"diff", "diff"}, // a verb, although a file has that name
 		{"./diff", "generate ./diff"},
 		{"traffic -o json", "traffic -o json"},
 		{"version", "version"},
@@ -150,7 +150,7 @@ func TestNameOfProgram(t *testing.T) {
 	}
 }
 
-// TestNotesAreOneLine: text of the input cannot forge another message.
+// TestNotesAreOneLine: text in the input cannot forge another message.
 func TestNotesAreOneLine(t *testing.T) {
 	hostile := strings.Replace(shop, "metadata: {name: shop}", `metadata: {name: shop, annotations: {"a": "b"}}`, 1) +
 		"---\napiVersion: example.com/v1\nkind: Other\nmetadata: {name: \"x\\x1b[31m\\u202e##vso[a]\"}\n"
@@ -172,9 +172,9 @@ func TestErrorKeepsItsCode(t *testing.T) {
 	err := fmt.Errorf("more: %w", outside(os.ErrPermission))
 	var coded exitError
 	if !errors.As(err, &coded) || coded.code != exitOutside || !errors.Is(err, os.ErrPermission) {
-		t.Errorf("%v has lost its code or cause", err)
+		t.Errorf("%v lost its code or cause", err)
 	}
 	if outside(nil) != nil {
-		t.Error("no error is none outside either")
+		t.Error("outside(nil) is not nil")
 	}
 }

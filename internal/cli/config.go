@@ -15,37 +15,37 @@ import (
 	"github.com/canarize/canarize/internal/releasefile"
 )
 
-// usualFile is the release file of a folder, which is used without being named.
-const usualFile = "release.yml"
+// defaultFile is the release file of the current folder, used without --config.
+const defaultFile = "release.yml"
 
-// configFlag is the flag --config of a verb, and what the release file says.
+// configFlag is the flag --config and the release file that it names.
 type configFlag struct {
 	flags   *pflag.FlagSet
 	path    optional
-	file    string // where the release file was found; "" when there is none
+	file    string // path of the release file; "" if there is none
 	release releasefile.File
 }
 
 func (c *configFlag) register(flags *pflag.FlagSet) {
 	c.flags = flags
-	flags.VarP(&c.path, "config", "c", "the release `FILE`; ./"+usualFile+" if it is there, and none when empty")
+	flags.VarP(&c.path, "config", "c", "release `FILE`; without this flag ./"+defaultFile+" if it exists; empty for none")
 }
 
-// load reads the release file, once. Without one it is as one that says nothing.
+// load reads the release file once. Without a file it sets the defaults.
 func (c *configFlag) load() error {
-	if c.release.OnCancel != "" { // as every release has
+	if c.release.OnCancel != "" { // every loaded release has a value
 		return nil
 	}
 	c.release = releasefile.Default()
 	file := c.path.text
 	if !c.path.given {
-		file = usualFile
+		file = defaultFile
 	}
 	if file == "" {
 		return nil
 	}
 	if info, err := os.Stat(file); !c.path.given && err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("./%s is no file and cannot be the release file; take it away, or pass --config= to use none", usualFile)
+		return fmt.Errorf("./%s is not a regular file, so it cannot be the release file; remove it, or pass --config= to use no release file", defaultFile)
 	}
 	text, err := os.ReadFile(file)
 	switch {
@@ -56,7 +56,7 @@ func (c *configFlag) load() error {
 	}
 	release, err := releasefile.Parse(file, text)
 	if err != nil && !c.path.given {
-		return fmt.Errorf("%w (./%s is used if it is there; pass --config= to use none)", err, usualFile)
+		return fmt.Errorf("%w (canarize uses ./%s if it exists; pass --config= to use no release file)", err, defaultFile)
 	}
 	if err != nil {
 		return err
@@ -65,30 +65,30 @@ func (c *configFlag) load() error {
 	return nil
 }
 
-// forget leaves out what a release file says that was not asked for, because it is of
-// another release.
-func (c *configFlag) forget() { c.release, c.file = releasefile.Default(), "" }
+// reset drops the content of a release file that was not named and describes another
+// release.
+func (c *configFlag) reset() { c.release, c.file = releasefile.Default(), "" }
 
-// named says whether the release file was asked for.
-func (c *configFlag) named() bool { return c.path.given && c.file != "" }
+// explicit reports whether --config names a release file.
+func (c *configFlag) explicit() bool { return c.path.given && c.file != "" }
 
-// say is a sentence about the file that is used, "" when there is none.
-func (c *configFlag) say() string {
+// announcement says which release file is used. It is "" without one.
+func (c *configFlag) announcement() string {
 	if c.file == "" {
 		return ""
 	}
-	return "by release file " + c.file
+	return "using release file " + c.file
 }
 
-// blame says of an error that names a flag that its value may be the file's.
-func (c *configFlag) blame(err error) error {
+// withSource adds to an error about a flag that the value may come from the release file.
+func (c *configFlag) withSource(err error) error {
 	if err == nil || c.file == "" || !strings.HasPrefix(err.Error(), "--") {
 		return err
 	}
-	return fmt.Errorf("%w (what no flag says comes from %s)", err, c.file)
+	return fmt.Errorf("%w (values without a flag come from %s)", err, c.file)
 }
 
-// manifests are the manifests of the release file.
+// manifests returns the paths of the manifests in the release file.
 func (c *configFlag) manifests() []string {
 	paths := make([]string, len(c.release.Manifests))
 	for i, path := range c.release.Manifests {
@@ -100,7 +100,7 @@ func (c *configFlag) manifests() []string {
 	return paths
 }
 
-// gates are the names of the gates of the release file.
+// gates returns the names of the gates in the release file.
 func (c *configFlag) gates() []string {
 	var names []string
 	for _, g := range c.release.Gates {
@@ -109,43 +109,43 @@ func (c *configFlag) gates() []string {
 	return names
 }
 
-// take sets what a flag did not, if the file says it.
-func take[T any](c *configFlag, flag string, to *T, said T) {
+// setFromFile sets a value from the release file, unless the flag was given.
+func setFromFile[T any](c *configFlag, flag string, to *T, value T) {
 	if c.file != "" && !c.flags.Changed(flag) {
-		*to = said
+		*to = value
 	}
 }
 
-// complete takes from the release file what no flag says.
+// complete sets flags that were not given from the release file.
 func (f *engineFlags) complete() error {
 	if err := f.config.load(); err != nil {
 		return err
 	}
 	r := f.config.release
-	take(&f.config, "namespace", &f.namespace, r.Namespace)
-	take(&f.config, "emissary-namespace", &f.emissaryNamespace, r.EmissaryNamespace)
-	take(&f.config, "timeout", &f.timeout, r.Timeouts.Ready)
-	take(&f.config, "on-cancel", &f.onCancel, string(r.OnCancel))
-	take(&f.config, "force-conflicts", &f.force, r.Promotion.ForceConflicts)
+	setFromFile(&f.config, "namespace", &f.namespace, r.Namespace)
+	setFromFile(&f.config, "emissary-namespace", &f.emissaryNamespace, r.EmissaryNamespace)
+	setFromFile(&f.config, "timeout", &f.timeout, r.Timeouts.Ready)
+	setFromFile(&f.config, "on-cancel", &f.onCancel, string(r.OnCancel))
+	setFromFile(&f.config, "force-conflicts", &f.force, r.Promotion.ForceConflicts)
 	return nil
 }
 
-// complete takes from the release file what no flag and no argument says, and gives
-// the manifests.
+// complete sets flags that were not given from the release file. It returns args or,
+// without args, the manifests in the release file.
 func (f *deployFlags) complete(args []string) ([]string, error) {
 	if err := f.engine.complete(); err != nil {
 		return nil, err
 	}
 	c := &f.engine.config
 	r := c.release
-	take(c, "name", &f.name, r.ReleaseName())
-	take(c, "image", &f.canary.images, r.Images)
-	take(c, "suffix", &f.canary.suffix, r.Canary.Suffix)
-	take(c, "replicas", &f.canary.replicas, r.Canary.Replicas)
-	take(c, "include", &f.canary.include, r.Canary.Include)
-	take(c, "copy-peers", &f.canary.copyPeers, r.Canary.CopyPeers)
-	take(c, "emissary-namespace", &f.canary.emissaryNamespace, r.EmissaryNamespace)
-	take(c, "labels", &f.canary.labels, pairs(r.Canary.Labels))
+	setFromFile(c, "name", &f.name, r.ReleaseName())
+	setFromFile(c, "image", &f.canary.images, r.Images)
+	setFromFile(c, "suffix", &f.canary.suffix, r.Canary.Suffix)
+	setFromFile(c, "replicas", &f.canary.replicas, r.Canary.Replicas)
+	setFromFile(c, "include", &f.canary.include, r.Canary.Include)
+	setFromFile(c, "copy-peers", &f.canary.copyPeers, r.Canary.CopyPeers)
+	setFromFile(c, "emissary-namespace", &f.canary.emissaryNamespace, r.EmissaryNamespace)
+	setFromFile(c, "labels", &f.canary.labels, pairs(r.Canary.Labels))
 	if len(args) == 0 {
 		args = c.manifests()
 	}
@@ -155,7 +155,7 @@ func (f *deployFlags) complete(args []string) ([]string, error) {
 	return args, nil
 }
 
-// pairs are labels as --labels takes them.
+// pairs formats labels for --labels.
 func pairs(labels map[string]string) []string {
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(labels)) {

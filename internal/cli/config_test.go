@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// completed is what deploy makes of flags and a release file.
+// completed returns the flags of deploy, completed from a release file.
 func completed(t *testing.T, spec string, flags ...string) (deployFlags, []string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "release.yml")
@@ -40,13 +40,13 @@ func completed(t *testing.T, spec string, flags ...string) (deployFlags, []strin
 	return f, manifests
 }
 
-// equal compares flags, but for the release file itself.
+// equal compares flags except for the release file itself.
 var equal = cmp.Options{
 	cmp.AllowUnexported(deployFlags{}, canaryFlags{}, engineFlags{}),
 	cmpopts.IgnoreTypes(configFlag{}), cmpopts.EquateEmpty(),
 }
 
-// TestReleaseFileDefaults: a release file that says nothing changes nothing.
+// TestReleaseFileDefaults: an empty release file changes no flag.
 func TestReleaseFileDefaults(t *testing.T) {
 	bare, _ := completed(t, "manifests: [a]")
 	var plain deployFlags

@@ -14,8 +14,8 @@ import (
 	"github.com/canarize/canarize/internal/runner"
 )
 
-// deployFlags are the flags of deploy, as given. Both parts have a namespace and
-// an Emissary; what is given goes to both.
+// deployFlags are the unparsed flags of deploy. canary and engine both have a namespace
+// and an Emissary namespace; plan copies the given values to both.
 type deployFlags struct {
 	canary canaryFlags
 	engine engineFlags
@@ -28,20 +28,20 @@ func newDeploy(streams Streams) *cobra.Command {
 		Use:   "deploy [flags] [FILE|DIR|-...]",
 		Short: "Bring the canary of a new version into the cluster, without traffic",
 		Long: `Deploy reads the manifests of an application's new version, derives its canary as
-generate does, and applies the canary at weight 0. It ends when the canary's pods
-are ready and Emissary has taken the Mapping: canarize shift can send traffic. The
-stable objects are not touched before canarize promote; they have to be in the
-cluster already.
+generate does, and applies the canary at weight 0. It ends when the canary's pods are
+ready and Emissary uses the canary's Mapping. Then canarize shift can send traffic.
+The stable objects must be in the cluster already; they do not change before
+canarize promote.
 
-Everything that the other verbs need is kept in the cluster, in the ConfigMap
-canarize-NAME: they run without the manifests, in other processes and on other
-machines. The content of Secrets is in the canary's Secret only.
+Deploy stores everything that the other verbs need in the cluster, in the ConfigMap
+canarize-NAME. They need no manifests and can run in other processes and on other
+machines. Only the canary's Secret holds the content of Secrets.
 
-Without arguments it is the release file that names the manifests, and what no flag
-says is taken from there.
+Without arguments, the release file names the manifests. Values without a flag come
+from the release file, too.
 
-Running it again goes on where it stopped. With other manifests it replaces the
-canary, whose traffic goes to 0 first.`,
+A second deploy continues where the first one stopped. With other manifests it
+replaces the canary and first takes its traffic away.`,
 		Example: `  canarize deploy --config release.yml
   canarize deploy -I registry.example.com/app:2 manifests
   canarize deploy --dry-run=server manifests`,
@@ -62,9 +62,9 @@ canary, whose traffic goes to 0 first.`,
 	return cmd
 }
 
-// register adds the flags that say what is released.
+// register adds the flags that describe what to release.
 func (f *deployFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.name, "name", "", "the name of the release; that of its only workload when empty")
+	cmd.Flags().StringVar(&f.name, "name", "", "name of the release; by default the name of its only workload")
 	f.canary.register(cmd.Flags())
 }
 
@@ -75,8 +75,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// plan reads the release file and the manifests, and derives the release. What the
-// release file says is in f.engine.config then.
+// plan reads the release file and the manifests, and derives the plan of the release. It
+// leaves the release file in f.engine.config.
 func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) (runner.Release, rollout.Plan, error) {
 	none := func(err error) (runner.Release, rollout.Plan, error) { return runner.Release{}, rollout.Plan{}, err }
 	args, err := f.complete(args)
@@ -85,11 +85,11 @@ func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) 
 	}
 	f.canary.namespace, f.engine.emissaryNamespace = f.engine.namespace, f.canary.emissaryNamespace
 	if err := f.engine.check(); err != nil {
-		return none(f.engine.config.blame(err))
+		return none(f.engine.config.withSource(err))
 	}
 	options, err := f.canary.options()
 	if err != nil {
-		return none(f.engine.config.blame(err))
+		return none(f.engine.config.withSource(err))
 	}
 	set, err := f.read(ctx, args, streams)
 	if err != nil {
@@ -97,14 +97,15 @@ func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) 
 	}
 	planned, err := plan.Release(set, plan.ReleaseOptions{Generate: options, Name: f.name, Workload: f.engine.config.release.Workload})
 	if err != nil {
-		return none(f.engine.config.blame(err))
+		return none(f.engine.config.withSource(err))
 	}
-	streams.told.Say(streams.Err, f.canary.notes(planned.Notes))
+	streams.spool.PutText(streams.Err, f.canary.notes(planned.Notes))
 	release := runner.Release{Namespace: planned.Plan.Workloads[0].Stable.Namespace, Name: planned.Name}
 	return release, planned.Plan, checkName(release.Name)
 }
 
-// read reads the input. Objects without a namespace go where kubectl would put them.
+// read reads the input. Objects without a namespace get the namespace that kubectl would
+// use.
 func (f *deployFlags) read(ctx context.Context, args []string, streams Streams) (*manifest.Set, error) {
 	if f.engine.namespace != "" {
 		return f.canary.read(ctx, args, streams)

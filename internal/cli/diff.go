@@ -11,9 +11,10 @@ func newDiff(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff [flags] FILE|DIR|-...",
 		Short: "Show what differs between stable and canary",
-		Long: `Diff derives the canary as generate does and prints what differs from the stable
-objects as a unified diff. The values of Secrets are masked. It exits with 0 when
-nothing differs, 1 when something does, 2 when the input is invalid.`,
+		Long: `Diff derives the canary as generate does and prints how it differs from the stable
+objects, as a unified diff. It masks the values of Secrets.
+
+Exit codes: 0 no difference, 1 differences, 2 invalid input.`,
 		Example: `  canarize diff -w 10 manifests`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g, err := f.generate(cmd.Context(), args, streams)

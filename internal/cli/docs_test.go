@@ -9,12 +9,11 @@ import (
 	"testing"
 )
 
-// between stands between the parts of a message in the documents.
+// between separates the parts of a message in the documents.
 var between = regexp.MustCompile("…|; ")
 
-// TestTroubleshooting: every message that docs/troubleshooting.md explains is one
-// that the code can print. What is in the way and what to do about it, behind a
-// semicolon, may come from two places.
+// TestTroubleshooting: the code can print every message that docs/troubleshooting.md
+// explains. The problem and the advice after the semicolon may come from two places.
 func TestTroubleshooting(t *testing.T) {
 	page, err := os.ReadFile("../../docs/troubleshooting.md")
 	if err != nil {
@@ -34,12 +33,12 @@ func TestTroubleshooting(t *testing.T) {
 	}
 	messages := regexp.MustCompile("(?m)^### `(.+)`$").FindAllStringSubmatch(string(page), -1)
 	if len(messages) < 25 {
-		t.Errorf("only %d messages; has the page another form?", len(messages))
+		t.Errorf("only %d messages; did the format of the page change?", len(messages))
 	}
 	for _, m := range messages {
 		for _, part := range between.Split(m[1], -1) {
 			if part = strings.Trim(part, " "); !strings.Contains(code.String(), part) {
-				t.Errorf("%q is in no message of the code; from %q", part, m[1])
+				t.Errorf("no message in the code contains %q; from %q", part, m[1])
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/wiring"
 )
 
-// doctorFlags are the flags of doctor, as given.
+// doctorFlags are the unparsed flags of doctor.
 type doctorFlags struct {
 	deploy    deployFlags
 	manifests []string
@@ -23,20 +23,23 @@ func newDoctor(streams Streams) *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
 		Use:   "doctor [flags]",
-		Short: "Look for what would disturb a release, and say how to mend it",
-		Long: `Doctor looks at a namespace and at Emissary before a release: whether you may do
-what releasing needs; whether Emissary's pods are ready and of a known version;
-whether the stable workloads serve, and a selector would take a canary's pods too;
-whether Mappings are in each other's way; and what earlier releases left behind:
-objects without a release, a release without its objects, a held one, one whose
-process died, the lock of a process that is gone.
+		Short: "Find problems that would disturb a release, and how to fix them",
+		Long: `Doctor checks a namespace and Emissary before a release:
 
-With the manifests of a release, by -f or a release file, it looks at that release's
-workloads and Mappings only, and has the API server check what the release would
-write, so that an owner of a field is named before anything has begun.
+  - your permissions;
+  - that Emissary's pods are ready and have a known version;
+  - that the stable workloads serve, and no selector would also match a canary's pods;
+  - that Mappings do not conflict;
+  - leftovers of earlier releases: objects without a release, releases without
+    objects, held releases, releases whose process died, and locks of dead processes.
 
-Every finding names an object and says how to mend it. Nothing is written. What may
-not be listed is not looked at, and said on stderr.
+With the manifests of a release, from -f or a release file, doctor checks only the
+workloads and Mappings of that release. It also asks the API server to check what the
+release would write, so that you learn of a field with another owner before the
+release begins.
+
+Every finding names an object and says how to fix it. Doctor writes nothing. If it may
+not list some objects, it skips them and says so on stderr.
 
 Exit codes: 0 no findings, 1 findings.`,
 		Example: `  canarize doctor -n shop
@@ -52,25 +55,24 @@ Exit codes: 0 no findings, 1 findings.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.manifests, "filename", "f", nil, "`FILE|DIR|-` with the manifests of the release that is to begin; repeatable")
+	flags.StringArrayVarP(&f.manifests, "filename", "f", nil, "`FILE|DIR|-` with the manifests of the next release; repeatable")
 	f.deploy.engine.registerTarget(flags)
 	flags.StringVarP(&f.deploy.engine.output, "output", "o", "", "output format: json, yaml")
 	f.deploy.register(cmd)
 	return cmd
 }
 
-// inputs are the manifests that were named, or those of the release file; none are
-// fine.
+// inputs returns the manifests from --filename or the release file. There may be none.
 func (f *doctorFlags) inputs() ([]string, error) {
 	c := &f.deploy.engine.config
 	if err := f.deploy.engine.complete(); err != nil || len(f.manifests) > 0 {
 		return f.manifests, err
 	}
-	take(c, "emissary-namespace", &f.deploy.canary.emissaryNamespace, c.release.EmissaryNamespace)
+	setFromFile(c, "emissary-namespace", &f.deploy.canary.emissaryNamespace, c.release.EmissaryNamespace)
 	return c.manifests(), nil
 }
 
-// options are those of the release that the manifests are of, if there are any.
+// options parses and checks the flags, and reads the manifests if there are any.
 func (f *doctorFlags) options(ctx context.Context, streams Streams) (survey.Options, error) {
 	var o survey.Options
 	args, err := f.inputs()
@@ -80,7 +82,7 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (survey.Opti
 	e := &f.deploy.engine
 	if len(args) > 0 {
 		release, plan, err := f.deploy.plan(ctx, args, streams)
-		streams.told.Flush() // what is not looked at comes behind it
+		streams.spool.Flush() // before the lines about skipped checks
 		if err != nil {
 			return o, err
 		}
@@ -90,7 +92,7 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (survey.Opti
 	}
 	e.emissaryNamespace = f.deploy.canary.emissaryNamespace
 	if err := e.check(); err != nil {
-		return o, e.config.blame(err)
+		return o, e.config.withSource(err)
 	}
 	namespace, err := e.inNamespace()
 	if err != nil {
@@ -99,11 +101,11 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (survey.Opti
 	return e.survey(namespace)
 }
 
-// survey says where to look, without a release.
+// survey returns the options to look at a namespace without a release.
 func (f *engineFlags) survey(namespace string) (survey.Options, error) {
-	said := f.config.release
-	o, err := wiring.Survey(f.target, namespace, f.emissaryNamespace, said.Metrics.Source)
-	o.Force = said.Promotion.ForceConflicts
+	file := f.config.release
+	o, err := wiring.Survey(f.target, namespace, f.emissaryNamespace, file.Metrics.Source)
+	o.Force = file.Promotion.ForceConflicts
 	o.Grant = fmt.Sprintf("canarize rbac -n %s --emissary-namespace %s", namespace, f.emissaryNamespace)
 	return o, foreign(err)
 }
@@ -117,7 +119,7 @@ func examine(ctx context.Context, options survey.Options, output string, streams
 		err = encode(streams.Out, r, output)
 	} else {
 		for _, what := range r.Unseen {
-			fmt.Fprintln(streams.Err, "canarize: not looked at: "+oneLine(what))
+			fmt.Fprintln(streams.Err, "canarize: not checked: "+oneLine(what))
 		}
 		err = printFindings(streams.Out, r)
 	}
@@ -127,7 +129,7 @@ func examine(ctx context.Context, options survey.Options, output string, streams
 	return outside(err)
 }
 
-// printFindings prints what is wrong and what to do, a paragraph for each finding.
+// printFindings prints a paragraph for each finding: the problem and the fix.
 func printFindings(w io.Writer, r doctor.Report) error {
 	var text bytes.Buffer
 	fact := r.Gateways

@@ -23,8 +23,7 @@ import (
 	"github.com/canarize/canarize/internal/wiring"
 )
 
-// engineFlags are the flags of every verb that works on releases in a cluster,
-// as given.
+// engineFlags are the unparsed flags of every verb that works on releases in a cluster.
 type engineFlags struct {
 	target                      kube.Target
 	config                      configFlag
@@ -38,12 +37,12 @@ type engineFlags struct {
 	timeout                     time.Duration
 }
 
-// registerTarget adds the flags that say which cluster is meant.
+// registerTarget adds the flags that select a cluster.
 func (f *engineFlags) registerTarget(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	flags.StringVarP(&f.namespace, "namespace", "n", "", "the namespace; that of the current context when empty")
-	flags.StringVar(&f.target.Context, "context", "", "the kubeconfig context to use")
-	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "the kubeconfig file to use")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace; by default that of the current context")
+	flags.StringVar(&f.target.Context, "context", "", "kubeconfig context to use")
+	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "kubeconfig file to use")
 	f.config.register(flags)
 }
 
@@ -54,36 +53,36 @@ func (f *engineFlags) register(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.output, "output", "o", "", "output format: json, yaml")
 }
 
-// registerWrites adds the flags of a verb that changes something.
+// registerWrites adds the flags of a verb that writes to the cluster.
 func (f *engineFlags) registerWrites(flags *pflag.FlagSet) {
-	flags.StringVar(&f.progress, "progress", "auto", "how events are told on stderr: `auto`, terminal, lines, json")
+	flags.StringVar(&f.progress, "progress", "auto", "format of events on stderr: `auto`, terminal, lines, json")
 	flags.StringVar(&f.color, "color", "auto", "colors on a terminal: `auto`, always, never")
-	flags.StringVar(&f.dryRun, "dry-run", "none", "`none`, client (only compare), or server (have the API server check, and write nothing)")
-	flags.BoolVar(&f.noWait, "no-wait", false, "fail at once when another process works on the release")
-	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "how long pods may make no progress towards being ready")
+	flags.StringVar(&f.dryRun, "dry-run", "none", "`none`, client (only compare), or server (the API server checks the writes, but stores nothing)")
+	flags.BoolVar(&f.noWait, "no-wait", false, "fail at once if another process works on the release")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "how long to wait for pods that make no progress")
 }
 
-// registerEmissary adds the flag that says whose pods verify a share.
+// registerEmissary adds the flag for the gateway that verifies a share.
 func (f *engineFlags) registerEmissary(flags *pflag.FlagSet) {
-	flags.StringVar(&f.emissaryNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
+	flags.StringVar(&f.emissaryNamespace, "emissary-namespace", "emissary", "namespace of Emissary")
 }
 
-// registerVersion adds the flag that says which version is meant.
+// registerVersion adds the flag that selects a version.
 func (f *engineFlags) registerVersion(flags *pflag.FlagSet) {
-	flags.StringVar(&f.version, "version", "", "refuse when the release is not of this `VERSION`: an image, the digest of an image, or that of the plan (from 8 digits)")
+	flags.StringVar(&f.version, "version", "", "refuse if the release has another version than `VERSION`: an image, the digest of an image, or at least 8 digits of the plan's digest")
 }
 
 // registerUnverified adds the flag of a verb that needs a verified share.
 func (f *engineFlags) registerUnverified(flags *pflag.FlagSet) {
-	flags.BoolVar(&f.unverified, "unverified", false, "although no gateway can be asked whether the share is real")
+	flags.BoolVar(&f.unverified, "unverified", false, "continue although no gateway can verify the share")
 }
 
 // registerCancel adds the flag of a verb that may leave traffic on the canary.
 func (f *engineFlags) registerCancel(flags *pflag.FlagSet) {
-	flags.StringVar(&f.onCancel, "on-cancel", "zero", "what becomes of the canary's weight when the command is interrupted: `zero` or hold")
+	flags.StringVar(&f.onCancel, "on-cancel", "zero", "canary's weight after an interruption: `zero`, or hold to keep it")
 }
 
-// oneOf checks a flag with a few known values.
+// oneOf checks that a flag has one of the known values.
 func oneOf(flag, value string, known ...string) error {
 	for _, k := range known {
 		if value == k {
@@ -98,7 +97,7 @@ func (f *engineFlags) check() error {
 		return unknownOutput(f.output, "json, yaml")
 	}
 	if f.timeout < 0 {
-		return fmt.Errorf("--timeout %s: expected a time from 0", f.timeout)
+		return fmt.Errorf("--timeout %s: expected a duration from 0", f.timeout)
 	}
 	for _, c := range []struct {
 		flag, value string
@@ -116,12 +115,12 @@ func (f *engineFlags) check() error {
 	}
 	emissary := f.emissaryNamespace
 	if emissary == "" {
-		emissary = "emissary" // of a verb without the flag
+		emissary = "emissary" // the verb has no such flag
 	}
 	return checkNamespaces(f.namespace, emissary)
 }
 
-// inNamespace is the namespace that is meant.
+// inNamespace returns the namespace to work in.
 func (f *engineFlags) inNamespace() (string, error) {
 	if f.namespace != "" {
 		return f.namespace, nil
@@ -142,47 +141,47 @@ func (f *engineFlags) options(patient bool, emit func(rollout.Event)) wiring.Opt
 	}
 }
 
-// carryOut does what is asked for and prints how the release was left.
+// carryOut carries out a request and prints the status of the release.
 func (f *engineFlags) carryOut(ctx context.Context, release runner.Release, asked rollout.Request, plan *rollout.Plan, streams Streams) error {
-	_, err := f.working(ctx, release, string(asked.Verb), asked.Verb == rollout.Reject, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
+	_, err := f.runVerb(ctx, release, string(asked.Verb), asked.Verb == rollout.Reject, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
 		asked.Run = thisRun()
 		return engine.Do(ctx, release, asked, plan)
 	}, func(s rollout.State) error { return rejection(release, asked, s) })
 	return err
 }
 
-// rejection says how a rejection ended that did not leave stable as it was.
+// rejection returns an error for a rejection that did not leave stable unchanged.
 func rejection(release runner.Release, asked rollout.Request, s rollout.State) error {
 	switch {
 	case asked.Verb != rollout.Reject:
 		return nil
 	case s.Phase == rollout.Promoted && !asked.IfActive:
-		return exitError{exitInvalid, fmt.Errorf("release %s: stable was the new version already; the canary is removed, and the release is promoted. To go back, deploy the old version", release), true}
+		return exitError{exitInvalid, fmt.Errorf("release %s: stable was already the new version; the canary is removed, and the release is promoted. To go back, deploy the old version", release), true}
 	case s.Phase == rollout.Rejected && s.Mixed:
-		return exitError{exitOutside, fmt.Errorf("release %s: the canary is removed, but stable was being replaced and may be of the new version; apply the old version's manifests to go back", release), true}
+		return exitError{exitOutside, fmt.Errorf("release %s: the canary is removed, but stable was being replaced and may run the new version; to go back, apply the old version's manifests", release), true}
 	}
 	return nil
 }
 
-// working does something with a release in a cluster, and prints how it was left. A
-// patient verb asks the API server until it is interrupted. verdict says of a release
-// with which nothing went wrong whether that is a failure all the same.
-func (f *engineFlags) working(ctx context.Context, release runner.Release, verb string, patient bool, streams Streams, do func(context.Context, wiring.Hub) (rollout.State, error), verdict func(rollout.State) error) (rollout.State, error) {
-	working, stop := context.WithCancelCause(ctx)
+// runVerb works on a release in a cluster and prints its status. A patient verb retries
+// calls of the API server until it is interrupted. verdict may turn a state without an
+// error into a failure.
+func (f *engineFlags) runVerb(ctx context.Context, release runner.Release, verb string, patient bool, streams Streams, do func(context.Context, wiring.Hub) (rollout.State, error), verdict func(rollout.State) error) (rollout.State, error) {
+	workCtx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	printer := f.printer(streams, stop)
-	streams.showMissing(printer)
+	streams.showDropped(printer)
 	follower, err := f.pipeline(streams)
 	if err != nil {
 		return rollout.State{}, err
 	}
-	if text := f.config.say(); text != "" {
+	if text := f.config.announcement(); text != "" {
 		streams.print(printer, rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: text})
 	}
 	options := f.options(patient, func(e rollout.Event) {
 		e = advisedEvent(release, e)
 		streams.print(printer, e)
-		follower.tell(e)
+		follower.notify(e)
 	})
 	options.Annotations = follower.annotations()
 	engine, err := wiring.Connect(options)
@@ -191,15 +190,15 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 	}
 	defer engine.Close()
 	follower.begin(fmt.Sprintf("canarize %s %s", verb, release))
-	state, err := do(working, engine)
-	streams.told.Put(spool.Kept, printer.Close)
+	state, err := do(workCtx, engine)
+	streams.spool.Put(spool.Kept, printer.Close)
 	follower.finish()
 	status := report.StatusOf(release.Namespace, release.Name, state)
 	status.DryRun = f.dryRun == "client" || f.dryRun == "server"
 	follower.publish(release, state, status.DryRun, streams)
-	streams.told.Flush() // both streams may lead to one place
+	streams.spool.Flush() // stdout and stderr may be the same output
 	if err != nil {
-		if err = f.explain(working, release, state, err); err != nil {
+		if err = f.explain(workCtx, release, state, err); err != nil {
 			return state, follower.fail(err)
 		}
 	}
@@ -210,15 +209,14 @@ func (f *engineFlags) working(ctx context.Context, release runner.Release, verb 
 	return state, err
 }
 
-// explain gives an error its exit code. What it says and the code come from the state
-// in which the release was left, not from what ended the command. What others wrote and
-// looks like a secret is taken out.
+// explain gives an error its exit code. The message and the code depend on the state in
+// which the release was left, not on what ended the command. It masks secrets.
 func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rollout.State, err error) error {
 	err = redact.Error(err)
-	said := advised(release, err)
-	named := said
+	withAdvice := advised(release, err)
+	named := withAdvice
 	if about := fmt.Sprintf("release %s: ", release); !strings.HasPrefix(err.Error(), about) {
-		named = fmt.Errorf("%s%w", about, said)
+		named = fmt.Errorf("%s%w", about, withAdvice)
 	}
 	var refused runner.RefusedError
 	var stopped runner.StoppedError
@@ -228,7 +226,7 @@ func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rol
 	case errors.Is(err, runner.ErrInterrupted):
 		return interrupted(release, s, err)
 	case errors.As(err, &stopped) && stopped.State.Held != "":
-		return exitError{exitHeld, fmt.Errorf("release %s is held: %w; see canarize status %s -n %s", release, said, release.Name, release.Namespace), true}
+		return exitError{exitHeld, fmt.Errorf("release %s is held: %w; see canarize status %s -n %s", release, withAdvice, release.Name, release.Namespace), true}
 	case errors.As(err, &refused) && refused.Held():
 		return exitError{exitHeld, named, true}
 	case errors.As(err, &refused):
@@ -239,30 +237,30 @@ func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rol
 	return exitError{exitOutside, named, true}
 }
 
-// interrupted says how an interrupted release was left.
+// interrupted explains the state in which an interruption left the release.
 func interrupted(release runner.Release, s rollout.State, err error) error {
-	say := func(code int, format string, args ...any) error {
+	exit := func(code int, format string, args ...any) error {
 		return exitError{code, fmt.Errorf("release %s: %s", release, fmt.Sprintf(format, args...)), true}
 	}
 	switch {
 	case s.Phase == rollout.Promoted:
 		return nil
-	case err != runner.ErrInterrupted: //nolint:errorlint // what else went wrong has to be told
+	case err != runner.ErrInterrupted: //nolint:errorlint // report what else went wrong
 		return exitError{exitInterrupted, fmt.Errorf("release %s: %w", release, advised(release, err)), true}
 	case s.Phase == rollout.Rejected:
-		return say(exitRejected, "interrupted; it is rejected, and stable serves everything")
+		return exit(exitRejected, "interrupted; the release is rejected, and stable serves everything")
 	case s.Phase == rollout.Promoting:
-		return say(exitOutside, "interrupted; stable was being replaced and goes on becoming the new version; the canary gets no traffic. canarize promote %s goes on; to go back, apply the old version's manifests and run canarize reject %s", release.Name, release.Name)
+		return exit(exitOutside, "interrupted while stable was being replaced; the cluster goes on rolling out the new version, and the canary gets no traffic. Run canarize promote %s to finish; to go back, apply the old version's manifests and run canarize reject %s", release.Name, release.Name)
 	case s.Phase == rollout.Retiring:
-		return say(exitOutside, "interrupted; stable is the new version, and the canary gets no traffic; canarize promote %s removes it", release.Name)
+		return exit(exitOutside, "interrupted; stable is the new version, and the canary gets no traffic; canarize promote %s removes it", release.Name)
 	case s.Weight > 0:
-		return say(exitInterrupted, "interrupted; the canary keeps its weight of %d %%", s.Weight)
+		return exit(exitInterrupted, "interrupted; the canary keeps its weight of %d %%", s.Weight)
 	}
-	return say(exitInterrupted, "interrupted; traffic is back on stable")
+	return exit(exitInterrupted, "interrupted; traffic is back on stable")
 }
 
-// printer tells events on stderr. When nobody reads them any more the command is
-// interrupted.
+// printer returns a printer of events on stderr. stop is called if nobody reads stderr
+// any more.
 func (f *engineFlags) printer(streams Streams, stop context.CancelCauseFunc) *report.Printer {
 	to, style := streams.Err, report.Style{Format: report.Lines, Escape: oneLine, Broken: func(err error) { stop(fmt.Errorf("stderr: %w", err)) }}
 	file, terminal := streams.terminal()
@@ -273,19 +271,19 @@ func (f *engineFlags) printer(streams Streams, stop context.CancelCauseFunc) *re
 		to, style.Format = streams.rawErr, report.Terminal
 		style.Color = f.color == "always" || f.color != "never" && os.Getenv("NO_COLOR") == ""
 		if terminal {
-			style.Width, _, _ = term.GetSize(int(file.Fd())) // 0 is not known
+			style.Width, _, _ = term.GetSize(int(file.Fd())) // 0 if unknown
 		}
 	}
 	return report.NewPrinter(to, style)
 }
 
-// terminal is stderr, if it is a terminal that can be redrawn.
+// terminal returns stderr and whether it is a terminal that can be redrawn.
 func (s Streams) terminal() (*os.File, bool) {
 	file, isFile := s.rawErr.(*os.File)
 	return file, isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
-// thisRun says who carries a release out, for others to read.
+// thisRun describes this process and its CI run to others.
 func thisRun() rollout.Run {
 	run := ci.Run(os.Getenv)
 	host, err := os.Hostname()

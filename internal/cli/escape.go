@@ -14,14 +14,14 @@ import (
 	"github.com/canarize/canarize/internal/ci"
 )
 
-// agentCommand begins a command of Azure Pipelines.
+// agentCommand matches the beginning of a command of Azure Pipelines.
 var agentCommand = regexp.MustCompile(`(?i)##(vso)?\[`)
 
-// escaping writes foreign text so that it can neither steer a terminal nor give
-// commands to a CI agent that reads its output: control characters and what
-// changes the direction of text become escapes, and the marks of Azure Pipelines
-// (##vso[, ##[) and GitHub Actions (::) commands are broken. What must not be
-// torn apart, a mark or a character, has to come in one Write.
+// escaping makes foreign text harmless: it can neither control a terminal nor give
+// commands to a CI agent that reads the output. It escapes control characters and
+// characters that change the direction of text. It breaks the marks of commands of Azure
+// Pipelines (##vso[, ##[) and GitHub Actions (::). A mark or a character must not be
+// split over two Writes.
 type escaping struct{ to io.Writer }
 
 func (e escaping) Write(p []byte) (int, error) {
@@ -31,7 +31,7 @@ func (e escaping) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Escape makes text harmless to a terminal and to a CI log; lines stay lines.
+// Escape makes text harmless to a terminal and a CI log. It keeps line ends.
 func Escape(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -53,12 +53,12 @@ func Escape(s string) string {
 	return ci.Neutralize(b.String())
 }
 
-// maxLine is the longest line that a message may be: a foreign value in it can
-// be of any length.
+// maxLine limits the characters of a message, which may contain a foreign value of any
+// length.
 const maxLine = 2000
 
-// oneLine is foreign text as a part of one line: it can neither begin another
-// one nor reach into the next column of a table.
+// oneLine makes foreign text a part of one line. It can neither begin another line nor
+// reach into the next column of a table.
 func oneLine(s string) string {
 	s = strings.NewReplacer("\r\n", `\n`, "\n", `\n`, "\t", `\t`).Replace(s)
 	if utf8.RuneCountInString(s) > maxLine {
@@ -67,7 +67,7 @@ func oneLine(s string) string {
 	return Escape(s)
 }
 
-// escapeJSON makes JSON harmless in the same way without changing what it means.
+// escapeJSON makes JSON harmless in the same way without changing its meaning.
 func escapeJSON(text []byte) []byte {
 	var b bytes.Buffer
 	for _, r := range string(text) {

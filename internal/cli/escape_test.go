@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// hostile draws texts in which what has to be escaped is frequent.
+// hostile draws texts with many characters that need escapes.
 func hostile() *rapid.Generator[string] {
 	part := rapid.OneOf(
 		rapid.SampledFrom([]string{
@@ -60,7 +60,7 @@ func TestEscapeLeavesNothingHarmful(t *testing.T) {
 	})
 }
 
-// TestEscapeKeepsText: what is harmless stays as it is.
+// TestEscapeKeepsText: harmless text does not change.
 func TestEscapeKeepsText(t *testing.T) {
 	for _, s := range []string{"", "a b\tc\n", "bad.yml:8: Deployment shop/web: spec.replicas is 1.5", "ä é 漢字 😀 ·", "a::b", "# [x]", `C:\temp\x1b`} {
 		if got := Escape(s); got != s {
@@ -96,7 +96,7 @@ func TestEscapeExamples(t *testing.T) {
 	}
 }
 
-// TestEscapeJSON: JSON stays JSON and means what it meant.
+// TestEscapeJSON: escaped JSON is still JSON with the same meaning.
 func TestEscapeJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := map[string]string{hostile().Draw(t, "key"): hostile().Draw(t, "value")}

@@ -11,7 +11,7 @@ import (
 	"github.com/canarize/canarize/internal/plan"
 )
 
-// parse turns flags into options.
+// parse parses flags into options.
 func parse(t *testing.T, args ...string) (plan.Options, error) {
 	t.Helper()
 	var f generateFlags
@@ -63,7 +63,7 @@ func TestValidFlags(t *testing.T) {
 	}
 }
 
-// TestInvalidFlags: every error begins with the flag that is wrong.
+// TestInvalidFlags: every error begins with the wrong flag.
 func TestInvalidFlags(t *testing.T) {
 	for flag, values := range map[string][]string{
 		"--canary-weight":      {"", " ", "abc", "-1", "+1", "101", "1000", "0.1", "1.5", "0.25.1", "00.25", "0.", "0.000000001", "1e1", "5%%", "%", "1_0", "٣", "0x1"},

@@ -21,10 +21,10 @@ import (
 	"github.com/canarize/canarize/internal/spool"
 )
 
-// evil is text that would steer a terminal, a CI agent, or a page.
+// evil is text that would control a terminal, a CI agent or a browser.
 const evil = "x\x1b[2J\x9b31m\u202e\r\n::error::a\n##vso[task.complete]b\n##[error]c\n| [l](javascript:y) <script>z</script> `"
 
-// fill puts the evil text into every string of a value, and one element into every list.
+// fill sets every string in a value to the evil text, and gives every list one element.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
@@ -44,21 +44,21 @@ func fill(v reflect.Value) {
 			}
 		}
 	case reflect.Slice:
-		if v.Type().Elem().Kind() != reflect.Uint8 { // JSON of the judge
+		if v.Type().Elem().Kind() != reflect.Uint8 { // raw JSON of the judge
 			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 			fill(v.Index(0))
 		}
 	}
 }
 
-// ours are the sequences by which a terminal is redrawn and colored, and the commands
-// that a CI system is meant to get.
+// ours matches what canarize itself writes: sequences that redraw and color a terminal,
+// and commands for a CI system.
 var (
 	ours    = regexp.MustCompile(`\x1b\[(2K|1A|[0-9]{1,2}m)|\r\x1b\[2K`)
 	command = regexp.MustCompile(`^(##\[(end)?group\]|##vso\[(task\.(setprogress|logissue|setvariable|uploadsummary)|build\.addbuildtag)[ \]]|::(group|endgroup|error|warning)[: ])`)
 )
 
-// harmful says what in a text would steer a terminal or an agent.
+// harmful returns the part of a text that would control a terminal or an agent.
 func harmful(text string) string {
 	text = ours.ReplaceAllString(text, "")
 	for _, r := range text {
@@ -75,8 +75,8 @@ func harmful(text string) string {
 	return ""
 }
 
-// TestForeignText: whatever stands in the text of others, no output of a release has
-// anything in it by which a terminal, an agent or a browser is steered.
+// TestForeignText: no output of a release controls a terminal, an agent or a browser,
+// whatever foreign text the release contains.
 func TestForeignText(t *testing.T) {
 	for where, text := range shown(t) {
 		if found := harmful(text); found != "" {
@@ -128,7 +128,7 @@ func shown(t *testing.T) map[string]string {
 				t.Fatal(err)
 			}
 		}
-		if format != report.JSON { // a board has no such format
+		if format != report.JSON { // a board does not print JSON
 			out["board, "+string(format)] = board.String()
 		}
 	}
@@ -140,15 +140,15 @@ func shown(t *testing.T) map[string]string {
 		}},
 	} {
 		var log bytes.Buffer
-		p := pipeline{system: system, log: &log, told: spool.New(spool.Options{Most: 100, Patience: time.Minute})}
+		p := pipeline{system: system, log: &log, spool: spool.New(spool.Options{MaxDroppable: 100, Patience: time.Minute})}
 		p.begin(evil)
 		for _, e := range s.History {
-			p.tell(e)
+			p.notify(e)
 		}
 		_ = p.fail(fmt.Errorf("error: %s", evil))
 		p.publish(runner.Release{Namespace: evil, Name: evil}, s, false, Streams{Err: escaping{&log}})
 		p.finish()
-		p.told.Flush()
+		p.spool.Flush()
 		out[name] = log.String()
 	}
 	return out

@@ -8,8 +8,8 @@ import (
 	"github.com/canarize/canarize/internal/canary"
 )
 
-// FuzzGenerateFlags: no words make the flags panic, and what is taken is within
-// the bounds that the engine relies on.
+// FuzzGenerateFlags: no arguments make the flags panic, and accepted values keep to the
+// bounds that the engine relies on.
 func FuzzGenerateFlags(f *testing.F) {
 	f.Add("10", "a=b,c=d", "weight", "deploy/web", "-canary", "shop", "web=registry.example.com/app:2")
 	f.Add("100%", "canarize.dev/track=x", "same", "statefulset/", "--", "-", "=")

@@ -16,7 +16,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// generateFlags are the flags that say which canary is wanted, as given.
+// generateFlags are the unparsed flags of generate and diff.
 type generateFlags struct {
 	canaryFlags
 	weight                    optional
@@ -26,17 +26,17 @@ type generateFlags struct {
 
 func (f *generateFlags) register(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	flags.VarP(&f.weight, "canary-weight", "w", "the canary's share of requests in percent, `0..100`: a whole number, or below 1 a multiple of 1/256 such as 0.25; needed when a Mapping is made")
-	flags.BoolVarP(&f.generateMapping, "gen-mapping", "m", false, "make a Mapping for the canary when none of the input routes to its Service")
-	flags.StringVarP(&f.prefix, "prefix", "P", "/", "with -m: the path prefix of that Mapping")
-	flags.StringVar(&f.hostname, "hostname", "*", "with -m: the hostname of that Mapping")
-	flags.BoolVar(&f.baseline, "baseline", false, "also make a -baseline copy of the version in --stable")
-	flags.StringVar(&f.stable, "stable", "", "`FILE|DIR` of the stable version, for --baseline")
+	flags.VarP(&f.weight, "canary-weight", "w", "canary's share of the requests in percent, `0..100`: a whole number, or below 1 a multiple of 1/256, such as 0.25; required if the canary gets a Mapping")
+	flags.BoolVarP(&f.generateMapping, "gen-mapping", "m", false, "make a Mapping for the canary if no Mapping in the input routes to its Service")
+	flags.StringVarP(&f.prefix, "prefix", "P", "/", "with -m: path prefix of that Mapping")
+	flags.StringVar(&f.hostname, "hostname", "*", "with -m: hostname of that Mapping")
+	flags.BoolVar(&f.baseline, "baseline", false, "also make a copy of the version in --stable, named -baseline")
+	flags.StringVar(&f.stable, "stable", "", "with --baseline: `FILE|DIR` with the manifests of the stable version")
 	f.canaryFlags.register(flags)
-	flags.StringVarP(&f.namespace, "namespace", "n", "", "the namespace of objects that name none; another one is an error")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of objects without one; objects of other namespaces are an error")
 }
 
-// options validates the flags.
+// options parses and checks the flags.
 func (f *generateFlags) options() (plan.Options, error) {
 	o, err := f.canaryFlags.options()
 	if err != nil {
@@ -49,8 +49,8 @@ func (f *generateFlags) options() (plan.Options, error) {
 	return o, f.checkRoute()
 }
 
-// optional is the text of a flag that may be missing: an empty text, such as
-// that of an unset variable, is a text.
+// optional is a flag that may be missing. It distinguishes a missing flag from an empty
+// value, for example from an unset variable.
 type optional struct {
 	text  string
 	given bool
@@ -66,7 +66,7 @@ func (o *optional) Set(text string) error {
 
 var percent = regexp.MustCompile(`^([0-9]{1,2}|100)%?$`)
 
-// parsePercent reads the share that a flag asks for.
+// parsePercent parses the share in a flag.
 func parsePercent(flag, text string) (int, error) {
 	m := percent.FindStringSubmatch(text)
 	if m == nil {
@@ -75,7 +75,7 @@ func parsePercent(flag, text string) (int, error) {
 	return strconv.Atoi(m[1])
 }
 
-// fraction is a percentage below one.
+// fraction matches a percentage below one.
 var fraction = regexp.MustCompile(`^0?(\.[0-9]{1,8})%?$`)
 
 func (f *generateFlags) setWeight(o *plan.Options) error {
@@ -84,7 +84,7 @@ func (f *generateFlags) setWeight(o *plan.Options) error {
 	}
 	const flag = "--canary-weight"
 	if m := fraction.FindStringSubmatch(f.weight.text); m != nil {
-		share, _ := new(big.Rat).SetString("0" + m[1]) // the expression lets no other text pass
+		share, _ := new(big.Rat).SetString("0" + m[1]) // fraction matches only numbers
 		sample, err := model.SampleOf(share)
 		if err != nil {
 			return fmt.Errorf("%s %q: %w", flag, f.weight.text, err)
@@ -113,13 +113,12 @@ func (f *generateFlags) checkRoute() error {
 		return fmt.Errorf("--baseline: pass --stable FILE|DIR, the manifests of the version that runs now")
 	}
 	if f.stable != "" && !f.baseline {
-		return fmt.Errorf("--stable %s: only of use with --baseline", f.stable)
+		return fmt.Errorf("--stable %s: needs --baseline", f.stable)
 	}
 	return nil
 }
 
-// generate reads the input and derives the canary, and says on stderr what the
-// user should know.
+// generate reads the input, derives the canary, and prints the notes on stderr.
 func (f *generateFlags) generate(ctx context.Context, args []string, streams Streams) (plan.Generated, error) {
 	options, err := f.options()
 	if err != nil {
@@ -151,15 +150,16 @@ func newGenerate(streams Streams) *cobra.Command {
 		Long: `Generate reads the manifests of an application's new version and prints its
 canary: for every Deployment that a Service selects, a Deployment, Service,
 configuration, autoscaler and network policies named NAME-canary, and for every
-Mapping that routes to it one that gives the canary exactly the share asked for.
-None of the input's objects is printed or changed. No cluster is needed.
+Mapping that routes to that Service, a Mapping that gives the canary exactly the
+requested share. It neither prints nor changes the objects of the input, and it
+needs no cluster.
 
-A folder stands for its *.yml, *.yaml and *.json; a folder with a
-kustomization.yaml is built. "-" is standard input.`,
+A folder stands for its *.yml, *.yaml and *.json files. If it has a
+kustomization.yaml, canarize builds it. "-" is standard input.`,
 		Example: `  # 10 % of the requests to version 2, checked by the API server
   canarize generate -w 10 -I registry.example.com/app:2 manifests | kubectl apply --dry-run=server -f -
 
-  # what differs between stable and canary
+# differences between stable and canary
   canarize diff -w 10 manifests`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(output, cmd.Flags().Changed("output")); err != nil {
@@ -176,7 +176,7 @@ kustomization.yaml is built. "-" is standard input.`,
 			return writeOutput("-o", output, text, streams)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "", "`FILE` to write instead of stdout, all of it or nothing")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "write to `FILE` instead of stdout, completely or not at all")
 	f.register(cmd.Flags())
 	return cmd
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/canarize/canarize/internal/releasefile"
 )
 
-// errHeld and errRejected end in their exit codes without a message: the answers
-// say it.
+// errRejected and errHeld set the exit code without a message, because the last answer
+// contains the reason.
 var (
 	errRejected = exitError{code: exitRejected, err: errors.New("")}
 	errHeld     = exitError{code: exitHeld, err: errors.New("")}
-	errStopped  = exitError{code: exitInterrupted, err: errors.New("interrupted; the answers that were given stand"), settled: true}
+	errStopped  = exitError{code: exitInterrupted, err: errors.New("interrupted; the answers so far remain valid"), settled: true}
 )
 
 func newJudge(streams Streams) *cobra.Command {
@@ -25,12 +25,12 @@ func newJudge(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "judge [flags]",
 		Short: "Judge a canary by counts from any metrics system",
-		Long: `Judge reads what was measured, one line of JSON for every interval, from stdin,
-and answers each with a line on stdout: continue, hold, reject or promote, with the
-weight that the canary should have from now on, the evidence, and a sentence that
-says why. It touches no cluster. docs/judge.md describes the lines.
+		Long: `Judge reads measurements from stdin, one line of JSON for every interval, and answers
+each with a line on stdout: continue, hold, reject or promote, with the weight that the
+canary should have from now on, the evidence, and the reason. It uses no cluster.
+docs/judge.md describes the lines.
 
-The exit code is that of the last answer: 0 promoted, 3 rejected, 4 neither.`,
+The last answer determines the exit code: 0 promote, 3 reject, 4 any other.`,
 		Example: `  collect-metrics | canarize judge
   canarize judge --config release.yml < observations.jsonl`,
 		Args: noArguments,
@@ -53,11 +53,11 @@ The exit code is that of the last answer: 0 promoted, 3 rejected, 4 neither.`,
 			return errHeld
 		},
 	}
-	cmd.Flags().StringVar(&config, "config", "", "the release `FILE` whose analysis and ramp are used")
+	cmd.Flags().StringVar(&config, "config", "", "release `FILE` with the analysis and ramp to use")
 	return cmd
 }
 
-// analysisConfig is that of a release file, or the default without one.
+// analysisConfig returns the analysis of a release file, or the default without a file.
 func analysisConfig(file string) (analysis.Config, error) {
 	if file == "" {
 		return analysis.Default(), nil

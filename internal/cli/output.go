@@ -9,26 +9,26 @@ import (
 	"path/filepath"
 )
 
-// checkOutput checks the -o of generate before anything is read.
+// checkOutput checks -o before any input is read.
 func checkOutput(file string, given bool) error {
 	if given && file == "" {
-		return errors.New("-o: the name of the file is empty; name a file, or leave -o out")
+		return errors.New("-o: the file name is empty; pass a file, or omit -o")
 	}
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
-		return fmt.Errorf("-o %s: it is a folder; name a file", file)
+		return fmt.Errorf("-o %s: this is a folder; pass a file", file)
 	}
 	return nil
 }
 
-// writeOutput writes to stdout, or to a file, all or nothing: a reader sees the
-// old file or the new one. An error names the flag.
+// writeOutput writes to stdout or a file. It replaces a file atomically: a reader sees
+// the old or the new content. Errors name the flag.
 func writeOutput(flag, file string, text []byte, streams Streams) error {
 	if file == "" || file == "-" {
 		_, err := streams.Out.Write(text)
 		return outside(err)
 	}
 	info, err := os.Stat(file)
-	if err == nil && !info.Mode().IsRegular() { // a pipe or device has no old content to keep
+	if err == nil && !info.Mode().IsRegular() { // pipes and devices cannot be replaced
 		return outside(named(flag, file, os.WriteFile(file, text, 0)))
 	}
 	var keep *os.FileMode
@@ -36,7 +36,7 @@ func writeOutput(flag, file string, text []byte, streams Streams) error {
 		mode := info.Mode().Perm()
 		keep = &mode
 	}
-	target := file // replace what a link leads to, not the link
+	target := file // replace the target of a link, not the link
 	if resolved, err := filepath.EvalSymlinks(file); err == nil {
 		target = resolved
 	} else if link, err := os.Readlink(file); err == nil {
@@ -48,8 +48,8 @@ func writeOutput(flag, file string, text []byte, streams Streams) error {
 	return outside(named(flag, file, replaceFile(target, text, keep)))
 }
 
-// named makes an error of the file system say which file the user named and
-// what to do, instead of which temporary file it was about.
+// named makes a file system error name the user's file instead of the temporary one, and
+// say what to do.
 func named(flag, file string, err error) error {
 	var path *fs.PathError
 	switch {
@@ -59,13 +59,13 @@ func named(flag, file string, err error) error {
 		err = path.Err
 	}
 	if _, missing := os.Stat(filepath.Dir(file)); errors.Is(missing, fs.ErrNotExist) {
-		err = fmt.Errorf("the folder %s does not exist; make it first", filepath.Dir(file))
+		err = fmt.Errorf("the folder %s does not exist; create it first", filepath.Dir(file))
 	}
 	return fmt.Errorf("%s %s: %w; nothing was written", flag, file, err)
 }
 
-// replaceFile writes a file beside the one that is meant and renames it. A new
-// file has the permissions that the umask leaves: the text may be a Secret.
+// replaceFile writes a temporary file beside the file and renames it. A new file gets the
+// permissions of the umask, because the text may contain a Secret.
 func replaceFile(file string, text []byte, mode *os.FileMode) (err error) {
 	name := filepath.Join(filepath.Dir(file), ".canarize."+rand.Text())
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)

@@ -16,24 +16,24 @@ import (
 	"github.com/canarize/canarize/internal/wiring"
 )
 
-// registerCI adds the flag of a verb that a CI system follows.
+// registerCI adds the flag of a verb that informs the CI system.
 func (f *engineFlags) registerCI(flags *pflag.FlagSet) {
-	flags.StringVar(&f.ci, "ci", "auto", "the CI system that is told what happens: `auto`, none, azure-pipelines, github")
+	flags.StringVar(&f.ci, "ci", "auto", "CI system to inform about the release: `auto`, none, azure-pipelines, github")
 }
 
-// pipeline tells the CI system that a verb runs under what happens; without one it
-// says nothing. Its lines go to stderr, where the events are: agents read both
-// streams, and stdout may be a file. They pass the escaping, because they are
-// commands; package ci makes the text in them harmless.
+// pipeline informs the CI system that runs a verb. Its lines go to stderr like the
+// events, because agents read both streams and stdout may be a file. The lines are
+// commands, so they bypass the escaping of stderr; package ci makes the text in them
+// harmless.
 type pipeline struct {
-	system ci.System // nil: none
+	system ci.System // nil if there is none
 	log    io.Writer
-	told   *spool.Spool
-	end    string // of the group
+	spool  *spool.Spool
+	end    string // ends the folded section
 }
 
-// pipeline finds the CI system. Where programs read the events, it is told nothing
-// unless it was named.
+// pipeline detects the CI system. With --progress=json a program reads the events, so
+// only an explicit --ci selects a system.
 func (f *engineFlags) pipeline(streams Streams) (*pipeline, error) {
 	name := f.ci
 	if name == "" || name == "auto" && f.progress == "json" {
@@ -43,36 +43,37 @@ func (f *engineFlags) pipeline(streams Streams) (*pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--ci %w", err)
 	}
-	return &pipeline{system: system, log: streams.rawErr, told: streams.told}, nil
+	return &pipeline{system: system, log: streams.rawErr, spool: streams.spool}, nil
 }
 
-// say writes lines to the log, without waiting for its reader. An error is found by
-// whoever writes events there.
-func (p *pipeline) say(lines string) { p.told.Say(p.log, lines) }
+// write puts lines into the log without blocking. It ignores errors, because the printer
+// of events, which writes to the same stream, reports them.
+func (p *pipeline) write(lines string) { p.spool.PutText(p.log, lines) }
 
-// begin folds what follows, up to finish, under a title.
+// begin folds the lines until finish under a title.
 func (p *pipeline) begin(title string) {
 	if p.system == nil {
 		return
 	}
 	var begin string
 	begin, p.end = p.system.Group(oneLine(title))
-	p.say(begin)
+	p.write(begin)
 }
 
 func (p *pipeline) finish() {
-	p.say(p.end)
+	p.write(p.end)
 	p.end = ""
 }
 
 func (p *pipeline) notice(level ci.Level, weight int, text string) {
 	if p.system != nil {
-		p.say(p.system.Tell(ci.Notice{Level: level, Text: oneLine(text), Weight: weight}))
+		p.write(p.system.Notify(ci.Notice{Level: level, Text: oneLine(text), Weight: weight}))
 	}
 }
 
-// tell raises what somebody has to see. A hold ends in an error, which is told then.
-func (p *pipeline) tell(e rollout.Event) {
+// notify shows an event that somebody has to see. A hold ends in an error, which fail
+// shows.
+func (p *pipeline) notify(e rollout.Event) {
 	switch e.Kind {
 	case rollout.EventPhase:
 		p.notice(ci.Progress, e.Weight, e.Text)
@@ -81,7 +82,7 @@ func (p *pipeline) tell(e rollout.Event) {
 	}
 }
 
-// fail raises the error that ends the verb, and returns it.
+// fail shows the error that ends the verb, and returns it.
 func (p *pipeline) fail(err error) error {
 	if err != nil {
 		p.notice(ci.Error, 0, err.Error())
@@ -89,14 +90,14 @@ func (p *pipeline) fail(err error) error {
 	return err
 }
 
-// versionDigits is how much of the digest of a plan names a version to later steps.
+// versionDigits is the number of digits of the plan's digest that later steps get.
 const versionDigits = 12
 
-// mostSummary is far below what the pages of CI systems take.
-const mostSummary = 30_000
+// maxSummary is far below the limits of the CI systems' pages.
+const maxSummary = 30_000
 
-// publish hands over how the release was left. That the page of a run misses a
-// summary is no reason to fail a release.
+// publish passes the state of the release to the CI system. A missing summary on the page
+// of a run does not fail the release.
 func (p *pipeline) publish(release runner.Release, s rollout.State, dryRun bool, streams Streams) {
 	if p.system == nil || s.Phase == rollout.None || dryRun {
 		return
@@ -104,15 +105,15 @@ func (p *pipeline) publish(release runner.Release, s rollout.State, dryRun bool,
 	r := report.Of(release.Namespace, release.Name, s, time.Now(), buildVersion().Version)
 	lines, err := p.system.Publish(ci.Outcome{
 		Release: release.Name, State: r.State(), Weight: s.Weight, Plan: s.Plan[:min(len(s.Plan), versionDigits)], Over: !s.Phase.Active(),
-		Summary: []byte(report.Markdown(r, report.MarkdownOptions{Max: mostSummary, Escape: Escape})),
+		Summary: []byte(report.Markdown(r, report.MarkdownOptions{Max: maxSummary, Escape: Escape})),
 	})
-	p.say(lines)
+	p.write(lines)
 	if err != nil {
-		p.told.Say(streams.Err, "canarize: "+oneLine(err.Error())+"; the release goes on without it\n")
+		p.spool.PutText(streams.Err, "canarize: "+oneLine(err.Error())+"; the release continues without it\n")
 	}
 }
 
-// annotations are those that the CI system's users look for on objects.
+// annotations returns the annotations that users of the CI system expect on objects.
 func (p *pipeline) annotations() map[string]string {
 	if a, ok := p.system.(ci.Annotator); ok {
 		return a.Annotations()

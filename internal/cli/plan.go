@@ -12,11 +12,11 @@ import (
 	"github.com/canarize/canarize/internal/survey"
 )
 
-// planFlags are the flags of plan, as given.
+// planFlags are the unparsed flags of plan.
 type planFlags struct {
 	deploy          deployFlags
 	format          string
-	most            int
+	maxChars        int
 	perSecond, fail float64
 }
 
@@ -24,18 +24,18 @@ func newPlan(streams Streams) *cobra.Command {
 	var f planFlags
 	cmd := &cobra.Command{
 		Use:   "plan [flags] [FILE|DIR|-...]",
-		Short: "Show what a release would do, for whoever has to agree to it",
-		Long: `Plan compares the manifests of a new version with the cluster and shows what its
-release would change, as the API server would have it: the images, the stable objects
-with a diff, in which the values of Secrets are masked, and the objects of the canary;
-what canarize doctor has found about this release; and how the share would grow. With
---requests-per-second it says how soon the judge can be expected to reject a bad
-version and to have enough evidence for a good one.
+		Short: "Show what a release would do, for the people who approve it",
+		Long: `Plan compares the manifests of a new version with the cluster and shows the changes
+that the API server would make: the images, the stable objects with a diff that masks
+the values of Secrets, and the objects of the canary. It also shows what canarize
+doctor finds about this release, and how the share would grow. With
+--requests-per-second it predicts how soon the judge rejects a bad version and has
+enough evidence for a good one.
 
-Nothing is written. With -o markdown it is made for the page of an approval, and
---max-chars leaves out what does not fit there.
+Plan writes nothing to the cluster. -o markdown suits the page of an approval, and
+--max-chars omits what does not fit there.
 
-Exit codes: 0 stable is already what it would become, 1 it differs.`,
+Exit codes: 0 a promotion would change nothing, 1 it would change something.`,
 		Example: `  canarize plan -I registry.example.com/app:2 manifests
   canarize plan --requests-per-second 50 --stable-errors 0.2 manifests
   canarize plan -o markdown --max-chars 4000 --config release.yml`,
@@ -49,10 +49,10 @@ Exit codes: 0 stable is already what it would become, 1 it differs.`,
 	}
 	flags := cmd.Flags()
 	f.deploy.engine.registerTarget(flags)
-	flags.StringVarP(&f.format, "output", "o", "text", "`text`, markdown or json")
-	flags.IntVar(&f.most, "max-chars", 0, "the most characters of the markdown; 0 is any number")
-	flags.Float64Var(&f.perSecond, "requests-per-second", 0, "how many requests the application gets; 0 is not known")
-	flags.Float64Var(&f.fail, "stable-errors", 0.1, "the `percentage` of the stable version's requests that fail")
+	flags.StringVarP(&f.format, "output", "o", "text", "output format: `text`, markdown, json")
+	flags.IntVar(&f.maxChars, "max-chars", 0, "limit the markdown to so many characters; 0 for no limit")
+	flags.Float64Var(&f.perSecond, "requests-per-second", 0, "requests that the application gets per second; 0 if unknown")
+	flags.Float64Var(&f.fail, "stable-errors", 0.1, "`percentage` of failed requests on the stable version")
 	f.deploy.register(cmd)
 	return cmd
 }
@@ -63,25 +63,25 @@ func (f *planFlags) options(ctx context.Context, args []string, streams Streams)
 		return o, err
 	}
 	switch {
-	case f.most != 0 && (f.most < leastChars || f.format != "markdown"):
-		return o, fmt.Errorf("--max-chars %d: expected a number from %d, with -o markdown", f.most, leastChars)
+	case f.maxChars != 0 && (f.maxChars < minChars || f.format != "markdown"):
+		return o, fmt.Errorf("--max-chars %d: expected a number from %d, with -o markdown", f.maxChars, minChars)
 	case !(f.perSecond >= 0) || math.IsInf(f.perSecond, 1):
 		return o, fmt.Errorf("--requests-per-second %v: expected a number from 0", f.perSecond)
 	case !(f.fail >= 0 && f.fail < 100):
 		return o, fmt.Errorf("--stable-errors %v: expected a percentage from 0 to below 100", f.fail)
 	}
 	release, plan, err := f.deploy.plan(ctx, args, streams)
-	streams.told.Flush() // what is found then comes behind it
+	streams.spool.Flush() // before the lines about skipped checks
 	if err != nil {
 		return o, err
 	}
 	e := &f.deploy.engine
-	said := e.config.release
+	file := e.config.release
 	if o.Options, err = e.survey(release.Namespace); err != nil {
 		return o, err
 	}
 	o.Release, o.Plan = &release, plan
-	o.Analysis, o.Gates, o.PerSecond, o.StableErrors = said.Analysis, said.Gates, f.perSecond, f.fail
+	o.Analysis, o.Gates, o.PerSecond, o.StableErrors = file.Analysis, file.Gates, f.perSecond, f.fail
 	return o, nil
 }
 
@@ -91,7 +91,7 @@ func (f *planFlags) show(ctx context.Context, options survey.PreviewOptions, str
 		return foreign(err)
 	}
 	for _, what := range p.Unseen {
-		fmt.Fprintln(streams.Err, "canarize: not looked at: "+oneLine(what))
+		fmt.Fprintln(streams.Err, "canarize: not checked: "+oneLine(what))
 	}
 	text, err := f.rendered(p)
 	if err == nil {
@@ -109,7 +109,7 @@ func (f *planFlags) rendered(p report.Preview) ([]byte, error) {
 		text, err := json.MarshalIndent(p, "", "  ")
 		return append(escapeJSON(text), '\n'), err
 	case "markdown":
-		return []byte(report.PreviewMarkdown(p, report.MarkdownOptions{Max: f.most, Escape: Escape})), nil
+		return []byte(report.PreviewMarkdown(p, report.MarkdownOptions{Max: f.maxChars, Escape: Escape})), nil
 	}
 	text, err := report.PreviewText(p, oneLine)
 	return []byte(Escape(text)), err

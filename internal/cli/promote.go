@@ -11,14 +11,15 @@ func newPromote(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "promote [flags] [NAME]",
 		Short: "Make the tested version stable, and remove the canary",
-		Long: `Promote applies the manifests of the release, waits until stable is rolled out
-while the canary goes on serving its share, takes the traffic off the canary and
-removes it.
+		Long: `Promote applies the manifests of the release and waits until stable is rolled out.
+Meanwhile the canary keeps serving its share. Then promote takes the traffic off the
+canary and removes it.
 
-It refuses a version that no request has reached, or whose share no gateway was seen
-to give, unless it is told otherwise; and it refuses when the canary's pods or their configuration are not the ones that
-were tested, and when somebody changed what would be replaced. Fields that another
-program owns, such as a GitOps controller, are an error that names it.`,
+Promote refuses a version that got no requests (see --untested), or whose share no
+gateway has verified (see --unverified). It also refuses if the canary's pods or their
+configuration changed since the test, or if somebody changed the stable objects. If
+another program, such as a GitOps controller, owns a field, promote fails and names the
+program.`,
 		Example: `  canarize promote shop
   canarize promote shop --version registry.example.com/shop:2
   canarize promote shop --dry-run=server`,
@@ -33,9 +34,9 @@ program owns, such as a GitOps controller, are an error that names it.`,
 	}
 	flags := cmd.Flags()
 	f.register(flags)
-	flags.BoolVar(&f.force, "force-conflicts", false, "take over fields that somebody else owns")
-	flags.BoolVar(&f.overrideHold, "override-hold", false, "although the release is held")
-	flags.BoolVar(&f.untested, "untested", false, "although no request reaches the canary")
+	flags.BoolVar(&f.force, "force-conflicts", false, "take over fields that another program owns")
+	flags.BoolVar(&f.overrideHold, "override-hold", false, "continue although the release is held")
+	flags.BoolVar(&f.untested, "untested", false, "continue although no request reaches the canary")
 	f.registerUnverified(flags)
 	f.registerVersion(flags)
 	f.registerEmissary(flags)

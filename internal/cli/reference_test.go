@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write the files that the tests compare with")
 
-// TestReference compares the command reference with the code.
+// TestReference: the command reference matches the code.
 func TestReference(t *testing.T) {
 	root := newRoot("canarize", Streams{})
 	commands := append([]*cobra.Command{root}, root.Commands()...)
@@ -42,7 +42,7 @@ func TestReference(t *testing.T) {
 			t.Fatalf("%v; run make docs", err)
 		}
 		if !bytes.Equal(have, page.Bytes()) {
-			t.Errorf("%s is not what the code says; run make docs", file)
+			t.Errorf("%s differs from the code; run make docs", file)
 		}
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/canarize/canarize/internal/runner"
 )
 
-// What is in the way is said where it is found, without commands. What to do about it on
-// the command line is said here.
+// Other packages report a problem and name no command. This file adds what to do about
+// it on the command line.
 
-// advised is an error that says what to do about it, if there is anything to say.
+// advised adds advice to an error if there is any.
 func advised(release runner.Release, err error) error {
 	if advice := advice(release, err); advice != "" {
 		return fmt.Errorf("%w; %s", err, advice)
@@ -22,7 +22,7 @@ func advised(release runner.Release, err error) error {
 	return err
 }
 
-// advisedEvent is an event that says what to do about its cause.
+// advisedEvent adds advice on the cause of an event.
 func advisedEvent(release runner.Release, e rollout.Event) rollout.Event {
 	if advice := advice(release, e.Cause); advice != "" {
 		e.Text += "; " + advice
@@ -30,8 +30,7 @@ func advisedEvent(release runner.Release, e rollout.Event) rollout.Event {
 	return e
 }
 
-// advice is what to do about an error and about what is behind its refusals, which is
-// advised first.
+// advice says what to do about an error. Advice on the cause of a refusal comes first.
 func advice(release runner.Release, err error) string {
 	all := []string{adviceOnCluster(err), adviceOnRecord(release, err)}
 	var r *rollout.Refusal
@@ -41,7 +40,7 @@ func advice(release runner.Release, err error) string {
 	return strings.Join(slices.DeleteFunc(all, func(text string) bool { return text == "" }), "; ")
 }
 
-// adviceOnCluster is what to do about what a cluster does not do.
+// adviceOnCluster covers errors of the cluster.
 func adviceOnCluster(err error) string {
 	switch {
 	case errors.As(err, new(*kube.ForbiddenError)):
@@ -52,7 +51,7 @@ func adviceOnCluster(err error) string {
 	return ""
 }
 
-// adviceOnRecord is what to do about what others do to a release or its record.
+// adviceOnRecord covers changes that others make to a release or its record.
 func adviceOnRecord(release runner.Release, err error) string {
 	switch {
 	case errors.Is(err, runner.ErrExposed):
@@ -62,14 +61,14 @@ func adviceOnRecord(release runner.Release, err error) string {
 	case errors.Is(err, runner.ErrNotConfirmed):
 		return fmt.Sprintf("run canarize reject %s and deploy again", release.Name)
 	case errors.Is(err, runner.ErrRecordGone):
-		return "canarize doctor finds what is left of the canary"
+		return "canarize doctor finds the leftovers of the canary"
 	}
 	return ""
 }
 
-// onRefusal is what to do about a refusal, by its code.
+// onRefusal has the advice for each code of a refusal.
 var onRefusal = map[rollout.Code]func(name string, r *rollout.Refusal) string{
-	rollout.RefusedHeld:         naming("run canarize reject %s, or repeat with --override-hold once that is settled"),
+	rollout.RefusedHeld:         naming("run canarize reject %s, or repeat with --override-hold once the problem is solved"),
 	rollout.RefusedVerb:         nothing,
 	rollout.RefusedOtherVersion: naming("see canarize status %s"),
 	rollout.RefusedPromoting:    naming("run canarize promote %s to the end first"),
@@ -78,16 +77,16 @@ var onRefusal = map[rollout.Code]func(name string, r *rollout.Refusal) string{
 		return fmt.Sprintf("run canarize shift %s --to %d to the end first, or canarize reject %s", name, r.Weight, name)
 	},
 	rollout.RefusedWeight: func(_ string, r *rollout.Refusal) string {
-		return fmt.Sprintf("give one from 0 to %d", r.Limit)
+		return fmt.Sprintf("choose a weight from 0 to %d", r.Limit)
 	},
 	rollout.RefusedNotReady:    naming("run canarize deploy again, or canarize reject %s"),
 	rollout.RefusedNoCanary:    always("run canarize deploy first"),
 	rollout.RefusedNotStanding: naming("see canarize status %s"),
-	rollout.RefusedNoRelease:   always("canarize doctor finds what one may have left behind"),
+	rollout.RefusedNoRelease:   always("canarize doctor finds leftovers of a release"),
 	rollout.RefusedPromoted:    always("to go back, deploy the old version"),
 	rollout.RefusedUntested:    naming("run canarize shift %s --to N first, or repeat with --untested"),
 	rollout.RefusedUnverified: func(name string, r *rollout.Refusal) string {
-		return fmt.Sprintf("look with canarize doctor why, run canarize shift %s --to %d to verify it, or repeat with --unverified", name, r.Weight)
+		return fmt.Sprintf("find the reason with canarize doctor, run canarize shift %s --to %d to verify it, or repeat with --unverified", name, r.Weight)
 	},
 	rollout.RefusedCanaryChanged: naming("run canarize reject %s and deploy again"),
 	rollout.RefusedStableChanged: naming("put the change into the manifests, then run canarize reject %s and deploy again"),
@@ -95,18 +94,18 @@ var onRefusal = map[rollout.Code]func(name string, r *rollout.Refusal) string{
 		if len(r.Gates) > 0 {
 			return ""
 		}
-		return "a run or a deployment with the release file that names them makes them known"
+		return "to define gates, run or deploy with a release file that names them"
 	},
 	rollout.RefusedNoGateway:    always("name the gateway's namespace with --emissary-namespace, or repeat with --unverified"),
-	rollout.RefusedNoGatewayPod: always("is Emissary running, and is it there? --emissary-namespace names another namespace"),
-	rollout.RefusedNotTaken:     always("canarize traffic --live shows what Emissary makes of the Mappings"),
+	rollout.RefusedNoGatewayPod: always("check that Emissary runs there; --emissary-namespace names another namespace"),
+	rollout.RefusedNotTaken:     always("canarize traffic --live shows what Emissary does with the Mappings"),
 	rollout.RefusedGone:         naming("run canarize reject %s and deploy again"),
 	rollout.RefusedNotRecord:    always("choose another --name"),
-	rollout.RefusedSchema:       naming("use the canarize that began the release, or run canarize reject %s, which finds the canary's routes by their labels"),
+	rollout.RefusedSchema:       naming("use the version of canarize that began the release, or run canarize reject %s, which finds the canary's routes by their labels"),
 	rollout.RefusedDamaged:      naming("canarize reject %s finds the canary's routes by their labels and takes the traffic off"),
 	rollout.WaitsForRequests:    nothing,
 	rollout.WaitsForPeople:      nothing,
-	rollout.WaitsForResume:      naming("canarize resume %s ends that"),
+	rollout.WaitsForResume:      naming("canarize resume %s ends the hold"),
 	rollout.WaitsForApproval: func(name string, r *rollout.Refusal) string {
 		return fmt.Sprintf("canarize approve %s %s lets it pass", name, r.Gate)
 	},
@@ -120,7 +119,7 @@ func always(advice string) func(string, *rollout.Refusal) string {
 	return func(string, *rollout.Refusal) string { return advice }
 }
 
-// naming is an advice with the name of the release.
+// naming inserts the name of the release into an advice.
 func naming(format string) func(string, *rollout.Refusal) string {
 	return func(name string, _ *rollout.Refusal) string { return fmt.Sprintf(format, name) }
 }

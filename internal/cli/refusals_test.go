@@ -15,14 +15,14 @@ import (
 
 var aRelease = runner.Release{Namespace: "eu", Name: "shop"}
 
-// TestEveryCodeHasAdvice: whatever a release can be refused for, this face knows what it
-// says, and names only verbs and flags that it has.
+// TestEveryCodeHasAdvice: onRefusal covers every code of a refusal, and its advice names
+// only existing verbs and flags.
 func TestEveryCodeHasAdvice(t *testing.T) {
 	verbs, flags := vocabulary(t)
 	for _, code := range rollout.Codes() {
 		advise, known := onRefusal[code]
 		if !known {
-			t.Errorf("%s: nothing is said about it", code)
+			t.Errorf("%s: no advice", code)
 			continue
 		}
 		for _, r := range []*rollout.Refusal{{Code: code}, {Code: code, Weight: 7, Limit: 50, Gate: "qa", Gates: []string{"cab"}}} {
@@ -30,11 +30,11 @@ func TestEveryCodeHasAdvice(t *testing.T) {
 		}
 	}
 	if len(onRefusal) != len(rollout.Codes()) {
-		t.Errorf("%d codes have advice, and there are %d", len(onRefusal), len(rollout.Codes()))
+		t.Errorf("%d codes have advice, out of %d", len(onRefusal), len(rollout.Codes()))
 	}
 }
 
-// vocabulary are the verbs, and the flags of all of them.
+// vocabulary returns all verbs and all flags.
 func vocabulary(t *testing.T) (verbs, flags []string) {
 	t.Helper()
 	root := newRoot("canarize", Streams{})
@@ -66,7 +66,7 @@ func checkWords(t *testing.T, text string, verbs, flags []string) {
 	}
 }
 
-// TestAdvice: an error says what to do, however deep the reason is, and says it once.
+// TestAdvice: an error contains its advice exactly once, however deep the cause is.
 func TestAdvice(t *testing.T) {
 	forbidden := &kube.ForbiddenError{Ref: kube.Ref{Kind: "Service", Namespace: "eu", Name: "shop"}, Verb: "get", Err: errors.New("no")}
 	tested := &rollout.Refusal{Code: rollout.RefusedCanaryChanged}
@@ -75,17 +75,17 @@ func TestAdvice(t *testing.T) {
 		want string
 	}{
 		{errors.New("no"), ""},
-		{runner.RefusedError{Refusal: &rollout.Refusal{Code: rollout.RefusedHeld}}, "run canarize reject shop, or repeat with --override-hold once that is settled"},
+		{runner.RefusedError{Refusal: &rollout.Refusal{Code: rollout.RefusedHeld}}, "run canarize reject shop, or repeat with --override-hold once the problem is solved"},
 		{runner.StoppedError{Err: &rollout.Refusal{Code: rollout.Stopped, Because: "it failed", Err: tested}}, "run canarize reject shop and deploy again"},
 		{errors.Join(errors.New("a"), fmt.Errorf("b: %w", forbidden), forbidden), "canarize rbac prints the permissions that are needed"},
 		{&rollout.Refusal{Code: rollout.RefusedNoGateway, Err: forbidden}, "canarize rbac prints the permissions that are needed; name the gateway's namespace with --emissary-namespace, or repeat with --unverified"},
 		{fmt.Errorf("apply: %w", &kube.ConflictError{}), "leave these fields out, or take them over with --force-conflicts"},
-		{&rollout.Refusal{Code: rollout.RefusedNoGatewayPod}, "is Emissary running, and is it there? --emissary-namespace names another namespace"},
-		{&rollout.Refusal{Code: rollout.RefusedNotTaken}, "canarize traffic --live shows what Emissary makes of the Mappings"},
+		{&rollout.Refusal{Code: rollout.RefusedNoGatewayPod}, "check that Emissary runs there; --emissary-namespace names another namespace"},
+		{&rollout.Refusal{Code: rollout.RefusedNotTaken}, "canarize traffic --live shows what Emissary does with the Mappings"},
 		{fmt.Errorf("%w, and %w", runner.ErrInterrupted, runner.ErrExposed), "run canarize reject shop -n eu"},
 		{fmt.Errorf("a: %w", runner.ErrChanged), "see canarize status shop, and run the command again"},
 		{fmt.Errorf("a: %w", runner.ErrNotConfirmed), "run canarize reject shop and deploy again"},
-		{runner.ErrRecordGone, "canarize doctor finds what is left of the canary"},
+		{runner.ErrRecordGone, "canarize doctor finds the leftovers of the canary"},
 	} {
 		if got := advice(aRelease, tt.err); got != tt.want {
 			t.Errorf("%v: %q, want %q", tt.err, got, tt.want)

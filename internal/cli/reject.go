@@ -12,10 +12,10 @@ func newReject(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reject [flags] [NAME]",
 		Short: "Send all traffic back to stable, and remove the canary",
-		Long: `Reject sets the canary's weight to 0 before it does anything else, also while
-another process works on the release. It makes sure that Emissary sends the canary
-nothing, lets requests on their way come to an end, and removes the canary's
-objects. When the API server does not answer it keeps trying until it is stopped.`,
+		Long: `Reject sets the canary's weight to 0 before it does anything else, even while another
+process works on the release. It verifies that Emissary sends the canary no requests,
+waits for running requests to end, and removes the canary's objects. If the API server
+does not answer, reject retries until it is stopped.`,
 		Example: `  canarize reject shop
   canarize reject shop --if-active`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -29,7 +29,7 @@ objects. When the API server does not answer it keeps trying until it is stopped
 	}
 	flags := cmd.Flags()
 	f.register(flags)
-	flags.BoolVar(&ifActive, "if-active", false, "do nothing, and call it done, when there is no release to reject")
+	flags.BoolVar(&ifActive, "if-active", false, "succeed without doing anything if there is no release to reject")
 	f.registerEmissary(flags)
 	f.registerWrites(flags)
 	return cmd

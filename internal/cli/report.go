@@ -17,11 +17,11 @@ import (
 	"github.com/canarize/canarize/internal/wiring"
 )
 
-// reportFlags are the flags of report, as given.
+// reportFlags are the unparsed flags of report.
 type reportFlags struct {
 	engine       engineFlags
 	format, from string
-	most         int
+	maxChars     int
 }
 
 func newReport(streams Streams) *cobra.Command {
@@ -29,13 +29,13 @@ func newReport(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [flags] [NAME]",
 		Short: "Explain what was decided about a release, and why",
-		Long: `Report explains a release to those who were not there: what was released and by
+		Long: `Report explains a release to people who did not watch it: what was released and by
 which run, which shares of the traffic the canary got and when, what failed or was
-held, and what was decided. It needs nothing but the permission to read ConfigMaps.
+held, and what was decided. It only needs permission to read ConfigMaps.
 
-As html it is one page with charts that needs nothing else: no script, no file, no
-network. As junit CI systems show it as test results. As json it can be kept, and
-read again with --from when the cluster has forgotten.`,
+The html format is one self-contained page with charts: no script, no other file, no
+network. CI systems show the junit format as test results. Store the json format to
+read it later with --from, when the cluster no longer has the release.`,
 		Example: `  canarize report shop
   canarize report shop -o html > report.html
   canarize report shop -o json > report.json
@@ -50,25 +50,25 @@ read again with --from when the cluster has forgotten.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.format, "output", "o", "markdown", "output format: `markdown`, html, junit, json")
-	flags.StringVar(&f.from, "from", "", "read the report from a `FILE` that -o json has written, instead of the cluster")
-	flags.IntVar(&f.most, "max-chars", 0, "the most characters that markdown may have; the oldest events are left out first")
+	flags.StringVar(&f.from, "from", "", "read the report from a `FILE` written with -o json, instead of the cluster")
+	flags.IntVar(&f.maxChars, "max-chars", 0, "limit the markdown to so many characters; the oldest events are left out first")
 	f.engine.registerTarget(flags)
 	return cmd
 }
 
-// read gets the report from the cluster or from a file.
+// read reads the report from the cluster or a file.
 func (f *reportFlags) read(ctx context.Context, args []string) (report.Report, error) {
 	if err := oneOf("--output", f.format, "markdown", "html", "junit", "json"); err != nil {
 		return report.Report{}, err
 	}
-	if f.most != 0 && (f.most < leastChars || f.format != "markdown") {
-		return report.Report{}, fmt.Errorf("--max-chars %d: expected a number from %d, with -o markdown", f.most, leastChars)
+	if f.maxChars != 0 && (f.maxChars < minChars || f.format != "markdown") {
+		return report.Report{}, fmt.Errorf("--max-chars %d: expected a number from %d, with -o markdown", f.maxChars, minChars)
 	}
 	if f.from == "" {
 		return f.fromCluster(ctx, args)
 	}
 	if len(args) > 0 {
-		return report.Report{}, errors.New("--from names the file of one report; leave the NAME out")
+		return report.Report{}, errors.New("--from reads one report from a file; leave out the NAME")
 	}
 	text, err := os.ReadFile(f.from)
 	if err != nil {
@@ -81,8 +81,8 @@ func (f *reportFlags) read(ctx context.Context, args []string) (report.Report, e
 	return r, nil
 }
 
-// leastChars has room for a sentence and the note that the rest is left out.
-const leastChars = 200
+// minChars leaves room for a sentence and the note that the rest is left out.
+const minChars = 200
 
 func (f *reportFlags) fromCluster(ctx context.Context, args []string) (report.Report, error) {
 	release, err := f.engine.release(args)
@@ -107,11 +107,11 @@ func (f *reportFlags) fromCluster(ctx context.Context, args []string) (report.Re
 }
 
 func noRelease(name, namespace string) error {
-	return fmt.Errorf("there is no release %s in namespace %s; canarize status -A lists those of all namespaces", name, namespace)
+	return fmt.Errorf("there is no release %s in namespace %s; canarize status -A lists the releases of all namespaces", name, namespace)
 }
 
 func (f *reportFlags) print(r report.Report, streams Streams) error {
-	text, err := rendered(r, f.format, f.most)
+	text, err := rendered(r, f.format, f.maxChars)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (f *reportFlags) print(r report.Report, streams Streams) error {
 	return outside(err)
 }
 
-// rendered is a report in a format, harmless for a terminal.
+// rendered formats a report so that it is harmless on a terminal.
 func rendered(r report.Report, format string, most int) ([]byte, error) {
 	var text []byte
 	var err error
@@ -137,10 +137,10 @@ func rendered(r report.Report, format string, most int) ([]byte, error) {
 	return []byte(Escape(string(text))), err
 }
 
-// reportFormats are the formats of report files by their suffixes.
+// reportFormats maps the suffix of a report file to its format.
 var reportFormats = map[string]string{".html": "html", ".xml": "junit", ".json": "json", ".md": "markdown"}
 
-// checkReports refuses names of report files that tell no format.
+// checkReports refuses file names whose suffix names no format.
 func checkReports(paths []string) error {
 	for _, path := range paths {
 		if reportFormats[filepath.Ext(path)] == "" {
@@ -159,7 +159,7 @@ func writeReports(paths []string, r report.Report) error {
 			err = os.WriteFile(path, text, 0o644)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("--report %s: %w; canarize report %s -n %s writes it later", path, err, r.Release, r.Namespace))
+			errs = append(errs, fmt.Errorf("--report %s: %w; run canarize report %s -n %s to write it later", path, err, r.Release, r.Namespace))
 		}
 	}
 	return errors.Join(errs...)

@@ -18,16 +18,16 @@ import (
 	"github.com/canarize/canarize/internal/wiring"
 )
 
-// courseFlags are the flags of verbs that watch a release, as given.
+// courseFlags are the unparsed flags of verbs that watch a release.
 type courseFlags struct {
 	reports []string
 }
 
 func (f *courseFlags) register(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.reports, "report", nil, "write a report to a `FILE` that ends with .html, .md, .xml (JUnit) or .json; repeatable")
+	flags.StringArrayVar(&f.reports, "report", nil, "write a report to `FILE`, which ends with .html, .md, .xml (JUnit) or .json; repeatable")
 }
 
-// options are those of a release file that was read.
+// options returns the options from the release file, which has been read, and the flags.
 func (f *courseFlags) options(engine engineFlags) (hub.RunOptions, error) {
 	config := engine.config
 	o := hub.RunOptions{
@@ -41,8 +41,7 @@ func (f *courseFlags) options(engine engineFlags) (hub.RunOptions, error) {
 	return o, checkReports(f.reports)
 }
 
-// conclude writes the reports of a release that was watched, and gives the verdict
-// its exit code.
+// conclude writes the reports of a release, and adds their errors to err.
 func (f *courseFlags) conclude(release runner.Release, s rollout.State, err error) error {
 	if s.Phase != rollout.None {
 		err = errors.Join(err, outside(writeReports(f.reports, report.Of(release.Namespace, release.Name, s, time.Now(), buildVersion().Version))))
@@ -56,20 +55,20 @@ func newRun(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [flags] [FILE|DIR|-...]",
 		Short: "Release a new version from the first request to the last",
-		Long: `Run deploys the canary of a new version as deploy does, gives it a small share of
-the traffic, and compares what its users get with what those of the stable version
-get. While there is no sign of harm the share grows; when there is enough evidence of
-health the new version is promoted; and with enough evidence of harm, within seconds
-if most requests fail, all traffic goes back to stable and the canary is removed.
+		Long: `Run deploys the canary of a new version as deploy does, gives it a small share of the
+traffic, and compares the answers of both versions. Without a sign of harm the share
+grows. With enough evidence of health, run promotes the new version. With enough
+evidence of harm, within seconds if most requests fail, it sends all traffic back to
+stable and removes the canary.
 
-It counts the answers of Emissary's Envoys, which needs nothing to be set up. A
-release file names other metrics and sources, steps, gates, how sure a verdict has to
-be, and the manifests where there are no arguments.
+Run counts the answers of Emissary's Envoys, which needs no setup. A release file can
+set other metrics and sources, steps, gates, and how certain a verdict has to be.
+Without arguments, the release file also names the manifests.
 
-Running it again goes on where it stopped, with the evidence it had. Interrupted, it
-takes all traffic off the canary within two seconds. Other shells can follow it with
-canarize status --watch, stop it from raising the share with hold, let it go on with
-resume and approve, and end it with reject.
+A second run continues where the first one stopped, with its evidence. If run is
+interrupted, it takes all traffic off the canary within two seconds. From another
+shell, follow it with canarize status --watch, keep it from raising the share with
+hold, let it continue with resume and approve, or end it with reject.
 
 Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 		Example: `  canarize run -I registry.example.com/app:2 manifests
@@ -83,7 +82,7 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 			if err != nil {
 				return err
 			}
-			state, err := f.engine.working(cmd.Context(), release, "run", true, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
+			state, err := f.engine.runVerb(cmd.Context(), release, "run", true, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
 				return engine.Run(ctx, release, thisRun(), &plan, options)
 			}, func(s rollout.State) error {
 				if s.Phase != rollout.Rejected {
@@ -98,15 +97,16 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 	f.engine.register(flags)
 	f.register(cmd)
 	c.register(flags)
-	flags.BoolVar(&f.engine.force, "force-conflicts", false, "promote over fields that somebody else owns")
-	flags.BoolVar(&f.engine.overrideHold, "override-hold", false, "go on although the release is held")
+	flags.BoolVar(&f.engine.force, "force-conflicts", false, "take over fields that another program owns")
+	flags.BoolVar(&f.engine.overrideHold, "override-hold", false, "continue although the release is held")
 	f.engine.registerUnverified(flags)
 	f.engine.registerWrites(flags)
 	f.engine.registerCancel(flags)
 	return cmd
 }
 
-// rejected is how a run ends that rejected the release.
+// rejected returns the error for a rejected release. Its exit code depends on who
+// decided.
 func rejected(release runner.Release, s rollout.State) error {
 	why, code := "reject", exitRejected
 	if r := s.Reason; r != nil {
@@ -120,7 +120,7 @@ func rejected(release runner.Release, s rollout.State) error {
 			code = exitOutside
 		}
 	}
-	return exitError{code, fmt.Errorf("release %s: %s (canarize report %s -n %s tells more)", release, why, release.Name, release.Namespace), true}
+	return exitError{code, fmt.Errorf("release %s: %s (for details, run canarize report %s -n %s)", release, why, release.Name, release.Namespace), true}
 }
 
 func newAnalyze(streams Streams) *cobra.Command {
@@ -130,22 +130,21 @@ func newAnalyze(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "analyze [flags] [NAME]",
 		Short: "Judge a release at the share it has",
-		Long: `Analyze watches the canary of a release for a time, or until there is a verdict,
-and compares what its users get with what those of the stable version get. It never
-raises a share: canarize shift and promote do that. When it rejects, it takes all
-traffic off the canary at once.
+		Long: `Analyze watches the canary of a release for a time, or until there is a verdict, and
+compares the answers of both versions. It never raises the share: use canarize shift
+and promote for that. If it rejects, it takes all traffic off the canary at once.
 
-The evidence is kept in the cluster, so that the next analyze, in another job and at
-another share, goes on with it. What was found healthy at an earlier share is watched
-for the whole time.
+Analyze stores the evidence in the cluster. The next analyze, in another job and at
+another share, continues with it. If the canary was already found healthy
+at an earlier share, analyze watches for the full time.
 
-Exit codes: 0 no sign of harm, or healthy; 3 rejected; 4 held or undecided, which it
-also is while the canary warms up; 5 interrupted.`,
+Exit codes: 0 no sign of harm, or healthy; 3 rejected; 4 held, or undecided, also
+while the canary warms up; 5 interrupted.`,
 		Example: `  canarize analyze shop --for 5m
   canarize analyze shop --config release.yml -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if length < 0 {
-				return fmt.Errorf("--for %s: expected a time from 0", length)
+				return fmt.Errorf("--for %s: expected a duration from 0", length)
 			}
 			release, err := f.release(args)
 			if err != nil {
@@ -155,16 +154,16 @@ also is while the canary warms up; 5 interrupted.`,
 			if err != nil {
 				return err
 			}
-			state, err := f.working(cmd.Context(), release, "analyze", true, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
+			state, err := f.runVerb(cmd.Context(), release, "analyze", true, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
 				return engine.Analyze(ctx, release, thisRun(), length, options)
 			}, func(s rollout.State) error { return verdict(release, s, f.config.release.Analysis.Warmup) })
 			return c.conclude(release, state, err)
 		},
 	}
 	flags := cmd.Flags()
-	flags.DurationVar(&length, "for", 0, "how long to watch at most; until there is a verdict when 0")
+	flags.DurationVar(&length, "for", 0, "longest time to watch; 0 to watch until there is a verdict")
 	c.register(flags)
-	flags.BoolVar(&f.overrideHold, "override-hold", false, "although the release is held")
+	flags.BoolVar(&f.overrideHold, "override-hold", false, "continue although the release is held")
 	f.registerVersion(flags)
 	f.register(flags)
 	f.registerEmissary(flags)
@@ -173,21 +172,21 @@ also is while the canary warms up; 5 interrupted.`,
 	return cmd
 }
 
-// verdict gives what the judge said last its exit code. In the seconds of the warm-up it
-// says little.
+// verdict gives the last judgement its exit code. It is undecided during the warmup, in
+// seconds.
 func verdict(release runner.Release, s rollout.State, warmup float64) error {
 	j := s.Judged
 	switch {
 	case s.Phase == rollout.Rejected:
 		return rejected(release, s)
 	case j == nil:
-		return exitError{exitHeld, fmt.Errorf("release %s: nothing was measured yet; give --for more time", release), true}
+		return exitError{exitHeld, fmt.Errorf("release %s: nothing was measured yet; use a longer --for", release), true}
 	case j.Verdict == analysis.Reject:
 		return exitError{exitRejected, fmt.Errorf("release %s: rejected: %s All traffic is back on stable; canarize reject %s removes the canary", release, j.Reason, release.Name), true}
 	case j.Verdict == analysis.Hold:
 		return exitError{exitHeld, fmt.Errorf("release %s: undecided: %s", release, j.Reason), true}
 	case j.Verdict == analysis.Continue && j.Watched < warmup:
-		return exitError{exitHeld, fmt.Errorf("release %s: undecided: it was watched for %.0f s, and in the first %.0f s only a catastrophe counts; give --for more time", release, j.Watched, warmup), true}
+		return exitError{exitHeld, fmt.Errorf("release %s: undecided: the canary was watched for %.0f s, but only a catastrophe counts in the first %.0f s; use a longer --for", release, j.Watched, warmup), true}
 	}
 	return nil
 }

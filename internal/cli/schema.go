@@ -14,10 +14,10 @@ func newSchema(streams Streams) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "schema [flags]",
-		Short: "Print what a release file may say: a JSON Schema for editors, or a table",
-		Long: `Schema prints the JSON Schema (draft 7) of release files. Editors that know YAML
-complete names with it, show what they mean, and mark mistakes while one types. As
-markdown it is a table of all fields, with their defaults.`,
+		Short: "Print the fields of a release file: a JSON Schema for editors, or a table",
+		Long: `Schema prints the JSON Schema (draft 7) of release files. Editors use it to complete
+and explain field names, and to mark mistakes while you type. The markdown format is a
+table of all fields and their defaults.`,
 		Example: `  canarize schema > release.schema.json
   # the first line of release.yml:
   # yaml-language-server: $schema=release.schema.json
@@ -43,7 +43,7 @@ markdown it is a table of all fields, with their defaults.`,
 	return cmd
 }
 
-// fieldTable is a table of fields in Markdown.
+// fieldTable formats fields as a Markdown table.
 func fieldTable(fields []releasefile.Field) string {
 	var table strings.Builder
 	table.WriteString("| field | default | meaning |\n|---|---|---|\n")

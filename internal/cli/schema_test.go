@@ -9,7 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/releasefile"
 )
 
-// TestFields compares the table of docs/release-file.md with the code.
+// TestFields: the table in docs/release-file.md matches the code.
 func TestFields(t *testing.T) {
 	const file = "../../docs/release-file.md"
 	table := fieldTable(releasefile.Fields())
@@ -23,11 +23,11 @@ func TestFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Contains(page, []byte(table)) {
-		t.Errorf("the fields in %s are not what the code says; run make docs", file)
+		t.Errorf("the fields in %s differ from the code; run make docs", file)
 	}
 }
 
-// TestSchema compares the schema that is checked in with the code.
+// TestSchema: the committed schema matches the code.
 func TestSchema(t *testing.T) {
 	const file = "../../docs/release.schema.json"
 	var out bytes.Buffer
@@ -44,6 +44,6 @@ func TestSchema(t *testing.T) {
 		t.Fatalf("%v; run make docs", err)
 	}
 	if !bytes.Equal(have, out.Bytes()) {
-		t.Errorf("%s is not what the code says; run make docs", file)
+		t.Errorf("%s differs from the code; run make docs", file)
 	}
 }

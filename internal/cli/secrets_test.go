@@ -30,10 +30,10 @@ import (
 	"github.com/canarize/canarize/internal/spool"
 )
 
-// token is a secret that must come out nowhere.
+// token is a secret that must not appear in any output.
 const token = "s3cr3t-C4nary-4711"
 
-// leaks finds the token in a text, in the spellings that others may use.
+// leaks reports whether a text contains the token in any spelling.
 func leaks(text string) bool {
 	for _, spelling := range []string{token, "4711", url.QueryEscape(token), base64.StdEncoding.EncodeToString([]byte(token))} {
 		if strings.Contains(text, spelling) {
@@ -43,7 +43,8 @@ func leaks(text string) bool {
 	return false
 }
 
-// talkative answers with the token in the reason phrase, in a header and in the body.
+// talkative is a server that repeats the token in the reason phrase, a header and the
+// body.
 func talkative(t *testing.T, body string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -59,7 +60,7 @@ func talkative(t *testing.T, body string) string {
 	return server.URL
 }
 
-// gateErrors are what gates say that were given the token in some way.
+// gateErrors returns the errors of gates that received the token in some way.
 func gateErrors(t *testing.T) map[string]error {
 	t.Helper()
 	t.Setenv("DEPLOY_TOKEN", token)
@@ -87,7 +88,7 @@ func gateErrors(t *testing.T) map[string]error {
 	return all
 }
 
-// sourceErrors are what metric sources say that sent the token, or were told it.
+// sourceErrors returns the errors of metric sources that sent or received the token.
 func sourceErrors(t *testing.T) map[string]error {
 	t.Helper()
 	all := map[string]error{}
@@ -123,8 +124,8 @@ func sourceErrors(t *testing.T) map[string]error {
 	return all
 }
 
-// clusterErrors are what API servers, webhooks and credential plugins say. Nobody takes
-// secrets out of them before they are told.
+// clusterErrors returns errors of API servers, webhooks and credential plugins. Nothing
+// has masked the secrets in them yet.
 func clusterErrors() map[string]error {
 	encoded := base64.StdEncoding.EncodeToString([]byte(token))
 	return map[string]error{
@@ -140,8 +141,8 @@ func clusterErrors() map[string]error {
 	}
 }
 
-// TestNoSecretComesOut sends a secret in by every way that texts of others come in, and
-// looks for it in everything that comes out.
+// TestNoSecretComesOut sends a secret through every source of foreign text, and searches
+// every output for it.
 func TestNoSecretComesOut(t *testing.T) {
 	all := clusterErrors()
 	for name, err := range gateErrors(t) {
@@ -165,7 +166,7 @@ func TestNoSecretComesOut(t *testing.T) {
 	}
 }
 
-// outputs are what is remembered and told of a release in which an error came up.
+// outputs returns all output and stored text of a release that meets an error.
 func outputs(t *testing.T, err error) map[string]string {
 	t.Helper()
 	out, now := map[string]string{}, time.Unix(1_700_000_000, 0)
@@ -205,19 +206,20 @@ func outputs(t *testing.T, err error) map[string]string {
 		"GitHub Actions":  github.Runner{Output: func([]byte) error { return nil }, Summary: func([]byte) error { return nil }},
 	} {
 		var log bytes.Buffer
-		follower := pipeline{system: system, log: &log, told: spool.New(spool.Options{Most: 1, Patience: time.Minute})}
+		follower := pipeline{system: system, log: &log, spool: spool.New(spool.Options{MaxDroppable: 1, Patience: time.Minute})}
 		for _, e := range s.History {
-			follower.tell(e)
+			follower.notify(e)
 		}
 		_ = follower.fail(explained)
 		follower.publish(runner.Release{Namespace: "eu", Name: "shop"}, s, false, Streams{})
-		follower.told.Flush()
+		follower.spool.Flush()
 		out["the log of "+name] = log.String()
 	}
 	return out
 }
 
-// TestNoSecretIsStored: whatever holds a Secret, the stored plan has no content of it.
+// TestNoSecretIsStored: the stored plan never contains the content of a Secret, whatever
+// object holds it.
 func TestNoSecretIsStored(t *testing.T) {
 	encoded := base64.StdEncoding.EncodeToString([]byte(token))
 	secret := map[string]any{"apiVersion": "v1", "kind": "Secret", "data": map[string]any{"a": encoded}, "stringData": map[string]any{"pin": 4711}}
@@ -248,8 +250,8 @@ func TestNoSecretIsStored(t *testing.T) {
 	}
 }
 
-// TestNoSecretOfTheServer: what an API server says comes out of a whole verb without
-// secrets, while it is asked again and in the end.
+// TestNoSecretOfTheServer: a verb masks the secrets in errors of the API server, during
+// retries and in its final message.
 func TestNoSecretOfTheServer(t *testing.T) {
 	for _, progress := range []string{"lines", "json", "terminal"} {
 		t.Run(progress, func(t *testing.T) {

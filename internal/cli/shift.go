@@ -16,18 +16,18 @@ func newShift(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "shift [flags] [NAME] --to N",
 		Short: "Give the canary a share of the traffic",
-		Long: `Shift moves the canary of a release to a share in whole percent. Upwards it makes
-the canary as large as the share needs and waits for its pods first; downwards the
-traffic goes first. It ends when every pod of Emissary gives the canary that share.
+		Long: `Shift moves the canary of a release to a share in whole percent. To raise the share, it
+first adds the pods that the share needs and waits for them. To lower the share, it
+first moves the traffic. It ends when every pod of Emissary gives the canary that share.
 
-If something fails on the way up, traffic goes back to stable and the release is
-held. What somebody else changed since the last step is put right first: a weight
-that was moved goes back once, and changes of the stable Mapping are taken over.`,
+If raising the share fails, traffic goes back to stable and the release is held. Shift
+first corrects what somebody else changed since the last step: it restores a changed
+weight once, and copies changes of the stable Mapping to the canary's.`,
 		Example: `  canarize shift shop --to 10
   canarize shift shop --to 0`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !to.given {
-				return errors.New("--to is missing: the canary's share in whole percent")
+				return errors.New("--to is missing; pass the canary's share in whole percent")
 			}
 			n, err := parsePercent("--to", to.text)
 			if err != nil {
@@ -42,8 +42,8 @@ that was moved goes back once, and changes of the stable Mapping are taken over.
 		},
 	}
 	flags := cmd.Flags()
-	flags.Var(&to, "to", "the canary's share of requests in whole percent, `0..100`")
-	flags.BoolVar(&f.overrideHold, "override-hold", false, "although the release is held")
+	flags.Var(&to, "to", "canary's share of the requests in whole percent, `0..100`")
+	flags.BoolVar(&f.overrideHold, "override-hold", false, "continue although the release is held")
 	f.registerVersion(flags)
 	f.register(flags)
 	f.registerEmissary(flags)
@@ -52,8 +52,8 @@ that was moved goes back once, and changes of the stable Mapping are taken over.
 	return cmd
 }
 
-// release is the one that the only argument names, or without one the release file.
-// Of the release file of a folder that is about another release nothing is taken.
+// release returns the release that the only argument names or, without arguments, the
+// release file. It ignores the default release file if that describes another release.
 func (f *engineFlags) release(args []string) (runner.Release, error) {
 	none := func(err error) (runner.Release, error) { return runner.Release{}, err }
 	if err := f.config.load(); err != nil {
@@ -62,8 +62,8 @@ func (f *engineFlags) release(args []string) (runner.Release, error) {
 	name := f.config.release.ReleaseName()
 	switch {
 	case len(args) == 1:
-		if name != args[0] && !f.config.named() {
-			f.config.forget()
+		if name != args[0] && !f.config.explicit() {
+			f.config.reset()
 		}
 		name = args[0]
 	case len(args) > 1 || name == "":
@@ -76,7 +76,7 @@ func (f *engineFlags) release(args []string) (runner.Release, error) {
 		return none(err)
 	}
 	if err := f.check(); err != nil {
-		return none(f.config.blame(err))
+		return none(f.config.withSource(err))
 	}
 	namespace, err := f.inNamespace()
 	return runner.Release{Namespace: namespace, Name: name}, err

@@ -16,7 +16,7 @@ import (
 	"github.com/canarize/canarize/internal/simulate"
 )
 
-// simulateFlags are the flags of simulate, as given.
+// simulateFlags are the unparsed flags of simulate.
 type simulateFlags struct {
 	scenarios             []string
 	runs                  int
@@ -24,27 +24,26 @@ type simulateFlags struct {
 	config, output, chart string
 }
 
-// commonScenarios are what is simulated when nothing is said: healthy releases
-// and harm of all sizes.
+// commonScenarios is the default of --scenario: healthy releases and harm of all sizes.
 var commonScenarios = []string{"healthy-0.1", "healthy-1", "shared-outage", "errors-0.1-0.3", "errors-0.1-1", "errors-1-2", "errors-0.1-5", "slow-0.3-2", "leak", "crash"}
 
-// maxRuns keeps a simulation in memory.
+// maxRuns bounds the memory of a simulation.
 const maxRuns = 1_000_000
 
 func newSimulate(streams Streams) *cobra.Command {
 	var f simulateFlags
 	cmd := &cobra.Command{
 		Use:   "simulate [flags]",
-		Short: "Try a release file on releases that never happened",
-		Long: `Simulate runs the analysis of a release file against seeded traffic, many times:
-how often it rejects a healthy release, how often it misses a harmful one, how
-long it takes, and how many requests go wrong in the meantime. The weight it asks
-for takes force some seconds late, as in a cluster. A wrongly promoted release is
-charged 30 minutes of all traffic. Intervals are of 95 %. The same seed gives the
-same result again, with any number of cores.
+		Short: "Try a release file on simulated releases",
+		Long: `Simulate runs the analysis of a release file many times against random traffic. It
+shows how often the analysis rejects a healthy release, how often it misses a harmful
+one, how long it takes, and how many requests fail in the meantime. As in a cluster, a
+new weight takes effect after some seconds. A wrong promotion costs 30 minutes of all
+traffic. Intervals are 95 % confidence intervals. The same seed always yields the same
+result, on any number of cores.
 
-A scenario is a name or a file; --scenario list prints the names. Without one,
-healthy releases and harm of several sizes are simulated.`,
+A scenario is a name or a file; --scenario list prints the names. By default, simulate
+uses healthy releases and harm of several sizes.`,
 		Example: `  canarize simulate
   canarize simulate --config release.yml --scenario shop.yml --chart shop.svg
   canarize simulate --scenario errors-0.1-1 --runs 10000 -o json`,
@@ -71,16 +70,16 @@ healthy releases and harm of several sizes are simulated.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringArrayVar(&f.scenarios, "scenario", commonScenarios, "`NAME|FILE` of scenarios; repeatable; list prints the names")
-	flags.IntVar(&f.runs, "runs", 1000, "how often each scenario is run")
-	flags.Uint64Var(&f.seed, "seed", 1, "the seed")
-	flags.StringVar(&f.config, "config", "", "the release `FILE` whose analysis and ramp are used")
+	flags.StringArrayVar(&f.scenarios, "scenario", commonScenarios, "scenario by `NAME|FILE`; repeatable; list prints the names")
+	flags.IntVar(&f.runs, "runs", 1000, "number of runs of each scenario")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of the random numbers")
+	flags.StringVar(&f.config, "config", "", "release `FILE` with the analysis and ramp to use")
 	flags.StringVarP(&f.output, "output", "o", "table", "output format: table or json")
-	flags.StringVar(&f.chart, "chart", "", "also draw the result into this SVG `FILE`")
+	flags.StringVar(&f.chart, "chart", "", "also write the result as a chart to an SVG `FILE`")
 	return cmd
 }
 
-// options validates the flags and reads the files.
+// options parses and checks the flags, and reads the files.
 func (f *simulateFlags) options() (simulate.Options, error) {
 	o := simulate.Options{Runs: f.runs, Seed: f.seed}
 	if f.output != "table" && f.output != "json" {
@@ -101,7 +100,7 @@ func (f *simulateFlags) options() (simulate.Options, error) {
 	return o, err
 }
 
-// scenarios are the built-in one of a name, or those of a file.
+// scenarios returns the built-in scenario with a name, or the scenarios in a file.
 func scenarios(name string) ([]simulate.Scenario, error) {
 	builtin, unknown := simulate.Find(name)
 	if unknown == nil {

@@ -21,16 +21,16 @@ func newStatus(streams Streams) *cobra.Command {
 	var watch, everywhere bool
 	cmd := &cobra.Command{
 		Use:   "status [flags] [NAME]",
-		Short: "Show where releases stand",
-		Long: `Status shows the releases of a namespace as the cluster remembers them, and of a
-single one what happened to it. It needs nothing but the permission to read
-ConfigMaps; with that to read Leases it says who works on a release, or since when
+		Short: "Show the state of releases",
+		Long: `Status shows the releases of a namespace from their records in the cluster. For a
+single release it also shows the events. It only needs permission to read ConfigMaps.
+With permission to read Leases, it also shows who works on a release, or since when
 nobody does.
 
-With --watch it goes on: on a terminal the view is redrawn in place, with the share
-that is wanted and the one that Emissary was seen to give, the canary's pods where
-they may be read, and what the judge says; elsewhere there is a line for whatever
-happens, and with -o json the whole after every change.`,
+With --watch it keeps showing changes. On a terminal it redraws in place: the requested
+and the verified share, the canary's pods if it may read them, and the judge's last
+verdict. Elsewhere it prints a line for each event; with -o json it prints the full
+status after each change.`,
 		Example: `  canarize status
   canarize status shop --watch
   canarize status -A -o json`,
@@ -58,13 +58,13 @@ happens, and with -o json the whole after every change.`,
 	}
 	flags := cmd.Flags()
 	f.register(flags)
-	flags.BoolVarP(&everywhere, "all-namespaces", "A", false, "the releases of all namespaces")
-	flags.BoolVarP(&watch, "watch", "w", false, "go on showing what changes, until interrupted")
+	flags.BoolVarP(&everywhere, "all-namespaces", "A", false, "show the releases of all namespaces")
+	flags.BoolVarP(&watch, "watch", "w", false, "keep showing changes until interrupted")
 	return cmd
 }
 
 func (f *engineFlags) status(ctx context.Context, namespace, name string, watch bool, streams Streams) error {
-	engine, err := wiring.Connect(f.options(false, streams.note))
+	engine, err := wiring.Connect(f.options(false, streams.printLine))
 	if err != nil {
 		return foreign(err)
 	}
@@ -91,7 +91,7 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 			follower.publish(releases[i].Release, releases[i].State, false, streams)
 		}
 	}
-	streams.told.Flush()
+	streams.spool.Flush()
 	return outside(f.show(streams, statuses(releases), name != ""))
 }
 
@@ -108,7 +108,7 @@ func statuses(releases []survey.Standing) []report.Status {
 	return all
 }
 
-// show prints where releases stand.
+// show prints the status of releases.
 func (f *engineFlags) show(streams Streams, all []report.Status, single bool) error {
 	if f.output != "" {
 		return encode(streams.Out, map[string]any{"releases": all}, f.output)

@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/report"
 )
 
-// encode writes a value as JSON, or as the YAML that means the same.
+// encode writes a value as JSON, or as equivalent YAML.
 func encode(w io.Writer, value any, output string) error {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
@@ -33,20 +33,20 @@ func encode(w io.Writer, value any, output string) error {
 	return err
 }
 
-// printStatus prints how a verb left its release.
+// printStatus prints the status of the release after a verb.
 func (f *engineFlags) printStatus(streams Streams, s report.Status) error {
 	if f.output != "" {
 		return outside(encode(streams.Out, s, f.output))
 	}
 	sentence := s.Sentence()
 	if s.DryRun {
-		sentence = "a dry run, nothing was written; afterwards: " + sentence
+		sentence = "dry run, nothing was written; the result would be: " + sentence
 	}
 	_, err := fmt.Fprintln(streams.Out, oneLine(fmt.Sprintf("release %s/%s: %s", s.Namespace, s.Release, sentence)))
 	return outside(err)
 }
 
-// printStatuses prints a table of releases, and of a single one its events.
+// printStatuses prints a table of releases, and the events of a single one.
 func printStatuses(w io.Writer, all []report.Status, single bool, now time.Time, fuzzy bool) error {
 	var text bytes.Buffer
 	t := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
@@ -75,7 +75,7 @@ func printStatuses(w io.Writer, all []report.Status, single bool, now time.Time,
 	return err
 }
 
-// moment is a time as people read it on a terminal, and exact off it.
+// moment formats a time relative to now if fuzzy, else in RFC 3339.
 func moment(t, now time.Time, fuzzy bool) string {
 	if t.IsZero() {
 		return "-"

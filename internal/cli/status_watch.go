@@ -14,11 +14,11 @@ import (
 	"github.com/canarize/canarize/internal/wiring"
 )
 
-// watch shows where releases stand until it is interrupted.
+// watch shows the state of releases until it is interrupted.
 func (f *engineFlags) watch(ctx context.Context, engine wiring.Hub, namespace, name string, streams Streams) error {
 	b := f.board(streams, name != "")
 	defer b.Close()
-	seen := watching{show: func(all []report.Status, pods map[manifest.ID]report.Pods) error {
+	view := watchView{show: func(all []report.Status, pods map[manifest.ID]report.Pods) error {
 		if f.output != "" {
 			return f.show(streams, all, name != "")
 		}
@@ -28,31 +28,31 @@ func (f *engineFlags) watch(ctx context.Context, engine wiring.Hub, namespace, n
 	err := survey.WatchReleases(ctx, engine.Cluster(), namespace, name, func(releases []survey.Standing) (bool, error) {
 		all := statuses(releases)
 		if name != "" && f.output == "" && isTerminal(streams.Out) {
-			seen.follow(ctx, engine, all)
+			view.follow(ctx, engine, all)
 		}
-		return false, seen.update(func() { seen.all = all })
+		return false, view.update(func() { view.all = all })
 	})
 	interrupted := ctx.Err() != nil
 	stop()
-	seen.following.Wait()
+	view.following.Wait()
 	if interrupted {
 		return exitError{code: exitInterrupted, err: fmt.Errorf("interrupted"), settled: true}
 	}
 	return foreign(err)
 }
 
-// board shows releases on stdout.
+// board returns a board on stdout.
 func (f *engineFlags) board(streams Streams, single bool) *report.Board {
 	style, height := report.Style{Format: report.Lines, Escape: oneLine}, 0
 	if isTerminal(streams.Out) && os.Getenv("TERM") != "dumb" {
 		style.Format = report.Terminal
-		style.Width, height, _ = term.GetSize(int(streams.Out.(*os.File).Fd())) // 0 is not known
+		style.Width, height, _ = term.GetSize(int(streams.Out.(*os.File).Fd())) // 0 if unknown
 	}
 	return report.NewBoard(streams.Out, style, height, single)
 }
 
-// watching is what was seen of releases and of the pods of their canaries.
-type watching struct {
+// watchView is the last known state of releases and their canaries' pods.
+type watchView struct {
 	show      func([]report.Status, map[manifest.ID]report.Pods) error
 	followed  map[manifest.ID]bool
 	following sync.WaitGroup
@@ -62,16 +62,16 @@ type watching struct {
 	pods map[manifest.ID]report.Pods
 }
 
-func (w *watching) update(change func()) error {
+func (w *watchView) update(change func()) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	change()
 	return w.show(w.all, w.pods)
 }
 
-// follow begins to follow the pods of canaries that are not followed yet. Where they
-// may not be read they are not shown.
-func (w *watching) follow(ctx context.Context, engine wiring.Hub, all []report.Status) {
+// follow starts to watch the pods of canaries that it does not watch yet. Pods that the
+// user may not read are not shown.
+func (w *watchView) follow(ctx context.Context, engine wiring.Hub, all []report.Status) {
 	for _, s := range all {
 		for _, id := range s.Objects {
 			if w.followed[id] || !survey.HasPods(id) {
@@ -79,7 +79,7 @@ func (w *watching) follow(ctx context.Context, engine wiring.Hub, all []report.S
 			}
 			w.followed[id] = true
 			w.following.Go(func() {
-				_ = survey.WatchPods(ctx, engine.Cluster(), id, func(p report.Pods, there bool) error { // a view without them is better than none
+				_ = survey.WatchPods(ctx, engine.Cluster(), id, func(p report.Pods, there bool) error { // without permission, show the releases without pods
 					return w.update(func() {
 						if delete(w.pods, id); there {
 							w.pods[id] = p

@@ -11,57 +11,55 @@ import (
 	"github.com/canarize/canarize/internal/spool"
 )
 
-// Verbs that move traffic never wait for whoever reads stderr: a pager, a terminal
-// after Ctrl-S or a log collector that hangs must not keep them from watching the
-// canary or from taking the traffic off it. What they say goes through a spool.
+// Verbs that move traffic never block on stderr: a pager, a terminal after Ctrl-S or a
+// log collector that hangs must not keep them from watching the canary or from taking the
+// traffic off it. Their output goes through a spool.
 const (
-	mostProgress = 256         // lines of progress that wait for a reader
-	patience     = time.Second // for a reader that has stopped, at the end
+	maxProgress = 256         // lines of progress that may wait for a reader
+	patience    = time.Second // with a reader that has stopped, at the end
 )
 
-// classOf says what may be dropped when nobody reads. What is left has a small
-// number: a release stores it too, and the judge changes its mind once an interval
-// at most.
+// classOf decides which events may be dropped if nobody reads. There are few others: a
+// release stores them too, and the judge changes its mind at most once an interval.
 func classOf(e rollout.Event) spool.Class {
 	if e.Kind == rollout.EventProgress {
-		return spool.Passing
+		return spool.Droppable
 	}
 	return spool.Kept
 }
 
-// print has a printer print an event, without waiting.
+// print prints an event without blocking.
 func (s Streams) print(printer *report.Printer, e rollout.Event) {
-	s.told.Put(classOf(e), func() { printer.Print(e) })
+	s.spool.Put(classOf(e), func() { printer.Print(e) })
 }
 
-// showMissing has a printer say how much progress was dropped.
-func (s Streams) showMissing(printer *report.Printer) {
-	s.told.OnMissing(func(n int) {
-		text := fmt.Sprintf("%d lines of progress are left out, because nobody read them in time", n)
+// showDropped makes a printer report dropped lines of progress.
+func (s Streams) showDropped(printer *report.Printer) {
+	s.spool.OnDropped(func(n int) {
+		text := fmt.Sprintf("%d lines of progress were dropped because nobody read them in time", n)
 		printer.Print(rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: text})
 	})
 }
 
-// note says what happens in one line, without waiting: for verbs that have no
-// printer.
-func (s Streams) note(e rollout.Event) {
-	s.told.Put(classOf(e), func() { fmt.Fprintln(s.Err, oneLine(e.Text)) })
+// printLine prints an event as one line without blocking. Verbs without a printer use it.
+func (s Streams) printLine(e rollout.Event) {
+	s.spool.Put(classOf(e), func() { fmt.Fprintln(s.Err, oneLine(e.Text)) })
 }
 
-// result has the result of a verb that must not wait printed on stdout. Where that leads
-// to the same place as stderr, and nobody reads there, it is left for whoever may read
-// again before the program ends; for a stdout of its own it waits, as programs do.
+// result prints the result of a verb on stdout. If stdout is the same output as stderr
+// and nobody reads it, result does not block: the spool prints the result if somebody
+// reads before the program ends. It blocks on any other stdout, as programs do.
 func (s Streams) result(print func() error) error {
-	if s.told.Flush() || !s.onePlace() {
+	if s.spool.Flush() || !s.sameOutput() {
 		return print()
 	}
-	s.told.Put(spool.Kept, func() { _ = print() })
-	s.told.Flush()
+	s.spool.Put(spool.Kept, func() { _ = print() })
+	s.spool.Flush()
 	return nil
 }
 
-// onePlace says whether stdout and stderr lead to the same place.
-func (s Streams) onePlace() bool {
+// sameOutput reports whether stdout and stderr are the same file, pipe or terminal.
+func (s Streams) sameOutput() bool {
 	out, isFile := s.Out.(*os.File)
 	errs, isToo := s.rawErr.(*os.File)
 	if !isFile || !isToo {
@@ -72,17 +70,17 @@ func (s Streams) onePlace() bool {
 	return failed == nil && failedToo == nil && os.SameFile(a, b)
 }
 
-// lastWord is the message that a verb ends with; "" is none. A verb that must not
-// wait, or was interrupted, does not wait for its reader here, either.
-func (s Streams) lastWord(ctx context.Context, message string) {
+// printFinal prints the message that ends a verb, if there is one. It does not block if
+// the verb used the spool or was interrupted.
+func (s Streams) printFinal(ctx context.Context, message string) {
 	if message != "" {
 		message = "canarize: " + oneLine(message) + "\n"
 	}
-	if s.told.Used() || ctx.Err() != nil {
-		s.told.Say(s.Err, message)
-		s.told.Flush()
+	if s.spool.Used() || ctx.Err() != nil {
+		s.spool.PutText(s.Err, message)
+		s.spool.Flush()
 		return
 	}
-	// An error of stderr cannot be told to anybody.
+	// There is no place to report an error of stderr.
 	_, _ = fmt.Fprint(s.Err, message)
 }

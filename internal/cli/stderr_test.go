@@ -17,8 +17,8 @@ import (
 	"github.com/canarize/canarize/internal/spool"
 )
 
-// busyServer is an API server that does nothing but say that it is busy, in some words.
-// It calls asked with the number of every request.
+// busyServer is an API server that answers every request with an error and the given
+// text. It calls asked with the number of each request.
 func busyServer(t *testing.T, asked func(n int64), words string) (kubeconfig string) {
 	t.Helper()
 	var requests atomic.Int64
@@ -38,9 +38,9 @@ func busyServer(t *testing.T, asked func(n int64), words string) (kubeconfig str
 	return kubeconfig
 }
 
-// TestUnreadOutput: nobody reads stderr, and what there was room for is full. The
-// verb works on all the same, and it ends when it is interrupted. Before, it stopped
-// in the write of its first line of progress, and Ctrl-C did not end it.
+// TestUnreadOutput: nobody reads stderr, and its pipe is full. The verb still works, and
+// ends when it is interrupted. (Before, it blocked on its first line of progress, and
+// Ctrl-C did not end it.)
 func TestUnreadOutput(t *testing.T) {
 	for _, c := range [][]string{
 		{"reject", "shop"},
@@ -51,7 +51,7 @@ func TestUnreadOutput(t *testing.T) {
 			t.Parallel()
 			ctx, interrupt := context.WithCancel(t.Context())
 			kubeconfig := busyServer(t, func(n int64) {
-				if n == 6 { // from the third on there is progress
+				if n == 6 { // retries print progress from the third on
 					interrupt()
 				}
 			}, "busy")
@@ -63,7 +63,7 @@ func TestUnreadOutput(t *testing.T) {
 	}
 }
 
-// unread is a pipe that is full and that nobody reads.
+// unread returns a full pipe that nobody reads.
 func unread(t *testing.T) *os.File {
 	t.Helper()
 	read, write, err := os.Pipe()
@@ -73,9 +73,9 @@ func unread(t *testing.T) *os.File {
 	full := make(chan struct{})
 	go func() {
 		defer close(full)
-		for range 1 << 10 { // more than any pipe holds
+		for range 1 << 10 { // more than a pipe holds
 			if n, err := write.Write(bytes.Repeat([]byte("x"), 4<<10)); n == 0 || err != nil {
-				return // it is closed
+				return // closed
 			}
 		}
 	}()
@@ -83,12 +83,12 @@ func unread(t *testing.T) *os.File {
 	return write
 }
 
-// TestUnreadResult: where stdout is the terminal or the pipe that nobody reads any more,
-// the result does not keep a verb from ending.
+// TestUnreadResult: the result does not block a verb if stdout is the terminal or pipe
+// that nobody reads.
 func TestUnreadResult(t *testing.T) {
 	full := unread(t)
-	streams := Streams{Out: full, Err: full, rawErr: full, told: spool.New(spool.Options{Most: mostProgress, Patience: patience})}
-	streams.told.Say(full, "progress")
+	streams := Streams{Out: full, Err: full, rawErr: full, spool: spool.New(spool.Options{MaxDroppable: maxProgress, Patience: patience})}
+	streams.spool.PutText(full, "progress")
 	if err := streams.result(func() error {
 		_, err := full.WriteString("the result")
 		return err

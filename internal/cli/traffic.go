@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/wiring"
 )
 
-// trafficFlags are the flags of traffic, as given.
+// trafficFlags are the unparsed flags of traffic.
 type trafficFlags struct {
 	options           wiring.TrafficOptions
 	target            kube.Target
@@ -26,11 +26,10 @@ func newTraffic(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "traffic [flags] FILE|DIR|-... | --live",
 		Short: "Show what Emissary really does with Mappings",
-		Long: `Traffic computes what Emissary does with the Mappings of the input, or with
---live of a cluster: which of them form a group, the real share of each, the
-names of its Envoy cluster and its statistics, and which are dropped. A wrong
-value inside a Mapping, such as a weight of 101, is reported with what Emissary
-does about it, not refused.`,
+		Long: `Traffic computes what Emissary does with the Mappings of the input or, with --live, of
+a cluster: which Mappings form a group, the real share of each, the names of its Envoy
+cluster and statistics, and which Mappings are dropped. If a Mapping has a wrong value,
+such as a weight of 101, traffic does not refuse it but shows what Emissary does.`,
 		Example: `  canarize traffic manifests <(canarize generate -w 1 manifests)
   canarize traffic --live -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,20 +49,20 @@ does about it, not refused.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVarP(&f.output, "output", "o", "", "output format: json")
-	flags.BoolVar(&f.live, "live", false, "read the objects from the cluster of the current context")
-	flags.StringVar(&f.target.Context, "context", "", "with --live: the kubeconfig context to use")
-	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "with --live: the kubeconfig file to use")
-	flags.StringVarP(&f.namespace, "namespace", "n", "", "the namespace of objects that name none, another one is an error; with --live: the only one to read")
-	flags.StringVar(&f.options.EmissaryNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
-	flags.StringVar(&f.options.AmbassadorID, "ambassador-id", "default", "the id of the Emissary whose view is shown")
-	flags.BoolVarP(&f.recursive, "recursive", "R", false, "read the subfolders of folders too")
+	flags.BoolVar(&f.live, "live", false, "read the objects from a cluster")
+	flags.StringVar(&f.target.Context, "context", "", "with --live: kubeconfig context to use")
+	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "with --live: kubeconfig file to use")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of objects without one, objects of other namespaces are an error; with --live: the only namespace to read")
+	flags.StringVar(&f.options.EmissaryNamespace, "emissary-namespace", "emissary", "namespace of Emissary")
+	flags.StringVar(&f.options.AmbassadorID, "ambassador-id", "default", "ambassador_id of the Emissary to show")
+	flags.BoolVarP(&f.recursive, "recursive", "R", false, "also read the subfolders of folders")
 	return cmd
 }
 
 func (f *trafficFlags) report(ctx context.Context, args []string, streams Streams) (model.Report, error) {
 	if f.live {
 		if len(args) > 0 {
-			return model.Report{}, fmt.Errorf("--live: reads the cluster and not %s; pass one or the other", args[0])
+			return model.Report{}, fmt.Errorf("--live reads the cluster; omit %s or --live", args[0])
 		}
 		report, err := wiring.LiveTraffic(ctx, f.target, f.namespace, f.options)
 		return report, foreign(err)

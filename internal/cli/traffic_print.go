@@ -45,7 +45,7 @@ func printTraffic(w io.Writer, report model.Report, output string) error {
 	return err
 }
 
-// table aligns cells of foreign text.
+// table aligns the cells of a table and makes foreign text in them harmless.
 type table struct{ *tabwriter.Writer }
 
 func (t table) row(cells ...string) {

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is what the binary says about itself.
+// version describes the binary.
 type version struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitempty"`

@@ -1,14 +1,13 @@
-// Package excerpt shortens texts so that they still say what happened and why.
+// Package excerpt shortens texts and keeps what happened and why.
 package excerpt
 
 import "unicode/utf8"
 
-// mark stands where something is left out.
+// mark replaces what is left out.
 const mark = " … "
 
-// Cut shortens a text to a number of bytes at most. What is left out is in its
-// middle: a message begins with what happened and ends with the cause. No character
-// is torn apart.
+// Cut shortens a text to at most so many bytes. It cuts out the middle, because a message
+// begins with what happened and ends with the cause. It never splits a character.
 func Cut(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -25,8 +24,8 @@ func Cut(text string, most int) string {
 	return head + mark + text[from:]
 }
 
-// start is the byte at which the character begins that the byte at a position is
-// part of. In what is no UTF-8 every byte is a character.
+// start returns the index of the first byte of the character that contains byte at. Every
+// byte of invalid UTF-8 counts as a character.
 func start(text string, at int) int {
 	for i := at; i >= 0 && i > at-utf8.UTFMax; i-- {
 		if utf8.RuneStart(text[i]) && next(text, i) > at {
@@ -36,7 +35,7 @@ func start(text string, at int) int {
 	return at
 }
 
-// next is the byte behind the character that begins at a byte.
+// next returns the index of the byte after the character that begins at byte at.
 func next(text string, at int) int {
 	_, size := utf8.DecodeRuneInString(text[at:])
 	return at + size

@@ -28,8 +28,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestLaws: the result fits, is valid where the text was, begins and ends as the text
-// does, and uses the room there is.
+// TestLaws: the result fits, is valid UTF-8 if the text is, begins and ends like the
+// text, and uses the room it has.
 func TestLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.RuneFrom([]rune("aä€😀\x00")), -1, 300, -1),
@@ -46,7 +46,7 @@ func TestLaws(t *testing.T) {
 		case len(text) <= most || most <= len(mark):
 			return
 		}
-		fits := false // a mark may be in the text, too
+		fits := false // the text may contain the mark, too
 		for at := range len(cut) {
 			head, tail, found := strings.Cut(cut[at:], mark)
 			head = cut[:at] + head

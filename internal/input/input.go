@@ -1,5 +1,5 @@
-// Package input turns what a user names on the command line (files, folders,
-// standard input, kustomizations) into objects.
+// Package input reads the objects that command-line arguments name: files, folders,
+// kustomizations and standard input.
 package input
 
 import (
@@ -18,13 +18,13 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// Options say how arguments are read.
+// Options configures Objects.
 type Options struct {
-	Recursive bool      // subfolders of a folder too
-	Stdin     io.Reader // what "-" reads
+	Recursive bool      // also read the subfolders of folders
+	Stdin     io.Reader // source of the argument "-"
 }
 
-// Objects reads the objects that args name, in order. The error names the file.
+// Objects reads the objects that args name, in that order. An error names the file.
 func Objects(ctx context.Context, args []string, options Options) ([]*manifest.Object, error) {
 	if len(args) == 0 {
 		return nil, errors.New("no input; pass a FILE, a DIR, or - for standard input")
@@ -32,7 +32,7 @@ func Objects(ctx context.Context, args []string, options Options) ([]*manifest.O
 	r := reader{Options: options, left: manifest.MaxTotalBytes}
 	for i, arg := range args {
 		if arg == "-" && slices.Contains(args[:i], arg) {
-			return nil, errors.New("standard input (-) is named twice; name it once")
+			return nil, errors.New("standard input (-) is given twice; give it once")
 		}
 		if err := r.argument(ctx, arg); err != nil {
 			return nil, err
@@ -40,12 +40,12 @@ func Objects(ctx context.Context, args []string, options Options) ([]*manifest.O
 	}
 	objects, err := manifest.Parse(r.sources...)
 	if err == nil && len(objects) == 0 {
-		return nil, fmt.Errorf("%s: no Kubernetes object in it; pass the manifests of an application: a Deployment and its Service at least", summary(args))
+		return nil, fmt.Errorf("%s: contains no Kubernetes object; pass the manifests of an application, at least a Deployment and its Service", summary(args))
 	}
 	return objects, err
 }
 
-// summary names the first of many arguments.
+// summary describes many arguments by the first.
 func summary(args []string) string {
 	if len(args) == 1 {
 		return args[0]
@@ -53,11 +53,11 @@ func summary(args []string) string {
 	return fmt.Sprintf("%s and %d more", args[0], len(args)-1)
 }
 
-// reader reads sources until there are no bytes left of the most that is read.
+// reader reads sources up to a total size.
 type reader struct {
 	Options
 	sources []manifest.Source
-	left    int
+	left    int // bytes that may still be read
 }
 
 func (r *reader) add(name string, data []byte) error {
@@ -85,7 +85,7 @@ func (r *reader) argument(ctx context.Context, arg string) error {
 	}
 	if !info.IsDir() {
 		if isKustomization(filepath.Base(arg)) {
-			return fmt.Errorf("%s: a kustomization is built from its folder; pass %s", arg, filepath.Dir(arg))
+			return fmt.Errorf("%s: this file defines a kustomization; pass its folder, %s", arg, filepath.Dir(arg))
 		}
 		return r.files(ctx, []string{arg}, readFile)
 	}
@@ -108,13 +108,13 @@ func (r *reader) argument(ctx context.Context, arg string) error {
 
 func noManifests(dir string, recursive bool) error {
 	if recursive {
-		return fmt.Errorf("%s: no *.yml, *.yaml or *.json in this folder or below it; pass the folder of the manifests", dir)
+		return fmt.Errorf("%s: no *.yml, *.yaml or *.json in this folder or its subfolders; pass the folder of the manifests", dir)
 	}
-	return fmt.Errorf("%s: no *.yml, *.yaml or *.json in this folder; -R also reads its subfolders", dir)
+	return fmt.Errorf("%s: no *.yml, *.yaml or *.json in this folder; use -R to read its subfolders too", dir)
 }
 
-// named makes an error of the file system or a stream say what it is about,
-// once, and what to do.
+// named makes an error of the file system or of a stream name its source once, and say
+// what to do.
 func named(name string, err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -122,9 +122,9 @@ func named(name string, err error) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s: %w; check the path, and the folder that you are in", name, err)
+		return fmt.Errorf("%s: %w; check the path and the current folder", name, err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: %w; make it readable for the user that runs canarize", name, err)
+		return fmt.Errorf("%s: %w; make it readable for the user who runs canarize", name, err)
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }
@@ -142,22 +142,21 @@ func (r *reader) files(ctx context.Context, files []string, read func(file strin
 	return nil
 }
 
-// readFound reads a file that was found, in a folder or by a kustomization, and not
-// named by the user. Nobody may ever write into a pipe that lies there, and a device
-// may never end.
+// readFound reads a file that the user did not name: one found in a folder or by a
+// kustomization. It refuses pipes and devices, because reading them may never end.
 func readFound(file string) ([]byte, error) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular() && !info.IsDir():
-		return nil, fmt.Errorf("it is %s, and of a folder only files are read; take it out, or name it on the command line if its content is meant", sort(info.Mode()))
+		return nil, fmt.Errorf("this is %s, and canarize reads only regular files in a folder; remove it, or name it on the command line to read it", fileType(info.Mode()))
 	}
 	return readFile(file)
 }
 
-// sort names the kind of a file that is not regular.
-func sort(mode fs.FileMode) string {
+// fileType names the type of a file that is not regular.
+func fileType(mode fs.FileMode) string {
 	switch {
 	case mode&fs.ModeNamedPipe != 0:
 		return "a named pipe"
@@ -166,11 +165,11 @@ func sort(mode fs.FileMode) string {
 	case mode&fs.ModeDevice != 0:
 		return "a device"
 	}
-	return "no regular file"
+	return "not a regular file"
 }
 
 func readFile(file string) ([]byte, error) {
-	f, err := os.Open(file) // of a named pipe: waits for somebody to write into it
+	f, err := os.Open(file) // blocks on a named pipe until a writer opens it
 	if err != nil {
 		return nil, err
 	}
@@ -178,14 +177,14 @@ func readFile(file string) ([]byte, error) {
 	return readAll(f)
 }
 
-// readAll reads at most one byte more than a file may have, so that parsing can
-// refuse it.
+// readAll reads at most one byte more than manifest.MaxFileBytes, so that parsing can
+// refuse a larger file.
 func readAll(r io.Reader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, manifest.MaxFileBytes+1))
 }
 
-// wait returns what read returns, or gives up on it when the context ends:
-// reading a terminal or pipe cannot be interrupted otherwise.
+// wait returns the result of read, or the cause of ctx if that ends first: nothing else
+// can interrupt a read of a terminal or pipe.
 func wait(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	type result struct {
 		data []byte
@@ -200,15 +199,15 @@ func wait(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case r := <-done:
-		if ctx.Err() != nil { // both had happened, and an interruption is not to be lost
+		if ctx.Err() != nil { // both happened; the interruption counts
 			return nil, context.Cause(ctx)
 		}
 		return r.data, r.err
 	}
 }
 
-// manifestsIn lists the manifests of a folder, or of one that a link leads to, in
-// alphabetical order. Hidden folders are passed over.
+// manifestsIn returns the manifests in a folder in alphabetical order. It follows links
+// to files and skips hidden folders.
 func manifestsIn(dir string, recursive bool) ([]string, error) {
 	var files []string
 	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, entry fs.DirEntry, err error) error {

@@ -17,7 +17,7 @@ func configMap(name string) string {
 	return "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " + name + "\n"
 }
 
-// tree writes files and changes to their folder.
+// tree writes files into a new folder and changes to it.
 func tree(t *testing.T, files map[string]string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -38,7 +38,7 @@ func symlink(t *testing.T, to, name string) {
 	}
 }
 
-// names are the objects' positions and names, in order.
+// names returns the position and name of each object, in order.
 func names(objects []*manifest.Object) []string {
 	all := make([]string, len(objects))
 	for i, o := range objects {
@@ -105,14 +105,14 @@ func TestObjectsRefuses(t *testing.T) {
 		{[]string{"one.yml", "no.yml"}, "no.yml: no such file or directory; "},
 		{[]string{"link.yml"}, "link.yml: no such file or directory; "},
 		{[]string{"one.yml/x"}, "one.yml/x: not a directory"},
-		{[]string{"empty.yml"}, "empty.yml: no Kubernetes object in it; "},
-		{[]string{"empty.yml", "empty.yml", "empty.yml"}, "empty.yml and 2 more: no Kubernetes object in it; "},
-		{[]string{"none"}, "none: no *.yml, *.yaml or *.json in this folder; -R "},
+		{[]string{"empty.yml"}, "empty.yml: contains no Kubernetes object; "},
+		{[]string{"empty.yml", "empty.yml", "empty.yml"}, "empty.yml and 2 more: contains no Kubernetes object; "},
+		{[]string{"none"}, "none: no *.yml, *.yaml or *.json in this folder; use -R "},
 		{[]string{"bad.yml"}, "bad.yml:1: no apiVersion; "},
-		{[]string{"-", "-"}, "standard input (-) is named twice; "},
-		{[]string{"kust/kustomization.yml"}, "kust/kustomization.yml: a kustomization is built from its folder; pass kust"},
-		{[]string{"other/Kustomization"}, "other/Kustomization: a kustomization is built from its folder; pass other"},
-		{[]string{"kust"}, "kust/kustomization.yml: \"missing.yml\" is not a file or folder here, and nothing is fetched; "},
+		{[]string{"-", "-"}, "standard input (-) is given twice; "},
+		{[]string{"kust/kustomization.yml"}, "kust/kustomization.yml: this file defines a kustomization; pass its folder, kust"},
+		{[]string{"other/Kustomization"}, "other/Kustomization: this file defines a kustomization; pass its folder, other"},
+		{[]string{"kust"}, "kust/kustomization.yml: \"missing.yml\" is not a local file or folder, and canarize downloads nothing; "},
 		{[]string{"other"}, "other: kustomization: "},
 	} {
 		_, err := Objects(t.Context(), c.args, Options{Stdin: strings.NewReader("")})
@@ -122,7 +122,7 @@ func TestObjectsRefuses(t *testing.T) {
 	}
 }
 
-// TestTotal: the limit of all files together holds while they are read.
+// TestTotal: the limit for all files together applies while they are read.
 func TestTotal(t *testing.T) {
 	tree(t, nil)
 	large := []byte("# " + strings.Repeat("x", manifest.MaxFileBytes-10))
@@ -147,7 +147,7 @@ func TestTotal(t *testing.T) {
 	}
 }
 
-// TestCancelled: whoever waits for input can be interrupted.
+// TestCancelled: an interruption ends a blocked read.
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("the user is tired")
@@ -164,7 +164,7 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// announcing closes a channel when somebody begins to read.
+// announcing closes a channel at the first Read.
 type announcing struct {
 	io.Reader
 	started chan struct{}
@@ -175,7 +175,8 @@ func (a announcing) Read(p []byte) (int, error) {
 	return a.Reader.Read(p)
 }
 
-// TestKustomizationLimits: kustomize gets no file that would cost it too much.
+// TestKustomizationLimits: kustomize never gets a file that would cost it too much
+// memory.
 func TestKustomizationLimits(t *testing.T) {
 	laughs := configMap("x") + "a0: &a0 [lol,lol,lol,lol,lol,lol,lol,lol,lol]\n"
 	for i := range 9 {

@@ -14,9 +14,9 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// buildKustomization builds a folder as "kubectl kustomize" does, with its
-// defaults (no plugins, no files from outside the folder of a kustomization), and
-// fetches nothing: what it prints is to depend on its input alone.
+// buildKustomization builds a folder as "kubectl kustomize" does with its defaults: no
+// plugins, and no files from outside the folder of a kustomization. It downloads nothing,
+// so that the result depends only on the input.
 func buildKustomization(dir string) ([]byte, error) {
 	disk := &limitedDisk{FileSystem: filesys.MakeFsOnDisk(), dir: dir, left: manifest.MaxTotalBytes, guard: manifest.NewGuard(maxKustomizedValues)}
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, dir)
@@ -24,7 +24,7 @@ func buildKustomization(dir string) ([]byte, error) {
 	case disk.refused != nil:
 		return nil, disk.refused
 	case err != nil:
-		return nil, fmt.Errorf("%s: kustomization: %s; see what \"kubectl kustomize %s\" says", dir, strings.Join(strings.Fields(err.Error()), " "), dir)
+		return nil, fmt.Errorf("%s: kustomization: %s; run \"kubectl kustomize %s\" to see the error there", dir, strings.Join(strings.Fields(err.Error()), " "), dir)
 	}
 	text, err := built.AsYaml()
 	if err != nil {
@@ -33,23 +33,23 @@ func buildKustomization(dir string) ([]byte, error) {
 	return text, nil
 }
 
-// maxKustomizedValues are the most values that the files of a kustomization may
-// have: kustomize needs about four times as much memory for one as canarize.
+// maxKustomizedValues limits the number of values in all files of a kustomization.
+// Kustomize needs about four times as much memory for a value as canarize.
 const maxKustomizedValues = 500_000
 
-// limitedDisk has the limits of other input: kustomize itself has none.
+// limitedDisk applies the limits of other input to kustomize, which has none.
 type limitedDisk struct {
 	filesys.FileSystem
-	dir     string // as the user wrote it
+	dir     string // as the user named it
 	left    int
 	guard   *manifest.Guard
-	refused error // why a file was not read; kustomize's own error hides it
+	refused error // why a file was refused; kustomize's own error hides it
 }
 
 func (d *limitedDisk) ReadFile(path string) ([]byte, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		_, err := readFound(path)
-		d.refused = named(d.asNamed(path), err) // kustomize asks for other names then
+		d.refused = named(d.asNamed(path), err) // kustomize would try other names and hide the error
 		return nil, d.refused
 	}
 	data, err := readFile(path)
@@ -63,8 +63,8 @@ func (d *limitedDisk) ReadFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-// asNamed turns the absolute path that kustomize reads into one that begins as the
-// user named the folder.
+// asNamed converts an absolute path from kustomize to one that begins like the folder the
+// user named.
 func (d *limitedDisk) asNamed(path string) string {
 	root, _, err := d.CleanedAbs(d.dir)
 	if err != nil {
@@ -93,25 +93,25 @@ func (d *limitedDisk) check(path string, data []byte) error {
 	return nil
 }
 
-// checkLocal refuses a kustomization that names what is not on this disk, because
-// kustomize would try to clone it with git or to download it.
+// checkLocal refuses a kustomization that names a source outside this disk. Kustomize
+// would clone it with git or download it.
 func (d *limitedDisk) checkLocal(path string, data []byte) error {
 	var k types.Kustomization
 	if k.Unmarshal(data) != nil {
-		return nil // kustomize says what is wrong with it
+		return nil // kustomize reports the error
 	}
 	for _, named := range sources(&k) {
 		inline := strings.Contains(named, "\n") || strings.HasPrefix(named, "{")
 		if inline || !strings.Contains(named, "://") && d.Exists(filepath.Join(filepath.Dir(path), named)) {
 			continue
 		}
-		return fmt.Errorf("%s: %q is not a file or folder here, and nothing is fetched; correct it, or pipe what \"kubectl kustomize\" prints into canarize with - for its input", path, named)
+		return fmt.Errorf("%s: %q is not a local file or folder, and canarize downloads nothing; correct it, or run \"kubectl kustomize\" and pipe its output into canarize with the argument -", path, named)
 	}
 	return nil
 }
 
-// sources are the files and folders that a kustomization names; what stands there
-// in place of a name, such as a patch, is among them.
+// sources returns the files and folders that a kustomization names. Some entries may be
+// inline content, such as a patch, instead of a name.
 func sources(k *types.Kustomization) []string {
 	//lint:ignore SA1019 kustomize still builds files with the old fields
 	all := slices.Concat(k.Resources, k.Components, k.Bases, k.Crds, k.Configurations, k.Generators, k.Transformers, k.Validators)
@@ -136,7 +136,7 @@ func sources(k *types.Kustomization) []string {
 	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
-// pairs are the files of a generator, each FILE or KEY=FILE.
+// pairs returns the files of a generator. Its entries have the form FILE or KEY=FILE.
 func pairs(from types.KvPairSources) []string {
 	all := append(slices.Clone(from.EnvSources), from.EnvSource)
 	for _, file := range from.FileSources {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestPipesInFolders: a named pipe that lies in a folder is told, instead of being
-// waited for; one that the user names is read. Before, the command hung.
+// TestPipesInFolders: a named pipe in a folder is an error, and does not block. A pipe
+// that the user names is read. (Before, the command hung.)
 func TestPipesInFolders(t *testing.T) {
 	pipe := func(parts ...string) string {
 		path := filepath.Join(append([]string{t.TempDir()}, parts...)...)
@@ -37,7 +37,7 @@ func TestPipesInFolders(t *testing.T) {
 		{filepath.Dir(pipe("kustomization.yaml")), "kustomization.yaml"},
 	} {
 		_, err := Objects(t.Context(), []string{c.folder}, Options{})
-		if err == nil || !strings.Contains(err.Error(), c.file+": it is a named pipe, and of a folder only files are read") {
+		if err == nil || !strings.Contains(err.Error(), c.file+": this is a named pipe, and canarize reads only regular files in a folder") {
 			t.Errorf("%s: %v", c.file, err)
 		}
 	}

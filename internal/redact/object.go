@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// LastApplied is the annotation in which kubectl apply keeps the whole of what it was
-// given.
+// LastApplied is the annotation in which kubectl apply stores the whole applied object.
 const LastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
-// Object is a decoded object without the content of Secrets: its own if it is one,
-// that of the Secrets in it if it is a list, and the one that kubectl apply keeps. What
-// has no secrets is given back as it is; nothing of what was given is changed.
+// Object removes the content of Secrets from a decoded object: from the object if it is a
+// Secret, from the Secrets in a list, and from the annotation of kubectl apply. It never
+// changes its argument, and returns it if it contains no Secret.
 func Object(object map[string]any) map[string]any {
 	secret := isSecret(object)
 	items, list := object["items"].([]any)
@@ -33,7 +32,7 @@ func Object(object map[string]any) map[string]any {
 	return object
 }
 
-// Objects are Object of each.
+// Objects calls Object for each object.
 func Objects(objects []map[string]any) []map[string]any {
 	kept := make([]map[string]any, len(objects))
 	for i, o := range objects {
@@ -42,7 +41,8 @@ func Objects(objects []map[string]any) []map[string]any {
 	return kept
 }
 
-// inItems are the objects of a list; those of a list of Secrets may say no kind.
+// inItems redacts the objects of a list. secrets says that the list is a SecretList,
+// whose items may have no kind.
 func inItems(items []any, secrets bool) []any {
 	kept := make([]any, len(items))
 	for i, item := range items {
@@ -59,15 +59,15 @@ func inItems(items []any, secrets bool) []any {
 	return kept
 }
 
-// isSecret says whether an object is a Secret of the core group.
+// isSecret reports whether an object is a Secret of the core group.
 func isSecret(object map[string]any) bool {
 	kind, _ := object["kind"].(string)
 	version, _ := object["apiVersion"].(string)
 	return kind == "Secret" && !strings.Contains(version, "/")
 }
 
-// keepsSecret says whether the annotation of kubectl apply holds a Secret. What cannot
-// be read may be one.
+// keepsSecret reports whether the annotation of kubectl apply contains a Secret. An
+// annotation that cannot be parsed may contain one.
 func keepsSecret(object map[string]any) bool {
 	kept, found := annotations(object)[LastApplied]
 	if !found {
@@ -78,7 +78,7 @@ func keepsSecret(object map[string]any) bool {
 	return json.Unmarshal([]byte(text), &applied) != nil || holdsSecret(applied)
 }
 
-// holdsSecret says whether there is a Secret anywhere in a value.
+// holdsSecret reports whether a value contains a Secret at any depth.
 func holdsSecret(value any) bool {
 	switch v := value.(type) {
 	case map[string]any:
@@ -106,7 +106,8 @@ func annotations(object map[string]any) map[string]any {
 	return all
 }
 
-// dropLastApplied drops the annotation of an object that is a copy already.
+// dropLastApplied removes the annotation of kubectl apply. The caller has cloned the
+// object itself, but not its metadata.
 func dropLastApplied(object map[string]any) {
 	all := annotations(object)
 	if _, found := all[LastApplied]; !found {

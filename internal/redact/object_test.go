@@ -22,8 +22,8 @@ func applied(text string) string {
 	return fmt.Sprintf(`{"name": "x", "annotations": {"keep": "me", %q: %s}}`, LastApplied, quoted)
 }
 
-// TestObject: whatever holds a Secret, no copy of it has the content, and the object
-// itself is as it was.
+// TestObject: no copy contains the content of a Secret, in whatever form the object holds
+// it, and the object itself is unchanged.
 func TestObject(t *testing.T) {
 	secret := `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"x"},"data":{"a":"` + canary + `"}}`
 	for name, text := range map[string]string{

@@ -1,7 +1,6 @@
-// Package redact takes secrets out of what others wrote: addresses, answers of
-// servers, output of programs, objects. It cannot know every secret. It masks what
-// has the form of one, or stands where one stands, and rather too much than too
-// little.
+// Package redact removes secrets from foreign text: addresses, answers of servers, output
+// of programs, objects. It cannot recognise every secret. It masks what looks like a
+// secret and what follows a name such as password. In doubt it masks.
 package redact
 
 import (
@@ -12,20 +11,20 @@ import (
 	"strings"
 )
 
-// Mask takes the place of what was taken out.
+// Mask replaces a secret.
 const Mask = "…"
 
-// URL is an address without the name and password, the values of the query, and the
-// fragment. What is no address is treated as any text.
+// URL masks the user name, password, query values and fragment of an address. It treats
+// other text like Text does.
 func URL(address string) string {
 	if strings.Contains(address, "://") {
-		address = inAddress(address) // also where white space would end it in a text
+		address = inAddress(address) // Text would end the address at white space
 	}
 	return Text(address)
 }
 
-// Error is an error without secrets in its text; errors.Is and errors.As find what
-// they found before.
+// Error returns an error whose text contains no secrets. errors.Is and errors.As work as
+// on err.
 func Error(err error) error {
 	if err == nil {
 		return nil
@@ -37,7 +36,7 @@ func Error(err error) error {
 	return err
 }
 
-// KnownError is Error of an error in whose text there may be secrets that are known.
+// KnownError is like Error, and also masks the given secrets.
 func KnownError(err error, secrets ...string) error {
 	if text := Known(err.Error(), secrets...); text != err.Error() {
 		err = redacted{text, err}
@@ -45,7 +44,7 @@ func KnownError(err error, secrets ...string) error {
 	return Error(err)
 }
 
-// redacted is an error with another text.
+// redacted replaces the text of an error.
 type redacted struct {
 	text string
 	err  error
@@ -54,12 +53,11 @@ type redacted struct {
 func (r redacted) Error() string { return r.text }
 func (r redacted) Unwrap() error { return r.err }
 
-// Known takes secrets out of a text that are known, in every spelling in which a
-// server may repeat them. Those of less than four bytes are not looked for: they would
-// be found in every text.
+// Known masks the given secrets in a text, in every spelling in which a server may repeat
+// them. It ignores secrets of less than four bytes, which occur in any text.
 func Known(text string, secrets ...string) string {
 	for _, secret := range secrets {
-		if len(secret) < shortest {
+		if len(secret) < minSecret {
 			continue
 		}
 		for _, spelling := range spellings(secret) {
@@ -69,10 +67,10 @@ func Known(text string, secrets ...string) string {
 	return text
 }
 
-const shortest = 4
+const minSecret = 4
 
-// spellings are the ways in which a secret may be written: as it is, quoted, in JSON,
-// or in a URL; the longest first.
+// spellings returns the ways to write a secret: plain, quoted, in JSON and in a URL; the
+// longest first.
 func spellings(secret string) []string {
 	inside := func(quoted string) string { return quoted[1 : len(quoted)-1] }
 	all := []string{secret, inside(strconv.Quote(secret)), url.QueryEscape(secret), url.PathEscape(secret)}
@@ -83,8 +81,8 @@ func spellings(secret string) []string {
 	return slices.Compact(all)
 }
 
-// InURL are the secrets that an address may hold: its password and the values of its
-// query.
+// InURL returns the secrets that an address may contain: its user name, password and
+// query values.
 func InURL(address string) (secrets []string) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -109,8 +107,9 @@ func InURL(address string) (secrets []string) {
 	return secrets
 }
 
-// InEnvironment are the values of variables, as os.Environ gives them, whose names say
-// that they are secrets. Those of less than eight bytes are rather words such as true.
+// InEnvironment returns the values of variables whose names indicate a secret. environ
+// has the form of os.Environ. It ignores values of less than eight bytes, which are
+// mostly words such as true.
 func InEnvironment(environ []string) (secrets []string) {
 	for _, variable := range environ {
 		if name, value, _ := strings.Cut(variable, "="); len(value) >= 8 && secretName.MatchString(name) {

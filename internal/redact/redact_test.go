@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// canary must not be found in anything that was redacted.
+// canary is a secret that no redacted text may contain.
 const canary = "s3cr3t-C4nary"
 
 func TestText(t *testing.T) {
@@ -25,7 +25,7 @@ func TestText(t *testing.T) {
 		{"https://host/cb#access=s3cr3t-C4nary", "https://host/cb#…"},
 		{"GET /cb?code=s3cr3t-C4nary&x=1 HTTP/1.1", "GET /cb?code=…&x=… HTTP/1.1"},
 		{"postgres://shop:s3cr3t-C4nary@db:5432/shop", "postgres://…@db:5432/shop"},
-		// Credentials of HTTP.
+		// HTTP credentials.
 		{"403 Bearer s3cr3t-C4nary is not allowed", "403 Bearer … is not allowed"},
 		{"authorization: Basic czNjcjN0LUM0bmFyeQ==\nnext line", "authorization: …\nnext line"},
 		{`{"Authorization": "Bearer s3cr3t-C4nary", "a": 1}`, `{"Authorization": "…", "a": 1}`},
@@ -46,7 +46,7 @@ func TestText(t *testing.T) {
 		{"monkey: business", "monkey: business"},
 		{"Deployment shop/auth-service: 1 of 2 pods are ready", "Deployment shop/auth-service: 1 of 2 pods are ready"},
 		{"shop/token=s3cr3t-C4nary", "shop/token=…"},
-		// What has the form of a secret.
+		// Texts that look like a secret.
 		{"-----BEGIN RSA PRIVATE KEY-----\ns3cr3t-C4nary\n-----END RSA PRIVATE KEY-----\nend", "…\nend"},
 		{"got c2VjcmV0LUM0bmFyeS1mb3ItdGVzdHM= there", "got … there"},
 		{"id 0123456789abcdef0123456789abcdef", "id …"},
@@ -117,7 +117,8 @@ func TestKnown(t *testing.T) {
 	}
 }
 
-// FuzzText: it comes to rest, is bounded, and does not panic.
+// FuzzText: a second pass changes nothing, the result is bounded, and no text makes it
+// panic.
 func FuzzText(f *testing.F) {
 	for _, text := range []string{"", "token=a", "https://a:b@c/?d=e#f", "Bearer x", "eyJabcde.f", "key:key:key=a", `password: "a\"`, "://@?#", "secret value: x {data:{a}}", "\xff\xfe://?", "-----BEGIN -----"} {
 		f.Add(text)
@@ -133,7 +134,8 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-// TestHidden: a secret that stands where one stands is never seen, whatever is around.
+// TestHidden: Text masks a secret in every place where secrets stand, whatever is around
+// it.
 func TestHidden(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.StringMatching(`[a-z ,.:]{0,12}`)

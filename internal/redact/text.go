@@ -7,48 +7,47 @@ import (
 	"unicode"
 )
 
-// secretWords are in the names of values that are secrets.
+// secretWords matches names of values that are secrets.
 const secretWords = `tokens?|passw(?:or)?d|passphrase|passwd|pwd|secrets?|credentials?|api[_-]?key|apikey|access[_-]?key|account[_-]?key|private[_-]?key|shared[_-]?key|client[_-]?key|encryption[_-]?key|auth(?:orization)?|cookie|jwt|dsn|connection[_-]?string`
 
-// What has the form of a secret, or stands where one stands.
+// Patterns of secrets, and of places where secrets stand.
 var (
 	secretName = regexp.MustCompile(`(?i)(?:` + secretWords + `|key|sig|signature|pass|pat)$`)
 
 	pem = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*-----.*?(?:-----END [A-Z0-9 ]*-----|$)`)
-	// An address ends where white space or quotes begin.
+	// An address ends at white space or a quote.
 	address = regexp.MustCompile("[a-zA-Z][a-zA-Z0-9+.-]*://[^\\s\"'`<>]+")
-	// A header's value goes to the end of its line or quotes.
+	// A header value ends with its line or at a quote.
 	header = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]*(?:token|key|auth)[a-z-]*)(["']?[ \t]*[:=][ \t]*["']?)([^\r\n"']+)`)
 	scheme = regexp.MustCompile(`(?i)\b(bearer|basic|negotiate|sharedkey|sharedaccesssignature)([ \t]+)([^\s"'<>,;]+)`)
 	jwt    = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*`)
-	// A parameter of a query that stands without its address.
+	// A query parameter without its address.
 	parameter = regexp.MustCompile("([?&][A-Za-z0-9_.~%-]+=)([^\\s&\"'`<>]+)")
 	named     = regexp.MustCompile(`(?i)(/?)((?:[\w.-]*(?:` + secretWords + `)[\w-]*|\b(?:[\w.-]*[_.-])?(?:key|sig|signature|pass|pat))\\?["']?[ \t]*[:=][ \t]*)(\\?"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"'<>]+)`)
 
-	// Errors about Secrets show what is in them.
+	// Errors about Secrets may quote their content.
 	ofSecret = regexp.MustCompile(`(?i)\bsecrets?\b`)
 	shown    = regexp.MustCompile(`(?i)(?:\b(?:value:[ \t]*|got[ \t]+|literal[ \t]+|found in #))("(?:[^"\\\n]|\\.)*"?|[^\r\n]+)`)
 	content  = regexp.MustCompile(`(?is)(?:string)?data\\?"?[ \t]*:[ \t]*(?:map\[[^{]*)?(\{[^}]*\}?|map\[[^\]]*\]?|"[^"]*"?)`)
 )
 
-// passes bounds how often a text is looked at: what is masked may make something else
-// look like a secret.
-const passes = 8
+// maxPasses bounds how often Text masks a text: a mask may make something else look like
+// a secret.
+const maxPasses = 8
 
-// Text is a text of others without what looks like a secret: passwords, queries and
-// fragments of addresses, credentials of HTTP, tokens, keys in PEM, what stands behind
-// words like token= and password:, long random letters, and the values in errors about
-// Secrets. It is at most three times as long as before. Applied again it changes
-// nothing.
+// Text masks everything in a foreign text that looks like a secret: passwords, queries
+// and fragments of addresses, HTTP credentials, tokens, PEM keys, values after words like
+// token= and password:, long random strings, and values in errors about Secrets. The
+// result is at most three times as long as the text. Text(Text(s)) equals Text(s).
 func Text(text string) string {
-	for range passes {
+	for range maxPasses {
 		masked := once(text)
 		if masked == text {
 			return text
 		}
 		text = masked
 	}
-	return Mask // it never comes to rest, so it is no text
+	return Mask // the text still changes: it is no ordinary text
 }
 
 func once(text string) string {
@@ -61,8 +60,7 @@ func once(text string) string {
 	return inRuns(text)
 }
 
-// rule masks one sort of secret. may says cheaply whether there may be one in a text:
-// most texts have none.
+// rule masks one kind of secret. may is a cheap test that most texts fail.
 type rule struct {
 	may  func(text string) bool
 	mask func(text string) string
@@ -83,7 +81,7 @@ func has(part string) func(string) bool {
 	return func(text string) bool { return strings.Contains(text, part) }
 }
 
-// anyOf finds words whatever their case.
+// anyOf finds words regardless of case.
 func anyOf(words ...string) func(string) bool {
 	return func(text string) bool {
 		lower := strings.ToLower(text)
@@ -91,7 +89,7 @@ func anyOf(words ...string) func(string) bool {
 	}
 }
 
-// valued says whether there may be the name of a secret with its value.
+// valued reports whether a text may contain the name of a secret and its value.
 func valued(text string) bool { return strings.ContainsAny(text, ":=") && secretStem(text) }
 
 var secretStem = anyOf("token", "pass", "pwd", "secret", "credential", "key", "auth", "cookie", "jwt", "dsn", "connection", "sig", "pat")
@@ -110,18 +108,18 @@ func inErrorOfSecret(text string) string {
 	return replace(content, replace(shown, text, behind), behind)
 }
 
-// replace is ReplaceAllStringFunc with the groups of every match.
+// replace is like ReplaceAllStringFunc, but passes the groups of each match.
 func replace(pattern *regexp.Regexp, text string, with func(groups []string) string) string {
 	return pattern.ReplaceAllStringFunc(text, func(match string) string {
 		groups := pattern.FindStringSubmatch(match)
-		if groups == nil { // what stood before it made it one
+		if groups == nil { // it matched only because of the text before it
 			return match
 		}
 		return with(groups)
 	})
 }
 
-// behind masks the last group of a match, unless it is masked.
+// behind masks the last group of a match, unless it is masked already.
 func behind(groups []string) string {
 	value := groups[len(groups)-1]
 	if strings.HasPrefix(strings.TrimLeft(value, `\"'`), Mask) {
@@ -130,7 +128,8 @@ func behind(groups []string) string {
 	return strings.TrimSuffix(groups[0], value) + Mask
 }
 
-// ordinary says whether a word behind the name of a scheme is a word of a sentence.
+// ordinary reports whether the word after the name of a scheme belongs to a sentence, as
+// in "the bearer token is missing".
 func ordinary(word string) bool {
 	switch strings.ToLower(strings.TrimRight(word, ".:!?)")) {
 	case "token", "tokens", "auth", "authentication", "authorization", "credential", "credentials", "realm", "scheme", "is", "was", "and", "or", "not", "header", Mask:
@@ -139,9 +138,9 @@ func ordinary(word string) bool {
 	return false
 }
 
-// inNamed masks what stands behind a name such as token=. What is said of an object,
-// as in "Deployment shop/token: not ready", is no secret, nor what the API server says
-// of a field, as in "secretName: Required value", nor a variable such as $(TOKEN).
+// inNamed masks the value after a name such as token=. It leaves three things alone: a
+// message about an object ("Deployment shop/token: not ready"), a message of the API
+// server about a field ("secretName: Required value"), and a variable such as $(TOKEN).
 func inNamed(groups []string) string {
 	name, value := groups[1]+groups[2], groups[3]
 	if strings.HasPrefix(strings.TrimLeft(value, `\"'`), Mask) || groups[1] != "" && strings.HasSuffix(name, ": ") && !strings.ContainsAny(name, `"'=`) {
@@ -162,7 +161,7 @@ func inNamed(groups []string) string {
 	return name + Mask + value[len(end):]
 }
 
-// inAddress masks the name and password, the query and the fragment of an address.
+// inAddress masks the user name, password, query and fragment of an address.
 func inAddress(address string) string {
 	scheme, rest, _ := strings.Cut(address, "://")
 	end := strings.IndexAny(rest, "/?#")
@@ -187,7 +186,7 @@ func inAddress(address string) string {
 	return scheme + "://" + path
 }
 
-// inQuery masks the values of a query, and what has no name.
+// inQuery masks the values of a query, and parts without a name.
 func inQuery(query string) string {
 	parts := strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' })
 	for i, part := range parts {
@@ -210,8 +209,8 @@ func inRuns(text string) string {
 		for end < len(text) && inRun(text[end]) {
 			end++
 		}
-		if end-from >= leastRun && random(text[:from], text[from:end]) {
-			for end < len(text) && text[end] == '=' { // base64 is filled up with them
+		if end-from >= minRun && random(text[:from], text[from:end]) {
+			for end < len(text) && text[end] == '=' { // base64 padding
 				end++
 			}
 			out.WriteString(text[last:from] + Mask)
@@ -225,17 +224,17 @@ func inRuns(text string) string {
 	return out.String() + text[last:]
 }
 
-// leastRun is how many letters of a random text are a secret.
-const leastRun = 20
+// minRun is the length from which a run of random letters counts as a secret.
+const minRun = 20
 
-// inRun says whether a byte is one of base64, in the form for URLs too, or of hex.
+// inRun reports whether a byte occurs in hex, base64 or URL-safe base64.
 func inRun(b byte) bool {
 	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("+/_-", b) >= 0
 }
 
-// random says whether a run of letters behind a text is likely to be a secret. Names
-// of objects, digests and paths are not: names have no large letters, digests stand
-// behind sha256:, and the names in paths are short.
+// random reports whether a run of letters after the text before is likely to be a secret.
+// Names of objects, digests and paths are not: names have no upper-case letters, digests
+// follow sha256:, and the parts of paths are short.
 func random(before, run string) bool {
 	hex, lower, upper, digit := true, false, false, false
 	for _, r := range run {
@@ -252,7 +251,8 @@ func random(before, run string) bool {
 	return lower && upper && digit && longest >= 16
 }
 
-// tagOrDigest says whether what follows on a text is the tag or digest of an image.
+// tagOrDigest reports whether the text that follows before is the tag or digest of an
+// image.
 func tagOrDigest(before string) bool {
 	name, found := strings.CutSuffix(before, ":")
 	return found && name != "" && !unicode.IsSpace(rune(name[len(name)-1])) && !strings.HasSuffix(name, `"`)

@@ -11,34 +11,33 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Pods is how many pods a workload has.
+// Pods holds the number of pods of a workload.
 type Pods struct{ Ready, Wanted int }
 
-// Board shows where releases stand while that changes: on a terminal it is redrawn in
-// place, and elsewhere there is a line for whatever happens. It is not safe for
-// concurrent use.
+// Board shows the state of releases while it changes. On a terminal it redraws in place;
+// elsewhere it prints a line for each event. It is not safe for concurrent use.
 type Board struct {
 	to     io.Writer
 	style  Style
 	height int
-	single bool // all about one release, instead of a line about each
+	single bool // show one release in full, not a line for each
 
 	printer *Printer
 	drawn   []string
-	told    map[string]rollout.Event // by release, the last one; nil before the first call
+	printed map[string]rollout.Event // last printed event by release; nil before the first call
 }
 
-// NewBoard makes a Board for a terminal of so many lines, 0 when that is not known.
-// Its Style is that of a Printer, of the format Terminal or Lines.
+// NewBoard returns a Board for a terminal with so many lines, or 0 if the height is
+// unknown. The format of the Style must be Terminal or Lines.
 func NewBoard(to io.Writer, style Style, height int, single bool) *Board {
 	return &Board{to: to, style: style, height: height, single: single, printer: NewPrinter(to, style)}
 }
 
-// Show shows where releases stand now. pods are those of the canaries' workloads, as
-// far as they are known.
+// Show shows the current state of releases. pods holds the pods of the canaries'
+// workloads that are known.
 func (b *Board) Show(all []Status, pods map[manifest.ID]Pods) error {
 	if b.style.Format == Lines {
-		return b.tell(all)
+		return b.printNew(all)
 	}
 	lines := b.overview(all)
 	if b.single && len(all) == 1 {
@@ -59,14 +58,14 @@ func (b *Board) Show(all []Status, pods map[manifest.ID]Pods) error {
 	return err
 }
 
-// Close leaves what is shown, and goes to the next line.
+// Close leaves the last view on the screen and begins a new line.
 func (b *Board) Close() {
 	if len(b.drawn) > 0 {
-		_, _ = io.WriteString(b.to, "\n") // who has gone does not miss it
+		_, _ = io.WriteString(b.to, "\n") // nobody reads an error on a closed output
 	}
 }
 
-// overview is a line about each release.
+// overview returns a line for each release.
 func (b *Board) overview(all []Status) []string {
 	if len(all) == 0 {
 		return []string{"there are no releases"}
@@ -82,29 +81,29 @@ func (b *Board) overview(all []Status) []string {
 	return lines
 }
 
-// lastEvents is how many events are shown of a single release.
+// lastEvents limits the events shown of a single release.
 const lastEvents = 8
 
-// single is all that is shown of a release.
+// single returns the full view of a release.
 func single(s Status, pods map[manifest.ID]Pods) []string {
-	s.Events = slices.DeleteFunc(slices.Clone(s.Events), func(e rollout.Event) bool { return e.Time.Before(s.Started) }) // of releases before
-	wide := names(&rollout.Judged{})
+	s.Events = slices.DeleteFunc(slices.Clone(s.Events), func(e rollout.Event) bool { return e.Time.Before(s.Started) }) // drop events of earlier releases
+	wide := nameWidth(&rollout.Judged{})
 	if s.Judged != nil {
-		wide = names(s.Judged)
+		wide = nameWidth(s.Judged)
 	}
 	lines := []string{fmt.Sprintf("%s/%s  %s", s.Namespace, s.Release, s.Phase)}
 	add := func(name, format string, args ...any) {
 		lines = append(lines, fmt.Sprintf("  %-*s ", wide, name)+fmt.Sprintf(format, args...))
 	}
 	if s.Phase.Active() {
-		seen := "not seen yet"
+		seen := "not verified yet"
 		switch {
 		case s.Proof == rollout.ByModelAlone:
-			seen = "seen on no gateway"
+			seen = "not verified on any gateway"
 		case s.Verified != nil:
-			seen = fmt.Sprintf("%d %% seen", *s.Verified)
+			seen = fmt.Sprintf("%d %% verified", *s.Verified)
 		}
-		add("share", "%s  %d %% wanted, %s", sparkline(weights(s)), s.Weight, seen)
+		add("share", "%s  %d %% requested, %s", sparkline(weights(s)), s.Weight, seen)
 		for _, id := range s.Objects {
 			if p, known := pods[id]; known {
 				add("pods", "%s: %d of %d ready", id.Name, p.Ready, p.Wanted)
@@ -128,7 +127,7 @@ func single(s Status, pods map[manifest.ID]Pods) []string {
 	return lines
 }
 
-// weights are the shares that a release has had, one after the other.
+// weights returns the last weights of a release in order, without repetitions.
 func weights(s Status) []int {
 	var all []int
 	for _, e := range s.Events {
@@ -136,29 +135,29 @@ func weights(s Status) []int {
 			all = append(all, e.Weight)
 		}
 	}
-	return all[max(0, len(all)-mostWeights):]
+	return all[max(0, len(all)-maxWeights):]
 }
 
-// tell prints what has happened since it was called last.
-func (b *Board) tell(all []Status) error {
+// printNew prints the events since the last call.
+func (b *Board) printNew(all []Status) error {
 	var text strings.Builder
 	line := func(s Status, at time.Time, what string) {
 		fmt.Fprintf(&text, "%s %s\n", at.UTC().Format(time.RFC3339), b.printer.oneLine(fmt.Sprintf("%s/%s: %s", s.Namespace, s.Release, what)))
 	}
-	if len(all) == 0 && b.told == nil {
+	if len(all) == 0 && b.printed == nil {
 		text.WriteString("there are no releases yet\n")
 	}
-	if b.told == nil {
-		b.told = map[string]rollout.Event{}
+	if b.printed == nil {
+		b.printed = map[string]rollout.Event{}
 	}
 	for _, s := range all {
 		key := s.Namespace + "/" + s.Release
-		last, known := b.told[key]
+		last, known := b.printed[key]
 		if n := len(s.Events); n > 0 {
-			b.told[key] = s.Events[n-1]
+			b.printed[key] = s.Events[n-1]
 		}
 		if !known || s.Error != "" {
-			line(s, b.told[key].Time, s.Sentence())
+			line(s, b.printed[key].Time, s.Sentence())
 			continue
 		}
 		for _, e := range since(s.Events, last) {
@@ -169,7 +168,8 @@ func (b *Board) tell(all []Status) error {
 	return err
 }
 
-// since are the events behind another one, which may be forgotten already.
+// since returns the events after the event last. The release may have dropped that event
+// already.
 func since(events []rollout.Event, last rollout.Event) []rollout.Event {
 	for i := len(events) - 1; i >= 0; i-- {
 		if e := events[i]; e.Time.Before(last.Time) || e.Time.Equal(last.Time) && e.Text == last.Text {

@@ -9,7 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// boardStatus is a release at a share, after some events.
+// boardStatus returns a release at a share, after some events.
 func boardStatus(phase rollout.Phase, weight int, verified *int, texts ...string) Status {
 	s := Status{Release: "shop", Namespace: "web", Phase: phase, Weight: weight, Verified: verified, Objects: []manifest.ID{{Group: "apps", Kind: "Deployment", Namespace: "web", Name: "shop-canary"}}}
 	for i, text := range texts {
@@ -34,7 +34,7 @@ func TestBoardRedraws(t *testing.T) {
 	s := boardStatus(rollout.Shifting, 5, nil, "deploy", "on the way\x1b[2J")
 	expect(s,
 		"web/shop  shifting",
-		"  share     ▁▁  5 % wanted, not seen yet",
+		"  share     ▁▁  5 % requested, not verified yet",
 		"  03:04:00    0 %  deploy",
 		"  03:04:01    5 %  on the way?[2J")
 	five := 5
@@ -43,7 +43,7 @@ func TestBoardRedraws(t *testing.T) {
 	pods[s.Objects[0]] = Pods{Ready: 1, Wanted: 2}
 	expect(s,
 		"web/shop  standing",
-		"  share     ▁▁  5 % wanted, 5 % seen",
+		"  share     ▁▁  5 % requested, 5 % verified",
 		"  pods      shop-canary: 1 of 2 ready",
 		"  errors    canary 1 of 400 bad (0.25 %)   stable 10 of 4000 bad (0.25 %)",
 		"            health ██████░░░░░░ 50 %   harm ░░░░░░░░░░░░ 0 %",
@@ -73,7 +73,7 @@ func TestBoardOfAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "web/shop  standing     5 %  the canary gets 5 % of the traffic\nweb/shop  promoted     0 %  stable is the new version and serves everything"
-	if got := strings.Join(screen(out.String()), "\n"); got != want { // what does not fit would scroll
+	if got := strings.Join(screen(out.String()), "\n"); got != want { // a longer view would scroll
 		t.Errorf("%s", got)
 	}
 	if err := b.Show(nil, nil); err != nil || strings.Join(screen(out.String()), "\n") != "there are no releases" {

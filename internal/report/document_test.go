@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the files that the tests compare 
 
 var azure = rollout.Run{System: "Azure Pipelines", ID: "42", URL: "https://dev.azure.com/shop/Web/_build/results?buildId=42", Attempt: "1"}
 
-// promoted is a release that went through, with one interruption and a judge.
+// promoted returns a release that was promoted after one interruption, with a judge.
 func promoted() Report {
 	at := func(minutes float64) time.Time { return noon.Add(time.Duration(minutes * float64(time.Minute))) }
 	event := func(minutes float64, kind rollout.EventKind, phase rollout.Phase, weight int, text string) rollout.Event {
@@ -72,7 +72,7 @@ func promoted() Report {
 	return r
 }
 
-// held is a release that nobody judged and that waits for somebody.
+// held returns a release that is held, without a judge.
 func held() Report {
 	r := promoted()
 	r.Judge, r.Phase, r.Held = nil, rollout.Standing, "Deployment eu/shop-canary: pod shop-canary-1: the image cannot be pulled"
@@ -88,7 +88,7 @@ func held() Report {
 
 func same(s string) string { return s }
 
-// TestDocuments compares whole reports with those that were looked at.
+// TestDocuments compares whole reports with the reviewed files in testdata.
 func TestDocuments(t *testing.T) {
 	for name, r := range map[string]Report{"promoted": promoted(), "held": held()} {
 		page, err := HTML(r)
@@ -111,13 +111,13 @@ func TestDocuments(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), string(have)); diff != "" {
-				t.Errorf("%s (write it with -update after looking at it):\n%s", file, diff)
+				t.Errorf("%s (review the difference, then update the file with -update):\n%s", file, diff)
 			}
 		}
 	}
 }
 
-// TestSelfContained: the page runs nothing and fetches nothing.
+// TestSelfContained: the page has no script and loads nothing.
 func TestSelfContained(t *testing.T) {
 	page, err := HTML(promoted())
 	if err != nil {
@@ -130,7 +130,8 @@ func TestSelfContained(t *testing.T) {
 	}
 }
 
-// TestForeignText puts every text of a report through every format: it stays text.
+// TestForeignText puts foreign text into every field of a report. Every format escapes
+// it.
 func TestForeignText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		foreign := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{
@@ -173,7 +174,8 @@ func wellFormed(text []byte) error {
 	}
 }
 
-// TestMarkdownIsCut keeps to the limit and says what is missing.
+// TestMarkdownIsCut: a short report keeps to the limit and says that something is left
+// out.
 func TestMarkdownIsCut(t *testing.T) {
 	r := promoted()
 	whole := Markdown(r, MarkdownOptions{Escape: same})
@@ -192,7 +194,7 @@ func TestMarkdownIsCut(t *testing.T) {
 	}
 }
 
-// TestReadAgain keeps a report as JSON.
+// TestReadAgain: a report stored as JSON can be parsed again.
 func TestReadAgain(t *testing.T) {
 	for _, r := range []Report{promoted(), held()} {
 		text, err := json.Marshal(r)
@@ -211,7 +213,7 @@ func TestReadAgain(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever is kept, every format can be made of it.
+// FuzzParse: every format works for every report that Parse accepts.
 func FuzzParse(f *testing.F) {
 	for _, r := range []Report{promoted(), held()} {
 		text, err := json.Marshal(r)

@@ -1,5 +1,5 @@
-// Package report tells people and programs what happens to releases: events as
-// they come, where a release stands, and afterwards what was decided and why.
+// Package report shows releases to people and programs: events as they happen, the
+// current state, and afterwards what was decided and why.
 package report
 
 import (
@@ -13,23 +13,23 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Format is a way to print events.
+// Format is a format of events.
 type Format string
 
 // The formats.
 const (
-	Lines    Format = "lines"    // one line per event, with its time as RFC 3339 has it
+	Lines    Format = "lines"    // one line per event, with its time in RFC 3339
 	JSON     Format = "json"     // one JSON object per line
-	Terminal Format = "terminal" // what is under way is redrawn in one line
+	Terminal Format = "terminal" // events stay, and progress is redrawn beneath them
 )
 
-// Style says how events are printed.
+// Style configures how events are printed.
 type Style struct {
 	Format Format
-	Color  bool                // on a terminal
-	Width  int                 // of the terminal in columns; 0: unknown
+	Color  bool                // color events on a terminal
+	Width  int                 // columns of the terminal; 0 if unknown
 	Escape func(string) string // makes foreign text harmless
-	// Broken is told, once, that nobody reads what is printed.
+	// Broken is called once, when a write fails because nobody reads the output.
 	Broken func(error)
 }
 
@@ -39,44 +39,45 @@ type Printer struct {
 	style Style
 
 	mu     sync.Mutex
-	drawn  int    // lines that are to be redrawn
-	kept   string // the last line that stays on the terminal
+	drawn  int    // lines to redraw
+	kept   string // last line that stays on the terminal
 	live   live
 	broken bool
 }
 
-// NewPrinter makes a Printer that prints to a writer.
+// NewPrinter returns a Printer that writes to an output.
 func NewPrinter(to io.Writer, style Style) *Printer { return &Printer{to: to, style: style} }
 
-// Print prints an event.
+// Print prints an event in the format of the Style.
 func (p *Printer) Print(e rollout.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch p.style.Format {
 	case JSON:
 		text, err := json.Marshal(e)
-		if err != nil { // it has nothing that JSON could not say
+		if err != nil { // cannot happen: JSON can represent every event
 			text = []byte("{}")
 		}
 		p.write(p.style.Escape(string(text)) + "\n")
 	case Terminal:
 		p.draw(e)
 	case Lines:
-		if e.Kind == rollout.EventJudged { // progress behind it says the same, and more
+		if e.Kind == rollout.EventJudged { // the progress event that follows says more
 			return
 		}
 		p.write(e.Time.UTC().Format(time.RFC3339) + " " + p.line(e) + "\n")
 	}
 }
 
-// Close takes away what would have been redrawn.
+// Close erases the lines that would be redrawn.
 func (p *Printer) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.write(p.clear())
 }
 
-// clear takes away what is to be redrawn (ECMA-48: cursor up, erase in line).
+// clear returns the sequence that erases the drawn lines (ECMA-48: cursor up, erase in
+// line).
 func (p *Printer) clear() string {
 	if p.drawn == 0 {
 		return ""
@@ -86,21 +87,21 @@ func (p *Printer) clear() string {
 	return text
 }
 
-// line is an event in one line.
+// line formats an event as one line.
 func (p *Printer) line(e rollout.Event) string { return p.oneLine(e.Text) }
 
 func (p *Printer) oneLine(text string) string {
 	return p.style.Escape(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(text))
 }
 
-// draw lets an event stay on the terminal, and redraws beneath it what is under way.
+// draw prints an event that stays on the terminal, and redraws the progress beneath it.
 func (p *Printer) draw(e rollout.Event) {
 	text := p.clear()
-	if line := p.line(e); e.Kind != rollout.EventProgress && line != p.kept { // what the judge says may then be asked for
+	if line := p.line(e); e.Kind != rollout.EventProgress && line != p.kept { // a judgement may be followed by a request with the same text
 		text += e.Time.Local().Format(time.TimeOnly) + " " + p.colored(e, line) + "\n"
 		p.kept = line
 	}
-	lines := p.live.take(e)
+	lines := p.live.update(e)
 	for i, line := range lines {
 		lines[i] = "  " + p.cut(p.oneLine(line))
 	}
@@ -108,7 +109,8 @@ func (p *Printer) draw(e rollout.Event) {
 	p.write(text + strings.Join(lines, "\n"))
 }
 
-// cut shortens a text to what fits in the line, so that it can be redrawn.
+// cut shortens a text to one line of the terminal, because only whole lines can be
+// redrawn.
 func (p *Printer) cut(text string) string {
 	room := p.style.Width - len("  …") - 1
 	if runes := []rune(text); p.style.Width > 0 && len(runes) > max(room, 0) {
@@ -117,7 +119,7 @@ func (p *Printer) cut(text string) string {
 	return text
 }
 
-// colored marks what a person has to look at (ECMA-48, SGR).
+// colored colors the events that a person should notice (ECMA-48, SGR).
 func (p *Printer) colored(e rollout.Event, text string) string {
 	codes := map[rollout.EventKind]int{rollout.EventFailed: 31, rollout.EventHeld: 33, rollout.EventCorrected: 33, rollout.EventCancelled: 33, rollout.EventWaiting: 33, rollout.EventPhase: 1}
 	code, found := codes[e.Kind]

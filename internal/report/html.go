@@ -11,7 +11,7 @@ import (
 //go:embed page.gohtml
 var pageText string
 
-// page is a report as page.gohtml shows it.
+// page is the data of page.gohtml.
 type page struct {
 	Report
 	State, Tone, MadeAt string
@@ -22,7 +22,7 @@ type page struct {
 	Events              []eventRow
 }
 
-// eventRow is an event in the table of what happened.
+// eventRow is a row in the table of events.
 type eventRow struct {
 	Time   string
 	Weight int
@@ -32,8 +32,8 @@ type eventRow struct {
 	Link   string
 }
 
-// HTML is a report as one page that needs nothing else: no script, no file, no
-// network. Whatever is foreign in it is text.
+// HTML formats a report as one self-contained page: no script, no other file, no network.
+// It escapes foreign text.
 func HTML(r Report) ([]byte, error) {
 	t, err := template.New("page").Parse(pageText)
 	if err != nil {

@@ -34,9 +34,9 @@ type junitProblem struct {
 	Message string `xml:"message,attr"`
 }
 
-// JUnit is a report as the results of tests, in the format of JUnit that CI systems
-// read: a test for everything that somebody asked for, and one for every metric.
-// What failed or was held is a failure, what was interrupted an error.
+// JUnit formats a report as test results in the JUnit format that CI systems read: one
+// test for each request, one for each metric, and one for the release. A failed or held
+// step is a failure, an interrupted step an error.
 func JUnit(r Report) ([]byte, error) {
 	events, _ := r.events()
 	suite := junitSuite{Name: r.Namespace + "/" + r.Release, Stamp: r.Started.UTC().Format(time.RFC3339), Time: "0"}
@@ -70,12 +70,12 @@ func seconds(from, to time.Time) string {
 	return fmt.Sprintf("%.3f", max(to.Sub(from).Seconds(), 0))
 }
 
-// stepCase is what somebody asked for, and what came of it.
+// stepCase returns the test for a request and the events that followed it.
 func stepCase(class string, events []rollout.Event) junitCase {
 	c := junitCase{Class: class, Name: events[0].Text, Time: seconds(events[0].Time, events[len(events)-1].Time)}
-	var said []string
+	var lines []string
 	for _, e := range events[1:] {
-		said = append(said, clock(e.Time)+" "+e.Text)
+		lines = append(lines, clock(e.Time)+" "+e.Text)
 		switch problem := (&junitProblem{Type: string(e.Kind), Message: e.Text}); {
 		case e.Kind == rollout.EventCancelled:
 			c.Error = problem
@@ -83,11 +83,11 @@ func stepCase(class string, events []rollout.Event) junitCase {
 			c.Failure = problem
 		}
 	}
-	c.Output = strings.Join(said, "\n")
+	c.Output = strings.Join(lines, "\n")
 	return c
 }
 
-// endCase is how the release stands as a whole.
+// endCase returns the test for the outcome of the release.
 func (r Report) endCase(class string) junitCase {
 	c := junitCase{Class: class, Name: "the release", Time: "0", Output: r.decision(nil)}
 	switch {

@@ -10,23 +10,23 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// live is what is under way in a release: what was done last and, while the judge
-// watches, a small chart of the weight and how far the evidence is.
+// live holds what the terminal redraws: a small chart of the weight, and how far the
+// evidence is.
 type live struct {
 	weights []int
 	judged  *rollout.Judged
 }
 
-// mostWeights is how many weights the chart shows, the last ones.
-const mostWeights = 24
+// maxWeights is the number of weights in the chart.
+const maxWeights = 24
 
-// take gives the lines that show what is under way after an event.
-func (l *live) take(e rollout.Event) []string {
+// update applies an event and returns the lines to redraw.
+func (l *live) update(e rollout.Event) []string {
 	switch {
 	case e.Judged != nil:
 		l.judged = e.Judged
 		l.weights = append(l.weights, e.Judged.Weight)
-		l.weights = l.weights[max(0, len(l.weights)-mostWeights):]
+		l.weights = l.weights[max(0, len(l.weights)-maxWeights):]
 		return l.lines()
 	case !e.Phase.Active() && e.Kind != rollout.EventProgress:
 		*l = live{}
@@ -44,43 +44,42 @@ func (l *live) lines() []string {
 	if j == nil {
 		return nil
 	}
-	return append([]string{fmt.Sprintf("%-*s %s  %d %%", names(j), "share", sparkline(l.weights), j.Weight)}, evidence(j, names(j))...)
+	return append([]string{fmt.Sprintf("%-*s %s  %d %%", nameWidth(j), "share", sparkline(l.weights), j.Weight)}, evidence(j, nameWidth(j))...)
 }
 
-// names is how wide the column of names is.
-func names(j *rollout.Judged) int {
+// nameWidth returns the width of the name column.
+func nameWidth(j *rollout.Judged) int {
 	wide := len("continue") + 1
 	for _, m := range j.Metrics {
-		wide = max(wide, min(len(m.Name), mostName))
+		wide = max(wide, min(len(m.Name), maxName))
 	}
 	return wide
 }
 
-// evidence is what was counted of each metric, how far the evidence is, and what the
-// judge says of it, behind names so wide.
+// evidence returns lines with the counts of each metric, how far its evidence is, and the
+// verdict. wide is the width of the name column.
 func evidence(j *rollout.Judged, wide int) []string {
 	var lines []string
-	metrics := slices.Clone(j.Metrics) // the most harmful first
+	metrics := slices.Clone(j.Metrics) // most harmful first
 	slices.SortStableFunc(metrics, func(a, b rollout.Metric) int { return cmp.Compare(b.Harm, a.Harm) })
-	for _, m := range metrics[:min(len(metrics), mostMetrics)] {
+	for _, m := range metrics[:min(len(metrics), maxMetrics)] {
 		lines = append(lines,
 			fmt.Sprintf("%-*s canary %s   stable %s", wide, m.Name, ratio(m.Canary), ratio(m.Stable)),
 			fmt.Sprintf("%-*s health %s   harm %s", wide, "", gauge(m.Safe, j.Promote), gauge(m.Harm, j.Reject)))
 	}
-	if more := len(metrics) - mostMetrics; more > 0 {
+	if more := len(metrics) - maxMetrics; more > 0 {
 		lines = append(lines, fmt.Sprintf("%-*s and %d more metrics", wide, "", more))
 	}
 	return append(lines, fmt.Sprintf("%-*s %s", wide, j.Verdict, j.Reason))
 }
 
-// What is redrawn has to fit on a screen: so many metrics are shown, and names of so
-// many letters make the column wider.
+// The redrawn lines have to fit on a screen.
 const (
-	mostMetrics = 4
-	mostName    = 20
+	maxMetrics = 4  // metrics shown
+	maxName    = 20 // name column at most, in characters
 )
 
-// sparkline draws shares from 0 to 100 %.
+// sparkline draws shares of 0 to 100 %.
 func sparkline(weights []int) string {
 	const bars = "▁▂▃▄▅▆▇█"
 	levels := []rune(bars)
@@ -91,12 +90,12 @@ func sparkline(weights []int) string {
 	return text.String()
 }
 
-// ratio is how many of the requests were bad.
+// ratio formats a count as "BAD of TOTAL bad".
 func ratio(c rollout.Count) string {
 	return fmt.Sprintf("%d of %d bad (%s %%)", c.Bad, c.Total, short(percent(c)))
 }
 
-// gauge draws how far evidence is on its way, in orders of magnitude, to a level.
+// gauge draws how far the evidence is on the way to a level, in orders of magnitude.
 func gauge(evidence, level float64) string {
 	const width = 12
 	part := 0.0

@@ -8,7 +8,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// screen is what a terminal shows of text with the few control sequences used.
+// screen returns what a terminal shows. It knows the few control sequences in use.
 func screen(text string) []string {
 	lines, at := []string{""}, 0
 	for len(text) > 0 {
@@ -44,7 +44,7 @@ func watched(weight int, bad int64) rollout.Event {
 	return rollout.Event{Kind: rollout.EventProgress, Phase: rollout.Standing, Judged: &j, Text: "as one line"}
 }
 
-// TestLive looks at the terminal while a release goes on.
+// TestLive follows the terminal during a release.
 func TestLive(t *testing.T) {
 	var out strings.Builder
 	p := NewPrinter(&out, Style{Format: Terminal, Width: 72, Escape: func(s string) string { return strings.ReplaceAll(s, "\x1b", "?") }})

@@ -6,22 +6,24 @@ import (
 	"unicode/utf16"
 )
 
-// MarkdownOptions say how a report is written as Markdown.
+// MarkdownOptions configures Markdown and PreviewMarkdown.
 type MarkdownOptions struct {
-	// Max is the most characters it may have, as .NET and JavaScript count them; 0
-	// is any number. The oldest events are left out first, and the text says so.
+	// Max limits the length in UTF-16 code units, as .NET and JavaScript count
+	// characters; 0 means no limit. The oldest events are left out first, and the text
+	// says so.
 	Max    int
 	Escape func(string) string // makes foreign text harmless
 }
 
-// Markdown is a report for the page of a CI run or for an approval.
+// Markdown formats a report for the page of a CI run or an approval.
 func Markdown(r Report, o MarkdownOptions) string {
 	events, _ := r.events()
 	return fitting(o.Max, len(events), func(left int) string { return r.markdown(o, left) })
 }
 
-// fitting is a text that leaves out as few of its parts as it takes to have at most
-// max characters, 0 being any number, and is cut where that is not enough.
+// fitting returns the first text of write that fits. It calls write with the number of
+// parts to leave out: 0, then 1, up to parts. If no text fits, it cuts the shortest. most
+// counts UTF-16 code units; 0 means no limit.
 func fitting(most, parts int, write func(left int) string) string {
 	text := ""
 	for left := 0; left <= parts; left++ {
@@ -41,7 +43,7 @@ func fitting(most, parts int, write func(left int) string) string {
 
 func characters(s string) int { return len(utf16.Encode([]rune(s))) }
 
-// markdown leaves out a number of events, the oldest ones.
+// markdown leaves out the given number of events, oldest first.
 func (r Report) markdown(o MarkdownOptions, left int) string {
 	text := func(s string) string { return markdownText(o.Escape(s)) }
 	var b strings.Builder
@@ -83,7 +85,8 @@ func (r Report) markdownMetrics(b *strings.Builder, text func(string) string) {
 	}
 }
 
-// markdownText is text in which nothing is Markdown or HTML, in one line.
+// markdownText escapes a text so that it is plain text on one line, without Markdown or
+// HTML.
 func markdownText(s string) string {
 	var b strings.Builder
 	for _, r := range strings.Join(strings.Fields(s), " ") {

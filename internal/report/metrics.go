@@ -9,7 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// metricRow is a metric at the end, in words.
+// metricRow is a row in the table of metrics.
 type metricRow struct{ Name, Canary, Stable, Ratio, Harm, Safe string }
 
 func (r Report) metrics() []metricRow {
@@ -32,12 +32,12 @@ func (r Report) metrics() []metricRow {
 
 func short(v float64) string { return fmt.Sprintf("%.3g", v) }
 
-// counted says how many of the requests were bad.
+// counted formats a count as "BAD bad of TOTAL".
 func counted(c rollout.Count) string {
 	return fmt.Sprintf("%d bad of %d (%s %%)", c.Bad, c.Total, short(percent(c)))
 }
 
-// percent is the ratio of bad requests.
+// percent returns the percentage of bad requests.
 func percent(c rollout.Count) float64 {
 	if c.Total == 0 {
 		return 0
@@ -45,7 +45,7 @@ func percent(c rollout.Count) float64 {
 	return 100 * float64(c.Bad) / float64(c.Total)
 }
 
-// charts are SVG: the weight over time, and what the judge saw of every metric.
+// charts returns SVG charts: the weight over time, and two for each metric.
 func (r Report) charts() [][]byte {
 	events, _ := r.events()
 	if len(events) == 0 {
@@ -53,7 +53,7 @@ func (r Report) charts() [][]byte {
 	}
 	since := func(t time.Time) float64 { return max(t.Sub(r.Started).Seconds(), 0) }
 	end := since(events[len(events)-1].Time)
-	weight := chart.Curve{Name: "asked for; a mark is where the share was verified", Step: true, Points: []chart.Point{{}}}
+	weight := chart.Curve{Name: "requested; a mark shows where the share was verified", Step: true, Points: []chart.Point{{}}}
 	most := 10.0
 	for _, e := range events {
 		seen := e.Kind == rollout.EventPhase && e.Phase == rollout.Standing
@@ -73,7 +73,7 @@ func (r Report) charts() [][]byte {
 	return all
 }
 
-// draw draws the bad ratios of both versions, and the evidence.
+// draw draws the bad ratios of both versions of a metric, and its evidence.
 func (j Judge) draw(name string, end float64, since func(time.Time) float64) [][]byte {
 	ratios := []chart.Curve{{Name: "stable"}, {Name: "canary"}}
 	evidence := []chart.Curve{{Name: "of health"}, {Name: "of harm"}}
@@ -97,7 +97,7 @@ func (j Judge) draw(name string, end float64, since func(time.Time) float64) [][
 		}
 	}
 	var levels []chart.Level
-	for _, l := range []chart.Level{{Name: "promotes, when every metric has it", Y: j.Promote}, {Name: "rejects", Y: j.Reject}} {
+	for _, l := range []chart.Level{{Name: "promotes if every metric reaches it", Y: j.Promote}, {Name: "rejects", Y: j.Reject}} {
 		if l.Y > 0 {
 			levels = append(levels, l)
 		}

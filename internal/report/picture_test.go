@@ -17,9 +17,10 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// TestPictures draws what a terminal shows of two runs on a real cluster, whose events
-// are testdata/run-*.jsonl as --progress=json printed them: of a good version in its
-// middle, and of a bad one at its end. test/e2e records them with E2E_EVENTS=FOLDER.
+// TestPictures draws what a terminal shows of two runs on a real cluster: of a good
+// version in the middle of the run, and of a bad one at its end. testdata/run-*.jsonl
+// holds their events, as --progress=json printed them. test/e2e records them with
+// E2E_EVENTS=FOLDER.
 func TestPictures(t *testing.T) {
 	zone := time.Local
 	time.Local = time.UTC
@@ -57,7 +58,7 @@ func TestPictures(t *testing.T) {
 
 var graphic = regexp.MustCompile("\x1b\\[(\\d+)m")
 
-// terminal draws lines of a terminal, with the colors that Printer uses.
+// terminal draws lines of a terminal with the colors that Printer uses.
 func terminal(columns int, lines []string) string {
 	const wide, high, margin = 8.4, 20, 16
 	styles := map[string]string{"1": "b", "31": "r", "32": "g", "33": "y"}

@@ -10,60 +10,60 @@ import (
 	"github.com/canarize/canarize/internal/doctor"
 )
 
-// Preview is what a release would do, for those who have to agree to it. Its JSON is
-// a contract.
+// Preview describes what a release would do, for the people who approve it. Its JSON form
+// is a contract.
 type Preview struct {
 	Namespace string        `json:"namespace"`
 	Release   string        `json:"release"`
-	Equal     bool          `json:"equal"` // stable is already what it would become
+	Equal     bool          `json:"equal"` // a promotion would change nothing
 	Images    []ImageChange `json:"images"`
-	// Stable is what a promotion would do to the stable objects, and Canary what is
-	// made for the canary.
+	// Stable lists the changes of a promotion, Canary the objects of the canary.
 	Stable []ObjectChange `json:"stable"`
 	Canary []ObjectChange `json:"canary"`
 	Course Course         `json:"course"`
-	// Foreseen is what the judge can be expected to do; nil where no traffic is known.
+	// Foreseen is nil if the traffic is unknown.
 	Foreseen *Foreseen        `json:"foreseen"`
 	Findings []doctor.Finding `json:"findings"`
 	Unseen   []string         `json:"unseen"`
 }
 
-// ImageChange is what a container runs now, and what it would run.
+// ImageChange is the image of a container now, and after a promotion.
 type ImageChange struct {
 	Workload  string `json:"workload"`
 	Container string `json:"container"`
-	Before    string `json:"before"` // "" where there is none
+	Before    string `json:"before"` // "" for a new container
 	After     string `json:"after"`
 }
 
-// ObjectChange is what would become of an object.
+// ObjectChange is the change of an object.
 type ObjectChange struct {
 	Object string `json:"object"`
 	Result string `json:"result"` // created, configured, unchanged or not served
 	Diff   string `json:"diff,omitempty"`
 }
 
-// Course is how a release goes, in seconds and percent.
+// Course describes how a release proceeds, with durations in seconds and weights in
+// percent.
 type Course struct {
-	Steps    []float64 `json:"steps"` // weights, one after the other; empty for a ramp that follows the evidence
+	Steps    []float64 `json:"steps"` // weights in order; empty for a ramp that follows the evidence
 	Most     float64   `json:"most"`  // the largest weight
 	Warmup   float64   `json:"warmupSeconds"`
 	Bake     float64   `json:"bakeSeconds"`
 	Deadline float64   `json:"deadlineSeconds"`
 	Interval float64   `json:"intervalSeconds"`
-	Alpha    float64   `json:"alpha"` // the chance of rejecting what is no worse
-	Beta     float64   `json:"beta"`  // the chance of promoting what is worse by the margin
+	Alpha    float64   `json:"alpha"` // probability of rejecting a version that is no worse
+	Beta     float64   `json:"beta"`  // probability of promoting a version that is worse by the margin
 	Gates    []string  `json:"gates"` // NAME before SHARE
 }
 
-// Foreseen is what a judge of errors can be expected to do with a traffic.
+// Foreseen is the expected behavior of a judge of errors at the given traffic.
 type Foreseen struct {
 	RequestsPerSecond float64          `json:"requestsPerSecond"`
 	StableErrors      float64          `json:"stableErrors"` // percent
 	Weights           []ForeseenWeight `json:"weights"`
 }
 
-// ForeseenWeight is that at one weight.
+// ForeseenWeight is the expected behavior at one weight.
 type ForeseenWeight struct {
 	Weight    float64    `json:"weight"`
 	Requests  float64    `json:"canaryRequestsPerSecond"`
@@ -71,14 +71,14 @@ type ForeseenWeight struct {
 	Promotion Expected   `json:"promotes"`
 }
 
-// Expected is how much a verdict is expected to need.
+// Expected is what a verdict is expected to need.
 type Expected struct {
 	Errors   float64 `json:"errors"` // of the canary, percent
 	Requests float64 `json:"canaryRequests"`
 	Seconds  float64 `json:"seconds"`
 }
 
-// changed is how many objects would not stay as they are.
+// changed returns the number of objects that would change.
 func changed(all []ObjectChange) (n int) {
 	for _, c := range all {
 		if c.Result != "unchanged" {
@@ -88,15 +88,15 @@ func changed(all []ObjectChange) (n int) {
 	return n
 }
 
-// summary is what a preview says in a sentence.
+// summary describes a preview in one sentence.
 func (p Preview) summary() string {
 	if p.Equal {
-		return "stable is already what this release would make it"
+		return "stable is up to date, a promotion would change nothing"
 	}
 	return fmt.Sprintf("%d of %d stable objects would change, and the canary has %d", changed(p.Stable), len(p.Stable), len(p.Canary))
 }
 
-// sentences say how the release goes.
+// sentences describe how the release proceeds.
 func (c Course) sentences() []string {
 	share := fmt.Sprintf("The share grows with the evidence to at most %s %%.", short(c.Most))
 	if len(c.Steps) > 0 {
@@ -106,14 +106,14 @@ func (c Course) sentences() []string {
 		}
 		share = "The share takes the steps " + strings.Join(steps, ", ") + " %."
 	}
-	out := []string{share + fmt.Sprintf(" A promotion comes after %s at the earliest, and the deadline is %s.", lasting(c.Bake), lasting(c.Deadline))}
+	out := []string{share + fmt.Sprintf(" The earliest promotion comes after %s, and the deadline is %s.", lasting(c.Bake), lasting(c.Deadline))}
 	if len(c.Gates) > 0 {
 		out = append(out, "Gates: "+strings.Join(c.Gates, ", ")+".")
 	}
 	return out
 }
 
-// lasting is a number of seconds as people say it.
+// lasting formats a number of seconds for people.
 func lasting(seconds float64) string {
 	switch {
 	case math.IsInf(seconds, 0) || math.IsNaN(seconds) || seconds > 100*365*86400:
@@ -131,10 +131,10 @@ func lasting(seconds float64) string {
 	return trailing.ReplaceAllString(d.String(), "$1")
 }
 
-// trailing are the zeros at the end of a duration: 1h0m0s, 10m0s.
+// trailing matches the zeros at the end of a duration: 1h0m0s, 10m0s.
 var trailing = regexp.MustCompile(`([hm])(?:0m)?0s$`)
 
-// table is what the judge can be expected to do.
+// table lists the expected verdicts for each weight.
 func (f Foreseen) table() (header []string, rows [][]string) {
 	header = []string{"share", "canary's requests"}
 	for i, w := range f.Weights {
@@ -150,8 +150,8 @@ func (f Foreseen) table() (header []string, rows [][]string) {
 	return append(header, "as good as stable: enough evidence in"), rows
 }
 
-// premise says what the table is about.
+// premise explains the assumptions of the table.
 func (p Preview) premise() string {
-	return fmt.Sprintf("With %s requests a second, of which %s %% fail on stable, as if all came at one share; a verdict may take up to %s more, and in the first %s only a catastrophe counts.",
+	return fmt.Sprintf("The table assumes %s requests a second, %s %% errors on stable, and a constant share. A verdict may take up to %s longer. In the first %s only a catastrophe counts.",
 		short(p.Foreseen.RequestsPerSecond), short(p.Foreseen.StableErrors), lasting(p.Course.Interval), lasting(p.Course.Warmup))
 }

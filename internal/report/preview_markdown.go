@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// PreviewMarkdown is a preview for the page of an approval. What does not fit is left
-// out from the end, diffs first, and the text says so.
+// PreviewMarkdown formats a preview for the page of an approval. It first leaves out
+// diffs, from the end, and then cuts the text; the text says so.
 func PreviewMarkdown(p Preview, o MarkdownOptions) string {
 	diffs := 0
 	for _, c := range p.Stable {
@@ -17,7 +17,7 @@ func PreviewMarkdown(p Preview, o MarkdownOptions) string {
 	return fitting(o.Max, diffs, func(left int) string { return p.markdown(o, diffs-left, left) })
 }
 
-// markdown shows a number of diffs and says how many are left out.
+// markdown shows the first diffs and mentions how many are left out.
 func (p Preview) markdown(o MarkdownOptions, diffs, left int) string {
 	text := func(s string) string { return markdownText(o.Escape(s)) }
 	var b strings.Builder
@@ -83,7 +83,7 @@ func (p Preview) markdownDiffs(b *strings.Builder, o MarkdownOptions, diffs int)
 	}
 }
 
-// longestRun is how often a character stands behind itself in a text at most.
+// longestRun returns the length of the longest run of a character.
 func longestRun(text string, of rune) int {
 	longest, run := 0, 0
 	for _, r := range text {

@@ -33,7 +33,7 @@ func TestPreviewMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"## Release shop/web: 2 of 3 stable objects would change, and the canary has 1\n",
 		"| Deployment shop/web, web | web:1 → web:2 |\n",
-		"The share takes the steps 5, 50 %. A promotion comes after 10m at the earliest, and the deadline is 1h.\n",
+		"The share takes the steps 5, 50 %. The earliest promotion comes after 10m, and the deadline is 1h.\n",
 		"Gates: lunch before promotion.\n",
 		"1 finding of canarize doctor:\n\n- Deployment shop/web: it \\| is paused; resume \\*it\\*\n",
 		"| share | canary's requests | 0.6 % errors: rejected in | 100 % errors: rejected in | as good as stable: enough evidence in |\n|---|---|---|---|---|\n| 5 % | 2.5 a second | 10m | less than 1s | never |\n",
@@ -49,8 +49,7 @@ func TestPreviewMarkdown(t *testing.T) {
 
 func plain(s string) string { return s }
 
-// TestPreviewFits says that a preview has at most as many characters as there is room
-// for, and loses its diffs before anything else.
+// TestPreviewFits: a preview keeps to the character limit and leaves out its diffs first.
 func TestPreviewFits(t *testing.T) {
 	whole := PreviewMarkdown(preview(), MarkdownOptions{Escape: plain})
 	rapid.Check(t, func(t *rapid.T) {
@@ -83,7 +82,7 @@ func TestPreviewText(t *testing.T) {
 		}
 	}
 	equal := Preview{Equal: true, Images: []ImageChange{{After: "a"}, {Before: "b", After: "b"}}}
-	if have, err := PreviewText(equal, plain); err != nil || !strings.Contains(have, "stable is already what") || !strings.Contains(have, "new, a") || !strings.Contains(have, "b, as now") {
+	if have, err := PreviewText(equal, plain); err != nil || !strings.Contains(have, "stable is up to date") || !strings.Contains(have, "new, a") || !strings.Contains(have, "b, as now") {
 		t.Errorf("%v\n%s", err, have)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"text/tabwriter"
 )
 
-// PreviewText is a preview for a terminal. escape makes foreign text harmless, and may
-// leave nothing that begins another line.
+// PreviewText formats a preview for a terminal. escape makes foreign text harmless and
+// keeps it on one line.
 func PreviewText(p Preview, escape func(string) string) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "release %s: %s\n\n", escape(p.Namespace+"/"+p.Release), p.summary())
@@ -70,7 +70,7 @@ func (i ImageChange) words() string {
 	return i.Before + " → " + i.After
 }
 
-// escapeLines escapes every line of a text for itself.
+// escapeLines escapes each line of a text.
 func escapeLines(text string, escape func(string) string) string {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	for i, line := range lines {

@@ -10,27 +10,26 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Report is what is known of a release, for those who have to understand or to
-// prove what was decided. Its JSON can be kept and read again.
+// Report describes a release to people who have to understand or prove a decision. Its
+// JSON form can be stored and parsed again.
 type Report struct {
 	Status
 	Made     time.Time `json:"made"`
-	Canarize string    `json:"canarize"` // the version that made it
-	// Judge has what was measured and concluded; nil where nobody judged by
-	// measurements that canarize saw.
+	Canarize string    `json:"canarize"` // version that made the report
+	// Judge is nil if canarize took no measurements.
 	Judge *Judge `json:"judge,omitempty"`
 }
 
-// Judge is what the judge of a release saw and said.
+// Judge holds the measurements and verdicts of the judge.
 type Judge struct {
-	// Reject and Promote are the evidence of harm that rejects, and the evidence of
-	// health that every metric has to have for a promotion; 1 is no evidence.
+	// Reject is the evidence of harm that rejects. Promote is the evidence of health
+	// that every metric needs for a promotion. 1 is no evidence.
 	Reject       float64        `json:"reject"`
 	Promote      float64        `json:"promote"`
-	Observations []rollout.Look `json:"observations"` // in the order of time
+	Observations []rollout.Look `json:"observations"` // in order of time
 }
 
-// Of makes the report of a release at a time.
+// Of returns the report of a release at the time made.
 func Of(namespace, name string, s rollout.State, made time.Time, version string) Report {
 	r := Report{Status: StatusOf(namespace, name, s), Made: made.UTC(), Canarize: version}
 	if j := s.Judged; j != nil {
@@ -39,20 +38,20 @@ func Of(namespace, name string, s rollout.State, made time.Time, version string)
 	return r
 }
 
-// Parse reads a report that was kept as JSON.
+// Parse reads a report in its JSON form.
 func Parse(text []byte) (Report, error) {
 	var r Report
 	switch err := json.Unmarshal(text, &r); {
 	case err != nil:
-		return Report{}, fmt.Errorf("it is not what canarize report -o json writes: %w", err)
+		return Report{}, fmt.Errorf("the file is not a report from canarize report -o json: %w", err)
 	case r.Release == "" || r.Namespace == "":
-		return Report{}, errors.New("it names no release; give what canarize report -o json has written")
+		return Report{}, errors.New("the file names no release; pass a file that canarize report -o json has written")
 	}
 	return r, nil
 }
 
-// events are those of this release: the cluster remembers those of releases
-// before, too. cut says that older ones of this release are not among them.
+// events returns the events of this release, because the cluster also keeps those of
+// earlier releases. cut reports that the oldest events are missing.
 func (r Report) events() (events []rollout.Event, cut bool) {
 	for i, e := range r.Events {
 		if !e.Time.Before(r.Started) {
@@ -67,7 +66,7 @@ func (r Report) events() (events []rollout.Event, cut bool) {
 	return events, first.Kind != rollout.EventAsked || first.Phase != rollout.Deploying
 }
 
-// State is the phase in one word, or held.
+// State returns the phase as one word, or held.
 func (s Status) State() string {
 	switch {
 	case s.Held != "":

@@ -66,7 +66,7 @@ func TestPrinterJSON(t *testing.T) {
 	}
 }
 
-// TestCloseEndsTheLine has something under way when the printer is closed.
+// TestCloseEndsTheLine closes the printer while it shows progress.
 func TestCloseEndsTheLine(t *testing.T) {
 	var out bytes.Buffer
 	p := NewPrinter(&out, Style{Format: Terminal, Escape: escape})
@@ -83,16 +83,16 @@ type closed struct{}
 func (closed) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 func TestNobodyReads(t *testing.T) {
-	told := 0
-	p := NewPrinter(closed{}, Style{Format: Lines, Escape: escape, Broken: func(error) { told++ }})
+	calls := 0
+	p := NewPrinter(closed{}, Style{Format: Lines, Escape: escape, Broken: func(error) { calls++ }})
 	p.Print(events[0])
 	p.Print(events[1])
-	if told != 1 {
-		t.Errorf("told %d times", told)
+	if calls != 1 {
+		t.Errorf("Broken was called %d times", calls)
 	}
 }
 
-// TestStatusJSON pins what programs read.
+// TestStatusJSON pins the contract with programs.
 func TestStatusJSON(t *testing.T) {
 	s := rollout.State{Phase: rollout.Standing, Weight: 10, Verified: 10, Proof: rollout.SeenOnGateways, Step: 1, Started: noon, Run: rollout.Run{System: "CI"}, Plan: "a", Tested: "b", History: events[:1]}
 	text, err := json.Marshal(StatusOf("eu", "shop", s))
@@ -110,16 +110,16 @@ func TestStatusJSON(t *testing.T) {
 	}
 }
 
-// TestSentences has something to say about every phase, and nothing twice.
+// TestSentences: every phase has a sentence of its own.
 func TestSentences(t *testing.T) {
-	said := map[string]bool{}
+	sentences := map[string]bool{}
 	for _, p := range []rollout.Phase{rollout.None, rollout.Deploying, rollout.Standing, rollout.Shifting, rollout.Promoting, rollout.Retiring, rollout.Rejecting, rollout.Promoted, rollout.Rejected} {
-		said[Status{Phase: p}.Sentence()] = true
+		sentences[Status{Phase: p}.Sentence()] = true
 	}
-	if len(said) != 9 || said[""] {
-		t.Errorf("%v", said)
+	if len(sentences) != 9 || sentences[""] {
+		t.Errorf("%v", sentences)
 	}
-	for want, s := range map[string]Status{"held: no pods; run canarize reject, or go on with --override-hold once that is settled": {Held: "no pods"}, "damaged": {Error: "damaged"}} {
+	for want, s := range map[string]Status{"held: no pods; run canarize reject, or continue with --override-hold once the problem is solved": {Held: "no pods"}, "damaged": {Error: "damaged"}} {
 		if got := s.Sentence(); got != want {
 			t.Errorf("%q, expected %q", got, want)
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/canarize/canarize/internal/simulate"
 )
 
-// SimulationChart draws what became of the runs, as SVG.
+// SimulationChart draws the outcomes of the runs as SVG.
 func SimulationChart(all []simulate.Simulation, runs int) []byte {
 	bars := make([]chart.Bar, len(all))
 	for i, s := range all {

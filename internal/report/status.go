@@ -8,60 +8,60 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Status is where a release stands. Its JSON is what programs read.
+// Status is the current state of a release. Its JSON form is a contract with programs.
 type Status struct {
 	Release   string        `json:"release"`
 	Namespace string        `json:"namespace"`
 	Phase     rollout.Phase `json:"phase"`
-	// Weight is the canary's share in percent that is wanted, and Verified the one
-	// that the gateways were last seen to give; nil when nobody has looked since the
-	// last change, or no gateway could be asked. Proof is model where there was none:
-	// the share is computed then, and not verified.
+	// Weight is the requested share of the canary, in percent. Verified is the share
+	// last measured on the gateways; it is nil if nobody has measured since the last
+	// change or no gateway could be asked. Proof is then "model" if the share was
+	// computed.
 	Weight   int           `json:"weight"`
 	Verified *int          `json:"verified"`
 	Proof    rollout.Proof `json:"proof,omitempty"`
 	Step     int           `json:"step"` // shifts so far
-	// Held says why nothing moves until somebody decides.
+	// Held is the reason why the release waits for somebody to decide.
 	Held    string      `json:"held,omitempty"`
 	Started time.Time   `json:"started"`
-	Run     rollout.Run `json:"run"` // who worked on it last
-	// Plan is the digest of the manifests, Tested that of the canary's pods with
+	Run     rollout.Run `json:"run"` // last run that worked on the release
+	// Plan is the digest of the manifests. Tested is the digest of the canary's pods and
 	// their configuration.
 	Plan    string          `json:"plan,omitempty"`
 	Tested  string          `json:"tested,omitempty"`
-	Images  []rollout.Image `json:"images,omitempty"` // of the new version, by the manifests
+	Images  []rollout.Image `json:"images,omitempty"` // of the new version, from the manifests
 	Objects []manifest.ID   `json:"objects"`          // of the canary
 	Events  []rollout.Event `json:"events"`
 	DryRun  bool            `json:"dryRun,omitempty"`
-	// Guarded says that a run has to watch the canary's share, and Worker who works on the
-	// release now; nil where that is not known.
+	// Guarded means that a run has to watch the canary's share. Worker is the process
+	// that works on the release now; nil if unknown.
 	Guarded bool    `json:"guarded,omitempty"`
 	Worker  *Worker `json:"worker,omitempty"`
-	// Paused is the hold of a person, Gates are the names of all gates, Passed those that
-	// agreed and who let the release pass. Awaiting is the gate that a run waits for.
+	// Paused is a person's hold. Gates holds the names of all gates, Passed the gates
+	// already passed and by whom. Awaiting is the gate that a run waits for.
 	Paused   *rollout.Statement `json:"paused,omitempty"`
 	Gates    []string           `json:"gates,omitempty"`
 	Passed   []rollout.Approval `json:"passed,omitempty"`
 	Awaiting string             `json:"awaiting,omitempty"`
-	// Reason says who decided how the release ends, and Left how the last process
-	// stopped working on it before that.
+	// Reason is who decided how the release ends, and why. Left is how the last process
+	// stopped before that.
 	Reason *rollout.Reason `json:"reason,omitempty"`
 	Left   *rollout.Left   `json:"left,omitempty"`
 	Mixed  bool            `json:"mixed,omitempty"` // rejected while stable was being replaced
-	// Judged is what the judge said last; nil where nobody judged.
+	// Judged is the last judgement, or nil.
 	Judged *rollout.Judged `json:"judged,omitempty"`
-	// Error says why the state cannot be read; then nothing else is known.
+	// Error is why the state cannot be read. The other fields are then unknown.
 	Error string `json:"error,omitempty"`
 }
 
 // Worker is the process that works on a release.
 type Worker struct {
-	Holder  string    `json:"holder,omitempty"` // "" is nobody
-	Renewed time.Time `json:"renewed,omitzero"` // when it showed last that it is alive
+	Holder  string    `json:"holder,omitempty"` // "" if nobody
+	Renewed time.Time `json:"renewed,omitzero"` // last renewal of the lease
 	Alive   bool      `json:"alive"`
 }
 
-// StatusOf tells where a release stands.
+// StatusOf returns the status of a release in a state.
 func StatusOf(namespace, name string, s rollout.State) Status {
 	out := Status{
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
@@ -85,12 +85,12 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 	return out
 }
 
-// Abandoned says that a run was to watch the canary's share, and nobody does.
+// Abandoned reports whether a run should watch the canary's share, but no process does.
 func (s Status) Abandoned() bool {
 	return s.Guarded && s.Phase.Active() && s.Worker != nil && !s.Worker.Alive
 }
 
-// abandoned says since when nobody works on the release, and what to do.
+// abandoned explains since when nobody works on the release, and what to do.
 func (s Status) abandoned() string {
 	since := ""
 	if w := s.Worker; w.Holder != "" {
@@ -102,7 +102,7 @@ func (s Status) abandoned() string {
 	return fmt.Sprintf("nobody works on it%s, and nobody watches the canary's %d %%; run canarize run again, or canarize reject", since, s.Weight)
 }
 
-// Sentence says in one sentence where the release stands, and what comes next.
+// Sentence describes the state of the release, and what comes next, in one sentence.
 func (s Status) Sentence() string {
 	switch {
 	case s.Error != "":
@@ -110,7 +110,7 @@ func (s Status) Sentence() string {
 	case s.Abandoned():
 		return s.abandoned()
 	case s.Held != "":
-		return "held: " + s.Held + "; run canarize reject, or go on with --override-hold once that is settled"
+		return "held: " + s.Held + "; run canarize reject, or continue with --override-hold once the problem is solved"
 	}
 	switch s.Phase {
 	case rollout.Deploying:
@@ -118,7 +118,7 @@ func (s Status) Sentence() string {
 	case rollout.Standing:
 		switch {
 		case s.Paused != nil:
-			return fmt.Sprintf("the canary gets %d %% of the traffic, on hold: %s; canarize resume ends that", s.Weight, s.Paused)
+			return fmt.Sprintf("the canary gets %d %% of the traffic, on hold: %s; canarize resume ends the hold", s.Weight, s.Paused)
 		case s.Awaiting != "":
 			return fmt.Sprintf("the canary gets %d %% of the traffic, waiting for gate %s; canarize approve lets it pass", s.Weight, s.Awaiting)
 		}
@@ -126,16 +126,16 @@ func (s Status) Sentence() string {
 	case rollout.Shifting:
 		return fmt.Sprintf("on the way to %d %%; run canarize shift again, or canarize reject", s.Weight)
 	case rollout.Promoting:
-		return "stable is being replaced; run canarize promote again if nobody does"
+		return "stable is being replaced; if no process works on it, run canarize promote again"
 	case rollout.Retiring:
-		return "stable is the new version, the canary is being removed; run canarize promote again if nobody does"
+		return "stable is the new version, the canary is being removed; if no process works on it, run canarize promote again"
 	case rollout.Rejecting:
-		return "traffic is back on stable, the canary is being removed; run canarize reject again if nobody does"
+		return "traffic is back on stable, the canary is being removed; if no process works on it, run canarize reject again"
 	case rollout.Promoted:
 		return "stable is the new version and serves everything"
 	case rollout.Rejected:
 		if s.Mixed {
-			return "rejected while stable was being replaced, which may be of the new version; apply the old version's manifests to go back"
+			return "rejected while stable was being replaced, so stable may run the new version; to go back, apply the old version's manifests"
 		}
 		return "rejected; stable serves everything"
 	}

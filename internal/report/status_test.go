@@ -8,15 +8,14 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// TestAbandoned: that a run was killed, since when, and what to do is what status says
-// first, whatever else it knows.
+// TestAbandoned: status first says that a run was killed, since when, and what to do.
 func TestAbandoned(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	dead := &Worker{Holder: "run 7 on agent-3", Renewed: at}
 	for name, tt := range map[string]struct {
 		state  rollout.State
 		worker *Worker
-		says   string // "" is nothing of it
+		says   string // "" if the status does not mention it
 	}{
 		"killed":                {rollout.State{Phase: rollout.Standing, Weight: 50, Guarded: true}, dead, "nobody works on it since 2026-01-02T03:04:05Z (run 7 on agent-3 was killed), and nobody watches the canary's 50 %"},
 		"killed and held":       {rollout.State{Phase: rollout.Shifting, Weight: 50, Guarded: true, Held: "no"}, dead, "nobody watches the canary's 50 %"},
@@ -37,12 +36,12 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// TestWhoDecided: a release that ended before there was anything to measure says what
-// ended it, and not that somebody else has judged it.
+// TestWhoDecided: a release that ended before there were measurements names the reason
+// for its end, and no other judge.
 func TestWhoDecided(t *testing.T) {
 	for by, says := range map[rollout.Decider]string{
-		rollout.ByPods: "the canary's pods did not become ready", rollout.ByGate: "a gate of the release refused",
-		rollout.ByPerson: "a person decided", rollout.ByRequest: "decided by those who asked for the steps",
+		rollout.ByPods: "the canary's pods did not become ready", rollout.ByGate: "a gate refused the release",
+		rollout.ByPerson: "a person decided", rollout.ByRequest: "the people who ran the steps",
 	} {
 		s := rollout.State{Phase: rollout.Rejected, Reason: &rollout.Reason{By: by}}
 		text := string(Markdown(Of("eu", "shop", s, time.Now(), "test"), MarkdownOptions{Escape: func(s string) string { return s }}))
@@ -55,7 +54,7 @@ func TestWhoDecided(t *testing.T) {
 		Passed: []rollout.Approval{{Gate: "sign-off", By: "ann@example.com", At: time.Unix(1_700_000_000, 0)}},
 	}
 	text := string(Markdown(Of("eu", "shop", s, time.Now(), "test"), MarkdownOptions{Escape: func(s string) string { return s }}))
-	for _, want := range []string{"may be of the new version", "Gate sign-off", "agreed: ann@example.com, 2023-11-14 22:13:20 UTC"} {
+	for _, want := range []string{"stable may run the new version", "Gate sign-off", "passed by ann@example.com at 2023-11-14 22:13:20 UTC"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it does not say %q: %s", want, text)
 		}

@@ -1,6 +1,5 @@
-// Package spool stands between a program that has to go on and an output that may
-// be stuck: a pager, a terminal after Ctrl-S, a log collector that hangs. Whoever
-// puts something into a Spool never waits.
+// Package spool writes to an output that may block: a pager, a terminal after Ctrl-S, a
+// log collector that hangs. Putting an entry into a Spool never blocks.
 package spool
 
 import (
@@ -10,148 +9,148 @@ import (
 	"time"
 )
 
-// Class says what becomes of an entry when the output is stuck.
+// Class decides what happens to an entry while the output is blocked.
 type Class int
 
 // The classes.
 const (
-	// Kept entries are written, however long it takes. Their number is not bounded:
-	// put only such things as Kept that a release has few of.
+	// Kept entries are never dropped. Their number is not bounded: use Kept only for
+	// entries that a release has few of.
 	Kept Class = iota
-	// Passing entries tell how far something is. When too many of them wait, the
-	// oldest is dropped: the newest says more.
-	Passing
+	// Droppable entries show progress. When more than Options.MaxDroppable wait, the
+	// oldest is dropped, because the newest says more.
+	Droppable
 )
 
-// Options say how a Spool behaves. Most and Patience are needed.
+// Options configures a Spool. Both fields are required.
 type Options struct {
-	Most     int           // Passing entries that may wait
-	Patience time.Duration // how long Flush waits for an output that does not move
+	MaxDroppable int           // Droppable entries that may wait
+	Patience     time.Duration // how long Flush waits for an output that writes nothing
 }
 
-// Spool writes what is put into it, in order, one entry at a time. It is safe for
-// concurrent use. It has a goroutine only while there is something to write.
+// Spool writes its entries in order, one at a time. It is safe for concurrent use. Its
+// goroutine runs only while entries wait.
 type Spool struct {
 	options Options
 
-	mu      sync.Mutex
-	missing func(n int)
-	waiting []entry
-	put     int           // entries so far
-	written int           // number of the entry that was written last
-	stuck   int           // what written was when Flush gave up; -1
-	working bool          // there is a goroutine that writes
-	moved   chan struct{} // closed when an entry was written
+	mu        sync.Mutex
+	onDropped func(n int)
+	waiting   []entry
+	put       int           // entries put so far
+	written   int           // number of the last entry written
+	stuck     int           // value of written when Flush gave up, or -1
+	writing   bool          // the goroutine runs
+	progress  chan struct{} // closed and replaced when an entry is written
 }
 
 type entry struct {
-	number int
-	class  Class
-	write  func()
-	before int // entries that were dropped in front of this one
+	number  int
+	class   Class
+	write   func()
+	dropped int // entries dropped directly before this one
 }
 
-// New makes an empty Spool.
+// New returns an empty Spool.
 func New(options Options) *Spool {
-	return &Spool{options: options, missing: func(int) {}, stuck: -1, moved: make(chan struct{})}
+	return &Spool{options: options, onDropped: func(int) {}, stuck: -1, progress: make(chan struct{})}
 }
 
-// OnMissing has tell called where entries are missing, with their number, once the
-// output moves again. It may write, as entries do.
-func (s *Spool) OnMissing(tell func(n int)) {
+// OnDropped sets the function that is called in place of dropped entries, with their
+// number, as soon as the output accepts text again. It may write, as entries do.
+func (s *Spool) OnDropped(report func(n int)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.missing = tell
+	s.onDropped = report
 }
 
-// Used says whether anything was put so far.
+// Used reports whether any entry was put.
 func (s *Spool) Used() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.put > 0
 }
 
-// Put has an entry written behind those that were put before. It does not wait. The
-// entry must not wait for this Spool.
+// Put adds an entry behind those put before and returns at once. The entry must not wait
+// for this Spool.
 func (s *Spool) Put(class Class, write func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.put++
 	s.waiting = append(s.waiting, entry{number: s.put, class: class, write: write})
-	if class == Passing {
+	if class == Droppable {
 		s.drop()
 	}
-	if !s.working {
-		s.working = true
-		go s.work()
+	if !s.writing {
+		s.writing = true
+		go s.writeAll()
 	}
 }
 
-// drop drops the oldest passing entry when too many wait.
+// drop removes the oldest droppable entry when too many wait.
 func (s *Spool) drop() {
 	oldest, n := -1, 0
 	for i, e := range s.waiting {
-		if e.class == Passing {
+		if e.class == Droppable {
 			if n++; oldest < 0 {
 				oldest = i
 			}
 		}
 	}
-	if n <= s.options.Most {
+	if n <= s.options.MaxDroppable {
 		return
 	}
-	missing := s.waiting[oldest].before + 1
+	dropped := s.waiting[oldest].dropped + 1
 	s.waiting = slices.Delete(s.waiting, oldest, oldest+1)
 	if oldest < len(s.waiting) {
-		s.waiting[oldest].before += missing
+		s.waiting[oldest].dropped += dropped
 	}
 }
 
-// work writes until nothing waits.
-func (s *Spool) work() {
+// writeAll writes until no entry waits.
+func (s *Spool) writeAll() {
 	for {
-		e, missing, found := s.next()
+		e, onDropped, found := s.next()
 		if !found {
 			return
 		}
-		if e.before > 0 {
-			missing(e.before)
+		if e.dropped > 0 {
+			onDropped(e.dropped)
 		}
 		e.write()
 		s.done(e.number)
 	}
 }
 
-func (s *Spool) next() (e entry, missing func(int), found bool) {
+func (s *Spool) next() (e entry, onDropped func(int), found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) == 0 {
-		s.working, s.waiting = false, nil
+		s.writing, s.waiting = false, nil
 		return entry{}, nil, false
 	}
 	e = s.waiting[0]
-	s.waiting[0] = entry{} // what it holds can go
+	s.waiting[0] = entry{} // for the garbage collector
 	s.waiting = s.waiting[1:]
-	return e, s.missing, true
+	return e, s.onDropped, true
 }
 
 func (s *Spool) done(number int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.written = number
-	close(s.moved)
-	s.moved = make(chan struct{})
+	close(s.progress)
+	s.progress = make(chan struct{})
 }
 
-// Flush waits until everything that was put before is written, and says whether it
-// is. It gives up when nothing moves for the Patience, and from then on it does not
-// wait at all until something has moved.
+// Flush waits until every entry put before the call is written, and reports whether they
+// all are. It gives up when nothing is written for Options.Patience. After that it
+// returns false at once until the output accepts an entry again.
 func (s *Spool) Flush() bool {
 	s.mu.Lock()
 	last := s.put
 	s.mu.Unlock()
 	for {
-		written, stuck, moved := s.look()
+		written, stuck, progress := s.position()
 		switch {
 		case written >= last:
 			return true
@@ -160,7 +159,7 @@ func (s *Spool) Flush() bool {
 		}
 		timer := time.NewTimer(s.options.Patience)
 		select {
-		case <-moved:
+		case <-progress:
 		case <-timer.C:
 			s.giveUp(written)
 		}
@@ -168,13 +167,13 @@ func (s *Spool) Flush() bool {
 	}
 }
 
-func (s *Spool) look() (written, stuck int, moved chan struct{}) {
+func (s *Spool) position() (written, stuck int, progress chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.written, s.stuck, s.moved
+	return s.written, s.stuck, s.progress
 }
 
-// giveUp remembers that nothing has moved since an entry was written.
+// giveUp records that the output is stuck, unless an entry was written meanwhile.
 func (s *Spool) giveUp(written int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -183,9 +182,9 @@ func (s *Spool) giveUp(written int) {
 	}
 }
 
-// Say puts a text that is Kept. An error of the writer is not found: whoever has to
-// know whether somebody reads puts an entry that looks at it.
-func (s *Spool) Say(to io.Writer, text string) {
+// PutText puts a text as a Kept entry. It ignores errors of the writer: to learn
+// whether the output is closed, put an entry that checks the error.
+func (s *Spool) PutText(to io.Writer, text string) {
 	if text != "" {
 		s.Put(Kept, func() { _, _ = io.WriteString(to, text) })
 	}

@@ -12,69 +12,69 @@ import (
 	"pgregory.net/rapid"
 )
 
-// paper is an output that somebody can hold.
-type paper struct {
+// output records lines and blocks while a test holds it.
+type output struct {
 	mu    sync.Mutex
 	lines []string
-	held  chan struct{} // nil: it moves
+	held  chan struct{} // nil: not blocked
 }
 
-func (p *paper) write(line string) {
-	p.mu.Lock()
-	held := p.held
-	p.mu.Unlock()
+func (o *output) write(line string) {
+	o.mu.Lock()
+	held := o.held
+	o.mu.Unlock()
 	if held != nil {
 		<-held
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lines = append(p.lines, line)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lines = append(o.lines, line)
 }
 
-func (p *paper) hold() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.held = make(chan struct{})
+func (o *output) hold() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held = make(chan struct{})
 }
 
-func (p *paper) free() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	close(p.held)
-	p.held = nil
+func (o *output) free() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	close(o.held)
+	o.held = nil
 }
 
-func (p *paper) text() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return strings.Join(p.lines, " ")
+func (o *output) text() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.Join(o.lines, " ")
 }
 
-func spoolTo(p *paper, most int) *Spool {
-	s := New(Options{Most: most, Patience: time.Second})
-	s.OnMissing(func(n int) { p.write(fmt.Sprintf("-%d", n)) })
+func spoolTo(p *output, most int) *Spool {
+	s := New(Options{MaxDroppable: most, Patience: time.Second})
+	s.OnDropped(func(n int) { p.write(fmt.Sprintf("-%d", n)) })
 	return s
 }
 
 func TestStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &paper{}
+		p := &output{}
 		s := spoolTo(p, 2)
-		say := func(class Class, line string) { s.Put(class, func() { p.write(line) }) }
+		put := func(class Class, line string) { s.Put(class, func() { p.write(line) }) }
 		p.hold()
-		say(Kept, "a")
+		put(Kept, "a")
 		synctest.Wait() // a is being written
 		for i := range 5 {
-			say(Passing, fmt.Sprint(i))
+			put(Droppable, fmt.Sprint(i))
 		}
-		say(Kept, "b")
-		say(Passing, "5")
+		put(Kept, "b")
+		put(Droppable, "5")
 		began := time.Now()
 		if s.Flush() || time.Since(began) != time.Second {
 			t.Errorf("flushed, or gave up after %s", time.Since(began))
 		}
 		if s.Flush() || time.Since(began) != time.Second {
-			t.Errorf("waits for an output that is known to be stuck: %s", time.Since(began))
+			t.Errorf("Flush waited for an output known to be stuck: %s", time.Since(began))
 		}
 		p.free()
 		synctest.Wait()
@@ -82,36 +82,35 @@ func TestStuck(t *testing.T) {
 			t.Error(p.text())
 		}
 		p.hold()
-		say(Kept, "c")
-		if s.Flush() || time.Since(began) != 2*time.Second { // it had moved
+		put(Kept, "c")
+		if s.Flush() || time.Since(began) != 2*time.Second { // it made progress
 			t.Errorf("flushed, or gave up after %s", time.Since(began))
 		}
 		p.free()
 	})
 }
 
-// TestSlow: an output that moves is waited for, however slow it is.
+// TestSlow: Flush waits for an output that makes progress, however slow it is.
 func TestSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := spoolTo(&paper{}, 2)
+		s := spoolTo(&output{}, 2)
 		for range 100 {
 			s.Put(Kept, func() { time.Sleep(900 * time.Millisecond) })
 		}
 		if !s.Flush() {
-			t.Error("given up")
+			t.Error("Flush gave up")
 		}
 	})
 }
 
-// TestLaws: whatever is put, and whenever the output is stuck, nothing that is Kept
-// is lost, order stays, the newest passing entry is written, and what is missing is
-// counted.
+// TestLaws: no Kept entry is lost, the order stays, the newest droppable entry is
+// written, and the number of dropped entries is right, whenever the output blocks.
 func TestLaws(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		most := rapid.IntRange(1, 4).Draw(rt, "most")
 		steps := rapid.SliceOfN(rapid.SampledFrom([]string{"kept", "passing", "passing", "passing", "hold", "free", "wait"}), 1, 60).Draw(rt, "steps")
 		synctest.Test(t, func(t *testing.T) {
-			p := &paper{}
+			p := &output{}
 			s := spoolTo(p, most)
 			var all []string
 			held := false
@@ -120,7 +119,7 @@ func TestLaws(t *testing.T) {
 				case "kept", "passing":
 					class, line := Kept, fmt.Sprintf("k%d", i)
 					if step == "passing" {
-						class, line = Passing, fmt.Sprintf("p%d", i)
+						class, line = Droppable, fmt.Sprintf("p%d", i)
 					}
 					all = append(all, line)
 					s.Put(class, func() { p.write(line) })
@@ -167,17 +166,17 @@ func checkLaws(rt *rapid.T, put, written []string) {
 		case line[0] == 'p':
 			missing++
 		default:
-			rt.Fatalf("%s is lost or not in its place: put %v, written %v", line, put, written)
+			rt.Fatalf("%s is lost or out of order: put %v, written %v", line, put, written)
 		}
 	}
 	if at != len(written) || missing != counted || last != "" && !slices.Contains(written, last) {
-		rt.Fatalf("%d missing, %d counted: put %v, written %v", missing, counted, put, written)
+		rt.Fatalf("%d dropped, %d reported: put %v, written %v", missing, counted, put, written)
 	}
 }
 
 // TestConcurrent is for the race detector.
 func TestConcurrent(t *testing.T) {
-	p := &paper{}
+	p := &output{}
 	s := spoolTo(p, 10)
 	var putting sync.WaitGroup
 	for range 8 {

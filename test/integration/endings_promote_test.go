@@ -44,7 +44,7 @@ func testInterruptedPromotion(t *testing.T, s shop, _ *users) {
 			s.check(t, "v2", -1)
 			return
 		}
-		s.expect(t, 1, reject, "the canary is removed, but stable was being replaced and may be of the new version")
+		s.expect(t, 1, reject, "the canary is removed, but stable was being replaced and may run the new version")
 		s.check(t, "v2", -1)
 		if got := s.state(t); got.Phase != rollout.Rejected || !got.Mixed {
 			t.Errorf("phase %s, mixed %t", got.Phase, got.Mixed)

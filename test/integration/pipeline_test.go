@@ -67,7 +67,7 @@ func testPipeline(t *testing.T, s shop) {
 		t.Error(said)
 	}
 	report := s.expect(t, 0, []string{"report", "shop"}).out
-	for _, want := range []string{"The new version was promoted", "given 10 % of the requests", "registry.example.com/shop:v2", "promoted: stable is the new version and serves everything |"} {
+	for _, want := range []string{"The new version was promoted", "got 10 % of the requests", "registry.example.com/shop:v2", "promoted: stable is the new version and serves everything |"} {
 		if !strings.Contains(report, want) {
 			t.Errorf("%q is not in\n%s", want, report)
 		}

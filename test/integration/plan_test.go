@@ -53,7 +53,7 @@ func testPlan(t *testing.T, s shop) {
 	s.do(t, s.deploy(t, "v2"), shift("10"))
 	s.expect(t, 1, plan("v2"))
 	s.do(t, promote)
-	if o := s.expect(t, 0, plan("v2")); !strings.Contains(o.out, "stable is already what this release would make it") {
+	if o := s.expect(t, 0, plan("v2")); !strings.Contains(o.out, "stable is up to date, a promotion would change nothing") {
 		t.Errorf("after the promotion:\n%s", o.out)
 	}
 }

@@ -176,7 +176,7 @@ func (s shop) rejected(t *testing.T, before, tag string) (stable string) {
 		s.expect(t, 2, reject, "already promoted")
 		stable = tag
 	case rollout.Retiring:
-		s.expect(t, 2, reject, "stable was the new version already")
+		s.expect(t, 2, reject, "stable was already the new version")
 		stable = tag
 	case rollout.Promoting: // which may have begun to replace stable
 		o := s.try(t, reject...)

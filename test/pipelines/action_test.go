@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// TestAction runs the script of action.yml as a runner does, and looks at what else
+// TestAction runs the script of action.yml as a runner does, and checks the actions that
 // it uses.
 func TestAction(t *testing.T) {
 	text := read(t, "action.yml")
@@ -56,8 +56,8 @@ func TestAction(t *testing.T) {
 	}
 }
 
-// TestDocumentedJobs: the jobs of docs/ci.md are YAML, and call verbs with flags
-// that exist.
+// TestDocumentedJobs: the jobs in docs/ci.md are valid YAML and use only existing verbs
+// and flags.
 func TestDocumentedJobs(t *testing.T) {
 	canarize := buildCanarize(t)
 	blocks := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(read(t, "docs/ci.md"), -1)

@@ -14,16 +14,16 @@ import (
 	"github.com/canarize/canarize/internal/ci/azurepipelines"
 )
 
-// loggingCommand is a command as commands.js reads it.
+// loggingCommand is a command in the form that commands.js reads.
 type loggingCommand struct {
 	Name       string            `json:"name"`
 	Properties map[string]string `json:"properties"`
 	Data       string            `json:"data"`
-	Line       string            `json:"line"` // as canarize writes it
+	Line       string            `json:"line"` // the output of canarize
 }
 
-// TestCommandsMatchTaskLib compares thousands of commands with what Microsoft's
-// own formatter makes of them, and has Microsoft's reader read them.
+// TestCommandsMatchTaskLib compares thousands of commands with those of Microsoft's
+// formatter, and parses them with Microsoft's parser.
 func TestCommandsMatchTaskLib(t *testing.T) {
 	node := need(t, "node")
 	if _, err := os.Stat("node_modules/azure-pipelines-task-lib"); err != nil {
@@ -34,7 +34,7 @@ func TestCommandsMatchTaskLib(t *testing.T) {
 		name := rapid.SampledFrom([]string{"task.logissue", "task.setvariable", "build.addbuildtag"}).Draw(t, "name")
 		data, kind, variable := foreign.Draw(t, "data"), foreign.Draw(t, "type"), foreign.Draw(t, "variable")
 		properties := map[string]string{"type": ci.Harmless(kind), "variable": ci.Harmless(variable)}
-		maps.DeleteFunc(properties, func(_, value string) bool { return value == "" }) // the library would leave a space for them
+		maps.DeleteFunc(properties, func(_, value string) bool { return value == "" }) // the library writes a space for them
 		return loggingCommand{
 			Name: name, Data: ci.Harmless(data), Properties: properties,
 			Line: azurepipelines.Command(name, data, azurepipelines.Property{Key: "type", Value: kind}, azurepipelines.Property{Key: "variable", Value: variable}),

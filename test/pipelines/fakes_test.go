@@ -10,9 +10,8 @@ import (
 	"strings"
 )
 
-// fakeCluster is a folder with a file for everything that is remembered: stable,
-// the weight of a canary that is there, and events, what was done in words that a
-// test can compare.
+// fakeCluster is a folder with the state of a cluster, one file for each value: stable,
+// the weight of the canary if there is one, and events, a log that tests compare.
 type fakeCluster struct{ folder string }
 
 func (c fakeCluster) read(name string) (text string, found bool) {
@@ -33,8 +32,8 @@ func (c fakeCluster) event(format string, arguments ...any) error {
 	return errors.Join(err, file.Close())
 }
 
-// request is a command line: the words and the flags, which in this project's
-// pipeline are long and, but for a few switches, have a value.
+// request is a parsed command line. In this project's pipeline every flag is long and,
+// except for a few switches, has a value.
 type request struct {
 	words []string
 	flags map[string]string
@@ -60,7 +59,8 @@ func parse(arguments []string) request {
 	return r
 }
 
-// play does what the pipeline needs of a program of that name, and fails at all else.
+// play acts as the named program as far as the pipeline needs it. It fails on any other
+// request.
 func play(program string, arguments []string, stdout, stderr io.Writer) int {
 	c, r := fakeCluster{os.Getenv("FAKE_CLUSTER")}, parse(arguments)
 	verbs := map[string]func(request, io.Writer) error{
@@ -68,7 +68,7 @@ func play(program string, arguments []string, stdout, stderr io.Writer) int {
 		"canarize run": c.run, "canarize reject": c.reject, "canarize report": c.report,
 	}
 	do, known := verbs[program+" "+r.words[0]]
-	err := fmt.Errorf("%q is not known", arguments)
+	err := fmt.Errorf("unknown command %q", arguments)
 	if known {
 		err = do(r, stdout)
 	}
@@ -107,8 +107,8 @@ func (c fakeCluster) rollout(r request, _ io.Writer) error {
 	return nil
 }
 
-// run ends as a test wants it: promoted, rejected, which leaves nothing, or held, which
-// leaves a canary without traffic.
+// run ends the way FAKE_END says: promoted; rejected, which leaves nothing; or held,
+// which leaves a canary without traffic.
 func (c fakeCluster) run(r request, _ io.Writer) error {
 	if _, err := os.Stat(r.flags["config"]); err != nil {
 		return err

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// images are the Dockerfiles with what they build. There need not be a Docker
-// daemon where these tests run, so they check what can be known without one.
+// images returns the Dockerfiles and what they build. These tests need no Docker daemon,
+// and check what can be checked without one.
 func images() map[string]struct{ program, entrypoint string } {
 	return map[string]struct{ program, entrypoint string }{
 		"Dockerfile":     {"cmd/canarize", `["/canarize"]`},
@@ -79,7 +79,7 @@ func withoutFlags(arguments []string) []string {
 	return arguments
 }
 
-// checkCopy makes sure that what is copied from the context is in it.
+// checkCopy checks that the context contains the copied files.
 func checkCopy(t *testing.T, arguments []string) {
 	t.Helper()
 	if strings.HasPrefix(arguments[0], "--from=") {
@@ -97,8 +97,8 @@ func checkCopy(t *testing.T, arguments []string) {
 	}
 }
 
-// TestImageProgramsAreStatic builds with the flags of the Dockerfile and looks
-// into the result: a distroless static image has no loader and no libraries.
+// TestImageProgramsAreStatic builds with the flags of the Dockerfile and inspects the
+// result: a distroless static image has no loader and no libraries.
 func TestImageProgramsAreStatic(t *testing.T) {
 	for path := range images() {
 		t.Run(path, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestImageProgramsAreStatic(t *testing.T) {
 	}
 }
 
-// buildAsIn runs the `go build` of a Dockerfile with another output.
+// buildAsIn runs the `go build` of a Dockerfile with a different output.
 func buildAsIn(t *testing.T, dockerfile string) string {
 	t.Helper()
 	pattern := regexp.MustCompile(`CGO_ENABLED=0 GOOS=\$TARGETOS GOARCH=\$TARGETARCH go build (-trimpath -ldflags="([^"]*)") -o \S+ (\./\S+)`)
@@ -145,8 +145,7 @@ func buildAsIn(t *testing.T, dockerfile string) string {
 	return program
 }
 
-// TestSampleProgram runs the sample as its image does, for what only a process
-// shows: exit codes and signals.
+// TestSampleProgram runs the sample as its image does, to check exit codes and signals.
 func TestSampleProgram(t *testing.T) {
 	program := buildAsIn(t, "app/Dockerfile")
 
@@ -166,7 +165,7 @@ func TestSampleProgram(t *testing.T) {
 	if err := served.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stderr.Read(make([]byte, 1)); err != nil { // its first line says that it serves
+	if _, err := stderr.Read(make([]byte, 1)); err != nil { // the first line means that it serves
 		t.Fatal(err)
 	}
 	if err := served.Process.Signal(syscall.SIGTERM); err != nil {

@@ -13,10 +13,10 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// object is a manifest without a type, so that nothing in it is lost.
+// object is a manifest without a Go type, so that it loses no field.
 type object map[string]any
 
-// at follows keys and returns what is there, or nil.
+// at follows keys and returns the value, or nil.
 func (o object) at(keys ...string) any {
 	var value any = map[string]any(o)
 	for _, key := range keys {
@@ -34,8 +34,8 @@ func (o object) text(keys ...string) string {
 	return value
 }
 
-// number reads an integer, which may have been decoded as signed, unsigned or,
-// from JSON, as a floating-point number.
+// number converts an integer, which decoding may have made signed, unsigned or, from
+// JSON, a floating-point number.
 func (o object) number(keys ...string) int {
 	switch n := o.at(keys...).(type) {
 	case int:
@@ -58,7 +58,7 @@ func (o object) containers() []object {
 	return found
 }
 
-// decode reads the documents of a manifest.
+// decode parses the documents of a manifest.
 func decode(data []byte) ([]object, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var all []object
@@ -77,7 +77,7 @@ func decode(data []byte) ([]object, error) {
 	}
 }
 
-// one reads a file that holds a single object.
+// one reads a file with a single object.
 func one(t *testing.T, path string) object {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, path))
@@ -125,8 +125,8 @@ func TestSampleManifestsFitTogether(t *testing.T) {
 	}
 }
 
-// TestLoadGoesThroughEmissary: requests that reach the pods another way never
-// reach a canary.
+// TestLoadGoesThroughEmissary: the load goes through Emissary, because requests that
+// reach the pods another way never reach a canary.
 func TestLoadGoesThroughEmissary(t *testing.T) {
 	arguments, _ := one(t, "misc/fortio-deploy.yml").containers()[0]["args"].([]any)
 	target, _ := arguments[len(arguments)-1].(string)

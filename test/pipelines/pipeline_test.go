@@ -1,5 +1,5 @@
-// Package pipelines tests what surrounds the Go code: the pipeline that builds
-// and releases the sample application, its manifests and the images.
+// Package pipelines tests what surrounds the Go code: the pipeline that builds and
+// releases the sample application, its manifests, and the images.
 package pipelines
 
 import (
@@ -16,7 +16,7 @@ import (
 
 const root = "../.."
 
-// pipeline is the part of azure-pipelines.yml that these tests look at.
+// pipeline is the part of azure-pipelines.yml that these tests check.
 type pipeline struct {
 	Variables map[string]string `yaml:"variables"`
 	Stages    []stage           `yaml:"stages"`
@@ -54,7 +54,7 @@ type strategy struct {
 	} `yaml:"canary"`
 }
 
-// hook is a list of steps that runs on a machine of its own.
+// hook is a list of steps that runs on its own machine.
 type hook struct {
 	Steps []step `yaml:"steps"`
 }
@@ -79,7 +79,7 @@ func read(t *testing.T, path string) string {
 	return string(data)
 }
 
-// load gives the pipeline with its templates expanded.
+// load returns the pipeline with its templates expanded.
 func load(t *testing.T) pipeline {
 	t.Helper()
 	var p pipeline
@@ -134,8 +134,8 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// TestHooksStandAlone: a hook is a job of its own, so what it uses has to be
-// fetched in it.
+// TestHooksStandAlone: every hook is a separate job, so it must download everything that
+// it uses.
 func TestHooksStandAlone(t *testing.T) {
 	for name, h := range load(t).hooks() {
 		if name == "build" {
@@ -159,8 +159,8 @@ func TestHooksStandAlone(t *testing.T) {
 	}
 }
 
-// TestRemovalAlwaysRuns: a promoted canary, a rejected one and one whose run was
-// cancelled all have to go, and none may wait for an approval.
+// TestRemovalAlwaysRuns: a canary must go after a promotion, a rejection and a cancelled
+// run, and never wait for an approval.
 func TestRemovalAlwaysRuns(t *testing.T) {
 	for _, stage := range load(t).Stages {
 		for _, j := range stage.Jobs {
@@ -172,7 +172,7 @@ func TestRemovalAlwaysRuns(t *testing.T) {
 	t.Error("there is no plain job `remove` with `condition: always()`")
 }
 
-// TestNewVersionStaysOffStable reads the scripts; TestRelease runs them.
+// TestNewVersionStaysOffStable checks the text of the scripts; TestRelease runs them.
 func TestNewVersionStaysOffStable(t *testing.T) {
 	load(t).each(func(hook string, s step) {
 		if strings.Contains(s.Bash, "kubectl set image") {
@@ -187,7 +187,7 @@ func TestNewVersionStaysOffStable(t *testing.T) {
 	})
 }
 
-// TestFirstFaults keeps the faults of the project's first pipeline away.
+// TestFirstFaults guards against the faults of the project's first pipeline.
 func TestFirstFaults(t *testing.T) {
 	text := read(t, "azure-pipelines.yml")
 	for pattern, why := range map[string]string{
@@ -204,9 +204,9 @@ func TestFirstFaults(t *testing.T) {
 	}
 }
 
-// TestReleaseFile: by the release file of the pipeline a healthy version of an
-// application with that many requests is promoted, and the job lasts longer than the
-// release may.
+// TestReleaseFile: the pipeline's release file promotes a healthy version of an
+// application with that many requests, and the job's timeout is longer than the release's
+// deadline.
 func TestReleaseFile(t *testing.T) {
 	scenario := filepath.Join(t.TempDir(), "scenario.yml")
 	rate := regexp.MustCompile(`-qps=(\d+)`).FindStringSubmatch(read(t, "misc/fortio-deploy.yml"))[1]
@@ -226,6 +226,6 @@ func TestReleaseFile(t *testing.T) {
 		return n
 	}
 	if job, deadline := minutes("azure-pipelines.yml", `(?m)^ +timeoutInMinutes: (\d+)$`), minutes("misc/release.yml", `deadline: (\d+)m`); job < deadline+10 {
-		t.Errorf("the job lasts %d minutes at most, and a release %d", job, deadline)
+		t.Errorf("the job's timeout is %d minutes, and the release's deadline %d", job, deadline)
 	}
 }

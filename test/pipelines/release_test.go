@@ -18,8 +18,8 @@ const (
 	oldImage = "registry.example.com/app:1"
 )
 
-// TestMain lets the test binary be started under the names of the programs that
-// fakes_test.go plays.
+// TestMain runs the fakes of fakes_test.go if the test binary is started under the name
+// of one.
 func TestMain(m *testing.M) {
 	if name := filepath.Base(os.Args[0]); name == "kubectl" || name == "canarize" {
 		os.Exit(play(name, os.Args[1:], os.Stdout, os.Stderr))
@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// agent runs the stage Release as Azure Pipelines would: each hook with a disk of
-// its own, which holds the artifact only when the hook downloads it.
+// agent runs the stage Release as Azure Pipelines does: each hook has a new disk, which
+// holds the artifact only if the hook downloads it.
 type agent struct {
 	t        *testing.T
 	p        pipeline
@@ -49,7 +49,7 @@ func newAgent(t *testing.T, env ...string) *agent {
 	for _, name := range []string{"kubectl", "canarize"} {
 		a.must(os.Symlink(self, filepath.Join(bin, name)))
 	}
-	// Without x, because an artifact does not keep it.
+	// Not executable, because an artifact does not preserve permissions.
 	a.must(os.WriteFile(filepath.Join(a.artifact, "canarize"), []byte("#!/bin/sh\nexec canarize \"$@\"\n"), 0o600))
 	a.must(os.WriteFile(filepath.Join(a.artifact, "image"), []byte(newImage+"\n"), 0o600))
 	for _, folder := range []string{"manifests", "misc"} {
@@ -76,8 +76,8 @@ var (
 	setVariable = regexp.MustCompile(`(?m)^##vso\[task\.setvariable variable=(\w+)\](.*)$`)
 )
 
-// run runs one hook and reports whether all its steps succeeded: after one that did
-// not, only those run that always do.
+// run runs one hook and reports whether all its steps succeeded. After a failed step it
+// runs only steps with the condition always().
 func (a *agent) run(name string) bool {
 	a.t.Helper()
 	workspace, temporary := a.t.TempDir(), a.t.TempDir()
@@ -95,7 +95,7 @@ func (a *agent) run(name string) bool {
 		command.Env = append(slices.Clone(a.env), "AGENT_TEMPDIRECTORY="+temporary)
 		for key, value := range s.Env {
 			value = macro.ReplaceAllStringFunc(value, func(m string) string { return variables[m[2:len(m)-1]] })
-			if value != "" { // an agent may leave out what is empty
+			if value != "" { // an agent may omit empty variables
 				command.Env = append(command.Env, key+"="+value)
 			}
 		}
@@ -109,20 +109,20 @@ func (a *agent) run(name string) bool {
 	return good
 }
 
-// release runs the whole stage, and reports whether it succeeded.
+// release runs the whole stage and reports whether it succeeded.
 func (a *agent) release() bool {
 	a.t.Helper()
 	good := a.run("stable") && a.run("release")
 	return a.run("remove") && good
 }
 
-// install has a stable version in the fake cluster.
+// install puts a stable version into the fake cluster.
 func (a *agent) install() {
 	a.t.Helper()
 	a.must(fakeCluster{a.state}.write("stable", oldImage))
 }
 
-// events returns what was written to the cluster, in order.
+// events returns the writes to the cluster in order.
 func (a *agent) events() []string {
 	data, err := os.ReadFile(filepath.Join(a.state, "events"))
 	if err != nil {
@@ -131,7 +131,7 @@ func (a *agent) events() []string {
 	return strings.Fields(string(data))
 }
 
-// check compares the writes to the cluster with what they should be.
+// check compares the writes to the cluster with the expected ones.
 func (a *agent) check(want ...string) {
 	a.t.Helper()
 	if got := a.events(); !slices.Equal(got, want) {
@@ -149,8 +149,8 @@ func (a *agent) stableRuns(image string) {
 	}
 }
 
-// TestRelease runs the scripts of the pipeline in the order in which Azure
-// Pipelines would. What canarize does then is tested on a real API server.
+// TestRelease runs the scripts of the pipeline in the order of Azure Pipelines. The
+// integration tests run canarize itself on a real API server.
 func TestRelease(t *testing.T) {
 	need(t, "bash")
 	for end, want := range map[string][]string{
@@ -164,14 +164,14 @@ func TestRelease(t *testing.T) {
 			if good := a.release(); good != (end == "promoted") {
 				t.Errorf("success %t", good)
 			}
-			// What is known of the release, and what is made of it: a page and test results.
+			// The stored report, and the page and test results made from it.
 			a.check(append(want, "report", "report", "report", "nothing")...)
 			a.stableRuns(map[bool]string{true: newImage, false: oldImage}[end == "promoted"])
 		})
 	}
 }
 
-// TestReleaseLost: the agent of the release is gone, and with it its last steps.
+// TestReleaseLost: the agent of the release is lost, and its last steps do not run.
 func TestReleaseLost(t *testing.T) {
 	need(t, "bash")
 	a := newAgent(t)
@@ -182,8 +182,8 @@ func TestReleaseLost(t *testing.T) {
 	a.stableRuns(oldImage)
 }
 
-// TestReleaseFirst: where nothing runs yet, the committed image is installed and the
-// new one still has to pass as a canary.
+// TestReleaseFirst: in an empty cluster the pipeline installs the committed image, and
+// the new one still has to pass as a canary.
 func TestReleaseFirst(t *testing.T) {
 	need(t, "bash")
 	a := newAgent(t, "FAKE_END=rejected")

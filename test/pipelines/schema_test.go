@@ -12,15 +12,15 @@ import (
 	"testing"
 )
 
-// finding is something that Microsoft's language service does not like.
+// finding is a complaint of Microsoft's language service.
 type finding struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
 	Message string `json:"message"`
 }
 
-// service returns node and the schema, or skips the test with one line that says
-// how to get them.
+// service returns node and the schema. It skips the test with a line that says how to get
+// them if they are missing.
 func service(t *testing.T) (node, schema string) {
 	t.Helper()
 	schema = os.Getenv("AZURE_PIPELINES_SCHEMA")
@@ -37,7 +37,7 @@ func service(t *testing.T) (node, schema string) {
 	return node, schema
 }
 
-// validate asks validate.js about files.
+// validate runs validate.js on files.
 func validate(t *testing.T, files ...string) []finding {
 	t.Helper()
 	node, schema := service(t)
@@ -55,7 +55,7 @@ func validate(t *testing.T, files ...string) []finding {
 	return found
 }
 
-// pipelineFiles are the pipeline, the examples and all templates.
+// pipelineFiles returns the pipeline, the examples and all templates.
 func pipelineFiles(t *testing.T) []string {
 	t.Helper()
 	files := []string{filepath.Join(root, "azure-pipelines.yml")}
@@ -69,13 +69,13 @@ func pipelineFiles(t *testing.T) []string {
 	return files
 }
 
-// documented are the pipelines in docs/azure-pipelines.md, each as a file.
+// documented writes each pipeline in docs/azure-pipelines.md to a file.
 func documented(t *testing.T) []string {
 	t.Helper()
 	var files []string
 	for i, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(read(t, "docs/azure-pipelines.md"), -1) {
 		if !regexp.MustCompile(`(?m)^(steps|jobs|stages):`).MatchString(block[1]) {
-			continue // objects for a cluster
+			continue // Kubernetes objects
 		}
 		file := filepath.Join(t.TempDir(), fmt.Sprintf("block-%d.yml", i))
 		if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
@@ -95,8 +95,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// TestSchemaCatches plants errors, because a validator that has not found its
-// schema also finds no errors.
+// TestSchemaCatches plants errors, because a validator without its schema finds none.
 func TestSchemaCatches(t *testing.T) {
 	service(t)
 	const sample, canary, stages = "azure-pipelines.yml", "templates/canary-jobs.yml", "templates/release-stages.yml"
@@ -136,8 +135,8 @@ func TestSchemaCatches(t *testing.T) {
 	}
 }
 
-// TestLockFile: where packages come from is up to the machine that installs
-// them, so the committed lock file names no registry.
+// TestLockFile: the committed lock file names no registry, because each machine chooses
+// its own.
 func TestLockFile(t *testing.T) {
 	lock := read(t, "test/pipelines/package-lock.json")
 	if strings.Contains(lock, `"resolved"`) {

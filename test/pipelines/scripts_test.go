@@ -20,7 +20,7 @@ func need(t *testing.T, program string) string {
 	return path
 }
 
-// eachScript runs a subtest for every bash step, with its script as a file.
+// eachScript runs a subtest for every bash step, with the script in a file.
 func eachScript(t *testing.T, test func(t *testing.T, s step, file string)) {
 	t.Helper()
 	load(t).each(func(hook string, s step) {
@@ -67,7 +67,7 @@ func TestScriptsPassShellcheck(t *testing.T) {
 	})
 }
 
-// invocation is one call of canarize in a script.
+// invocation is a call of canarize in a script.
 type invocation struct {
 	verb  string
 	flags []string
@@ -79,8 +79,8 @@ var (
 	longFlag     = regexp.MustCompile(`(?:^|\s)(--?[A-Za-z][A-Za-z-]*)`)
 )
 
-// invocations finds the calls of canarize in a script. Messages in quotes that
-// mention canarize are not calls.
+// invocations finds the calls of canarize in a script. It skips quoted messages that
+// mention canarize.
 func invocations(script string) []invocation {
 	var found []invocation
 	for line := range strings.Lines(continuation.ReplaceAllString(script, " ")) {
@@ -112,7 +112,8 @@ func TestInvocations(t *testing.T) {
 	}
 }
 
-// TestCanarizeFlagsExist asks canarize itself which verbs and flags it has.
+// TestCanarizeFlagsExist checks the verbs and flags in the scripts against canarize
+// itself.
 func TestCanarizeFlagsExist(t *testing.T) {
 	canarize := buildCanarize(t)
 	calls := 0
@@ -127,7 +128,7 @@ func TestCanarizeFlagsExist(t *testing.T) {
 	}
 }
 
-// buildCanarize builds the program as the pipeline does.
+// buildCanarize builds canarize as the pipeline does.
 func buildCanarize(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "canarize")

@@ -14,7 +14,7 @@ import (
 	"github.com/canarize/canarize/test/pipelines/expand"
 )
 
-// expandTemplate expands one of templates/ with what it needs, and more.
+// expandTemplate expands a file of templates/ with its required parameters and more.
 func expandTemplate(t *testing.T, name string, more map[string]any) pipeline {
 	t.Helper()
 	parameters := map[string]any{"release": "web-shop.eu", "namespace": "shop", "manifests": "drop/manifests"}
@@ -48,8 +48,8 @@ func expandFile(t *testing.T, file string, parameters map[string]any) pipeline {
 // prepared is a list of steps as a user would give it.
 func prepared(text string) []any { return []any{map[string]any{"bash": text}} }
 
-// TestExamples expands the pipelines of examples/azure-pipelines, and counts what they
-// ask of canarize, and how many checks of their own they have.
+// TestExamples expands the pipelines of examples/azure-pipelines, and counts their calls
+// of canarize and their own checks.
 func TestExamples(t *testing.T) {
 	want := map[string]string{
 		"one-job.yml":    "map[reject:1 report:1 run:1]",
@@ -72,7 +72,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// examples are the pipelines of examples/azure-pipelines by their files.
+// examples returns the pipelines of examples/azure-pipelines by file.
 func examples(t *testing.T) map[string]pipeline {
 	t.Helper()
 	all := map[string]pipeline{}
@@ -82,8 +82,7 @@ func examples(t *testing.T) map[string]pipeline {
 	return all
 }
 
-// templates are the three ways to release, with the verbs in the order in which
-// a run without faults gets to them.
+// templates returns the three ways to release.
 func templates(t *testing.T) map[string]pipeline {
 	t.Helper()
 	environment := map[string]any{"environment": "production", "prepare": prepared("prepare"), "check": prepared("check")}
@@ -94,7 +93,8 @@ func templates(t *testing.T) map[string]pipeline {
 	}
 }
 
-// calledVerb is what a step asks canarize for, or the step's script when it does not.
+// calledVerb returns the verb of canarize that a step calls, or its script if it calls
+// none.
 func calledVerb(s step) string {
 	found := regexp.MustCompile(`exec "\$CANARIZE" (\w+)`).FindStringSubmatch(s.Bash)
 	switch {
@@ -134,8 +134,8 @@ func TestTemplatesDoInOrder(t *testing.T) {
 	}
 }
 
-// TestTemplatesTakeBack: after every failure, rejected approval and cancellation a
-// step runs that takes back what is not promoted, and it waits for nobody.
+// TestTemplatesTakeBack: after every failure, rejected approval and cancellation, a step
+// removes a canary that was not promoted. It waits for nobody.
 func TestTemplatesTakeBack(t *testing.T) {
 	for name, p := range templates(t) {
 		stage := p.Stages[len(p.Stages)-1]
@@ -145,7 +145,7 @@ func TestTemplatesTakeBack(t *testing.T) {
 			t.Fatalf("%s: the last job is a deployment, which may have to wait for an approval", name)
 		}
 		back := slices.IndexFunc(steps, func(s step) bool { return calledVerb(s) == "reject" })
-		for _, s := range steps[max(back, 0):] { // behind it are reports
+		for _, s := range steps[max(back, 0):] { // only reports follow
 			if back < 0 || s.Condition != "always()" {
 				t.Errorf("%s: %q has the condition %q, and the step that takes back is number %d", name, s.DisplayName, s.Condition, back)
 			}
@@ -156,8 +156,8 @@ func TestTemplatesTakeBack(t *testing.T) {
 	}
 }
 
-// TestTemplateScripts: a script becomes canarize, so that an agent's signals reach
-// it, and the shell reads nothing that a macro has put into its text.
+// TestTemplateScripts: a script ends in exec, so that signals of the agent reach
+// canarize, and the shell never interprets text that a macro inserts.
 func TestTemplateScripts(t *testing.T) {
 	bash, shellcheck, canarize := need(t, "bash"), need(t, "shellcheck"), buildCanarize(t)
 	all := templates(t)
@@ -190,10 +190,10 @@ func TestTemplateScripts(t *testing.T) {
 func TestTemplatesRefuse(t *testing.T) {
 	whole := map[string]any{"release": "a", "namespace": "b", "environment": "c", "prepare": []any{}}
 	for want, change := range map[string]map[string]any{
-		"the parameter weight is not declared":    {"weight": 5},
-		"the parameter prepare is exec, which is": {"prepare": "exec"},
-		"the parameter forceConflicts is yes":     {"forceConflicts": "yes"},
-		"the parameter release is [a], which is":  {"release": []any{"a"}},
+		"parameter weight is not declared": {"weight": 5},
+		"parameter prepare: exec is not":   {"prepare": "exec"},
+		"parameter forceConflicts: yes is": {"forceConflicts": "yes"},
+		"parameter release: [a] is not":    {"release": []any{"a"}},
 	} {
 		parameters := map[string]any{}
 		for _, m := range []map[string]any{whole, change} {
@@ -206,18 +206,18 @@ func TestTemplatesRefuse(t *testing.T) {
 			t.Errorf("%v: error %v, expected %q", change, err, want)
 		}
 	}
-	if err := (expand.Repositories{}).File(filepath.Join(root, "templates", "release-steps.yml"), map[string]any{"release": "a"}, new(any)); err == nil || !strings.Contains(err.Error(), "namespace is not given") {
+	if err := (expand.Repositories{}).File(filepath.Join(root, "templates", "release-steps.yml"), map[string]any{"release": "a"}, new(any)); err == nil || !strings.Contains(err.Error(), "parameter namespace is missing") {
 		t.Errorf("error %v", err)
 	}
 }
 
-// listOfSteps is a list of steps that runs on one machine.
+// listOfSteps is a list of steps that run on one machine.
 type listOfSteps struct {
 	name string
 	hook
 }
 
-// inOrder are all lists of steps in the order in which a run gets to them.
+// inOrder returns all lists of steps in the order in which a run executes them.
 func (p pipeline) inOrder() []listOfSteps {
 	var all []listOfSteps
 	for _, stage := range p.Stages {
@@ -238,7 +238,7 @@ func (p pipeline) inOrder() []listOfSteps {
 	return all
 }
 
-// flagsExist asks canarize itself which verbs and flags it has.
+// flagsExist checks verbs and flags against canarize itself.
 func flagsExist(t *testing.T, canarize, script string) {
 	t.Helper()
 	for _, i := range invocations(script) {

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// TestTemplatesNameTheVersion: what moves traffic, judges or promotes says which version
-// it means. That is the image, where the user gave one; or what a step before it in its
-// job deployed; and the last stage promotes what the first one deployed.
+// TestTemplatesNameTheVersion: every step that moves traffic, judges or promotes names
+// its version: the user's image, or the version that an earlier step of the job deployed.
+// The last stage promotes the version that the first stage deployed.
 func TestTemplatesNameTheVersion(t *testing.T) {
 	bash := need(t, "bash")
 	environment := map[string]any{"environment": "production", "prepare": []any{}}
@@ -57,7 +57,7 @@ func TestTemplatesNameTheVersion(t *testing.T) {
 	}
 }
 
-// arguments are those that a step gives canarize.
+// arguments returns the arguments that a step passes to canarize.
 func arguments(t *testing.T, bash string, s step, env []string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "canarize")
@@ -67,7 +67,7 @@ func arguments(t *testing.T, bash string, s step, env []string) string {
 	command := exec.CommandContext(t.Context(), bash, "--noprofile", "--norc", "-c", s.Bash)
 	command.Env = append(slices.Clone(env), "PATH="+os.Getenv("PATH"))
 	for key, value := range s.Env {
-		if value != "" { // an agent may leave out what is empty
+		if value != "" { // an agent may omit empty variables
 			command.Env = append(command.Env, key+"="+value)
 		}
 	}
@@ -79,8 +79,8 @@ func arguments(t *testing.T, bash string, s step, env []string) string {
 	return strings.TrimSpace(string(output))
 }
 
-// TestLastStageMeansTheFirst: the stage that promotes reads what the step that deploys
-// has put out, by the names that both have.
+// TestLastStageMeansTheFirst: the stage that promotes reads the outputs of the step that
+// deploys, under the names that both use.
 func TestLastStageMeansTheFirst(t *testing.T) {
 	p := expandTemplate(t, "release-stages.yml", map[string]any{"environment": "production", "prepare": []any{}})
 	first, promoting := p.Stages[0], p.Stages[3]
@@ -97,7 +97,7 @@ func TestLastStageMeansTheFirst(t *testing.T) {
 		t.Errorf("%s, expected %s", have, variables)
 	}
 	const stages = "[web_shop_eu_5 web_shop_eu_25 web_shop_eu_50]"
-	if fmt.Sprint(promoting.DependsOn) != stages { // only of those that it names it sees outputs
+	if fmt.Sprint(promoting.DependsOn) != stages { // a stage sees only the outputs of stages that it depends on
 		t.Errorf("it depends on %v, expected %s", promoting.DependsOn, stages)
 	}
 }

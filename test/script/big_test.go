@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// big FILE KIND writes an input that is too large to be committed. It is a
-// program of its own: what the test itself has in memory counts for its children.
+// big FILE KIND writes an input that is too large to commit. It is a separate program,
+// because memory of the test itself would count for its children.
 func big() {
 	if len(os.Args) != 3 || bigInputs[os.Args[2]] == nil {
 		log.Fatalf("usage: big FILE KIND; the kinds are %s", strings.Join(slices.Sorted(maps.Keys(bigInputs)), ", "))
@@ -25,7 +25,7 @@ func big() {
 
 const (
 	fiftyMegabytes = 50_000_000
-	fileLimit      = 16 << 20 // the most that is read from one file
+	fileLimit      = 16 << 20 // limit of canarize for one file
 	deep           = 100_000
 	configMap      = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: big\n"
 )
@@ -39,7 +39,7 @@ var bigInputs = map[string]func() []byte{
 	"one-line":    func() []byte { return fill(configMap+`data: {a: "`, "x", "\"}\n", fiftyMegabytes) },
 	"json-string": func() []byte { return fill(`{"a":"`, "x", `"}`, fiftyMegabytes) },
 
-	// These are as large as a file may be, and made of the smallest values.
+	// These have the maximum size of a file and consist of the smallest values.
 	"values": func() []byte { return fill(configMap+"x: [", "1,", "1]\n", fileLimit) },
 	"json-values": func() []byte {
 		return fill(`{"apiVersion":"v1","kind":"K","metadata":{"name":"n"},"x":[`, "1,", "1]}", fileLimit)
@@ -67,7 +67,7 @@ var bigInputs = map[string]func() []byte{
 	"block-seq-nesting": func() []byte { return fmt.Appendf(nil, "%sx:\n  %s1\n", configMap, strings.Repeat("- ", deep)) },
 
 	"billion-laughs": billionLaughs,
-	// A list of 990 values 990 times: under every library's own limit of aliases.
+	// A list of 990 values 990 times stays below the alias limits of all libraries.
 	"quadratic": func() []byte { return []byte(quadratic("big")) },
 	"quadratic-documents": func() []byte {
 		var b bytes.Buffer
@@ -79,7 +79,7 @@ var bigInputs = map[string]func() []byte{
 	"merges": mergedKeys,
 }
 
-// fill repeats the middle until the text has the size.
+// fill repeats the middle until the text reaches the size.
 func fill(first, middle, last string, size int) []byte {
 	n := (size - len(first) - len(last)) / len(middle)
 	return []byte(first + strings.Repeat(middle, n) + last)
@@ -105,7 +105,7 @@ func denseObjects() []byte {
 func blockNesting() []byte {
 	var b bytes.Buffer
 	b.WriteString(configMap)
-	for i := range 2000 { // indentation makes the text grow with the square
+	for i := range 2000 { // indentation makes the size grow quadratically
 		b.WriteString(strings.Repeat(" ", i) + "a:\n")
 	}
 	return b.Bytes()

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// refused MESSAGE PROGRAM ARG... runs a program that has to exit with 2, print
-// nothing, and say one line on stderr: MESSAGE, in which ... stands for any text.
+// refused MESSAGE PROGRAM ARG... runs a program. It must exit with 2, print nothing on
+// stdout, and print MESSAGE as one line on stderr. In MESSAGE ... stands for any text.
 func refused(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: refused MESSAGE PROGRAM ARG...")
@@ -33,13 +33,13 @@ func refused(ts *testscript.TestScript, neg bool, args []string) {
 	for i := range literal {
 		literal[i] = regexp.QuoteMeta(literal[i])
 	}
-	want := regexp.MustCompile("^canarize: " + strings.Join(literal, ".*") + "\n$") // . is no line feed
+	want := regexp.MustCompile("^canarize: " + strings.Join(literal, ".*") + "\n$") // . matches no line feed
 	if stderr := ts.ReadFile("stderr"); !want.MatchString(stderr) {
 		ts.Fatalf("stderr is not the one line\ncanarize: %s", args[0])
 	}
 }
 
-// exits CODE PROGRAM ARG... runs a program that has to exit with CODE.
+// exits CODE PROGRAM ARG... runs a program that must exit with CODE.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
@@ -57,8 +57,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// alter NEW FILE TEXT REPLACEMENT writes NEW as FILE with the first TEXT
-// replaced; \n and \t in both mean line feed and tab.
+// alter NEW FILE TEXT REPLACEMENT writes a copy of FILE to NEW, with the first TEXT
+// replaced. In both texts \n and \t mean line feed and tab.
 func alter(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 4 {
 		ts.Fatalf("usage: alter NEW FILE TEXT REPLACEMENT")
@@ -71,8 +71,8 @@ func alter(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(before+plain.Replace(args[3])+after), 0o600))
 }
 
-// bytes FILE TEXT writes TEXT, in which Go's escapes are meant, to FILE. \f in
-// front of it stands for the contents of app.yml.
+// bytes FILE TEXT writes TEXT to FILE. TEXT may contain Go's escapes. A leading \f stands
+// for the contents of app.yml.
 func writeBytes(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: bytes FILE TEXT")
@@ -85,21 +85,20 @@ func writeBytes(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
-// fifo NAME FILE makes a named pipe, into which FILE is written once.
+// fifo NAME FILE creates a named pipe and writes FILE into it once.
 func fifo(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: fifo NAME FILE")
 	}
 	name, text := ts.MkAbs(args[0]), ts.ReadFile(args[1])
 	ts.Check(syscall.Mkfifo(name, 0o600))
-	go func() { // ends when somebody has read
+	go func() { // ends when somebody reads the pipe
 		_ = os.WriteFile(name, []byte(text), 0)
 	}()
 }
 
-// keeps KIND PATH BEFORE AFTER compares a value of the first object of KIND in
-// two streams, decoded as kubectl decodes them. The parts of PATH are joined by
-// slashes; it has to lead to something.
+// keeps KIND PATH BEFORE AFTER compares a value in the first object of KIND in two
+// streams, decoded as kubectl does. Slashes join the parts of PATH, which must exist.
 func keeps(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 4 {
 		ts.Fatalf("usage: keeps KIND PATH BEFORE AFTER")
@@ -136,7 +135,7 @@ func find(stream, kind, path string) (any, error) {
 
 var separator = regexp.MustCompile(`(?m)^---( .*)?$`)
 
-// decode reads a stream of objects as kubectl does, JSON by a reader of its own.
+// decode parses a stream of objects as kubectl does, with a separate parser for JSON.
 func decode(stream string) ([]map[string]any, error) {
 	var objects []map[string]any
 	if strings.HasPrefix(stream, "{") {
@@ -163,7 +162,7 @@ func decode(stream string) ([]map[string]any, error) {
 	return objects, nil
 }
 
-// decoded FILE FILE compares two streams of objects by what they mean.
+// decoded FILE FILE compares the meaning of two streams of objects.
 func decoded(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: decoded FILE FILE")

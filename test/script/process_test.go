@@ -29,6 +29,7 @@ var build = sync.OnceValues(func() (string, error) {
 	return program, cmd.Run()
 })
 
+// program builds canarize as users have it, once for all tests.
 func program(t *testing.T) string {
 	t.Helper()
 	path, err := build()
@@ -38,9 +39,8 @@ func program(t *testing.T) string {
 	return path
 }
 
-// TestMemory runs the program on the inputs that cost most. Every one stays
-// under ten times its size and a fixed amount, or a limit says no before more
-// memory is spent.
+// TestMemory runs the program on the most expensive inputs. It must use less than ten
+// times their size plus a fixed amount, or refuse them before it uses more.
 func TestMemory(t *testing.T) {
 	names := []string{
 		"flow-nesting", "flow-map-nesting", "json-nesting", "json-map-nesting", "block-nesting", "block-seq-nesting",
@@ -64,7 +64,7 @@ func TestMemory(t *testing.T) {
 }
 
 func checkMemory(t *testing.T, file string) {
-	const fixed = 350 << 20 // two million values, the most that is read, and the program itself
+	const fixed = 350 << 20 // the program itself, and two million values, the maximum
 	info, err := os.Stat(file)
 	if err != nil {
 		t.Fatal(err)
@@ -77,8 +77,8 @@ func checkMemory(t *testing.T, file string) {
 		t.Errorf("%v: %s", err, stderr.String())
 	}
 	peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
-	_, says, _ := strings.Cut(strings.TrimSpace(stderr.String()), file)
-	t.Logf("%.1f MB cost %.1f MB and %s: %s", float64(info.Size())/1e6, float64(peak)/1e6, cmd.ProcessState.UserTime().Round(time.Millisecond), strings.TrimLeft(says, ": "))
+	_, message, _ := strings.Cut(strings.TrimSpace(stderr.String()), file)
+	t.Logf("%.1f MB cost %.1f MB and %s: %s", float64(info.Size())/1e6, float64(peak)/1e6, cmd.ProcessState.UserTime().Round(time.Millisecond), strings.TrimLeft(message, ": "))
 	if peak > fixed+10*info.Size() {
 		t.Errorf("%d MB for an input of %d MB", peak>>20, info.Size()>>20)
 	}
@@ -99,7 +99,7 @@ func TestInterrupt(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			// More than a pipe holds: when it is written, the program is reading.
+			// A pipe holds less, so the program is reading when the write returns.
 			if _, err := stdin.Write(bytes.Repeat([]byte("# comment\n"), 100_000)); err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestInterruptPipe does the same while a named pipe has no writer.
+// TestInterruptPipe interrupts the program while a named pipe has no writer.
 func TestInterruptPipe(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -131,28 +131,28 @@ func TestInterruptPipe(t *testing.T) {
 	if _, err := stdin.Write(bytes.Repeat([]byte("# comment\n"), 100_000)); err != nil {
 		t.Fatal(err)
 	}
-	if err := stdin.Close(); err != nil { // now it opens the pipe, and waits
+	if err := stdin.Close(); err != nil { // now it opens the pipe and blocks
 		t.Fatal(err)
 	}
 	interrupted(t, first, os.Interrupt)
 }
 
-// interrupted sends a signal to a program that reads and waits for its end.
+// interrupted sends a signal to a program that blocks on input, and waits for its end.
 func interrupted(t *testing.T, cmd *exec.Cmd, sig os.Signal) {
 	t.Helper()
 	if err := cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
-	killer := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() }) // of a program that hangs
+	killer := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() }) // if the program hangs
 	defer killer.Stop()
-	_ = cmd.Wait() // the exit code says more
+	_ = cmd.Wait() // the exit code is checked below
 	if code := cmd.ProcessState.ExitCode(); code != 5 {
 		t.Errorf("%s after %s, not exit code 5", cmd.ProcessState, sig)
 	}
 }
 
-// TestBrokenPipe has nobody read the output: the program ends as others do, by
-// SIGPIPE or with an exit code, and never as if all were well.
+// TestBrokenPipe closes the reader of the output. The program must end by SIGPIPE or with
+// an exit code, and never succeed.
 func TestBrokenPipe(t *testing.T) {
 	for _, args := range [][]string{{"-w", "10"}, {"diff", "-w", "10"}, {"traffic"}} {
 		r, w, err := os.Pipe()
@@ -175,8 +175,8 @@ func TestBrokenPipe(t *testing.T) {
 	}
 }
 
-// TestThreadOfAgentEnds has the thread end that started the program, as one of the
-// pool of an agent may at any time. The kernel calls that the death of the parent.
+// TestThreadOfAgentEnds ends the thread that started the program, as the thread pool of
+// an agent may do at any time. The kernel treats that as the death of the parent.
 func TestThreadOfAgentEnds(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(program(t), "-w", "10", "-")
@@ -190,7 +190,7 @@ func TestThreadOfAgentEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	more := bytes.Repeat([]byte("# comment\n"), 100_000) // than a pipe holds: when it is written, the program is reading
+	more := bytes.Repeat([]byte("# comment\n"), 100_000) // a pipe holds less, so the program is reading when the write returns
 	onDyingThread(func() {
 		if err = cmd.Start(); err == nil {
 			_, err = stdin.Write(more)
@@ -199,7 +199,7 @@ func TestThreadOfAgentEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The signal has come; a program that ends by it does not read all of this.
+	// The signal has arrived. A program that it kills does not read all of this.
 	for _, text := range [][]byte{more, more, app} {
 		if _, err := stdin.Write(text); err != nil {
 			t.Fatal(err)
@@ -213,13 +213,13 @@ func TestThreadOfAgentEnds(t *testing.T) {
 	}
 }
 
-// onDyingThread calls do on a thread that ends then, and waits for its end.
+// onDyingThread calls do on a thread that ends afterwards, and waits for its end.
 func onDyingThread(do func()) {
 	thread := os.Getpid()
 	for thread == os.Getpid() { // the main thread never ends
 		dying := make(chan int)
 		go func() {
-			runtime.LockOSThread() // and never unlock, which ends the thread
+			runtime.LockOSThread() // without unlock, the thread ends with the goroutine
 			if syscall.Gettid() != os.Getpid() {
 				do()
 			}

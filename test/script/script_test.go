@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package script runs the command line as its users do: every *.txtar is a
-// script of commands and the files that they read. Most of them are bad input.
+// Package script runs the command line as users do. Each *.txtar is a script of commands
+// with the files that they read. Most scripts test bad input.
 package script
 
 import (
@@ -20,12 +20,12 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(cleaning{m}, map[string]func(){
-		"canarize": canarize, "kubectl-canarize": canarize, // the same program by two names
+		"canarize": canarize, "kubectl-canarize": canarize, // the same program under two names
 		"big": big,
 	})
 }
 
-// cleaning runs the tests and removes what they built.
+// cleaning runs the tests and removes the built program.
 type cleaning struct{ *testing.M }
 
 func (c cleaning) Run() int {
@@ -33,10 +33,10 @@ func (c cleaning) Run() int {
 	return c.M.Run()
 }
 
-// buildDir is where the program is built; "" until it is.
+// buildDir is the folder of the built program; "" before the build.
 var buildDir string
 
-// canarize is cmd/canarize in a process of the test binary.
+// canarize runs cmd/canarize in a process of the test binary.
 func canarize() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -53,7 +53,7 @@ func TestScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Deadline:            time.Now().Add(8 * time.Minute), // no input may make the program hang
+		Deadline:            time.Now().Add(8 * time.Minute), // fails if an input makes the program hang
 		Dir:                 ".",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

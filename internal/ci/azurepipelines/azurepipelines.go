@@ -1,5 +1,5 @@
-// Package azurepipelines speaks to the agent of Azure Pipelines: by logging
-// commands, which the agent finds in the output of a step
+// Package azurepipelines sends messages to the agent of Azure Pipelines: logging commands
+// in the output of a step
 // (learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands).
 package azurepipelines
 
@@ -13,8 +13,8 @@ import (
 	"github.com/canarize/canarize/internal/ci"
 )
 
-// Agent is the agent that runs this step. Getenv is os.Getenv, and Write stores a
-// file that outlives the process and gives its absolute path.
+// Agent is the agent of the current step. Getenv is os.Getenv. Write stores a file that
+// outlives the process and returns its absolute path.
 type Agent struct {
 	Getenv func(string) string
 	Write  func(name string, content []byte) (path string, err error)
@@ -25,18 +25,18 @@ func (a Agent) Group(title string) (begin, end string) {
 	return "##[group]" + oneLine(title) + "\n", "##[endgroup]\n"
 }
 
-// Tell implements ci.System. The canary's weight is the progress.
-func (a Agent) Tell(n ci.Notice) string {
+// Notify implements ci.System. It reports the canary's weight as the progress.
+func (a Agent) Notify(n ci.Notice) string {
 	if n.Level == ci.Progress {
 		return Command("task.setprogress", n.Text, Property{"value", strconv.Itoa(n.Weight)}) + "\n"
 	}
 	return Command("task.logissue", n.Text, Property{"type", string(n.Level)}) + "\n"
 }
 
-// Publish implements ci.System: it sets the variables canarize.release,
-// canarize.state, canarize.weight and canarize.plan, for the steps behind this one in its job and,
-// as outputs, for other jobs; it shows the summary on the run's page, and tags a run
-// that ended a release, as in shop-promoted.
+// Publish implements ci.System. It sets the variables canarize.release, canarize.state,
+// canarize.weight and canarize.plan for later steps of the job and, as outputs, for other
+// jobs. It shows the summary on the page of the run. If the release is over, it tags the
+// run, for example with shop-promoted.
 func (a Agent) Publish(o ci.Outcome) (string, error) {
 	var log strings.Builder
 	for _, v := range []Property{{"release", o.Release}, {"state", o.State}, {"weight", strconv.Itoa(o.Weight)}, {"plan", o.Plan}} {
@@ -49,14 +49,14 @@ func (a Agent) Publish(o ci.Outcome) (string, error) {
 	}
 	path, err := a.Write("Release "+o.Release+".md", o.Summary)
 	if err != nil {
-		return log.String(), fmt.Errorf("the summary for the run's page: %w", err)
+		return log.String(), fmt.Errorf("store the summary for the page of the run: %w", err)
 	}
 	fmt.Fprintln(&log, Command("task.uploadsummary", path))
 	return log.String(), nil
 }
 
-// Annotations implements ci.Annotator: those that the task KubernetesManifest@1
-// writes, by which Azure DevOps finds the run of an object.
+// Annotations implements ci.Annotator. It returns the annotations that the task
+// KubernetesManifest@1 writes. Azure DevOps uses them to find the run of an object.
 func (a Agent) Annotations() map[string]string {
 	collection, project := a.Getenv("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"), a.Getenv("SYSTEM_TEAMPROJECT")
 	all := map[string]string{
@@ -75,8 +75,8 @@ func (a Agent) Annotations() map[string]string {
 	return annotations
 }
 
-// Temporary stores a file in a folder of its own below the one that the agent
-// empties after the job. The agent reads it after this process has ended.
+// Temporary returns a function that stores a file in a new folder below dir. The agent
+// reads the file after this process has ended, and empties dir after the job.
 func Temporary(dir string) func(name string, content []byte) (string, error) {
 	return func(name string, content []byte) (string, error) {
 		own, err := os.MkdirTemp(dir, "canarize-")

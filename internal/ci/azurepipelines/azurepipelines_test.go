@@ -27,7 +27,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// FuzzCommand reads commands as the agent does.
+// FuzzCommand parses commands as the agent does.
 func FuzzCommand(f *testing.F) {
 	f.Add("100 %", "a;b]c\r\n")
 	f.Add("##vso[a.b]", "%0A%AZP25")
@@ -56,7 +56,7 @@ func TestAgent(t *testing.T) {
 	if begin+end != "##[group]canarize shift ##·[endgroup]\n##[endgroup]\n" {
 		t.Errorf("%q %q", begin, end)
 	}
-	if have := agent.Tell(ci.Notice{Level: ci.Warning, Text: "50 %"}) + agent.Tell(ci.Notice{Level: ci.Progress, Text: "half", Weight: 50}); have !=
+	if have := agent.Notify(ci.Notice{Level: ci.Warning, Text: "50 %"}) + agent.Notify(ci.Notice{Level: ci.Progress, Text: "half", Weight: 50}); have !=
 		"##vso[task.logissue type=warning;]50 %AZP25\n##vso[task.setprogress value=50;]half\n" {
 		t.Error(have)
 	}
@@ -116,6 +116,6 @@ func TestTemporary(t *testing.T) {
 		t.Errorf("error %v, %s", err, text)
 	}
 	if _, err := Temporary(filepath.Join(dir, "absent"))("a.md", nil); err == nil {
-		t.Error("there is no such folder")
+		t.Error("no error for a missing folder")
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"github.com/canarize/canarize/internal/ci"
 )
 
-// Property is a key of a logging command with its value.
+// Property is a key and its value in a logging command.
 type Property struct{ Key, Value string }
 
-// Command is a logging command, such as task.logissue, as one line: as the
-// formatter of Microsoft's azure-pipelines-task-lib writes it, except that
-// commands within the text are broken. Properties without a value are left out.
+// Command returns a logging command, such as task.logissue, as one line. It formats like
+// Microsoft's azure-pipelines-task-lib, and in addition breaks commands inside the text.
+// It omits properties without a value.
 func Command(name, data string, properties ...Property) string {
 	var b strings.Builder
 	b.WriteString("##vso[" + name)
@@ -26,8 +26,8 @@ func Command(name, data string, properties ...Property) string {
 	return b.String()
 }
 
-// The percent sign comes first: it is the mark of the other escapes. A Replacer
-// looks at every character once.
+// escapeData replaces the percent sign too, because it introduces the other escapes. A
+// Replacer never looks at its own output.
 func escapeData(s string) string {
 	return strings.NewReplacer("%", "%AZP25", "\r", "%0D", "\n", "%0A").Replace(s)
 }
@@ -36,7 +36,7 @@ func escapeProperty(s string) string {
 	return strings.NewReplacer("%", "%AZP25", "\r", "%0D", "\n", "%0A", "]", "%5D", ";", "%3B").Replace(s)
 }
 
-// oneLine is foreign text in a command that has no escapes.
+// oneLine makes foreign text safe for a command without escapes, such as ##[group].
 func oneLine(s string) string {
 	return ci.Harmless(strings.NewReplacer("\r", " ", "\n", " ").Replace(s))
 }

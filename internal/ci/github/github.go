@@ -1,5 +1,5 @@
-// Package github speaks to the runner of GitHub Actions: by workflow commands in
-// the output of a step, and by files that it names in the environment
+// Package github sends messages to the runner of GitHub Actions: workflow commands in the
+// output of a step, and files that the environment names
 // (docs.github.com/actions/reference/workflows-and-actions/workflow-commands).
 package github
 
@@ -14,8 +14,8 @@ import (
 	"github.com/canarize/canarize/internal/ci"
 )
 
-// Runner is the runner of this step. Output and Summary append to the files of
-// GITHUB_OUTPUT and GITHUB_STEP_SUMMARY.
+// Runner is the runner of the current step. Output appends to the file in GITHUB_OUTPUT,
+// Summary to the file in GITHUB_STEP_SUMMARY.
 type Runner struct {
 	Output, Summary func(text []byte) error
 }
@@ -25,16 +25,16 @@ func (r Runner) Group(title string) (begin, end string) {
 	return command("group", "", title), command("endgroup", "", "")
 }
 
-// Tell implements ci.System. GitHub Actions shows no progress.
-func (r Runner) Tell(n ci.Notice) string {
+// Notify implements ci.System. GitHub Actions shows no progress.
+func (r Runner) Notify(n ci.Notice) string {
 	if n.Level == ci.Progress {
 		return ""
 	}
 	return command(string(n.Level), "canarize", n.Text)
 }
 
-// Publish implements ci.System: it sets the outputs release, state, weight and plan, and
-// adds the summary to that of the job.
+// Publish implements ci.System. It sets the outputs release, state, weight and plan, and
+// appends the summary to the summary of the job.
 func (r Runner) Publish(o ci.Outcome) (string, error) {
 	outputs := output("release", o.Release) + output("state", o.State) + output("weight", strconv.Itoa(o.Weight)) + output("plan", o.Plan)
 	return "", errors.Join(
@@ -46,11 +46,11 @@ func named(file string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("the file of %s: %w", file, err)
+	return fmt.Errorf("append to the file in %s: %w", file, err)
 }
 
-// Append adds to a file that the runner has made. Without a name it does nothing:
-// an older runner has no such file.
+// Append returns a function that appends to a file made by the runner. Without a name the
+// function does nothing, because older runners have no such file.
 func Append(name string) func([]byte) error {
 	return func(text []byte) error {
 		if name == "" {
@@ -65,8 +65,8 @@ func Append(name string) func([]byte) error {
 	}
 }
 
-// command is a workflow command as one line. Every text is escaped, so that none
-// can end the command and begin another.
+// command returns a workflow command as one line. It escapes every text, so that no text
+// can end the command or begin another.
 func command(name, title, text string) string {
 	properties := ""
 	if title != "" {
@@ -83,8 +83,8 @@ func escapeProperty(s string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(ci.Harmless(s))
 }
 
-// output is an entry of the file of outputs. The mark that ends it is one that the
-// value does not contain.
+// output returns an entry of the output file. It picks an end mark that does not occur in
+// the value.
 func output(name, value string) string {
 	end := "end"
 	for strings.Contains(value, end) {

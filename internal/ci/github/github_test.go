@@ -19,7 +19,7 @@ func TestRunner(t *testing.T) {
 	if begin+end != "::group::canarize shift%0A:·:x::\n::endgroup::\n" {
 		t.Errorf("%q %q", begin, end)
 	}
-	have := runner.Tell(ci.Notice{Level: ci.Error, Text: "50 %\r\n##[x]"}) + runner.Tell(ci.Notice{Level: ci.Progress, Text: "half"})
+	have := runner.Notify(ci.Notice{Level: ci.Error, Text: "50 %\r\n##[x]"}) + runner.Notify(ci.Notice{Level: ci.Progress, Text: "half"})
 	if have != "::error title=canarize::50 %25%0D%0A##·[x]\n" {
 		t.Errorf("%q", have)
 	}
@@ -30,7 +30,7 @@ func TestRunner(t *testing.T) {
 	}
 }
 
-// TestFiles appends as the runner expects it, and does without an older runner's file.
+// TestFiles appends twice, as two steps do, and accepts an older runner without a file.
 func TestFiles(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "output")
 	runner := Runner{Output: Append(name), Summary: Append("")}
@@ -49,7 +49,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// FuzzCommand: one command, whatever the text.
+// FuzzCommand: any text yields exactly one command.
 func FuzzCommand(f *testing.F) {
 	f.Add("a,b:c", "x\r\n::error::y")
 	f.Fuzz(func(t *testing.T, title, text string) {
@@ -65,7 +65,7 @@ func FuzzCommand(f *testing.F) {
 	})
 }
 
-// FuzzOutput reads the file of outputs as the runner does.
+// FuzzOutput parses the output file as the runner does.
 func FuzzOutput(f *testing.F) {
 	f.Add("end")
 	f.Add("end\nend-\nrelease=x")

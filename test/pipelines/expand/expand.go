@@ -1,7 +1,7 @@
-// Package expand expands templates of Azure Pipelines as the service does before a
-// run, as far as this project's templates need it, so that tests can read and run
-// what comes out: parameters with types, template references, and the expressions
-// each, if, eq, ne, replace and lower.
+// Package expand expands templates of Azure Pipelines as the service does before a run,
+// so that tests can read and run the result. It supports what this project's templates
+// need: typed parameters, template references, and the expressions each, if, eq, ne,
+// replace and lower.
 package expand
 
 import (
@@ -16,15 +16,14 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// parameter is what a template declares.
+// parameter is a declared parameter of a template.
 type parameter struct {
 	Name    string `yaml:"name"`
 	Type    string `yaml:"type"`
 	Default any    `yaml:"default"`
 }
 
-// Repositories are the folders of the repositories that a pipeline names under
-// resources.
+// Repositories maps the repositories under resources in a pipeline to local folders.
 type Repositories map[string]string
 
 // File expands a template with parameters and decodes the result.
@@ -68,33 +67,33 @@ func (r Repositories) load(file string, given map[string]any) (map[string]any, e
 	return expanded, nil
 }
 
-// bind checks what is given against what is declared, and adds the defaults.
+// bind checks the given parameters against the declared ones, and adds defaults.
 func bind(declared []parameter, given map[string]any) (map[string]any, error) {
 	bound := map[string]any{}
 	for _, p := range declared {
 		value, found := given[p.Name]
 		if !found {
 			if value = p.Default; value == nil {
-				return nil, fmt.Errorf("the parameter %s is not given", p.Name)
+				return nil, fmt.Errorf("parameter %s is missing", p.Name)
 			}
 		}
 		_, text := value.(string)
 		_, list := value.([]any)
 		_, truth := value.(bool)
 		if fits := map[string]bool{"string": !list && !truth, "boolean": truth, "stepList": list, "object": !text}; !fits[p.Type] {
-			return nil, fmt.Errorf("the parameter %s is %v, which is no %s", p.Name, value, p.Type)
+			return nil, fmt.Errorf("parameter %s: %v is not a %s", p.Name, value, p.Type)
 		}
 		bound[p.Name] = value
 	}
 	for name := range given {
 		if _, known := bound[name]; !known {
-			return nil, fmt.Errorf("the parameter %s is not declared", name)
+			return nil, fmt.Errorf("parameter %s is not declared", name)
 		}
 	}
 	return bound, nil
 }
 
-// expander expands in a folder, with what names stand for.
+// expander expands the files of a folder. names holds the values of names in expressions.
 type expander struct {
 	repositories Repositories
 	folder       string
@@ -132,7 +131,7 @@ var (
 	when = regexp.MustCompile(`^\$\{\{ if (.+) \}\}$`)
 )
 
-// list expands the elements, of which some stand for several or none.
+// list expands the elements of a list. An element may yield several elements or none.
 func (e expander) list(elements []any) ([]any, error) {
 	out := []any{}
 	for _, element := range elements {
@@ -159,7 +158,7 @@ func (e expander) list(elements []any) ([]any, error) {
 	return out, nil
 }
 
-// directive expands an element of one key, which may be an each or an if.
+// directive expands an element with one key, which may be an each or an if.
 func (e expander) directive(m map[string]any) (any, error) {
 	for key, body := range m {
 		if found := each.FindStringSubmatch(key); found != nil {
@@ -202,8 +201,7 @@ func (e expander) each(name, list string, body any) (any, error) {
 	return all, nil
 }
 
-// include expands the template that a reference names: its list of stages, jobs or
-// steps.
+// include expands the stages, jobs or steps of a referenced template.
 func (e expander) include(reference map[string]any) (any, error) {
 	file, isText := reference["template"].(string)
 	given, _ := reference["parameters"].(map[string]any)
@@ -231,7 +229,7 @@ func (e expander) include(reference map[string]any) (any, error) {
 
 var placeholder = regexp.MustCompile(`\$\{\{ (.+?) \}\}`)
 
-// text expands a text: alone, an expression keeps its type.
+// text expands a text. The value of a lone expression keeps its type.
 func (e expander) text(s string) (any, error) {
 	if found := placeholder.FindString(s); found == s && s != "" {
 		return e.expression(s[len("${{ ") : len(s)-len(" }}")])
@@ -249,7 +247,7 @@ func (e expander) text(s string) (any, error) {
 
 var calls = regexp.MustCompile(`^(\w+)\((.*)\)$`)
 
-// expression evaluates a name, a text in quotes, or a call.
+// expression evaluates a name, a quoted text or a call.
 func (e expander) expression(s string) (any, error) {
 	if found := calls.FindStringSubmatch(s); found != nil {
 		return e.call(found[1], found[2])
@@ -293,7 +291,7 @@ func (e expander) call(name, inside string) (any, error) {
 	return nil, fmt.Errorf("%s(%s) is not known here", name, inside)
 }
 
-// arguments are the parts of a list between commas outside parentheses.
+// arguments splits a list at commas outside parentheses.
 func arguments(s string) []string {
 	var all []string
 	depth, begin := 0, 0

@@ -19,8 +19,8 @@ func newApprove(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "approve [flags] NAME GATE",
 		Short: "Let a release pass a manual gate",
-		Long: `Approve lets a release pass a gate that its release file calls manual. The run that
-waits for it goes on at once; approved before, the gate is passed without waiting.`,
+		Long: `Approve lets a release pass a manual gate of its release file. A run that waits for the
+gate continues at once. If you approve the gate earlier, the run does not wait.`,
 		Example: `  canarize approve shop sign-off`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
@@ -29,7 +29,7 @@ waits for it goes on at once; approved before, the gate is passed without waitin
 			if err := checkName(args[1]); err != nil {
 				return fmt.Errorf("the GATE: %w", err)
 			}
-			return f.say(cmd.Context(), args[:1], streams, "gate "+args[1]+" is approved", func(s rollout.State, said *rollout.Statements, by string) error {
+			return f.instruct(cmd.Context(), args[:1], streams, "gate "+args[1]+" is approved", func(s rollout.State, said *rollout.Statements, by string) error {
 				if err := f.knownGate(s, args[1]); err != nil {
 					return err
 				}
@@ -38,12 +38,12 @@ waits for it goes on at once; approved before, the gate is passed without waitin
 			})
 		},
 	}
-	f.registerSay(cmd)
+	f.registerInstruct(cmd)
 	f.registerVersion(cmd.Flags())
 	return cmd
 }
 
-// knownGate refuses to approve a gate that the release does not have.
+// knownGate refuses a gate that the release does not have.
 func (f *engineFlags) knownGate(s rollout.State, gate string) error {
 	known := s.Gates
 	if len(known) == 0 {
@@ -60,55 +60,54 @@ func newHold(streams Streams) *cobra.Command {
 	var why string
 	cmd := &cobra.Command{
 		Use:   "hold [flags] NAME",
-		Short: "Keep a run from raising the share and from promoting",
-		Long: `Hold keeps the run that works on a release from raising the canary's share and from
-promoting it, until canarize resume. The run goes on watching: it rejects the release
-when there is harm.`,
+		Short: "Keep a run from raising the share and promoting",
+		Long: `Hold keeps the run of a release from raising the canary's share and from promoting it,
+until canarize resume. The run keeps watching the canary and rejects it on harm.`,
 		Example: `  canarize hold shop --why "the database is being moved"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.say(cmd.Context(), args, streams, "the share is not raised until canarize resume", func(_ rollout.State, said *rollout.Statements, by string) error {
+			return f.instruct(cmd.Context(), args, streams, "on hold; canarize resume ends the hold", func(_ rollout.State, said *rollout.Statements, by string) error {
 				said.Hold = &rollout.Statement{Text: cmp.Or(why, heldBy), By: by, At: time.Now().UTC()}
 				return nil
 			})
 		},
 	}
-	f.registerSay(cmd)
-	cmd.Flags().StringVar(&why, "why", heldBy, "why, for others to read")
+	f.registerInstruct(cmd)
+	cmd.Flags().StringVar(&why, "why", heldBy, "reason, for others to read")
 	return cmd
 }
 
-// heldBy is why a release is held when nobody says it.
+// heldBy is the reason of a hold without --why.
 const heldBy = "held by canarize hold"
 
 func newResume(streams Streams) *cobra.Command {
 	var f engineFlags
 	cmd := &cobra.Command{
 		Use:     "resume [flags] NAME",
-		Short:   "End what canarize hold began",
-		Long:    `Resume lets the run that works on a release raise the canary's share and promote again.`,
+		Short:   "End a hold",
+		Long:    `Resume ends canarize hold: the run of a release may raise the canary's share and promote again.`,
 		Example: `  canarize resume shop`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.say(cmd.Context(), args, streams, "the release goes on", func(_ rollout.State, said *rollout.Statements, _ string) error {
+			return f.instruct(cmd.Context(), args, streams, "the hold has ended", func(_ rollout.State, said *rollout.Statements, _ string) error {
 				said.Hold = nil
 				return nil
 			})
 		},
 	}
-	f.registerSay(cmd)
+	f.registerInstruct(cmd)
 	return cmd
 }
 
-func (f *engineFlags) registerSay(cmd *cobra.Command) {
+func (f *engineFlags) registerInstruct(cmd *cobra.Command) {
 	f.registerTarget(cmd.Flags())
 }
 
-// say leaves word to whoever works on a release.
-func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, done string, change func(s rollout.State, said *rollout.Statements, by string) error) error {
+// instruct records a person's instruction for the run that works on a release.
+func (f *engineFlags) instruct(ctx context.Context, args []string, streams Streams, done string, change func(s rollout.State, said *rollout.Statements, by string) error) error {
 	release, err := f.release(args)
 	if err != nil {
 		return err
 	}
-	engine, err := wiring.Connect(f.options(false, streams.note))
+	engine, err := wiring.Connect(f.options(false, streams.printLine))
 	if err != nil {
 		return foreign(err)
 	}
@@ -121,7 +120,7 @@ func (f *engineFlags) say(ctx context.Context, args []string, streams Streams, d
 	if err != nil {
 		return f.explain(ctx, release, state, err)
 	}
-	streams.told.Flush()
+	streams.spool.Flush()
 	_, err = fmt.Fprintln(streams.Out, oneLine(fmt.Sprintf("release %s: %s", release, done)))
 	return outside(err)
 }
