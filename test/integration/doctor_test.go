@@ -19,7 +19,7 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// clinic is a healthy application behind an Emissary of its own.
+// clinic is a healthy application behind its own Emissary.
 type clinic struct {
 	shop
 	emissary site
@@ -39,7 +39,7 @@ func (s suite) newClinic(t *testing.T, text string) clinic {
 	} {
 		c.emissary.apply(t, object)
 		ref := kube.RefOf(c.emissary.object(t, object))
-		t.Cleanup(func() { // other tests have an Emissary that assumes one
+		t.Cleanup(func() { // the Emissary of other tests assumes one
 			resource := schema.GroupVersionResource{Group: ref.Group, Version: "v3alpha1", Resource: strings.ToLower(ref.Kind) + "s"}
 			if err := c.dynamic.Resource(resource).Namespace(ref.Namespace).Delete(context.WithoutCancel(t.Context()), ref.Name, metav1.DeleteOptions{}); err != nil {
 				t.Error(err)
@@ -49,14 +49,14 @@ func (s suite) newClinic(t *testing.T, text string) clinic {
 	return c
 }
 
-// startClinicNode gives a node that tells Emissary's share of 10 %.
+// startClinicNode starts a node whose Emissary reports a share of 10 %.
 func (c clinic) startClinicNode(t *testing.T) string {
 	t.Helper()
 	c.startGateway(t, c.startKubelet(t, c.namespace), "emissary-1", 10)
 	return c.namespace
 }
 
-// examine runs canarize doctor, and wants an exit code.
+// examine runs canarize doctor and checks its exit code.
 func (c clinic) examine(t *testing.T, code int, args ...string) doctor.Report {
 	t.Helper()
 	o := c.expect(t, code, append([]string{"doctor", "--emissary-namespace", c.emissary.namespace, "-o", "json"}, args...))
@@ -67,7 +67,7 @@ func (c clinic) examine(t *testing.T, code int, args ...string) doctor.Report {
 	return r
 }
 
-// testDoctor plants problems in a healthy namespace, and wants each to be found.
+// testDoctor plants problems in a healthy namespace and checks that doctor finds each.
 func (s suite) testDoctor(t *testing.T) {
 	if s.canarizeErr != nil {
 		t.Fatal(s.canarizeErr)
@@ -118,7 +118,7 @@ func (s suite) testDoctor(t *testing.T) {
 	t.Logf("%d problems planted, %d found", len(planted), len(found))
 }
 
-// least examines with the permissions that canarize rbac prints, and with fewer.
+// least runs doctor with the permissions that canarize rbac prints, and with fewer.
 func (c clinic) least(t *testing.T) {
 	t.Helper()
 	access := kube.Access{Namespace: c.namespace, GatewayNamespace: c.emissary.namespace, Account: "deployer"}
@@ -154,7 +154,7 @@ func (c clinic) least(t *testing.T) {
 	}
 }
 
-// plant makes problems, and gives what is to be found.
+// plant creates problems and returns the findings to expect.
 func (c clinic) plant(t *testing.T) []string {
 	t.Helper()
 	must := func(err error) {
