@@ -23,7 +23,7 @@ import (
 // watchedOrOff checks the law for everything that happens to a run at 50 %: either the run
 // goes on under its lock and promotes after an approval, or it has ended with an error and
 // a weight of 0.
-func (s shop) watchedOrOff(t *testing.T, cmd *exec.Cmd, heard *said, over *atomic.Bool) {
+func (s shop) watchedOrOff(t *testing.T, cmd *exec.Cmd, heard *transcript, over *atomic.Bool) {
 	t.Helper()
 	until(t, "the run has its lock again, or has ended", func() bool { return over.Load() || s.holder(t) != "" })
 	if !over.Load() {

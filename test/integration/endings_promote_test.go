@@ -55,7 +55,7 @@ func testInterruptedPromotion(t *testing.T, s shop, _ *users) {
 }
 
 // halfPromoted checks the state and the message of an interrupted promotion.
-func (s shop) halfPromoted(t *testing.T, heard *said) {
+func (s shop) halfPromoted(t *testing.T, heard *transcript) {
 	t.Helper()
 	last := lastLine(heard.String())
 	if !strings.Contains(last, "stable was being replaced") || strings.Contains(heard.String(), "traffic is back on stable") {

@@ -51,7 +51,7 @@ func (s suite) testEndings(t *testing.T) {
 const atLast = "  gates: [{name: sign-off, manual: true}]\n"
 
 // atFifty starts a run and returns when it waits at 50 % for the last approval.
-func (u *users) atFifty(t *testing.T, s shop) (*exec.Cmd, *said) {
+func (u *users) atFifty(t *testing.T, s shop) (*exec.Cmd, *transcript) {
 	t.Helper()
 	cmd, heard := s.start(t, u.run(t, "v2", atLast))
 	heard.await(t, "waiting for gate sign-off before promotion")
@@ -109,7 +109,7 @@ func signal(t *testing.T, cmd *exec.Cmd, s os.Signal) {
 }
 
 // hears checks that a command printed all of the texts.
-func hears(t *testing.T, heard *said, texts ...string) {
+func hears(t *testing.T, heard *transcript, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(heard.String(), text) {

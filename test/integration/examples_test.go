@@ -233,8 +233,8 @@ func (s suite) trafficInputs(t *testing.T, e example) []string {
 	return inputs
 }
 
-// kubectlFor is kubectl with a kubeconfig of its own, whose default namespace is
-// that of the example.
+// kubectlFor returns kubectl with a kubeconfig whose default namespace is that of the
+// example.
 func (s suite) kubectlFor(t *testing.T, e example) program {
 	t.Helper()
 	b, err := os.ReadFile(s.kubeconfig)
@@ -250,7 +250,7 @@ func (s suite) kubectlFor(t *testing.T, e example) program {
 	return k
 }
 
-// namespaces are those the objects name, and the one for the others.
+// namespaces returns the namespaces that the objects name, and the one for the others.
 func (e example) namespaces(stable []object) []string {
 	all := append(namespaces(stable), e.name)
 	slices.Sort(all)
@@ -266,7 +266,7 @@ func (e example) createNamespaces(t *testing.T, k program, stable []object) {
 	k.run(t, text.Bytes(), "apply", "--server-side", "-f", "-")
 }
 
-// testReadmes checks that each README says the command the tests run.
+// testReadmes checks that each README has the command that the tests run.
 func (s suite) testReadmes(t *testing.T) {
 	for _, e := range s.examples(t) {
 		if e.name == "manifests" {

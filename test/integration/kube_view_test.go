@@ -14,7 +14,7 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// following is the cluster of a site with a memory, behind a proxy.
+// following returns the site with a caching cluster behind a proxy.
 func (s site) following(t *testing.T, decide func(*http.Request) faults.Fault) (site, *faults.Proxy) {
 	t.Helper()
 	proxy := faults.Start(t, s.kubeconfig, decide)
@@ -54,7 +54,7 @@ func testView(t *testing.T, s site) {
 	if err := s.cluster.SetNumber(t.Context(), ref, "weight", 5, kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
-	s.eventually(t, ref, 5) // at once: it is what was written
+	s.eventually(t, ref, 5) // at once, because this cluster wrote it
 	for range 100 {
 		s.get(t, ref)["spec"] = "whoever reads it may change it"
 	}
@@ -77,7 +77,7 @@ func testView(t *testing.T, s site) {
 	if o := s.get(t, ref); o != nil {
 		t.Errorf("there is one after it was deleted: %v", o)
 	}
-	// What may not be listed, and Secrets, are asked for each time.
+	// Secrets, and kinds that may not be listed, are read each time.
 	for _, text := range []string{
 		"{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}",
 		"{apiVersion: v1, kind: Secret, metadata: {name: web}}",
@@ -93,8 +93,8 @@ func testView(t *testing.T, s site) {
 	}
 }
 
-// testViewWithFaults reads while somebody else writes, and while watches break: what
-// is read is never older than what was written or read before.
+// testViewWithFaults reads while another client writes and watches break. No read is older
+// than an earlier write or read.
 func testViewWithFaults(t *testing.T, s site) {
 	const seed = 11
 	other := s.cluster

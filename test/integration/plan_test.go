@@ -12,7 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/report"
 )
 
-// testPlan shows what a release would do, before, during and after it.
+// testPlan runs canarize plan before, during and after a release.
 func testPlan(t *testing.T, s shop) {
 	s.text = strings.Replace(s.text, `"*"`, "plan.example.com", 1)
 	s.apply(t, s.text[strings.LastIndex(s.text, "---")+3:]) // the Mapping, alone in its group

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// testRunUnread: nobody reads what a run says, and its output is full. A canary that
-// begins to fail loses its traffic all the same, and so does one whose run is
-// interrupted. Before, the run stopped in its first write, with whatever weight.
+// testRunUnread blocks the output of a run. A canary that begins to fail loses its traffic
+// anyway, and so does one whose run is interrupted. Earlier, the run blocked in its first
+// write and kept the weight.
 func testRunUnread(t *testing.T, s shop, u *users) {
 	cmd := s.unread(t, u.run(t, "v2", slowly))
 	s.awaitWeight(t, 5)
@@ -37,9 +37,9 @@ func testRunUnread(t *testing.T, s shop, u *users) {
 	s.check(t, "v1", 0)
 }
 
-// testRunGateInterrupted: a run that is interrupted while a gate's shell waits for its
-// child does not wait for them, and leaves neither. Before, it took five seconds, and
-// the child lived on.
+// testRunGateInterrupted interrupts a run while a gate's shell waits for its child. The run
+// does not wait for them and ends both. Earlier, it took five seconds, and the child
+// survived.
 func testRunGateInterrupted(t *testing.T, s shop, u *users) {
 	file := filepath.Join(t.TempDir(), "child")
 	gate := fmt.Sprintf("  gates: [{name: slow, weight: 50, exec: [sh, -c, 'sleep 600 & echo $! >%s; wait']}]\n", file)
@@ -47,7 +47,7 @@ func testRunGateInterrupted(t *testing.T, s shop, u *users) {
 	heard.await(t, "waiting for gate slow")
 	child := ""
 	for child == "" {
-		text, _ := os.ReadFile(file) // it is there when the shell has written it
+		text, _ := os.ReadFile(file) // it exists once the shell has written it
 		child = strings.TrimSpace(string(text))
 	}
 	began := time.Now()
@@ -80,7 +80,7 @@ func (s shop) unread(t *testing.T, args []string) *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	_ = write.Close() // the command has it
+	_ = write.Close() // the command has its own copy
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = read.Close() })
 	return cmd
 }
@@ -95,6 +95,6 @@ func (s shop) awaitWeight(t *testing.T, weight int64) {
 
 func ended(t *testing.T, cmd *exec.Cmd) int {
 	t.Helper()
-	_ = cmd.Wait() // the exit code says it
+	_ = cmd.Wait() // the exit code says more
 	return cmd.ProcessState.ExitCode()
 }
