@@ -16,7 +16,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// admin is a gateway pod of which only Envoy's admin interface is there.
+// admin is a gateway pod with only Envoy's admin interface.
 type admin struct{ url string }
 
 func (admin) Pods(context.Context) ([]scrape.Pod, error) {
@@ -36,8 +36,8 @@ func (a admin) Page(ctx context.Context, _ scrape.Pod) ([]byte, error) {
 	return io.ReadAll(response.Body)
 }
 
-// TestMetrics counts requests through a real Envoy, those that it answers itself
-// included, and finds every one.
+// TestMetrics checks that the metric source counts every request through a real Envoy,
+// including those that Envoy answers itself.
 func TestMetrics(t *testing.T) {
 	b := newTestbed(t, "web", "web-canary")
 	web := mapping("web", nil)
@@ -102,7 +102,7 @@ func TestMetrics(t *testing.T) {
 	b.upstreams["web-canary"].server.Close()
 	b.count(4, request{})
 	want("nobody there", analysis.Counts{Bad: 4, Total: 4}, analysis.Counts{})
-	// Envoy adds to its histograms once in five seconds.
+	// Envoy updates its histograms every five seconds.
 	for deadline := time.Now().Add(time.Minute); timed < 40 && time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		read()
 	}
