@@ -45,7 +45,7 @@ var endings = []ending{
 	{name: "lost", what: "lock taken, the canary is healthy", codes: []int{1}, healthy: true, begin: takeLock},
 	{name: "silent", what: "open connections silent", codes: []int{3}, begin: func(t *testing.T, e *endingRun) error {
 		if e.api.Silence() == 0 {
-			return fmt.Errorf("there is no connection to the API server to be silenced")
+			return fmt.Errorf("there is no connection to the API server to silence")
 		}
 		return nil
 	}},
@@ -194,7 +194,7 @@ func (r running) untilWaiting(t *testing.T, e ending, args []string) *endingRun 
 	out.run = start(through, t, args...)
 	out.run.await(t, "waiting for gate sign-off")
 	if got := r.routes.last().weight; got != 50 {
-		t.Fatalf("the canary has %d %% when a person is waited for, expected 50 %%\n%s", got, out.run.log)
+		t.Fatalf("the canary has %d %% while the run waits for a person, expected 50 %%\n%s", got, out.run.log)
 	}
 	return out
 }

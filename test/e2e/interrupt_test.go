@@ -56,7 +56,7 @@ func (p process) await(t *testing.T, text string) {
 			return
 		}
 		if err != nil {
-			t.Fatalf("it ends and has not said %q: %v\n%s", text, err, p.log)
+			t.Fatalf("it ended without %q in its output: %v\n%s", text, err, p.log)
 		}
 	}
 }

@@ -247,7 +247,7 @@ func (l load) end(t *testing.T) answers {
 	case out := <-l.results:
 		return out
 	case <-time.After(30 * time.Second):
-		t.Fatal("requests do not end 30 s after the last was made, though each may take 10 s")
+		t.Fatal("requests have not ended 30 s after the last was sent, although each may take 10 s")
 		return answers{}
 	}
 }

@@ -106,7 +106,7 @@ func (r running) wants(t *testing.T, o outcome, code int, texts ...string) {
 	}
 	for _, text := range texts {
 		if !strings.Contains(o.log, text) {
-			t.Errorf("it does not say %q:\n%s", text, o.log)
+			t.Errorf("the output has no %q:\n%s", text, o.log)
 		}
 	}
 }
@@ -207,7 +207,7 @@ func testRunBadPod(t *testing.T, r running) {
 		t.Errorf("exit code %d\n%s", code, run.log)
 	}
 	if o := r.try(t, "report", "sampleapp"); !strings.Contains(o.out, pod) {
-		t.Errorf("canarize report says nothing of %s:\n%s", pod, o.out)
+		t.Errorf("canarize report does not mention %s:\n%s", pod, o.out)
 	}
 	r.verb(t, "reject", "sampleapp")
 	load.end(t)

@@ -82,7 +82,7 @@ func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("within a minute there was not: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }

@@ -130,7 +130,7 @@ func (c clinic) least(t *testing.T) {
 	deployer.kubeconfig = actingAs(t, c.kubeconfig, "system:serviceaccount:"+c.namespace+":deployer")
 	for _, args := range [][]string{nil, {"-f", c.version(t, "v3")}} {
 		if r := deployer.examine(t, 0, args...); len(r.Unseen) == 0 {
-			t.Errorf("with least privilege it does not say what it has not seen: %+v", r)
+			t.Errorf("with least privilege it does not report what it could not see: %+v", r)
 		}
 	}
 	nobody := c
@@ -150,7 +150,7 @@ func (c clinic) least(t *testing.T) {
 		}
 	}
 	if denied != granted {
-		t.Errorf("%d resources are said to be denied to whom nothing was granted, and the Roles have %d", denied, granted)
+		t.Errorf("without any permission doctor reports %d denied resources, and the Roles have %d", denied, granted)
 	}
 }
 

@@ -21,7 +21,7 @@ func testHoldBeforeRun(t *testing.T, s shop, u *users) {
 	heard.await(t, "nothing is raised or promoted: lunch")
 	s.check(t, "v1", 0)
 	if paused := s.state(t).Paused; paused == nil || paused.Text != "lunch" || paused.By == "" || paused.At.IsZero() {
-		t.Errorf("remembered of the hold: %+v", paused)
+		t.Errorf("the stored hold is %+v", paused)
 	}
 	s.expect(t, 0, []string{"resume", "shop"})
 	s.ended(t, cmd, heard, 0)
@@ -128,7 +128,7 @@ func testWordsAtOnce(t *testing.T, s shop, u *users) {
 	speaking.Wait()
 	written := rollout.SaidOf(s.annotations(t), s.state(t).Started)
 	if written.Hold == nil || written.Hold.Text != "lunch" || len(written.Approved) != len(gates) {
-		t.Errorf("of a hold and %d approvals there is %+v", len(gates), written)
+		t.Errorf("after a hold and %d approvals the record has %+v", len(gates), written)
 	}
 	heard.await(t, "nothing is raised or promoted: lunch")
 	s.check(t, "v1", 5)
@@ -141,7 +141,7 @@ func testWordsAtOnce(t *testing.T, s shop, u *users) {
 	}
 	for _, gate := range gates {
 		if p := passed[gate]; p.By == "" || p.At.IsZero() {
-			t.Errorf("gate %s: remembered is %+v", gate, p)
+			t.Errorf("gate %s: the record has %+v", gate, p)
 		}
 	}
 }

@@ -181,6 +181,6 @@ func testNamespaceGone(t *testing.T, s shop, u *users) {
 		t.Errorf("it does not say that the namespace is gone:\n%s", heard)
 	}
 	for name := range s.contents(t) {
-		t.Errorf("%s was made again", name)
+		t.Errorf("%s was created again", name)
 	}
 }

@@ -113,7 +113,7 @@ func hears(t *testing.T, heard *transcript, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(heard.String(), text) {
-			t.Errorf("it does not say %q:\n%s", text, heard)
+			t.Errorf("the output has no %q:\n%s", text, heard)
 		}
 	}
 }

@@ -71,7 +71,7 @@ func testDryRun(t *testing.T, s site) {
 	}
 	ref := s.ref("apps", "Deployment", "web")
 	if s.get(t, ref) != nil {
-		t.Fatal("a dry run has made it")
+		t.Fatal("a dry run has created it")
 	}
 	s.apply(t, web)
 	for _, how := range []kube.DryRun{kube.DryRunClient, kube.DryRunServer} {

@@ -216,7 +216,7 @@ func granted(t *testing.T, objects []map[string]any) map[string]bool {
 					for _, verb := range r["verbs"].([]any) {
 						permission := fmt.Sprintf("%s %s/%s %s", kube.RefOf(o).Namespace, group, resource, verb)
 						if slices.Contains([]string{"*"}, fmt.Sprint(verb)) || out[permission] {
-							t.Errorf("granted twice, or anything: %s", permission)
+							t.Errorf("granted twice, or by a wildcard: %s", permission)
 						}
 						out[permission] = true
 					}

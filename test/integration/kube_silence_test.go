@@ -46,7 +46,7 @@ func testSilentConnection(t *testing.T, s site) {
 	}
 	t.Logf("traffic off after %.1f s", time.Since(began).Seconds())
 	if n := forward.Connections(); n < 2 {
-		t.Errorf("%d connections; the retry was to make another", n)
+		t.Errorf("%d connections; the retry should open another", n)
 	}
 	if err := s.cluster.SetNumber(t.Context(), ref, "weight", 7, kube.Write{}); err != nil {
 		t.Fatal(err)

@@ -166,7 +166,7 @@ func testStaleLock(t *testing.T, s site) {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took < time.Second {
-		t.Errorf("taken over after %s; expected to look for an interval", took)
+		t.Errorf("taken over after %s; expected it to watch for an interval first", took)
 	}
 	if err := held.Release(t.Context()); err != nil {
 		t.Error(err)

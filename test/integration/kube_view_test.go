@@ -66,7 +66,7 @@ func testView(t *testing.T, s site) {
 	}
 	s.eventually(t, ref, 7)
 	if did := requests() - before; did != 2 {
-		t.Errorf("%d requests, none of them for what somebody else did:\n%s", did, lines(proxy.Requests()))
+		t.Errorf("%d requests, none of them for the change by somebody else:\n%s", did, lines(proxy.Requests()))
 	}
 	if fresh, err := s.cluster.Fresh(t.Context(), ref); err != nil || requests()-before != 3 || fresh == nil {
 		t.Errorf("fresh: %v, %v, %d requests", fresh, err, requests()-before)
@@ -75,7 +75,7 @@ func testView(t *testing.T, s site) {
 		t.Fatal(err)
 	}
 	if o := s.get(t, ref); o != nil {
-		t.Errorf("there is one after it was deleted: %v", o)
+		t.Errorf("it exists after its deletion: %v", o)
 	}
 	// Secrets, and kinds that may not be listed, are read each time.
 	for _, text := range []string{

@@ -76,7 +76,7 @@ func testNotReady(t *testing.T, s site) {
 	s.setStatus(t, deployments, "web", "{observedGeneration: 1, conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded}]}")
 	err = s.cluster.Ready(t.Context(), []kube.Ref{s.ref("apps", "Deployment", "web")}, kube.Wait{})
 	if !errors.As(err, &notReady) || notReady.Status.Phase != readiness.Failed {
-		t.Error("what Kubernetes gives up is waited for:", err)
+		t.Error("it waits although Kubernetes has given up:", err)
 	}
 }
 
@@ -141,6 +141,6 @@ func testWatch(t *testing.T, s site) {
 	}
 	expect("none")
 	if err := <-done; err != enough {
-		t.Errorf("%v, expected the looker's own error", err)
+		t.Errorf("%v, expected the callback's own error", err)
 	}
 }

@@ -27,7 +27,7 @@ func testPlan(t *testing.T, s shop) {
 		"-        image: registry.example.com/shop:v1", "+        image: registry.example.com/shop:v2", "+  key: (masked, new)",
 	} {
 		if !strings.Contains(o.out, text) {
-			t.Errorf("it does not say %q", text)
+			t.Errorf("the output has no %q", text)
 		}
 	}
 	secret := base64.StdEncoding.EncodeToString([]byte("v2"))

@@ -70,7 +70,7 @@ func (s suite) testFaultRuns(t *testing.T) {
 	})
 	t.Log(count)
 	if all && count.promoted+count.rejected != runs {
-		t.Errorf("%d releases were begun", runs)
+		t.Errorf("%d releases began", runs)
 	}
 	if part := float64(count.injected) / float64(count.requests); part < .15 || part > .27 {
 		t.Errorf("%.0f %% of the requests had a fault", 100*part)
@@ -102,7 +102,7 @@ func (s suite) testFaultRun(t *testing.T, seed uint64, count *tally) {
 		stopped++
 		t.Logf("seed %d: canarize %q: exit code %d: %s", seed, args, o.code, lastLine(o.err))
 		if !explains(o) {
-			t.Errorf("seed %d: canarize %q does not say what happened:\n%s", seed, args, o.err)
+			t.Errorf("seed %d: the output of canarize %q does not name the fault:\n%s", seed, args, o.err)
 		}
 		if o.code == 4 && (args[0] == "shift" || args[0] == "promote") { // held; see the help of these two
 			args = append(args[:len(args):len(args)], "--override-hold")

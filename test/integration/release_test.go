@@ -67,7 +67,7 @@ func testPromote(t *testing.T, s shop) {
 	}
 	memory := s.get(t, s.ref("", "ConfigMap", "canarize-shop"))
 	if text, err := (&unstructured.Unstructured{Object: memory}).MarshalJSON(); err != nil || strings.Contains(string(text), base64.StdEncoding.EncodeToString([]byte("v2"))) {
-		t.Errorf("the memory of the release has the Secret's content, or cannot be read: %v", err)
+		t.Errorf("the record of the release has the Secret's content, or cannot be read: %v", err)
 	}
 }
 
@@ -158,7 +158,7 @@ func testStableEdited(t *testing.T, s shop) {
 	}
 	s.expect(t, 0, shift("10"), "Mapping "+s.namespace+"/shop changed during the release")
 	if n, found, _ := unstructured.NestedInt64(s.get(t, s.ref("getambassador.io", "Mapping", "shop-canary")), "spec", "idle_timeout_ms"); !found || n != 5000 {
-		t.Errorf("the canary's Mapping has not taken over what changed: %d", n)
+		t.Errorf("the canary's Mapping has not taken over the change: %d", n)
 	}
 	s.expect(t, 2, promote, "changed since the release began")
 	s.check(t, "v1", 10)

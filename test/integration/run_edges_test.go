@@ -58,7 +58,7 @@ func testRunGateInterrupted(t *testing.T, s shop, u *users) {
 	t.Logf("ended %s after it was interrupted", time.Since(began).Round(time.Millisecond))
 	s.check(t, "v1", 0)
 	if stat, err := os.ReadFile("/proc/" + child + "/stat"); err == nil && !strings.Contains(string(stat), ") Z ") {
-		t.Errorf("the gate's child lives on: %s", stat)
+		t.Errorf("the gate's child still runs: %s", stat)
 	}
 }
 
@@ -73,7 +73,7 @@ func (s shop) unread(t *testing.T, args []string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	if _, err := write.Write(bytes.Repeat([]byte("x"), 4<<20)); !os.IsTimeout(err) {
-		t.Fatalf("the pipe takes everything: %v", err)
+		t.Fatalf("the pipe never fills: %v", err)
 	}
 	cmd := s.command(t.Context(), args...)
 	cmd.Stderr = write

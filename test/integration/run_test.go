@@ -209,7 +209,7 @@ func (s *transcript) await(t *testing.T, text string) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !strings.Contains(s.String(), text); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("it does not say %q within a minute:\n%s", text, s)
+			t.Fatalf("the output has no %q within a minute:\n%s", text, s)
 		}
 	}
 }

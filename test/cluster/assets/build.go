@@ -44,7 +44,7 @@ func (s Store) build(ctx context.Context, p program) error {
 // an up-to-date one again.
 func (s Store) Own(ctx context.Context, folder string) (string, error) {
 	if s.Source == "" {
-		return "", fmt.Errorf("build %s: the folder test/cluster of a checkout of canarize was not found: run this inside one", folder)
+		return "", fmt.Errorf("build %s: found no folder test/cluster: run this inside the canarize repository", folder)
 	}
 	dir := filepath.Join(filepath.Dir(s.Dir), fmt.Sprintf("own-%.4x", sha256.Sum256([]byte(s.Source))))
 	path := filepath.Join(dir, filepath.Base(filepath.Join(s.Source, folder)))

@@ -150,7 +150,7 @@ func (s *Site) Await(what string, holds func() bool) {
 	for deadline := time.After(time.Minute); !holds(); {
 		select {
 		case <-deadline:
-			s.t.Fatalf("within a minute there was not: %s", what)
+			s.t.Fatalf("not within a minute: %s", what)
 		case <-tick.C:
 		}
 	}
