@@ -68,8 +68,8 @@ func (p *Plugin) Answer() error {
 	return os.WriteFile(filepath.Join(p.folder, "answer"), nil, 0o600)
 }
 
-// Asked returns how often the plugin was started.
-func (p *Plugin) Asked() (int, error) {
+// Starts returns how often the plugin was started.
+func (p *Plugin) Starts() (int, error) {
 	text, err := os.ReadFile(filepath.Join(p.folder, "asked"))
 	if os.IsNotExist(err) {
 		return 0, nil

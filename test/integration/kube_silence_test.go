@@ -106,7 +106,7 @@ func testPluginHangs(t *testing.T, s site) {
 	if _, err := c.Fresh(t.Context(), ref); err != nil {
 		t.Error("when it has answered:", err)
 	}
-	if n, err := plugin.Asked(); err != nil || n != 1 {
+	if n, err := plugin.Starts(); err != nil || n != 1 {
 		t.Errorf("the plugin was asked %d times, %v", n, err)
 	}
 }
