@@ -60,7 +60,7 @@ type command struct {
 	json     bool
 	node     bool
 	sample   bool
-	args     []string // load-image's
+	args     []string // of load-image
 }
 
 func run(ctx context.Context, args []string, s streams) int {
@@ -170,7 +170,7 @@ func (c command) build(ctx context.Context) error {
 
 func (c command) up(ctx context.Context) error {
 	if c.node {
-		if err := node.Check(); err != nil { // before anything is built
+		if err := node.Check(); err != nil { // before the long build
 			return err
 		}
 	}
@@ -203,7 +203,7 @@ func (c command) waitForTheEnd(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = io.Copy(io.Discard, c.in) // any end will do
+		_, _ = io.Copy(io.Discard, c.in) // an error is an end too
 	}()
 	select {
 	case <-ctx.Done():
@@ -247,7 +247,7 @@ func (c command) status(context.Context) error {
 	return nil
 }
 
-// print prints state as JSON where that was asked for, or text.
+// print prints state as JSON with --json, and text otherwise.
 func (c command) print(state controlplane.State, text string) error {
 	if !c.json {
 		_, err := fmt.Fprintln(c.out, text)

@@ -17,7 +17,7 @@ import (
 	"github.com/canarize/canarize/test/cluster/controlplane"
 )
 
-// TestMain turns the test binary into the command when a test asks for it.
+// TestMain makes the test binary act as the command when a test starts it as such.
 func TestMain(m *testing.M) {
 	if os.Getenv("BE_CLUSTER") != "" {
 		main()
@@ -33,9 +33,9 @@ func cluster(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// checkNothingLeft fails when a process still knows the folder, or it exists. A
-// component that was started when its record could no longer be written may
-// take a moment to give up.
+// checkNothingLeft fails if a process still has the folder in its command line, or if the
+// folder exists. A component that started too late to write its record may take a moment to
+// exit.
 func checkNothingLeft(t *testing.T, dir string) {
 	t.Helper()
 	waitUntil(t, "end of all processes that know "+dir, func() bool { return !anyKnows(t, dir) })
@@ -44,7 +44,7 @@ func checkNothingLeft(t *testing.T, dir string) {
 	}
 }
 
-// anyKnows says whether a process has dir in its command line.
+// anyKnows reports whether a process has dir in its command line.
 func anyKnows(t *testing.T, dir string) bool {
 	t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -52,7 +52,7 @@ func anyKnows(t *testing.T, dir string) bool {
 		t.Fatal(err)
 	}
 	return slices.ContainsFunc(lines, func(path string) bool {
-		line, _ := os.ReadFile(path) // many come and go meanwhile
+		line, _ := os.ReadFile(path) // an error means that the process has ended
 		return bytes.Contains(line, []byte(dir))
 	})
 }
@@ -80,7 +80,7 @@ func recorded(dir, name string) func() bool {
 	}
 }
 
-// stages are moments in the middle of `up`.
+// stages are instants during `up`.
 func stages(dir string) map[string]func() bool {
 	exists := func(name string) func() bool {
 		return func() bool {

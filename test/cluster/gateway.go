@@ -9,7 +9,7 @@ import (
 	"github.com/canarize/canarize/test/cluster/packaged"
 )
 
-// packaged says where Envoy is kept, which is not built from a Go module.
+// packaged returns the place of Envoy, which is not built from a Go module.
 func (c command) packaged() (packaged.Place, error) {
 	store, err := c.store()
 	if err != nil {

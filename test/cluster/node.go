@@ -14,8 +14,7 @@ import (
 	"github.com/canarize/canarize/test/cluster/process"
 )
 
-// nodeOptions says what a node is made of; it has its images before the API server
-// is there.
+// nodeOptions returns the options of a node. It gets its images before the API server runs.
 func (c command) nodeOptions(a assets.Assets) (*controlplane.Node, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -33,7 +32,7 @@ func (c command) nodeOptions(a assets.Assets) (*controlplane.Node, error) {
 	}, nil
 }
 
-// images says what images are made of.
+// images returns the source of the programs in images.
 func (c command) images(a assets.Assets) (deploy.Source, error) {
 	store, err := c.store()
 	if err != nil {
@@ -43,8 +42,8 @@ func (c command) images(a assets.Assets) (deploy.Source, error) {
 	return deploy.Source{Store: store, Packaged: place, Prometheus: a.Prometheus}, err
 }
 
-// install gives a cluster with a node what it lacks besides pods, and with --sample
-// the application.
+// install installs DNS, the gateway and Prometheus on a cluster with a node, and with
+// --sample the application.
 func (c command) install(ctx context.Context, s *controlplane.State) error {
 	store, err := c.store()
 	if err != nil {
@@ -70,7 +69,7 @@ func (c command) install(ctx context.Context, s *controlplane.State) error {
 	return deploy.AwaitRoute(ctx, s.Gateway)
 }
 
-// addresses says how to reach what runs on a node; nothing without one.
+// addresses returns a text with the addresses of a node's Services, or "" without a node.
 func (c command) addresses(s controlplane.State) string {
 	if s.Network == nil {
 		return ""
@@ -80,7 +79,7 @@ func (c command) addresses(s controlplane.State) string {
 		s.Gateway, s.Diagnostics, s.Prometheus, s.Kubectl, s.Kubeconfig)
 }
 
-// loadImage makes an image of a static program and gives it to the node.
+// loadImage builds an image of a static program and loads it into the node.
 func (c command) loadImage(ctx context.Context) error {
 	if len(c.args) < 2 {
 		return fmt.Errorf("name the image and the program, and KEY=VALUE of its environment; %w", errUsage)
@@ -98,7 +97,7 @@ func (c command) loadImage(ctx context.Context) error {
 	return image.Load(ctx, socket, i)
 }
 
-// inside is what the first process of a node's namespaces runs.
+// inside runs as the first process of a node's namespaces.
 func (c command) inside(ctx context.Context) error {
 	return node.Run(ctx, c.dir, c.err)
 }

@@ -1,8 +1,8 @@
 //go:build e2e
 
-// Package e2e proves the product on a real Kubernetes with a node, under load: the
-// sample application in two versions, the canary `canarize generate` makes, and a
-// gateway that routes as Emissary does.
+// Package e2e tests canarize on a real Kubernetes with a node, under load, with two versions
+// of the sample application, the canary from `canarize generate`, and a gateway that routes
+// as Emissary does.
 package e2e
 
 import (
@@ -15,15 +15,15 @@ import (
 	"github.com/canarize/canarize/test/e2e/site"
 )
 
-// world is what the tests share: a site with the sample application, and canarize.
+// world holds what the tests share: a site with the sample application, and canarize.
 type world struct {
 	*site.Site
 	canarize string
 	before   string // traces on this machine
 }
 
-// Test runs everything on one site, in this order: each test leaves the canary
-// beside the stable version, and the last ends the site.
+// Test runs all tests on one site, in this order. Each test leaves the canary beside the
+// stable version, and the last one ends the site.
 func Test(t *testing.T) {
 	began := time.Now()
 	before := traces(t)
@@ -52,7 +52,7 @@ const (
 	canaryStats = "sampleapp_canary_default_8080"
 )
 
-// generate gives the canary of manifests with version 2's image at a weight.
+// generate returns the canary of manifests with version 2's image at a weight.
 func (w world) generate(weight, manifests string) []byte {
 	return w.Run(nil, w.Root, w.canarize, "generate", "-w", weight, "-I", "registry.example.com/app:2", manifests)
 }
@@ -71,10 +71,11 @@ func (w world) release(t *testing.T, weight int) {
 // share is a line of the table at the end.
 type share struct {
 	weight, n, low, high, seen int
-	counted                    int // by Envoy
+	counted                    int // requests, by Envoy
 }
 
-// testShares: the canary gets the share asked for, and Envoy counts the same.
+// testShares checks that the canary gets the requested share, and that Envoy counts the
+// same.
 func testShares(t *testing.T, w world) {
 	const n = 20_000
 	var table []share
@@ -101,7 +102,7 @@ func testShares(t *testing.T, w world) {
 	}
 }
 
-// testSample: a share below one percent, by the ids Envoy gives requests.
+// testSample checks a share below one percent, by Envoy's request ids.
 func testSample(t *testing.T, w world) {
 	const n = 20_000
 	w.release(t, 0)
@@ -116,14 +117,14 @@ func testSample(t *testing.T, w world) {
 	w.Kube(nil, "delete", "mapping", "sampleapp-canary", "sampleapp-rest-canary")
 }
 
-// testMoves: at 500 requests a second no request fails while the weight goes up and
-// down and pods come and go with it, and both versions answer.
+// testMoves checks that at 500 requests a second no request fails while the weight and the
+// number of pods go up and down, and that both versions answer.
 func testMoves(t *testing.T, w world) {
 	w.release(t, 0)
 	stop := stream(w.Gateway, 500)
 	for _, weight := range []int{1, 10, 50, 100, 0} {
 		w.release(t, weight)
-		time.Sleep(time.Second) // the load under each weight is what is measured
+		time.Sleep(time.Second) // measure the load at each weight
 	}
 	got := stop()
 	fmt.Printf("weights 0, 1, 10, 50, 100, 0 at 500 requests/s: %d requests, %d failed\n", got.total, got.total-got.versions["1"]-got.versions["2"])

@@ -23,20 +23,19 @@ import (
 
 // ending is a fault that begins at the instant at which the canary begins to fail.
 type ending struct {
-	name    string // also of the namespace; a word
+	name    string // also of the namespace; one word
 	what    string
-	codes   []int    // with one of which the run ends
-	healthy bool     // the canary does not fail: the fault alone has to take the traffic off it
-	run     starting // as a process without a terminal, if nil
+	codes   []int    // the allowed exit codes of the run
+	healthy bool     // the canary does not fail, so the fault alone has to take the traffic off it
+	run     starting // nil starts a process without a terminal
 	begin   func(*testing.T, *endingRun) error
 }
 
-// starting starts canarize.
+// starting is a function that starts canarize.
 type starting func(releasing, *testing.T, ...string) process
 
-// endings are the faults of which the product promises that no traffic stays on a
-// canary that nobody watches. That a lock is taken is noticed when it is to be renewed:
-// the judge may have rejected the release before.
+// endings are the faults after which no traffic may stay on a canary that nobody watches.
+// A run notices a lost lock at its next renewal; the judge may reject the release before.
 var endings = []ending{
 	{name: "none", what: "no fault", codes: []int{3}},
 	{name: "deleted", what: "Lease deleted", codes: []int{3}, begin: func(t *testing.T, e *endingRun) error {
@@ -46,7 +45,7 @@ var endings = []ending{
 	{name: "lost", what: "lock taken, the canary is healthy", codes: []int{1}, healthy: true, begin: takeLock},
 	{name: "silent", what: "open connections silent", codes: []int{3}, begin: func(t *testing.T, e *endingRun) error {
 		if e.api.Silence() == 0 {
-			return fmt.Errorf("there is no connection to the API server to be silenced")
+			return fmt.Errorf("there is no connection to the API server to silence")
 		}
 		return nil
 	}},
@@ -66,8 +65,8 @@ func takeLock(t *testing.T, e *endingRun) error {
 }
 
 const (
-	awayFor = 40 * time.Second // longer than the lock is good
-	ctrlS   = 'S' & 0x1f       // what a keyboard sends for it
+	awayFor = 40 * time.Second // longer than the lock is valid
+	ctrlS   = 'S' & 0x1f       // the byte that a keyboard sends
 )
 
 // endingRun is a run that waits for a person at 50 %.
@@ -79,15 +78,14 @@ type endingRun struct {
 	back     chan time.Time // when the API server came back
 }
 
-// endingRow is how long after the first bad answer the canary's last one came, and after
-// the API server came back.
+// endingRow formats how long after the first bad answer, and after the API server came
+// back, the canary's last answer came.
 const endingRow = "%-34s %9v %6v %9s %10s %8s %5v\n"
 
-// TestEndings has a run at 50 % for each fault, on a site that they share, each in a
-// namespace of its own and under a load of its own. At one instant its canary begins to
-// fail every request and the fault begins. Whatever the fault is, the canary gets
-// nothing any more, and the command ends by itself; how many seconds that takes is
-// printed and is no verdict.
+// TestEndings starts a run at 50 % for each fault, on a common site, each in its own
+// namespace and under its own load. At one instant its canary begins to fail every request
+// and the fault begins. With every fault the canary gets no more requests and the command
+// ends by itself. The test prints how many seconds that takes and does not judge them.
 func TestEndings(t *testing.T) {
 	s := site.Start(t, filepath.Join("..", ".."))
 	s.LoadImage("registry.example.com/app:breakable", s.Build("test/e2e/breakable"), "VERSION=2")
@@ -109,7 +107,7 @@ func TestEndings(t *testing.T) {
 
 func (r running) testEnding(t *testing.T, e ending) {
 	r.Kube(nil, "create", "namespace", e.name)
-	defer r.Kube(nil, "delete", "namespace", e.name, "--wait=false") // the node has no room for the pods of all
+	defer r.Kube(nil, "delete", "namespace", e.name, "--wait=false") // the node has no room for all pods at once
 	r.Gateway = strings.TrimSuffix(r.Gateway, "/") + "/" + e.name + "/"
 	manifests := r.variant(t, `value: "100"`, fmt.Sprintf("value: \"100\"\n            - {name: LATENCY_MS, value: \"%d\"}", usual), "prefix: /", "prefix: /"+e.name+"/")
 	r.releasing = r.in(t, e.name, manifests)
@@ -129,9 +127,9 @@ func (r running) testEnding(t *testing.T, e ending) {
 	}
 	code := waiting.run.end(t)
 	took := time.Since(began)
-	// Who has lost the lock writes the weight and does not wait for Envoy.
+	// A run that has lost the lock writes the weight and does not wait for Envoy.
 	await(t, "a canary without traffic in Envoy", func() bool { return r.routes.last().weight <= 0 })
-	time.Sleep(2 * time.Second) // in which answers would come if there were any
+	time.Sleep(2 * time.Second) // the canary must give no answer in that time
 	got := load.end(t)
 	if e.healthy {
 		got.first = began
@@ -145,7 +143,7 @@ func (r running) testEnding(t *testing.T, e ending) {
 	r.backToStable(t, before)
 }
 
-// checkEnded checks how a run ended, and that users saw no failure but the canary's.
+// checkEnded checks how a run ended, and that only the canary's requests failed.
 func (r running) checkEnded(t *testing.T, e ending, code int, got answers, log string) {
 	t.Helper()
 	if !slices.Contains(e.codes, code) {
@@ -164,7 +162,7 @@ func (r running) checkEnded(t *testing.T, e ending, code int, got answers, log s
 	}
 }
 
-// backToStable checks that stable is what it was, and that after `canarize reject` nothing is left of the release.
+// backToStable checks that stable is unchanged, and that after `canarize reject` nothing is left of the release.
 func (r running) backToStable(t *testing.T, before []string) {
 	t.Helper()
 	r.verb(t, "reject", "sampleapp", "--if-active")
@@ -178,8 +176,8 @@ func (r running) backToStable(t *testing.T, before []string) {
 	}
 }
 
-// untilWaiting starts a run and waits until its healthy canary has half of the traffic
-// and a person is waited for.
+// untilWaiting starts a run and waits until its healthy canary has half of the traffic and
+// the run waits for a person.
 func (r running) untilWaiting(t *testing.T, e ending, args []string) *endingRun {
 	t.Helper()
 	somebody, err := faults.NewSomebody(r.Kubeconfig)
@@ -196,19 +194,19 @@ func (r running) untilWaiting(t *testing.T, e ending, args []string) *endingRun 
 	out.run = start(through, t, args...)
 	out.run.await(t, "waiting for gate sign-off")
 	if got := r.routes.last().weight; got != 50 {
-		t.Fatalf("the canary has %d %% when a person is waited for, expected 50 %%\n%s", got, out.run.log)
+		t.Fatalf("the canary has %d %% while the run waits for a person, expected 50 %%\n%s", got, out.run.log)
 	}
 	return out
 }
 
-// startOnTerminal is startProcess with a terminal. Who writes to the process's output
-// types.
+// startOnTerminal is startProcess with a terminal. Writing to the process's output types on
+// the keyboard.
 func (r releasing) startOnTerminal(t *testing.T, args ...string) process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), verbLimit)
 	t.Cleanup(cancel)
 	typing, screen := terminal(t)
-	defer screen.Close() // the command has its own
+	defer screen.Close() // the command has its own copy
 	p := process{cmd: r.command(ctx, args...), output: typing, log: &strings.Builder{}, text: bufio.NewReader(typing)}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = screen, screen, screen
 	p.cmd.Env = append(p.cmd.Env, "TERM=xterm")
@@ -219,7 +217,7 @@ func (r releasing) startOnTerminal(t *testing.T, args ...string) process {
 	return p
 }
 
-// terminal opens a pseudoterminal: what a person has, and what a program has.
+// terminal opens a pseudoterminal and returns the person's end and the program's end.
 func terminal(t *testing.T) (typing, screen *os.File) {
 	t.Helper()
 	typing, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -241,7 +239,7 @@ func terminal(t *testing.T) (typing, screen *os.File) {
 	return typing, screen
 }
 
-// breakPods has every pod of the canary fail from now on.
+// breakPods makes every pod of the canary fail from now on.
 func breakPods(t *testing.T, addresses []string) {
 	t.Helper()
 	if len(addresses) == 0 {

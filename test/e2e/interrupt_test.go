@@ -16,10 +16,10 @@ import (
 	"time"
 )
 
-// offLimit is how long after an interruption a canary may still have traffic.
+// offLimit bounds how long a canary may still have traffic after an interruption.
 const offLimit = 2 * time.Second
 
-// process is a command that runs until a test stops it.
+// process is a running command that a test stops.
 type process struct {
 	cmd    *exec.Cmd
 	output *os.File // its stdout and stderr, to read from
@@ -41,12 +41,12 @@ func (r releasing) startProcess(t *testing.T, args ...string) process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	_ = in.Close() // the command has its own
+	_ = in.Close() // the command has its own copy
 	p.text = bufio.NewReader(output)
 	return p
 }
 
-// await reads what the command says until it says something.
+// await reads the command's output until it has the text.
 func (p process) await(t *testing.T, text string) {
 	t.Helper()
 	for {
@@ -56,13 +56,13 @@ func (p process) await(t *testing.T, text string) {
 			return
 		}
 		if err != nil {
-			t.Fatalf("it ends and has not said %q: %v\n%s", text, err, p.log)
+			t.Fatalf("it ended without %q in its output: %v\n%s", text, err, p.log)
 		}
 	}
 }
 
-// startShift is `canarize shift --to 50`, stopped in its middle: the weight is written
-// and Envoy has it, and the command has not seen that yet.
+// startShift starts `canarize shift --to 50` and stops it in the middle: the weight is
+// written and Envoy has it, but the command has not verified it yet.
 func (r releasing) startShift(t *testing.T) process {
 	t.Helper()
 	p := r.startProcess(t, "shift", "sampleapp", "--to", "50")
@@ -79,10 +79,10 @@ func (s process) signal(t *testing.T, signal syscall.Signal) {
 	}
 }
 
-// end waits for the end, and gives the exit code.
+// end waits for the end and returns the exit code.
 func (s process) end(t *testing.T) int {
 	t.Helper()
-	rest, _ := io.ReadAll(s.text) // of an output that is closed there is nothing
+	rest, _ := io.ReadAll(s.text) // a closed output gives nothing
 	s.log.Write(rest)
 	err := s.cmd.Wait()
 	if s.cmd.ProcessState == nil {
@@ -91,9 +91,9 @@ func (s process) end(t *testing.T) int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// testInterrupt ends shifts in their middle, in every way there is. One is killed: it
-// leaves its weight, and `reject` takes that off at once, though nobody else may work
-// on the release for half a minute.
+// testInterrupt ends shifts in the middle in every possible way. A killed shift leaves its
+// weight, and `reject` takes it off at once, although the lock expires only after half a
+// minute.
 func testInterrupt(t *testing.T, r releasing) {
 	r.Kube(nil, "create", "namespace", "other")
 	manifests := r.variant(t, "prefix: /", "prefix: /other/")
@@ -139,7 +139,7 @@ func testInterrupt(t *testing.T, r releasing) {
 	}
 }
 
-// broken are Mappings with which Emissary takes no configuration any more.
+// broken are Mappings that make Emissary refuse every new configuration.
 const broken = `
 apiVersion: getambassador.io/v3alpha1
 kind: Mapping
@@ -152,8 +152,8 @@ metadata: {name: whole, namespace: default}
 spec: {hostname: "*", prefix: /broken/, service: "sampleapp:8080"}
 `
 
-// testNotTaken: a shift that the gateway does not take fails, says so, and holds the
-// release with all traffic on stable.
+// testNotTaken checks that a shift that the gateway does not take fails, says so, and holds
+// the release with all traffic on stable.
 func testNotTaken(t *testing.T, r releasing) {
 	r.deploy(t, "2")
 	r.Apply([]byte(broken))
@@ -175,13 +175,13 @@ func testNotTaken(t *testing.T, r releasing) {
 	r.verb(t, "reject", "sampleapp")
 }
 
-// testCrash: a version whose every answer is an error goes to 5 % and is rejected.
+// testCrash shifts a version that answers only errors to 5 %, and rejects it.
 func testCrash(t *testing.T, r releasing) {
 	manifests := r.variant(t, `value: "100"`, `value: "0"`)
 	r.verb(t, "deploy", manifests, "-I", "registry.example.com/app:2")
 	r.verb(t, "shift", "sampleapp", "--to", "5")
 	load := r.load(rate)
-	time.Sleep(time.Second) // the harm that is to be ended
+	time.Sleep(time.Second) // let the canary do harm
 	began := time.Now()
 	took := r.verb(t, "reject", "sampleapp")
 	off := r.routes.since(0, began)
@@ -193,8 +193,8 @@ func testCrash(t *testing.T, r releasing) {
 	}
 }
 
-// variant gives the sample's manifests with something else in them: pairs of what is
-// there, once, and what comes in its place.
+// variant returns the path of the sample's manifests with replaced texts. pairs holds each
+// old text, which has to occur once, and its replacement.
 func (r releasing) variant(t *testing.T, pairs ...string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// testKill: what a kill -9 in the middle of a release breaks, what it does not, and
-// that nothing is left at the end.
+// testKill checks what a kill -9 during a release breaks and what it does not, and that
+// nothing is left at the end.
 func testKill(t *testing.T, w world) {
 	w.release(t, 50)
 	reader := w.reader(t, w.engine(t), "{source: emissary}")
 	var have counted
 	have.read(t, reader) // to count from
 	w.Kill(w.InPod("/usr/bin/envoy"))
-	have.read(t, reader) // of nobody
+	have.read(t, reader) // while there are no requests
 	began := time.Now()
 	w.Await("an Envoy that answers again", func() bool {
 		got := requests(t, w.Gateway, nil, 20)
@@ -42,9 +42,9 @@ func testKill(t *testing.T, w world) {
 	checkNothingLeft(t, w.Dir, w.before)
 }
 
-// awaitRestarted waits until the gateway is in the Service again for good. It answers
-// before Kubernetes has learnt that it was away, and then is taken out for a while:
-// should the kubelet be killed in between, it would stay out.
+// awaitRestarted waits until the gateway is in the Service again and stays there. The
+// restarted gateway answers before Kubernetes notices the restart, and is then out of the
+// Service for a while. If the kubelet were killed meanwhile, it would stay out.
 func (w world) awaitRestarted(t *testing.T) {
 	t.Helper()
 	const (
@@ -61,7 +61,7 @@ func (w world) awaitRestarted(t *testing.T) {
 	awaitSteady(w.Site)
 }
 
-// sharesHold checks that no request fails and the canary has half of them.
+// sharesHold checks that no request fails and that the canary gets half of them.
 func (w world) sharesHold(t *testing.T, when, what string) {
 	t.Helper()
 	got := requests(t, w.Gateway, nil, 2000)

@@ -14,17 +14,17 @@ import (
 	"github.com/canarize/canarize/test/e2e/site"
 )
 
-// answers counts what clients saw: by version, and what went wrong by status or
-// error, of which it tells mostKinds apart.
+// answers counts the answers that clients got: good ones by version, failures by status or
+// error. It distinguishes at most mostKinds kinds of failures.
 type answers struct {
 	versions    map[string]int
 	failed      map[string]int
 	total       int
-	first, last time.Time            // of those that failed
+	first, last time.Time            // of the failures
 	came        map[string]time.Time // the last answer of each version, good or bad
 }
 
-const mostKinds = 10 // errors name ports, so that there can be thousands
+const mostKinds = 10 // errors contain ports, so there could be thousands
 
 func newAnswers() answers {
 	return answers{versions: map[string]int{}, failed: map[string]int{}, came: map[string]time.Time{}}
@@ -49,7 +49,7 @@ func (a *answers) add(r *vegeta.Result) {
 	a.failed[kind]++
 }
 
-// requests makes n requests as fast as the gateway answers, in two minutes at most.
+// requests sends n requests as fast as the gateway answers, for at most two minutes.
 func requests(t *testing.T, url string, header http.Header, n int) answers {
 	t.Helper()
 	targets := make(chan struct{}, n)
@@ -78,7 +78,7 @@ func requests(t *testing.T, url string, header http.Header, n int) answers {
 	return out
 }
 
-// stream makes rate requests a second until stopped; stop gives what came back.
+// stream sends rate requests a second until stop is called, which returns the answers.
 func stream(url string, rate int) (stop func() answers) {
 	attacker := vegeta.NewAttacker(vegeta.Timeout(10 * time.Second))
 	target := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: url})
@@ -97,8 +97,8 @@ func stream(url string, rate int) (stop func() answers) {
 	}
 }
 
-// awaitSteady waits until the gateway has answered for three seconds: kube-proxy and
-// Envoy take endpoints over up to a second after Kubernetes calls pods ready.
+// awaitSteady waits until the gateway has answered for three seconds, because kube-proxy
+// and Envoy use new endpoints up to a second after Kubernetes calls their pods ready.
 func awaitSteady(s *site.Site) {
 	s.Await("three seconds of answers", func() bool {
 		stop := stream(s.Gateway, 100)
@@ -107,9 +107,8 @@ func awaitSteady(s *site.Site) {
 	})
 }
 
-// interval gives the numbers between which k of n falls with a probability of at
-// least 99.9 % when each is drawn with probability p: the central interval of the
-// exact binomial distribution, 0.05 % cut off at each end.
+// interval returns the central 99.9 % interval of the exact binomial distribution of n
+// draws with probability p, with at most 0.05 % cut off at each end.
 func interval(n int, p float64) (low, high int) {
 	if p <= 0 {
 		return 0, 0

@@ -17,7 +17,7 @@ import (
 	"github.com/canarize/canarize/internal/wiring"
 )
 
-// sample is the release of the sample application, as far as metric sources look.
+// sample returns the parts of the sample application's plan that metric sources use.
 func sample() rollout.Plan {
 	pair := func(group, kind string) rollout.Pair {
 		id := func(name string) manifest.ID {
@@ -31,7 +31,7 @@ func sample() rollout.Plan {
 	}
 }
 
-// sources are release files for the same requests.
+// sources returns a release file for each metric source.
 func (w world) sources() map[metric.SourceName]string {
 	const own = "ratios: {errors: {bad: 'requests_total{custom_status=\"bad\"}', total: requests_total}}"
 	return map[metric.SourceName]string{
@@ -41,7 +41,7 @@ func (w world) sources() map[metric.SourceName]string {
 	}
 }
 
-// counted are bad and all requests of both versions.
+// counted holds the bad requests and all requests of both versions.
 type counted struct{ canary, stable analysis.Counts }
 
 func (c *counted) add(a *analysis.Arm, to *analysis.Counts) {
@@ -50,7 +50,7 @@ func (c *counted) add(a *analysis.Arm, to *analysis.Counts) {
 	}
 }
 
-// engine talks to the cluster until the test ends.
+// engine connects to the cluster until the test ends.
 func (w world) engine(t *testing.T) wiring.Hub {
 	t.Helper()
 	engine, err := wiring.Connect(wiring.Options{Target: kube.Target{Kubeconfig: w.Kubeconfig}, EmissaryNamespace: "emissary", Emit: func(rollout.Event) {}})
@@ -61,7 +61,7 @@ func (w world) engine(t *testing.T) wiring.Hub {
 	return engine
 }
 
-// reader reads what a spec.metrics says.
+// reader opens the source of a spec.metrics.
 func (w world) reader(t *testing.T, engine wiring.Hub, spec string) *metric.Reader {
 	t.Helper()
 	release, err := releasefile.Parse("release.yml", []byte("apiVersion: canarize.dev/v1alpha1\nkind: Release\nspec: {metrics: "+spec+"}\n"))
@@ -76,7 +76,7 @@ func (w world) reader(t *testing.T, engine wiring.Hub, spec string) *metric.Read
 	return source.Reader(time.Now())
 }
 
-// read adds what was counted since the last time.
+// read adds the counts since the last time.
 func (c *counted) read(t *testing.T, r *metric.Reader) {
 	out := r.Read(t.Context(), time.Now(), metric.Weight{Percent: 50})
 	pair := out.Observation.Metrics["errors"]
@@ -84,8 +84,8 @@ func (c *counted) read(t *testing.T, r *metric.Reader) {
 	c.add(pair.Stable, &c.stable)
 }
 
-// testMetrics: the gateway's Envoy, the pods, and Prometheus each count every request
-// that clients made, and every bad one, by version.
+// testMetrics checks that the gateway's Envoy, the pods, and Prometheus each count every
+// request of the clients, and every bad one, by version.
 func testMetrics(t *testing.T, w world) {
 	w.release(t, 50)
 	w.Kube(nil, "set", "env", "deployment/sampleapp-canary", "SUCCESS_RATE=80")
@@ -124,8 +124,8 @@ func testMetrics(t *testing.T, w world) {
 	w.release(t, 50) // without bad requests
 }
 
-// losePrometheus kills Prometheus: its source says so and decides nothing, and what
-// was counted meanwhile is there when it is back.
+// losePrometheus kills Prometheus and checks that its source reports an error, and that the
+// counts of the time between are there afterwards.
 func (w world) losePrometheus(t *testing.T, reader *metric.Reader) {
 	w.Kill(w.InPod("/prometheus"))
 	out := reader.Read(t.Context(), time.Now(), metric.Weight{Percent: 50})

@@ -18,7 +18,7 @@ import (
 	"github.com/canarize/canarize/test/e2e/site"
 )
 
-// configured is an application whose answers say which configuration it has read.
+// configured is an application whose answers contain its configuration.
 const configured = `
 apiVersion: v1
 kind: ConfigMap
@@ -61,8 +61,8 @@ metadata: {name: configured}
 spec: {hostname: "*", prefix: /configured/, service: "configured:8080"}
 `
 
-// testPods: pods read the configuration of their own version, the stable Service
-// reaches stable pods only, and every kind of object is taken by the API server.
+// testPods checks that pods read the configuration of their own version, that the stable
+// Service reaches stable pods only, and that the API server accepts every kind of object.
 func testPods(t *testing.T, w world) {
 	dir := t.TempDir()
 	write := func(settings string) {
@@ -105,9 +105,9 @@ func testPods(t *testing.T, w world) {
 	w.Kube(nil, "delete", "--wait=false", "deployment,service,networkpolicy,mapping", "configured", "configured-canary")
 }
 
-// testNewService: a connection that comes before kube-proxy knows the Service is
-// answered or refused; it never hangs. A gateway that connects to a new canary at
-// that moment would otherwise lose a request to its time-out.
+// testNewService checks that a connection to a Service that kube-proxy does not know yet is
+// answered or refused and never hangs. Otherwise a gateway that connects to a new canary at
+// that moment would lose a request to its timeout.
 func (w world) testNewService(t *testing.T) {
 	const service = `{apiVersion: v1, kind: Service, metadata: {name: new-%d}, spec: {selector: {app: configured}, ports: [{port: 8080, targetPort: http}]}}`
 	for i := range 5 {
@@ -122,14 +122,14 @@ func (w world) testNewService(t *testing.T) {
 	}
 }
 
-// serviceAddress is the URL of a Service's port 8080.
+// serviceAddress returns the URL of a Service's port 8080.
 func (w world) serviceAddress(name string) string {
 	return "http://" + strings.TrimSpace(string(w.Kube(nil, "get", "service", name, "-o", "jsonpath={.spec.clusterIP}"))) + ":8080/"
 }
 
 type pod struct{ name, ip, track string }
 
-// pods are those of an application that run.
+// pods returns the running pods of an application.
 func (w world) pods(t *testing.T, app string) []pod {
 	t.Helper()
 	var list struct {
@@ -153,7 +153,7 @@ func (w world) pods(t *testing.T, app string) []pod {
 	return out
 }
 
-// version is what answers a new connection.
+// version returns the version that answers a new connection.
 func version(t *testing.T, url string) string {
 	t.Helper()
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -165,8 +165,8 @@ func version(t *testing.T, url string) string {
 	return response.Header.Get("X-Version")
 }
 
-// testAdmin: Envoy's admin interface listens on its pod's loopback only, and
-// port-forward reaches it there, as it does in production.
+// testAdmin checks that Envoy's admin interface listens on its pod's loopback only, and
+// that port-forward reaches it there, as in production.
 func testAdmin(t *testing.T, w world) {
 	address := forward(t, w.Site, "8001")
 	if got := site.Get("http://" + address + "/ready"); strings.TrimSpace(got) != "LIVE" {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// testPrometheus: the queries of docs/emissary.md answer for each version by
-// itself, and the application's own metrics say which version they are of.
+// testPrometheus checks that Prometheus has the metrics of each version separately, those
+// of Emissary and those of the application.
 func testPrometheus(t *testing.T, w world) {
 	w.release(t, 50)
 	stop := stream(w.Gateway, 200)

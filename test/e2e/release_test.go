@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// rate is that of the load under which releases are made.
+// rate is the load during releases.
 const rate = 500 // requests a second
 
-// TestRelease makes releases on a site of their own, each verb a process of its own
-// under the Role that `canarize rbac` prints.
+// TestRelease releases on its own site. Each verb is a process of its own with the Role
+// that `canarize rbac` prints.
 func TestRelease(t *testing.T) {
 	r := startReleasing(t)
 	for _, step := range []struct {
@@ -32,7 +32,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// checkAll checks that no request failed, and prints what there was.
+// checkAll checks that no request failed, and prints the counts.
 func (r releasing) checkAll(t *testing.T, what string, got answers) {
 	t.Helper()
 	fmt.Printf("%s: %d requests, %d failed, answers by version %v\n", what, got.total, got.total-got.versions["1"]-got.versions["2"], got.versions)
@@ -44,7 +44,7 @@ func (r releasing) checkAll(t *testing.T, what string, got answers) {
 	}
 }
 
-// troubled is what Envoy says of requests that something happened to lately.
+// troubled returns Envoy's last log lines about requests that did not end normally.
 func (r releasing) troubled() string {
 	const most = 10 // lines
 	var lines []string
@@ -56,8 +56,8 @@ func (r releasing) troubled() string {
 	return strings.Join(lines[max(0, len(lines)-most):], "")
 }
 
-// testReject rejects a release from each of its steps; from the last after somebody
-// edited the stable Mapping, so that Emissary drops it and the canary gets everything.
+// testReject rejects a release at each of its steps. At the last one somebody has edited the
+// stable Mapping before, so that Emissary drops it and the canary gets everything.
 func testReject(t *testing.T, r releasing) {
 	before := r.objects()
 	load := r.load(rate)
@@ -70,7 +70,7 @@ func testReject(t *testing.T, r releasing) {
 		r.stands(t, "standing", at)
 		if at == 50 {
 			r.kube("patch", "mapping", "sampleapp", "--type", "merge", "-p", `{"spec": {"cluster_idle_timeout_ms": 3500}}`)
-			time.Sleep(2 * time.Second) // Emissary takes that
+			time.Sleep(2 * time.Second) // until the gateway has applied it
 		}
 		began := time.Now()
 		rejected := r.verb(t, "reject", "sampleapp")
@@ -83,14 +83,14 @@ func testReject(t *testing.T, r releasing) {
 	r.checkAll(t, "deploy and reject, at 0, 5 and 50 %", load.end(t))
 }
 
-// testReleasePath brings version 2 to everybody, and with it a Mapping that differs in
-// a field in which both have to agree.
+// testReleasePath promotes version 2, with a Mapping that changes a field that has to be the
+// same in both Mappings.
 func testReleasePath(t *testing.T, r releasing) {
 	before := r.objects()
 	manifests := r.variant(t, "cluster_idle_timeout_ms: 3000", "cluster_idle_timeout_ms: 2500")
 	load := r.load(rate)
 	fmt.Printf("deploy: %.1f s\n", r.verb(t, "deploy", manifests, "-I", "registry.example.com/app:2").Seconds())
-	time.Sleep(time.Second) // in which a canary without traffic gets none
+	time.Sleep(time.Second) // the canary must get no request in that time
 	if n := r.Counted(canaryStats); n > 0 {
 		t.Errorf("%d requests reached the canary before its first step", n)
 	}

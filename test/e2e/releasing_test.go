@@ -21,18 +21,17 @@ import (
 	"github.com/canarize/canarize/test/e2e/site"
 )
 
-// releasing is a site with the sample application, and canarize as a pipeline has
-// it: a program and a kubeconfig with the permissions that `canarize rbac` prints.
+// releasing is a site with the sample application, and canarize as in a pipeline: the
+// program, and a kubeconfig with the permissions that `canarize rbac` prints.
 type releasing struct {
 	*site.Site
 	namespace         string
 	canarize, account string // paths of the program and of the kubeconfig
-	empty             string // folder in which there is nothing to read
+	empty             string // an empty folder
 	routes            *envoyRoutes
 }
 
-// elsewhere is a Mapping that leads to the same Service as the sample's and is no
-// part of any release.
+// elsewhere is a Mapping to the sample's Service that is not part of any release.
 const elsewhere = `
 apiVersion: getambassador.io/v3alpha1
 kind: Mapping
@@ -47,7 +46,7 @@ func startReleasing(t *testing.T) releasing {
 	return releasing{Site: s, canarize: s.Build("cmd/canarize"), empty: t.TempDir()}.in(t, "default", filepath.Join(s.Root, "manifests"))
 }
 
-// in brings the sample into a namespace, with an account that may release it there.
+// in installs the sample in a namespace, with an account that may release it there.
 func (r releasing) in(t *testing.T, namespace, manifests string) releasing {
 	t.Helper()
 	r.namespace = namespace
@@ -60,12 +59,12 @@ func (r releasing) in(t *testing.T, namespace, manifests string) releasing {
 	return r
 }
 
-// kube is kubectl in the namespace.
+// kube runs kubectl in the namespace.
 func (r releasing) kube(args ...string) []byte {
 	return r.Kube(nil, append([]string{"-n", r.namespace}, args...)...)
 }
 
-// kubeconfig is that of the ServiceAccount canarize, and of nobody else.
+// kubeconfig returns the path of a kubeconfig for the ServiceAccount canarize only.
 func (r releasing) kubeconfig(t *testing.T) string {
 	t.Helper()
 	var admin struct {
@@ -93,33 +92,33 @@ func (r releasing) kubeconfig(t *testing.T) string {
 	return path
 }
 
-// verbLimit is for one command; a run may last until its deadline.
+// verbLimit is the timeout of one command; a run may last until its deadline.
 const verbLimit = 4 * time.Minute
 
-// command is a verb of canarize as a process of its own: it has a kubeconfig, and
-// no files but those it is given.
+// command prepares a verb of canarize as a process of its own, with a kubeconfig and only
+// the files of its arguments.
 func (r releasing) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, r.canarize, args...)
 	cmd.Dir, cmd.Env = r.empty, []string{"KUBECONFIG=" + r.account}
 	return cmd
 }
 
-// outcome is how a command ended.
+// outcome holds the result of a command.
 type outcome struct {
 	code     int
 	out, log string // what it printed on stdout and on stderr
 	took     time.Duration
 	cpu      time.Duration
-	memory   int64 // the most it had, bytes
+	memory   int64 // peak, in bytes
 }
 
-// try runs a verb to its end, which has to come within verbLimit.
+// try runs a verb, which has to end within verbLimit.
 func (r releasing) try(t *testing.T, args ...string) outcome {
 	t.Helper()
 	return r.start(t, args...)()
 }
 
-// start begins a verb; end waits for its end.
+// start starts a verb; end waits for its end.
 func (r releasing) start(t *testing.T, args ...string) (end func() outcome) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), verbLimit)
@@ -133,7 +132,7 @@ func (r releasing) start(t *testing.T, args ...string) (end func() outcome) {
 	ended := make(chan outcome, 1)
 	go func() {
 		defer cancel()
-		_ = cmd.Wait() // the exit code says it
+		_ = cmd.Wait() // the exit code says more
 		o := outcome{code: cmd.ProcessState.ExitCode(), out: out.String(), log: log.String(), took: time.Since(began)}
 		o.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 		if usage, known := cmd.ProcessState.SysUsage().(*syscall.Rusage); known {
@@ -151,13 +150,13 @@ func (r releasing) start(t *testing.T, args ...string) (end func() outcome) {
 	}
 }
 
-// verb runs a verb that has to succeed, and gives how long that took.
+// verb runs a verb that has to succeed, and returns how long it took.
 func (r releasing) verb(t *testing.T, args ...string) time.Duration {
 	t.Helper()
 	return r.done(t, r.try(t, args...))
 }
 
-// done checks that a verb has succeeded.
+// done checks that a verb has succeeded, and returns how long it took.
 func (r releasing) done(t *testing.T, o outcome) time.Duration {
 	t.Helper()
 	if o.code != 0 {
@@ -172,7 +171,7 @@ func (r releasing) deploy(t *testing.T, version string) time.Duration {
 	return r.verb(t, "deploy", filepath.Join(r.Root, "manifests"), "-I", "registry.example.com/app:"+version)
 }
 
-// stands checks what `canarize status` says, and nothing else is asked.
+// stands checks the phase and the weight of `canarize status`.
 func (r releasing) stands(t *testing.T, phase string, weight int) {
 	t.Helper()
 	o := r.try(t, "status", "sampleapp", "-o", "json")
@@ -190,8 +189,8 @@ func (r releasing) stands(t *testing.T, phase string, weight int) {
 	}
 }
 
-// objects are those of the namespace that a release may have to do with, but for its
-// memory and what a Deployment keeps of its earlier versions.
+// objects returns the objects of the namespace that a release may touch, except its record
+// and the earlier ReplicaSets of a Deployment.
 func (r releasing) objects() []string {
 	out := r.kube("get", "deployments,replicasets,services,configmaps,secrets,mappings,networkpolicies,horizontalpodautoscalers,poddisruptionbudgets", "-o", "name")
 	return slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool {
@@ -200,8 +199,8 @@ func (r releasing) objects() []string {
 	})
 }
 
-// nothingLeft checks that of the canary nothing is left, and that the namespace has
-// the objects of before.
+// nothingLeft checks that no object of the canary is left, and that the namespace has the
+// same objects as before.
 func (r releasing) nothingLeft(t *testing.T, before []string) {
 	t.Helper()
 	if after := r.objects(); !slices.Equal(before, after) {
@@ -210,7 +209,7 @@ func (r releasing) nothingLeft(t *testing.T, before []string) {
 	r.routes.await(t, absent)
 }
 
-// alone waits until only the stable pods are there: the others have their time to end.
+// alone waits until only the stable pods are left.
 func (r releasing) alone(t *testing.T) {
 	t.Helper()
 	await(t, "the 4 stable pods alone", func() bool {
@@ -218,13 +217,13 @@ func (r releasing) alone(t *testing.T) {
 	})
 }
 
-// load is requests at a steady rate until it is ended.
+// load sends requests at a steady rate until its end is called.
 type load struct {
 	attacker *vegeta.Attacker
 	results  chan answers
 }
 
-// load begins to make rate requests a second.
+// load starts to send rate requests a second.
 func (r releasing) load(rate int) load {
 	const most = 4 * time.Minute // longer than any test needs
 	attacker := vegeta.NewAttacker(vegeta.Timeout(10*time.Second), vegeta.MaxWorkers(500))
@@ -240,7 +239,7 @@ func (r releasing) load(rate int) load {
 	return l
 }
 
-// end ends the load and gives what came back.
+// end ends the load and returns the answers.
 func (l load) end(t *testing.T) answers {
 	t.Helper()
 	l.attacker.Stop()
@@ -248,7 +247,7 @@ func (l load) end(t *testing.T) answers {
 	case out := <-l.results:
 		return out
 	case <-time.After(30 * time.Second):
-		t.Fatal("requests do not end 30 s after the last was made, though each may take 10 s")
+		t.Fatal("requests have not ended 30 s after the last was sent, although each may take 10 s")
 		return answers{}
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/canarize/canarize/test/e2e/site"
 )
 
-// forward gives the address at which `kubectl port-forward` reaches a port of the
-// gateway's pod until the end of the test.
+// forward runs `kubectl port-forward` to a port of the gateway's pod until the end of the
+// test, and returns the local address.
 func forward(t *testing.T, s *site.Site, port string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), s.Kubectl, "--kubeconfig", s.Kubeconfig, "-n", "emissary",
@@ -43,17 +43,17 @@ func forward(t *testing.T, s *site.Site, port string) string {
 	return address
 }
 
-// absent is the weight of a canary that Envoy has no route to.
+// absent is the weight of a canary without a route in Envoy.
 const absent = -1
 
-// envoyRoutes follows the weight of the sample's canary in Envoy itself: in its
-// dump of the routes, asked for all the time, on the gateway's pod.
+// envoyRoutes follows the weight of the sample's canary in Envoy itself, by polling the dump
+// of its routes on the gateway's pod.
 type envoyRoutes struct {
 	mu      sync.Mutex
 	weights []observed
 }
 
-// observed is a weight that Envoy was seen to have from a time on.
+// observed is a weight of Envoy, and the time when it was first seen.
 type observed struct {
 	weight int
 	at     time.Time
@@ -96,7 +96,7 @@ func (r *envoyRoutes) add(weight int) {
 	}
 }
 
-// last is the weight that Envoy has, and since when.
+// last returns Envoy's present weight, and since when it has it.
 func (r *envoyRoutes) last() observed {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,8 +106,8 @@ func (r *envoyRoutes) last() observed {
 	return r.weights[len(r.weights)-1]
 }
 
-// since is how long after a time Envoy came to give the canary a weight, or that it
-// has no route to it; 0 when it did so before.
+// since returns how long after a time Envoy first had a weight, or no route, for the canary;
+// 0 if it had it before.
 func (r *envoyRoutes) since(weight int, began time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -119,15 +119,15 @@ func (r *envoyRoutes) since(weight int, began time.Time) time.Duration {
 	return 0
 }
 
-// await waits until Envoy gives the canary a weight, and says since when it does.
+// await waits until Envoy has a weight for the canary, and returns since when.
 func (r *envoyRoutes) await(t *testing.T, weight int) time.Time {
 	t.Helper()
 	await(t, fmt.Sprintf("a canary at %d %% in Envoy", weight), func() bool { return r.last().weight == weight })
 	return r.last().at
 }
 
-// canaryWeight reads the weight of the routes to a cluster from a dump; absent where
-// there is none.
+// canaryWeight reads the weight of the routes to a cluster from a dump; absent if there is
+// no such route.
 func canaryWeight(dump, cluster string) (weight int, known bool) {
 	var parsed struct {
 		Configs []struct {

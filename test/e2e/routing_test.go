@@ -17,7 +17,7 @@ metadata: {name: sampleapp-canary-pinned, namespace: default}
 spec: {hostname: "*", prefix: /, service: "sampleapp-canary:8080", headers: {x-canary: always}}
 `
 
-// testPinned: who sends a header gets the canary at any weight, and nobody else.
+// testPinned checks that requests with a header, and no others, get the canary at 0 %.
 func testPinned(t *testing.T, w world) {
 	w.release(t, 0)
 	w.Apply([]byte(pinned))
@@ -41,8 +41,8 @@ metadata: {name: sampleapp-shadow, namespace: default}
 spec: {hostname: "*", prefix: /, service: "sampleapp-canary:8080", shadow: true, weight: 50, stats_name: sampleapp_shadow}
 `
 
-// testShadow: half of the requests are copied to the canary, whose answers nobody
-// sees.
+// testShadow checks that half of the requests are copied to the canary and that no client
+// gets its answers.
 func testShadow(t *testing.T, w world) {
 	const n = 4000
 	w.release(t, 0)
@@ -52,7 +52,7 @@ func testShadow(t *testing.T, w world) {
 		requests(t, w.Gateway, nil, 10)
 		return w.Counted("sampleapp_shadow") > 0
 	})
-	time.Sleep(200 * time.Millisecond) // copies may come after the answer
+	time.Sleep(200 * time.Millisecond) // copies may arrive after the answer
 	before := w.Counted("sampleapp_shadow")
 	if got := requests(t, w.Gateway, nil, n); got.versions["1"] != n {
 		t.Errorf("answers: %v, failed %v", got.versions, got.failed)
@@ -70,7 +70,7 @@ func testShadow(t *testing.T, w world) {
 	}
 }
 
-// testTraps: the gateway is not kinder than Emissary.
+// testTraps checks that the gateway is not more tolerant than Emissary.
 func testTraps(t *testing.T, w world) {
 	w.release(t, 10)
 	only := func(version string) func() bool {
@@ -89,7 +89,7 @@ func testTraps(t *testing.T, w world) {
 	w.release(t, 0)
 	patch("sampleapp-canary", `{"weight": -1}`)
 	w.Apply([]byte(pinned))
-	time.Sleep(3 * time.Second) // nothing may happen in that time
+	time.Sleep(3 * time.Second) // nothing may change in that time
 	header := http.Header{"X-Canary": {"always"}}
 	if got := requests(t, w.Gateway, header, 200); got.versions["1"] != 200 {
 		t.Errorf("a negative weight has not frozen the configuration: %v", got.versions)

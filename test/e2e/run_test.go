@@ -15,11 +15,10 @@ import (
 	"time"
 )
 
-// runRate is that of the load under which releases are run.
+// runRate is the load during runs.
 const runRate = 200 // requests a second
 
-// judged is a release file with which a verdict takes seconds. The boundaries of a
-// real one are minutes.
+// judged is a release file with which a verdict takes seconds instead of minutes.
 const judged = `
 apiVersion: canarize.dev/v1alpha1
 kind: Release
@@ -30,16 +29,16 @@ spec:
   gates: [%s]
 `
 
-// running is a site on which `canarize run` releases, and what it is told.
+// running is a site for releases by `canarize run`, with their settings.
 type running struct {
 	releasing
 	deadline, steps, metrics, gates string
 	margin                          float64 // of latency, in percentage points
-	image                           string  // its tag
+	image                           string  // the image's tag
 }
 
-// TestRun carries releases out to their end on a site of their own, under load: a good
-// one and one that only fails, and with E2E=all, which takes eight minutes, the others.
+// TestRun runs releases to their end on its own site, under load: a good one and one that
+// only fails, and with E2E=all, which takes eight minutes, all others.
 func TestRun(t *testing.T) {
 	r := running{startReleasing(t), "3m", "{weight: 5, hold: 6s}, {weight: 50, hold: 6s}", "{source: emissary}", "", 5, "2"}
 	r.stable(t)
@@ -64,7 +63,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// args are those of a run of manifests as version 2.
+// args returns the arguments of a run of manifests as version 2.
 func (r running) args(t *testing.T, manifests string) []string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "release.yml")
@@ -78,8 +77,8 @@ func (r running) args(t *testing.T, manifests string) []string {
 	return args
 }
 
-// record keeps the events of a run in the folder E2E_EVENTS, from which the pictures in
-// docs are drawn.
+// record saves the events of a run in the folder E2E_EVENTS. The pictures in docs are drawn
+// from them.
 func record(t *testing.T, name string, o outcome) {
 	t.Helper()
 	if folder := os.Getenv("E2E_EVENTS"); folder != "" {
@@ -89,8 +88,8 @@ func record(t *testing.T, name string, o outcome) {
 	}
 }
 
-// row prints what a run has come to. off is how long after the first bad answer Envoy
-// gave the canary nothing any more.
+// row prints the result of a run. off is the time from the first bad answer until Envoy sent
+// the canary nothing any more.
 func row(name string, o outcome, got answers, off time.Duration) {
 	seen := "-"
 	if off > 0 {
@@ -99,7 +98,7 @@ func row(name string, o outcome, got answers, off time.Duration) {
 	fmt.Printf("%-26s %7.1f s %9d %9d %6s %6.2f s %5.0f MB\n", name, o.took.Seconds(), got.total, got.total-got.versions["1"]-got.versions["2"], seen, o.cpu.Seconds(), float64(o.memory)/1e6)
 }
 
-// wants checks how a run ended, and what its users saw.
+// wants checks the exit code and the output of a run.
 func (r running) wants(t *testing.T, o outcome, code int, texts ...string) {
 	t.Helper()
 	if o.code != code {
@@ -107,12 +106,12 @@ func (r running) wants(t *testing.T, o outcome, code int, texts ...string) {
 	}
 	for _, text := range texts {
 		if !strings.Contains(o.log, text) {
-			t.Errorf("it does not say %q:\n%s", text, o.log)
+			t.Errorf("the output has no %q:\n%s", text, o.log)
 		}
 	}
 }
 
-// testRunGood: a good version is promoted, and no request fails.
+// testRunGood checks that a good version is promoted and no request fails.
 func testRunGood(t *testing.T, r running) {
 	before := r.objects()
 	load := r.load(runRate)
@@ -125,16 +124,16 @@ func testRunGood(t *testing.T, r running) {
 		t.Errorf("%v\n%s", got.failed, r.troubled())
 	}
 	r.nothingLeft(t, before)
-	r.alone(t) // connections to pods of the version before have their time to end
+	r.alone(t) // let connections to the old version's pods end
 	if after := requests(t, r.Gateway, nil, 500); after.versions["2"] != 500 {
 		t.Errorf("after the promotion: %v, %v", after.versions, after.failed)
 	}
 	r.stable(t)
 }
 
-// version gives the sample's manifests with so many percent of good answers that take
-// so long, and more settings. Answers of less than a millisecond would take as long
-// as a busy machine lets them, and a difference between two versions be noise.
+// version returns the sample's manifests with the given percentage of good answers, the
+// given duration of answers, and more settings. Answers must not take less than a
+// millisecond: on a busy machine their duration would be noise.
 func (r running) version(t *testing.T, good, milliseconds int, more ...string) string {
 	t.Helper()
 	settings := fmt.Sprintf("value: \"%d\"\n            - {name: LATENCY_MS, value: \"%d\"}", good, milliseconds)
@@ -144,10 +143,10 @@ func (r running) version(t *testing.T, good, milliseconds int, more ...string) s
 	return r.variant(t, `value: "100"`, settings)
 }
 
-// usual is what an answer takes, ms.
+// usual is the usual duration of an answer, in ms.
 const usual = 20
 
-// stable brings version 1 back.
+// stable makes version 1 stable again.
 func (r running) stable(t *testing.T) {
 	t.Helper()
 	r.kube("apply", "-f", r.version(t, 100, usual))
@@ -156,29 +155,29 @@ func (r running) stable(t *testing.T) {
 	awaitSteady(r.Site)
 }
 
-// testRunFails: a version that only fails is rejected.
+// testRunFails checks that a version that only fails is rejected.
 func testRunFails(t *testing.T, r running) {
 	r.rejected(t, "all requests fail", r.version(t, 0, usual), "most requests of the canary are bad")
 }
 
-// testRunWorse: versions that are worse in one way or another are rejected.
+// testRunWorse checks that versions that are worse in several ways are rejected.
 func testRunWorse(t *testing.T, r running) {
 	r.rejected(t, "half of them fail", r.version(t, 50, usual), "errors")
 	record(t, "run-rejected", r.rejected(t, "5 % of them fail", r.version(t, 95, usual), "errors"))
 	r.rejected(t, "slow", r.version(t, 100, 3*usual), "latency")
 }
 
-// testRunSlowTail: a version of which one answer in a hundred takes 1.5 s is rejected,
-// where one point is harm that has to be found.
+// testRunSlowTail checks that a version is rejected if one answer in a hundred takes 1.5 s
+// and the margin is half a point.
 func testRunSlowTail(t *testing.T, r running) {
 	r.margin = .5
 	r.rejected(t, "1 in 100 slow", r.version(t, 100, usual, `{name: LATENCY_P99_MS, value: "1500"}`), "latency")
 }
 
-// testRunBadPod: one pod of four of the canary fails half of its requests, and is
-// named. Before the canary gets traffic its container is started again with another
-// setting, which the others do not have. Answers take so long that Envoy has many
-// connections, some of them to that pod.
+// testRunBadPod checks that a run names the one of the canary's four pods that fails half of
+// its requests. Before the canary gets traffic, the test restarts that pod's container with
+// another setting. Answers take so long that Envoy has many connections, some of them to
+// that pod.
 func testRunBadPod(t *testing.T, r running) {
 	r.Apply(r.Run(nil, r.Root, r.canarize, "rbac", "-n", r.namespace, "--pod-metrics"))
 	r.metrics = "{source: pods, port: 8000, ratios: {errors: {bad: 'requests_total{custom_status=\"bad\"}', total: requests_total}}}"
@@ -187,13 +186,13 @@ func testRunBadPod(t *testing.T, r running) {
 	manifests := r.variant(t,
 		`value: "100"`, "valueFrom: {fieldRef: {fieldPath: \"metadata.annotations['"+setting+"']\"}}\n            - {name: LATENCY_MS, value: \"200\"}",
 		`prometheus.io/scrape: "true"`, setting+": \"100\"")
-	r.alone(t) // pods of an earlier canary have their time to end
+	r.alone(t) // let the pods of an earlier canary end
 	load := r.load(runRate)
 	run := r.startProcess(t, append(r.args(t, manifests), "--replicas=same")...)
 	run.await(t, "waiting for gate pods")
 	pod := strings.Fields(string(r.kube("get", "pods", "-l", "canarize.dev/track=canary", "-o", "jsonpath={.items[*].metadata.name}")))[0]
 	r.kube("annotate", "--overwrite", "pod", pod, setting+"=50")
-	time.Sleep(3 * time.Second) // until the kubelet has heard of it
+	time.Sleep(3 * time.Second) // until the kubelet has noticed it
 	r.Kill(r.InPod("/app", "HOSTNAME="+pod))
 	await(t, pod+" again", func() bool {
 		return string(r.kube("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}")) == "1 true"
@@ -208,15 +207,15 @@ func testRunBadPod(t *testing.T, r running) {
 		t.Errorf("exit code %d\n%s", code, run.log)
 	}
 	if o := r.try(t, "report", "sampleapp"); !strings.Contains(o.out, pod) {
-		t.Errorf("canarize report says nothing of %s:\n%s", pod, o.out)
+		t.Errorf("canarize report does not mention %s:\n%s", pod, o.out)
 	}
 	r.verb(t, "reject", "sampleapp")
 	load.end(t)
 	r.alone(t)
 }
 
-// rejected runs a version under load that has to be rejected, and of whose requests
-// none fails but by itself.
+// rejected runs a version under load that has to be rejected. Only the version itself may
+// make requests fail.
 func (r running) rejected(t *testing.T, name, manifests, says string) outcome {
 	t.Helper()
 	before := r.objects()
@@ -245,7 +244,7 @@ func sum(counts map[string]int) (n int) {
 	return n
 }
 
-// testRunNoTraffic: without a request nothing is decided.
+// testRunNoTraffic checks that a run without requests decides nothing.
 func testRunNoTraffic(t *testing.T, r running) {
 	r.deadline = "25s"
 	o := r.try(t, r.args(t, r.version(t, 100, usual))...)
@@ -253,7 +252,7 @@ func testRunNoTraffic(t *testing.T, r running) {
 	r.wants(t, o, 4, "hold", "request")
 }
 
-// testRunKilled: a run that is killed is gone on with by the next one.
+// testRunKilled checks that the next run goes on where a killed one stopped.
 func testRunKilled(t *testing.T, r running) {
 	load := r.load(runRate)
 	args := r.args(t, r.version(t, 100, usual))
@@ -275,7 +274,7 @@ func testRunKilled(t *testing.T, r running) {
 	r.stable(t)
 }
 
-// judged are the ends of the intervals that were judged.
+// judged returns the ends of the judged intervals.
 func (r running) judged(t *testing.T) []string {
 	t.Helper()
 	var report struct {
@@ -292,7 +291,7 @@ func (r running) judged(t *testing.T) []string {
 	return times
 }
 
-// testRunInterrupted interrupts runs at ten random moments of their course.
+// testRunInterrupted interrupts runs at ten random moments.
 func testRunInterrupted(t *testing.T, r running) {
 	r.gates = "{name: sign-off, manual: true}"
 	load := r.load(runRate)
@@ -324,7 +323,7 @@ func testRunInterrupted(t *testing.T, r running) {
 	fmt.Printf("interrupted at 10 moments, in %d of them with traffic: weight 0 in Envoy at most %.1f s later; %d requests, %d failed\n", len(offs), slices.Max(offs).Seconds(), got.total, sum(got.failed))
 }
 
-// testRunPrometheusAway: while Prometheus is away nothing is decided.
+// testRunPrometheusAway checks that a run decides nothing while Prometheus is away.
 func testRunPrometheusAway(t *testing.T, r running) {
 	r.metrics = "{source: prometheus, address: '" + r.Prometheus + "', ratios: {errors: {bad: 'requests_total{custom_status=\"bad\"}', total: requests_total}}}"
 	r.gates = "{name: sign-off, weight: 50, manual: true}"
@@ -336,7 +335,7 @@ func testRunPrometheusAway(t *testing.T, r running) {
 		r.Kube(nil, "-n", "monitoring", "scale", "deployment/prometheus", fmt.Sprintf("--replicas=%d", pods))
 	}
 	r.Kill(r.InPod("/prometheus"))
-	prometheus(0) // or it would be back at once
+	prometheus(0) // otherwise it would be back at once
 	run.await(t, "hold: A metric was not measured")
 	prometheus(1)
 	r.verb(t, "approve", "sampleapp", "sign-off")

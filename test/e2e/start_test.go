@@ -16,12 +16,12 @@ import (
 	"github.com/canarize/canarize/test/e2e/site"
 )
 
-// moments are some in the middle of `cluster up --node`, by the last record of a
-// process or log there is, and what happens then.
+// moments are instants during `cluster up --node`, named by the newest record of a process
+// or log, with the signal that is sent then.
 var moments = []struct {
 	file   string // in the folder of the cluster
 	signal syscall.Signal
-	to     string // the record of who gets it; "" for the starter
+	to     string // the record of the process that gets the signal; "" for the starter
 }{
 	{"processes/05-node", syscall.SIGKILL, ""},
 	{"processes/06-containerd", syscall.SIGKILL, ""},
@@ -30,8 +30,8 @@ var moments = []struct {
 	{"kubeconfig", syscall.SIGKILL, "node"},
 }
 
-// TestStartInterrupted: whatever ends in the middle of a start, `down` leaves
-// nothing, and one that fails or is interrupted has cleaned up after itself.
+// TestStartInterrupted checks that `down` leaves nothing, whatever ended during a start, and
+// that a failed or interrupted start has cleaned up after itself.
 func TestStartInterrupted(t *testing.T) {
 	before := traces(t)
 	program := filepath.Join(t.TempDir(), "cluster")
@@ -82,13 +82,13 @@ func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("within a minute there was not: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
 
-// checkNothingLeft compares what this machine has after the end of a cluster in a
-// folder with what it had before.
+// checkNothingLeft compares the traces on this machine after the end of a cluster in a
+// folder with those before its start.
 func checkNothingLeft(t *testing.T, dir, before string) {
 	t.Helper()
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
@@ -102,14 +102,15 @@ func checkNothingLeft(t *testing.T, dir, before string) {
 		t.Fatal(err)
 	}
 	for _, p := range processes {
-		if line, _ := os.ReadFile(p); strings.Contains(string(line), dir) { // many come and go
+		if line, _ := os.ReadFile(p); strings.Contains(string(line), dir) { // an error means that the process has ended
 			t.Errorf("left running: %s", strings.ReplaceAll(string(line), "\x00", " "))
 		}
 	}
 }
 
-// traces are what clusters with nodes can leave on this machine besides files and
-// processes. Firewall rules are only made inside a node, so none may change here.
+// traces returns what clusters with nodes can leave on this machine besides files and
+// processes. Only the inside of a node has firewall rules, so those of the machine must not
+// change.
 func traces(t *testing.T) string {
 	t.Helper()
 	var out []string

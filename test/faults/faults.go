@@ -1,6 +1,6 @@
-// Package faults does to releases under test what networks, busy servers and people do:
-// a proxy and a forwarder in front of an API server, a credential plugin that hangs, and
-// somebody with kubectl.
+// Package faults injects the faults of networks, busy servers and people into releases
+// under test: by a proxy and a forwarder in front of an API server, by a credential plugin
+// that hangs, and by somebody with kubectl.
 package faults
 
 import (
@@ -28,10 +28,10 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Fault is what happens to a request.
+// Fault names what happens to a request.
 type Fault string
 
-// What can happen to a request.
+// The faults of requests.
 const (
 	None         Fault = ""
 	Conflict     Fault = "conflict"      // 409: somebody else wrote at the same moment
@@ -39,21 +39,20 @@ const (
 	ServerError  Fault = "server error"  // 500
 	Unauthorized Fault = "unauthorized"  // 401: the token has expired
 	Forbidden    Fault = "forbidden"     // 403
-	Timeout      Fault = "timeout"       // no answer until the client gives up; nothing is done
-	Reset        Fault = "reset"         // the connection breaks; nothing is done
-	Lost         Fault = "lost answer"   // it is done, and then the connection breaks
+	Timeout      Fault = "timeout"       // no answer until the client gives up; the server gets no request
+	Reset        Fault = "reset"         // the connection breaks; the server gets no request
+	Lost         Fault = "lost answer"   // the server executes the request, then the connection breaks
 	Cut          Fault = "cut watch"     // a watch breaks after its first event
 	Expired      Fault = "expired watch" // 410: the server has forgotten the version
 )
 
-// ForWrites and the others are the faults that can happen to a kind of request and
-// pass by themselves.
+// ForWrites, ForReads and ForWatches return the temporary faults of a kind of request.
 func ForWrites() []Fault  { return []Fault{Conflict, TooMany, ServerError, Timeout, Reset, Lost} }
 func ForReads() []Fault   { return []Fault{TooMany, ServerError, Timeout, Reset, Lost} }
 func ForWatches() []Fault { return []Fault{TooMany, ServerError, Timeout, Reset, Cut, Expired} }
 
-// Random gives a part of all requests one of the faults above; the same for the
-// same seed and order of requests.
+// Random returns a function that gives a random part of all requests one of the faults
+// above. The same seed and order of requests give the same faults.
 func Random(seed uint64, part float64) func(*http.Request) Fault {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -75,17 +74,17 @@ func Random(seed uint64, part float64) func(*http.Request) Fault {
 	}
 }
 
-// Request is one that came, without its content.
+// Request describes a received request without its content.
 type Request struct {
 	Method, Path string
 	Query        url.Values
 	Fault        Fault
 }
 
-// IsWrite says whether a request asks for a change.
+// IsWrite reports whether a request asks for a change.
 func (r Request) IsWrite() bool { return r.Method != http.MethodGet && !r.Query.Has("dryRun") }
 
-// IsWatch says whether a request goes on for long: a watch, or a port-forward.
+// IsWatch reports whether a request is a watch.
 func (r Request) IsWatch() bool { return r.Query.Get("watch") == "true" }
 
 func (r Request) String() string {
@@ -99,23 +98,23 @@ func (r Request) String() string {
 	return text
 }
 
-// Proxy is between a program and an API server.
+// Proxy stands between a program and an API server.
 type Proxy struct {
-	// Kubeconfig is the file by which a program finds the proxy.
+	// Kubeconfig is the path of a file that leads a program to the proxy.
 	Kubeconfig string
 
 	forward *httputil.ReverseProxy
 	decide  func(*http.Request) Fault
 
-	silent atomic.Bool // watches say nothing
+	silent atomic.Bool // watches send nothing
 
 	mu       sync.Mutex
 	requests []Request
 }
 
-// Start starts a proxy in front of the API server of a kubeconfig. decide says
-// what happens to each request, several at once; nil means nothing. The proxy ends
-// with the test.
+// Start starts a proxy in front of the API server of a kubeconfig. decide returns the
+// fault of each request and must be safe for concurrent use; nil means no faults. The
+// proxy ends with the test.
 func Start(t testing.TB, kubeconfig string, decide func(*http.Request) Fault) *Proxy {
 	t.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
@@ -139,7 +138,7 @@ func Start(t testing.TB, kubeconfig string, decide func(*http.Request) Fault) *P
 	p.forward = &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport:     transport,
-		FlushInterval: -1, // events are to arrive at once
+		FlushInterval: -1, // events have to arrive at once
 		ErrorLog:      log.New(io.Discard, "", 0),
 	}
 	server := httptest.NewUnstartedServer(p)
@@ -163,14 +162,14 @@ func writeKubeconfig(path, server string) error {
 	return clientcmd.WriteToFile(*config, path)
 }
 
-// Requests are all that came so far, in order.
+// Requests returns all requests so far, in order.
 func (p *Proxy) Requests() []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.requests)
 }
 
-// Faults counts what happened to requests.
+// Faults counts the faults of requests.
 func (p *Proxy) Faults() map[Fault]int {
 	count := map[Fault]int{}
 	for _, r := range p.Requests() {
@@ -181,7 +180,7 @@ func (p *Proxy) Faults() map[Fault]int {
 	return count
 }
 
-// Summary is Faults as a text.
+// Summary returns Faults as a text.
 func (p *Proxy) Summary() string {
 	count := p.Faults()
 	var parts []string
@@ -193,7 +192,7 @@ func (p *Proxy) Summary() string {
 
 func isWatch(r *http.Request) bool { return r.URL.Query().Get("watch") == "true" }
 
-// ServeHTTP lets a request meet its fate.
+// ServeHTTP forwards a request, or injects the fault that was decided for it.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault := p.decide(r)
 	p.mu.Lock()
@@ -206,7 +205,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		p.forward.ServeHTTP(w, r)
 	case Timeout:
-		_, _ = io.Copy(io.Discard, r.Body) // only then is it noticed that the client leaves
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client disconnects
 		<-r.Context().Done()
 	case Reset:
 		reset(w)
@@ -243,8 +242,7 @@ func refuse(w http.ResponseWriter, fault Fault) {
 	_ = json.NewEncoder(w).Encode(status) // an error means that the client has left
 }
 
-// reset breaks the connection so that the client is told: not by an end, but by a
-// reset.
+// reset ends the connection by a TCP reset, so that the client notices at once.
 func reset(w http.ResponseWriter) {
 	connection, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
@@ -256,12 +254,11 @@ func reset(w http.ResponseWriter) {
 	_ = connection.Close()
 }
 
-// SilenceWatches makes watches stay open and say nothing, as behind a proxy that has lost
-// its server: those that are open and those that begin. What they swallowed does not come
-// when it is taken back.
+// SilenceWatches makes open and new watches stay open and send nothing, as behind a proxy
+// that has lost its server. Events swallowed meanwhile do not arrive later.
 func (p *Proxy) SilenceWatches(silent bool) { p.silent.Store(silent) }
 
-// swallowing is a watch that may become silent.
+// swallowing is the response of a watch that may become silent.
 type swallowing struct {
 	http.ResponseWriter
 	silent *atomic.Bool
@@ -276,7 +273,7 @@ func (s *swallowing) Write(p []byte) (int, error) {
 
 func (s *swallowing) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-// cutting breaks a watch behind the first event that was written.
+// cutting breaks a watch after its first event.
 type cutting struct {
 	http.ResponseWriter
 	written bool

@@ -10,10 +10,10 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Forwarder is a TCP forwarder in front of an API server, for what happens below HTTP:
-// TLS and HTTP/2 go through it as they are. It may stand in front of a Proxy, too.
+// Forwarder is a TCP forwarder in front of an API server, or of a Proxy. It injects faults
+// below HTTP: TLS and HTTP/2 pass through it unchanged.
 type Forwarder struct {
-	// Kubeconfig is the file by which a program finds the forwarder.
+	// Kubeconfig is the path of a file that leads a program to the forwarder.
 	Kubeconfig string
 
 	target string
@@ -27,7 +27,7 @@ type Forwarder struct {
 // link is one connection through the forwarder.
 type link struct {
 	client, server net.Conn
-	silent         chan struct{} // closed when it goes silent
+	silent         chan struct{} // closed when the link becomes silent
 	once           sync.Once
 }
 
@@ -103,8 +103,8 @@ func (f *Forwarder) serve(client net.Conn) {
 	delete(f.links, l)
 }
 
-// copy copies from one side to the other until one of them ends. Of a silent link it
-// takes what comes and gives nothing on, not even the end.
+// copy copies from one side to the other until one of them ends. On a silent link it
+// swallows everything, even the end.
 func (l *link) copy(to, from net.Conn) {
 	buffer := make([]byte, 32<<10)
 	for {
@@ -126,7 +126,7 @@ func (l *link) copy(to, from net.Conn) {
 			break
 		}
 	}
-	l.close() // the other direction, too
+	l.close() // ends the other direction too
 }
 
 func (l *link) close() {
@@ -142,9 +142,8 @@ func hardClose(c net.Conn) {
 	_ = c.Close()
 }
 
-// Silence makes the connections silent that are open: what either side sends is
-// swallowed, as by a firewall that has forgotten them. Later connections work. It gives
-// their number.
+// Silence makes the open connections silent and returns their number: they swallow what
+// either side sends, like a firewall that has forgotten them. Later connections work.
 func (f *Forwarder) Silence() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -154,8 +153,8 @@ func (f *Forwarder) Silence() int {
 	return len(f.links)
 }
 
-// Away breaks all connections, and every new one, until the function that it gives is
-// called: an API server that is away for some time.
+// Away breaks all connections, and every new one, until the caller calls back: the API
+// server is away meanwhile.
 func (f *Forwarder) Away() (back func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -170,7 +169,7 @@ func (f *Forwarder) Away() (back func()) {
 	}
 }
 
-// Connections is how many were made so far.
+// Connections returns the number of connections so far.
 func (f *Forwarder) Connections() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -12,13 +12,11 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Plugin is a credential plugin, as kubelogin is one, that hangs until it is told to
-// answer.
+// Plugin is a credential plugin, such as kubelogin, that hangs until Answer is called.
 type Plugin struct {
-	// Kubeconfig is the file by which a program finds the plugin, and by it the API
-	// server.
+	// Kubeconfig is the path of a file that names the API server and the plugin.
 	Kubeconfig string
-	// Command is the program, as messages name it.
+	// Command is the path of the program, as messages show it.
 	Command string
 
 	folder string
@@ -30,8 +28,8 @@ while [ ! -e "$FOLDER/answer" ]; do sleep 0.1; done
 cat "$FOLDER/credential.json"
 `
 
-// HangingPlugin makes a plugin that gives the client certificate of a kubeconfig, once it
-// answers; at the latest when the test ends.
+// HangingPlugin creates a plugin. When it answers, at the latest when the test ends, it
+// returns the client certificate of the kubeconfig.
 func HangingPlugin(t testing.TB, kubeconfig string) *Plugin {
 	t.Helper()
 	folder := t.TempDir()
@@ -65,13 +63,13 @@ func HangingPlugin(t testing.TB, kubeconfig string) *Plugin {
 	return p
 }
 
-// Answer lets the plugin answer, from now on at once.
+// Answer makes the plugin answer, from now on at once.
 func (p *Plugin) Answer() error {
 	return os.WriteFile(filepath.Join(p.folder, "answer"), nil, 0o600)
 }
 
-// Asked is how often the plugin was started.
-func (p *Plugin) Asked() (int, error) {
+// Starts returns how often the plugin was started.
+func (p *Plugin) Starts() (int, error) {
 	text, err := os.ReadFile(filepath.Join(p.folder, "asked"))
 	if os.IsNotExist(err) {
 		return 0, nil

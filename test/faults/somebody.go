@@ -12,11 +12,11 @@ import (
 	"k8s.io/client-go/util/retry"
 )
 
-// Somebody is a person with kubectl, who does to the lock and to the record of a release
-// what nobody should do.
+// Somebody is a person with kubectl who changes the lock and the record of a release by
+// hand, which nobody should do.
 type Somebody struct{ client dynamic.Interface }
 
-// NewSomebody is somebody who has the permissions of a kubeconfig.
+// NewSomebody returns somebody with the permissions of a kubeconfig.
 func NewSomebody(kubeconfig string) (Somebody, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s Somebody) DeleteRecord(ctx context.Context, namespace, release string) e
 	return s.client.Resource(configMaps).Namespace(namespace).Delete(ctx, "canarize-"+release, metav1.DeleteOptions{})
 }
 
-// EditRecord changes what the ConfigMap of a release remembers, such as its state.json.
+// EditRecord changes the data of the ConfigMap of a release, such as its state.json.
 func (s Somebody) EditRecord(ctx context.Context, namespace, release string, change func(data map[string]string)) error {
 	return s.edit(ctx, configMaps, namespace, release, func(object map[string]any) error {
 		data, _, err := unstructured.NestedStringMap(object, "data")

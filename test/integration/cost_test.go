@@ -12,9 +12,9 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// asked counts the requests from one on, and apart from them the watches, which cost
-// one request however long they last. That a lock is renewed every ten seconds is a
-// question of how long a test takes, and not counted.
+// asked counts the requests from index from on, and separately the watches, which cost one
+// request however long they last. It leaves out renewals of the lock, because their number
+// depends on how long the test takes.
 func asked(all []faults.Request, from int) (requests, watches int) {
 	for _, r := range all[from:] {
 		switch {
@@ -42,7 +42,7 @@ func testCost(t *testing.T, s shop) {
 	}
 }
 
-// testRunCost counts the requests of a run of five steps, see docs/benchmarks.md.
+// testRunCost counts the requests of a run of five steps; see docs/benchmarks.md.
 func testRunCost(t *testing.T, s shop, u *users) {
 	const most, mostWithoutSecret = 60, 54
 	proxy := faults.Start(t, s.kubeconfig, nil)

@@ -20,7 +20,7 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// clinic is a healthy application behind an Emissary of its own.
+// clinic is a healthy application behind its own Emissary.
 type clinic struct {
 	shop
 	emissary site
@@ -40,7 +40,7 @@ func (s suite) newClinic(t *testing.T, text string) clinic {
 	} {
 		c.emissary.apply(t, object)
 		ref := kube.RefOf(c.emissary.object(t, object))
-		t.Cleanup(func() { // other tests have an Emissary that assumes one
+		t.Cleanup(func() { // the Emissary of other tests assumes one
 			resource := schema.GroupVersionResource{Group: ref.Group, Version: "v3alpha1", Resource: strings.ToLower(ref.Kind) + "s"}
 			if err := c.dynamic.Resource(resource).Namespace(ref.Namespace).Delete(context.WithoutCancel(t.Context()), ref.Name, metav1.DeleteOptions{}); err != nil {
 				t.Error(err)
@@ -50,14 +50,14 @@ func (s suite) newClinic(t *testing.T, text string) clinic {
 	return c
 }
 
-// startClinicNode gives a node that tells Emissary's share of 10 %.
+// startClinicNode starts a node whose Emissary reports a share of 10 %.
 func (c clinic) startClinicNode(t *testing.T) string {
 	t.Helper()
 	c.startGateway(t, c.startKubelet(t, c.namespace), "emissary-1", 10)
 	return c.namespace
 }
 
-// examine runs canarize doctor, and wants an exit code.
+// examine runs canarize doctor and checks its exit code.
 func (c clinic) examine(t *testing.T, code int, args ...string) doctor.Report {
 	t.Helper()
 	o := c.expect(t, code, append([]string{"doctor", "--emissary-namespace", c.emissary.namespace, "-o", "json"}, args...))
@@ -68,7 +68,7 @@ func (c clinic) examine(t *testing.T, code int, args ...string) doctor.Report {
 	return r
 }
 
-// testDoctor plants problems in a healthy namespace, and wants each to be found.
+// testDoctor plants problems in a healthy namespace and checks that doctor finds each.
 func (s suite) testDoctor(t *testing.T) {
 	if s.canarizeErr != nil {
 		t.Fatal(s.canarizeErr)
@@ -119,7 +119,7 @@ func (s suite) testDoctor(t *testing.T) {
 	t.Logf("%d problems planted, %d found", len(planted), len(found))
 }
 
-// least examines with the permissions that canarize rbac prints, and with fewer.
+// least runs doctor with the permissions that canarize rbac prints, and with fewer.
 func (c clinic) least(t *testing.T) {
 	t.Helper()
 	access := wiring.Access(wiring.AccessOptions{Namespace: c.namespace, EmissaryNamespace: c.emissary.namespace, Account: "deployer"})
@@ -131,7 +131,7 @@ func (c clinic) least(t *testing.T) {
 	deployer.kubeconfig = actingAs(t, c.kubeconfig, "system:serviceaccount:"+c.namespace+":deployer")
 	for _, args := range [][]string{nil, {"-f", c.version(t, "v3")}} {
 		if r := deployer.examine(t, 0, args...); len(r.Unseen) == 0 {
-			t.Errorf("with least privilege it does not say what it has not seen: %+v", r)
+			t.Errorf("with least privilege it does not report what it could not see: %+v", r)
 		}
 	}
 	nobody := c
@@ -151,11 +151,11 @@ func (c clinic) least(t *testing.T) {
 		}
 	}
 	if denied != granted {
-		t.Errorf("%d resources are said to be denied to whom nothing was granted, and the Roles have %d", denied, granted)
+		t.Errorf("without any permission doctor reports %d denied resources, and the Roles have %d", denied, granted)
 	}
 }
 
-// plant makes problems, and gives what is to be found.
+// plant creates problems and returns the findings to expect.
 func (c clinic) plant(t *testing.T) []string {
 	t.Helper()
 	must := func(err error) {

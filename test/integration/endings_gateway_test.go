@@ -15,14 +15,14 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/live"
 )
 
-// verifying are arguments without the flag by which a share that no gateway was seen to
-// give is accepted, and with the namespace of a gateway.
+// verifying returns the arguments without --unverified and with the namespace of a
+// gateway.
 func verifying(args []string, gateway string) []string {
 	args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--unverified" })
 	return append(args, "--emissary-namespace", gateway)
 }
 
-// testNoGateway: with a wrong namespace of the gateway nothing is begun.
+// testNoGateway checks that nothing begins if the namespace of the gateway is wrong.
 func testNoGateway(t *testing.T, s shop, u *users) {
 	for _, args := range [][]string{s.deploy(t, "v2"), u.run(t, "v2", "")} {
 		s.expect(t, 1, verifying(args, "nowhere"), "nothing was changed", "there is no pod of Emissary in namespace nowhere", "--emissary-namespace")
@@ -35,8 +35,8 @@ func testNoGateway(t *testing.T, s shop, u *users) {
 	}
 }
 
-// testUnverified: a share that the model alone gives is not verified, wherever somebody
-// reads it, and is not promoted. With a gateway that shows it the same release is.
+// testUnverified checks that a share computed by the model is nowhere shown as verified
+// and is not promoted, and that the same release is promoted once a gateway confirms it.
 func testUnverified(t *testing.T, s shop, u *users) {
 	s.expect(t, 0, append(s.deploy(t, "v2"), "--emissary-namespace", s.namespace))
 	s.expect(t, 0, append(shift("10"), "--emissary-namespace", s.namespace), "by the model of Emissary alone")
@@ -59,8 +59,8 @@ func testUnverified(t *testing.T, s shop, u *users) {
 	s.check(t, "v3", -1)
 }
 
-// startEmissary starts a gateway in the namespace of the test that gives the shares
-// which the Mappings ask for.
+// startEmissary starts a gateway in the namespace of the test. It gives the shares that
+// the Mappings ask for.
 func (s shop) startEmissary(t *testing.T) {
 	t.Helper()
 	k := s.startKubelet(t, s.namespace)

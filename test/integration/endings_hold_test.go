@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// testHoldBeforeRun: a hold that stands is heeded before the first share.
+// testHoldBeforeRun checks that a run obeys a standing hold before the first share.
 func testHoldBeforeRun(t *testing.T, s shop, u *users) {
 	s.expect(t, 0, s.deploy(t, "v2"))
 	s.expect(t, 0, []string{"hold", "shop", "--why", "lunch"})
@@ -21,14 +21,14 @@ func testHoldBeforeRun(t *testing.T, s shop, u *users) {
 	heard.await(t, "nothing is raised or promoted: lunch")
 	s.check(t, "v1", 0)
 	if paused := s.state(t).Paused; paused == nil || paused.Text != "lunch" || paused.By == "" || paused.At.IsZero() {
-		t.Errorf("remembered of the hold: %+v", paused)
+		t.Errorf("the stored hold is %+v", paused)
 	}
 	s.expect(t, 0, []string{"resume", "shop"})
 	s.ended(t, cmd, heard, 0)
 	s.check(t, "v2", -1)
 }
 
-// deaf refuses every watch of Deployments; reads work.
+// deaf gives every watch of Deployments a fault; reads work.
 func deaf(refusal faults.Fault) func(*http.Request) faults.Fault {
 	return func(r *http.Request) faults.Fault {
 		if r.URL.Query().Get("watch") == "true" && strings.HasSuffix(r.URL.Path, "/deployments") {
@@ -38,10 +38,10 @@ func deaf(refusal faults.Fault) func(*http.Request) faults.Fault {
 	}
 }
 
-// testHoldUnheard: where the watch of what people say never comes up, a hold is read.
+// testHoldUnheard checks that a run reads a hold if the watch for it never works.
 func testHoldUnheard(t *testing.T, s shop, u *users) { s.holdUnheard(t, u, faults.ServerError) }
 
-// testHoldSilent is the same for a watch that nobody answers.
+// testHoldSilent checks the same for a watch that gets no answer.
 func testHoldSilent(t *testing.T, s shop, u *users) { s.holdUnheard(t, u, faults.Timeout) }
 
 func (s shop) holdUnheard(t *testing.T, u *users, fault faults.Fault) {
@@ -65,10 +65,10 @@ func (s shop) holdUnheard(t *testing.T, u *users, fault faults.Fault) {
 	s.check(t, "v2", -1)
 }
 
-// testHoldUnheardAtGate: the same for a hold during the run, beside an approval, and for
-// reads that fail: what cannot be heard is not "no objection".
+// testHoldUnheardAtGate checks the same for a hold during the run, together with an
+// approval, and for failing reads: what cannot be read does not count as "no objection".
 func testHoldUnheardAtGate(t *testing.T, s shop, u *users) {
-	var silent, mended atomic.Bool // reads of what people say fail too; nothing fails any more
+	var silent, mended atomic.Bool // silent: reads of what people say fail too; mended: nothing fails any more
 	dead := deaf(faults.Forbidden)
 	behind, _ := s.through(t, func(r *http.Request) faults.Fault {
 		if silent.Load() && r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/deployments") {
@@ -95,8 +95,8 @@ func testHoldUnheardAtGate(t *testing.T, s shop, u *users) {
 	s.check(t, "v2", -1)
 }
 
-// testUnknownGate: an approval of a gate that does not exist is an error that names
-// those that do.
+// testUnknownGate checks that the approval of an unknown gate is an error that names the
+// known ones.
 func testUnknownGate(t *testing.T, s shop, u *users) {
 	cmd, heard := s.start(t, u.run(t, "v2", slowly))
 	heard.await(t, "waiting for gate sign-off")
@@ -107,8 +107,8 @@ func testUnknownGate(t *testing.T, s shop, u *users) {
 	s.check(t, "v2", -1)
 }
 
-// testWordsAtOnce: many people speak at once, and no word is lost; who approved what,
-// and when, is remembered when the release is over.
+// testWordsAtOnce lets many people speak at the same time. No message is lost, and the
+// record of the finished release has who approved what, and when.
 func testWordsAtOnce(t *testing.T, s shop, u *users) {
 	gates := []string{"legal", "load", "security", "support", "sales", "sign-off"}
 	cmd, heard := s.start(t, u.run(t, "v2", "  gates: [{name: "+strings.Join(gates, ", weight: 50, manual: true}, {name: ")+", weight: 50, manual: true}]\n"))
@@ -128,7 +128,7 @@ func testWordsAtOnce(t *testing.T, s shop, u *users) {
 	speaking.Wait()
 	written := rollout.ParseStatements(s.annotations(t), s.state(t).Started)
 	if written.Hold == nil || written.Hold.Text != "lunch" || len(written.Approved) != len(gates) {
-		t.Errorf("of a hold and %d approvals there is %+v", len(gates), written)
+		t.Errorf("after a hold and %d approvals the record has %+v", len(gates), written)
 	}
 	heard.await(t, "nothing is raised or promoted: lunch")
 	s.check(t, "v1", 5)
@@ -136,12 +136,12 @@ func testWordsAtOnce(t *testing.T, s shop, u *users) {
 	s.ended(t, cmd, heard, 0)
 	s.check(t, "v2", -1)
 	passed := map[string]rollout.Approval{}
-	for _, p := range s.status(t).Passed { // what programs read
+	for _, p := range s.status(t).Passed { // the JSON for programs
 		passed[p.Gate] = p
 	}
 	for _, gate := range gates {
 		if p := passed[gate]; p.By == "" || p.At.IsZero() {
-			t.Errorf("gate %s: remembered is %+v", gate, p)
+			t.Errorf("gate %s: the record has %+v", gate, p)
 		}
 	}
 }

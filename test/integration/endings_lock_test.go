@@ -20,10 +20,10 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// watchedOrOff wants what has to be so after whatever happened to a run at 50 %: it goes
-// on under its lock, and is promoted when somebody approves; or it has ended with an
-// error and a weight of 0.
-func (s shop) watchedOrOff(t *testing.T, cmd *exec.Cmd, heard *said, over *atomic.Bool) {
+// watchedOrOff checks the law for everything that happens to a run at 50 %: either the run
+// goes on under its lock and promotes after an approval, or it has ended with an error and
+// a weight of 0.
+func (s shop) watchedOrOff(t *testing.T, cmd *exec.Cmd, heard *transcript, over *atomic.Bool) {
 	t.Helper()
 	until(t, "the run has its lock again, or has ended", func() bool { return over.Load() || s.holder(t) != "" })
 	if !over.Load() {
@@ -44,7 +44,7 @@ func (s shop) watchedOrOff(t *testing.T, cmd *exec.Cmd, heard *said, over *atomi
 	s.check(t, "v1", -1)
 }
 
-// testLeaseDeleted has somebody delete the lock of a run.
+// testLeaseDeleted deletes the lock of a run.
 func testLeaseDeleted(t *testing.T, s shop, u *users) {
 	cmd, heard := u.atFifty(t, s)
 	over := exited(cmd)
@@ -52,8 +52,8 @@ func testLeaseDeleted(t *testing.T, s shop, u *users) {
 	s.watchedOrOff(t, cmd, heard, over)
 }
 
-// testLeaseTaken has another process take the lock of a run. That ends without the
-// lock, and takes the traffic off first.
+// testLeaseTaken lets another process take the lock of a run. The run takes the traffic
+// off first, and ends without the lock.
 func testLeaseTaken(t *testing.T, s shop, u *users) {
 	cmd, heard := u.atFifty(t, s)
 	over := exited(cmd)
@@ -74,17 +74,17 @@ func testLeaseTaken(t *testing.T, s shop, u *users) {
 	s.check(t, "v1", -1)
 }
 
-// testRecordDeleted has somebody delete what is remembered of a release at 50 %.
+// testRecordDeleted deletes the record of a release at 50 %.
 func testRecordDeleted(t *testing.T, s shop, u *users) {
 	cmd, heard := u.atFifty(t, s)
 	if err := s.dynamic.Resource(configMaps).Namespace(s.namespace).Delete(t.Context(), "canarize-shop", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	// An approval cannot be given without the record; a canary that fails ends the run.
+	// Nobody can approve without the record, so a failing canary ends the run.
 	u.set(func(u *users) { u.bad = 1 })
 	_ = cmd.Wait() // the exit code says more
 	switch cmd.ProcessState.ExitCode() {
-	case 3: // it was rejected all the same
+	case 3: // it was rejected anyway
 		s.check(t, "v1", -1)
 	case 1, 4:
 		hears(t, heard, "deleted the record")
@@ -96,8 +96,8 @@ func testRecordDeleted(t *testing.T, s shop, u *users) {
 	}
 }
 
-// testRecordEdited has somebody write another state than the run's at 50 %: that it is
-// nearly over, and with less traffic.
+// testRecordEdited overwrites the state of a run at 50 % with one that is nearly over and
+// has less traffic.
 func testRecordEdited(t *testing.T, s shop, u *users) {
 	cmd, heard := u.atFifty(t, s)
 	s.edit(t, func(state map[string]any) { state["phase"], state["weight"] = string(rollout.Retiring), 0 })
@@ -109,11 +109,11 @@ func testRecordEdited(t *testing.T, s shop, u *users) {
 	if weight := s.weight(t); weight != 0 {
 		t.Errorf("the weight is %d %%\n%s", weight, heard)
 	}
-	s.try(t, reject...) // how it ends depends on what is believed of the record
+	s.try(t, reject...) // its exit code depends on how far the record is trusted
 	s.check(t, "v1", -1)
 }
 
-// testServerAway has no API server for longer than the lock is good.
+// testServerAway takes the API server away for longer than the lock is valid.
 func testServerAway(t *testing.T, s shop, u *users) {
 	if os.Getenv("CANARIZE_LONG") == "" {
 		t.Skip("CANARIZE_LONG is not set")
@@ -140,7 +140,7 @@ func testServerAway(t *testing.T, s shop, u *users) {
 	s.watchedOrOff(t, cmd, heard, over)
 }
 
-// renewed says whether the lock was renewed in the last ten seconds.
+// renewed reports whether the lock was renewed in the last ten seconds.
 func (s shop) renewed(t *testing.T) bool {
 	t.Helper()
 	object, err := s.cluster.Get(t.Context(), kube.Ref{Group: "coordination.k8s.io", Kind: "Lease", Namespace: s.namespace, Name: "canarize-shop"})
@@ -153,8 +153,8 @@ func (s shop) renewed(t *testing.T) bool {
 	return err == nil && time.Since(when) < 10*time.Second
 }
 
-// testNamespaceGone has somebody delete the namespace during a run, and its controller
-// delete what is in it.
+// testNamespaceGone deletes the namespace during a run, and its objects as the controller
+// would.
 func testNamespaceGone(t *testing.T, s shop, u *users) {
 	cmd, heard := u.atFifty(t, s)
 	over := exited(cmd)
@@ -181,6 +181,6 @@ func testNamespaceGone(t *testing.T, s shop, u *users) {
 		t.Errorf("it does not say that the namespace is gone:\n%s", heard)
 	}
 	for name := range s.contents(t) {
-		t.Errorf("%s was made again", name)
+		t.Errorf("%s was created again", name)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// replacing waits until the stable Deployment was replaced through a proxy; its pods do
-// not become ready.
+// replacing waits until a command behind the proxy has replaced the stable Deployment,
+// whose pods do not become ready.
 func (s shop) replacing(t *testing.T, proxy *faults.Proxy) {
 	t.Helper()
 	until(t, "stable is being replaced", func() bool {
@@ -25,8 +25,8 @@ func (s shop) replacing(t *testing.T, proxy *faults.Proxy) {
 	})
 }
 
-// testInterruptedPromotion interrupts a promotion while stable is half rolled out: that
-// is not "traffic is back on stable".
+// testInterruptedPromotion interrupts a promotion while stable is half rolled out. The
+// message must not be "traffic is back on stable".
 func testInterruptedPromotion(t *testing.T, s shop, _ *users) {
 	for _, end := range []string{"reject", "promote"} {
 		s.expect(t, 0, s.deploy(t, "v2"))
@@ -54,8 +54,8 @@ func testInterruptedPromotion(t *testing.T, s shop, _ *users) {
 	}
 }
 
-// halfPromoted wants what an interrupted promotion has to leave, and to have said.
-func (s shop) halfPromoted(t *testing.T, heard *said) {
+// halfPromoted checks the state and the message of an interrupted promotion.
+func (s shop) halfPromoted(t *testing.T, heard *transcript) {
 	t.Helper()
 	last := lastLine(heard.String())
 	if !strings.Contains(last, "stable was being replaced") || strings.Contains(heard.String(), "traffic is back on stable") {
@@ -67,7 +67,7 @@ func (s shop) halfPromoted(t *testing.T, heard *said) {
 	}
 }
 
-// testInterruptedRunPromotion is the same for a run, which goes on when it is run again.
+// testInterruptedRunPromotion checks the same for a run, which goes on when repeated.
 func testInterruptedRunPromotion(t *testing.T, s shop, u *users) {
 	behind, proxy := s.through(t, nil)
 	args := u.run(t, "v2", atLast)
@@ -84,7 +84,7 @@ func testInterruptedRunPromotion(t *testing.T, s shop, u *users) {
 	s.check(t, "v2", -1)
 }
 
-// testUntested: a version that no request reached is promoted only when the user says so.
+// testUntested checks that a version without requests is promoted only with --untested.
 func testUntested(t *testing.T, s shop, _ *users) {
 	s.expect(t, 0, s.deploy(t, "v2"))
 	s.expect(t, 2, promote, "the canary gets no requests", "--untested")
@@ -97,8 +97,8 @@ func testUntested(t *testing.T, s shop, _ *users) {
 	s.check(t, "v2", -1)
 }
 
-// testAnotherPipeline: what pipeline B deployed is not shifted, judged, approved or
-// promoted by pipeline A, which means another version.
+// testAnotherPipeline checks that pipeline A, which names its version, does not shift,
+// judge, approve or promote the version that pipeline B deployed.
 func testAnotherPipeline(t *testing.T, s shop, u *users) {
 	plan := func() string { return s.status(t).Plan[:12] }
 	s.expect(t, 0, s.deploy(t, "v2"))

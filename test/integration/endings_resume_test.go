@@ -11,8 +11,8 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// testResumedAfterKill: a version that fails since the run was killed is not promoted
-// on the verdict of the dead process.
+// testResumedAfterKill checks that a version that began to fail after the kill of its run
+// is not promoted on the verdict of the dead process.
 func testResumedAfterKill(t *testing.T, s shop, u *users) {
 	cmd, _ := u.atFifty(t, s)
 	signal(t, cmd, syscall.SIGKILL)
@@ -20,7 +20,7 @@ func testResumedAfterKill(t *testing.T, s shop, u *users) {
 	testResumedBad(t, s, u)
 }
 
-// testResumedAfterInterrupt is the same after Ctrl-C, where the share is 0.
+// testResumedAfterInterrupt checks the same after Ctrl-C, when the share is 0.
 func testResumedAfterInterrupt(t *testing.T, s shop, u *users) {
 	cmd, heard := u.atFifty(t, s)
 	signal(t, cmd, os.Interrupt)
@@ -30,7 +30,7 @@ func testResumedAfterInterrupt(t *testing.T, s shop, u *users) {
 	testResumedBad(t, s, u)
 }
 
-// testResumedBad lets every request fail from now on, approves, and runs again.
+// testResumedBad makes every request fail from now on, approves, and runs again.
 func testResumedBad(t *testing.T, s shop, u *users) {
 	t.Helper()
 	u.set(func(u *users) { u.bad = 1 })
@@ -45,15 +45,15 @@ func testResumedBad(t *testing.T, s shop, u *users) {
 	}
 }
 
-// testInterruptedBehindDead: whoever is interrupted while waiting for the lock of a run
-// that was killed takes the traffic off, for nobody watches it.
+// testInterruptedBehindDead checks that a run takes the traffic off when it is interrupted
+// while it waits for the lock of a killed run, because nobody watches the canary.
 func testInterruptedBehindDead(t *testing.T, s shop, u *users) {
 	args := u.run(t, "v2", slowly)
 	first, heard := s.start(t, args)
 	heard.await(t, "waiting for gate sign-off")
 	signal(t, first, syscall.SIGKILL)
-	// The Lease looks as an hour later: whoever comes then waits for one renewal more,
-	// because clocks differ.
+	// Make the Lease an hour old. The next process still waits for one renewal, because
+	// clocks differ.
 	past := time.Now().Add(-time.Hour).UTC().Format("2006-01-02T15:04:05.000000Z")
 	if err := s.patch(t.Context(), leases, "canarize-shop", map[string]any{"spec": map[string]any{"renewTime": past}}); err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func testInterruptedBehindDead(t *testing.T, s shop, u *users) {
 	s.check(t, "v1", -1)
 }
 
-// testInterruptedBehindLiving: the share of a run that lives stays as it is.
+// testInterruptedBehindLiving checks that the share of a living run stays as it is.
 func testInterruptedBehindLiving(t *testing.T, s shop, u *users) {
 	args := u.run(t, "v2", slowly)
 	first, heard := s.start(t, args)

@@ -21,8 +21,8 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// endings are the ways in which something ends that is not a release's own end: each
-// must leave traffic on the canary only while somebody watches it.
+// endings lists the ways in which a process ends before its release does. Afterwards the
+// canary may have traffic only while a process watches it.
 var endings = map[string]func(*testing.T, shop, *users){
 	"hold before run": testHoldBeforeRun, "hold unheard": testHoldUnheard, "hold silent": testHoldSilent, "hold unheard at a gate": testHoldUnheardAtGate,
 	"resumed after kill": testResumedAfterKill, "resumed after interrupt": testResumedAfterInterrupt,
@@ -47,11 +47,11 @@ func (s suite) testEndings(t *testing.T) {
 	}
 }
 
-// atLast keeps a run at 50 %, found healthy, until somebody approves the promotion.
+// atLast is a gate that keeps a healthy run at 50 % until somebody approves the promotion.
 const atLast = "  gates: [{name: sign-off, manual: true}]\n"
 
-// atFifty starts a run and comes back when it waits at 50 % for the last approval.
-func (u *users) atFifty(t *testing.T, s shop) (*exec.Cmd, *said) {
+// atFifty starts a run and returns when it waits at 50 % for the last approval.
+func (u *users) atFifty(t *testing.T, s shop) (*exec.Cmd, *transcript) {
 	t.Helper()
 	cmd, heard := s.start(t, u.run(t, "v2", atLast))
 	heard.await(t, "waiting for gate sign-off before promotion")
@@ -61,8 +61,7 @@ func (u *users) atFifty(t *testing.T, s shop) (*exec.Cmd, *said) {
 
 var approve = []string{"approve", "shop", "sign-off"}
 
-// unlock removes the Lease of a process that was killed, for which the next one would
-// have to wait.
+// unlock removes the Lease of a killed process, so that the next one need not wait for it.
 func (s shop) unlock(t *testing.T) {
 	t.Helper()
 	if err := s.dynamic.Resource(leases).Namespace(s.namespace).Delete(t.Context(), "canarize-shop", metav1.DeleteOptions{}); err != nil {
@@ -70,7 +69,7 @@ func (s shop) unlock(t *testing.T) {
 	}
 }
 
-// state is what is remembered of the release.
+// state returns the stored state of the release.
 func (s shop) state(t *testing.T) rollout.State {
 	t.Helper()
 	text, _, _ := unstructured.NestedString(s.get(t, s.ref("", "ConfigMap", "canarize-shop")), "data", "state.json")
@@ -81,7 +80,7 @@ func (s shop) state(t *testing.T) rollout.State {
 	return state
 }
 
-// edit changes what is remembered of the release.
+// edit changes the stored state of the release.
 func (s shop) edit(t *testing.T, change func(state map[string]any)) {
 	t.Helper()
 	text, _, _ := unstructured.NestedString(s.get(t, s.ref("", "ConfigMap", "canarize-shop")), "data", "state.json")
@@ -109,17 +108,17 @@ func signal(t *testing.T, cmd *exec.Cmd, s os.Signal) {
 	}
 }
 
-// hears wants a command to have said all of the texts.
-func hears(t *testing.T, heard *said, texts ...string) {
+// hears checks that a command printed all of the texts.
+func hears(t *testing.T, heard *transcript, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(heard.String(), text) {
-			t.Errorf("it does not say %q:\n%s", text, heard)
+			t.Errorf("the output has no %q:\n%s", text, heard)
 		}
 	}
 }
 
-// through is the shop as it is seen through a proxy.
+// through returns the shop as seen through a proxy.
 func (s shop) through(t *testing.T, decide func(*http.Request) faults.Fault) (shop, *faults.Proxy) {
 	t.Helper()
 	proxy := faults.Start(t, s.kubeconfig, decide)
@@ -127,7 +126,7 @@ func (s shop) through(t *testing.T, decide func(*http.Request) faults.Fault) (sh
 	return s, proxy
 }
 
-// until waits until something is so.
+// until waits until so returns true.
 func until(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	for end := time.Now().Add(2 * time.Minute); !so(); time.Sleep(20 * time.Millisecond) {
@@ -147,14 +146,14 @@ func exited(cmd *exec.Cmd) *atomic.Bool {
 	return over
 }
 
-// annotations are those of the canary's Deployment.
+// annotations returns those of the canary's Deployment.
 func (s shop) annotations(t *testing.T) map[string]string {
 	t.Helper()
 	u := unstructured.Unstructured{Object: s.get(t, s.ref("apps", "Deployment", "shop-canary"))}
 	return u.GetAnnotations()
 }
 
-// holder is who has the lock; "" where nobody has.
+// holder returns the holder of the lock, or "".
 func (s shop) holder(t *testing.T) string {
 	t.Helper()
 	object, err := s.cluster.Get(t.Context(), kube.Ref{Group: "coordination.k8s.io", Kind: "Lease", Namespace: s.namespace, Name: "canarize-shop"})

@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// forge replaces the plan that is remembered, as whoever may write ConfigMaps can.
+// forge replaces the stored plan, as anybody who may write ConfigMaps can.
 func (s shop) forge(t *testing.T, change func(*rollout.Plan)) {
 	t.Helper()
 	encoded, _, _ := unstructured.NestedString(s.get(t, s.ref("", "ConfigMap", "canarize-shop")), "binaryData", "plan.json.gz")
@@ -35,7 +35,7 @@ func (s shop) forge(t *testing.T, change func(*rollout.Plan)) {
 	}
 }
 
-// testReplacedPlan: a plan that was never a canary is not promoted, by no verb, and
+// testReplacedPlan checks that no verb promotes a plan that was never a canary, and that
 // reject leads back.
 func testReplacedPlan(t *testing.T, s shop, _ *users) {
 	s.expect(t, 0, s.deploy(t, "v2"))
@@ -60,8 +60,8 @@ func testReplacedPlan(t *testing.T, s shop, _ *users) {
 	s.check(t, "v1", -1)
 }
 
-// testMoreObjects: reject deletes what carries the release's label in its namespace, and
-// nothing else that the record lists.
+// testMoreObjects checks that reject deletes, of the objects that the record lists, only
+// those with the release's label in its namespace.
 func testMoreObjects(t *testing.T, s shop, _ *users) {
 	s.expect(t, 0, s.deploy(t, "v2"))
 	s.expect(t, 0, shift("50"))
@@ -85,8 +85,8 @@ func testMoreObjects(t *testing.T, s shop, _ *users) {
 	}
 }
 
-// testForgedPhase: a record that says that stable is the new version is not believed,
-// and the canary does not stay with its traffic.
+// testForgedPhase checks that canarize does not trust a record that claims that stable is
+// the new version, and that the canary loses its traffic.
 func testForgedPhase(t *testing.T, s shop, _ *users) {
 	s.expect(t, 0, s.deploy(t, "v2"))
 	s.expect(t, 0, shift("50"))
@@ -97,8 +97,8 @@ func testForgedPhase(t *testing.T, s shop, _ *users) {
 	s.check(t, "v1", -1)
 }
 
-// testUnreadableRecord: whatever the record holds, reject takes the traffic off first,
-// and then says what it could not read.
+// testUnreadableRecord checks that reject takes the traffic off first, whatever the record
+// contains, and then says what it could not read.
 func testUnreadableRecord(t *testing.T, s shop, _ *users) {
 	s.expect(t, 0, s.deploy(t, "v2"))
 	for text, says := range map[string]string{
@@ -121,7 +121,7 @@ func testUnreadableRecord(t *testing.T, s shop, _ *users) {
 	if err := s.dynamic.Resource(configMaps).Namespace(s.namespace).Delete(t.Context(), "canarize-shop", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	s.expect(t, 0, s.deploy(t, "v2")) // takes over what is left
+	s.expect(t, 0, s.deploy(t, "v2")) // takes over the remaining objects
 	s.expect(t, 0, reject)
 	s.check(t, "v1", -1)
 }

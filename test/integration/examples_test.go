@@ -17,9 +17,9 @@ import (
 // example is one input folder.
 //
 //	generate.args  the arguments of canarize generate, run in the folder
-//	traffic.args   further ones of canarize traffic (optional)
-//	elsewhere/     objects in the cluster that canarize does not see (optional)
-//	not-applied    why the server would not take it (optional)
+//	traffic.args   additional arguments for canarize traffic (optional)
+//	elsewhere/     objects in the cluster that canarize does not read (optional)
+//	not-applied    why the server would not accept the example (optional)
 type example struct {
 	name       string
 	dir        string
@@ -69,7 +69,7 @@ func readExample(t *testing.T, dir string) example {
 	return e
 }
 
-// words gives the words of a file, none when it does not exist.
+// words returns the words of a file, or none if it does not exist.
 func words(t *testing.T, dir, name string) []string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, name))
@@ -105,7 +105,7 @@ func (s suite) testExamples(t *testing.T) {
 	}
 }
 
-// check does everything with one example; a step that fails ends it.
+// check runs all steps on one example, until one fails.
 func (s suite) check(t *testing.T, e example, stable []object) {
 	k := s.kubectlFor(t, e)
 	if e.notApplied == "" {
@@ -138,13 +138,13 @@ func (s suite) check(t *testing.T, e example, stable []object) {
 	checkNamespaces(t, e.namespaces(stable), canary)
 	show := slices.Concat([]string{"traffic", "-o", "json"}, e.traffic)
 	checkTraffic(t, c.run(t, nil, slices.Concat(show, s.trafficInputs(t, e), []string{file})...), canary, 10)
-	if e.notApplied == "" { // once more with what the server made of it
+	if e.notApplied == "" { // once more, with the objects as the server stores them
 		live := filepath.Join(t.TempDir(), "live.json")
 		if err := os.WriteFile(live, list(t, slices.Concat(stable, canary)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		checkTraffic(t, c.run(t, nil, append(show, live)...), canary, 10)
-		if len(e.namespaces(stable)) == 1 { // and as the cluster itself tells it
+		if len(e.namespaces(stable)) == 1 { // and with --live
 			checkTraffic(t, c.run(t, nil, append(show, "--live", "--kubeconfig", s.kubeconfig, "-n", e.name)...), canary, 10)
 		}
 	}
@@ -169,7 +169,7 @@ func applyTwice(t *testing.T, k program, file string) []object {
 	return first
 }
 
-// read gives the stable objects as they stand in the files.
+// read returns the stable objects from the files.
 func (s suite) read(t *testing.T, e example) []object {
 	t.Helper()
 	inputs := slices.Clone(e.inputs)
@@ -215,7 +215,7 @@ func (s suite) texts(t *testing.T, e example, input string) [][]byte {
 	return texts
 }
 
-// trafficInputs gives the files and folders with the stable Mappings.
+// trafficInputs returns the files and folders with the stable Mappings.
 func (s suite) trafficInputs(t *testing.T, e example) []string {
 	t.Helper()
 	inputs := slices.Clone(e.inputs)
@@ -233,8 +233,8 @@ func (s suite) trafficInputs(t *testing.T, e example) []string {
 	return inputs
 }
 
-// kubectlFor is kubectl with a kubeconfig of its own, whose default namespace is
-// that of the example.
+// kubectlFor returns kubectl with a kubeconfig whose default namespace is that of the
+// example.
 func (s suite) kubectlFor(t *testing.T, e example) program {
 	t.Helper()
 	b, err := os.ReadFile(s.kubeconfig)
@@ -250,7 +250,7 @@ func (s suite) kubectlFor(t *testing.T, e example) program {
 	return k
 }
 
-// namespaces are those the objects name, and the one for the others.
+// namespaces returns the namespaces that the objects name, and the one for the others.
 func (e example) namespaces(stable []object) []string {
 	all := append(namespaces(stable), e.name)
 	slices.Sort(all)
@@ -266,7 +266,7 @@ func (e example) createNamespaces(t *testing.T, k program, stable []object) {
 	k.run(t, text.Bytes(), "apply", "--server-side", "-f", "-")
 }
 
-// testReadmes checks that each README says the command the tests run.
+// testReadmes checks that each README has the command that the tests run.
 func (s suite) testReadmes(t *testing.T) {
 	for _, e := range s.examples(t) {
 		if e.name == "manifests" {

@@ -21,18 +21,18 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// kills are shared by all that kill: how many are left, and what came of them.
+// kills counts the kills that are left, and their results. All victims share it.
 type kills struct {
 	mu                        sync.Mutex
 	left, done                int
-	releases, turned          int // turned bad between two processes
+	releases, turned          int // turned: the canary began to fail between two processes
 	promoted, rejected, mixed int
 	verbs                     map[string]int // kills by verb
 	phases                    map[rollout.Phase]int
 }
 
-// take takes one of the kills that are left.
-func (k *kills) take() bool {
+// spend uses up one of the kills that are left, and reports whether there was one.
+func (k *kills) spend() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.left == 0 {
@@ -53,9 +53,9 @@ func (k *kills) String() string {
 		k.done, k.releases, k.promoted, k.rejected, k.mixed, k.turned, k.verbs, k.phases)
 }
 
-// testKills kills canarize at random instants over whole releases, and runs it again
-// until the release has ended: healthy ones are promoted, failing ones are not, and
-// nothing is left of a canary. CANARIZE_KILLS is how many kills.
+// testKills kills canarize at random instants of whole releases, and runs it again until
+// the release has ended. Healthy versions are promoted, failing ones are not, and no object
+// of a canary is left. CANARIZE_KILLS sets the number of kills.
 func (s suite) testKills(t *testing.T) {
 	n := 10
 	if text := os.Getenv("CANARIZE_KILLS"); text != "" {
@@ -89,17 +89,17 @@ func (k *kills) some() bool {
 	return k.left > 0
 }
 
-// victims are the processes of one release after the other in a namespace.
+// victims are the processes of consecutive releases in a namespace.
 type victims struct {
 	shop
 	users  *users
 	kills  *kills
 	random *rand.Rand
-	stable string // the tag of the version that is stable
+	stable string // the tag of the stable version
 	bad    bool   // the canary fails
 }
 
-// Of one release the processes are killed up to mostKills times.
+// The processes of one release are killed leastKills to mostKills times.
 const leastKills, mostKills = 2, 4
 
 // release releases a version, by a run or step by step, and checks how it ended.
@@ -118,7 +118,7 @@ func (v *victims) release(t *testing.T, tag string) {
 	}
 	v.users.set(func(u *users) { u.bad = map[bool]float64{true: 1}[v.bad] })
 	v.kills.count(func(k *kills) { k.releases++ })
-	aim := v.random.IntN(len(commands)) // which of them is to be killed next
+	aim := v.random.IntN(len(commands)) // the next command to kill
 	for i, args := range commands {
 		for {
 			o, killed := v.try(t, left > 0 && i >= aim, args)
@@ -140,15 +140,15 @@ func (v *victims) release(t *testing.T, tag string) {
 	}
 }
 
-// lasts is about how long a command takes here that nobody disturbs.
+// lasts has the approximate durations of undisturbed commands.
 var lasts = map[string]time.Duration{
 	"run": 5 * time.Second, "deploy": 600 * time.Millisecond, "shift": 800 * time.Millisecond,
 	"promote": 500 * time.Millisecond, "reject": 400 * time.Millisecond,
 }
 
-// instant waits for the instant at which a command is killed. Of a run, whose end is
-// short, it is every other time one after the end has begun.
-func (v *victims) instant(ctx context.Context, verb string, heard *said) {
+// instant waits for the instant at which a command is killed. The end of a run is short, so
+// every other time the instant is after the end has begun.
+func (v *victims) instant(ctx context.Context, verb string, heard *transcript) {
 	most := lasts[verb]
 	if verb == "run" && v.random.IntN(2) == 0 {
 		most = 500 * time.Millisecond
@@ -168,13 +168,13 @@ func (v *victims) sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// try runs a command, and maybe kills it at a random instant.
+// try runs a command, and kills it at a random instant if aimed.
 func (v *victims) try(t *testing.T, aimed bool, args []string) (o outcome, killed bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Minute, errors.New("not finished within two minutes"))
 	defer cancel()
 	cmd := v.command(ctx, args...)
-	var heard said
+	var heard transcript
 	cmd.Stdout, cmd.Stderr = &heard, &heard
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -184,9 +184,9 @@ func (v *victims) try(t *testing.T, aimed bool, args []string) (o outcome, kille
 		defer over()
 		_ = cmd.Wait() // the exit code says more
 	}()
-	if aimed && v.kills.take() {
+	if aimed && v.kills.spend() {
 		v.instant(ended, args[0], &heard)
-		_ = cmd.Process.Kill() // it may have ended just now
+		_ = cmd.Process.Kill() // an error means that it has just ended
 		<-ended.Done()
 		if killed = !cmd.ProcessState.Exited(); !killed {
 			v.kills.count(func(k *kills) { k.left++ })
@@ -199,9 +199,9 @@ func (v *victims) try(t *testing.T, aimed bool, args []string) (o outcome, kille
 	return outcome{code: cmd.ProcessState.ExitCode(), err: heard.String()}, killed
 }
 
-// between is what happens between a process that was killed and the next one: somebody
-// removes its lock, for which the next one would wait; the canary may begin to fail;
-// and instead of running it again, somebody may reject the release, which is over then.
+// between acts between a killed process and the next one. It removes the lock, for which
+// the next one would wait. It may make the canary fail. Or it may reject the release
+// instead of running the command again; then the release is over.
 func (v *victims) between(t *testing.T, tag string, args []string) (over bool) {
 	t.Helper()
 	err := v.dynamic.Resource(leases).Namespace(v.namespace).Delete(t.Context(), "canarize-shop", metav1.DeleteOptions{})
@@ -210,12 +210,12 @@ func (v *victims) between(t *testing.T, tag string, args []string) (over bool) {
 	}
 	var phase rollout.Phase
 	if v.get(t, v.ref("", "ConfigMap", "canarize-shop")) != nil {
-		if s := v.state(t); strings.HasSuffix(imageOfState(s), ":"+tag) { // of this release, not the one before
+		if s := v.state(t); strings.HasSuffix(imageOfState(s), ":"+tag) { // of this release, not of the last one
 			phase = s.Phase
 		}
 	}
 	v.kills.count(func(k *kills) { k.done++; k.verbs[args[0]]++; k.phases[phase]++ })
-	if phase == rollout.Promoted || phase == rollout.Retiring { // what runs again releases it once more
+	if phase == rollout.Promoted || phase == rollout.Retiring { // running again would release it once more
 		v.stable = tag
 	}
 	if v.bad || phase != rollout.Promoting {
@@ -240,7 +240,7 @@ func (v *victims) between(t *testing.T, tag string, args []string) (over bool) {
 				k.rejected++
 			}
 		})
-		if mixed { // as it says: the old version's manifests
+		if mixed { // as the message says: apply the old version's manifests
 			v.stable = "v1"
 			for _, object := range strings.Split(v.text, "---") {
 				v.apply(t, object)
@@ -258,7 +258,7 @@ func imageOfState(s rollout.State) string {
 	return s.Images[0].Image
 }
 
-// over checks how a command of a release ended that nobody killed.
+// over checks how a command that was not killed ended.
 func (v *victims) over(t *testing.T, tag string, args []string, o outcome) {
 	t.Helper()
 	want, ends := 0, ""

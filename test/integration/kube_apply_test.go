@@ -32,7 +32,7 @@ func testApply(t *testing.T, s site) {
 	if got := s.apply(t, strings.Replace(web, "web:1", "web:2", 1)).Result; got != kube.Configured {
 		t.Errorf("another image: %s", got)
 	}
-	// A scale by canarize itself is no conflict with its own apply.
+	// A scale by canarize does not conflict with its own apply.
 	if err := s.cluster.SetReplicas(t.Context(), ref, 3, kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func testDryRun(t *testing.T, s site) {
 	}
 	ref := s.ref("apps", "Deployment", "web")
 	if s.get(t, ref) != nil {
-		t.Fatal("a dry run has made it")
+		t.Fatal("a dry run has created it")
 	}
 	s.apply(t, web)
 	for _, how := range []kube.DryRun{kube.DryRunClient, kube.DryRunServer} {
@@ -103,7 +103,7 @@ func testDryRun(t *testing.T, s site) {
 	if s.get(t, ref) == nil {
 		t.Error("a dry run has deleted it")
 	}
-	// Only the server knows that this is wrong.
+	// Only the server can detect this mistake.
 	wrong := []map[string]any{s.object(t, strings.Replace(web, "app: web}}\n  template", "app: other}}\n  template", 1))}
 	if _, err := s.cluster.Apply(t.Context(), wrong, kube.Write{DryRun: kube.DryRunServer}); err == nil {
 		t.Error("the server was not asked")
@@ -147,7 +147,7 @@ func testNotServed(t *testing.T, s site) {
 func testWeight(t *testing.T, s site) {
 	s.apply(t, mapping)
 	ref := s.ref("getambassador.io", "Mapping", "web-canary")
-	// A field nobody here knows, and a label of somebody else.
+	// An unknown field, and a label of somebody else.
 	if err := s.patch(t.Context(), mappings, "web-canary", map[string]any{"metadata": map[string]any{"labels": map[string]any{"a": "b"}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -175,8 +175,8 @@ func testWeight(t *testing.T, s site) {
 	}
 }
 
-// testDeleteOnly: what does not carry the labels stays, also when somebody takes the
-// label off between two looks.
+// testDeleteOnly checks that objects without the labels stay, even if somebody removes the
+// label between the read and the deletion.
 func testDeleteOnly(t *testing.T, s site) {
 	text := "{apiVersion: v1, kind: ConfigMap, metadata: {name: %s, labels: {canarize.dev/release: %s}}}"
 	for _, name := range []string{"ours", "taken", "theirs"} {
@@ -208,7 +208,8 @@ func testDeleteOnly(t *testing.T, s site) {
 	}
 }
 
-// testAnnotate: two who annotate what both have read do not overwrite each other.
+// testAnnotate checks that two processes that annotate the same version of an object do not
+// overwrite each other.
 func testAnnotate(t *testing.T, s site) {
 	s.apply(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: web}}")
 	ref := s.ref("", "ConfigMap", "web")

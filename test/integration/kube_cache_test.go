@@ -14,7 +14,7 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// following is the cluster of a site with a memory, behind a proxy.
+// following returns the site with a caching cluster behind a proxy.
 func (s site) following(t *testing.T, decide func(*http.Request) faults.Fault) (site, *faults.Proxy) {
 	t.Helper()
 	proxy := faults.Start(t, s.kubeconfig, decide)
@@ -54,7 +54,7 @@ func testCache(t *testing.T, s site) {
 	if err := s.cluster.SetNumber(t.Context(), ref, "weight", 5, kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
-	s.eventually(t, ref, 5) // at once: it is what was written
+	s.eventually(t, ref, 5) // at once, because this cluster wrote it
 	for range 100 {
 		s.get(t, ref)["spec"] = "whoever reads it may change it"
 	}
@@ -66,7 +66,7 @@ func testCache(t *testing.T, s site) {
 	}
 	s.eventually(t, ref, 7)
 	if did := requests() - before; did != 2 {
-		t.Errorf("%d requests, none of them for what somebody else did:\n%s", did, lines(proxy.Requests()))
+		t.Errorf("%d requests, none of them for the change by somebody else:\n%s", did, lines(proxy.Requests()))
 	}
 	if fresh, err := s.cluster.Fresh(t.Context(), ref); err != nil || requests()-before != 3 || fresh == nil {
 		t.Errorf("fresh: %v, %v, %d requests", fresh, err, requests()-before)
@@ -75,9 +75,9 @@ func testCache(t *testing.T, s site) {
 		t.Fatal(err)
 	}
 	if o := s.get(t, ref); o != nil {
-		t.Errorf("there is one after it was deleted: %v", o)
+		t.Errorf("it exists after its deletion: %v", o)
 	}
-	// What may not be listed, and Secrets, are asked for each time.
+	// Secrets, and kinds that may not be listed, are read each time.
 	for _, text := range []string{
 		"{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}",
 		"{apiVersion: v1, kind: Secret, metadata: {name: web}}",

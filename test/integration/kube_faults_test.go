@@ -16,7 +16,7 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// impatient is a cluster behind faults, among which are answers that never come.
+// impatient returns a cluster with short timeouts, for faults such as missing answers.
 func impatient(t *testing.T, kubeconfig string) *kube.Cluster {
 	t.Helper()
 	cluster, err := kube.Connect(kube.Target{Kubeconfig: kubeconfig}, kube.Options{
@@ -30,8 +30,8 @@ func impatient(t *testing.T, kubeconfig string) *kube.Cluster {
 	return cluster
 }
 
-// testFaults: with faults at a fifth of all requests every call does what it says,
-// once.
+// testFaults checks that with faults at a fifth of all requests every call takes effect
+// exactly once.
 func testFaults(t *testing.T, s site) {
 	total := map[faults.Fault]int{}
 	requests := 0
@@ -56,7 +56,7 @@ func testFaults(t *testing.T, s site) {
 	}
 }
 
-// lifecycle does everything a release does through faulty, and looks at it through s.
+// lifecycle does everything that a release does through faulty, and checks it through s.
 func lifecycle(t *testing.T, s, faulty site) {
 	t.Helper()
 	ctx, deployment, route := t.Context(), s.ref("apps", "Deployment", "web"), s.ref("getambassador.io", "Mapping", "web-canary")
@@ -71,7 +71,7 @@ func lifecycle(t *testing.T, s, faulty site) {
 	faulty.apply(t, mapping)
 	ready := make(chan error, 1)
 	go func() { ready <- faulty.cluster.Ready(ctx, []kube.Ref{deployment}, kube.Wait{}) }()
-	time.Sleep(20 * time.Millisecond) // so that the watch is likely to be open
+	time.Sleep(20 * time.Millisecond) // then the watch is probably open
 	s.setStatus(t, deployments, "web", "{observedGeneration: 1, replicas: 1, updatedReplicas: 1}")
 	s.setStatus(t, deployments, "web", rolledOut)
 	if err := <-ready; err != nil {
@@ -108,7 +108,7 @@ func lifecycle(t *testing.T, s, faulty site) {
 	}
 }
 
-// everyOther makes a fault of the first attempt of each write.
+// everyOther injects the fault into the first attempt of each write.
 func everyOther(fault faults.Fault) func(*http.Request) faults.Fault {
 	var mu sync.Mutex
 	before := map[string]int{}
@@ -124,8 +124,8 @@ func everyOther(fault faults.Fault) func(*http.Request) faults.Fault {
 	}
 }
 
-// testLostAnswers: a write that was done though its answer was lost is recognised,
-// and so is one that was not done.
+// testLostAnswers checks that a write whose answer was lost is recognised, and that one
+// that never reached the server is repeated.
 func testLostAnswers(t *testing.T, s site) {
 	for _, fault := range faults.ForWrites() {
 		proxy := faults.Start(t, s.kubeconfig, everyOther(fault))
@@ -138,8 +138,7 @@ func testLostAnswers(t *testing.T, s site) {
 	}
 }
 
-// testWatchFaults: whatever happens to a watch, what it shows in the end is what
-// there is.
+// testWatchFaults checks that a watch shows the final state whatever faults it meets.
 func testWatchFaults(t *testing.T, s site) {
 	var mu sync.Mutex
 	n := 0
@@ -169,7 +168,7 @@ func testWatchFaults(t *testing.T, s site) {
 	for i := 1; fmt.Sprint(i-1) != last; i++ {
 		s.apply(t, fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {step: '%d'}}", i))
 		if i%5 == 0 {
-			<-seen // so that there is time for faults
+			<-seen // gives faults time to happen
 		}
 	}
 	if err := <-done; err != nil {
@@ -183,7 +182,7 @@ func testWatchFaults(t *testing.T, s site) {
 	}
 }
 
-// testNoServer: what must not be given up is tried until its context ends.
+// testNoServer checks that persistent calls are retried until their context ends.
 func (s suite) testNoServer(t *testing.T) {
 	proxy := faults.Start(t, s.kubeconfig, func(*http.Request) faults.Fault { return faults.Reset })
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 500*time.Millisecond, fmt.Errorf("killed"))

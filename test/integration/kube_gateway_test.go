@@ -64,7 +64,7 @@ func testForward(t *testing.T, s site) {
 	if err := connection.SetDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := connection.Read(make([]byte, 1)); err == nil { // nobody says anything
+	if _, err := connection.Read(make([]byte, 1)); err == nil { // the other side sends nothing
 		t.Error("no error after a deadline")
 	}
 	if err := tunnel.Close(); err != nil {
@@ -79,7 +79,7 @@ func testForward(t *testing.T, s site) {
 	}
 }
 
-// gateway pretends to be a pod of Emissary: its Envoy and its diagnostics.
+// gateway simulates a pod of Emissary: its Envoy and its diagnostics.
 type gateway struct {
 	share atomic.Int64 // of the canary
 	fault atomic.Value // string, of its diagnostics
@@ -124,8 +124,8 @@ func (s site) wants(share float64) []live.Want {
 	}
 }
 
-// testVerify: a share is verified when every pod that is ready has it, those that
-// come late too.
+// testVerify checks that a share is verified when every ready pod has it, including pods
+// that start late.
 func testVerify(t *testing.T, s site) {
 	k := s.startKubelet(t, s.namespace)
 	s.pod(t, "emissary-1", s.namespace, gatewayLabels, running)
@@ -144,7 +144,7 @@ func testVerify(t *testing.T, s site) {
 		done <- result{v, err}
 	}
 	go verify(10)
-	for second.asked.Load() < 3 { // it is asked again and again
+	for second.asked.Load() < 3 { // it is asked repeatedly
 		time.Sleep(5 * time.Millisecond)
 	}
 	third := s.startGateway(t, k, "emissary-3", 0)
@@ -165,7 +165,7 @@ func testVerify(t *testing.T, s site) {
 	if r.err != nil || r.String() != "on all 3 gateway pods, by Envoy's routes and Emissary's diagnostics" {
 		t.Errorf("%v, %v", r.Verified, r.err)
 	}
-	// A second time costs a list and a watch; the tunnels are there.
+	// The second time costs a list and a watch; the tunnels stay open.
 	tunnels, requests := k.opened(), s.cluster.Requests()
 	for _, g := range []*gateway{first, second, third} {
 		g.share.Store(20)
@@ -177,7 +177,7 @@ func testVerify(t *testing.T, s site) {
 	if n := s.cluster.Requests() - requests; n > 2 || k.opened() != tunnels {
 		t.Errorf("%d requests and %d tunnels for the second verification", n, k.opened()-tunnels)
 	}
-	// Where Envoy cannot be reached, the diagnostics are believed.
+	// If Envoy cannot be reached, the diagnostics count.
 	for _, pod := range []string{"emissary-1", "emissary-2", "emissary-3"} {
 		k.shut(pod, 8001)
 	}

@@ -19,7 +19,8 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/live"
 )
 
-// testFollow: pods come, restart, get ready, and go, and asking costs no request.
+// testFollow checks that Follow sees pods appear, restart, become ready and disappear, and
+// that reading them costs no request.
 func testFollow(t *testing.T, s site) {
 	followed := s.cluster.Follow(s.namespace, "app=web")
 	defer followed.Close()
@@ -68,8 +69,8 @@ func testFollow(t *testing.T, s site) {
 	}
 }
 
-// ownAddress is one of this machine that is not its localhost, to which an API
-// server refuses to lead.
+// ownAddress returns an address of this machine other than localhost, to which an API
+// server refuses to connect.
 func ownAddress(t *testing.T) string {
 	t.Helper()
 	all, err := net.InterfaceAddrs()
@@ -100,7 +101,7 @@ func testPages(t *testing.T, s site) {
 		case "/declared":
 			fmt.Fprint(w, strings.Repeat("x", 100))
 		default:
-			_ = http.NewResponseController(w).Flush() // without a declared length
+			_ = http.NewResponseController(w).Flush() // so the response has no declared length
 			fmt.Fprint(w, strings.Repeat("x", 100))
 		}
 	}))
@@ -138,8 +139,8 @@ func testPages(t *testing.T, s site) {
 	}
 }
 
-// testGatewayPages: the statistics come through the tunnel that verifying uses, and
-// a tunnel that has died is opened anew.
+// testGatewayPages checks that the statistics come through the tunnel that verifying uses,
+// and that a dead tunnel is opened again.
 func testGatewayPages(t *testing.T, s site) {
 	k := s.startKubelet(t, s.namespace)
 	s.pod(t, "emissary-1", s.namespace, gatewayLabels, running)

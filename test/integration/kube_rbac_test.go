@@ -21,7 +21,7 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// kinds are objects of every kind that a canary may consist of.
+// kinds has an object of every kind that a canary may have.
 var kinds = []string{
 	web, mapping,
 	"{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, spec: {serviceName: db, selector: {matchLabels: {app: db}}, template: {metadata: {labels: {app: db}}, spec: {containers: [{name: db, image: db}]}}}}",
@@ -36,8 +36,8 @@ var kinds = []string{
 	"{apiVersion: getambassador.io/v3alpha1, kind: TCPMapping, metadata: {name: web}, spec: {port: 5432, service: db}}",
 }
 
-// testPermissions releases with the permissions that canarize rbac prints, and
-// finds that each of them was used and none was missing.
+// testPermissions releases with the permissions that canarize rbac prints, and checks that
+// each is used and none is missing.
 func testPermissions(t *testing.T, s site) {
 	emissary := s
 	emissary.namespace += "-emissary"
@@ -51,7 +51,7 @@ func testPermissions(t *testing.T, s site) {
 	if _, err := s.cluster.Apply(t.Context(), access.Permissions(), kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
-	// SPDY is spoken where a WebSocket cannot be opened.
+	// Without a WebSocket the client falls back to SPDY.
 	noWebSocket := func(r *http.Request) faults.Fault {
 		if r.Header.Get("Upgrade") == "websocket" {
 			return faults.ServerError
@@ -68,7 +68,7 @@ func testPermissions(t *testing.T, s site) {
 			if permission := permissionFor(r); permission != "" {
 				used[permission] = true
 			}
-			// The API server wants it from whoever applies something new.
+			// The API server requires it when an apply creates an object.
 			if what, isPatch := strings.CutSuffix(permissionFor(r), " patch"); isPatch && r.Query.Has("force") {
 				used[what+" create"] = true
 			}
@@ -90,7 +90,7 @@ func testPermissions(t *testing.T, s site) {
 	}
 }
 
-// releaseAll does whatever a release does to any object.
+// releaseAll does everything that a release may do to an object.
 func releaseAll(t *testing.T, s site, gatewayNamespace string) {
 	t.Helper()
 	must := func(err error) {
@@ -131,7 +131,7 @@ func releaseAll(t *testing.T, s site, gatewayNamespace string) {
 	must(s.cluster.SetNumber(t.Context(), s.ref("getambassador.io", "Mapping", "web-canary"), "weight", 10, kube.Write{}))
 	for _, ref := range []kube.Ref{refs[0], refs[2]} {
 		if err := s.cluster.Ready(t.Context(), []kube.Ref{ref}, kube.Wait{Deadline: 300 * time.Millisecond}); err != nil && strings.Contains(err.Error(), "forbidden") {
-			t.Error(err) // it is not ready, for there is no controller
+			t.Error(err) // without a controller it never becomes ready
 		}
 	}
 	gateways := live.NewGateways(s.cluster, live.Gateway{Namespace: gatewayNamespace})
@@ -152,7 +152,7 @@ func releaseAll(t *testing.T, s site, gatewayNamespace string) {
 	must(<-waited)
 }
 
-// actingAs is a kubeconfig for somebody else.
+// actingAs returns the path of a kubeconfig for another user.
 func actingAs(t *testing.T, kubeconfig, user string) string {
 	t.Helper()
 	config, err := clientcmd.LoadFromFile(kubeconfig)
@@ -173,8 +173,8 @@ func actingAs(t *testing.T, kubeconfig, user string) string {
 	return path
 }
 
-// permissionFor is what a request needs: NAMESPACE GROUP/RESOURCE VERB; "" for one
-// that everybody may send.
+// permissionFor returns the permission that a request needs, as NAMESPACE GROUP/RESOURCE
+// VERB, or "" if everybody may send it.
 func permissionFor(r faults.Request) string {
 	parts := strings.Split(strings.Trim(r.Path, "/"), "/")
 	group := ""
@@ -187,7 +187,7 @@ func permissionFor(r faults.Request) string {
 		return ""
 	}
 	if parts[0] != "namespaces" || len(parts) < 3 {
-		return r.String() // no Role gives that
+		return r.String() // no Role grants this
 	}
 	resource, named := parts[2], len(parts) > 3
 	if len(parts) > 4 {
@@ -217,7 +217,7 @@ func granted(t *testing.T, objects []map[string]any) map[string]bool {
 					for _, verb := range r["verbs"].([]any) {
 						permission := fmt.Sprintf("%s %s/%s %s", kube.RefOf(o).Namespace, group, resource, verb)
 						if slices.Contains([]string{"*"}, fmt.Sprint(verb)) || out[permission] {
-							t.Errorf("granted twice, or anything: %s", permission)
+							t.Errorf("granted twice, or by a wildcard: %s", permission)
 						}
 						out[permission] = true
 					}

@@ -16,7 +16,7 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// patiently is a cluster with the defaults of the product.
+// patiently returns a cluster with the default timeouts of the product.
 func patiently(t *testing.T, kubeconfig string, options kube.Options) *kube.Cluster {
 	t.Helper()
 	cluster, err := kube.Connect(kube.Target{Kubeconfig: kubeconfig}, options)
@@ -26,9 +26,9 @@ func patiently(t *testing.T, kubeconfig string, options kube.Options) *kube.Clus
 	return cluster
 }
 
-// testSilentConnection: a connection to the real API server that goes silent fails no
-// call, and no watch of the same Cluster misses what happens afterwards. How long it
-// takes is measured by internal/kube, whose clock is its own.
+// testSilentConnection checks that a silent connection to the real API server fails no
+// call, and that no watch of the same Cluster misses later events. The tests of
+// internal/kube measure how long that takes, with an injected clock.
 func testSilentConnection(t *testing.T, s site) {
 	forward := faults.Forward(t, s.kubeconfig)
 	c := patiently(t, forward.Kubeconfig, kube.Options{Attempts: 2}).Following(t.Context())
@@ -46,7 +46,7 @@ func testSilentConnection(t *testing.T, s site) {
 	}
 	t.Logf("traffic off after %.1f s", time.Since(began).Seconds())
 	if n := forward.Connections(); n < 2 {
-		t.Errorf("%d connections; the retry was to make another", n)
+		t.Errorf("%d connections; the retry should open another", n)
 	}
 	if err := s.cluster.SetNumber(t.Context(), ref, "weight", 7, kube.Write{}); err != nil {
 		t.Fatal(err)
@@ -59,8 +59,8 @@ func testSilentConnection(t *testing.T, s site) {
 	}
 }
 
-// testSilentWatch: what a watch swallows is seen all the same, within the silence that
-// is allowed.
+// testSilentWatch checks that an event swallowed by a silent watch is seen anyway, once the
+// allowed silence is over.
 func testSilentWatch(t *testing.T, s site) {
 	proxy := faults.Start(t, s.kubeconfig, nil)
 	c := patiently(t, proxy.Kubeconfig, kube.Options{Silence: 500 * time.Millisecond})
@@ -79,8 +79,8 @@ func testSilentWatch(t *testing.T, s site) {
 	}
 }
 
-// testPluginHangs: a call ends with its context though the credential plugin hangs, and
-// works when it has answered.
+// testPluginHangs checks that a call ends with its context while the credential plugin
+// hangs, and works when the plugin has answered.
 func testPluginHangs(t *testing.T, s site) {
 	plugin := faults.HangingPlugin(t, s.kubeconfig)
 	waits := make(chan kube.Delay, 10)
@@ -106,13 +106,13 @@ func testPluginHangs(t *testing.T, s site) {
 	if _, err := c.Fresh(t.Context(), ref); err != nil {
 		t.Error("when it has answered:", err)
 	}
-	if n, err := plugin.Asked(); err != nil || n != 1 {
+	if n, err := plugin.Starts(); err != nil || n != 1 {
 		t.Errorf("the plugin was asked %d times, %v", n, err)
 	}
 }
 
-// testOutage: a lock outlives an API server that is away for longer than the lock is
-// good, and one line says what is waited for.
+// testOutage checks that a lock survives an API server that is away for longer than the
+// lock is valid, and that one line says which call waits.
 func testOutage(t *testing.T, s site) {
 	forward := faults.Forward(t, s.kubeconfig)
 	var told atomic.Int32
@@ -127,7 +127,7 @@ func testOutage(t *testing.T, s site) {
 	back := forward.Away()
 	var unsure sync.WaitGroup
 	unsure.Go(func() {
-		// It is not sure any more at some time, which the lock's own clock says.
+		// The lock stops being sure at some time by its own clock.
 		for {
 			ended, cancel := context.WithCancel(t.Context())
 			cancel()
@@ -150,7 +150,7 @@ func testOutage(t *testing.T, s site) {
 	}
 }
 
-// testSomebody: what somebody does to a lock by hand is noticed.
+// testSomebody checks that changes of a lock by hand are noticed.
 func testSomebody(t *testing.T, s site) {
 	somebody, err := faults.NewSomebody(s.kubeconfig)
 	if err != nil {
@@ -195,7 +195,8 @@ func testSomebody(t *testing.T, s site) {
 	_ = held.Release(ctx)
 }
 
-// testKubeNamespaceGone: a namespace that is deleted under a release is said to be so.
+// testKubeNamespaceGone checks that errors say that a namespace was deleted during a
+// release.
 func testKubeNamespaceGone(t *testing.T, s site) {
 	version, err := s.cluster.Save(t.Context(), s.namespace, release, kube.Record{Data: map[string]string{"state": "1"}})
 	if err != nil {
@@ -221,12 +222,12 @@ func testKubeNamespaceGone(t *testing.T, s site) {
 	}
 }
 
-// testCRDGone: a CRD that somebody deletes under a release is said to be gone.
+// testCRDGone checks that errors say that a CRD was deleted during a release.
 func testCRDGone(t *testing.T, s site) {
 	s.apply(t, "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: routes.gone.example.com}, spec: {group: gone.example.com, scope: Namespaced, names: {plural: routes, singular: route, kind: Route, listKind: RouteList}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}")
 	ref := s.ref("gone.example.com", "Route", "web")
 	for err := errors.New("not yet"); err != nil; {
-		c := connect(t, s.kubeconfig) // which finds out anew what is served
+		c := connect(t, s.kubeconfig) // discovers the kinds again
 		if _, err = c.Apply(t.Context(), []map[string]any{s.object(t, "{apiVersion: gone.example.com/v1, kind: Route, metadata: {name: web}, spec: {weight: 5}}")}, kube.Write{}); err != nil && !kube.IsNotFound(err) {
 			t.Fatal(err)
 		}
@@ -238,7 +239,7 @@ func testCRDGone(t *testing.T, s site) {
 	if _, err := s.cluster.Delete(t.Context(), []kube.Ref{{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "routes.gone.example.com"}}, kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
-	// Its objects go first, then the answer says that the kind is not served.
+	// The objects disappear first, then the API server stops serving the kind.
 	for err := error(nil); err == nil || !strings.Contains(err.Error(), "does not serve Route of gone.example.com"); {
 		err = s.cluster.Persistent().SetNumber(t.Context(), ref, "weight", 0, kube.Write{})
 		if err != nil && !kube.IsNotFound(err) && !strings.Contains(err.Error(), "terminating") {
@@ -250,8 +251,8 @@ func testCRDGone(t *testing.T, s site) {
 	}
 }
 
-// testRunSilent: in the middle of a run every connection to the API server goes silent,
-// and somebody deletes the lock. The run goes on to its end.
+// testRunSilent silences every connection to the API server during a run, and deletes the
+// lock. The run goes on to its end.
 func testRunSilent(t *testing.T, s shop, u *users) {
 	forward := faults.Forward(t, s.kubeconfig)
 	somebody, err := faults.NewSomebody(s.kubeconfig)
@@ -272,8 +273,8 @@ func testRunSilent(t *testing.T, s shop, u *users) {
 	s.check(t, "v2", -1)
 }
 
-// testRunOutage: the API server is away for seconds while a canary has traffic. The run
-// says so, goes on when it is back, and ends as it should.
+// testRunOutage takes the API server away for seconds while a canary has traffic. The run
+// says so, goes on when the server is back, and ends as usual.
 func testRunOutage(t *testing.T, s shop, u *users) {
 	forward := faults.Forward(t, s.kubeconfig)
 	s.kubeconfig = forward.Kubeconfig

@@ -64,8 +64,8 @@ func testRecord(t *testing.T, s site) {
 	}
 }
 
-// count adds one to a record as often as it is told, each time over the version it
-// has read.
+// count increments a number in a record the given number of times, each time over the
+// version that it has read.
 func count(ctx context.Context, c *kube.Cluster, namespace string, times int) error {
 	for done := 0; done < times; {
 		r, err := c.Load(ctx, namespace, release)
@@ -73,7 +73,7 @@ func count(ctx context.Context, c *kube.Cluster, namespace string, times int) er
 			return err
 		}
 		n, _ := strconv.Atoi(r.Data["n"]) // "" is 0
-		// Two that write the same at the same time could not be told apart.
+		// Equal writes at the same time could not be distinguished.
 		r.Data = map[string]string{"n": strconv.Itoa(n + 1), "by": fmt.Sprintf("%p", c)}
 		_, err = c.Save(ctx, namespace, release, r)
 		switch {
@@ -86,7 +86,7 @@ func count(ctx context.Context, c *kube.Cluster, namespace string, times int) er
 	return nil
 }
 
-// testRecordsOfMany: no write is lost and none is done twice.
+// testRecordsOfMany checks that with many writers no write is lost and none is done twice.
 func testRecordsOfMany(t *testing.T, s site) {
 	const writers, times = 4, 10
 	errs := make(chan error, writers)
@@ -157,7 +157,7 @@ func testLock(t *testing.T, s site) {
 	}
 }
 
-// testStaleLock: a holder that stopped renewing is replaced.
+// testStaleLock checks that a holder that stopped renewing is replaced.
 func testStaleLock(t *testing.T, s site) {
 	s.apply(t, `{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: `+release+`}, spec: {holderIdentity: dead, leaseDurationSeconds: 3, renewTime: "2020-01-01T00:00:00.000000Z"}}`)
 	began := time.Now()
@@ -166,14 +166,14 @@ func testStaleLock(t *testing.T, s site) {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took < time.Second {
-		t.Errorf("taken over after %s; expected to look for an interval", took)
+		t.Errorf("taken over after %s; expected it to watch for an interval first", took)
 	}
 	if err := held.Release(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
 
-// testLostLock: a lock that somebody takes is lost, and left to them.
+// testLostLock checks that a holder loses a lock that somebody takes, and leaves it to them.
 func testLostLock(t *testing.T, s site) {
 	held, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1", Duration: time.Second})
 	if err != nil {
@@ -197,7 +197,7 @@ func testLostLock(t *testing.T, s site) {
 	}
 }
 
-// testDeletedLock: a lock that somebody deletes is taken again, and was never lost.
+// testDeletedLock checks that the holder takes a deleted lock again and never loses it.
 func testDeletedLock(t *testing.T, s site) {
 	held, err := s.cluster.Acquire(t.Context(), s.namespace, release, kube.Lock{Holder: "build 1", Duration: time.Second, Labels: map[string]string{"canarize.dev/release": "web"}})
 	if err != nil {
@@ -210,7 +210,7 @@ func testDeletedLock(t *testing.T, s site) {
 	if err := s.dynamic.Resource(leases).Namespace(s.namespace).Delete(t.Context(), release, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	// It comes back; the test's own limit is that of the whole package.
+	// Wait until it comes back; the limit is the timeout of the whole package.
 	err = s.cluster.Watch(t.Context(), s.ref("coordination.k8s.io", "Lease", release), func(o map[string]any) (bool, error) {
 		if o == nil {
 			return false, nil
@@ -233,7 +233,8 @@ func testDeletedLock(t *testing.T, s site) {
 	}
 }
 
-// testLocksOfMany: never do two hold a lock at once, and each gets it.
+// testLocksOfMany checks that two processes never hold a lock at the same time, and that
+// each gets it.
 func testLocksOfMany(t *testing.T, s site) {
 	var holding, most atomic.Int32
 	var all sync.WaitGroup

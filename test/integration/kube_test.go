@@ -21,7 +21,7 @@ import (
 	"github.com/canarize/canarize/internal/kube"
 )
 
-// testKube tests internal/kube, each test in a namespace of its own.
+// testKube tests internal/kube, each test in its own namespace.
 func (s suite) testKube(t *testing.T) {
 	tests := map[string]func(*testing.T, site){
 		"apply": testApply, "conflict": testConflict, "dry run": testDryRun, "delete": testDelete, "delete only": testDeleteOnly, "annotate": testAnnotate, "not served": testNotServed,
@@ -44,7 +44,7 @@ type site struct {
 	suite
 	namespace string
 	cluster   *kube.Cluster
-	dynamic   dynamic.Interface // for what internal/kube does not do
+	dynamic   dynamic.Interface // for operations that internal/kube does not have
 }
 
 func (s suite) site(t *testing.T) site {
@@ -65,7 +65,7 @@ func (s suite) site(t *testing.T) site {
 	return st
 }
 
-// connect is a cluster that does not wait for long.
+// connect returns a cluster with short timeouts.
 func connect(t *testing.T, kubeconfig string) *kube.Cluster {
 	t.Helper()
 	cluster, err := kube.Connect(kube.Target{Kubeconfig: kubeconfig}, kube.Options{
@@ -79,7 +79,7 @@ func connect(t *testing.T, kubeconfig string) *kube.Cluster {
 	return cluster
 }
 
-// object reads YAML, and puts what has no namespace into that of the test.
+// object reads an object from YAML. Without a namespace it gets that of the test.
 func (s site) object(t *testing.T, text string) map[string]any {
 	t.Helper()
 	var o map[string]any
@@ -130,8 +130,8 @@ var (
 	leases        = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
 )
 
-// patch is what somebody else does: a merge patch, of a subresource such as status
-// where one is named.
+// patch changes an object as another client would, by a merge patch of the object or of a
+// subresource such as status.
 func (s site) patch(ctx context.Context, what schema.GroupVersionResource, name string, change map[string]any, subresources ...string) error {
 	text, err := json.Marshal(change)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 const rolledOut = "{observedGeneration: 1, replicas: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1}"
 
-// pod is one of the Deployment web, on a node.
+// pod creates a pod of the Deployment web, on a node.
 func (s site) pod(t *testing.T, name, node, labels, status string) {
 	t.Helper()
 	s.apply(t, fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: %s, labels: %s}\nspec: {nodeName: %s, containers: [{name: web, image: a}]}", name, labels, node))
@@ -48,14 +48,14 @@ func testReady(t *testing.T, s site) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	// Three lists and three watches, whatever happens meanwhile.
+	// Three lists and three watches, no matter what happens meanwhile.
 	if n := s.cluster.Requests() - requests; n > 6+5 { // the patches of the test go elsewhere; pod makes 2 requests, and discovery
 		t.Errorf("%d requests", n)
 	}
 }
 
-// testNotReady: the deadline counts from the last progress, and its error has the
-// pods' own reasons.
+// testNotReady checks that the timeout counts from the last progress, and that its error
+// has the pods' own reasons.
 func testNotReady(t *testing.T, s site) {
 	s.apply(t, web)
 	s.pod(t, "web-1", "no-node", "{app: web}", "{conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: 0/3 nodes are available}]}")
@@ -76,7 +76,7 @@ func testNotReady(t *testing.T, s site) {
 	s.setStatus(t, deployments, "web", "{observedGeneration: 1, conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded}]}")
 	err = s.cluster.Ready(t.Context(), []kube.Ref{s.ref("apps", "Deployment", "web")}, kube.Wait{})
 	if !errors.As(err, &notReady) || notReady.Status.Phase != readiness.Failed {
-		t.Error("what Kubernetes gives up is waited for:", err)
+		t.Error("it waits although Kubernetes has given up:", err)
 	}
 }
 
@@ -103,7 +103,8 @@ func testGone(t *testing.T, s site) {
 	}
 }
 
-// testWatch sees an object come, change and go, and gives back what the looker says.
+// testWatch checks that Watch reports an object's creation, changes and deletion, and
+// returns the result of its callback.
 func testWatch(t *testing.T, s site) {
 	ref := s.ref("", "ConfigMap", "web")
 	seen := make(chan string, 20)
@@ -140,6 +141,6 @@ func testWatch(t *testing.T, s site) {
 	}
 	expect("none")
 	if err := <-done; err != enough {
-		t.Errorf("%v, expected the looker's own error", err)
+		t.Errorf("%v, expected the callback's own error", err)
 	}
 }

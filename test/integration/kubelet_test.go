@@ -18,15 +18,15 @@ import (
 	"k8s.io/streaming/pkg/httpstream/spdy"
 )
 
-// kubelet is as much of a node as a port-forward needs: the API server sends
-// connections there, and it makes them.
+// kubelet simulates the part of a node that a port-forward needs: the API server sends it
+// connections, and it forwards them.
 type kubelet struct {
 	mu      sync.Mutex
 	ports   map[string]string // addresses by POD:PORT
 	tunnels int               // opened so far
 }
 
-// startKubelet registers a node of that name.
+// startKubelet registers a node with the name.
 func (s site) startKubelet(t *testing.T, name string) *kubelet {
 	t.Helper()
 	k := &kubelet{ports: map[string]string{}}
@@ -44,14 +44,14 @@ func (s site) startKubelet(t *testing.T, name string) *kubelet {
 	return k
 }
 
-// open lets a port of a pod lead to a server.
+// open connects a port of a pod to a server.
 func (k *kubelet) open(pod string, port int, server *httptest.Server) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.ports[fmt.Sprint(pod, ":", port)] = server.Listener.Addr().String()
 }
 
-// shut lets nobody listen on a port of a pod.
+// shut closes a port of a pod: connections to it are refused.
 func (k *kubelet) shut(pod string, port int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// workloads are the kinds with pods that a Service may select.
+// workloads returns the objects with pods that a Service may select.
 func workloads(all []object) []object {
 	return ofKind(all, "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 }
@@ -25,7 +25,7 @@ func selectorOf(t *testing.T, service object) map[string]string {
 	return plain
 }
 
-// selected gives the names of the workloads whose pods the Service selects.
+// selected returns the names of the workloads whose pods the Service selects.
 func selected(t *testing.T, service object, all []object) []string {
 	t.Helper()
 	plain := selectorOf(t, service)
@@ -42,8 +42,8 @@ func selected(t *testing.T, service object, all []object) []string {
 	return names
 }
 
-// stableOf finds the stable object a canary was made from, by the name, of
-// which a long one is shortened to a beginning and a hash.
+// stableOf finds the stable object of a canary by its name. Of a long name the canary has
+// the beginning and a hash.
 func stableOf(canary object, stable []object) (object, bool) {
 	name := strings.TrimSuffix(canary.Metadata.Name, "-canary")
 	var best object
@@ -150,8 +150,8 @@ func checkOnlyNew(t *testing.T, stable, canary []object) {
 	}
 }
 
-// checkNamespaces checks that every canary is where one of the application's
-// objects is: not in the namespace default because the files name none.
+// checkNamespaces checks that every canary is in a namespace of the application, and not in
+// the namespace default when the files name none.
 func checkNamespaces(t *testing.T, own []string, canary []object) {
 	t.Helper()
 	for _, c := range canary {

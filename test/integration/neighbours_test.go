@@ -16,7 +16,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// neighbours are what other programs do during a release.
+// neighbours lists tests of what other programs do during a release.
 var neighbours = map[string]func(*testing.T, shop){
 	"autoscaler": testAutoscaler, "autoscaler elsewhere": testAutoscalerElsewhere, "workload edited": testWorkloadEdited,
 	"namespace deleted": testNamespaceDeleted, "two pipelines": testTwoPipelines, "memory lost": testMemoryLost, "version gone": testVersionGone,
@@ -29,7 +29,7 @@ metadata: {name: shop}
 spec: {minReplicas: 2, maxReplicas: 20, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}}
 `
 
-// scale is what an autoscaler does.
+// scale sets the number of replicas as an autoscaler does.
 func (s shop) scale(t *testing.T, replicas int) {
 	t.Helper()
 	if err := s.patch(t.Context(), deployments, "shop", map[string]any{"spec": map[string]any{"replicas": replicas}}, "scale"); err != nil {
@@ -43,8 +43,8 @@ func (s shop) replicas(t *testing.T, name string) int64 {
 	return n
 }
 
-// testAutoscaler has an autoscaler of the manifests change the number of stable pods:
-// that is no edit that promotion would undo, and promotion leaves it.
+// testAutoscaler checks that promotion keeps the number of stable pods that an autoscaler of
+// the manifests has set, and does not count it as an edit.
 func testAutoscaler(t *testing.T, s shop) {
 	s.text += "---" + autoscaler
 	s.apply(t, autoscaler)
@@ -62,8 +62,8 @@ func testAutoscaler(t *testing.T, s shop) {
 	}
 }
 
-// testAutoscalerElsewhere has an autoscaler that the manifests do not have: promotion
-// would take the number of pods back, and names who owns it instead.
+// testAutoscalerElsewhere has an autoscaler that is not in the manifests. Promotion would
+// reset the number of pods, so it refuses and names the owner.
 func testAutoscalerElsewhere(t *testing.T, s shop) {
 	s.apply(t, autoscaler)
 	s.do(t, s.deploy(t, "v2"), shift("10"))
@@ -75,8 +75,8 @@ func testAutoscalerElsewhere(t *testing.T, s shop) {
 	}
 }
 
-// testWorkloadEdited has a GitOps controller bring another version of stable during
-// the release: promotion would undo it.
+// testWorkloadEdited has a GitOps controller update stable during the release. Promotion
+// would undo that, so it refuses.
 func testWorkloadEdited(t *testing.T, s shop) {
 	s.do(t, s.deploy(t, "v2"), shift("10"))
 	if err := s.applyAs(t, "argocd-controller", map[string]any{"containers": []any{map[string]any{"name": "shop", "image": "registry.example.com/shop:v1.1"}}}); err != nil {
@@ -88,8 +88,8 @@ func testWorkloadEdited(t *testing.T, s shop) {
 	s.check(t, "v1.1", -1)
 }
 
-// testNamespaceDeleted has somebody delete the namespace during the release. Here it
-// stays for ever, as there is no controller to delete what is in it.
+// testNamespaceDeleted deletes the namespace during the release. It stays for ever, because
+// no controller deletes its objects.
 func testNamespaceDeleted(t *testing.T, s shop) {
 	s.do(t, s.deploy(t, "v2"), shift("10"))
 	if err := s.dynamic.Resource(namespaceKind).Delete(t.Context(), s.namespace, metav1.DeleteOptions{}); err != nil {
@@ -100,15 +100,15 @@ func testNamespaceDeleted(t *testing.T, s shop) {
 		s.check(t, "v1", 10)
 	}
 	s.expect(t, 1, reject, "is being terminated") // it cannot take the lock
-	s.check(t, "v1", 0)                           // traffic went first
+	s.check(t, "v1", 0)                           // it took the traffic off first
 	if o := s.expect(t, 1, []string{"doctor"}); !strings.Contains(o.out, "Namespace "+s.namespace+": it is being deleted") {
 		t.Errorf("canarize doctor says %s", o.out)
 	}
 }
 
-// testTwoPipelines has two pipelines release different versions at the same time. Each
-// of their commands waits for the others; whatever order they come in, one version is
-// stable in the end, and nothing of a canary is left after a rejection.
+// testTwoPipelines lets two pipelines release different versions at the same time. Their
+// commands wait for each other. In every order one version is stable in the end, and after
+// a rejection no object of a canary is left.
 func testTwoPipelines(t *testing.T, s shop) {
 	ended := make(chan []outcome)
 	for _, tag := range []string{"v2", "v3"} {
@@ -143,9 +143,9 @@ func testTwoPipelines(t *testing.T, s shop) {
 	}
 }
 
-// testMemoryLost has somebody delete the memory of a release, with its canary standing:
-// doctor finds the orphans, a rejection finds the canary by its labels and takes its
-// traffic, and deploying again adopts it.
+// testMemoryLost deletes the record of a release while its canary stands. Doctor finds the
+// orphans, reject finds the canary by its labels and takes its traffic off, and another
+// deploy adopts it.
 func testMemoryLost(t *testing.T, s shop) {
 	s.do(t, s.deploy(t, "v2"), shift("30"))
 	memory := s.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(s.namespace)
@@ -167,8 +167,8 @@ func testMemoryLost(t *testing.T, s shop) {
 	s.check(t, "v1", -1)
 }
 
-// testVersionGone replaces a canary by that of another version, which no longer has one
-// of its objects: that goes with the canary.
+// testVersionGone replaces a canary by one of another version that lacks one of its objects.
+// That object is removed.
 func testVersionGone(t *testing.T, s shop) {
 	file := s.version(t, "v2")
 	text, err := os.ReadFile(file)

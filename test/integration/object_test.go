@@ -13,7 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// object is what the checks need of a Kubernetes object, and all of it as JSON.
+// object holds the fields of a Kubernetes object that the checks need, and the whole object
+// as JSON.
 type object struct {
 	APIVersion string   `json:"apiVersion"`
 	Kind       string   `json:"kind"`
@@ -50,7 +51,7 @@ func (o object) String() string {
 	return o.Kind + " " + o.Metadata.Namespace + "/" + o.Metadata.Name
 }
 
-// matches says whether the labels have what plain asks for.
+// matches reports whether the labels satisfy the plain selector.
 func matches(plain, labels map[string]string) bool {
 	for k, v := range plain {
 		if got, ok := labels[k]; !ok || got != v {
@@ -75,8 +76,7 @@ func (s labelSelector) matches(labels map[string]string) bool {
 	return true
 }
 
-// parseObjects reads JSON or YAML of one or more objects; a List gives its
-// items.
+// parseObjects reads one or more objects from JSON or YAML, and the items of a List.
 func parseObjects(t *testing.T, text []byte) []object {
 	t.Helper()
 	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
@@ -118,8 +118,8 @@ func parseObject(t *testing.T, text []byte) []object {
 	return []object{o}
 }
 
-// list makes a List of all objects, without what only the server may set: an
-// exported object could not be created otherwise, not even by its owner.
+// list returns a List of all objects without the fields that only the server may set;
+// with them nobody could create an exported object.
 func list(t *testing.T, all []object) []byte {
 	t.Helper()
 	items := make([]any, 0, len(all))
@@ -143,7 +143,7 @@ func list(t *testing.T, all []object) []byte {
 	return text
 }
 
-// namespaces gives the namespaces the objects name.
+// namespaces returns the namespaces that the objects name.
 func namespaces(all []object) []string {
 	seen := map[string]bool{}
 	for _, o := range all {
@@ -157,7 +157,7 @@ func namespaces(all []object) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// ofKind gives the objects of the kinds.
+// ofKind returns the objects of the kinds.
 func ofKind(all []object, kinds ...string) []object {
 	var some []object
 	for _, o := range all {

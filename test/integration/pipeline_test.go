@@ -32,7 +32,7 @@ func (s shop) inAzure(t *testing.T, code int, args ...string) outcome {
 	return s.expect(t, code, append(args, "--ci=azure-pipelines"))
 }
 
-// testPipeline releases as a pipeline does, and reads what the agent would.
+// testPipeline releases as a pipeline does, and reads the output as the agent does.
 func testPipeline(t *testing.T, s shop) {
 	said := s.inAzure(t, 0, s.deploy(t, "v2")...).err
 	for _, want := range []string{
@@ -52,7 +52,7 @@ func testPipeline(t *testing.T, s shop) {
 	if text, err := os.ReadFile(path[1]); err != nil || !strings.HasPrefix(string(text), "## Release "+s.namespace+"/shop: standing\n") {
 		t.Errorf("error %v, summary %s", err, text)
 	}
-	s.inAzure(t, 0, s.deploy(t, "v2")...) // the same again is no other release
+	s.inAzure(t, 0, s.deploy(t, "v2")...) // repeating it begins no other release
 	for _, o := range []map[string]any{s.get(t, s.ref("apps", "Deployment", "shop-canary")), s.get(t, s.ref("getambassador.io", "Mapping", "shop-canary"))} {
 		annotations := (&unstructured.Unstructured{Object: o}).GetAnnotations()
 		if annotations["azure-pipelines/run"] != "20260102.1" || annotations["azure-pipelines/runuri"] != "https://dev.azure.com/shop/Web/_build/results?buildId=42" {
@@ -81,7 +81,8 @@ func testPipeline(t *testing.T, s shop) {
 	}
 }
 
-// testGitHub releases as a job of GitHub Actions does, and reads what the runner would.
+// testGitHub releases as a job of GitHub Actions does, and reads the output as the runner
+// does.
 func testGitHub(t *testing.T, s shop) {
 	output, summary := filepath.Join(t.TempDir(), "output"), filepath.Join(t.TempDir(), "summary")
 	t.Setenv("GITHUB_OUTPUT", output)
@@ -118,13 +119,13 @@ func testGitHub(t *testing.T, s shop) {
 // watched is a step that an agent runs, in the environment of Azure Pipelines.
 type watched struct {
 	cmd       *exec.Cmd
-	said      *os.File // where its output goes
-	heard     *said
+	output    *os.File // the end of the pipe that the agent reads
+	heard     *transcript
 	temporary string // the folder of the agent
 }
 
-// step starts a step whose canarize moves the weight from 30 to 60 %, and comes back
-// when that waits for pods.
+// step starts a step whose canarize raises the weight from 30 to 60 %, and returns when
+// canarize waits for pods.
 func (s shop) step(t *testing.T, script string) watched {
 	t.Helper()
 	s.stopped.Store(false)
@@ -150,7 +151,7 @@ func (s shop) handler(t *testing.T, script string, env ...string) watched {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := watched{cmd: exec.Command("bash", "-c", script), said: output, temporary: t.TempDir(), heard: &said{}}
+	w := watched{cmd: exec.Command("bash", "-c", script), output: output, temporary: t.TempDir(), heard: &transcript{}}
 	w.cmd.Env = append(os.Environ(), "TF_BUILD=True", "AGENT_TEMPDIRECTORY="+w.temporary, "CANARIZE="+s.canarize)
 	w.cmd.Env = append(w.cmd.Env, env...)
 	w.cmd.Stdout, w.cmd.Stderr = input, input
@@ -158,12 +159,12 @@ func (s shop) handler(t *testing.T, script string, env ...string) watched {
 		t.Fatal(err)
 	}
 	_ = input.Close()
-	go func() { _, _ = io.Copy(w.heard, output) }() // ends when it is closed
+	go func() { _, _ = io.Copy(w.heard, output) }() // ends when output is closed
 	t.Cleanup(func() { _ = output.Close() })
 	return w
 }
 
-// off waits until the weight is 0, and gives how long that took.
+// off waits until the weight is 0, and returns how long that took.
 func (s shop) off(t *testing.T) time.Duration {
 	t.Helper()
 	began := time.Now()
@@ -171,16 +172,16 @@ func (s shop) off(t *testing.T) time.Duration {
 	return time.Since(began)
 }
 
-// The agent of Azure Pipelines waits 7.5 s from SIGINT to SIGTERM, and 2.5 s from there
-// to SIGKILL. Here it waits longer before it kills: what counts is what canarize does
-// after each signal, not how busy this machine is.
+// The agent of Azure Pipelines waits 7.5 s from SIGINT to SIGTERM, and 2.5 s from SIGTERM
+// to SIGKILL. These tests wait longer before they kill, so that a busy machine does not
+// change their result.
 const (
 	untilTerm = 7500 * time.Millisecond
 	untilKill = 2 * time.Minute
 )
 
-// cancel does to a step what the agent does, and gives its exit code, or -1 for one
-// that was killed by a signal.
+// cancel cancels a step as the agent does, and returns its exit code, or -1 if a signal
+// killed it.
 func (w watched) cancel(t *testing.T) int {
 	t.Helper()
 	ended, over := context.WithCancel(t.Context())
@@ -232,8 +233,8 @@ func testCancelled(t *testing.T, s shop) {
 		}
 	})
 	t.Run("without exec", func(t *testing.T) {
-		// The shell keeps SIGINT to itself and dies of SIGTERM; only then does
-		// canarize hear of it.
+		// The shell does not forward SIGINT and dies of SIGTERM; only then does
+		// canarize notice the cancellation.
 		w := s.step(t, `"$CANARIZE" $SHIFT; echo goes on`)
 		if have := w.cancel(t); have != -1 {
 			t.Errorf("the shell ended with exit code %d", have)
@@ -241,9 +242,9 @@ func testCancelled(t *testing.T, s shop) {
 		s.off(t)
 	})
 	t.Run("closed output", func(t *testing.T) {
-		// The handler is killed and nobody else: the shell goes on, without readers.
+		// Only the handler is killed: the shell goes on, and nobody reads its output.
 		w := s.step(t, `trap "" INT TERM; "$CANARIZE" $SHIFT; echo $? > "$AGENT_TEMPDIRECTORY/code"`)
-		if err := w.said.Close(); err != nil {
+		if err := w.output.Close(); err != nil {
 			t.Fatal(err)
 		}
 		s.off(t)
@@ -256,7 +257,7 @@ func testCancelled(t *testing.T, s shop) {
 	s.check(t, "v1", -1)
 }
 
-// wrote checks the exit code that a script wrote for canarize.
+// wrote checks the exit code of canarize that a script wrote to a file.
 func (w watched) wrote(t *testing.T, code int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(w.temporary, "code"))
@@ -265,10 +266,10 @@ func (w watched) wrote(t *testing.T, code int) {
 	}
 }
 
-// testRunCancelled cancels the step of templates/release-steps.yml that releases, as
-// the agent of Azure Pipelines does, at ten random moments of its course, counted in
-// requests and lines: while it deploys (until about 30), while it moves the weight (45),
-// while it watches. What it leaves, the template's next step takes back.
+// testRunCancelled cancels the releasing step of templates/release-steps.yml as the agent
+// of Azure Pipelines does, at ten random moments, counted in requests and lines: while it
+// deploys (until about 30), while it changes the weight (45), and while it watches. The
+// template's next step takes back what is left.
 func testRunCancelled(t *testing.T, s shop, u *users) {
 	var out struct{ Steps []azureStep }
 	u.template(t, "release-steps.yml", "v2", slowly, nil, &out)
@@ -305,13 +306,13 @@ func testRunCancelled(t *testing.T, s shop, u *users) {
 			if have := <-code; have != 5 {
 				t.Errorf("exit code %d, expected 5\n%s", have, w.heard)
 			}
-		case "without exec": // canarize hears of it when its shell dies of SIGTERM
+		case "without exec": // canarize notices it when its shell dies of SIGTERM
 			if have := w.cancel(t); have != -1 {
 				t.Errorf("the shell ended with exit code %d\n%s", have, w.heard)
 			}
 			took = s.off(t)
 		case "closed output":
-			_ = w.said.Close()
+			_ = w.output.Close()
 			took = s.off(t)
 			_ = w.cmd.Wait() // the exit code is in the file
 			w.wrote(t, 5)

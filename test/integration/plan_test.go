@@ -12,7 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/report"
 )
 
-// testPlan shows what a release would do, before, during and after it.
+// testPlan runs canarize plan before, during and after a release.
 func testPlan(t *testing.T, s shop) {
 	s.text = strings.Replace(s.text, `"*"`, "plan.example.com", 1)
 	s.apply(t, s.text[strings.LastIndex(s.text, "---")+3:]) // the Mapping, alone in its group
@@ -27,7 +27,7 @@ func testPlan(t *testing.T, s shop) {
 		"-        image: registry.example.com/shop:v1", "+        image: registry.example.com/shop:v2", "+  key: (masked, new)",
 	} {
 		if !strings.Contains(o.out, text) {
-			t.Errorf("it does not say %q", text)
+			t.Errorf("the output has no %q", text)
 		}
 	}
 	secret := base64.StdEncoding.EncodeToString([]byte("v2"))

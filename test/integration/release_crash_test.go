@@ -19,13 +19,13 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// killer kills a process at one of its writes, counted from 1 over several
-// processes: before it reaches the API server, or after it was done.
+// killer kills a process at one of its writes, counted from 1 over several processes:
+// before the write reaches the API server, or after the server has executed it.
 type killer struct {
 	mu     sync.Mutex
 	at     int
 	after  bool
-	done   bool // the write, of which the process is to hear nothing
+	done   bool // the server has executed the write; the process gets no answer
 	writes []string
 	victim *exec.Cmd
 }
@@ -33,11 +33,11 @@ type killer struct {
 func (k *killer) decide(r *http.Request) faults.Fault {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.done { // the process tries again what was done, having heard nothing
+	if k.done { // the process got no answer and retries the executed write
 		_ = k.victim.Process.Kill()
 		return faults.Reset
 	}
-	renewal := r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/leases") // comes when it is time
+	renewal := r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/leases") // its moment depends on time
 	if r.Method == http.MethodGet || r.URL.Query().Has("dryRun") || renewal {
 		return faults.None
 	}
@@ -67,15 +67,15 @@ func (k *killer) run(t *testing.T, cmd *exec.Cmd) (killed bool) {
 	return !cmd.ProcessState.Exited()
 }
 
-// course is a way of a release: commands that are let alone, and then those that are
-// killed.
+// course is the commands of a release: first those that run undisturbed, then those that
+// are killed.
 type course struct {
 	before, killed [][]string
 	ends           string // the tag that is stable in the end
-	timed          bool   // how many writes there are depends on the time
+	timed          bool   // the number of writes depends on the time
 }
 
-// courses are the ways of a release.
+// courses are the tested courses by name.
 var courses = map[string]func(*testing.T, shop) course{
 	"promote": func(t *testing.T, s shop) course {
 		return course{killed: [][]string{s.deploy(t, "v2"), shift("50"), promote}, ends: "v2"}
@@ -88,10 +88,10 @@ var courses = map[string]func(*testing.T, shop) course{
 	},
 }
 
-// testKilled kills the process before and after each of its writes. Before: a
-// rejection leaves nothing. After: the same command again brings the release to its
-// end. Of those of a run, which take long, it is every fifth; CANARIZE_CRASH_POINTS=all
-// has them all.
+// testKilled kills the process before and after each of its writes. After a kill before a
+// write, a rejection leaves nothing. After a kill behind a write, the same command brings
+// the release to its end. A run takes long, so only every fifth of its points is tested;
+// CANARIZE_CRASH_POINTS=all tests all.
 func (s suite) testKilled(t *testing.T) {
 	for name, least := range map[string]int{"promote": 20, "reject": 8, "run": 20} {
 		t.Run("course "+name, func(t *testing.T) {
@@ -123,8 +123,8 @@ func (s suite) testKilled(t *testing.T) {
 	}
 }
 
-// killedAt goes a way until the process is killed, and from there to an end. A killer
-// that never kills counts.
+// killedAt follows a course until the process is killed, and then to an end. With a killer
+// that never kills it counts the writes.
 func (s suite) killedAt(t *testing.T, name string, k *killer) {
 	sh := newShop(t, s.site(t))
 	proxy := faults.Start(t, s.kubeconfig, k.decide)
@@ -147,7 +147,7 @@ func (s suite) killedAt(t *testing.T, name string, k *killer) {
 		sh.check(t, c.ends, -1)
 		return
 	}
-	// Nobody renews the Lease of the dead; waiting for that is tested elsewhere.
+	// Nobody renews the Lease of the dead process; other tests wait for its expiry.
 	err := sh.dynamic.Resource(leases).Namespace(sh.namespace).Delete(t.Context(), "canarize-shop", metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		t.Fatal(err)
@@ -162,8 +162,8 @@ func (s suite) killedAt(t *testing.T, name string, k *killer) {
 	sh.check(t, c.ends, -1)
 }
 
-// rejected rejects what a killed process left of the release of a new version. It gives
-// the tag of the version that is stable then: the old one, unless promotion had begun.
+// rejected rejects the release that a killed process left. It returns the tag of the stable
+// version afterwards: the old one, unless promotion had begun.
 func (s shop) rejected(t *testing.T, before, tag string) (stable string) {
 	t.Helper()
 	if s.get(t, s.ref("", "ConfigMap", "canarize-shop")) == nil {
@@ -178,7 +178,7 @@ func (s shop) rejected(t *testing.T, before, tag string) (stable string) {
 	case rollout.Retiring:
 		s.expect(t, 2, reject, "stable was already the new version")
 		stable = tag
-	case rollout.Promoting: // which may have begun to replace stable
+	case rollout.Promoting: // it may have begun to replace stable
 		o := s.try(t, reject...)
 		_, stable, _ = strings.Cut(imageOf(s.get(t, s.ref("apps", "Deployment", "shop"))), "shop:")
 		mixed := s.state(t).Mixed

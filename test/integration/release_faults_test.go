@@ -17,11 +17,11 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// tally counts how releases among faults have ended.
+// tally counts the ends of releases under faults.
 type tally struct {
 	mu                 sync.Mutex
 	promoted, rejected int // releases
-	commands, stopped  int // stopped ones were finished by running them once more
+	commands, stopped  int // stopped commands were repeated and then succeeded
 	requests, injected int
 	faults             map[faults.Fault]int
 }
@@ -49,8 +49,8 @@ func (t *tally) add(rejected bool, commands, stopped int, proxy *faults.Proxy) {
 	}
 }
 
-// testFaultRuns releases while a fifth of all requests fails in ways that pass, and
-// one in a hundred in one that does not. CANARIZE_FAULT_RUNS is how many releases.
+// testFaultRuns releases while a fifth of all requests has a temporary fault, and one in a
+// hundred a permanent one. CANARIZE_FAULT_RUNS sets the number of releases.
 func (s suite) testFaultRuns(t *testing.T) {
 	runs := 16
 	if text := os.Getenv("CANARIZE_FAULT_RUNS"); text != "" {
@@ -70,16 +70,16 @@ func (s suite) testFaultRuns(t *testing.T) {
 	})
 	t.Log(count)
 	if all && count.promoted+count.rejected != runs {
-		t.Errorf("%d releases were begun", runs)
+		t.Errorf("%d releases began", runs)
 	}
 	if part := float64(count.injected) / float64(count.requests); part < .15 || part > .27 {
 		t.Errorf("%.0f %% of the requests had a fault", 100*part)
 	}
 }
 
-// testFaultRun is a release that is promoted, or with an odd seed rejected. A
-// command that stops has to say why, to leave no more traffic on the canary than was
-// asked for, and to be finished by running it once more as its message says.
+// testFaultRun runs a release that is promoted, or with an odd seed rejected. A command
+// that stops has to say why, must not leave more traffic on the canary than it was asked
+// for, and has to succeed when it is repeated as its message says.
 func (s suite) testFaultRun(t *testing.T, seed uint64, count *tally) {
 	sh := newShop(t, s.site(t))
 	proxy := faults.Start(t, s.kubeconfig, denying(seed, quick(faults.Random(seed, .2))))
@@ -102,9 +102,9 @@ func (s suite) testFaultRun(t *testing.T, seed uint64, count *tally) {
 		stopped++
 		t.Logf("seed %d: canarize %q: exit code %d: %s", seed, args, o.code, lastLine(o.err))
 		if !explains(o) {
-			t.Errorf("seed %d: canarize %q does not say what happened:\n%s", seed, args, o.err)
+			t.Errorf("seed %d: the output of canarize %q does not name the fault:\n%s", seed, args, o.err)
 		}
-		if o.code == 4 && (args[0] == "shift" || args[0] == "promote") { // held, see the help of these two
+		if o.code == 4 && (args[0] == "shift" || args[0] == "promote") { // held; see the help of these two
 			args = append(args[:len(args):len(args)], "--override-hold")
 		}
 		sh.expect(t, 0, args)
@@ -115,7 +115,7 @@ func (s suite) testFaultRun(t *testing.T, seed uint64, count *tally) {
 	}
 }
 
-// denying refuses one request in a hundred for good, and leaves the others to next.
+// denying forbids one request in a hundred, and passes the others to next.
 func denying(seed uint64, next func(*http.Request) faults.Fault) func(*http.Request) faults.Fault {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -129,14 +129,14 @@ func denying(seed uint64, next func(*http.Request) faults.Fault) func(*http.Requ
 	}
 }
 
-// weight is that of the canary's Mapping, 0 where there is none.
+// weight returns the weight of the canary's Mapping, or 0 if there is none.
 func (s shop) weight(t *testing.T) int64 {
 	t.Helper()
 	n, _, _ := unstructured.NestedInt64(s.get(t, s.ref("getambassador.io", "Mapping", "shop-canary")), "spec", "weight")
 	return n
 }
 
-// explains says whether a command that stopped names the fault that stopped it.
+// explains reports whether a command that stopped names the fault that stopped it.
 func explains(o outcome) bool {
 	if o.code != 1 && o.code != 4 || strings.Contains(o.err, "goroutine ") {
 		return false

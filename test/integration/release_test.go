@@ -20,7 +20,7 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// testReleases releases an application, each test in a namespace of its own.
+// testReleases releases an application, each test in its own namespace.
 func (s suite) testReleases(t *testing.T) {
 	for name, run := range map[string]func(*testing.T, shop){
 		"promote": testPromote, "reject": testReject, "dry run": testReleaseDryRun,
@@ -67,7 +67,7 @@ func testPromote(t *testing.T, s shop) {
 	}
 	memory := s.get(t, s.ref("", "ConfigMap", "canarize-shop"))
 	if text, err := (&unstructured.Unstructured{Object: memory}).MarshalJSON(); err != nil || strings.Contains(string(text), base64.StdEncoding.EncodeToString([]byte("v2"))) {
-		t.Errorf("the memory of the release has the Secret's content, or cannot be read: %v", err)
+		t.Errorf("the record of the release has the Secret's content, or cannot be read: %v", err)
 	}
 }
 
@@ -134,7 +134,7 @@ func testNothingThere(t *testing.T, s shop) {
 	s.expect(t, 1, s.deploy(t, "v2"), "Mapping "+s.namespace+"/shop: it is not in the cluster")
 }
 
-// testForeignOwner has another program own what promotion replaces.
+// testForeignOwner makes another program the owner of a field that promotion replaces.
 func testForeignOwner(t *testing.T, s shop) {
 	image := map[string]any{"name": "shop", "image": "registry.example.com/shop:v1"}
 	if err := s.applyAs(t, "argocd-controller", map[string]any{"containers": []any{image}}); err != nil {
@@ -142,7 +142,7 @@ func testForeignOwner(t *testing.T, s shop) {
 	}
 	s.do(t, s.deploy(t, "v2"), shift("10"))
 	s.expect(t, 1, promote, `"argocd-controller"`, "--force-conflicts")
-	s.check(t, "v1", 10) // nothing of it was begun
+	s.check(t, "v1", 10) // the promotion has not begun
 	if got := s.status(t); got.Phase != rollout.Standing {
 		t.Errorf("phase %s", got.Phase)
 	}
@@ -150,7 +150,7 @@ func testForeignOwner(t *testing.T, s shop) {
 	s.check(t, "v2", -1)
 }
 
-// testStableEdited has somebody edit the stable objects during the release.
+// testStableEdited edits the stable objects during the release.
 func testStableEdited(t *testing.T, s shop) {
 	s.do(t, s.deploy(t, "v2"))
 	if err := s.patch(t.Context(), mappings, "shop", map[string]any{"spec": map[string]any{"idle_timeout_ms": 5000}}); err != nil {
@@ -158,12 +158,12 @@ func testStableEdited(t *testing.T, s shop) {
 	}
 	s.expect(t, 0, shift("10"), "Mapping "+s.namespace+"/shop changed during the release")
 	if n, found, _ := unstructured.NestedInt64(s.get(t, s.ref("getambassador.io", "Mapping", "shop-canary")), "spec", "idle_timeout_ms"); !found || n != 5000 {
-		t.Errorf("the canary's Mapping has not taken over what changed: %d", n)
+		t.Errorf("the canary's Mapping has not taken over the change: %d", n)
 	}
 	s.expect(t, 2, promote, "changed since the release began")
 	s.check(t, "v1", 10)
-	// With this field on one of the two only, Emissary drops one: the canary has all
-	// traffic, and a weight of 0 alone does not change that.
+	// If only one of the two Mappings has this field, Emissary drops one. Then the canary
+	// has all traffic, and a weight of 0 alone does not change that.
 	if err := s.patch(t.Context(), mappings, "shop", map[string]any{"spec": map[string]any{"connect_timeout_ms": 5000}}); err != nil {
 		t.Fatal(err)
 	}
@@ -171,8 +171,8 @@ func testStableEdited(t *testing.T, s shop) {
 	s.check(t, "v1", -1)
 }
 
-// testAnotherRoute releases a version whose Mapping has a field in which both
-// Mappings have to agree. Until its promotion the canary's is as stable's is.
+// testAnotherRoute releases a version whose Mapping changes a field that has to be the same
+// in both Mappings. Until the promotion the canary's Mapping follows the stable one.
 func testAnotherRoute(t *testing.T, s shop) {
 	timeout := func(name string) (n int64) {
 		n, _, _ = unstructured.NestedInt64(s.get(t, s.ref("getambassador.io", "Mapping", name)), "spec", "connect_timeout_ms")
@@ -200,7 +200,7 @@ func testAnotherRoute(t *testing.T, s shop) {
 		t.Errorf("stable has a timeout of %d ms after the promotion, expected 2000", got)
 	}
 	s.check(t, "v2", -1)
-	// A stable Mapping with a weight is not one that a canary can stand beside.
+	// A canary is not possible beside a stable Mapping with a weight.
 	if err := s.patch(t.Context(), mappings, "shop", map[string]any{"spec": map[string]any{"weight": 80}}); err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func testAnotherRoute(t *testing.T, s shop) {
 	s.check(t, "v2", -1)
 }
 
-// testCanaryEdited has somebody edit what was tested.
+// testCanaryEdited edits the tested canary.
 func testCanaryEdited(t *testing.T, s shop) {
 	s.do(t, s.deploy(t, "v2"), shift("10"))
 	template := map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{"edited": "yes"}}}}}
@@ -219,8 +219,8 @@ func testCanaryEdited(t *testing.T, s shop) {
 	s.check(t, "v1", 10)
 }
 
-// testWeightMoved has somebody move the weight: it goes back once, and then the
-// release is held.
+// testWeightMoved changes the weight by hand: canarize sets it back once, and then holds the
+// release.
 func testWeightMoved(t *testing.T, s shop) {
 	move := func(to int) {
 		t.Helper()
@@ -242,7 +242,7 @@ func testWeightMoved(t *testing.T, s shop) {
 	s.check(t, "v1", -1)
 }
 
-// testTwoAtOnce has two processes work on one release.
+// testTwoAtOnce lets two processes work on one release.
 func testTwoAtOnce(t *testing.T, s shop) {
 	held, err := s.cluster.Acquire(t.Context(), s.namespace, "canarize-shop", kube.Lock{Holder: "another pipeline"})
 	if err != nil {

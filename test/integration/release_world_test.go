@@ -28,8 +28,8 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// application is version 1 of an application. The other versions differ in the
-// tag of the image and in what the Secret says.
+// application is version 1 of an application. The other versions differ in the image's tag
+// and in the content of the Secret.
 const application = `
 apiVersion: v1
 kind: Secret
@@ -66,8 +66,7 @@ spec: {hostname: "*", prefix: /, service: "shop:80", timeout_ms: 100}
 // brokenTag is an image tag whose pods never become ready.
 const brokenTag = "broken"
 
-// shop is the application in a namespace of its own, with somebody who makes its
-// pods ready.
+// shop is the application in its own namespace, with a simulated deployment controller.
 type shop struct {
 	site
 	text    string // the manifests of version 1
@@ -75,7 +74,7 @@ type shop struct {
 	stopped *atomic.Bool // pods do not become ready
 }
 
-// newShop brings version 1 of the application into the cluster.
+// newShop applies version 1 of the application.
 func newShop(t *testing.T, s site) shop {
 	t.Helper()
 	return newShopOf(t, s, application)
@@ -97,7 +96,7 @@ func newShopOf(t *testing.T, s site, text string) shop {
 	return sh
 }
 
-// version writes the manifests of a version and gives their file.
+// version writes the manifests of a version to a file and returns its path.
 func (s shop) version(t *testing.T, tag string) string {
 	t.Helper()
 	file := filepath.Join(s.folder, tag+".yml")
@@ -109,8 +108,8 @@ func (s shop) version(t *testing.T, tag string) string {
 	return file
 }
 
-// playDeployments does what the deployment controller would, of which there is
-// none here: pods are ready at once, except broken ones.
+// playDeployments acts as the deployment controller, which this cluster does not have: pods
+// are ready at once, except broken ones.
 func (s shop) playDeployments(t *testing.T) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -167,13 +166,13 @@ func imageOf(deployment map[string]any) string {
 	return image
 }
 
-// outcome is how a command ended.
+// outcome holds the result of a command.
 type outcome struct {
 	code     int
 	out, err string
 }
 
-// command prepares a canarize that works on the namespace of the test.
+// command prepares a canarize command for the namespace of the test.
 func (s shop) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.canarize, append(args, "-n", s.namespace, "--kubeconfig", s.kubeconfig)...)
 	cmd.Env = append(os.Environ(), "TF_BUILD=", "GITHUB_ACTIONS=", "CI=")
@@ -194,7 +193,7 @@ func (s shop) try(t *testing.T, args ...string) outcome {
 	return outcome{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
-// expect runs canarize and wants an exit code, and on stderr every one of the texts.
+// expect runs canarize and checks its exit code, and that stderr has all of the texts.
 func (s shop) expect(t *testing.T, code int, args []string, texts ...string) outcome {
 	t.Helper()
 	o := s.try(t, args...)
@@ -209,7 +208,7 @@ func (s shop) expect(t *testing.T, code int, args []string, texts ...string) out
 	return o
 }
 
-// do runs commands that have to succeed, each twice: the second time changes nothing.
+// do runs commands that have to succeed, each twice; the second time must change nothing.
 func (s shop) do(t *testing.T, commands ...[]string) {
 	t.Helper()
 	for _, args := range commands {
@@ -222,8 +221,8 @@ func (s shop) do(t *testing.T, commands ...[]string) {
 	}
 }
 
-// deploy are the arguments of a deployment. There is no gateway whose pods could be asked
-// for a share, which the tests here accept; endings_gateway_test.go has those that do not.
+// deploy returns the arguments of a deployment. There is no gateway to verify a share, so
+// they accept unverified shares; the tests of endings_gateway_test.go do not.
 func (s shop) deploy(t *testing.T, tag string) []string {
 	t.Helper()
 	return []string{"deploy", s.version(t, tag), "--timeout", "30s", "--unverified"}
@@ -235,7 +234,7 @@ var touched = []kube.Ref{
 	{Group: "getambassador.io", Kind: "Mapping"}, {Group: "coordination.k8s.io", Kind: "Lease"},
 }
 
-// contents are the objects in the namespace as they were written, without status.
+// contents returns the objects of the namespace as they were written, without status.
 func (s shop) contents(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -248,7 +247,7 @@ func (s shop) contents(t *testing.T) map[string]string {
 		for _, o := range objects {
 			u := unstructured.Unstructured{Object: o}
 			name := u.GetKind() + " " + u.GetName()
-			delete(o, "status") // the controllers write that
+			delete(o, "status") // the controllers write it
 			u.SetResourceVersion("")
 			u.SetManagedFields(nil)
 			text, err := u.MarshalJSON()
@@ -261,8 +260,8 @@ func (s shop) contents(t *testing.T) map[string]string {
 	return all
 }
 
-// check wants a version to be stable, and the canary to have a weight; with -1
-// nothing may be left of it.
+// check checks that a version is stable and that the canary has a weight. A weight of -1
+// means that nothing of the canary may be left.
 func (s shop) check(t *testing.T, tag string, weight int) {
 	t.Helper()
 	if got := imageOf(s.get(t, s.ref("apps", "Deployment", "shop"))); got != "registry.example.com/shop:"+tag {
@@ -284,7 +283,7 @@ func (s shop) check(t *testing.T, tag string, weight int) {
 	}
 }
 
-// status is where the release stands.
+// status returns the status of the release.
 func (s shop) status(t *testing.T) report.Status {
 	t.Helper()
 	var list struct{ Releases []report.Status }
@@ -297,7 +296,7 @@ func (s shop) status(t *testing.T) report.Status {
 	return list.Releases[0]
 }
 
-// applyAs has another field manager own the containers of the stable pods.
+// applyAs makes another field manager the owner of the stable pods' containers.
 func (s shop) applyAs(t *testing.T, manager string, pod map[string]any) error {
 	t.Helper()
 	object := map[string]any{
@@ -308,7 +307,7 @@ func (s shop) applyAs(t *testing.T, manager string, pod map[string]any) error {
 	return err
 }
 
-// quick replaces answers that never come by connections that break.
+// quick replaces missing answers by broken connections.
 func quick(decide func(*http.Request) faults.Fault) func(*http.Request) faults.Fault {
 	return func(r *http.Request) faults.Fault {
 		if fault := decide(r); fault != faults.Timeout {
@@ -318,5 +317,5 @@ func quick(decide func(*http.Request) faults.Fault) func(*http.Request) faults.F
 	}
 }
 
-// requests are those that came to a proxy, as a text.
+// requests returns the requests of a proxy as a text.
 func requests(p *faults.Proxy) string { return fmt.Sprint(p.Requests()) }

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// testRunUnread: nobody reads what a run says, and its output is full. A canary that
-// begins to fail loses its traffic all the same, and so does one whose run is
-// interrupted. Before, the run stopped in its first write, with whatever weight.
+// testRunUnread blocks the output of a run. A canary that begins to fail loses its traffic
+// anyway, and so does one whose run is interrupted. Earlier, the run blocked in its first
+// write and kept the weight.
 func testRunUnread(t *testing.T, s shop, u *users) {
 	cmd := s.unread(t, u.run(t, "v2", slowly))
 	s.awaitWeight(t, 5)
@@ -37,9 +37,9 @@ func testRunUnread(t *testing.T, s shop, u *users) {
 	s.check(t, "v1", 0)
 }
 
-// testRunGateInterrupted: a run that is interrupted while a gate's shell waits for its
-// child does not wait for them, and leaves neither. Before, it took five seconds, and
-// the child lived on.
+// testRunGateInterrupted interrupts a run while a gate's shell waits for its child. The run
+// does not wait for them and ends both. Earlier, it took five seconds, and the child
+// survived.
 func testRunGateInterrupted(t *testing.T, s shop, u *users) {
 	file := filepath.Join(t.TempDir(), "child")
 	gate := fmt.Sprintf("  gates: [{name: slow, weight: 50, exec: [sh, -c, 'sleep 600 & echo $! >%s; wait']}]\n", file)
@@ -47,7 +47,7 @@ func testRunGateInterrupted(t *testing.T, s shop, u *users) {
 	heard.await(t, "waiting for gate slow")
 	child := ""
 	for child == "" {
-		text, _ := os.ReadFile(file) // it is there when the shell has written it
+		text, _ := os.ReadFile(file) // it exists once the shell has written it
 		child = strings.TrimSpace(string(text))
 	}
 	began := time.Now()
@@ -58,7 +58,7 @@ func testRunGateInterrupted(t *testing.T, s shop, u *users) {
 	t.Logf("ended %s after it was interrupted", time.Since(began).Round(time.Millisecond))
 	s.check(t, "v1", 0)
 	if stat, err := os.ReadFile("/proc/" + child + "/stat"); err == nil && !strings.Contains(string(stat), ") Z ") {
-		t.Errorf("the gate's child lives on: %s", stat)
+		t.Errorf("the gate's child still runs: %s", stat)
 	}
 }
 
@@ -73,14 +73,14 @@ func (s shop) unread(t *testing.T, args []string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	if _, err := write.Write(bytes.Repeat([]byte("x"), 4<<20)); !os.IsTimeout(err) {
-		t.Fatalf("the pipe takes everything: %v", err)
+		t.Fatalf("the pipe never fills: %v", err)
 	}
 	cmd := s.command(t.Context(), args...)
 	cmd.Stderr = write
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	_ = write.Close() // the command has it
+	_ = write.Close() // the command has its own copy
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = read.Close() })
 	return cmd
 }
@@ -95,6 +95,6 @@ func (s shop) awaitWeight(t *testing.T, weight int64) {
 
 func ended(t *testing.T, cmd *exec.Cmd) int {
 	t.Helper()
-	_ = cmd.Wait() // the exit code says it
+	_ = cmd.Wait() // the exit code says more
 	return cmd.ProcessState.ExitCode()
 }

@@ -26,7 +26,7 @@ import (
 	"github.com/canarize/canarize/test/faults"
 )
 
-// testRuns carries releases out to their end, each in a namespace of its own.
+// testRuns runs releases to their end, each in its own namespace.
 func (s suite) testRuns(t *testing.T) {
 	for name, run := range map[string]func(*testing.T, shop, *users){
 		"promoted": testRunPromoted, "rejected": testRunRejected, "crash": testRunCrash, "broken": testRunBroken,
@@ -44,14 +44,14 @@ func (s suite) testRuns(t *testing.T) {
 	}
 }
 
-// users send requests by the weight that the canary's Mapping has, and count them
-// for the metric source web.
+// users simulates requests by the weight of the canary's Mapping, and counts them for the
+// metric source web.
 type users struct {
 	shop
 	server *httptest.Server
 
 	mu            sync.Mutex
-	bad           float64 // part of the canary's requests, from 0 to 1
+	bad           float64 // the bad part of the canary's requests, from 0 to 1
 	away          bool    // the server does not answer
 	last          time.Time
 	canary, wrong float64
@@ -83,7 +83,7 @@ func (u *users) serve(t *testing.T, w http.ResponseWriter) {
 	n := now.Sub(u.last).Seconds() * requestsPerSecond
 	u.last = now
 	u.canary, u.stable, u.wrong = u.canary+n*weight, u.stable+n*(1-weight), u.wrong+n*weight*u.bad
-	_ = json.NewEncoder(w).Encode(map[string]any{ // who asked may have gone
+	_ = json.NewEncoder(w).Encode(map[string]any{ // an error means that the client has left
 		"time": float64(now.UnixMilli()) / 1000, "epoch": "1",
 		"metrics": map[string]any{"errors": map[string]any{
 			"canary": map[string]any{"bad": math.Floor(u.wrong), "total": math.Floor(u.canary)},
@@ -98,8 +98,8 @@ func (u *users) set(change func(*users)) {
 	change(u)
 }
 
-// run are the arguments of a run of a version, judged quickly. more is added to the
-// release file.
+// run returns the arguments of a run that decides quickly. more is added to the release
+// file.
 func (u *users) run(t *testing.T, tag, more string) []string {
 	t.Helper()
 	return append([]string{"run", u.version(t, tag), "--timeout", "30s", "--unverified"}, u.config(t, more)...)
@@ -159,8 +159,8 @@ func testRunRejected(t *testing.T, s shop, u *users) {
 	}
 }
 
-// testRunCrash: a version that fails from the start gets its first share, and loses
-// it before the interval is over.
+// testRunCrash checks that a version that fails from the start loses its first share before
+// the interval is over.
 func testRunCrash(t *testing.T, s shop, u *users) {
 	u.set(func(u *users) { u.bad = 1 })
 	s.expect(t, 3, u.run(t, "v2", ""), "most requests of the canary are bad")
@@ -173,48 +173,48 @@ func testRunBroken(t *testing.T, s shop, u *users) {
 	s.check(t, "v1", -1)
 }
 
-// start starts a command and gives what it says.
-func (s shop) start(t *testing.T, args []string) (*exec.Cmd, *said) {
+// start starts a command and returns it with its output.
+func (s shop) start(t *testing.T, args []string) (*exec.Cmd, *transcript) {
 	t.Helper()
 	cmd := s.command(t.Context(), args...)
-	heard := &said{}
+	heard := &transcript{}
 	cmd.Stderr = heard
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // mostly it has ended
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // it has usually ended before
 	return cmd, heard
 }
 
-// said is what a command says while it runs.
-type said struct {
+// transcript collects the output of a running command.
+type transcript struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (s *said) Write(p []byte) (int, error) {
+func (s *transcript) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.Write(p)
 }
 
-func (s *said) String() string {
+func (s *transcript) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.String()
 }
 
-// await waits until a command says something.
-func (s *said) await(t *testing.T, text string) {
+// await waits until the output has the text.
+func (s *transcript) await(t *testing.T, text string) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !strings.Contains(s.String(), text); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("it does not say %q within a minute:\n%s", text, s)
+			t.Fatalf("the output has no %q within a minute:\n%s", text, s)
 		}
 	}
 }
 
-func (s shop) ended(t *testing.T, cmd *exec.Cmd, heard *said, code int) {
+func (s shop) ended(t *testing.T, cmd *exec.Cmd, heard *transcript, code int) {
 	t.Helper()
 	_ = cmd.Wait() // the exit code says more
 	if got := cmd.ProcessState.ExitCode(); got != code {
@@ -238,7 +238,7 @@ func testRunInterrupted(t *testing.T, s shop, u *users) {
 	s.check(t, "v2", -1)
 }
 
-// testRunKilled: what a killed run had found out is not lost.
+// testRunKilled checks that the evidence of a killed run is not lost.
 func testRunKilled(t *testing.T, s shop, u *users) {
 	cmd, heard := s.start(t, u.run(t, "v2", slowly))
 	heard.await(t, "waiting for gate sign-off")
@@ -265,8 +265,8 @@ func (s shop) judged(t *testing.T) report.Judge {
 	return *r.Judge
 }
 
-// testRunSourceAway: without its metric source a release is held and goes on when
-// that is back.
+// testRunSourceAway checks that a release is held while its metric source does not answer,
+// and goes on afterwards.
 func testRunSourceAway(t *testing.T, s shop, u *users) {
 	cmd, heard := s.start(t, u.run(t, "v2", slowly))
 	heard.await(t, "waiting for gate sign-off")
@@ -295,7 +295,7 @@ func testRunHoldAndApprove(t *testing.T, s shop, u *users) {
 	s.expect(t, 2, []string{"hold", "shop"}, "no canary stands in the cluster")
 }
 
-// testRunRejectBeside: a rejection by somebody else does not wait for the run.
+// testRunRejectBeside checks that canarize reject does not wait for the run.
 func testRunRejectBeside(t *testing.T, s shop, u *users) {
 	cmd, heard := s.start(t, u.run(t, "v2", slowly))
 	heard.await(t, "waiting for gate sign-off")
@@ -324,8 +324,7 @@ func testAnalyze(t *testing.T, s shop, u *users) {
 	s.expect(t, 0, reject)
 }
 
-// testRunForeignOwner: a promotion that would be refused is refused before anything
-// is begun.
+// testRunForeignOwner checks that a run whose promotion would be refused does not begin.
 func testRunForeignOwner(t *testing.T, s shop, u *users) {
 	image := map[string]any{"name": "shop", "image": "registry.example.com/shop:v1"}
 	if err := s.applyAs(t, "argocd-controller", map[string]any{"containers": []any{image}}); err != nil {
@@ -337,8 +336,8 @@ func testRunForeignOwner(t *testing.T, s shop, u *users) {
 	s.check(t, "v2", -1)
 }
 
-// testRunAfterKubectl: what kubectl apply has set is no other owner's, and what the
-// new version no longer has goes.
+// testRunAfterKubectl checks that fields set by kubectl apply do not count as another
+// owner's, and that fields that the new version no longer has are removed.
 func testRunAfterKubectl(t *testing.T, s shop, u *users) {
 	deployment := s.get(t, s.ref("apps", "Deployment", "shop"))
 	delete(deployment["metadata"].(map[string]any), "managedFields")

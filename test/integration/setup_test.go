@@ -22,13 +22,13 @@ import (
 	"time"
 )
 
-// suite is what the tests share: one control plane, one canarize.
+// suite holds what the tests share: one control plane, one canarize.
 type suite struct {
-	root        string // of the checkout
+	root        string // of the repository
 	kubeconfig  string
 	kubectl     string
 	canarize    string
-	canarizeErr error // why it could not be built; the stable objects are tested all the same
+	canarizeErr error // of its build; the stable objects are tested anyway
 }
 
 // Test runs all tests of this package on one control plane.
@@ -78,8 +78,8 @@ func goBuild(ctx context.Context, folder, output, pkg string) error {
 	return nil
 }
 
-// startCluster starts a control plane that ends with its standard input, and
-// so with this process, however that dies.
+// startCluster starts a control plane that ends when its standard input ends, and so with
+// this process, even if that is killed.
 func (s *suite) startCluster(t *testing.T, cluster, dir string) {
 	t.Helper()
 	up := exec.Command(cluster, "up", "--attached", "--json", "--dir", dir)
@@ -108,15 +108,14 @@ func (s *suite) startCluster(t *testing.T, cluster, dir string) {
 	s.kubeconfig, s.kubectl = state.Kubeconfig, state.Kubectl
 }
 
-// program is something to run in a folder.
+// program is a command to run in a folder.
 type program struct {
 	path string
 	dir  string
-	args []string // before those of each run
+	args []string // come before the arguments of each run
 }
 
-// run runs p and gives its standard output; anything but exit code 0 fails the
-// test.
+// run runs p and returns its standard output. An exit code other than 0 fails the test.
 func (p program) run(t *testing.T, input []byte, args ...string) []byte {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("not finished within a minute"))

@@ -45,7 +45,7 @@ func (s suite) testStepByStep(t *testing.T) {
 				want = 1
 			}
 		case slices.Contains([]string{"deploy", "shift", "promote", "reject"}, verb):
-			args = append(args, "--emissary-namespace", "nowhere") // nobody gives the shares here
+			args = append(args, "--emissary-namespace", "nowhere") // there is no gateway here
 			if verb == "deploy" || verb == "promote" {
 				args = append(args, "--unverified")
 			}

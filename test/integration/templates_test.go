@@ -22,9 +22,9 @@ type azureStep struct {
 	Env       map[string]string `yaml:"env"`
 }
 
-// runSteps runs steps as an agent does: the variables that a step sets are in the
-// environment of those behind it, and after a failure only always() steps run. It
-// gives the scripts' own words, and whether all succeeded.
+// runSteps runs steps as an agent does: later steps get the variables that a step sets in
+// their environment, and after a failure only always() steps run. It returns the output of
+// the scripts, and whether all succeeded.
 func (s shop) runSteps(t *testing.T, temporary string, steps []azureStep) (said string, good bool) {
 	t.Helper()
 	env := append(os.Environ(), "TF_BUILD=True", "AGENT_TEMPDIRECTORY="+temporary, "KUBECONFIG="+s.kubeconfig)
@@ -52,8 +52,8 @@ func (s shop) runSteps(t *testing.T, temporary string, steps []azureStep) (said 
 	return all.String(), good
 }
 
-// template expands one of templates/ for the application, judged by what its users
-// get. config is added to the release file.
+// template expands a template for the application, which is judged by the counts of its
+// users. config is added to the release file.
 func (u *users) template(t *testing.T, name, tag, config string, more map[string]any, into any) {
 	t.Helper()
 	parameters := map[string]any{
@@ -65,8 +65,8 @@ func (u *users) template(t *testing.T, name, tag, config string, more map[string
 	}
 }
 
-// unverifying is a canarize that accepts shares that no gateway was seen to give: there
-// is none here, and the templates do not accept that.
+// unverifying returns the path of a canarize that accepts unverified shares, because there
+// is no gateway here and the templates do not accept them.
 func (u *users) unverifying(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(u.folder, "canarize")
@@ -77,8 +77,7 @@ func (u *users) unverifying(t *testing.T) string {
 	return file
 }
 
-// testTemplateSteps releases by templates/release-steps.yml: a version that is found
-// bad, and a good one.
+// testTemplateSteps releases a bad version and a good one by templates/release-steps.yml.
 func testTemplateSteps(t *testing.T, s shop, u *users) {
 	for _, c := range []struct {
 		tag, stable, end string
@@ -100,12 +99,12 @@ func testTemplateSteps(t *testing.T, s shop, u *users) {
 	}
 }
 
-// testTemplateStages releases by templates/release-stages.yml, whose jobs share
-// nothing but the cluster: a version that the second share shows to be bad, and a good one.
+// testTemplateStages releases by templates/release-stages.yml, whose jobs share nothing but
+// the cluster: a version that turns out bad at the second share, and a good one.
 func testTemplateStages(t *testing.T, s shop, u *users) {
 	for _, c := range []struct {
 		tag, stable, end, check string
-		jobs                    int // that succeed before the last one
+		jobs                    int // the jobs that succeed before the last one
 	}{
 		{"v2", "v1", "rejected", `echo "checked at $CANARIZE_WEIGHT"; [ "$CANARIZE_WEIGHT" -lt 50 ]`, 1},
 		{"v3", "v1", "rejected", `echo "checked at $CANARIZE_WEIGHT"`, 1},

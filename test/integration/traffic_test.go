@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// traffic is what `canarize traffic -o json` prints.
+// traffic is the output of `canarize traffic -o json`.
 type traffic struct {
 	Groups  []group           `json:"groups"`
 	Dropped []json.RawMessage `json:"dropped"`
@@ -32,8 +32,8 @@ type row struct {
 	Stats     string  `json:"stats"`
 }
 
-// checkTraffic checks that every canary Mapping really gets the share, and the
-// stable one beside it the rest.
+// checkTraffic checks that every canary Mapping gets the share, and the stable one beside
+// it the rest.
 func checkTraffic(t *testing.T, text []byte, canary []object, share float64) {
 	t.Helper()
 	var r traffic

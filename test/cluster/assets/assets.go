@@ -1,5 +1,5 @@
-// Package assets provides the programs and files a test cluster is made of:
-// built from Go modules once, and kept in a cache folder.
+// Package assets provides the programs and files of a test cluster. It builds them once from
+// Go modules, and keeps them in a cache folder.
 package assets
 
 import (
@@ -16,38 +16,38 @@ import (
 	"time"
 )
 
-// Versions of what is built. The go.mod files say the same (a test compares).
+// The versions to build. The go.mod files have the same ones (a test compares).
 const (
 	KubernetesVersion = "1.37.2"
 	EtcdVersion       = "3.7.3"
 	EmissaryVersion   = "3.10.0"
-	PrometheusVersion = "0.316.0" // of the module; Prometheus itself calls it 3.16.0
+	PrometheusVersion = "0.316.0" // of the module; the release is called 3.16.0
 )
 
-// Assets says where everything is.
+// Assets holds the paths of all programs and files.
 type Assets struct {
 	Etcd      string
 	APIServer string
 	Kubectl   string
 
-	// Empty unless the store is to be complete.
+	// Empty unless Store.Complete is set.
 	ControllerManager, Scheduler, Kubelet, KubeProxy, Prometheus string
 
-	EmissaryCRDs string // YAML, as Emissary ships it
+	EmissaryCRDs string // YAML from Emissary
 }
 
 const prometheusModule = "github.com/prometheus/prometheus"
 
-// Store is the cache folder, and what is needed to fill it.
+// Store holds the cache folder, and the settings to fill it.
 type Store struct {
 	Dir       string    // cache folder, of this Kubernetes version
-	Source    string    // folder of the module test/cluster; "" when unknown
-	Installed string    // folder of ready binaries that are used as they are; "" for none
-	Log       io.Writer // what is being built, and what the go command says
-	Complete  bool      // also what a cluster with a node is made of
+	Source    string    // folder of the module test/cluster; "" if unknown
+	Installed string    // folder of finished binaries, used as they are; "" for none
+	Log       io.Writer // progress, and the output of the go command
+	Complete  bool      // also build the programs of a node
 }
 
-// program is something to build from a Go module.
+// program is a program to build from a Go module.
 type program struct {
 	name    string
 	folder  string // of the Go module that requires it, inside Store.Source
@@ -55,10 +55,10 @@ type program struct {
 	pkg     string
 	version string
 	flags   []string      // of go build
-	took    time.Duration // the first build, on two cores
+	took    time.Duration // of the first build, on two cores
 }
 
-// programs are those a store has.
+// programs returns the programs of the store.
 func (s Store) programs() []program {
 	all := programs()
 	if s.Complete {
@@ -67,13 +67,13 @@ func (s Store) programs() []program {
 	return all[:3]
 }
 
-// programs are all there are, those of a control plane first.
+// programs returns all programs, those of a control plane first.
 func programs() []program {
 	const stamp = "k8s.io/component-base/version."
 	kubernetes := []string{"-ldflags", "-s -w -X " + stamp + "gitVersion=v" + KubernetesVersion +
 		" -X " + stamp + "gitMajor=1 -X " + stamp + "gitMinor=37 -X " + stamp + "gitTreeState=clean"}
 	etcd := []string{"-ldflags", "-s -w"}
-	// Of all its ways to find targets, only that in Kubernetes.
+	// Of all its service discoveries, only the one for Kubernetes.
 	prometheus := append([]string{"-tags", "remove_all_sd,enable_kubernetes_sd"}, etcd...)
 	return []program{
 		{"etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", EtcdVersion, etcd, 90 * time.Second},
@@ -87,13 +87,13 @@ func programs() []program {
 	}
 }
 
-// Ensure builds what is missing, and says where everything is.
+// Ensure builds the missing programs and returns the paths of all.
 func (s Store) Ensure(ctx context.Context) (Assets, error) {
 	if a, missing := s.find(); len(missing) == 0 {
 		return a, nil
 	}
 	if s.Source == "" {
-		return Assets{}, errors.New("nothing of Kubernetes has been built yet, and the folder test/cluster to build it from was not found: run `go -C test/cluster run . build` in a checkout of canarize")
+		return Assets{}, errors.New("Kubernetes is not built yet, and the folder test/cluster with its source was not found: run `go -C test/cluster run . build` in the canarize repository")
 	}
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return Assets{}, fmt.Errorf("make the cache folder: %w", err)
@@ -103,18 +103,18 @@ func (s Store) Ensure(ctx context.Context) (Assets, error) {
 		return Assets{}, err
 	}
 	defer unlock()
-	a, missing := s.find() // somebody else may have built it meanwhile
+	a, missing := s.find() // another process may have built them meanwhile
 	return a, s.make(ctx, missing)
 }
 
-// task makes a thing that is not there.
+// task makes a missing program or file.
 type task struct {
 	what string
-	took time.Duration // the first time, on two cores
+	took time.Duration // of the first time, on two cores
 	do   func(context.Context) error
 }
 
-// make does all tasks, and says first what they are and how long they take.
+// make runs all tasks, after it has logged what they are and how long they take.
 func (s Store) make(ctx context.Context, missing []task) error {
 	var names []string
 	var all time.Duration
@@ -133,7 +133,7 @@ func (s Store) make(ctx context.Context, missing []task) error {
 	return nil
 }
 
-// aloud does what may take minutes, and says every minute that it goes on.
+// aloud calls do, which may take minutes, and logs every minute that it goes on.
 func (s Store) aloud(what string, do func() error) error {
 	ended, began := make(chan error, 1), time.Now()
 	go func() { ended <- do() }()
@@ -149,7 +149,7 @@ func (s Store) aloud(what string, do func() error) error {
 	}
 }
 
-// about says a time as people do.
+// about formats a duration for people, roughly.
 func about(d time.Duration) string {
 	if d <= time.Minute {
 		return fmt.Sprintf("%.0f seconds", d.Seconds())
@@ -157,7 +157,8 @@ func about(d time.Duration) string {
 	return fmt.Sprintf("about %.0f minutes", math.Ceil(d.Minutes()))
 }
 
-// find looks for everything, and gives a task for each thing that is not there. The paths are those where it is or will be.
+// find returns the paths of everything, present or future, and a task for each missing
+// thing.
 func (s Store) find() (a Assets, missing []task) {
 	paths := map[string]string{}
 	for _, p := range s.programs() {
@@ -188,9 +189,9 @@ func (s Store) find() (a Assets, missing []task) {
 	}, missing
 }
 
-// builtAt says whether path is p at the right version for this machine. The
-// stamp is the one the go command leaves in every binary, so it can not get
-// separated from what it describes.
+// builtAt reports whether path is p at the right version for this machine. It reads the
+// build information that the go command writes into every binary, so it always belongs to
+// the binary.
 func (p program) builtAt(path string) bool {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil || info.Main.Path != p.module || info.Main.Version != "v"+p.version {

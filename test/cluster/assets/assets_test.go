@@ -91,7 +91,7 @@ func TestAForeignBinaryInTheCacheIsNotTaken(t *testing.T) {
 	}
 }
 
-// What is being built is said at once, and every minute that it goes on.
+// TestBuildingIsNotSilent checks that a build is announced at once, and again every minute.
 func TestBuildingIsNotSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said strings.Builder

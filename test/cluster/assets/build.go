@@ -16,7 +16,7 @@ import (
 
 const emissaryModule = "github.com/emissary-ingress/emissary/v3"
 
-// build builds p into the cache; p is there whole or not at all.
+// build builds p into the cache. The cache never holds an incomplete p.
 func (s Store) build(ctx context.Context, p program) error {
 	fmt.Fprintf(s.Log, "cluster: building %s %s, %s\n", p.name, p.version, about(p.took))
 	began := time.Now()
@@ -39,12 +39,12 @@ func (s Store) build(ctx context.Context, p program) error {
 	return nil
 }
 
-// Own builds a program of this checkout, in a folder relative to test/cluster, and
-// gives its path. Every checkout has its own, and the go command sees to it that
-// one that is up to date is not built again.
+// Own builds a program of this repository, in a folder relative to test/cluster, and returns
+// its path. Every copy of the repository has its own binaries. The go command does not build
+// an up-to-date one again.
 func (s Store) Own(ctx context.Context, folder string) (string, error) {
 	if s.Source == "" {
-		return "", fmt.Errorf("build %s: the folder test/cluster of a checkout of canarize was not found: run this inside one", folder)
+		return "", fmt.Errorf("build %s: found no folder test/cluster: run this inside the canarize repository", folder)
 	}
 	dir := filepath.Join(filepath.Dir(s.Dir), fmt.Sprintf("own-%.4x", sha256.Sum256([]byte(s.Source))))
 	path := filepath.Join(dir, filepath.Base(filepath.Join(s.Source, folder)))
@@ -56,7 +56,7 @@ func (s Store) Own(ctx context.Context, folder string) (string, error) {
 	return path, nil
 }
 
-// copyCRDs fetches the CRDs that come with the Go module of Emissary.
+// copyCRDs copies the CRDs from the Go module of Emissary.
 func (s Store) copyCRDs(ctx context.Context, path string) error {
 	out, err := s.goCommand(ctx, "emissary", "mod", "download", "-json", emissaryModule).Output()
 	if err != nil {
@@ -81,20 +81,20 @@ func (s Store) copyCRDs(ctx context.Context, path string) error {
 	return os.Rename(aside, path)
 }
 
-// goCommand prepares the go command in a folder of the source. The binaries
-// are for this machine and static, whatever the environment asks for.
+// goCommand prepares the go command in a folder of the source. The binaries are static and
+// for this machine, whatever the environment sets.
 func (s Store) goCommand(ctx context.Context, folder string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = filepath.Join(s.Source, folder)
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
 	cmd.Stderr = s.Log
-	// An interrupt lets go end the compilers it started; a kill would not.
+	// After an interrupt go ends its compilers; after a kill it could not.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }
 
-// lock keeps two builds from working on the same cache. The kernel releases it
+// lock keeps two builds from using the same cache at the same time. The kernel releases it
 // when its holder dies.
 func (s Store) lock(ctx context.Context) (unlock func(), err error) {
 	path := filepath.Join(s.Dir, "lock")
@@ -113,7 +113,7 @@ func (s Store) lock(ctx context.Context) (unlock func(), err error) {
 			f.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
-		if waits%300 == 0 { // at once, and every minute
+		if waits%300 == 0 { // log at once, and every minute
 			fmt.Fprintf(s.Log, "cluster: waiting for another build to release %s\n", path)
 		}
 		select {

@@ -10,9 +10,9 @@ import (
 
 const modulePath = "github.com/canarize/canarize/test/cluster"
 
-// DefaultStore is the store the environment asks for: CANARIZE_CACHE (by
-// default the folder canarize in the user's cache folder) is where the
-// binaries are kept, KUBEBUILDER_ASSETS a folder of ready ones.
+// DefaultStore returns the store that the environment selects. CANARIZE_CACHE is the folder
+// for the binaries (by default canarize in the user's cache folder), KUBEBUILDER_ASSETS a
+// folder with finished ones.
 func DefaultStore(getenv func(string) string, workingDir string, log io.Writer) (Store, error) {
 	cache := getenv("CANARIZE_CACHE")
 	if cache == "" {
@@ -34,8 +34,8 @@ func DefaultStore(getenv func(string) string, workingDir string, log io.Writer) 
 	}, nil
 }
 
-// locate looks for the folder of this module at dir, above it, and in
-// test/cluster of each of these; "" when it is nowhere.
+// locate looks for the folder of this module at dir, above it, and in test/cluster of each
+// of these. It returns "" if it does not find it.
 func locate(dir string) string {
 	for {
 		for _, candidate := range []string{dir, filepath.Join(dir, "test", "cluster")} {

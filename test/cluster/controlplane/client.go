@@ -15,16 +15,16 @@ import (
 	"github.com/canarize/canarize/test/cluster/launch"
 )
 
-// client speaks to the kube-apiserver, as administrator, or to etcd.
+// client sends requests to the kube-apiserver, as administrator, or to etcd.
 type client struct {
 	server string
 	http   *http.Client
 }
 
-// requestLimit is for one request; waiting is done by repeating.
+// requestLimit is the timeout of one request; callers wait by repeating requests.
 const requestLimit = 10 * time.Second
 
-// plainClient is for a server without TLS.
+// plainClient returns a client for a server without TLS.
 func plainClient() client {
 	return client{http: &http.Client{Timeout: requestLimit}}
 }
@@ -51,7 +51,7 @@ func newClient(server string, k keys) (client, error) {
 
 func (c client) close() { c.http.CloseIdleConnections() }
 
-// healthy is nil when url answers 200.
+// healthy returns nil if url answers 200.
 func (c client) healthy(ctx context.Context, url string) error {
 	_, err := c.do(ctx, http.MethodGet, url, nil, nil)
 	return err
@@ -65,7 +65,7 @@ func (c client) get(ctx context.Context, path, accept string, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// apply applies object server-side.
+// apply applies object by server-side apply.
 func (c client) apply(ctx context.Context, path string, object any) error {
 	body, err := json.Marshal(object)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/canarize/canarize/test/cluster/node"
 )
 
-// serviceRange is that of a control plane without a node.
+// serviceRange is the range of Service addresses of a control plane without a node.
 const serviceRange = "10.96.0.0/16"
 
 func etcd(o Options) launch.Program {
@@ -23,7 +23,7 @@ func etcd(o Options) launch.Program {
 		Args: func(p []int) []string {
 			return []string{
 				"--data-dir=" + filepath.Join(o.Dir, "etcd"),
-				"--unsafe-no-fsync", // nothing in it is to survive
+				"--unsafe-no-fsync", // its data need not survive a crash
 				"--listen-client-urls=" + url(p[0]),
 				"--advertise-client-urls=" + url(p[0]),
 				"--listen-peer-urls=" + url(p[1]),
@@ -37,15 +37,15 @@ func etcd(o Options) launch.Program {
 	}
 }
 
-// place is where the API server listens, and what goes with having a node or not.
+// place holds the address of the API server, and the settings that depend on a node.
 type place struct {
 	address  string
 	services string
 	flags    []string
 }
 
-// alone is without a node: nothing but this machine reaches the server, which
-// therefore has no address to be found at.
+// alone returns the place without a node: only this machine reaches the server, so it
+// advertises no address.
 func alone() place {
 	return place{
 		address: launch.Loopback, services: serviceRange,
@@ -93,7 +93,7 @@ func apiserver(o Options, k keys, at place, etcd string) launch.Program {
 	}
 }
 
-// healthy asks a server with a certificate of ours whether it is.
+// healthy returns a check that asks a server with one of our certificates for its health.
 func (k keys) healthy(path string) func(context.Context, string) error {
 	return func(ctx context.Context, url string) error {
 		c, err := newClient(url, k)
@@ -105,7 +105,7 @@ func (k keys) healthy(path string) func(context.Context, string) error {
 	}
 }
 
-// controllers are the programs that make pods of Deployments and give them a node.
+// controllers returns the programs that create the pods of Deployments and schedule them.
 func controllers(o Options, k keys, kubeconfig func(pair) string, pods netip.Prefix) []launch.Program {
 	url := func(p []int) string { return "https://" + net.JoinHostPort(launch.Loopback, strconv.Itoa(p[0])) }
 	return []launch.Program{
@@ -123,7 +123,7 @@ func controllers(o Options, k keys, kubeconfig func(pair) string, pods netip.Pre
 					"--service-account-private-key-file=" + k.accountKey,
 					"--root-ca-file=" + k.caCert,
 					"--cluster-cidr=" + pods.String(),
-					"--kube-api-qps=200", "--kube-api-burst=400", // tests wait for it
+					"--kube-api-qps=200", "--kube-api-burst=400", // fast, because tests wait for it
 				}
 			},
 		},

@@ -1,11 +1,11 @@
 // Package controlplane runs a real etcd and kube-apiserver for tests, with
 // Emissary's CRDs installed. Without a node there is no controller either: objects
 // are validated, defaulted and stored exactly as in production, and nothing acts
-// on them. In particular a deleted namespace never goes away. With a node,
+// on them. In particular a deleted namespace never disappears. With a node,
 // Deployments get pods.
 //
-// A control plane lives in a folder, outlives the program that started it, and
-// is ended by Stop with that folder, from any program and after any crash.
+// A control plane has a folder and outlives the program that started it. Any
+// program can end it with Stop and the folder, even after a crash.
 package controlplane
 
 import (
@@ -23,36 +23,36 @@ import (
 	"github.com/canarize/canarize/test/cluster/process"
 )
 
-// Options says what to start and where.
+// Options describes the control plane to start.
 type Options struct {
 	Dir    string // created, and deleted by Stop
 	Assets assets.Assets
-	Log    io.Writer // progress, a line each
+	Log    io.Writer // one line for each progress
 
 	// Guard records the calling process too, so that Stop from another program
-	// ends it first: for a program that does nothing but start a control plane.
+	// ends it first. It is for a program that only starts a control plane.
 	Guard bool
 
-	// Node, when it is set, is for a node that runs pods.
+	// Node adds a node that runs pods; nil adds none.
 	Node *Node
 }
 
-// Node says what a cluster with a node needs.
+// Node holds what a cluster with a node needs.
 type Node struct {
-	Self     string // as node.Open has it
+	Self     string // for node.Open
 	Programs node.Programs
-	// Images is called as soon as containerd can be given images, and Install as
-	// soon as the API server takes objects; Install may complete the state. Start
-	// waits for both.
+	// Images is called as soon as containerd accepts images, and Install as soon as
+	// the API server accepts objects; Install may complete the state. Start waits
+	// for both.
 	Images  func(ctx context.Context, socket string) error
 	Install func(context.Context, *State) error
 }
 
-// ErrRunning is returned by Start when there is a control plane in the folder.
+// ErrRunning is returned by Start if the folder has a running control plane.
 var ErrRunning = errors.New("a control plane is running already")
 
-// Start starts a control plane and returns when it answers and serves the
-// CRDs. When it fails, or ctx ends before that, nothing is left behind.
+// Start starts a control plane and returns when it answers and serves the CRDs. If it fails,
+// or if ctx ends before, it leaves nothing behind.
 func Start(ctx context.Context, o Options) (_ State, err error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -75,7 +75,7 @@ func Start(ctx context.Context, o Options) (_ State, err error) {
 		if err := table.AddSelf(guardName); err != nil {
 			return State{}, err
 		}
-		defer func() { _ = table.Remove(guardName) }() // Stop may have taken it
+		defer func() { _ = table.Remove(guardName) }() // Stop may have removed it
 	}
 	return start(ctx, o, table)
 }
@@ -83,8 +83,8 @@ func Start(ctx context.Context, o Options) (_ State, err error) {
 // guardName sorts before the records of the components.
 const guardName = "00-starter"
 
-// makeRoom clears what a crash has left in dir, and refuses a folder that is
-// in use or that belongs to somebody else.
+// makeRoom removes the leftovers of a crash from dir, and refuses a folder that is in use or
+// that belongs to another program.
 func makeRoom(ctx context.Context, dir string) error {
 	s, err := readState(dir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -105,7 +105,7 @@ func makeRoom(ctx context.Context, dir string) error {
 	return Stop(ctx, dir)
 }
 
-// claim makes dir ours: from here on Stop knows it and cleans it up.
+// claim marks dir as ours: from now on Stop recognises it and deletes it.
 func claim(dir, kubectl string) (process.Table, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return process.Table{}, fmt.Errorf("make the folder of the control plane: %w", err)

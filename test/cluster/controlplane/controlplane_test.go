@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/test/cluster/process"
 )
 
-// built gives what `cluster build` has built; a test builds nothing itself.
+// built returns the programs that `cluster build` has built; tests build none themselves.
 func built(t *testing.T) assets.Assets {
 	t.Helper()
 	store, err := assets.DefaultStore(os.Getenv, t.TempDir(), t.Output())

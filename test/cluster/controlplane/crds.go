@@ -14,18 +14,18 @@ import (
 	"github.com/canarize/canarize/test/cluster/launch"
 )
 
-// ownCRDs are small ones for objects that releases meet, with no validation
-// beyond "spec is an object".
+// ownCRDs are minimal CRDs for other objects of releases. They only validate that spec is an
+// object.
 //
 //go:embed crds/*.yaml
 var ownCRDs embed.FS
 
 const emissaryVersion = "v3alpha1"
 
-// object is an object as JSON has it.
+// object is a JSON object.
 type object = map[string]any
 
-// crdFile is what is read of a CustomResourceDefinition.
+// crdFile holds the fields of a CustomResourceDefinition that are read.
 type crdFile struct {
 	Metadata struct{ Name string }
 	Spec     struct {
@@ -35,8 +35,8 @@ type crdFile struct {
 	}
 }
 
-// installCRDs installs Emissary's CRDs and our own, and returns when the
-// objects they define can be created, by kubectl too.
+// installCRDs installs Emissary's CRDs and our own, and returns when their objects can be
+// created, even by kubectl.
 func (c client) installCRDs(ctx context.Context, emissary string) error {
 	documents, err := readCRDs(emissary)
 	if err != nil {
@@ -61,7 +61,7 @@ func (c client) installCRDs(ctx context.Context, emissary string) error {
 	})
 }
 
-// discovered is nil when the server lists all of wanted (group/version/plural).
+// discovered returns nil if the server lists all of wanted (group/version/plural).
 func (c client) discovered(ctx context.Context, wanted []string) error {
 	var list struct {
 		Items []struct {
@@ -127,9 +127,8 @@ func readCRDs(emissary string) ([]object, error) {
 	return all, nil
 }
 
-// onlyV3alpha1 turns a CRD of Emissary 3 into what Emissary 4 installs: one
-// version, stored as it is. The older ones need a conversion webhook, which is
-// a program of Emissary's.
+// onlyV3alpha1 changes a CRD of Emissary 3 into the one that Emissary 4 installs, with a
+// single version. The older versions need Emissary's conversion webhook.
 func onlyV3alpha1(crd object) (object, error) {
 	spec, _ := crd["spec"].(object)
 	versions, _ := spec["versions"].([]any)
@@ -146,8 +145,8 @@ func onlyV3alpha1(crd object) (object, error) {
 	return nil, fmt.Errorf("CRD %v has no version %s", metadata["name"], emissaryVersion)
 }
 
-// split parses a YAML file of several documents, of which none has a line
-// "---" inside a block.
+// split parses a YAML file of several documents. No document may have a line "---" inside a
+// block.
 func split(file []byte) ([]object, error) {
 	var all []object
 	for _, text := range strings.Split("\n"+string(file), "\n---") {

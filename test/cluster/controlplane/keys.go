@@ -21,25 +21,25 @@ import (
 
 const validity = 365 * 24 * time.Hour
 
-// pair are the files of a certificate and its key.
+// pair holds the paths of a certificate and its key.
 type pair struct{ cert, key string }
 
-// keys are the files of a throw-away certificate authority.
+// keys holds the paths of the files of a temporary certificate authority.
 type keys struct {
 	caCert                    string
 	server                    pair
 	admin                     pair   // in system:masters
 	accountPublic, accountKey string // sign and check service account tokens
 
-	// Of a cluster with a node:
+	// Only with a node:
 	toKubelet, manager, scheduler, kubelet, kubeProxy pair
 }
 
-// clientName is who presents a certificate.
+// clientName is the subject of a client's certificate.
 type clientName struct{ name, group string }
 
-// writeKeys makes all keys and certificates in dir, for a server at these addresses
-// besides this machine's own.
+// writeKeys writes all keys and certificates to dir. The server's certificate is valid for
+// the addresses and for those of this machine.
 func writeKeys(dir string, addresses ...netip.Addr) (keys, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return keys{}, fmt.Errorf("make the folder of the certificates: %w", err)
@@ -110,7 +110,7 @@ func writeAccountKeys(k keys) error {
 	return writePEM(k.accountPublic, "PUBLIC KEY", public)
 }
 
-// authority signs certificates; its own key is nowhere but in memory.
+// authority signs certificates; its own key exists only in memory.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey

@@ -7,11 +7,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// contextName is that of the cluster, the user and the context alike.
+// contextName is the name of the cluster, the user and the context.
 const contextName = "canarize-test"
 
-// writeKubeconfig writes a kubeconfig that needs no other file, for whoever has
-// the keys. It is there whole or not at all.
+// writeKubeconfig writes a kubeconfig that contains the user's keys and needs no other file.
+// The file is never incomplete.
 func writeKubeconfig(path, server, ca string, user pair) error {
 	data := map[string][]byte{}
 	for _, file := range []string{ca, user.cert, user.key} {

@@ -10,9 +10,9 @@ import (
 	"github.com/canarize/canarize/test/cluster/node"
 )
 
-// startWithNode starts a control plane that a node can reach, the controllers and
-// the node. The node comes first, because it has the addresses the others need; it
-// starts containerd, and gets its images, while the API server starts.
+// startWithNode starts the node, a control plane that the node can reach, and the
+// controllers. The node comes first, because it has the addresses that the others need. It
+// starts containerd and loads its images while the API server starts.
 func startWithNode(ctx context.Context, o Options, l launch.Launcher) (State, error) {
 	pki := filepath.Join(o.Dir, "pki")
 	network, err := node.Open(ctx, l, o.Node.Self, o.Node.Programs, filepath.Join(pki, "ca.crt"))
@@ -48,8 +48,8 @@ func startWithNode(ctx context.Context, o Options, l launch.Launcher) (State, er
 	return s, s.replace()
 }
 
-// joinNode starts the controllers, lets the node know the server, and returns when
-// both are ready.
+// joinNode starts the controllers, connects the node to the server, and returns when both
+// are ready.
 func joinNode(ctx context.Context, o Options, l launch.Launcher, k keys, server string, n node.Network) error {
 	kubeconfig := func(who pair) string { return who.cert + ".kubeconfig" }
 	kubelet, kubeProxy := node.Files(o.Dir)

@@ -15,24 +15,24 @@ import (
 	"github.com/canarize/canarize/test/cluster/process"
 )
 
-// State is what is known of a control plane; it stands in its folder, from
-// before the first process starts until Stop has ended the last.
+// State describes a control plane. Its folder has it in a file, from before the first process
+// starts until Stop has ended the last.
 type State struct {
 	Dir        string `json:"dir"`
 	Kubeconfig string `json:"kubeconfig"`
 	Kubectl    string `json:"kubectl"` // of the same version as the server
 	Server     string `json:"server,omitempty"`
-	// Network is that of the node; nil without one.
+	// Network is the network of the node; nil without a node.
 	Network     *node.Network `json:"network,omitempty"`
-	Gateway     string        `json:"gateway,omitempty"`     // URL of what stands in for Emissary
+	Gateway     string        `json:"gateway,omitempty"`     // URL of the gateway
 	Diagnostics string        `json:"diagnostics,omitempty"` // URL of its port 8877
-	Prometheus  string        `json:"prometheus,omitempty"`  // its URL
+	Prometheus  string        `json:"prometheus,omitempty"`  // URL
 	Ready       bool          `json:"ready"`                 // false: still starting, or the start was killed
 }
 
 const (
 	stateName = "cluster.json"
-	// grace is how long a starter that is told to end may take to clean up.
+	// grace is the time that a terminated starter has to clean up.
 	grace = 15 * time.Second
 )
 
@@ -43,7 +43,7 @@ func readState(dir string) (State, error) {
 		return State{}, err
 	}
 	s := State{Dir: dir}
-	if len(b) == 0 { // killed while it was created
+	if len(b) == 0 { // its writer was killed
 		return s, nil
 	}
 	if err := json.Unmarshal(b, &s); err != nil {
@@ -52,7 +52,7 @@ func readState(dir string) (State, error) {
 	return s, nil
 }
 
-// create writes the state of a folder that has none yet.
+// create writes the state into a folder that has none yet.
 func (s State) create() error {
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -78,18 +78,17 @@ func (s State) replace() error {
 	return os.Rename(path+".new", path)
 }
 
-// Inspect gives the state of the control plane in dir; fs.ErrNotExist when
-// there is none.
+// Inspect returns the state of the control plane in dir, or fs.ErrNotExist if there is none.
 func Inspect(dir string) (State, error) { return readState(dir) }
 
-// Processes gives the processes of the control plane in dir, including those
-// that should run and do not.
+// Processes returns the processes of the control plane in dir, including those that have
+// ended.
 func Processes(dir string) ([]process.Process, error) {
 	return process.OpenTable(dir).List()
 }
 
-// Stop ends the control plane in dir, whatever condition it is in, and deletes
-// the folder. It is no error when there is none.
+// Stop ends the control plane in dir, in any state, and deletes the folder. It is no error if
+// there is none.
 func Stop(ctx context.Context, dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -114,7 +113,7 @@ func Stop(ctx context.Context, dir string) error {
 		if p.PID == os.Getpid() {
 			continue
 		}
-		// All its data is about to be deleted, so there is nothing to flush.
+		// All its data is about to be deleted, so it need not flush any.
 		if err := p.Kill(ctx); err != nil {
 			return fmt.Errorf("stop the control plane in %s: %w", dir, err)
 		}
@@ -125,8 +124,8 @@ func Stop(ctx context.Context, dir string) error {
 	return remove(dir)
 }
 
-// endStarter ends the program that is still busy starting the control plane:
-// it would start the next component behind our back.
+// endStarter ends the program that is still starting the control plane; otherwise it would
+// start the next component meanwhile.
 func endStarter(ctx context.Context, table process.Table) error {
 	all, err := table.List()
 	if err != nil {
@@ -142,8 +141,8 @@ func endStarter(ctx context.Context, table process.Table) error {
 	return nil
 }
 
-// remove deletes the folder, its state last: should it fail half-way, the next
-// Stop still knows the folder.
+// remove deletes the folder, the state last. If it fails half-way, the next Stop still
+// recognises the folder.
 func remove(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -163,8 +162,8 @@ func remove(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// removeIfEmpty deletes a folder that was made, but not claimed before its
-// maker died. A folder that holds something is not ours.
+// removeIfEmpty deletes a folder whose creator died before it claimed the folder. A folder
+// with content is not ours.
 func removeIfEmpty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

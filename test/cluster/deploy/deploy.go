@@ -1,5 +1,5 @@
-// Package deploy puts on a node what a cluster with canarize has: cluster DNS, the
-// gateway that stands in for Emissary, and Prometheus.
+// Package deploy installs cluster DNS, the gateway that replaces Emissary, and Prometheus on
+// a node.
 package deploy
 
 import (
@@ -24,8 +24,7 @@ import (
 //go:embed manifests/*.yaml
 var manifests embed.FS
 
-// Services of a test cluster have fixed addresses, so that they are known from the
-// start.
+// The Services of a test cluster have fixed addresses, which are known from the start.
 const (
 	gatewayHost     = 80
 	diagnosticsHost = 88
@@ -38,21 +37,21 @@ func address(n node.Network, host byte) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
-// GatewayURL is where the gateway takes requests.
+// GatewayURL returns the URL for requests through the gateway.
 func GatewayURL(n node.Network) string { return "http://" + address(n, gatewayHost).String() }
 
-// DiagnosticsURL is where the gateway has its metrics and diagnostics.
+// DiagnosticsURL returns the URL of the gateway's metrics and diagnostics.
 func DiagnosticsURL(n node.Network) string {
 	return "http://" + net.JoinHostPort(address(n, diagnosticsHost).String(), "8877")
 }
 
-// PrometheusURL is where Prometheus answers.
+// PrometheusURL returns the URL of Prometheus.
 func PrometheusURL(n node.Network) string {
 	return "http://" + net.JoinHostPort(address(n, prometheusHost).String(), "9090")
 }
 
-// Install installs everything; AwaitDeployments waits for it. Prometheus scrapes
-// what the ServiceMonitor says, which is applied too.
+// Install installs everything; AwaitDeployments waits for it. It also applies the
+// ServiceMonitor, whose targets Prometheus scrapes.
 func Install(ctx context.Context, s controlplane.State, serviceMonitor []byte) error {
 	config, err := prometheusConfig(serviceMonitor)
 	if err != nil {
@@ -93,7 +92,7 @@ func Apply(ctx context.Context, s controlplane.State, path string) error {
 	return kubectl(ctx, s, "", "apply", "-f", path)
 }
 
-// AwaitRoute returns when the gateway answers a URL with 200: it finds a Service's
+// AwaitRoute returns when the gateway answers a URL with 200. The gateway learns a Service's
 // address a moment after the Service's pods are ready.
 func AwaitRoute(ctx context.Context, url string) error {
 	return launch.Await(ctx, "an answer of "+url, func(ctx context.Context) error {

@@ -11,30 +11,30 @@ import (
 	"github.com/canarize/canarize/test/cluster/packaged"
 )
 
-// Source is where the programs in images come from.
+// Source provides the programs in the images.
 type Source struct {
 	Store      assets.Store
 	Packaged   packaged.Place
 	Prometheus string // its path
 }
 
-// Sample names the images of the sample application by version, as manifests/ and
-// the examples in the documents have them.
+// Sample returns the image of the sample application in a version, named as in manifests/ and
+// in the documents.
 func Sample(version string) string { return "registry.example.com/app:" + version }
 
-// Build builds and downloads what is not there yet.
+// Build builds and downloads the missing programs.
 func (s Source) Build(ctx context.Context) error {
 	return s.each(ctx, func(context.Context, image.Image) error { return nil })
 }
 
-// Load builds what is not there yet, and gives every image a test cluster needs to
-// the containerd at a socket.
+// Load builds the missing programs, and loads every image of a test cluster into the
+// containerd at a socket.
 func (s Source) Load(ctx context.Context, socket string) error {
 	return s.each(ctx, func(ctx context.Context, i image.Image) error { return image.Load(ctx, socket, i) })
 }
 
-// each makes all images, of the sample application in versions 1 and 2, and does
-// something with each as soon as it is made.
+// each builds all images, with the sample application in versions 1 and 2, and calls do with
+// each as soon as it is built.
 func (s Source) each(ctx context.Context, do func(context.Context, image.Image) error) error {
 	var things []func(context.Context) error
 	for _, make := range []func(context.Context) ([]image.Image, error){
@@ -56,7 +56,7 @@ func (s Source) each(ctx context.Context, do func(context.Context, image.Image) 
 	return launch.All(ctx, things...)
 }
 
-// own makes the image of a program of this checkout that needs no other file.
+// own builds the image of a program of this repository that needs no other file.
 func (s Source) own(folder, name string) func(context.Context) ([]image.Image, error) {
 	return func(ctx context.Context) ([]image.Image, error) {
 		program, err := s.Store.Own(ctx, folder)
@@ -64,7 +64,7 @@ func (s Source) own(folder, name string) func(context.Context) ([]image.Image, e
 	}
 }
 
-// gateway has Envoy inside, with the libraries it is linked with.
+// gateway builds the image of the gateway, with Envoy and its libraries.
 func (s Source) gateway(ctx context.Context) ([]image.Image, error) {
 	program, err := s.Store.Own(ctx, "gateway")
 	if err != nil {

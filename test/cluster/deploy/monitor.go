@@ -9,10 +9,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// object is an object as JSON has it.
+// object is a JSON object.
 type object = map[string]any
 
-// monitor is what is read of a ServiceMonitor.
+// monitor holds the supported fields of a ServiceMonitor.
 type monitor struct {
 	Kind     string
 	Metadata struct{ Name, Namespace string }
@@ -23,11 +23,12 @@ type monitor struct {
 	}
 }
 
-// interval is between two scrapes: tests do not wait for the 10 s of production.
+// interval is the time between two scrapes. Production has 10 s; tests should not wait that
+// long.
 const interval = "1s"
 
-// prometheusConfig is Prometheus' configuration for the gateway's pods and for a
-// ServiceMonitor, of which there is one document.
+// prometheusConfig returns Prometheus' configuration for the gateway's pods and for a
+// ServiceMonitor, which must be one document.
 func prometheusConfig(serviceMonitor []byte) ([]byte, error) {
 	var m monitor
 	if err := yaml.Unmarshal(serviceMonitor, &m); err != nil {
@@ -42,8 +43,8 @@ func prometheusConfig(serviceMonitor []byte) ([]byte, error) {
 	})
 }
 
-// gatewayJob scrapes the admin Service, as the ServiceMonitor of Emissary's chart
-// does.
+// gatewayJob returns a job that scrapes the admin Service, like the ServiceMonitor of
+// Emissary's chart.
 func gatewayJob() object {
 	return object{
 		"job_name":              "emissary",
@@ -58,8 +59,8 @@ func gatewayJob() object {
 	}
 }
 
-// jobs makes one job per endpoint, with the selection and the labels that the
-// Prometheus operator gives (its generateServiceMonitorConfig).
+// jobs returns one job per endpoint, with the selection and the labels of the Prometheus
+// operator (its generateServiceMonitorConfig).
 func (m monitor) jobs() []object {
 	namespace := m.Metadata.Namespace
 	if namespace == "" {
@@ -82,7 +83,7 @@ func (m monitor) jobs() []object {
 		)
 		for _, label := range m.Spec.PodTargetLabels {
 			rule := copied("__meta_kubernetes_pod_label_"+sanitized(label), sanitized(label))
-			rule["regex"] = "(.+)" // absent where the pod has no such label
+			rule["regex"] = "(.+)" // no label if the pod has none
 			rules = append(rules, rule)
 		}
 		out = append(out, object{
@@ -107,7 +108,7 @@ func copied(from, to string) object {
 	return object{"source_labels": []string{from}, "target_label": to}
 }
 
-// sanitized is a label of Kubernetes as Prometheus can have it.
+// sanitized returns a Kubernetes label as a valid Prometheus label.
 func sanitized(label string) string {
 	return regexp.MustCompile(`[^a-zA-Z0-9_]`).ReplaceAllString(label, "_")
 }

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// job is what a test looks at of a job.
+// job holds the fields of a job that tests check.
 type job struct {
 	Name     string `json:"job_name"`
 	Path     string `json:"metrics_path"`

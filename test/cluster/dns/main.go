@@ -1,6 +1,6 @@
-// Command dns answers for the names of a test cluster: CoreDNS with the plugins that
-// its usual configuration in Kubernetes needs, and without those for the world
-// outside, which a test cluster does not reach.
+// Command dns resolves the names of a test cluster. It is CoreDNS with the plugins that its
+// usual configuration in Kubernetes needs, but without those for outside names, because a
+// test cluster does not reach the outside.
 package main
 
 import (
@@ -12,6 +12,6 @@ import (
 )
 
 func main() {
-	dnsserver.Directives = []string{"errors", "ready", "kubernetes"} // in the order in which they answer
+	dnsserver.Directives = []string{"errors", "ready", "kubernetes"} // in the order of their calls
 	coremain.Run()
 }

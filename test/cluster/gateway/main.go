@@ -1,6 +1,6 @@
-// Command gateway stands in for Emissary-ingress in a test cluster: a real Envoy,
-// and a control plane that tells it what Emissary would, by the model of
-// internal/route/emissary/model. It is never kinder than Emissary.
+// Command gateway replaces Emissary-ingress in a test cluster. It runs a real Envoy and a
+// control plane that configures it as Emissary would, by internal/route/emissary/model. It is
+// never more tolerant than Emissary.
 package main
 
 import (
@@ -34,7 +34,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stderr))
 }
 
-// options are the flags, parsed.
+// options are the parsed flags.
 type options struct {
 	kubeconfig  string
 	envoy       string
@@ -159,7 +159,7 @@ func serve(ctx context.Context, o options, errs io.Writer) error {
 	err = <-ended
 	interrupted := ctx.Err() != nil
 	cancel()
-	_ = server.Close() // it only serves what is about to be gone
+	_ = server.Close() // the process is about to end
 	for range len(parts) - 1 {
 		<-ended
 	}
@@ -169,11 +169,10 @@ func serve(ctx context.Context, o options, errs io.Writer) error {
 	return err
 }
 
-// nameLimit is for a busy machine; cluster DNS is up in a second or two.
+// nameLimit allows for a busy machine; cluster DNS usually starts in a second or two.
 const nameLimit = 2 * time.Minute
 
-// awaitName waits until a name can be found; there is nothing to wait for when it is
-// empty.
+// awaitName waits until cluster DNS resolves a name. It returns at once for an empty name.
 func awaitName(ctx context.Context, name string) error {
 	if name == "" {
 		return nil
@@ -183,7 +182,7 @@ func awaitName(ctx context.Context, name string) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		// A question from before there is anybody to answer it stays unanswered.
+		// A query that is sent before DNS runs is never answered.
 		try, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 		_, err := net.DefaultResolver.LookupHost(try, name)
 		cancel()

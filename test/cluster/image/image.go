@@ -1,6 +1,6 @@
-// Package image makes container images of programs, without Docker or a registry:
-// one layer with the programs and what else they read, as an OCI image layout in a
-// tar archive (github.com/opencontainers/image-spec, image-layout.md), which
+// Package image builds container images of programs, without Docker or a registry. An image
+// has one layer with the programs and the other files that they read. It is an OCI image
+// layout in a tar archive (github.com/opencontainers/image-spec, image-layout.md), which
 // containerd imports. The same input gives the same bytes.
 package image
 
@@ -20,25 +20,24 @@ import (
 	"strings"
 )
 
-// Image says what an image is.
+// Image describes an image.
 type Image struct {
 	Name  string            // with its tag
-	Files map[string]string // absolute path inside → file of this machine
+	Files map[string]string // absolute path inside → file on this machine
 	Run   []string          // the command
 	Env   []string          // KEY=VALUE
 }
 
-// Of is the image of a program that needs no other file.
+// Of returns the image of a program that needs no other file.
 func Of(name, program string) Image {
 	inside := "/" + path.Base(program)
 	return Image{Name: name, Files: map[string]string{inside: program}, Run: []string{inside}}
 }
 
-// user is who runs the programs of all images: nobody in particular, as a number,
-// so that runAsNonRoot can be checked.
+// user runs the programs of all images. It is a number, so that runAsNonRoot can be checked.
 const user = "65532:65532"
 
-// object is an object as JSON has it.
+// object is a JSON object.
 type object = map[string]any
 
 // descriptor refers to a blob.
@@ -80,7 +79,7 @@ func (i Image) Write(to io.Writer) error {
 		return err
 	}
 	entry := describe(manifestType, manifest)
-	// The first is the name containerd gives the image, the second the one in the layout.
+	// The first is the name of the image in containerd, the second its name in the layout.
 	entry.Annotations = map[string]string{
 		"io.containerd.image.name": i.Name, "org.opencontainers.image.ref.name": i.Name,
 	}
@@ -115,7 +114,8 @@ func describe(mediaType string, blob []byte) descriptor {
 
 func (d descriptor) path() string { return "blobs/" + strings.ReplaceAll(d.Digest, ":", "/") }
 
-// measure describes the layer, which is written twice rather than kept.
+// measure returns the descriptor of the layer. The layer is written twice instead of kept in
+// memory.
 func (i Image) measure() (descriptor, error) {
 	m := meter{hash: sha256.New()}
 	err := i.writeLayer(&m)
@@ -187,5 +187,5 @@ func header(name string, size int64) *tar.Header {
 	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o755}
 }
 
-// inside is a path as a layer has it.
+// inside returns a path in the form of a layer.
 func inside(name string) string { return strings.TrimPrefix(name, "/") }

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// unpacked gives the files of an archive; folders have no content.
+// unpacked returns the contents of an archive by path; those of folders are empty.
 func unpacked(t *testing.T, archive []byte) map[string]string {
 	t.Helper()
 	out := map[string]string{}

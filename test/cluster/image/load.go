@@ -7,7 +7,7 @@ import (
 	"os/exec"
 )
 
-// Load gives an image to the containerd at a socket, for the kubelet to use.
+// Load loads an image into the containerd at a socket, for the kubelet.
 func Load(ctx context.Context, socket string, i Image) error {
 	cmd := exec.CommandContext(ctx, "ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", "-")
 	in, err := cmd.StdinPipe()
@@ -20,7 +20,7 @@ func Load(ctx context.Context, socket string, i Image) error {
 		return fmt.Errorf("load image %s: %w", i.Name, err)
 	}
 	written := i.Write(in)
-	_ = in.Close() // ctr notices an archive that is not whole
+	_ = in.Close() // ctr notices an incomplete archive
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("load image %s: ctr: %w: %s", i.Name, err, bytes.TrimSpace(out.Bytes()))
 	}

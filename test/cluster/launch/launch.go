@@ -17,23 +17,23 @@ import (
 )
 
 const (
-	// Loopback is the address at which this machine reaches itself only.
+	// Loopback is an address that only this machine can reach.
 	Loopback = "127.0.0.1"
-	// Limit is for a busy machine; a second or three are usual.
+	// Limit allows for a busy machine; one to three seconds are usual.
 	Limit    = 2 * time.Minute
 	attempts = 3
 )
 
 // Program is one program of a cluster.
 type Program struct {
-	Name       string // two digits that give the order of starting, a dash, a name
+	Name       string // two digits for the order of starting, a dash, a name
 	Path       string
-	Address    string                                      // where the ports have to be free; "" for loopback
-	Ports      int                                         // how many it needs
+	Address    string                                      // the address of the ports; "" for loopback
+	Ports      int                                         // the number of ports
 	Args       func(ports []int) []string                  // nil for none
 	URL        func(ports []int) string                    // nil for ""
-	Ready      func(ctx context.Context, url string) error // nil when it is ready
-	Namespaces uintptr                                     // as process.Command has them
+	Ready      func(ctx context.Context, url string) error // returns nil when it is ready
+	Namespaces uintptr                                     // for process.Command
 }
 
 // Launcher starts programs of one cluster.
@@ -43,31 +43,30 @@ type Launcher struct {
 	Log   io.Writer
 }
 
-// ErrEnded means that a program ended instead of becoming ready.
+// ErrEnded reports that a program ended instead of becoming ready.
 var ErrEnded = errors.New("ended instead of becoming ready")
 
-// short is a name without the two digits.
+// short returns a name without the two digits.
 func short(name string) string { return name[len("00-"):] }
 
 func (l Launcher) log(name string) string { return filepath.Join(l.Dir, short(name)+".log") }
 
-// WithOutput adds to what went wrong with a program of a name the end of its output.
+// WithOutput adds the end of a program's output to its error.
 func (l Launcher) WithOutput(name string, err error) error {
 	output, _ := os.ReadFile(l.log(name)) // for the message only
 	lines := bytes.Split(bytes.TrimSpace(output), []byte("\n"))
 	return fmt.Errorf("%s: %w; the end of its output:\n%s", short(name), err, bytes.Join(lines[max(0, len(lines)-15):], []byte("\n")))
 }
 
-// Launch starts p on free ports and returns its URL once it is ready. Between
-// being found free and being used a port can be taken by somebody else, so
-// when that happens p is started once more.
+// Launch starts p on free ports and returns its URL once it is ready. If another process
+// takes one of the ports before p listens on it, Launch starts p once more.
 func (l Launcher) Launch(ctx context.Context, p Program) (string, error) {
 	for attempt := 1; ; attempt++ {
 		url, err := l.try(ctx, p)
 		if err == nil {
 			return url, nil
 		}
-		output, _ := os.ReadFile(l.log(p.Name)) // nothing is as good as none
+		output, _ := os.ReadFile(l.log(p.Name)) // a missing log counts as empty
 		if attempt < attempts && errors.Is(err, ErrEnded) && bytes.Contains(output, []byte("address already in use")) {
 			if err := os.Remove(l.log(p.Name)); err != nil {
 				return "", err
@@ -107,7 +106,7 @@ func (l Launcher) try(ctx context.Context, p Program) (url string, err error) {
 	return url, nil
 }
 
-// Await repeats check until it is nil or ErrEnded, at most for Limit.
+// Await repeats check until it returns nil or ErrEnded, for at most Limit.
 func Await(ctx context.Context, what string, check func(context.Context) error) error {
 	if err := await(ctx, nil, check); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -135,8 +134,8 @@ func await(ctx context.Context, ended <-chan error, check func(context.Context) 
 	}
 }
 
-// All does all things at a time. When one fails the others need not go on, and its
-// error is the one that is told.
+// All calls all things at the same time and returns the first error, which cancels the
+// context of the others.
 func All(ctx context.Context, things ...func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -152,7 +151,7 @@ func All(ctx context.Context, things ...func(context.Context) error) error {
 	return context.Cause(ctx)
 }
 
-// freePorts finds n different free TCP ports of an address of this machine.
+// freePorts returns n different free TCP ports of an address of this machine.
 func freePorts(ctx context.Context, address string, n int) ([]int, error) {
 	if address == "" {
 		address = Loopback
@@ -163,7 +162,7 @@ func freePorts(ctx context.Context, address string, n int) ([]int, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		defer l.Close() // all stay open until all are found, so they differ
+		defer l.Close() // all stay open until the end, so they differ
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil

@@ -6,11 +6,12 @@ import (
 	"path/filepath"
 )
 
-// object is an object as JSON has it; every YAML reader takes JSON.
+// object is a JSON object; every YAML reader accepts JSON.
 type object = map[string]any
 
-// containerdConfig is for containerd 1.6 and later, which reads version 2 too.
-// What it can do without is off: it would look for programs and write folders.
+// containerdConfig returns the configuration for containerd 1.6 and later, which reads
+// version 2 too. Optional plugins are off, because they would look for programs and write
+// folders.
 func containerdConfig(dir string) []byte {
 	const text = `version = 2
 root = %q
@@ -35,8 +36,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 	return fmt.Appendf(nil, text, files(dir).path("containerd"), socket, PauseImage, plugins, files(dir).plugins())
 }
 
-// pluginConfig connects every pod by a link of its own. There is no bridge, so
-// that also what goes from pod to pod passes the rules of kube-proxy.
+// pluginConfig connects every pod by its own link. There is no bridge, so that packets from
+// pod to pod pass the rules of kube-proxy too.
 func pluginConfig(n Network) object {
 	return object{
 		"cniVersion": "1.0.0",
@@ -67,7 +68,7 @@ func kubeletConfig(dir string, n Network, ca string) object {
 		"containerRuntimeEndpoint": "unix://" + socket,
 		"volumePluginDir":          f.path("volume-plugins"),
 		"healthzPort":              0,
-		// The machine is shared, and may itself be a container or have old cgroups.
+		// The machine is shared. It may be a container or have version 1 of cgroups.
 		"cgroupDriver":                     "cgroupfs",
 		"cgroupRoot":                       "/" + nameOf(dir),
 		"failCgroupV1":                     false,
@@ -92,12 +93,12 @@ func kubeProxyConfig(dir string, n Network) object {
 		"bindAddress":        n.Node.String(),
 		"healthzBindAddress": "",
 		"metricsBindAddress": "127.0.0.1:10249",
-		// The limits on connections are those of the whole machine.
+		// These limits would change the whole machine.
 		"conntrack": object{"maxPerCore": 0, "min": 0},
 	}
 }
 
-// contents gives the files of a node by path.
+// contents returns the contents of a node's files by path.
 func contents(dir string, n Network, p Programs, ca string) (map[string][]byte, error) {
 	f := files(dir)
 	out := map[string][]byte{f.containerd(): containerdConfig(dir), f.path("resolv.conf"): nil}

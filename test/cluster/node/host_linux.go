@@ -20,10 +20,10 @@ const (
 	insideName = "05-node"
 )
 
-// Open makes the namespaces and connects them to this machine; containerd starts
-// meanwhile. self is the path of a program that calls Run with its first argument
-// "inside" and the flag --dir. ca is where the certificate
-// of those who may talk to the kubelet is going to be.
+// Open creates the namespaces and connects them to this machine; containerd starts
+// meanwhile. self is the path of a program that calls Run if its first argument is "inside",
+// with the flag --dir. ca is the future path of the certificate authority of the kubelet's
+// clients.
 func Open(ctx context.Context, l launch.Launcher, self string, p Programs, ca string) (Network, error) {
 	if err := errors.Join(Check(), checkVisible(l.Dir, p.Kubelet, p.KubeProxy)); err != nil {
 		return Network{}, err
@@ -64,7 +64,7 @@ func Open(ctx context.Context, l launch.Launcher, self string, p Programs, ca st
 			}
 		}
 	}
-	// The inside waits for this one, so it has to come last and be whole.
+	// The inside waits for this file, so it comes last and is never incomplete.
 	return n, replace(f.plan(), all[f.plan()])
 }
 
@@ -88,8 +88,8 @@ func pidOf(t process.Table, name string) (int, error) {
 	return 0, fmt.Errorf("there is no process %s: this cluster has no node, or it has not started yet", name)
 }
 
-// Ended is launch.ErrEnded when a program of the node has ended, with the end of its
-// output.
+// Ended returns launch.ErrEnded with the end of the output if a program of the node has
+// ended.
 func Ended(l launch.Launcher) error {
 	all, err := l.Table.List()
 	if err != nil {
@@ -103,8 +103,8 @@ func Ended(l launch.Launcher) error {
 	return nil
 }
 
-// Opened calls do with the path of containerd's socket, as this machine sees it,
-// as soon as containerd answers.
+// Opened calls do with the path of containerd's socket on this machine as soon as containerd
+// answers.
 func Opened(ctx context.Context, l launch.Launcher, do func(ctx context.Context, socket string) error) error {
 	path, err := Socket(l.Table)
 	if err != nil {
@@ -118,7 +118,7 @@ func Opened(ctx context.Context, l launch.Launcher, do func(ctx context.Context,
 	return do(ctx, path)
 }
 
-// Socket is the path of containerd's socket as this machine sees it.
+// Socket returns the path of containerd's socket on this machine.
 func Socket(t process.Table) (string, error) {
 	pid, err := pidOf(t, insideName)
 	if err != nil {
@@ -135,8 +135,8 @@ func answers(ctx context.Context, socket string) error {
 	return c.Close()
 }
 
-// Remove deletes what this machine has of a node whose processes have ended; it
-// is no error when there is nothing.
+// Remove deletes the link and the control groups of a node whose processes have ended. It is
+// no error if there are none.
 func Remove(ctx context.Context, dir string) error {
 	name := nameOf(dir)
 	return errors.Join(disconnect(name), launch.Await(ctx, "removal of control group "+name, func(context.Context) error {
@@ -144,8 +144,8 @@ func Remove(ctx context.Context, dir string) error {
 	}))
 }
 
-// hierarchies are the folders control groups are made in: one with version 2 of
-// them, one for each controller with version 1.
+// hierarchies returns the folders for control groups: one folder with version 2, and one for
+// each controller with version 1.
 func hierarchies() ([]string, error) {
 	const root = "/sys/fs/cgroup"
 	if _, err := os.Stat(filepath.Join(root, "cgroup.controllers")); err == nil {
@@ -171,7 +171,7 @@ func makeControlGroup(name string) error {
 	return nil
 }
 
-// removeControlGroup fails while a process in it has not quite ended.
+// removeControlGroup fails while a process of the group is still ending.
 func removeControlGroup(name string) error {
 	roots, err := filepath.Glob("/sys/fs/cgroup/*/" + name)
 	if err != nil {
@@ -188,7 +188,7 @@ func removeControlGroup(name string) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		for i := len(groups) - 1; i >= 0; i-- { // those inside come after those around them
+		for i := len(groups) - 1; i >= 0; i-- { // inner groups come after outer ones
 			if err := os.Remove(groups[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}

@@ -13,10 +13,9 @@ import (
 	"github.com/canarize/canarize/test/cluster/process"
 )
 
-// Run is the first program inside: it closes the namespaces to this machine,
-// starts what a node runs, each as soon as there is what it needs, and then
-// waits. It returns only when something could not be started; what ends later
-// stays ended, as status tells.
+// Run is the first program inside. It closes the namespaces to this machine, starts the
+// programs of a node, each as soon as its inputs exist, and then waits. It returns only if a
+// program could not be started. A program that ends later is not restarted; status shows it.
 func Run(ctx context.Context, dir string, log io.Writer) error {
 	f := files(dir)
 	if err := mounts(f); err != nil {
@@ -48,8 +47,8 @@ func Run(ctx context.Context, dir string, log io.Writer) error {
 	return nil
 }
 
-// mounts hides what programs of a node would write to outside the folder of the
-// cluster, and the settings of the kernel that count for the whole machine.
+// mounts hides the folders outside the folder of the cluster to which programs of a node
+// would write, and the kernel settings of the whole machine.
 func mounts(f files) error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("keep mounts private: %w", err)
@@ -65,7 +64,7 @@ func mounts(f files) error {
 			return fmt.Errorf("mount %s: %w", folder, err)
 		}
 	}
-	// The kubelet sets these where they differ. It finds what it wants, in files.
+	// The kubelet sets these if they differ. These files have the values that it wants.
 	for setting, value := range map[string]string{
 		"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
 		"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
@@ -139,6 +138,6 @@ func kubeProxy(f files, p plan) launch.Program {
 	}
 }
 
-// started is for programs whose work the API server shows; who waits for that
-// asks there.
+// started is the check for programs whose readiness the API server shows; callers wait for
+// it there.
 func started(context.Context, string) error { return nil }

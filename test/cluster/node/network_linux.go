@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connect makes a link from this machine to the network namespace of a process,
-// and gives both ends addresses and routes.
+// connect creates a link from this machine to the network namespace of a process, and
+// configures the addresses and routes of both ends.
 func connect(name string, pid int) (Network, error) {
 	inside, err := netns.GetFromPid(pid)
 	if err != nil {
@@ -39,8 +39,8 @@ func connect(name string, pid int) (Network, error) {
 	return n, configureInside(inside, n)
 }
 
-// choose takes the first network that this machine has no route to yet. Adding a
-// route fails when there is one, so two clusters do not get the same.
+// choose uses the first network to which this machine has no route yet. Adding a route
+// fails if there is one, so two clusters never get the same network.
 func choose(link netlink.Link) (Network, error) {
 	for i := range byte(networks) {
 		n := network(i)
@@ -87,10 +87,10 @@ func configureInside(inside netns.NsHandle, n Network) error {
 	if err := errors.Join(h.LinkSetUp(loopback), h.LinkSetUp(link)); err != nil {
 		return err
 	}
-	// A Service is new to kube-proxy for some moments. What goes to its address then is
-	// dropped here, and sent again by TCP. Forwarded as it is, it would leave an entry in
-	// the kernel's table of connections that says "no translation": that connection would
-	// hang for good, however soon kube-proxy has its rule.
+	// kube-proxy needs some moments to learn of a new Service. Until then this route drops
+	// packets to its address, and TCP sends them again. If they were forwarded untranslated,
+	// the kernel's connection table would keep that, and the connection would hang for ever,
+	// even after kube-proxy has its rule.
 	if err := h.RouteAdd(&netlink.Route{Type: unix.RTN_BLACKHOLE, Dst: subnet(n.Services)}); err != nil {
 		return err
 	}
@@ -98,8 +98,8 @@ func configureInside(inside netns.NsHandle, n Network) error {
 	return h.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Gw: n.Host.AsSlice()})
 }
 
-// disconnect deletes the link of a node, and with it the addresses and routes.
-// The kernel does so too when the other end goes, but takes its time.
+// disconnect deletes the link of a node, and with it the addresses and routes. The kernel
+// also does so after the other end is gone, but later.
 func disconnect(name string) error {
 	link, err := netlink.LinkByName(name)
 	if errors.As(err, &netlink.LinkNotFoundError{}) {

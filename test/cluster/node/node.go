@@ -1,11 +1,10 @@
 // Package node gives a control plane a node that runs pods: containerd, kubelet
-// and kube-proxy in Linux namespaces of their own. Their processes, mounts,
-// links and firewall rules exist only in there, so that all of it goes with the
-// first process of the namespaces, however it ends. What this machine itself
-// sees is a folder, one network link and a control group, and Remove deletes
-// the latter two.
+// and kube-proxy in their own Linux namespaces. Their processes, mounts, links and
+// firewall rules exist only there, so all of them disappear when the first process
+// of the namespaces ends, for whatever reason. The machine itself has only a folder,
+// one network link and a control group; Remove deletes the latter two.
 //
-// It needs root and Linux, and the programs Check looks for.
+// It needs root and Linux, and the programs that Check looks for.
 package node
 
 import (
@@ -20,36 +19,36 @@ import (
 )
 
 const (
-	// Name is that of the node in the cluster.
+	// Name is the name of the node in the cluster.
 	Name = "node1"
-	// PauseImage is what containerd starts every pod with; it has to be loaded first.
+	// PauseImage is the first image of every pod; it has to be loaded first.
 	PauseImage = "canarize.dev/pause:1"
 
-	// Kubelet is what its process is recorded as.
+	// Kubelet is the name of the kubelet's process record.
 	Kubelet = "07-kubelet"
 
-	plugins = "/usr/lib/cni" // where Debian puts them
-	// socket is containerd's, as seen from inside.
+	plugins = "/usr/lib/cni" // Debian's folder
+	// socket is the path of containerd's socket inside.
 	socket = "/run/containerd/containerd.sock"
 )
 
-// Programs are the paths of what a node runs that does not come with Check.
+// Programs holds the paths of the node's programs that Check does not look for.
 type Programs struct {
 	Kubelet   string
 	KubeProxy string
 }
 
-// plan is what the inside is told.
+// plan is the input of the inside.
 type plan struct {
 	Programs Programs
 	Network  Network
 }
 
-// hidden are folders that are empty inside: programs write there without being
-// told, and nothing of that may stay.
+// hidden are folders that are empty inside, because programs write there by default and
+// none of it may stay.
 var hidden = [...]string{"/run", "/var/lib", "/var/log"}
 
-// Check says in one line what is missing for a node on this machine.
+// Check returns an error of one line that names what a node lacks on this machine.
 func Check() error {
 	const install = "on Debian: apt-get install containerd runc containernetworking-plugins iptables"
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
@@ -68,7 +67,7 @@ func Check() error {
 	return nil
 }
 
-// checkVisible refuses paths that would not be there inside.
+// checkVisible refuses paths that would not exist inside.
 func checkVisible(paths ...string) error {
 	for _, path := range paths {
 		for _, folder := range hidden {
@@ -80,14 +79,14 @@ func checkVisible(paths ...string) error {
 	return nil
 }
 
-// nameOf names the link and the control group of the node of a cluster: short,
-// and known from its folder alone, so that whatever is left can be found.
+// nameOf returns the name of the link and the control group of a cluster's node. It is short,
+// and depends only on the folder, so that leftovers can be found.
 func nameOf(dir string) string {
 	return fmt.Sprintf("canarize%.3x", sha256.Sum256([]byte(dir)))
 }
 
-// Network is where a node and its pods are. All of it can be reached from this
-// machine, and from nowhere else.
+// Network holds the addresses of a node, its pods and Services. They can be reached from this
+// machine only.
 type Network struct {
 	Host     netip.Addr   `json:"host"` // of this machine, on the link to the node
 	Node     netip.Addr   `json:"node"`
@@ -95,11 +94,11 @@ type Network struct {
 	Services netip.Prefix `json:"services"`
 }
 
-// networks is how many nodes there can be at a time on a machine.
+// networks is the maximum number of nodes on a machine at the same time.
 const networks = 16
 
-// network gives the i-th. 198.18.0.0/15 is set aside for tests of networks and
-// never routed (RFC 2544), so it is nobody's; the others are Kubernetes' usual.
+// network returns the i-th network. 198.18.0.0/15 is reserved for network tests and never
+// routed (RFC 2544), so nobody uses it; the others are the usual ones of Kubernetes.
 func network(i byte) Network {
 	return Network{
 		Host:     netip.AddrFrom4([4]byte{198, 18, i, 1}),
@@ -109,18 +108,18 @@ func network(i byte) Network {
 	}
 }
 
-// API is the address of the Service kubernetes.
+// API returns the address of the Service kubernetes.
 func (n Network) API() netip.Addr { return n.Services.Addr().Next() }
 
-// DNS is the address the kubelet tells pods to ask for names.
+// DNS returns the address of the pods' name server.
 func (n Network) DNS() netip.Addr {
 	a := n.Services.Addr().As4()
 	a[3] = 10
 	return netip.AddrFrom4(a)
 }
 
-// files are those a node is made from, in the folder of its cluster. The host
-// writes them, and the inside reads them.
+// files gives the paths of a node's files in the folder of its cluster. The host writes them,
+// and the inside reads them.
 type files string
 
 func (f files) path(name string) string     { return filepath.Join(string(f), "node", name) }
@@ -133,7 +132,7 @@ func (f files) KubeletKubeconfig() string   { return f.path("kubelet.kubeconfig"
 func (f files) KubeProxyKubeconfig() string { return f.path("kube-proxy.kubeconfig") }
 func (f files) proc() string                { return f.path("proc") } // this machine's /proc
 
-// Files names the two files Join waits for.
+// Files returns the paths of the two files that Join waits for.
 func Files(dir string) (kubelet, kubeProxy string) {
 	return files(dir).KubeletKubeconfig(), files(dir).KubeProxyKubeconfig()
 }

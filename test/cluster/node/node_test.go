@@ -26,7 +26,7 @@ func TestNodesDoNotShareNetworks(t *testing.T) {
 }
 
 func TestNamesOfLinksFit(t *testing.T) {
-	const limit = 15 // of the kernel: IFNAMSIZ less the zero
+	const limit = 15 // of the kernel: IFNAMSIZ minus the terminating zero
 	a, b := nameOf("/tmp/a"), nameOf("/tmp/b")
 	if len(a) > limit || a == b || a != nameOf("/tmp/a") {
 		t.Errorf("links of two folders are called %s and %s", a, b)

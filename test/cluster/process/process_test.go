@@ -25,7 +25,7 @@ func start(t *testing.T, table Table, name, script string) *Child {
 	return c
 }
 
-// recorded waits until the process has written its record.
+// recorded waits until the process has written its record, and returns it.
 func recorded(t *testing.T, table Table, name string) Process {
 	t.Helper()
 	for range 500 {

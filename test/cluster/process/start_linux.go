@@ -7,12 +7,12 @@ import (
 	"syscall"
 )
 
-// record is a shell script: $1 is where /proc of this machine is, $2 the record
-// to write, the rest the program. It writes aside and renames, so that a record
-// is whole or absent; the rename fails once the folder of the records has been
-// sealed. The process id is read and not $$, which in a namespace is another. The
-// 20th field after the name is the start time in clock ticks since boot
-// (proc(5), field 22), and survives the exec.
+// record is a shell script: $1 is the mount point of this machine's /proc, $2 the path of the
+// record to write, the other arguments are the program. It writes a temporary file and
+// renames it, so that a record is complete or absent. The rename fails once the folder of
+// the records is sealed. The script reads the process id from /proc, because $$ is another
+// one in a namespace. The 20th field after the name is the start time in clock ticks since
+// boot (proc(5), field 22), and survives the exec.
 const record = `
 proc=$1; record=$2; shift 2
 start() { set -- ${1##*) }; echo "${20}"; }
@@ -24,24 +24,24 @@ mv "$record.new" "$record" &&
 const (
 	recordThenExec = record + `exec "$@"`
 	// recordThenRun is for the first process of a namespace, which has to reap
-	// those whose parents have ended: the shell does so while it waits.
+	// orphaned processes. The shell does so while it waits.
 	recordThenRun = record + `{ "$@" & wait $!; }`
 )
 
-// session is one of its own, so that a Ctrl-C in the terminal of the starter
-// does not reach it.
+// session gives a program its own session, so that a Ctrl-C in the starter's terminal does
+// not reach it.
 func session(namespaces uintptr) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Cloneflags: namespaces}
 }
 
-// startTime gives when pid was started, in clock ticks since boot, and whether
-// it has ended already and only waits for its parent to take notice.
+// startTime returns when pid was started, in clock ticks since boot, and whether it has
+// ended already and waits to be reaped.
 func startTime(pid int) (start string, zombie bool, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return "", false, err
 	}
-	// The name, in parentheses, may hold spaces and parentheses itself.
+	// The name, in parentheses, may contain spaces and parentheses itself.
 	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
 	if len(fields) < 20 {
 		return "", false, fmt.Errorf("/proc/%d/stat has %d fields after the name, expected at least 20", pid, len(fields))

@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// recordThenExec is a shell script: $2 is the record to write, the rest after it
-// the program to become. It writes aside and renames, so that a record is whole or
-// absent; the rename fails once the folder of the records has been sealed.
+// recordThenExec is a shell script: $2 is the path of the record to write, the arguments
+// after it are the program to exec. It writes a temporary file and renames it, so that a
+// record is complete or absent. The rename fails once the folder of the records is sealed.
 const recordThenExec = `
 record=$2; shift 2
 start=$(LC_ALL=C ps -o lstart= -p $$) &&
@@ -20,15 +20,15 @@ echo "$$" $start >"$record.new" &&
 mv "$record.new" "$record" &&
 exec "$@"`
 
-// recordThenRun is the same, as there are no namespaces.
+// recordThenRun is the same, because there are no namespaces.
 const recordThenRun = recordThenExec
 
-// session is one of its own, so that a Ctrl-C in the terminal of the starter
-// does not reach it.
+// session gives a program its own session, so that a Ctrl-C in the starter's terminal does
+// not reach it.
 func session(uintptr) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
-// startTime gives when pid was started, to the second, and whether it has
-// ended already and only waits for its parent to take notice.
+// startTime returns when pid was started, to the second, and whether it has ended already
+// and waits to be reaped.
 func startTime(pid int) (start string, zombie bool, err error) {
 	ps := exec.Command("ps", "-o", "stat=,lstart=", "-p", strconv.Itoa(pid))
 	ps.Env = append(ps.Environ(), "LC_ALL=C")

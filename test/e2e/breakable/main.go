@@ -1,6 +1,6 @@
-// Command breakable stands in for the sample application where a version has to become
-// bad while it runs: it answers as the sample does until somebody posts to /break on
-// its second port. From then on every request fails.
+// Command breakable replaces the sample application in tests of a version that becomes bad
+// while it runs. It answers like the sample until somebody posts to /break on its second
+// port. From then on every request fails.
 package main
 
 import (
@@ -31,7 +31,7 @@ func main() {
 		}
 	}()
 	<-stopped.Done()
-	if err := server.Shutdown(context.Background()); err != nil { // the kubelet's patience is the limit
+	if err := server.Shutdown(context.Background()); err != nil { // the kubelet kills it after the grace period
 		log.Fatal(err)
 	}
 }
@@ -42,8 +42,8 @@ type application struct {
 	broken  atomic.Bool
 }
 
-// routes is what users and the kubelet reach. The probes go on succeeding when the
-// application is broken: it is the judge that has to find out.
+// routes returns the handler for users and the kubelet. The probes still succeed when the
+// application is broken, because the judge has to find out.
 func (a *application) routes() http.Handler {
 	mux := http.NewServeMux()
 	healthy := func(http.ResponseWriter, *http.Request) {}
@@ -63,7 +63,7 @@ func (a *application) routes() http.Handler {
 	return mux
 }
 
-// switches is what only the test reaches.
+// switches returns the handler for the test.
 func (a *application) switches() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /break", func(http.ResponseWriter, *http.Request) { a.broken.Store(true) })

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Get gives a page, "" when there is none.
+// Get returns a page, or "" if there is none.
 func Get(url string) string {
 	client := http.Client{Timeout: 5 * time.Second}
 	response, err := client.Get(url)
@@ -26,8 +26,8 @@ func Get(url string) string {
 	return string(body)
 }
 
-// Thresholds are those of the Mappings without headers for a prefix, in the order
-// Envoy tries them, as the gateway's diagnostics say: "web-canary 10, web 100".
+// Thresholds returns the thresholds of the Mappings without headers for a prefix, in Envoy's
+// order, from the gateway's diagnostics: "web-canary 10, web 100".
 func (s *Site) Thresholds(prefix string) string {
 	var diagnostics struct {
 		Routes []struct {
@@ -56,8 +56,8 @@ func (s *Site) Thresholds(prefix string) string {
 	return strings.Join(out, ", ")
 }
 
-// Counted is how many requests Envoy has sent to a cluster of a statistics name,
-// since Envoy has started; 0 when it does not know the name.
+// Counted returns the number of requests that Envoy has sent since its start to the cluster
+// with a statistics name; 0 if Envoy does not know the name.
 func (s *Site) Counted(stats string) int {
 	s.t.Helper()
 	prefix := fmt.Sprintf("envoy_cluster_upstream_rq_total{envoy_cluster_name=%q} ", stats)
@@ -73,7 +73,7 @@ func (s *Site) Counted(stats string) int {
 	return 0
 }
 
-// Query asks Prometheus for one number; nothing and NaN are "".
+// Query asks Prometheus for one number. It returns "" for no result and for NaN.
 func (s *Site) Query(query string) string {
 	var answer struct {
 		Data struct {

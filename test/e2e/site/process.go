@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// Process gives the process id of a component of the cluster ("kube-apiserver",
+// Process returns the process id of a component of the cluster ("kube-apiserver",
 // "kubelet"), by its record.
 func (s *Site) Process(component string) int {
 	s.t.Helper()
@@ -21,7 +21,7 @@ func (s *Site) Process(component string) int {
 	return pid
 }
 
-// Recorded is the same for the cluster in a folder.
+// Recorded does the same for the cluster in a folder.
 func Recorded(dir, component string) (pid int, err error) {
 	records, err := filepath.Glob(filepath.Join(dir, "processes", "[0-9][0-9]-"+component))
 	if err != nil || len(records) != 1 {
@@ -34,8 +34,8 @@ func Recorded(dir, component string) (pid int, err error) {
 	return strconv.Atoi(strings.Fields(string(record))[0])
 }
 
-// InPod gives the process id of the only process in a pod that runs a program, by
-// the program's path in there and settings of its environment.
+// InPod returns the process id of the only process in a pod with a program's path and
+// settings of its environment.
 func (s *Site) InPod(program string, env ...string) int {
 	s.t.Helper()
 	node := s.Process("node")
@@ -49,7 +49,7 @@ func (s *Site) InPod(program string, env ...string) int {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if path, _ := os.Readlink(exe); path == program && descends(pid, node) && has(pid, env) { // many come and go
+		if path, _ := os.Readlink(exe); path == program && descends(pid, node) && has(pid, env) { // an error means that the process has ended
 			found = append(found, pid)
 		}
 	}
@@ -59,9 +59,9 @@ func (s *Site) InPod(program string, env ...string) int {
 	return found[0]
 }
 
-// has says whether a process has settings in its environment.
+// has reports whether a process has settings in its environment.
 func has(pid int, env []string) bool {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)) // one that has ended has none
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)) // an error means that the process has ended
 	have := strings.Split(string(b), "\x00")
 	for _, setting := range env {
 		if !slices.Contains(have, setting) {
@@ -71,15 +71,14 @@ func has(pid int, env []string) bool {
 	return true
 }
 
-// descends says whether a process has been started by another one or by one that
-// descends from that.
+// descends reports whether a process is a descendant of another one.
 func descends(pid, from int) bool {
 	for pid > 1 && pid != from {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
 			return false
 		}
-		_, fields, _ := strings.Cut(string(b), ") ") // behind the name: state, parent
+		_, fields, _ := strings.Cut(string(b), ") ") // after the name: state, parent
 		if pid, err = strconv.Atoi(strings.Fields(fields)[1]); err != nil {
 			return false
 		}

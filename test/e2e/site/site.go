@@ -2,7 +2,7 @@
 // real Kubernetes with a gateway that routes as Emissary does, Prometheus, and
 // images of the sample application in versions 1 and 2.
 //
-// It needs Linux, root and a few programs; what is missing is said in one line.
+// It needs Linux, root and a few programs; one line names what is missing.
 package site
 
 import (
@@ -21,12 +21,12 @@ import (
 
 // Site is a cluster that ends with the test that started it.
 type Site struct {
-	Root string // of the checkout
-	Dir  string // of the cluster; logs of its components are in there
+	Root string // of the repository
+	Dir  string // of the cluster, with the logs of its components
 
 	Kubeconfig  string
 	Kubectl     string // path, of the same version as the cluster
-	Gateway     string // URL of what stands in for Emissary
+	Gateway     string // URL of the gateway
 	Diagnostics string // URL of its port 8877
 	Prometheus  string // URL
 
@@ -36,10 +36,10 @@ type Site struct {
 	stop    func()
 }
 
-// limit is for one program on a busy machine.
+// limit is the timeout of one program on a busy machine.
 const limit = 5 * time.Minute
 
-// Start builds and starts everything, and has t stop it. Should this process die,
+// Start builds and starts everything, and stops it at the end of t. If this process dies,
 // the cluster ends too.
 func Start(t testing.TB, root string) *Site {
 	t.Helper()
@@ -77,7 +77,7 @@ func Start(t testing.TB, root string) *Site {
 	return s
 }
 
-// For is the same site for another test.
+// For returns the same site for another test.
 func (s Site) For(t testing.TB) *Site {
 	s.t = t
 	return &s
@@ -92,8 +92,8 @@ func (s *Site) Stop() {
 	}
 }
 
-// Build builds a program of the checkout from its folder, and gives its path. It is
-// static, so that an image can be made of it.
+// Build builds a program of the repository from its folder and returns its path. The program
+// is static, so that an image can be made of it.
 func (s *Site) Build(folder string) string {
 	s.t.Helper()
 	path := filepath.Join(s.bin, filepath.Base(folder))
@@ -101,7 +101,7 @@ func (s *Site) Build(folder string) string {
 	return path
 }
 
-// Run runs a program in a folder and gives what it prints.
+// Run runs a program in a folder and returns its output.
 func (s *Site) Run(input []byte, dir, name string, args ...string) []byte {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
@@ -135,14 +135,14 @@ func (s *Site) AwaitRollout(workload string) {
 	s.Kube(nil, "rollout", "status", "--timeout=2m", workload)
 }
 
-// LoadImage makes an image of a static program, with an environment of KEY=VALUE,
-// and gives it to the node.
+// LoadImage builds an image of a static program, with an environment of KEY=VALUE, and
+// loads it into the node.
 func (s *Site) LoadImage(name, program string, env ...string) {
 	s.t.Helper()
 	s.Run(nil, s.Root, s.cluster, append([]string{"load-image", "--dir", s.Dir, name, program}, env...)...)
 }
 
-// Await waits until something holds, at most a minute.
+// Await waits until holds returns true, for at most a minute.
 func (s *Site) Await(what string, holds func() bool) {
 	s.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -150,7 +150,7 @@ func (s *Site) Await(what string, holds func() bool) {
 	for deadline := time.After(time.Minute); !holds(); {
 		select {
 		case <-deadline:
-			s.t.Fatalf("within a minute there was not: %s", what)
+			s.t.Fatalf("not within a minute: %s", what)
 		case <-tick.C:
 		}
 	}

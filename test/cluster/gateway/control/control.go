@@ -1,5 +1,6 @@
-// Package control does the work of Emissary's control plane for a test cluster:
-// it has internal/route/emissary/model evaluate what is in the cluster, and Envoy do it.
+// Package control does the work of Emissary's control plane for a test cluster: it
+// evaluates the cluster's objects with internal/route/emissary/model, and configures Envoy
+// with the result.
 package control
 
 import (
@@ -16,7 +17,7 @@ import (
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
 )
 
-// Source knows the objects of a cluster; see package watch.
+// Source provides the objects of a cluster; see package watch.
 type Source interface {
 	Changes() <-chan struct{}
 	Objects() []map[string]any
@@ -31,11 +32,11 @@ type Proxy interface {
 }
 
 const (
-	// between is the time between two changes of the configuration: what changes
-	// in the cluster meanwhile is taken together (the accumulator of Emissary's
-	// pkg/kates does so once a second).
+	// between is the time between two changes of the configuration. Changes of the
+	// cluster meanwhile are applied together (the accumulator of Emissary's pkg/kates
+	// does so once a second).
 	between = time.Second
-	// acceptance is how long Envoy may take to read a discovery file.
+	// acceptance is the time limit for Envoy to read a discovery file.
 	acceptance = 10 * time.Second
 )
 
@@ -45,23 +46,23 @@ type Controller struct {
 	Proxy   Proxy
 	Site    envoyconf.Site
 	Options model.Options
-	// Upstreams are endpoints known in advance, by SERVICE.NAMESPACE:PORT.
+	// Upstreams are fixed endpoints, by SERVICE.NAMESPACE:PORT.
 	Upstreams map[string]envoyconf.Endpoint
 	Log       *slog.Logger
 
 	store   store
-	refused []byte // the last configuration Envoy has refused
+	refused []byte // the last configuration that Envoy refused
 	current atomic.Pointer[applied]
 }
 
-// applied is the configuration Envoy has.
+// applied is Envoy's present configuration.
 type applied struct {
 	config model.Configuration
 	at     time.Time
 }
 
-// Prepare writes the files Envoy is started with, which lead to an Envoy without
-// any listener, and gives the path of the first of them.
+// Prepare writes the files with which Envoy starts, without any listener, and returns the
+// path of the first.
 func (c *Controller) Prepare() (bootstrap string, err error) {
 	c.store = store{dir: c.Site.Dir, written: map[string][]byte{}}
 	for _, name := range []string{envoyconf.CDS, envoyconf.LDS} {
@@ -99,7 +100,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 }
 
-// arrives waits for an element; false when ctx ends.
+// arrives waits for an element. It returns false if ctx ends before.
 func arrives[T any](ctx context.Context, from <-chan T) bool {
 	select {
 	case <-from:
@@ -109,8 +110,8 @@ func arrives[T any](ctx context.Context, from <-chan T) bool {
 	}
 }
 
-// reconcile brings Envoy up to date. A configuration that Envoy refuses freezes
-// everything but endpoints, as with Emissary, until the cluster says something else.
+// reconcile brings Envoy up to date. A configuration that Envoy refuses freezes everything
+// but endpoints, as with Emissary, until the objects of the cluster change.
 func (c *Controller) reconcile(ctx context.Context) error {
 	objects, slices := c.Source.Objects(), c.Source.Slices()
 	wanted := model.Configure(objects, c.Options)
@@ -121,7 +122,7 @@ func (c *Controller) reconcile(ctx context.Context) error {
 		}
 		return endpoints(cluster, objects, slices, c.Options.Namespace)
 	}
-	// Endpoints go first: the clusters are told to read them.
+	// Endpoints go first, because the clusters refer to them.
 	for _, config := range []*model.Configuration{&wanted, c.config()} {
 		if config == nil {
 			continue
@@ -149,10 +150,10 @@ func (c *Controller) config() *model.Configuration {
 	return nil
 }
 
-// valid asks Envoy about a configuration, once.
+// valid lets Envoy validate a configuration, once.
 func (c *Controller) valid(ctx context.Context, wanted model.Configuration) bool {
 	if len(wanted.Ports) == 0 {
-		// Emissary does not have it validated either (diagd.py).
+		// Emissary does not validate it either (diagd.py).
 		c.Log.Warn("there is no Listener that takes a Host: no port is open")
 		return true
 	}
@@ -185,7 +186,7 @@ func (c *Controller) valid(ctx context.Context, wanted model.Configuration) bool
 	return true
 }
 
-// apply hands files to Envoy, each when it has taken those before.
+// apply writes files for Envoy, each after Envoy has loaded those before.
 func (c *Controller) apply(ctx context.Context, files []envoyconf.File) error {
 	for _, f := range files {
 		d := discovery(f.Name, c.config())
@@ -214,8 +215,8 @@ func (c *Controller) apply(ctx context.Context, files []envoyconf.File) error {
 	return nil
 }
 
-// discovery says how to see that Envoy has taken a file; "" for routes of a port
-// that Envoy does not listen on yet.
+// discovery returns the discovery whose statistics show that Envoy has loaded a file; "" for
+// routes of a port on which Envoy does not listen yet.
 func discovery(file string, now *model.Configuration) envoy.Discovery {
 	switch file {
 	case envoyconf.CDS:

@@ -14,7 +14,7 @@ import (
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
 )
 
-// accepting is a Proxy that takes everything and notes when.
+// accepting is a Proxy that accepts everything and records the times.
 type accepting struct{ validated []time.Time }
 
 func (p *accepting) Validate(context.Context, string) error {
@@ -26,8 +26,8 @@ func (p *accepting) Await(context.Context, envoy.Discovery, string, int) error {
 	return nil
 }
 
-// TestOneChangeASecond: the first change counts at once, and those that come within
-// a second after it together.
+// TestOneChangeASecond checks that the first change is applied at once, and later ones within
+// a second together.
 func TestOneChangeASecond(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

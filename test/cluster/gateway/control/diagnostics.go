@@ -10,15 +10,15 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// Admin is what the diagnostics need of Envoy.
+// Admin is the part of Envoy that the diagnostics need.
 type Admin interface {
 	Ready(ctx context.Context) bool
 	Get(ctx context.Context, path string) ([]byte, error)
 }
 
-// Handler serves what Emissary serves on port 8877: its probes, the statistics, and
-// the diagnostics as JSON. Of these it has the parts a program can rely on, under
-// the names of Emissary (diagnostics.py, diagd.py).
+// Handler serves Emissary's port 8877: its probes, the statistics, and the diagnostics as
+// JSON. The diagnostics have only the parts that programs can rely on, under Emissary's names
+// (diagnostics.py, diagd.py).
 func (c *Controller) Handler(admin Admin, began time.Time) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ambassador/v0/check_alive", func(w http.ResponseWriter, _ *http.Request) {
@@ -38,7 +38,7 @@ func (c *Controller) Handler(admin Admin, began time.Time) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-		_, _ = w.Write(body) // an error means the client has left
+		_, _ = w.Write(body) // an error means that the client has left
 		c.writeOwnMetrics(w)
 	})
 	mux.HandleFunc("GET /ambassador/v0/diag/", func(w http.ResponseWriter, r *http.Request) {
@@ -53,7 +53,7 @@ func (c *Controller) Handler(admin Admin, began time.Time) http.Handler {
 	return mux
 }
 
-// writeOwnMetrics adds the few metrics of Emissary's own that say something here.
+// writeOwnMetrics adds the few of Emissary's own metrics that make sense here.
 func (c *Controller) writeOwnMetrics(w http.ResponseWriter) {
 	errors := 0
 	if config := c.config(); config != nil {
@@ -106,9 +106,9 @@ func clusterInfo(c model.Cluster) object {
 	}
 }
 
-// routeInfo describes a group as include_httpgroup does (diagnostics.py): mappings
-// in descending order of their routes' weights there, in the order of the routes
-// here; which is the same unless members differ in more than their weight.
+// routeInfo describes a group as include_httpgroup does (diagnostics.py). That lists the
+// Mappings by descending weight of their routes, this in the order of the routes. Both are
+// the same unless members differ in more than their weight.
 func routeInfo(g model.RouteGroup, config model.Configuration) object {
 	host, method := "*", "*"
 	var headers []object

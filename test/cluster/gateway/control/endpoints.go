@@ -9,11 +9,11 @@ import (
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
 )
 
-// serviceName is the label by which an EndpointSlice belongs to a Service.
+// serviceName is the label of an EndpointSlice that names its Service.
 const serviceName = "kubernetes.io/service-name"
 
-// endpoints finds the ready endpoints of a cluster: those EndpointSlices list for
-// the port of its Service. There are none when there is no such Service or port.
+// endpoints returns the ready endpoints of a cluster: those that EndpointSlices list for the
+// port of its Service. There are none if there is no such Service or port.
 func endpoints(c model.Cluster, objects, slices []map[string]any, ownNamespace string) []envoyconf.Endpoint {
 	name, namespace := serviceOf(c.Host, ownNamespace)
 	portName, found := servicePort(objects, namespace, name, int64(c.Port))
@@ -37,7 +37,7 @@ func endpoints(c model.Cluster, objects, slices []map[string]any, ownNamespace s
 	return out
 }
 
-// serviceOf reads NAME, NAME.NAMESPACE and NAME.NAMESPACE.svc….
+// serviceOf parses NAME, NAME.NAMESPACE and NAME.NAMESPACE.svc….
 func serviceOf(host, ownNamespace string) (name, namespace string) {
 	name, rest, qualified := strings.Cut(host, ".")
 	if !qualified {
@@ -47,7 +47,7 @@ func serviceOf(host, ownNamespace string) (name, namespace string) {
 	return name, namespace
 }
 
-// servicePort gives the name of a Service's port, "" where it has the only one.
+// servicePort returns the name of a Service's port, or "" if it has only one.
 func servicePort(objects []map[string]any, namespace, name string, port int64) (string, bool) {
 	for _, o := range objects {
 		u := unstructured.Unstructured{Object: o}

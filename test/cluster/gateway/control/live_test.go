@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// objects are a Listener, a Host for everything, and what is given.
+// with returns a Listener, a Host for everything, and the given objects.
 func (b *testbed) with(more ...map[string]any) []map[string]any {
 	return append([]map[string]any{b.listener(), host("all", "*", "Route", nil)}, more...)
 }
 
-// wantShares checks shares in percent, by version; what is left over is 404s. With
-// 2,000 requests and five standard deviations, a share of 10 is told from one of 7.
+// wantShares checks shares in percent, by version; the remainder are 404s. With 2,000
+// requests and five standard deviations, it distinguishes a share of 10 from one of 7.
 func (b *testbed) wantShares(what string, q request, want map[string]float64) {
 	b.t.Helper()
 	const n = 2000
@@ -45,8 +45,7 @@ func (b *testbed) wantShares(what string, q request, want map[string]float64) {
 	}
 }
 
-// TestWeights holds what Envoy does against the table of shares that was seen of
-// Emissary.
+// TestWeights compares Envoy's shares with the table of shares observed with Emissary.
 func TestWeights(t *testing.T) {
 	b := newTestbed(t, "web", "web-canary", "web-other")
 	web := mapping("web", nil)
@@ -79,8 +78,8 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// TestNegativeWeightFreezesEverything: also what has nothing to do with it, and
-// until it is mended.
+// TestNegativeWeightFreezesEverything checks that a negative weight freezes all Mappings,
+// related or not, until it is corrected.
 func TestNegativeWeightFreezesEverything(t *testing.T) {
 	b := newTestbed(t, "web", "web-canary", "web-other")
 	canary := mapping("web-canary", map[string]any{"weight": 50})
@@ -94,7 +93,7 @@ func TestNegativeWeightFreezesEverything(t *testing.T) {
 	b.wantShares("mended", request{path: "/other"}, map[string]float64{"web-other": 100})
 }
 
-// TestMatching: what requests reach which Mapping.
+// TestMatching checks which requests reach which Mapping.
 func TestMatching(t *testing.T) {
 	b := newTestbed(t, "web", "pinned", "regex", "app", "query", "method", "exact", "first", "annotated", "selected", "shouting")
 	annotated := map[string]any{
@@ -139,7 +138,7 @@ func TestMatching(t *testing.T) {
 		{request{path: "/EXACT"}, "web"},
 		{request{path: "/selected", host: "selecting.example.com"}, "selected"},
 		{request{path: "/selected"}, "web"},
-		// Emissary's own diagnostics hide this part of every site; here nothing
+		// Emissary's own diagnostics take this path of every site; here nothing
 		// listens on their port.
 		{request{path: "/ambassador/v0/diag/"}, "503"},
 	} {
@@ -150,7 +149,7 @@ func TestMatching(t *testing.T) {
 	}
 }
 
-// TestActions: what happens to a request on its way.
+// TestActions checks rewrites, timeouts, redirects and changes of headers.
 func TestActions(t *testing.T) {
 	b := newTestbed(t, "web", "kept", "slow", "patient", "moved", "headers")
 	for _, name := range []string{"slow", "patient"} {
@@ -182,7 +181,8 @@ func TestActions(t *testing.T) {
 	}
 }
 
-// TestShadow: a copy of a part of the requests, of which no answer is used.
+// TestShadow checks that a part of the requests is copied, and that no answer to a copy is
+// used.
 func TestShadow(t *testing.T) {
 	b := newTestbed(t, "web", "copy")
 	for weight, share := range map[int]float64{100: 1, 25: 0.25} {
@@ -202,7 +202,7 @@ func TestShadow(t *testing.T) {
 	}
 }
 
-// TestHosts: what becomes of requests without TLS, by Host and Listener.
+// TestHosts checks what happens to requests without TLS, by Host and Listener.
 func TestHosts(t *testing.T) {
 	b := newTestbed(t, "web")
 	web := mapping("web", nil)
@@ -239,8 +239,8 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// TestStatistics: Envoy's own counters agree with what clients saw, under the
-// names the model gives; and the diagnostics say the same shares.
+// TestStatistics checks that Envoy's counters, under the model's names, agree with the
+// counts of the clients, and that the diagnostics show the same shares.
 func TestStatistics(t *testing.T) {
 	b := newTestbed(t, "web", "web-canary")
 	b.apply(b.with(mapping("web", nil), mapping("web-canary", map[string]any{"weight": 10, "stats_name": "canary_stats"}),
@@ -300,8 +300,8 @@ func fetch(t *testing.T, url string) string {
 	return body.String()
 }
 
-// TestChangingWeightsLosesNothing: while weights go up and down, every request is
-// answered.
+// TestChangingWeightsLosesNothing checks that every request is answered while weights go up
+// and down.
 func TestChangingWeightsLosesNothing(t *testing.T) {
 	b := newTestbed(t, "web", "web-canary")
 	b.apply(b.with(mapping("web", nil), mapping("web-canary", map[string]any{"weight": 0}))...)

@@ -16,7 +16,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// admin is a gateway pod of which only Envoy's admin interface is there.
+// admin is a gateway pod with only Envoy's admin interface.
 type admin struct{ url string }
 
 func (admin) Pods(context.Context) ([]scrape.Pod, error) {
@@ -36,8 +36,8 @@ func (a admin) Page(ctx context.Context, _ scrape.Pod) ([]byte, error) {
 	return io.ReadAll(response.Body)
 }
 
-// TestMetrics counts requests through a real Envoy, those that it answers itself
-// included, and finds every one.
+// TestMetrics checks that the metric source counts every request through a real Envoy,
+// including those that Envoy answers itself.
 func TestMetrics(t *testing.T) {
 	b := newTestbed(t, "web", "web-canary")
 	web := mapping("web", nil)
@@ -48,7 +48,7 @@ func TestMetrics(t *testing.T) {
 		metric.Canary: {model.StatsName(canary(0), b.controller.Options)},
 		metric.Stable: {model.StatsName(web, b.controller.Options)},
 	}
-	source, err := metrics.New(admin{"http://" + b.envoy.Admin + metrics.Path(clusters)}, clusters)
+	source, err := metrics.New(admin{"http://" + b.envoy.Admin + metrics.Path(slices.Concat(clusters[metric.Canary], clusters[metric.Stable]))}, clusters)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestMetrics(t *testing.T) {
 	b.upstreams["web-canary"].server.Close()
 	b.count(4, request{})
 	want("nobody there", analysis.Counts{Bad: 4, Total: 4}, analysis.Counts{})
-	// Envoy adds to its histograms once in five seconds.
+	// Envoy updates its histograms every five seconds.
 	for deadline := time.Now().Add(time.Minute); timed < 40 && time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		read()
 	}

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// TestSharesBelowOnePercent: the last hex digits of Envoy's request id are random,
-// so a Mapping that asks for a digit takes 1/16 of the requests, for two 1/256, and
-// a weight beside it a part of that. CANARIZE_REQUESTS sets how many requests are
-// made for each; docs/emissary.md has what 200,000 gave.
+// TestSharesBelowOnePercent checks that the last hex digits of Envoy's request id are random.
+// So a Mapping that matches one digit gets 1/16 of the requests, with two digits 1/256, and
+// with a weight a part of that. CANARIZE_REQUESTS sets the number of requests for each;
+// docs/emissary.md has the results for 200,000.
 func TestSharesBelowOnePercent(t *testing.T) {
 	n := 20_000
 	if v, err := strconv.Atoi(os.Getenv("CANARIZE_REQUESTS")); err == nil {
@@ -42,8 +42,8 @@ func TestSharesBelowOnePercent(t *testing.T) {
 		}
 	}
 	digits.report(t)
-	// Envoy replaces the id a client sends, so that no client chooses its version;
-	// unless the Module asks it to keep them.
+	// Envoy replaces the id that a client sends, so that no client chooses its version,
+	// unless the Module asks it to keep the id.
 	own := request{path: "/one", header: map[string]string{"X-Request-Id": "mine-0"}}
 	if seen := b.count(400, own); seen["web-canary"] > 100 {
 		t.Errorf("clients that send an id of their own ending in 0: %v, expected 1/16 on the canary", seen)
@@ -55,7 +55,8 @@ func TestSharesBelowOnePercent(t *testing.T) {
 	}
 }
 
-// eventually gives Envoy the moment it needs to change a listener.
+// eventually polls until holds returns true, because Envoy needs a moment to change a
+// listener.
 func eventually(holds func() bool) bool {
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if holds() {
@@ -103,9 +104,9 @@ func (c *tally) counting(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// report fails unless every position but the hyphens, the version and the variant
-// of a UUID (RFC 9562) has all sixteen digits equally often, by a chi-squared test
-// with 15 degrees of freedom at one in a million.
+// report fails unless all sixteen digits are equally frequent at every position, except the
+// hyphens, the version and the variant of a UUID (RFC 9562), by a chi-squared test with 15
+// degrees of freedom at one in a million.
 func (c *tally) report(t *testing.T) {
 	t.Helper()
 	const critical = 56.5

@@ -10,14 +10,14 @@ import (
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
 )
 
-// store writes discovery files, each only when it says something new.
+// store writes discovery files, each only if its content is new.
 type store struct {
 	dir     string
 	written map[string][]byte // by name, as of version ""
 	version int
 }
 
-// write puts a file into place; the version is "" when it was there already.
+// write puts a file into place. The version is "" if the content was already there.
 func (s *store) write(f envoyconf.File) (version string, err error) {
 	plain, err := f.Encode("")
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *store) write(f envoyconf.File) (version string, err error) {
 	return version, nil
 }
 
-// replace writes a file aside and moves it into place: Envoy reads it at the move.
+// replace writes a temporary file and moves it into place; the move makes Envoy read it.
 func replace(path string, content []byte) error {
 	if err := os.WriteFile(path+".new", content, 0o644); err != nil {
 		return fmt.Errorf("write for Envoy: %w", err)

@@ -22,8 +22,8 @@ import (
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
 )
 
-// testbed is a real Envoy under a Controller, with a cluster that only exists as a
-// list of objects.
+// testbed is a real Envoy with a Controller, for a cluster that exists only as a list of
+// objects.
 type testbed struct {
 	t          *testing.T
 	controller *Controller
@@ -56,7 +56,7 @@ func (l *list) set(objects []map[string]any) {
 	l.changes <- struct{}{}
 }
 
-// upstream is a service that says who it is.
+// upstream is a service whose answers contain its name.
 type upstream struct {
 	server *httptest.Server
 	mu     sync.Mutex
@@ -87,8 +87,8 @@ func (u *upstream) seen() map[string]int {
 	return maps.Clone(u.paths)
 }
 
-// envoyPath asks the command of this folder's parent for an Envoy, so that it is
-// downloaded when there is none yet.
+// envoyPath gets the path of Envoy from the command in test/cluster, which downloads Envoy if
+// it is missing.
 func envoyPath(t *testing.T) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "run", ".", "envoy")
@@ -160,7 +160,7 @@ func (b *testbed) start() {
 	}
 }
 
-// apply has the controller take over objects at once.
+// apply makes the controller apply objects at once.
 func (b *testbed) apply(objects ...map[string]any) {
 	b.t.Helper()
 	b.source.mu.Lock()
@@ -172,7 +172,7 @@ func (b *testbed) apply(objects ...map[string]any) {
 	if len(objects) == 0 || len(b.controller.config().Ports) == 0 {
 		return
 	}
-	// A new port is open a moment after Envoy has taken the listener.
+	// A new port opens a moment after Envoy has loaded the listener.
 	for deadline := time.Now().Add(5 * time.Second); ; {
 		c, err := net.DialTimeout("tcp", b.address(), time.Second)
 		if err == nil {
@@ -187,13 +187,14 @@ func (b *testbed) apply(objects ...map[string]any) {
 
 func (b *testbed) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(b.port)) }
 
-// request is what differs from GET /.
+// request holds the differences from GET /.
 type request struct {
 	method, host, path string
 	header             map[string]string
 }
 
-// ask gives the version that answered, or the status of an answer of Envoy's own.
+// ask sends a request and returns the version that answered, or the status of Envoy's own
+// answer.
 func (b *testbed) ask(q request) (string, error) {
 	if q.method == "" {
 		q.method = http.MethodGet
@@ -220,7 +221,7 @@ func (b *testbed) ask(q request) (string, error) {
 	return strconv.Itoa(response.StatusCode), err
 }
 
-// count asks n times, over a few connections.
+// count sends a request n times, over a few connections, and counts the answers.
 func (b *testbed) count(n int, q request) map[string]int {
 	b.t.Helper()
 	const clients = 4
@@ -269,8 +270,8 @@ func crd(kind, namespace, name string, spec map[string]any) map[string]any {
 	}
 }
 
-// mapping is one for hostname *, prefix / and the service of its name, with fields
-// beside or instead of these.
+// mapping returns a Mapping for hostname *, prefix / and the service of its name; fields adds
+// to these or replaces them.
 func mapping(name string, fields map[string]any) map[string]any {
 	spec := map[string]any{"hostname": "*", "prefix": "/", "service": name}
 	for k, v := range fields {

@@ -2,5 +2,5 @@ package envoy
 
 import "syscall"
 
-// sysProcAttr lets the kernel end Envoy when the gateway is killed.
+// sysProcAttr makes the kernel end Envoy when the gateway is killed.
 func sysProcAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

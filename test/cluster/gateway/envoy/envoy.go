@@ -1,4 +1,4 @@
-// Package envoy runs an Envoy and asks it what it has accepted.
+// Package envoy runs an Envoy and queries which configuration it has accepted.
 package envoy
 
 import (
@@ -17,17 +17,17 @@ import (
 	"time"
 )
 
-// Envoy is a program and the address of the admin interface it will have.
+// Envoy holds the path of the program and the address of its admin interface.
 type Envoy struct {
 	Path  string
 	Admin string // host:port
 	Log   io.Writer
 }
 
-// stopGrace is how long Envoy may take to end when it is asked to.
+// stopGrace is the time that Envoy has to end before it is killed.
 const stopGrace = 5 * time.Second
 
-// Validate asks Envoy whether it would take a configuration, a file, in one piece.
+// Validate asks Envoy whether it would accept a configuration file.
 func (e Envoy) Validate(ctx context.Context, file string) error {
 	cmd := exec.CommandContext(ctx, e.Path, "--mode", "validate", "-c", file, "-l", "error", "--concurrency", "1")
 	out, err := cmd.CombinedOutput()
@@ -37,14 +37,14 @@ func (e Envoy) Validate(ctx context.Context, file string) error {
 	return nil
 }
 
-// firstPart leaves out the configuration, which Envoy quotes as a whole.
+// firstPart returns the output without the configuration, which Envoy quotes completely.
 func firstPart(output []byte) []byte {
 	output, _, _ = bytes.Cut(bytes.TrimSpace(output), []byte(": {"))
 	return output[:min(len(output), 1000)]
 }
 
-// Run runs Envoy with a configuration file until it or ctx ends. Envoy ends with
-// this process, however that dies.
+// Run runs Envoy with a configuration file until Envoy or ctx ends. Envoy ends with this
+// process, even if that is killed.
 func (e Envoy) Run(ctx context.Context, file string) error {
 	// The kernel ends Envoy with the thread that started it.
 	runtime.LockOSThread()
@@ -61,13 +61,13 @@ func (e Envoy) Run(ctx context.Context, file string) error {
 	return errors.Join(errors.New("Envoy has ended by itself"), err)
 }
 
-// Ready says whether Envoy is up and serves.
+// Ready reports whether Envoy is up and serving.
 func (e Envoy) Ready(ctx context.Context) bool {
 	body, err := e.Get(ctx, "/ready")
 	return err == nil && strings.TrimSpace(string(body)) == "LIVE"
 }
 
-// Get asks the admin interface.
+// Get returns a page of the admin interface.
 func (e Envoy) Get(ctx context.Context, path string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+e.Admin+path, nil)
 	if err != nil {
@@ -88,7 +88,7 @@ func (e Envoy) Get(ctx context.Context, path string) ([]byte, error) {
 	return body, nil
 }
 
-// Text and number values of statistics by name.
+// stats holds text and number values of statistics by name.
 type stats map[string]string
 
 func (e Envoy) stats(ctx context.Context, filter string) (stats, error) {
@@ -112,7 +112,7 @@ func (s stats) number(name string) int {
 // Discovery names the statistics of a kind of discovery.
 type Discovery string
 
-// The discoveries of which the gateway waits for an answer.
+// The discoveries for whose acceptance the gateway waits.
 const (
 	Clusters  Discovery = "cluster_manager.cds"
 	Listeners Discovery = "listener_manager.lds"
@@ -123,14 +123,14 @@ func Routes(statPrefix, name string) Discovery {
 	return Discovery("http." + statPrefix + ".rds." + name)
 }
 
-// Seen says which answer Envoy has given to discovery files so far; Await takes it.
+// Seen returns how many discovery files Envoy has refused so far; pass it to Await.
 func (e Envoy) Seen(ctx context.Context, d Discovery) (rejected int, err error) {
 	s, err := e.stats(ctx, string(d))
 	return s.number(string(d) + ".update_rejected"), err
 }
 
-// Await waits until Envoy uses a version of a discovery file. It fails when Envoy
-// refuses one more than it had refused before, or when ctx ends.
+// Await waits until Envoy uses a version of a discovery file. It returns an error if Envoy
+// refuses more files than rejectedBefore, or if ctx ends.
 func (e Envoy) Await(ctx context.Context, d Discovery, version string, rejectedBefore int) error {
 	for {
 		s, err := e.stats(ctx, string(d))
@@ -159,7 +159,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// readyLimit is for a busy machine; Envoy is up in a quarter of a second.
+// readyLimit allows for a busy machine; Envoy usually starts in a quarter of a second.
 const readyLimit = time.Minute
 
 // AwaitReady waits until Envoy is up.

@@ -7,7 +7,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// cluster makes a cluster (v3cluster.py).
+// cluster returns the configuration of a cluster (v3cluster.py).
 func (s Site) cluster(c model.Cluster, module object) object {
 	connect := float64(3000)
 	if ms, ok := number(c.Spec["connect_timeout_ms"]); ok {
@@ -52,7 +52,7 @@ func (s Site) cluster(c model.Cluster, module object) object {
 }
 
 func (s Site) byEndpoints(c model.Cluster) bool {
-	// Emissary's own probes are on its own address, which is no Service.
+	// Emissary's own probes have its own address, not a Service.
 	return c.Resolver != "KubernetesServiceResolver" || s.ByEndpoints && c.Host != "127.0.0.1"
 }
 

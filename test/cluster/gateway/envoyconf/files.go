@@ -1,12 +1,11 @@
-// Package envoyconf turns what internal/route/emissary/model says Emissary would tell Envoy
-// into Envoy's own configuration, in the way of Emissary's generator
-// (python/ambassador/envoy/v3 in its source; the file names in comments are from
-// there). It is pure: values in, JSON values out.
+// Package envoyconf translates results of internal/route/emissary/model into Envoy's own
+// configuration, as Emissary's generator does (python/ambassador/envoy/v3 in its source; the
+// file names in comments are from there). It is pure: values in, JSON values out.
 //
-// Fields of Mappings are handed on as they are, right or wrong, as Emissary does:
-// it is Envoy that refuses them. Two things differ in form and not in meaning.
-// Fields that Envoy has meanwhile removed are written in their present form, and
-// routes travel in a route discovery file instead of an aggregated stream.
+// Like Emissary it passes on fields of Mappings unchanged, right or wrong, and lets Envoy
+// refuse them. Two things differ in form, not in meaning: fields that Envoy has removed
+// since are written in their present form, and routes are in route discovery files instead
+// of an aggregated stream.
 package envoyconf
 
 import (
@@ -17,29 +16,28 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// object is an object as JSON has it.
+// object is a JSON object.
 type object = map[string]any
 
-// Site says where Envoy runs.
+// Site describes where Envoy runs.
 type Site struct {
 	Dir       string // of the discovery files
 	Bind      string // address the Listeners bind to
 	AdminHost string
 	AdminPort int
-	// ByEndpoints makes every cluster use the endpoints the API server knows, and
-	// not only those whose resolver asks for it: for where there is no DNS and no
-	// kube-proxy to find Services by.
+	// ByEndpoints makes every cluster use the API server's endpoints, not only those
+	// whose resolver asks for it. It is for machines without DNS and kube-proxy.
 	ByEndpoints bool
 }
 
-// Names of the discovery files that there is one of.
+// Names of the discovery files that exist once.
 const (
 	CDS = "cds.json"
 	LDS = "lds.json"
 )
 
-// EDS names the discovery file with the endpoints of a cluster. Envoy takes one
-// cluster from such a file, and one route configuration from one for routes.
+// EDS names the discovery file with the endpoints of a cluster. Envoy reads one cluster from
+// such a file, and one route configuration from a file for routes.
 func EDS(cluster string) string { return "eds-" + cluster + ".json" }
 
 // RDS names the discovery file with the routes of a port.
@@ -47,7 +45,7 @@ func RDS(port int) string { return fmt.Sprintf("rds-%d.json", port) }
 
 const typePrefix = "type.googleapis.com/envoy."
 
-// Bootstrap is what Envoy is started with.
+// Bootstrap returns the configuration with which Envoy starts.
 func Bootstrap(s Site) any {
 	out := s.base()
 	out["dynamic_resources"] = object{
@@ -57,9 +55,9 @@ func Bootstrap(s Site) any {
 	return out
 }
 
-// Static is the whole configuration in one piece, for `envoy --mode validate`:
-// with the routes inside the listeners and the clusters beside them, so that also
-// a route to a cluster that does not exist is found.
+// Static returns the whole configuration in one piece, for `envoy --mode validate`. The
+// routes are inside the listeners and the clusters beside them, so that Envoy also finds a
+// route to a cluster that does not exist.
 func Static(s Site, c model.Configuration) any {
 	out := s.base()
 	clusters := []any{}
@@ -91,9 +89,8 @@ type File struct {
 	Resources []any
 }
 
-// Files gives the discovery files in the order in which they have to be written:
-// what is referred to comes before what refers to it, as on Emissary's aggregated
-// stream.
+// Files returns the discovery files in the order in which they have to be written: a file
+// comes after the files that it refers to, as on Emissary's aggregated stream.
 func Files(s Site, c model.Configuration) []File {
 	clusters := File{Name: CDS, Resources: []any{}}
 	for _, cluster := range c.Clusters {
@@ -116,8 +113,7 @@ type Endpoint struct {
 	Port    int
 }
 
-// Endpoints gives the discovery files with the endpoints of every cluster that is
-// found by them.
+// Endpoints returns the discovery files with the endpoints of every cluster that uses them.
 func Endpoints(s Site, c model.Configuration, of func(model.Cluster) []Endpoint) []File {
 	var out []File
 	for _, cluster := range c.Clusters {
@@ -129,7 +125,7 @@ func Endpoints(s Site, c model.Configuration, of func(model.Cluster) []Endpoint)
 	return out
 }
 
-// Encode writes a discovery file in one of its versions.
+// Encode returns a discovery file with a version.
 func (f File) Encode(version string) ([]byte, error) {
 	b, err := json.MarshalIndent(object{"version_info": version, "resources": f.Resources}, "", " ")
 	if err != nil {
@@ -157,10 +153,10 @@ func socket(address string, port int) object {
 	return object{"socket_address": object{"address": address, "port_value": port, "protocol": "TCP"}}
 }
 
-// milliseconds writes a duration as Envoy reads it.
+// milliseconds formats a duration for Envoy.
 func milliseconds(ms float64) string { return fmt.Sprintf("%.3fs", ms/1000) }
 
-// number reads a number as encoding/json or client-go decodes it.
+// number converts a number from the types of encoding/json and client-go.
 func number(v any) (float64, bool) {
 	switch n := v.(type) {
 	case float64:

@@ -9,9 +9,9 @@ import (
 // StatPrefix is the prefix of the statistics of every HTTP listener.
 const StatPrefix = "ingress_http"
 
-// listener makes a listener (v3listener.py), with its routes under the key
-// routesKey. Of requests, only those are logged that something happened to: Envoy
-// is measured.
+// listener returns the configuration of a listener (v3listener.py), with its routes under
+// the key routesKey. It logs only requests that did not end normally, because tests measure
+// Envoy.
 func (s Site) listener(p model.Port, module object, routesKey string, routes any) object {
 	manager := object{
 		"@type":              typePrefix + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -44,11 +44,11 @@ func (s Site) listener(p model.Port, module object, routesKey string, routes any
 	}
 }
 
-// Troubled begins the line that Envoy logs of a request that did not come to its
-// end as it should, with Envoy's flags and details.
+// Troubled begins the line, with Envoy's flags and details, that Envoy logs for a request
+// that did not end normally.
 const Troubled = "troubled request: "
 
-// troubled is the access log of requests with a flag.
+// troubled returns the access log for requests with a flag.
 func troubled() object {
 	format := Troubled + "%START_TIME% %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%: %RESPONSE_CODE% %RESPONSE_FLAGS%, " +
 		"%RESPONSE_CODE_DETAILS%, after %DURATION% ms, by %UPSTREAM_CLUSTER% at %UPSTREAM_HOST%, attempt %UPSTREAM_REQUEST_ATTEMPT_COUNT%\n"
@@ -69,7 +69,7 @@ func filter(name, kind string) object {
 // RouteConfigName names the route configuration of a port.
 func RouteConfigName(port int) string { return fmt.Sprintf("listener-%d", port) }
 
-// routeConfig gives the virtual hosts of a port.
+// routeConfig returns the virtual hosts of a port.
 func routeConfig(c model.Configuration, port int) object {
 	p := c.Ports[port]
 	hosts := []any{}
@@ -89,8 +89,8 @@ func routeConfig(c model.Configuration, port int) object {
 	return object{"name": RouteConfigName(p.Number), "virtual_hosts": hosts}
 }
 
-// variants gives a route as it is for requests that count as secure and for the
-// others (compute_http_routes and V3RouteVariants).
+// variants returns the variants of a route for secure and for insecure requests
+// (compute_http_routes and V3RouteVariants).
 func variants(r object, model, insecure string) []any {
 	var out []any
 	switch model {
@@ -116,8 +116,8 @@ func variants(r object, model, insecure string) []any {
 	return append(out, r)
 }
 
-// matchingProto gives the route for requests with a value of x-forwarded-proto;
-// "" stands for any, whatever the Mapping says about that header.
+// matchingProto returns the route for requests with a value of x-forwarded-proto, no matter
+// what the Mapping matches in that header; "" stands for any value.
 func matchingProto(r object, value string) object {
 	const header = "x-forwarded-proto"
 	match := clone(fields(r["match"]))
@@ -130,8 +130,8 @@ func matchingProto(r object, value string) object {
 	if value != "" {
 		headers = append(headers, object{"name": header, "string_match": object{"exact": value}})
 	}
-	// Emissary does not write an empty list back (matcher_xfp): a Mapping that
-	// matches nothing but this header keeps its match.
+	// Emissary does not write back an empty list (matcher_xfp): a Mapping that matches
+	// only this header keeps its match.
 	if len(headers) > 0 {
 		match["headers"] = headers
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// defaultTimeout is how long a request may take, in milliseconds, when neither the
-// Mapping nor the Module says it (v3route.py).
+// defaultTimeout is the timeout of a request, in milliseconds, if neither the Mapping nor the
+// Module sets one (v3route.py).
 const defaultTimeout = 3000
 
-// groupRoutes makes the routes of a group (V3Route.generate).
+// groupRoutes returns the routes of a group (V3Route.generate).
 func groupRoutes(g model.RouteGroup, module object) []object {
 	if g.Redirect != nil {
 		r := shared(g, module)
@@ -30,7 +30,7 @@ func groupRoutes(g model.RouteGroup, module object) []object {
 	return out
 }
 
-// shared is what all routes of a group have.
+// shared returns the fields that all routes of a group have.
 func shared(g model.RouteGroup, module object) object {
 	out := object{}
 	for _, h := range []struct{ field, envoy string }{
@@ -154,8 +154,8 @@ func match(g model.RouteGroup, route *model.Route, threshold int) object {
 	return out
 }
 
-// regex makes a regular expression. The bound on its size, which Emissary writes
-// here, has become a runtime value of Envoy's: base sets it to Emissary's default.
+// regex returns a matcher for a regular expression. Emissary writes the bound on its size
+// here; meanwhile it is a runtime value of Envoy, which base sets to Emissary's default.
 func regex(pattern string) object { return object{"regex": pattern} }
 
 func headerMatches(in []model.Match) []any {
@@ -198,7 +198,7 @@ func queryMatches(in []model.Match) []any {
 	return out
 }
 
-// action is what a route does with a request: V3Route after the redirects.
+// action returns what a route does with a request: V3Route after the redirects.
 func action(g model.RouteGroup, r model.Route, module object) object {
 	timeout := float64(defaultTimeout)
 	for _, v := range []any{module["cluster_request_timeout_ms"], r.Spec["timeout_ms"]} {
@@ -242,8 +242,8 @@ func action(g model.RouteGroup, r model.Route, module object) object {
 	return out
 }
 
-// rewrite sets what becomes of the path: a regex_rewrite, which counts for the
-// whole group, or the Mapping's own rewrite, which is / unless it says otherwise.
+// rewrite sets how the path changes: by the regex_rewrite of the whole group, or by the
+// Mapping's own rewrite, which is / by default.
 func rewrite(out object, g model.RouteGroup, r model.Route) {
 	if rule := fields(g.Spec["regex_rewrite"]); len(rule) > 0 {
 		out["regex_rewrite"] = object{

@@ -1,5 +1,4 @@
-// Package watch keeps what the API server knows of the objects that decide where
-// requests go.
+// Package watch caches the objects of a cluster that decide where requests go.
 package watch
 
 import (
@@ -16,7 +15,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// kinds are what Emissary watches of what the gateway implements.
+// kinds returns the kinds that Emissary watches and the gateway implements.
 func kinds() []schema.GroupVersionResource {
 	out := []schema.GroupVersionResource{
 		services(), slices(),
@@ -39,13 +38,13 @@ func slices() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}
 }
 
-// Watch is a view of a cluster that is kept up to date.
+// Watch is a cache of a cluster that watches keep up to date.
 type Watch struct {
 	stores  map[schema.GroupVersionResource]cache.Store
 	changes chan struct{}
 }
 
-// Start fills a view and returns when it is complete.
+// Start fills a cache and returns when it is complete.
 func Start(ctx context.Context, config *rest.Config) (*Watch, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -76,15 +75,15 @@ func Start(ctx context.Context, config *rest.Config) (*Watch, error) {
 func (w *Watch) changed() {
 	select {
 	case w.changes <- struct{}{}:
-	default: // it is known already that something has changed
+	default: // a change is signalled already
 	}
 }
 
-// Changes has an element when something has changed since the last was taken.
+// Changes returns a channel with an element if an object has changed since the last receive.
 func (w *Watch) Changes() <-chan struct{} { return w.changes }
 
-// Objects gives everything but EndpointSlices, in a fixed order. Nobody may change
-// what it gives.
+// Objects returns everything but EndpointSlices, in a fixed order. Callers must not change
+// the objects.
 func (w *Watch) Objects() []map[string]any {
 	var out []map[string]any
 	for kind := range w.stores {
@@ -96,7 +95,7 @@ func (w *Watch) Objects() []map[string]any {
 	return out
 }
 
-// Slices gives all EndpointSlices.
+// Slices returns all EndpointSlices.
 func (w *Watch) Slices() []map[string]any {
 	out := w.list(slices())
 	sort.SliceStable(out, func(i, j int) bool { return identity(out[i]) < identity(out[j]) })
