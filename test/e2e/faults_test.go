@@ -27,7 +27,7 @@ func TestFaults(t *testing.T) {
 		run  func(*testing.T, world)
 	}{
 		{"frozen by a regular expression", testBadRegex}, {"slow", testSlow}, {"two pods of which one is behind", testBehind},
-		{"stale diagnostics", testStale}, {"diagnostics switched off", testSwitchedOff}, {"restarted while frozen", testRestarted},
+		{"stale diagnostics", testStale}, {"diagnostics switched off", testSwitchedOff}, {"restarted in the middle of a change", testRestarted}, {"restarted while frozen", testRestartedFrozen},
 	} {
 		began := time.Now()
 		t.Run(step.name, func(t *testing.T) { step.run(t, world{Site: s.For(t), canarize: w.canarize}) })
@@ -193,22 +193,38 @@ func testSwitchedOff(t *testing.T, w world) {
 	w.Await("diagnostics", func() bool { return site.Get(w.Diagnostics+page) != "" })
 }
 
-// testRestarted: a gateway that starts beside an invalid object has no Envoy, until
-// the object is gone.
+// testRestarted: when the control plane is killed while it validates, Envoy ends with
+// it, and the new one starts with what is asked for then.
 func testRestarted(t *testing.T, w world) {
 	pod := w.GatewayPods(1)[0]
-	before := w.notUpdated(pod)
+	w.release(t, 0)
+	before := w.restarts(t, pod)
+	w.Slow(pod, time.Hour)
+	w.weigh(100)
+	w.Kill(w.InPod("/gateway")) // which forgets that it is slow
+	w.Await("a restarted container", func() bool { return w.restarts(t, pod) > before })
+	w.awaitOnly(t, w.Gateway, "2")
+}
+
+// restarts is how often the container of a pod of the gateway was started again.
+func (w world) restarts(t *testing.T, pod string) int {
+	t.Helper()
+	n, err := strconv.Atoi(string(w.Kube(nil, "-n", "emissary", "get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount}")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// testRestartedFrozen: a gateway that starts beside an invalid object has no Envoy, until
+// the object is gone.
+func testRestartedFrozen(t *testing.T, w world) {
+	pod := w.GatewayPods(1)[0]
+	before, restarts := w.notUpdated(pod), w.restarts(t, pod)
 	w.Apply([]byte(badRegex))
 	w.awaitNotUpdated(pod, before)
 	w.Kill(w.InPod("/usr/bin/envoy"))
-	restarts := func() int {
-		n, err := strconv.Atoi(string(w.Kube(nil, "-n", "emissary", "get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount}")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	w.Await("a restarted container", func() bool { return restarts() > 0 })
+	w.Await("a restarted container", func() bool { return w.restarts(t, pod) > restarts })
 	w.awaitNotUpdated(pod, 0) // the logs are those of the new container
 	if c, err := net.DialTimeout("tcp", strings.TrimPrefix(w.PodURL(pod, 8080), "http://"), 10*time.Second); err == nil {
 		_ = c.Close()
