@@ -264,6 +264,8 @@ func TestFreezeAndThaw(t *testing.T) {
 		began := time.Now()
 		start()
 		b.step(began, time.Second, 10)
+		b.controller.Faults.Set(fault.Faults{Slow: time.Hour}) // which validates nothing by itself
+		b.step(began, 2*time.Second, 10)
 		b.controller.Faults.Set(fault.Faults{Freeze: true})
 		b.source.set(b.weighed(50))
 		b.step(began, time.Minute, 10)
