@@ -25,6 +25,7 @@ import (
 	"github.com/canarize/canarize/test/cluster/gateway/control"
 	"github.com/canarize/canarize/test/cluster/gateway/envoy"
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
+	"github.com/canarize/canarize/test/cluster/gateway/fault"
 	"github.com/canarize/canarize/test/cluster/gateway/watch"
 )
 
@@ -43,6 +44,7 @@ type options struct {
 	admin       string
 	diagnostics string
 	await       string
+	faults      string
 	byEndpoints bool
 	upstreams   map[string]envoyconf.Endpoint // by service.namespace:port
 	emissary    model.Options
@@ -58,6 +60,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	flags.StringVar(&o.bind, "bind", "0.0.0.0", "address the ports of Listeners are opened on")
 	flags.StringVar(&o.admin, "admin", "127.0.0.1:8001", "address of Envoy's admin interface")
 	flags.StringVar(&o.diagnostics, "diagnostics", ":8877", "address of metrics and diagnostics")
+	flags.StringVar(&o.faults, "faults", "", "address where tests make the gateway unwell; empty: nowhere")
 	flags.StringVar(&o.await, "await", "", "`NAME` to be found before Envoy starts: where cluster DNS starts at the same time, as Envoy asks for names again only every 5 s")
 	flags.BoolVar(&o.byEndpoints, "by-endpoints", false, "send requests to the addresses in EndpointSlices, where Services have no addresses that work")
 	flags.Func("upstream", "`SERVICE.NAMESPACE:PORT=ADDRESS:PORT`: where a Service is, with --by-endpoints; repeatable. EndpointSlices cannot have addresses of this machine itself", o.addUpstream)
@@ -104,7 +107,8 @@ func run(ctx context.Context, args []string, errs io.Writer) int {
 }
 
 // serve runs Envoy, the control plane and the diagnostics until ctx ends or one of
-// them does; then the others end too, so that a pod is never half alive.
+// them does; then the others end too, so that a pod is never half alive. Envoy starts
+// with the first valid configuration, as in Emissary.
 func serve(ctx context.Context, o options, errs io.Writer) error {
 	host, port, err := net.SplitHostPort(o.admin)
 	if err != nil {
@@ -128,38 +132,50 @@ func serve(ctx context.Context, o options, errs io.Writer) error {
 		return err
 	}
 	proxy := envoy.Envoy{Path: o.envoy, Admin: o.admin, Log: errs}
+	start := make(chan struct{})
 	c := &control.Controller{
 		Source: source, Proxy: proxy, Options: o.emissary, Upstreams: o.upstreams,
-		Site: envoyconf.Site{Dir: o.dir, Bind: o.bind, AdminHost: host, AdminPort: adminPort, ByEndpoints: o.byEndpoints},
-		Log:  slog.New(slog.NewTextHandler(errs, nil)),
+		Site:   envoyconf.Site{Dir: o.dir, Bind: o.bind, AdminHost: host, AdminPort: adminPort, ByEndpoints: o.byEndpoints},
+		Log:    slog.New(slog.NewTextHandler(errs, nil)),
+		Faults: fault.New(),
+		Start: func(ctx context.Context) error {
+			close(start)
+			return proxy.AwaitReady(ctx)
+		},
 	}
 	bootstrap, err := c.Prepare()
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: c.Handler(proxy, time.Now()), ReadHeaderTimeout: 5 * time.Second}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.diagnostics)
-	if err != nil {
-		return fmt.Errorf("--diagnostics: %w", err)
-	}
-	parts := []func() error{
-		func() error { return proxy.Run(ctx, bootstrap) },
-		func() error { return server.Serve(listener) },
-		func() error {
-			if err := proxy.AwaitReady(ctx); err != nil {
-				return err
+	parts := []func(context.Context) error{
+		func(ctx context.Context) error {
+			select {
+			case <-start:
+				return proxy.Run(ctx, bootstrap)
+			case <-ctx.Done():
+				return nil
 			}
-			return c.Run(ctx)
 		},
+		listen("--diagnostics", o.diagnostics, c.Handler(proxy, time.Now())),
+		c.Run,
 	}
+	if o.faults != "" {
+		parts = append(parts, listen("--faults", o.faults, c.Faults.Handler()))
+	}
+	return together(ctx, parts)
+}
+
+// together runs parts until ctx ends or one of them does, and then ends the others.
+func together(ctx context.Context, parts []func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	ended := make(chan error, len(parts))
 	for _, part := range parts {
-		go func() { ended <- part() }()
+		go func() { ended <- part(ctx) }()
 	}
-	err = <-ended
+	err := <-ended
 	interrupted := ctx.Err() != nil
 	cancel()
-	_ = server.Close() // the process is about to end
 	for range len(parts) - 1 {
 		<-ended
 	}
@@ -169,7 +185,20 @@ func serve(ctx context.Context, o options, errs io.Writer) error {
 	return err
 }
 
-// nameLimit allows for a busy machine; cluster DNS usually starts in a second or two.
+// listen serves HTTP at an address until ctx ends.
+func listen(flag, address string, handler http.Handler) func(context.Context) error {
+	return func(ctx context.Context) error {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err != nil {
+			return fmt.Errorf("%s: %w", flag, err)
+		}
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+		defer context.AfterFunc(ctx, func() { _ = server.Close() })() // it only serves what is about to be gone
+		return server.Serve(listener)
+	}
+}
+
+// nameLimit is for a busy machine; cluster DNS is up in a second or two.
 const nameLimit = 2 * time.Minute
 
 // awaitName waits until cluster DNS resolves a name. It returns at once for an empty name.

@@ -6,15 +6,18 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"reflect"
 	"sync/atomic"
 	"time"
 
 	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/test/cluster/gateway/envoy"
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
+	"github.com/canarize/canarize/test/cluster/gateway/fault"
 )
 
 // Source provides the objects of a cluster; see package watch.
@@ -49,13 +52,22 @@ type Controller struct {
 	// Upstreams are fixed endpoints, by SERVICE.NAMESPACE:PORT.
 	Upstreams map[string]envoyconf.Endpoint
 	Log       *slog.Logger
+	// Faults are set by tests.
+	Faults *fault.Switch
+	// Start starts Envoy and returns when it answers. Run calls it once, with the
+	// first valid configuration: Emissary has no Envoy before. Nil: Envoy runs.
+	Start func(context.Context) error
 
-	store   store
-	refused []byte // the last configuration that Envoy refused
-	current atomic.Pointer[applied]
+	store     store
+	processed []map[string]any // the objects of the last reconfiguration
+	refused   bool             // the last reconfiguration
+	wanted    atomic.Pointer[model.Configuration]
+	current   atomic.Pointer[applied]
+	shown     atomic.Pointer[applied] // by the diagnostics
+	health    health
 }
 
-// applied is Envoy's present configuration.
+// applied is the configuration Envoy has, unless Envoy itself refused a part of it.
 type applied struct {
 	config model.Configuration
 	at     time.Time
@@ -64,7 +76,7 @@ type applied struct {
 // Prepare writes the files with which Envoy starts, without any listener, and returns the
 // path of the first.
 func (c *Controller) Prepare() (bootstrap string, err error) {
-	c.store = store{dir: c.Site.Dir, written: map[string][]byte{}}
+	c.store.dir, c.store.written = c.Site.Dir, map[string][]byte{}
 	for _, name := range []string{envoyconf.CDS, envoyconf.LDS} {
 		if _, err := c.store.write(envoyconf.File{Name: name, Resources: []any{}}); err != nil {
 			return "", err
@@ -84,10 +96,29 @@ func (c *Controller) writeJSON(name string, v any) (path string, err error) {
 
 // Run follows the cluster until ctx ends or Envoy no longer answers.
 func (c *Controller) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changes := make(chan struct{}, 1)
+	ended := make(chan error, 2)
+	go func() { ended <- c.follow(ctx, changes) }()
+	go func() { ended <- c.reconfigure(ctx, changes) }()
+	err := <-ended
+	cancel()
+	return errors.Join(err, <-ended)
+}
+
+// follow hands endpoints to Envoy at once and announces other changes, both at most
+// once a second. Endpoints wait for no reconfiguration (the fast path of Emissary's
+// cmd/entrypoint/watcher.go).
+func (c *Controller) follow(ctx context.Context, changes chan<- struct{}) error {
 	for {
 		next := time.NewTimer(between)
-		if err := c.reconcile(ctx); err != nil {
+		if err := c.writeEndpoints(c.Source.Objects()); err != nil {
 			return err
+		}
+		select {
+		case changes <- struct{}{}:
+		default: // one is announced already
 		}
 		for _, wait := range []func() bool{
 			func() bool { return arrives(ctx, next.C) },
@@ -100,7 +131,26 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 }
 
-// arrives waits for an element. It returns false if ctx ends before.
+// reconfigure takes one change after the other, each as the cluster is when the one
+// before is done.
+func (c *Controller) reconfigure(ctx context.Context, changes <-chan struct{}) error {
+	for {
+		select {
+		case <-changes:
+		case <-c.Faults.Changed():
+			if c.refused { // perhaps it no longer is
+				c.processed = nil
+			}
+		case <-ctx.Done():
+			return nil
+		}
+		if err := c.reconcile(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+}
+
+// arrives waits for an element; false when ctx ends.
 func arrives[T any](ctx context.Context, from <-chan T) bool {
 	select {
 	case <-from:
@@ -110,11 +160,47 @@ func arrives[T any](ctx context.Context, from <-chan T) bool {
 	}
 }
 
-// reconcile brings Envoy up to date. A configuration that Envoy refuses freezes everything
-// but endpoints, as with Emissary, until the objects of the cluster change.
+// reconcile brings Envoy up to date. A configuration that is invalid freezes
+// everything but endpoints, as with Emissary, until the cluster says something else.
 func (c *Controller) reconcile(ctx context.Context) error {
-	objects, slices := c.Source.Objects(), c.Source.Slices()
+	objects := c.Source.Objects()
+	if c.processed != nil && reflect.DeepEqual(objects, c.processed) {
+		return nil // only endpoints have changed
+	}
+	began := time.Now()
 	wanted := model.Configure(objects, c.Options)
+	c.wanted.Store(&wanted)
+	// Endpoints go first: the clusters are told to read them.
+	if err := c.writeEndpoints(objects); err != nil {
+		return err
+	}
+	valid := c.valid(ctx, wanted)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	c.processed, c.refused = objects, !valid
+	c.health.reconfigured(began, time.Now())
+	if !valid {
+		return nil
+	}
+	if c.Start != nil {
+		if err := c.Start(ctx); err != nil {
+			return err
+		}
+		c.Start = nil
+	}
+	if err := c.apply(ctx, envoyconf.Files(c.Site, wanted)); err != nil {
+		return err
+	}
+	c.current.Store(&applied{config: wanted, at: time.Now()})
+	c.diagnosed()
+	return nil
+}
+
+// writeEndpoints writes the endpoints of the configuration Envoy has and of the one
+// it is about to have.
+func (c *Controller) writeEndpoints(objects []map[string]any) error {
+	slices := c.Source.Slices()
 	resolve := func(cluster model.Cluster) []envoyconf.Endpoint {
 		name, namespace := serviceOf(cluster.Host, c.Options.Namespace)
 		if e, found := c.Upstreams[fmt.Sprintf("%s.%s:%d", name, namespace, cluster.Port)]; found {
@@ -122,8 +208,7 @@ func (c *Controller) reconcile(ctx context.Context) error {
 		}
 		return endpoints(cluster, objects, slices, c.Options.Namespace)
 	}
-	// Endpoints go first, because the clusters refer to them.
-	for _, config := range []*model.Configuration{&wanted, c.config()} {
+	for _, config := range []*model.Configuration{c.wanted.Load(), c.config()} {
 		if config == nil {
 			continue
 		}
@@ -133,13 +218,6 @@ func (c *Controller) reconcile(ctx context.Context) error {
 			}
 		}
 	}
-	if !c.valid(ctx, wanted) {
-		return nil
-	}
-	if err := c.apply(ctx, envoyconf.Files(c.Site, wanted)); err != nil {
-		return err
-	}
-	c.current.Store(&applied{config: wanted, at: time.Now()})
 	return nil
 }
 
@@ -150,43 +228,8 @@ func (c *Controller) config() *model.Configuration {
 	return nil
 }
 
-// valid lets Envoy validate a configuration, once.
-func (c *Controller) valid(ctx context.Context, wanted model.Configuration) bool {
-	if len(wanted.Ports) == 0 {
-		// Emissary does not validate it either (diagd.py).
-		c.Log.Warn("there is no Listener that takes a Host: no port is open")
-		return true
-	}
-	static, err := json.Marshal(envoyconf.Static(c.Site, wanted))
-	if err != nil {
-		c.Log.Error("cannot write the configuration", "err", err)
-		return false
-	}
-	if string(static) == string(c.refused) {
-		return false
-	}
-	if now := c.config(); now != nil {
-		if have, err := json.Marshal(envoyconf.Static(c.Site, *now)); err == nil && string(have) == string(static) {
-			return true
-		}
-	}
-	path := filepath.Join(c.Site.Dir, "validate.json")
-	if err := replace(path, static); err != nil {
-		c.Log.Error("cannot write the configuration", "err", err)
-		return false
-	}
-	if err := c.Proxy.Validate(ctx, path); err != nil {
-		if ctx.Err() == nil {
-			c.refused = static
-			c.Log.Error("the whole configuration stays as it was until this is mended", "err", err)
-		}
-		return false
-	}
-	c.refused = nil
-	return true
-}
-
-// apply writes files for Envoy, each after Envoy has loaded those before.
+// apply hands files to Envoy, each when it has answered about those before. What
+// Envoy refuses it keeps as it was, and Emissary goes on.
 func (c *Controller) apply(ctx context.Context, files []envoyconf.File) error {
 	for _, f := range files {
 		d := discovery(f.Name, c.config())
@@ -208,6 +251,10 @@ func (c *Controller) apply(ctx context.Context, files []envoyconf.File) error {
 		waiting, cancel := context.WithTimeoutCause(ctx, acceptance, fmt.Errorf("not within %s", acceptance))
 		err = c.Proxy.Await(waiting, d, version, rejected)
 		cancel()
+		if errors.Is(err, envoy.ErrRefused) {
+			c.Log.Warn("Envoy keeps what it had", "file", f.Name, "err", err)
+			continue
+		}
 		if err != nil {
 			return err
 		}

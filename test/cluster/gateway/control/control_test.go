@@ -12,6 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/test/cluster/gateway/envoy"
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
+	"github.com/canarize/canarize/test/cluster/gateway/fault"
 )
 
 // accepting is a Proxy that accepts everything and records the times.
@@ -40,6 +41,7 @@ func TestOneChangeASecond(t *testing.T) {
 		c := &Controller{
 			Source: b.source, Proxy: proxy, Site: envoyconf.Site{Dir: dir, AdminHost: "127.0.0.1", AdminPort: 8001},
 			Options: model.Options{Namespace: "emissary", Complete: true}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Faults: fault.New(),
 		}
 		if _, err := c.Prepare(); err != nil {
 			t.Fatal(err)

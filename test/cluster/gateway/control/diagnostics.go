@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/canarize/canarize/internal/route/emissary/model"
@@ -21,15 +22,19 @@ type Admin interface {
 // (diagnostics.py, diagd.py).
 func (c *Controller) Handler(admin Admin, began time.Time) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /ambassador/v0/check_alive", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "ambassador liveness check OK")
+	mux.HandleFunc("GET /ambassador/v0/check_alive", func(w http.ResponseWriter, r *http.Request) {
+		if !admin.Ready(r.Context()) && c.health.overdue(time.Now()) {
+			http.Error(w, "Ambassador is not alive", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "Ambassador is alive and well")
 	})
 	mux.HandleFunc("GET /ambassador/v0/check_ready", func(w http.ResponseWriter, r *http.Request) {
 		if c.config() == nil || !admin.Ready(r.Context()) {
-			http.Error(w, "ambassador is not ready", http.StatusServiceUnavailable)
+			http.Error(w, "Ambassador is not ready", http.StatusServiceUnavailable)
 			return
 		}
-		fmt.Fprintln(w, "ambassador readiness check OK")
+		fmt.Fprintln(w, "Ambassador is ready and waiting")
 	})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		body, err := admin.Get(r.Context(), "/stats/prometheus")
@@ -42,9 +47,13 @@ func (c *Controller) Handler(admin Admin, began time.Time) http.Handler {
 		c.writeOwnMetrics(w)
 	})
 	mux.HandleFunc("GET /ambassador/v0/diag/", func(w http.ResponseWriter, r *http.Request) {
-		now := c.current.Load()
+		now := c.diagnosed()
 		if now == nil {
 			http.Error(w, "Can't do overview before configuration", http.StatusServiceUnavailable)
+			return
+		}
+		if !shows(now.config.Module, r.RemoteAddr) {
+			http.Error(w, "Not found", http.StatusNotFound)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -53,14 +62,38 @@ func (c *Controller) Handler(admin Admin, began time.Time) http.Handler {
 	return mux
 }
 
-// writeOwnMetrics adds the few of Emissary's own metrics that make sense here.
+// diagnosed is the configuration the diagnostics show: the one that was applied
+// last, or an older one while a test keeps them stale.
+func (c *Controller) diagnosed() *applied {
+	if !c.Faults.Now().Stale {
+		c.shown.Store(c.current.Load())
+	}
+	return c.shown.Load()
+}
+
+// shows says whether a client may see the diagnostics (_allow_diag_ui in diagd.py):
+// where the Module switches them off, only one in the same pod may, which a
+// port-forward is.
+func shows(module object, client string) bool {
+	settings, found := module["diagnostics"].(object)
+	enabled, _ := settings["enabled"].(bool)
+	if nonLocal, _ := settings["allow_non_local"].(bool); nonLocal || enabled || !found {
+		return true
+	}
+	address, err := netip.ParseAddrPort(client)
+	return err == nil && address.Addr().Unmap().IsLoopback()
+}
+
+// writeOwnMetrics adds the few metrics of Emissary's own that say something here.
 func (c *Controller) writeOwnMetrics(w http.ResponseWriter) {
 	errors := 0
-	if config := c.config(); config != nil {
-		errors = len(config.Posted)
+	if shown := c.diagnosed(); shown != nil {
+		errors = len(shown.config.Posted)
 	}
 	fmt.Fprintf(w, "# HELP ambassador_diagnostics_errors Number of configuration errors\n"+
 		"# TYPE ambassador_diagnostics_errors gauge\nambassador_diagnostics_errors %d\n", errors)
+	fmt.Fprintf(w, "# HELP ambassador_reconfiguration_time_seconds Elapsed time on reconfiguration operations\n"+
+		"# TYPE ambassador_reconfiguration_time_seconds gauge\nambassador_reconfiguration_time_seconds %g\n", c.health.took().Seconds())
 }
 
 type object = map[string]any

@@ -6,13 +6,16 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
 )
 
 // store writes discovery files, each only if its content is new.
 type store struct {
-	dir     string
+	dir string
+
+	mu      sync.Mutex
 	written map[string][]byte // by name, as of version ""
 	version int
 }
@@ -23,6 +26,8 @@ func (s *store) write(f envoyconf.File) (version string, err error) {
 	if err != nil {
 		return "", err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if bytes.Equal(s.written[f.Name], plain) {
 		return "", nil
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/test/cluster/gateway/envoy"
 	"github.com/canarize/canarize/test/cluster/gateway/envoyconf"
+	"github.com/canarize/canarize/test/cluster/gateway/fault"
 )
 
 // testbed is a real Envoy with a Controller, for a cluster that exists only as a list of
@@ -39,10 +40,15 @@ type list struct {
 	changes chan struct{}
 	mu      sync.Mutex
 	objects []map[string]any
+	slices  []map[string]any
 }
 
 func (l *list) Changes() <-chan struct{} { return l.changes }
-func (l *list) Slices() []map[string]any { return nil }
+func (l *list) Slices() []map[string]any {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.slices
+}
 func (l *list) Objects() []map[string]any {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,6 +134,7 @@ func newTestbed(t *testing.T, names ...string) *testbed {
 		Site:    envoyconf.Site{Dir: t.TempDir(), Bind: "127.0.0.1", AdminHost: "127.0.0.1", AdminPort: admin, ByEndpoints: true},
 		Options: model.Options{Namespace: "emissary", Complete: true},
 		Log:     slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Faults:  fault.New(),
 	}
 	for _, name := range names {
 		u := &upstream{paths: map[string]int{}}

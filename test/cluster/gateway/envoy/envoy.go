@@ -129,8 +129,11 @@ func (e Envoy) Seen(ctx context.Context, d Discovery) (rejected int, err error) 
 	return s.number(string(d) + ".update_rejected"), err
 }
 
-// Await waits until Envoy uses a version of a discovery file. It returns an error if Envoy
-// refuses more files than rejectedBefore, or if ctx ends.
+// ErrRefused is the error of Await when Envoy has read a version and does not use it.
+var ErrRefused = errors.New("Envoy has refused it; its log says why")
+
+// Await waits until Envoy uses a version of a discovery file. It fails when Envoy
+// refuses one more than it had refused before, or when ctx ends.
 func (e Envoy) Await(ctx context.Context, d Discovery, version string, rejectedBefore int) error {
 	for {
 		s, err := e.stats(ctx, string(d))
@@ -140,7 +143,7 @@ func (e Envoy) Await(ctx context.Context, d Discovery, version string, rejectedB
 		case s[string(d)+".version_text"] == version:
 			return nil
 		case s.number(string(d)+".update_rejected") > rejectedBefore:
-			return fmt.Errorf("Envoy has refused version %s of %s; its log says why", version, d)
+			return fmt.Errorf("version %s of %s: %w", version, d, ErrRefused)
 		}
 		if err := pause(ctx, 5*time.Millisecond); err != nil {
 			return fmt.Errorf("Envoy has not taken version %s of %s: %w", version, d, err)

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
@@ -156,7 +157,18 @@ func socket(address string, port int) object {
 // milliseconds formats a duration for Envoy.
 func milliseconds(ms float64) string { return fmt.Sprintf("%.3fs", ms/1000) }
 
-// number converts a number from the types of encoding/json and client-go.
+// defaultValidation is how long one validation may take (irambassador.py).
+const defaultValidation = 60 * time.Second
+
+// ValidationTimeout is how long one validation may take; 0: Emissary does without.
+func ValidationTimeout(module object) time.Duration {
+	if seconds, ok := number(module["envoy_validation_timeout"]); ok {
+		return time.Duration(seconds) * time.Second
+	}
+	return defaultValidation
+}
+
+// number reads a number as encoding/json or client-go decodes it.
 func number(v any) (float64, bool) {
 	switch n := v.(type) {
 	case float64:
