@@ -11,6 +11,7 @@ const (
 	SetWeight    ActionKind = "set weight"    // every canary route gets the weight; an absent one has 0
 	Verify       ActionKind = "verify share"  // wait until the gateways give the canary the weight
 	Scale        ActionKind = "scale canary"  // as many canary pods as the weight needs, ready
+	Brake        ActionKind = "brake"         // the canary's Services lead to the stable pods, and its own pods end
 	Resync       ActionKind = "resync routes" // the canary routes take over what changed on the stable ones
 	ApplyCanary  ActionKind = "apply canary"  // make the canary's objects, routes last and without weight
 	WaitCanary   ActionKind = "wait for canary"

@@ -62,9 +62,9 @@ func (t *transition) deploy(a Asked) (State, []Action) {
 		return t.refuse(&Refusal{Code: RefusedPromoting})
 	case t.Phase == Rejecting:
 		return t.refuse(&Refusal{Code: RefusedRejecting})
-	case t.Phase == Shifting && t.Plan == a.Fresh.Plan && t.Tested != "":
+	case t.Phase == Shifting && t.Plan == a.Fresh.Plan && t.Tested != "" && !t.Braked:
 		return t.refuse(&Refusal{Code: RefusedShifting, Weight: t.Weight})
-	case t.Phase == Standing && t.Plan == a.Fresh.Plan:
+	case t.Phase == Standing && t.Plan == a.Fresh.Plan && !t.Braked:
 		t.Guarded = t.Guarded || a.Guarded // the share of a run that was killed is not to stay
 		return t.State, []Action{{Kind: WaitCanary}, {Kind: Verify, Weight: t.Weight}}
 	}
@@ -72,8 +72,10 @@ func (t *transition) deploy(a Asked) (State, []Action) {
 		Schema: Schema, Phase: Deploying, Verified: Unknown, Started: t.now.Time.UTC(),
 		Plan: a.Fresh.Plan, Stable: a.Fresh.Stable, Objects: a.Fresh.Objects, Images: a.Fresh.Images,
 		Gates: a.Fresh.Gates, Guarded: a.Guarded, Total: t.Total, History: t.History,
+		Braked: t.Braked && t.Phase.Active(),
 	}
 	if t.Phase.Active() { // an earlier version's objects are removed in the end, too
+		fresh.Peak = max(t.Weight, t.Peak, t.Verified, 0)
 		for _, id := range t.Objects {
 			if !slices.Contains(fresh.Objects, id) {
 				fresh.Objects = append(slices.Clip(fresh.Objects), id)
@@ -100,6 +102,8 @@ func (t *transition) shift(a Asked) (State, []Action) {
 		return t.refuse(&Refusal{Code: RefusedNoCanary, Phase: t.Phase})
 	case !t.Is(a.Version):
 		return t.refuse(Mismatch(t.State, a.Version))
+	case t.Braked && a.Weight > 0:
+		return t.refuse(&Refusal{Code: RefusedBraked})
 	case t.Held != "" && !a.Override && a.Weight > 0:
 		return t.refuse(Held(t.State))
 	case t.Phase == Standing && t.Weight == a.Weight && t.Verified == a.Weight:
@@ -145,6 +149,8 @@ func (t *transition) promote(a Asked) (State, []Action) {
 	switch {
 	case !t.Is(a.Version):
 		return t.refuse(Mismatch(t.State, a.Version))
+	case t.Braked:
+		return t.refuse(&Refusal{Code: RefusedBraked})
 	case t.Held != "" && !a.Override:
 		return t.refuse(Held(t.State))
 	case t.Weight == 0 && !a.Untested:

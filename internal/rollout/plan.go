@@ -24,6 +24,8 @@ type Plan struct {
 	Canary    []map[string]any `json:"canary"` // routes last and at weight 0
 	Workloads []Workload       `json:"workloads"`
 	Routes    []Route          `json:"routes"`
+	// Services are the canary's Services, beside the stable ones.
+	Services []Pair `json:"services,omitempty"`
 	// Configs are the canary's ConfigMaps and Secrets, beside the stable ones.
 	Configs []Pair `json:"configs,omitempty"`
 }

@@ -20,6 +20,7 @@ const (
 	RefusedRejecting     Code = "Rejecting"     // the version before is being rejected
 	RefusedShifting      Code = "Shifting"      // the weight has not arrived
 	RefusedWeight        Code = "WeightRange"   // no route can have this weight
+	RefusedBraked        Code = "Braked"        // the canary was taken off without the gateway
 	RefusedNotReady      Code = "NotReady"      // the canary's pods have not become ready
 	RefusedNoCanary      Code = "NoCanary"      // nothing is deployed
 	RefusedNotStanding   Code = "NotStanding"   // no canary stands at its weight
@@ -86,10 +87,13 @@ var factOf = map[Code]func(*Refusal) string{
 	RefusedOtherVersion: func(r *Refusal) string {
 		return fmt.Sprintf("the release is of another version than %s: it is plan %s with %s; somebody deployed in between", r.Version, short(r.Plan), strings.Join(r.Images, ", "))
 	},
-	RefusedPromoting:   func(*Refusal) string { return "the version before is being promoted" },
-	RefusedRejecting:   func(*Refusal) string { return "the version before is being rejected" },
-	RefusedShifting:    func(r *Refusal) string { return fmt.Sprintf("the canary is on its way to %d %%", r.Weight) },
-	RefusedWeight:      func(r *Refusal) string { return fmt.Sprintf("a weight of %d %% cannot be had", r.Weight) },
+	RefusedPromoting: func(*Refusal) string { return "the version before is being promoted" },
+	RefusedRejecting: func(*Refusal) string { return "the version before is being rejected" },
+	RefusedShifting:  func(r *Refusal) string { return fmt.Sprintf("the canary is on its way to %d %%", r.Weight) },
+	RefusedWeight:    func(r *Refusal) string { return fmt.Sprintf("a weight of %d %% cannot be had", r.Weight) },
+	RefusedBraked: func(*Refusal) string {
+		return "the gateway did not take the traffic off the canary, so its Services lead to the stable pods and its own pods have ended"
+	},
 	RefusedNotReady:    func(*Refusal) string { return "the canary is not ready yet" },
 	RefusedNoCanary:    func(r *Refusal) string { return "there is no canary" + r.phase() },
 	RefusedNotStanding: func(r *Refusal) string { return "no canary stands in the cluster" + r.phase() },

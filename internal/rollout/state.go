@@ -50,7 +50,8 @@ type State struct {
 	Verified int   `json:"verified"` // percent that the gateways were last seen to give; Unknown
 	Step     int   `json:"step"`     // shifts so far
 
-	// Peak is, while shifting, the largest weight that may be in force or coming.
+	// Peak is, while shifting or deploying, the largest weight that may be in force or
+	// coming.
 	// Grow says that the canary may not be large enough for it yet.
 	Peak int  `json:"peak,omitempty"`
 	Grow bool `json:"grow,omitempty"`
@@ -94,6 +95,9 @@ type State struct {
 	// Left says how the last process stopped working on the release before it was
 	// over; nil while one works, or was killed.
 	Left *Left `json:"left,omitempty"`
+	// Braked reports that the gateway did not take a weight of 0, so that the canary's
+	// Services lead to the stable pods and its own pods have ended. A deployment undoes it.
+	Braked bool `json:"braked,omitempty"`
 	// Corrections is how often a weight that somebody else moved was put back.
 	Corrections int `json:"corrections,omitempty"`
 

@@ -285,7 +285,7 @@ func (c *cluster) SetShare(ctx context.Context, routes []rollout.Route, percent 
 	return nil
 }
 
-func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, rollout.Proof, error) {
+func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent int, _ time.Duration) (string, rollout.Proof, error) {
 	if err := errors.Join(ctx.Err(), c.broken[fmt.Sprintf("verify %d", percent)]); err != nil {
 		return "", "", err
 	}

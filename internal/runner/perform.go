@@ -26,7 +26,7 @@ func (s *actor) perform(ctx context.Context, actions []rollout.Action) (rollout.
 		rollout.SetWeight: s.setWeight, rollout.Verify: s.verify, rollout.Scale: s.scale, rollout.Resync: s.resync,
 		rollout.ApplyCanary: s.applyCanary, rollout.WaitCanary: s.waitCanary,
 		rollout.ApplyStable: s.applyStable, rollout.WaitStable: s.waitStable,
-		rollout.Drain: s.drain, rollout.DeleteCanary: s.deleteCanary,
+		rollout.Brake: s.brake, rollout.Drain: s.drain, rollout.DeleteCanary: s.deleteCanary,
 	}
 	for _, a := range actions {
 		if err := ctx.Err(); err != nil {
@@ -90,7 +90,7 @@ func (s *actor) verify(ctx context.Context, a rollout.Action) error {
 		s.progress("it is not known what the canary's routes stand beside, so that nobody is asked what they give")
 		return nil
 	}
-	text, proof, err := s.Router.Verify(ctx, s.plan.Routes, a.Weight)
+	text, proof, err := s.Router.Verify(ctx, s.plan.Routes, a.Weight, s.patience(a))
 	if err != nil {
 		return err
 	}

@@ -73,6 +73,7 @@ func release(image string) *rollout.Plan {
 		Stable: application("", image, image), Canary: application("-canary", image, image),
 		Workloads: []rollout.Workload{{Pair: rollout.Pair{Stable: stablePods, Canary: canaryPods}}},
 		Routes:    []rollout.Route{{Pair: rollout.Pair{Stable: stableMapping, Canary: canaryMapping}, TimeoutMS: 3000}},
+		Services:  []rollout.Pair{{Stable: id("", "Service", "shop"), Canary: id("", "Service", "shop-canary")}},
 		Configs:   []rollout.Pair{{Stable: id("", "Secret", "key"), Canary: id("", "Secret", "key-canary")}},
 	}
 }

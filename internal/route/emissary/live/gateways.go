@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,6 +105,7 @@ func (v Verified) String() string {
 // NotVerifiedError says that gateways did not come to have the wanted shares.
 type NotVerifiedError struct {
 	Where    Gateway
+	After    time.Duration       // that was waited
 	Problems map[string][]string // by pod; empty when there is no pod that is ready
 }
 
@@ -119,7 +121,7 @@ func (e *NotVerifiedError) Error() string {
 	for _, pod := range slices.Sorted(maps.Keys(e.Problems)) {
 		parts = append(parts, fmt.Sprintf("Pod %s: %s", pod, strings.Join(e.Problems[pod], "; ")))
 	}
-	return fmt.Sprintf("the gateway has not taken the shares within %s: %s", e.Where.Patience, strings.Join(parts, "; "))
+	return fmt.Sprintf("the gateway has not taken the shares within %s: %s", e.After, strings.Join(parts, "; "))
 }
 
 // refusal is what a release is told of it.
@@ -135,13 +137,14 @@ func (e *NotVerifiedError) refusal() *rollout.Refusal {
 // come meanwhile are asked too. Where Envoy's admin interface cannot be reached,
 // Emissary's diagnostics are believed instead, which do not know TCPMappings. It
 // gives up with a *NotVerifiedError.
-func (g *Gateways) VerifyShare(ctx context.Context, wants []Want) (Verified, error) {
+func (g *Gateways) VerifyShare(ctx context.Context, wants []Want, patience time.Duration) (Verified, error) {
+	patience = cmp.Or(patience, g.where.Patience)
 	ctx, end := context.WithCancelCause(ctx)
 	v := &verification{gateways: g, wants: wants, end: end, pods: map[types.UID]*gatewayPod{}}
 	defer v.asking.Wait()
 	defer end(nil)
-	patience := time.AfterFunc(g.where.Patience, func() { end(endedError{v.refused()}) })
-	defer patience.Stop()
+	limit := time.AfterFunc(patience, func() { end(endedError{v.refused(patience)}) })
+	defer limit.Stop()
 	kind := kube.Ref{Kind: "Pod", Namespace: g.where.Namespace}
 	err := g.cluster.WatchAll(ctx, kind, g.where.Selector, func(all map[string]map[string]any) (bool, error) {
 		v.update(ctx, all)
@@ -271,7 +274,7 @@ func (v *verification) verified() Verified {
 	return Verified{Pods: len(v.pods), Sources: slices.Sorted(maps.Keys(sources))}
 }
 
-func (v *verification) refused() error {
+func (v *verification) refused(after time.Duration) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	problems := map[string][]string{}
@@ -280,5 +283,5 @@ func (v *verification) refused() error {
 			problems[p.namespace+"/"+p.name] = p.problems
 		}
 	}
-	return &NotVerifiedError{Where: v.gateways.where, Problems: problems}
+	return &NotVerifiedError{Where: v.gateways.where, After: after, Problems: problems}
 }
