@@ -258,7 +258,20 @@ func interrupted(release runner.Release, s rollout.State, err error) error {
 	case s.Weight > 0:
 		return say(exitInterrupted, "interrupted; the canary keeps its weight of %d %%", s.Weight)
 	}
-	return say(exitInterrupted, "interrupted; traffic is back on stable")
+	return say(exitInterrupted, "interrupted; %s", withdrawn(s))
+}
+
+// withdrawn says how it is known that the canary gets no requests.
+func withdrawn(s rollout.State) string {
+	switch {
+	case s.Braked:
+		return "the gateway did not take the traffic off the canary, so its Services lead to the stable pods and its own pods end; canarize doctor looks what is wrong with the gateway"
+	case s.Phase == rollout.Deploying, s.Verified == 0 && s.Proof == rollout.SeenOnGateways:
+		return "traffic is back on stable"
+	case s.Verified == 0:
+		return "the canary's weight is 0; there was no gateway to ask whether traffic is back on stable"
+	}
+	return "the canary's weight is 0; no gateway was seen to take it, so traffic is back on stable only as far as is known"
 }
 
 // printer tells events on stderr. When nobody reads them any more the command is

@@ -48,6 +48,9 @@ type Status struct {
 	Reason *rollout.Reason `json:"reason,omitempty"`
 	Left   *rollout.Left   `json:"left,omitempty"`
 	Mixed  bool            `json:"mixed,omitempty"` // rejected while stable was being replaced
+	// Braked reports that the gateway did not take a weight of 0, so that the canary's
+	// Services lead to the stable pods and its own pods have ended.
+	Braked bool `json:"braked,omitempty"`
 	// Judged is what the judge said last; nil where nobody judged.
 	Judged *rollout.Judged `json:"judged,omitempty"`
 	// Error says why the state cannot be read; then nothing else is known.
@@ -66,7 +69,7 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 	out := Status{
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
 		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Objects: s.Objects, Events: s.History,
-		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed,
+		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked,
 	}
 	if s.Verified != rollout.Unknown {
 		if out.Proof = s.Proof; s.Proof == rollout.SeenOnGateways {
@@ -109,6 +112,8 @@ func (s Status) Sentence() string {
 		return s.Error
 	case s.Abandoned():
 		return s.abandoned()
+	case s.Braked && s.Phase.Active():
+		return "the gateway has not taken the traffic off the canary, so its Services lead to the stable pods and its own pods have ended; see canarize doctor, then run canarize reject again"
 	case s.Held != "":
 		return "held: " + s.Held + "; run canarize reject, or go on with --override-hold once that is settled"
 	}
@@ -130,6 +135,9 @@ func (s Status) Sentence() string {
 	case rollout.Retiring:
 		return "stable is the new version, the canary is being removed; run canarize promote again if nobody does"
 	case rollout.Rejecting:
+		if s.Verified == nil {
+			return "the canary's weight is 0, and no gateway was seen to take it yet; run canarize reject again if nobody does"
+		}
 		return "traffic is back on stable, the canary is being removed; run canarize reject again if nobody does"
 	case rollout.Promoted:
 		return "stable is the new version and serves everything"

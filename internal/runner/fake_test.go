@@ -42,6 +42,7 @@ type cluster struct {
 	dead      bool                    // the process is killed: it does nothing any more
 	deaf      error                   // what people say cannot be read
 	unseen    bool                    // no gateway can be asked
+	frozen    *int                    // the share that the gateway gives, whatever is written; nil where it follows
 	opened    bool                    // the silent watch was opened, and said how it was then
 	mute      bool                    // the watch of what people say stays silent
 	listener  func(map[string]string) // who listens to people
@@ -296,6 +297,9 @@ func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent in
 			if c.objects[r.Stable] == nil || !c.together(r) {
 				share = 100 // a Mapping alone gets every request
 			}
+		}
+		if c.frozen != nil {
+			share = *c.frozen
 		}
 		if share != percent {
 			return "", "", fmt.Errorf("%s: it gets %d %%, not %d %%", r.Canary, share, percent)
