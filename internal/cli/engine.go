@@ -227,6 +227,8 @@ func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rol
 		return exitError{exitOutside, named, true}
 	case errors.Is(err, runner.ErrInterrupted):
 		return interrupted(release, s, err)
+	case errors.As(err, &stopped) && stopped.State.Held != "" && stopped.State.Braked:
+		return exitError{exitHeld, fmt.Errorf("release %s is held, and no request reaches its canary: its Services lead to the stable pods, and its own pods have ended. %w; canarize doctor looks what is wrong with the gateway; see canarize status %s -n %s", release, err, release.Name, release.Namespace), true}
 	case errors.As(err, &stopped) && stopped.State.Held != "":
 		return exitError{exitHeld, fmt.Errorf("release %s is held: %w; see canarize status %s -n %s", release, said, release.Name, release.Namespace), true}
 	case errors.As(err, &refused) && refused.Held():

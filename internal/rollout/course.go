@@ -165,7 +165,7 @@ func (c Course) begin(s State, h Heard) Decision {
 		return Decision{Do: DoEnd} // an attempt of the same pipeline run before this one did it
 	case s.Plan != c.Plan || !s.Phase.Active() || s.Phase == Deploying:
 		return deploy
-	case s.Braked && c.Override && (s.Phase == Standing || s.Phase == Shifting):
+	case s.Braked && (c.Override || s.Held == "") && (s.Phase == Standing || s.Phase == Shifting):
 		return deploy // its Services have to lead to it again
 	case h.People.Ear == Unheard:
 		return Decision{Do: DoHear}

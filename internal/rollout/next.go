@@ -182,6 +182,9 @@ func (t *transition) failed(f Failed) (State, []Action) {
 		if t.Phase == Promoting {
 			return t.State, []Action{{Kind: Brake}}
 		}
+		if t.Phase == Shifting && t.Held == "" && t.Left == nil { // whoever ends leaves nothing to decide
+			t.hold(f.Reason)
+		}
 		return t.State, Pending(t.State)
 	case t.Phase == Shifting && f.Action.Kind == Scale && t.Weight == t.Peak && t.Verified >= 0:
 		// The weight has not moved yet.
