@@ -106,7 +106,7 @@ func dryRouting(router route.Live) route.Live {
 }
 
 // Verify implements route.Live.
-func (dryRouter) Verify(context.Context, []rollout.Route, int) (string, rollout.Proof, error) {
+func (dryRouter) Verify(context.Context, []rollout.Route, int, time.Duration) (string, rollout.Proof, error) {
 	return "the share is not verified: this is a dry run", rollout.ByModelAlone, nil
 }
 

@@ -82,6 +82,8 @@ func (p *planning) workloads() {
 		switch pair := p.pair(d); pair.Canary.Kind {
 		case "Deployment", "StatefulSet", "DaemonSet":
 			p.plan.Workloads = append(p.plan.Workloads, rollout.Workload{Pair: pair, Scaler: scalers[pair.Canary], Replicas: replicas(p.options.Canary.Replicas)})
+		case "Service":
+			p.plan.Services = append(p.plan.Services, pair)
 		case "ConfigMap", "Secret":
 			p.plan.Configs = append(p.plan.Configs, pair)
 		}

@@ -48,6 +48,9 @@ type Status struct {
 	Reason *rollout.Reason `json:"reason,omitempty"`
 	Left   *rollout.Left   `json:"left,omitempty"`
 	Mixed  bool            `json:"mixed,omitempty"` // rejected while stable was being replaced
+	// Braked reports that the gateway did not apply a weight of 0. The canary's Services
+	// then select the stable pods, and its own pods have ended.
+	Braked bool `json:"braked,omitempty"`
 	// Judged is the last judgement, or nil.
 	Judged *rollout.Judged `json:"judged,omitempty"`
 	// Error is why the state cannot be read. The other fields are then unknown.
@@ -66,7 +69,7 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 	out := Status{
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
 		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Objects: s.Objects, Events: s.History,
-		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed,
+		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked,
 	}
 	if s.Verified != rollout.Unknown {
 		if out.Proof = s.Proof; s.Proof == rollout.SeenOnGateways {
@@ -109,6 +112,8 @@ func (s Status) Sentence() string {
 		return s.Error
 	case s.Abandoned():
 		return s.abandoned()
+	case s.Braked && s.Phase.Active():
+		return "the gateway has not taken the traffic off the canary, so its Services lead to the stable pods and its own pods have ended; see canarize doctor, then run canarize reject again"
 	case s.Held != "":
 		return "held: " + s.Held + "; run canarize reject, or continue with --override-hold once the problem is solved"
 	}
@@ -130,6 +135,9 @@ func (s Status) Sentence() string {
 	case rollout.Retiring:
 		return "stable is the new version, the canary is being removed; if no process works on it, run canarize promote again"
 	case rollout.Rejecting:
+		if s.Verified == nil {
+			return "the canary's weight is 0, but no gateway has confirmed it yet; if no process works on it, run canarize reject again"
+		}
 		return "traffic is back on stable, the canary is being removed; if no process works on it, run canarize reject again"
 	case rollout.Promoted:
 		return "stable is the new version and serves everything"

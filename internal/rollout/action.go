@@ -11,6 +11,7 @@ const (
 	SetWeight    ActionKind = "set weight"    // set the weight of every canary route; a missing route counts as 0
 	Verify       ActionKind = "verify share"  // wait until the gateways give the canary the weight
 	Scale        ActionKind = "scale canary"  // scale the canary to the weight and wait until its pods are ready
+	Brake        ActionKind = "brake"         // point the canary's Services at the stable pods, and end its own pods
 	Resync       ActionKind = "resync routes" // copy changes of the stable routes to the canary's routes
 	ApplyCanary  ActionKind = "apply canary"  // create the canary's objects, routes last and at weight 0
 	WaitCanary   ActionKind = "wait for canary"

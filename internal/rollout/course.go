@@ -165,6 +165,8 @@ func (c Course) begin(s State, h Heard) Decision {
 		return Decision{Do: DoEnd} // an earlier attempt of this pipeline run promoted it
 	case s.Plan != c.Plan || !s.Phase.Active() || s.Phase == Deploying:
 		return deploy
+	case s.Braked && (c.Override || s.Held == "") && (s.Phase == Standing || s.Phase == Shifting):
+		return deploy // its Services select the stable pods
 	case h.People.Status == NotRead:
 		return Decision{Do: DoRead}
 	case h.People.Rejected != nil && (s.Phase == Standing || s.Phase == Shifting):

@@ -84,7 +84,7 @@ func live(t *rapid.T, p *process, l *laws) {
 
 // between draws what happens in the world outside the processes.
 func between(t *rapid.T, w *world, l *laws) {
-	switch rapid.SampledFrom([]string{"nothing", "approve", "agree", "hold", "resume", "unreadable", "silent", "reject", "refuse", "proof", "weight", "pods", "changed", "plan"}).Draw(t, "happens") {
+	switch rapid.SampledFrom([]string{"nothing", "approve", "agree", "hold", "resume", "unreadable", "silent", "reject", "refuse", "proof", "weight", "pods", "changed", "plan", "freeze", "thaw"}).Draw(t, "happens") {
 	case "approve":
 		for _, gate := range []string{"qa", "sign"} {
 			w.said.Approve(Approval{Gate: gate, By: "ada"})
@@ -112,7 +112,13 @@ func between(t *rapid.T, w *world, l *laws) {
 		if w.canary {
 			w.weight = rapid.SampledFrom([]int{0, 30, 80}).Draw(t, "moved")
 			l.inForce, l.meddled = w.weight, true
+			w.take()
 		}
+	case "freeze":
+		w.frozen = true
+	case "thaw":
+		w.frozen = false
+		w.take()
 	case "pods":
 		w.pods += "x"
 	case "changed":

@@ -19,6 +19,7 @@ type laws struct {
 	agreed   map[string]bool // gates that agreed
 	answered map[string]bool // gates with a program that agreed at least once
 	inForce  int             // the weight before the action
+	taken    int             // the weight that the gateway had applied before the action
 	seen     int             // the share last verified, by any process
 	mine     int             // the share last verified, by this process
 	proof    Proof           // how it was verified
@@ -226,10 +227,14 @@ func (l *laws) acted(p *process, a Action, err error) {
 		l.seen, l.mine, l.proof = a.Weight, a.Weight, p.proof
 	case a.Kind == WaitCanary && err == nil:
 		l.tried = p.pods
+	case a.Kind == DeleteCanary && l.taken > 0 && err == nil:
+		l.fail(p, "deletes the canary while the gateway sends it %d %%", l.taken)
+	case a.Kind == ApplyCanary && p.taken > 0 && !l.meddled && err == nil:
+		l.fail(p, "the gateway sends %d %% to a canary that nobody has tested", p.taken)
 	case a.Kind == ApplyStable && p.stable != isOld && p.pods != l.tried && err == nil:
 		l.fail(p, "replaces stable by what was not tested")
 	}
-	l.inForce = p.weight
+	l.inForce, l.taken = p.weight, p.taken
 }
 
 func (l *laws) gone(p *process, how string) {
@@ -241,8 +246,12 @@ func (l *laws) gone(p *process, how string) {
 		l.tally.kills++
 	case "refused":
 	default:
-		if p.weight > 0 && !l.stays && !l.meddled {
-			l.fail(p, "%s leaves %d %% in force", how, p.weight)
+		traffic := p.traffic()
+		if how == string(LockLost) { // whoever has the lock now looks after the gateway
+			traffic = p.weight
+		}
+		if traffic > 0 && !l.stays && !l.meddled && p.failed == "" {
+			l.fail(p, "%s leaves %d %% of the requests on the canary", how, p.traffic())
 		}
 	}
 }

@@ -100,6 +100,7 @@ func stateLine(s State) string {
 	add(s.Phase.Active() && s.Verified >= 0, "verified %d %% by %s", s.Verified, s.Proof)
 	add(s.Phase.Active() && s.Verified < 0, "unverified")
 	add(s.Guarded, "guarded")
+	add(s.Braked, "braked")
 	add(s.Judged != nil, "judged %s", judgedWord(s.Judged))
 	add(s.Paused != nil, "on hold by %s", pausedBy(s.Paused))
 	add(s.Awaiting != "", "waits for %s", s.Awaiting)

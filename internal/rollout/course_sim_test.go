@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -22,7 +23,10 @@ type world struct {
 	record []byte // the stored State; nil if there is none
 	clock  time.Time
 
-	weight  int       // of the canary's routes, in force
+	weight  int       // of the canary's routes
+	taken   int       // the weight that the gateway has applied
+	frozen  bool      // the gateway applies no change
+	braked  bool      // the canary's Services select the stable pods
 	began   time.Time // when the stored release began
 	stable  string    // isOld, isMixed or isNew
 	canary  bool      // the canary's objects exist
@@ -83,6 +87,7 @@ type process struct {
 	heard  Heard
 	asking map[string]bool // gates that were asked
 	over   string          // how it ended; "" while it runs
+	failed string          // what it could not do about the traffic on its way out
 	wait   Decision        // what it waits for
 }
 
@@ -163,7 +168,7 @@ func (p *process) look(j *Judged) {
 		return
 	}
 	j.Weight, j.Time = p.state.Weight, p.clock
-	if p.weight == 0 { // no request was counted
+	if p.traffic() == 0 { // no request was counted
 		j.Own = 0
 	}
 	p.takeIn(*j)
@@ -277,13 +282,16 @@ func (p *process) affect(a Action, outcome *Finished, half bool) error {
 		if p.canary {
 			p.weight = a.Weight
 		}
+		p.take()
 	case Verify:
-		if p.weight != a.Weight {
-			return fmt.Errorf("the gateways give the canary %d %%, not %d %%", p.weight, a.Weight)
+		if p.taken != a.Weight {
+			return fmt.Errorf("the gateways give the canary %d %%, not %d %%", p.taken, a.Weight)
 		}
 		outcome.Proof = p.proof
+	case Brake:
+		p.braked = p.canary
 	case ApplyCanary:
-		p.canary = true
+		p.canary, p.braked = true, false
 	case WaitCanary:
 		outcome.Tested = p.pods
 	case ApplyStable:
@@ -297,9 +305,24 @@ func (p *process) affect(a Action, outcome *Finished, half bool) error {
 			p.stable = isNew
 		}
 	case DeleteCanary:
-		p.canary, p.weight, p.said = half, 0, Statements{}
+		p.canary, p.weight, p.taken, p.braked, p.said = half, 0, 0, false, Statements{}
 	}
 	return nil
+}
+
+// take makes the gateway apply the weight, unless it is frozen.
+func (w *world) take() {
+	if !w.frozen {
+		w.taken = w.weight
+	}
+}
+
+// traffic is the share of the requests that reach the canary.
+func (w *world) traffic() int {
+	if w.braked {
+		return 0
+	}
+	return w.taken
 }
 
 // store stores the state in the cluster.
@@ -382,32 +405,54 @@ func (p *process) end(e Ended) {
 	}
 	e.Untouched = p.stable == isOld
 	actions := p.next(e)
-	all := len(actions) == len(Pending(p.state))
 	var outcome Finished
-	for i, a := range actions {
-		err := p.act(a, &outcome, true)
-		for n := 0; i == 0 && err != nil && p.over == "" && n < 3; n++ { // retry until it is done
-			err = p.affect(a, &outcome, false)
+	if len(actions) > 0 {
+		err := p.act(actions[0], &outcome, true)
+		for n := 0; err != nil && p.over == "" && n < 3; n++ { // retry until it is done
+			err = p.affect(actions[0], &outcome, false)
 		}
-		if p.over == "" && i == 0 {
-			_ = p.store(true)
-		}
-		if p.over != "" {
-			return
-		}
-		if err != nil {
-			p.next(Failed{Action: a, Reason: err.Error(), Untouched: p.stable == isOld, Unready: a.Kind == WaitCanary || a.Kind == Scale, Proof: outcome.Proof})
-			all = false
-			break
-		}
+		actions = actions[1:]
 	}
-	if len(actions) > 0 && all {
-		p.next(outcome)
-	}
-	if p.store(true) != nil {
+	if p.over != "" || p.store(true) != nil {
 		return
 	}
-	_ = p.die(string(e.Cause))
+	p.seeOff(e, actions)
+	if p.over == "" && p.store(true) == nil {
+		_ = p.die(string(e.Cause))
+	}
+}
+
+// seeOff is what follows once the weight of 0 is stored. Who was asked to end has no time
+// to look again after the brake.
+func (p *process) seeOff(e Ended, actions []Action) {
+	for len(actions) > 0 && p.over == "" {
+		brake := slices.Index(actions, Action{Kind: Brake})
+		braking := e.Cause == Interrupted && brake >= 0
+		if braking {
+			actions = actions[:brake+1]
+		}
+		var outcome Finished
+		fact, ends := Fact(nil), p.state.Ends(actions)
+		for _, a := range actions {
+			if err := p.act(a, &outcome, true); err != nil {
+				fact = Failed{Action: a, Reason: err.Error(), Untouched: p.stable == isOld, Unready: a.Kind == WaitCanary || a.Kind == Scale, Proof: outcome.Proof}
+				if a.Kind == Brake || a.Kind == SetWeight {
+					p.failed = err.Error()
+				}
+				break
+			}
+		}
+		switch {
+		case p.over != "", fact == nil && (braking || !ends):
+			return
+		case fact == nil:
+			fact = outcome
+		}
+		actions = p.next(fact)
+		if p.store(true) != nil {
+			return
+		}
+	}
 }
 
 // verb carries out a step-by-step verb: one fact, to the end.

@@ -146,7 +146,7 @@ func (s *story) command(t *testing.T, line string) {
 	default:
 		t.Fatalf("%q is no command", line)
 	}
-	fmt.Fprintf(&s.out, "= %d %% in force, stable %s%s\n", s.weight, s.stable, map[bool]string{true: ", canary there"}[s.canary])
+	fmt.Fprintf(&s.out, "= %d %% in force, stable %s%s\n", s.traffic(), s.stable, map[bool]string{true: ", canary there"}[s.canary])
 }
 
 func (s *story) wake(alive bool, j *Judged) {
@@ -166,6 +166,10 @@ func (s *story) change(args arguments) {
 			s.proof = Proof(key)
 		case "weight":
 			s.weight = args.number("weight", 0)
+			s.take()
+		case "freeze", "thaw":
+			s.frozen = key == "freeze"
+			s.take()
 		case "pods":
 			s.pods = value
 		case "plan":

@@ -1,5 +1,7 @@
 package rollout
 
+import "slices"
+
 // EndCause says why a process stops working on a release.
 type EndCause string
 
@@ -48,7 +50,7 @@ func (t *transition) ended(e Ended) (State, []Action) {
 	t.left(e)
 	if e.Cause == Interrupted {
 		t.addEvent(EventCancelled, "%s", interruption(t.Phase))
-		return t.State, []Action{{Kind: SetWeight}}
+		return t.State, t.wayOut()
 	}
 	if e.Cause == LockLost { // the record now belongs to another process, which must not find a hold of this one
 		t.addEvent(EventCancelled, "another process took over the release; traffic goes back to stable")
@@ -60,7 +62,7 @@ func (t *transition) ended(e Ended) (State, []Action) {
 	if t.Phase == Shifting {
 		return t.State, Pending(t.State)
 	}
-	return t.State, []Action{{Kind: SetWeight}}
+	return t.State, t.wayOut()
 }
 
 // KeptForPerson reports whether an undecided canary keeps its share for a person to
@@ -79,6 +81,24 @@ func (t *transition) off() {
 	}
 	t.Weight = 0
 	t.unverified()
+}
+
+// wayOut is what there is time for when a process is asked to end: the weight, and a look
+// whether the gateway takes it, which brakes where it does not.
+func (t *transition) wayOut() []Action {
+	switch {
+	case t.Phase == Deploying && t.Peak == 0: // nothing ever reached the canary
+		return []Action{{Kind: SetWeight}}
+	case t.Braked:
+		return []Action{{Kind: SetWeight}, {Kind: Brake}}
+	}
+	return []Action{{Kind: SetWeight}, {Kind: Verify}}
+}
+
+// Ends reports whether the actions are all that the state announces, so that what they
+// come to is Finished. On the way out there is often no time for all of them.
+func (s State) Ends(actions []Action) bool {
+	return s.Phase == Shifting || slices.Equal(actions, Pending(s))
 }
 
 func (t *transition) left(e Ended) {

@@ -110,8 +110,43 @@ func TestRejectTakesTrafficOffFirst(t *testing.T) {
 func TestCancelTakesTrafficOffFirst(t *testing.T) {
 	law(t, func(t *rapid.T, spec Spec, s step) {
 		after, actions := Next(spec, s.after, Observation{Time: start, Fact: Ended{Cause: Interrupted}})
-		if s.after.Phase.Active() && (after.Weight != 0 || !reflect.DeepEqual(actions, []Action{{Kind: SetWeight}})) {
+		if !s.after.Phase.Active() {
+			return
+		}
+		if after.Weight != 0 || len(actions) == 0 || actions[0] != (Action{Kind: SetWeight}) {
 			t.Fatalf("cancel in phase %s: weight %d, %v", s.after.Phase, after.Weight, actions)
+		}
+		for _, a := range actions[1:] { // there is time for nothing else
+			if a != (Action{Kind: Verify}) && a != (Action{Kind: Brake}) {
+				t.Fatalf("cancel in phase %s: %v", s.after.Phase, actions)
+			}
+		}
+	})
+}
+
+// TestWeightWrittenIsNotTheEnd: where a gateway is seen not to take a weight of 0, the next
+// action but for that weight takes the requests off without it, and no request is let to
+// the canary again before the gateway has taken the weight.
+func TestWeightWrittenIsNotTheEnd(t *testing.T) {
+	law(t, func(t *rapid.T, spec Spec, s step) {
+		refused := Observation{Time: start, Fact: Failed{Action: Action{Kind: Verify}, Reason: "the gateway does something else"}}
+		p := s.after.Phase
+		leaving := p == Rejecting || p == Retiring || p == Shifting && s.after.Weight == 0 || p == Deploying && s.after.Peak > 0
+		if leaving && !s.after.Braked {
+			after, actions := Next(spec, s.after, refused)
+			if !after.Braked || len(actions) < 2 || actions[0] != (Action{Kind: SetWeight}) || actions[1] != (Action{Kind: Brake}) {
+				t.Fatalf("phase %s, and the gateway does not take the weight: %v", s.after.Phase, actions)
+			}
+		}
+		if !s.after.Braked {
+			return
+		}
+		verified := false
+		for _, a := range s.actions {
+			verified = verified || a == Action{Kind: Verify}
+			if (a.Kind == ApplyCanary && !verified) || a.Weight > 0 {
+				t.Fatalf("braked, and %+v leads to %v", s.fact, s.actions)
+			}
 		}
 	})
 }

@@ -60,8 +60,18 @@ func Next(spec Spec, s State, o Observation) (State, []Action) {
 func Pending(s State) []Action {
 	switch s.Phase {
 	case Deploying:
-		return []Action{{Kind: SetWeight}, {Kind: ApplyCanary}, {Kind: WaitCanary}, {Kind: Verify}}
+		actions := []Action{{Kind: SetWeight}}
+		if s.Braked {
+			actions = append(actions, Action{Kind: Brake})
+		}
+		if s.Braked || s.Peak > 0 { // no request must reach the new canary yet
+			actions = append(actions, Action{Kind: Verify})
+		}
+		return append(actions, Action{Kind: ApplyCanary}, Action{Kind: WaitCanary}, Action{Kind: Verify})
 	case Shifting:
+		if s.Braked {
+			return []Action{{Kind: SetWeight}, {Kind: Brake}, {Kind: Verify}}
+		}
 		var actions []Action
 		if s.Grow {
 			actions = append(actions, Action{Kind: Scale, Weight: s.Peak})
@@ -76,7 +86,11 @@ func Pending(s State) []Action {
 	case Retiring, Rejecting:
 		// If somebody edited the stable route, it may no longer match the canary's. The
 		// canary would then get every request, at any weight.
-		return []Action{{Kind: SetWeight}, {Kind: Resync}, {Kind: Verify}, {Kind: Drain}, {Kind: DeleteCanary}}
+		rest := []Action{{Kind: Resync}, {Kind: Verify}, {Kind: Drain}, {Kind: DeleteCanary}}
+		if s.Braked {
+			return append([]Action{{Kind: SetWeight}, {Kind: Brake}}, rest...)
+		}
+		return append([]Action{{Kind: SetWeight}}, rest...)
 	}
 	return nil
 }
@@ -122,6 +136,7 @@ func (t *transition) finished(f Finished) {
 		}
 	case Deploying:
 		t.Weight, t.Verified, t.Proof, t.Tested, t.Ready = 0, 0, f.Proof, f.Tested, t.now.Time.UTC()
+		t.Peak, t.Braked = 0, false
 		t.enter(Standing, "the canary is ready and gets no traffic yet")
 	case Shifting:
 		t.Verified, t.Proof, t.Peak, t.Grow = t.Weight, f.Proof, 0, false
@@ -160,6 +175,17 @@ func (t *transition) over(phase Phase, text string) {
 func (t *transition) failed(f Failed) (State, []Action) {
 	t.addEvent(EventFailed, "%s: %s", f.Action.Kind, f.Reason)
 	switch {
+	case t.brakes(f):
+		t.Braked = true
+		t.unverified()
+		t.addEvent(EventCorrected, "the gateway has not taken the weight of 0, so the canary's Services now lead to the stable pods, and its own pods end")
+		if t.Phase == Promoting {
+			return t.State, []Action{{Kind: Brake}}
+		}
+		if t.Phase == Shifting && t.Held == "" && t.Left == nil { // whoever ends leaves nothing to decide
+			t.hold(f.Reason)
+		}
+		return t.State, Pending(t.State)
 	case t.Phase == Shifting && f.Action.Kind == Scale && t.Weight == t.Peak && t.Verified >= 0:
 		// The weight has not changed yet.
 		t.Weight, t.Peak, t.Grow = t.Verified, 0, false
@@ -184,6 +210,13 @@ func (t *transition) failed(f Failed) (State, []Action) {
 		t.holdAfter(f)
 	}
 	return t.State, nil
+}
+
+// brakes reports whether a failure leaves requests on a canary that must have none. A
+// weight of 0 in the cluster is not the end; no request at the canary is.
+func (t *transition) brakes(f Failed) bool {
+	off := t.Weight == 0 && t.Phase != Standing && (t.Phase != Deploying || t.Peak > 0)
+	return off && !t.Braked && f.Action.Kind == Verify
 }
 
 // unpromoted returns to the standing canary if a promotion replaced nothing. It drops the

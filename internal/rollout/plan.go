@@ -24,6 +24,8 @@ type Plan struct {
 	Canary    []map[string]any `json:"canary"` // routes last and at weight 0
 	Workloads []Workload       `json:"workloads"`
 	Routes    []Route          `json:"routes"`
+	// Services pairs the stable Services with the canary's.
+	Services []Pair `json:"services,omitempty"`
 	// Configs pairs the stable ConfigMaps and Secrets with the canary's copies.
 	Configs []Pair `json:"configs,omitempty"`
 }

@@ -20,6 +20,7 @@ const (
 	RefusedRejecting     Code = "Rejecting"     // the previous version is being rejected
 	RefusedShifting      Code = "Shifting"      // a shift of the weight is not finished
 	RefusedWeight        Code = "WeightRange"   // the routes cannot have this weight
+	RefusedBraked        Code = "Braked"        // traffic was taken off the canary without the gateway
 	RefusedNotReady      Code = "NotReady"      // the canary's pods are not ready yet
 	RefusedNoCanary      Code = "NoCanary"      // nothing is deployed
 	RefusedNotStanding   Code = "NotStanding"   // no canary stands at its weight
@@ -85,10 +86,13 @@ var factOf = map[Code]func(*Refusal) string{
 	RefusedOtherVersion: func(r *Refusal) string {
 		return fmt.Sprintf("the release is not version %s: it is plan %s with %s; somebody deployed another version in between", r.Version, short(r.Plan), strings.Join(r.Images, ", "))
 	},
-	RefusedPromoting:   func(*Refusal) string { return "the previous version is being promoted" },
-	RefusedRejecting:   func(*Refusal) string { return "the previous version is being rejected" },
-	RefusedShifting:    func(r *Refusal) string { return fmt.Sprintf("the canary is on its way to %d %%", r.Weight) },
-	RefusedWeight:      func(r *Refusal) string { return fmt.Sprintf("a weight of %d %% is not possible", r.Weight) },
+	RefusedPromoting: func(*Refusal) string { return "the previous version is being promoted" },
+	RefusedRejecting: func(*Refusal) string { return "the previous version is being rejected" },
+	RefusedShifting:  func(r *Refusal) string { return fmt.Sprintf("the canary is on its way to %d %%", r.Weight) },
+	RefusedWeight:    func(r *Refusal) string { return fmt.Sprintf("a weight of %d %% is not possible", r.Weight) },
+	RefusedBraked: func(*Refusal) string {
+		return "the gateway did not apply a weight of 0, so the canary's Services select the stable pods and its own pods have ended"
+	},
 	RefusedNotReady:    func(*Refusal) string { return "the canary is not ready yet" },
 	RefusedNoCanary:    func(r *Refusal) string { return "there is no canary" + r.phase() },
 	RefusedNotStanding: func(r *Refusal) string { return "no canary stands in the cluster" + r.phase() },

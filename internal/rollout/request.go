@@ -62,9 +62,9 @@ func (t *transition) deploy(r Request) (State, []Action) {
 		return t.refuse(&Refusal{Code: RefusedPromoting})
 	case t.Phase == Rejecting:
 		return t.refuse(&Refusal{Code: RefusedRejecting})
-	case t.Phase == Shifting && t.Plan == r.Fresh.Plan && t.Tested != "":
+	case t.Phase == Shifting && t.Plan == r.Fresh.Plan && t.Tested != "" && !t.Braked:
 		return t.refuse(&Refusal{Code: RefusedShifting, Weight: t.Weight})
-	case t.Phase == Standing && t.Plan == r.Fresh.Plan:
+	case t.Phase == Standing && t.Plan == r.Fresh.Plan && !t.Braked:
 		t.Guarded = t.Guarded || r.Guarded // a killed run left the share; it must not stay
 		return t.State, []Action{{Kind: WaitCanary}, {Kind: Verify, Weight: t.Weight}}
 	}
@@ -72,8 +72,10 @@ func (t *transition) deploy(r Request) (State, []Action) {
 		Schema: Schema, Phase: Deploying, Verified: Unknown, Started: t.now.Time.UTC(),
 		Plan: r.Fresh.Plan, Stable: r.Fresh.Stable, Objects: r.Fresh.Objects, Images: r.Fresh.Images,
 		Gates: r.Fresh.Gates, Guarded: r.Guarded, Total: t.Total, History: t.History,
+		Braked: t.Braked && t.Phase.Active(),
 	}
 	if t.Phase.Active() { // the objects of the earlier version are removed in the end, too
+		fresh.Peak = max(t.Weight, t.Peak, t.Verified, 0)
 		for _, id := range t.Objects {
 			if !slices.Contains(fresh.Objects, id) {
 				fresh.Objects = append(slices.Clip(fresh.Objects), id)
@@ -100,6 +102,8 @@ func (t *transition) shift(r Request) (State, []Action) {
 		return t.refuse(&Refusal{Code: RefusedNoCanary, Phase: t.Phase})
 	case !t.Is(r.Version):
 		return t.refuse(Mismatch(t.State, r.Version))
+	case t.Braked && r.Weight > 0:
+		return t.refuse(&Refusal{Code: RefusedBraked})
 	case t.Held != "" && !r.Override && r.Weight > 0:
 		return t.refuse(Held(t.State))
 	case t.Phase == Standing && t.Weight == r.Weight && t.Verified == r.Weight:
@@ -145,6 +149,8 @@ func (t *transition) promote(r Request) (State, []Action) {
 	switch {
 	case !t.Is(r.Version):
 		return t.refuse(Mismatch(t.State, r.Version))
+	case t.Braked:
+		return t.refuse(&Refusal{Code: RefusedBraked})
 	case t.Held != "" && !r.Override:
 		return t.refuse(Held(t.State))
 	case t.Weight == 0 && !r.Untested:

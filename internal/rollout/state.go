@@ -48,8 +48,8 @@ type State struct {
 	Verified int   `json:"verified"` // percent that the gateways last gave; may be Unknown
 	Step     int   `json:"step"`     // number of shifts
 
-	// Peak is, while shifting, the largest weight that may be or come into force. Grow
-	// reports that the canary may still be too small for it.
+	// Peak is, while shifting or deploying, the largest weight that may be or come into
+	// force. Grow reports that the canary may still be too small for it.
 	Peak int  `json:"peak,omitempty"`
 	Grow bool `json:"grow,omitempty"`
 
@@ -94,6 +94,9 @@ type State struct {
 	// Left says how the last process stopped before the release was over; nil while a
 	// process works on it, or after one was killed.
 	Left *Left `json:"left,omitempty"`
+	// Braked reports that the gateway did not apply a weight of 0. The canary's Services
+	// then select the stable pods, and its own pods have ended. A deployment undoes it.
+	Braked bool `json:"braked,omitempty"`
 	// Corrections counts how often a weight that somebody else changed was set back.
 	Corrections int `json:"corrections,omitempty"`
 

@@ -3,6 +3,7 @@ package route
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
@@ -18,9 +19,10 @@ type Live interface {
 	// SetShare writes the weight of every canary route, each in one patch. A canary
 	// route that is not there has no share.
 	SetShare(ctx context.Context, routes []rollout.Route, percent int) error
-	// Verify waits until every gateway gives the canary its share. The text says what
-	// that was concluded from, and the proof whether a gateway was seen to do it.
-	Verify(ctx context.Context, routes []rollout.Route, percent int) (text string, proof rollout.Proof, err error)
+	// Verify waits until every gateway gives the canary its share, for at most patience; 0
+	// is what is usual for the gateway. The text says what that was concluded from, and the
+	// proof whether a gateway was seen to do it.
+	Verify(ctx context.Context, routes []rollout.Route, percent int, patience time.Duration) (text string, proof rollout.Proof, err error)
 	// Reachable says why no gateway could be asked for the shares of routes; nil where one
 	// can.
 	Reachable(ctx context.Context, routes []rollout.Route) error

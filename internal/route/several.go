@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/canarize/canarize/internal/rollout"
 )
@@ -60,11 +61,11 @@ func (s Several) SetShare(ctx context.Context, routes []rollout.Route, percent i
 }
 
 // Verify implements Live. The proof is that of the router that has the weakest.
-func (s Several) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, rollout.Proof, error) {
+func (s Several) Verify(ctx context.Context, routes []rollout.Route, percent int, patience time.Duration) (string, rollout.Proof, error) {
 	var texts []string
 	proof := rollout.SeenOnGateways
 	err := s.each(routes, func(router Live, own []rollout.Route) error {
-		text, p, err := router.Verify(ctx, own, percent)
+		text, p, err := router.Verify(ctx, own, percent, patience)
 		texts = append(texts, text)
 		if p != rollout.SeenOnGateways {
 			proof = p

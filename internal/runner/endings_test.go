@@ -278,7 +278,7 @@ func TestInterruptedPromotion(t *testing.T) {
 			}
 		}
 		s, err := w.do(ctx, promote())
-		if !errors.Is(err, ErrInterrupted) || s.Phase != rollout.Shifting || s.Weight != 0 {
+		if !errors.Is(err, ErrInterrupted) || s.Phase != rollout.Standing || s.Weight != 0 || s.Verified != 0 {
 			t.Fatalf("%s at %d %%, %v", s.Phase, s.Weight, err)
 		}
 		w.afterWrite = nil

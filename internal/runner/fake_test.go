@@ -41,6 +41,7 @@ type cluster struct {
 	dead       bool                    // the process was killed: it does nothing any more
 	unreadable error                   // reading statements fails with this
 	unseen     bool                    // no gateway can be asked
+	frozen     *int                    // the share that the gateway gives, whatever is written; nil if it follows
 	opened     bool                    // the silent watch was opened and reported the state at that time
 	silent     bool                    // the watch of statements reports nothing
 	listener   func(map[string]string) // the listener of the watch
@@ -283,7 +284,7 @@ func (c *cluster) SetShare(ctx context.Context, routes []rollout.Route, percent 
 	return nil
 }
 
-func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, rollout.Proof, error) {
+func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent int, _ time.Duration) (string, rollout.Proof, error) {
 	if err := errors.Join(ctx.Err(), c.broken[fmt.Sprintf("verify %d", percent)]); err != nil {
 		return "", "", err
 	}
@@ -294,6 +295,9 @@ func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent in
 			if c.objects[r.Stable] == nil || !c.together(r) {
 				share = 100 // a Mapping alone gets every request
 			}
+		}
+		if c.frozen != nil {
+			share = *c.frozen
 		}
 		if share != percent {
 			return "", "", fmt.Errorf("%s: it gets %d %%, not %d %%", r.Canary, share, percent)

@@ -66,6 +66,7 @@ func (s *session) leave(ctx context.Context, err error, fault bool) error {
 	}
 	out, stop := outlive(ctx, s.Wait)
 	defer stop()
+	s.sure = nil // whoever may take the lock next finds no traffic, which is never wrong
 	actions := s.next(rollout.Ended{Cause: cause, Keep: s.HoldOnCancel, Untouched: !s.touched, Reason: reasonOf(err)})
 	off, failed := s.zeroTraffic(out, cause, actions)
 	if cause == rollout.Interrupted {
@@ -112,12 +113,36 @@ func (s *session) zeroTraffic(ctx context.Context, cause rollout.EndCause, actio
 	if err != nil || len(actions) < 2 {
 		return true, err
 	}
-	if action, err := s.perform(ctx, actions[1:]); err != nil {
-		s.next(rollout.Failed{Action: action, Reason: err.Error()})
-	} else {
-		s.next(rollout.Finished{Proof: s.proof})
+	return s.seeOff(ctx, cause, actions[1:])
+}
+
+// seeOff carries out what follows once the weight of 0 is written and stored: a look at
+// the gateway, and the brake where it has not taken the weight. off reports whether the
+// canary gets no new requests.
+func (s *session) seeOff(ctx context.Context, cause rollout.EndCause, actions []rollout.Action) (off bool, err error) {
+	for len(actions) > 0 {
+		braking := false
+		if rest := untilBrake(actions); cause == rollout.Interrupted && len(rest) > 0 {
+			actions, braking = rest, true // there is no time to look again
+		}
+		ends := s.state.Ends(actions)
+		action, err := s.perform(ctx, actions)
+		switch {
+		case err != nil:
+			actions = s.next(rollout.Failed{Action: action, Reason: err.Error(), Err: err})
+			if len(actions) == 0 && (braking || action.Kind == rollout.Brake) {
+				return false, errors.Join(err, s.save(ctx))
+			}
+		case braking || !ends:
+			return true, s.save(ctx)
+		default:
+			actions = s.next(rollout.Finished{Proof: s.proof})
+		}
+		if err := s.save(ctx); err != nil {
+			return true, err
+		}
 	}
-	return true, s.save(ctx)
+	return true, nil
 }
 
 // endCause returns why the process stops working on the release.

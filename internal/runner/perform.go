@@ -25,7 +25,7 @@ func (s *actor) perform(ctx context.Context, actions []rollout.Action) (rollout.
 		rollout.SetWeight: s.setWeight, rollout.Verify: s.verify, rollout.Scale: s.scale, rollout.Resync: s.resync,
 		rollout.ApplyCanary: s.applyCanary, rollout.WaitCanary: s.waitCanary,
 		rollout.ApplyStable: s.applyStable, rollout.WaitStable: s.waitStable,
-		rollout.Drain: s.drain, rollout.DeleteCanary: s.deleteCanary,
+		rollout.Brake: s.brake, rollout.Drain: s.drain, rollout.DeleteCanary: s.deleteCanary,
 	}
 	for _, a := range actions {
 		if err := ctx.Err(); err != nil {
@@ -89,7 +89,7 @@ func (s *actor) verify(ctx context.Context, a rollout.Action) error {
 		s.progress("the record is not confirmed, so the share is not verified")
 		return nil
 	}
-	text, proof, err := s.Router.Verify(ctx, s.plan.Routes, a.Weight)
+	text, proof, err := s.Router.Verify(ctx, s.plan.Routes, a.Weight, s.patience(a))
 	if err != nil {
 		return err
 	}

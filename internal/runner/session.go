@@ -111,7 +111,10 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 			stopped, broke = errors.Join(stopped, err), cmp.Or(broke, action.Kind)
 			fact = rollout.Failed{Action: action, Reason: err.Error(), Err: err, Untouched: errors.As(err, new(untouchedError)), Objected: errors.As(err, new(objectionError)), Unready: errors.As(err, new(NotReadyError)), Proof: s.proof}
 		}
-		actions = s.next(fact)
+		braked := s.state.Braked
+		if actions = s.next(fact); s.state.Braked && !braked && s.state.Phase != rollout.Shifting {
+			stopped, broke = nil, "" // it goes on without the gateway
+		}
 		if len(actions) == 0 && s.course != nil && s.state.Phase == rollout.Standing {
 			s.course.unstored = true // the next look stores it
 			break

@@ -45,7 +45,7 @@ func application(suffix, image, secret string) []map[string]any {
 	objects := []map[string]any{
 		decoded("v1", "Secret", "key"+suffix, values{"data": values{"key": secret}}),
 		decoded("apps/v1", "Deployment", name, values{"spec": values{"replicas": n, "template": template}}),
-		decoded("v1", "Service", name, values{"spec": values{"app": name}}),
+		decoded("v1", "Service", name, values{"spec": values{"selector": values{"app": name}}}),
 		decoded("getambassador.io/v3alpha1", "Mapping", name, values{"spec": mapping}),
 	}
 	for _, o := range objects {
@@ -73,6 +73,7 @@ func release(image string) *rollout.Plan {
 		Stable: application("", image, image), Canary: application("-canary", image, image),
 		Workloads: []rollout.Workload{{Pair: rollout.Pair{Stable: stablePods, Canary: canaryPods}}},
 		Routes:    []rollout.Route{{Pair: rollout.Pair{Stable: stableMapping, Canary: canaryMapping}, TimeoutMS: 3000}},
+		Services:  []rollout.Pair{{Stable: id("", "Service", "shop"), Canary: id("", "Service", "shop-canary")}},
 		Configs:   []rollout.Pair{{Stable: id("", "Secret", "key"), Canary: id("", "Secret", "key-canary")}},
 	}
 }

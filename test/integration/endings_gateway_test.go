@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/canarize/canarize/internal/rollout"
@@ -59,16 +61,50 @@ func testUnverified(t *testing.T, s shop, u *users) {
 	s.check(t, "v3", -1)
 }
 
+// testFrozen: behind a gateway that takes no change any more, reject leaves no request on
+// the canary all the same, and says so; when the gateway is well again it ends.
+func testFrozen(t *testing.T, s shop, _ *users) {
+	gateway := s.startEmissary(t)
+	s.expect(t, 0, verifying(s.deploy(t, "v2"), s.namespace))
+	s.expect(t, 0, verifying(shift("50"), s.namespace), "the canary gets 50 % on the gateway pod")
+	gateway.freeze(50)
+	s.expect(t, 4, verifying(reject, s.namespace), "the gateway has not taken the weight of 0", "lead to the stable pods", "canarize doctor")
+	service := s.get(t, s.ref("", "Service", "shop-canary"))
+	stable := s.get(t, s.ref("", "Service", "shop"))
+	if have, want := service["spec"].(map[string]any)["selector"], stable["spec"].(map[string]any)["selector"]; !reflect.DeepEqual(have, want) {
+		t.Errorf("the canary's Service selects %v, the stable one %v", have, want)
+	}
+	if n := s.replicas(t, "shop-canary"); n != 0 {
+		t.Errorf("the canary has %v pods", n)
+	}
+	if got := s.status(t); !got.Braked || got.Verified != nil || got.Weight != 0 {
+		t.Errorf("status says braked %v, weight %d, verified %v", got.Braked, got.Weight, got.Verified)
+	}
+	gateway.thaw()
+	s.expect(t, 0, verifying(reject, s.namespace), "rejected")
+	s.check(t, "v1", -1)
+}
+
+// emissary is a gateway in memory.
+type emissary struct{ frozen atomic.Int64 }
+
+func (e *emissary) freeze(share int) { e.frozen.Store(int64(share) + 1) }
+func (e *emissary) thaw()            { e.frozen.Store(0) }
+
 // startEmissary starts a gateway in the namespace of the test. It gives the shares that
-// the Mappings ask for.
-func (s shop) startEmissary(t *testing.T) {
+// the Mappings ask for, until it is frozen.
+func (s shop) startEmissary(t *testing.T) *emissary {
 	t.Helper()
+	gateway := &emissary{}
 	k := s.startKubelet(t, s.namespace)
 	s.pod(t, "emissary-1", s.namespace, gatewayLabels, running)
 	of := func(name string) (cluster string, weight int) {
 		object, err := s.cluster.Get(t.Context(), s.ref("getambassador.io", "Mapping", name))
 		if err != nil || object == nil {
 			return "", 0
+		}
+		if frozen := gateway.frozen.Load(); frozen > 0 && name == "shop-canary" {
+			return derive.Cluster(object, s.namespace), int(frozen) - 1
 		}
 		return derive.Cluster(object, s.namespace), derive.Share(object)
 	}
@@ -96,4 +132,5 @@ func (s shop) startEmissary(t *testing.T) {
 	t.Cleanup(diagnostics.Close)
 	k.open("emissary-1", 8001, admin)
 	k.open("emissary-1", 8877, diagnostics)
+	return gateway
 }

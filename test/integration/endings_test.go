@@ -31,7 +31,7 @@ var endings = map[string]func(*testing.T, shop, *users){
 	"unknown gate": testUnknownGate, "words at once": testWordsAtOnce,
 	"interrupted promotion": testInterruptedPromotion, "interrupted promotion of a run": testInterruptedRunPromotion,
 	"untested": testUntested, "another pipeline": testAnotherPipeline,
-	"no gateway": testNoGateway, "unverified": testUnverified,
+	"no gateway": testNoGateway, "unverified": testUnverified, "frozen": testFrozen,
 	"interrupted behind the dead": testInterruptedBehindDead, "interrupted behind the living": testInterruptedBehindLiving,
 	"namespace gone in a run": testNamespaceGone,
 	"replaced plan":           testReplacedPlan, "more objects": testMoreObjects, "forged phase": testForgedPhase, "unreadable record": testUnreadableRecord,

@@ -140,7 +140,7 @@ func testVerify(t *testing.T, s site) {
 	}
 	done := make(chan result, 1)
 	verify := func(share float64) {
-		v, err := gateways.VerifyShare(t.Context(), s.wants(share))
+		v, err := gateways.VerifyShare(t.Context(), s.wants(share), 0)
 		done <- result{v, err}
 	}
 	go verify(10)
@@ -193,7 +193,7 @@ func testVerifyFails(t *testing.T, s site) {
 	defer gateways.Close()
 	fails := func(share float64, want string) {
 		t.Helper()
-		_, err := gateways.VerifyShare(t.Context(), s.wants(share))
+		_, err := gateways.VerifyShare(t.Context(), s.wants(share), 0)
 		var refused *live.NotVerifiedError
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, expected %s", err, want)
@@ -209,7 +209,7 @@ func testVerifyFails(t *testing.T, s site) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("interrupted")
 	time.AfterFunc(50*time.Millisecond, func() { cancel(why) })
-	if _, err := gateways.VerifyShare(ctx, s.wants(10)); !errors.Is(err, why) {
+	if _, err := gateways.VerifyShare(ctx, s.wants(10), 0); !errors.Is(err, why) {
 		t.Error(err)
 	}
 }

@@ -136,7 +136,7 @@ func releaseAll(t *testing.T, s site, gatewayNamespace string) {
 	}
 	gateways := live.NewGateways(s.cluster, live.Gateway{Namespace: gatewayNamespace})
 	defer gateways.Close()
-	_, err = gateways.VerifyShare(t.Context(), s.wants(10))
+	_, err = gateways.VerifyShare(t.Context(), s.wants(10), 0)
 	must(err)
 	pages, err := s.cluster.Pages()
 	must(err)

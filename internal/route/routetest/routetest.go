@@ -267,7 +267,7 @@ func proofByGateway(t *testing.T, w *world) {
 	} {
 		*w.gateway = c.gateway
 		w.live = w.subject.Live(w.Cluster, w.gateway) // a process finds out once whether there is one
-		text, proof, err := w.live.Verify(t.Context(), w.plan.Routes, 10)
+		text, proof, err := w.live.Verify(t.Context(), w.plan.Routes, 10, 0)
 		if proof != c.proof || (err != nil) != c.fails || !c.fails && !strings.Contains(text, "10 %") {
 			t.Errorf("gateway %+v: %q, %q, %v", c.gateway, text, proof, err)
 		}

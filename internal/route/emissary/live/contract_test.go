@@ -3,6 +3,7 @@ package live_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/emissary/derive"
@@ -15,7 +16,7 @@ type asked struct{ *routetest.Gateway }
 
 func (a asked) There(context.Context) (bool, error) { return a.Gateway.There, nil }
 
-func (a asked) VerifyShare(context.Context, []live.Want) (live.Verified, error) {
+func (a asked) VerifyShare(context.Context, []live.Want, time.Duration) (live.Verified, error) {
 	if !a.Follows {
 		return live.Verified{}, &live.NotVerifiedError{}
 	}

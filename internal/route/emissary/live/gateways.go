@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,6 +122,7 @@ func (v Verified) String() string {
 // NotVerifiedError says that gateways did not come to have the wanted shares.
 type NotVerifiedError struct {
 	Where    Gateway
+	After    time.Duration       // that was waited
 	Problems map[string][]string // by pod; empty when there is no pod that is ready
 }
 
@@ -136,7 +138,7 @@ func (e *NotVerifiedError) Error() string {
 	for _, pod := range slices.Sorted(maps.Keys(e.Problems)) {
 		parts = append(parts, fmt.Sprintf("Pod %s: %s", pod, strings.Join(e.Problems[pod], "; ")))
 	}
-	return fmt.Sprintf("the gateway has not taken the shares within %s: %s", e.Where.Patience, strings.Join(parts, "; "))
+	return fmt.Sprintf("the gateway has not taken the shares within %s: %s", e.After, strings.Join(parts, "; "))
 }
 
 // refusal is what a release is told of it.
@@ -152,13 +154,14 @@ func (e *NotVerifiedError) refusal() *rollout.Refusal {
 // come meanwhile are asked too. Where Envoy's admin interface cannot be reached,
 // Emissary's diagnostics are believed instead, which do not know TCPMappings. It
 // gives up with a *NotVerifiedError.
-func (g *Gateways) VerifyShare(ctx context.Context, wants []Want) (Verified, error) {
+func (g *Gateways) VerifyShare(ctx context.Context, wants []Want, patience time.Duration) (Verified, error) {
+	patience = cmp.Or(patience, g.where.Patience)
 	ctx, end := context.WithCancelCause(ctx)
 	v := &verification{gateways: g, wants: wants, end: end, pods: map[podID]*gatewayPod{}}
 	defer v.asking.Wait()
 	defer end(nil)
-	patience := time.AfterFunc(g.where.Patience, func() { end(endedError{v.refused()}) })
-	defer patience.Stop()
+	limit := time.AfterFunc(patience, func() { end(endedError{v.refused(patience)}) })
+	defer limit.Stop()
 	pods := g.Pods()
 	defer pods.Close()
 	err := pods.Watch(ctx, func(running []kube.Pod) (bool, error) {
@@ -274,7 +277,7 @@ func (v *verification) verified() Verified {
 	return Verified{Pods: len(v.pods), Sources: slices.Sorted(maps.Keys(sources))}
 }
 
-func (v *verification) refused() error {
+func (v *verification) refused(after time.Duration) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	problems := map[string][]string{}
@@ -283,5 +286,5 @@ func (v *verification) refused() error {
 			problems[p.id.namespace+"/"+p.id.name] = p.problems
 		}
 	}
-	return &NotVerifiedError{Where: v.gateways.where, Problems: problems}
+	return &NotVerifiedError{Where: v.gateways.where, After: after, Problems: problems}
 }

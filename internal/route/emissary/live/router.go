@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/object"
@@ -32,7 +33,7 @@ type Asked interface {
 	// There says whether there is anybody to ask.
 	There(ctx context.Context) (bool, error)
 	// VerifyShare waits until all do what is wanted.
-	VerifyShare(ctx context.Context, wants []Want) (Verified, error)
+	VerifyShare(ctx context.Context, wants []Want, patience time.Duration) (Verified, error)
 }
 
 // isThere finds out, once, whether there is a gateway to ask.
@@ -110,7 +111,7 @@ func (r *Router) Resync(route rollout.Route, stable, canary map[string]any) (map
 
 // Verify implements route.Live: by what the gateway's pods do or, where there are none,
 // by the model of Emissary, which is no proof.
-func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int) (string, rollout.Proof, error) {
+func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int, patience time.Duration) (string, rollout.Proof, error) {
 	seen, err := r.isThere(ctx)
 	if err != nil {
 		return "", "", err
@@ -131,7 +132,7 @@ func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int
 	case len(wants) == 0:
 		return fmt.Sprintf("the canary gets %d %%, by the model of Emissary alone", percent), rollout.ByModelAlone, nil
 	}
-	verified, err := r.Gateways.VerifyShare(ctx, wants)
+	verified, err := r.Gateways.VerifyShare(ctx, wants, patience)
 	var not *NotVerifiedError
 	if errors.As(err, &not) {
 		return "", "", not.refusal()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/object"
@@ -72,7 +73,7 @@ func (l Live) SetShare(ctx context.Context, routes []rollout.Route, percent int)
 }
 
 // Verify implements route.Live.
-func (l Live) Verify(_ context.Context, _ []rollout.Route, percent int) (string, rollout.Proof, error) {
+func (l Live) Verify(_ context.Context, _ []rollout.Route, percent int, _ time.Duration) (string, rollout.Proof, error) {
 	switch there, follows := l.Gateway(); {
 	case !there:
 		return fmt.Sprintf("the canary gets %d %%, if what is written is done", percent), rollout.ByModelAlone, nil
