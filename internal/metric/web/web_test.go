@@ -100,7 +100,7 @@ func TestMissing(t *testing.T) {
 	for answer, says := range map[string]string{
 		`{"time":2}`: "errors: the answer has no counts of it",
 		`{"time":2,"metrics":{"errors":{"stable":{"bad":0,"total":10}}}}`: ", canary: errors: the answer has no counts of it",
-		`{"metrics":{}}`: `there is no "time"`,
+		`{"metrics":{}}`: `no "time"`,
 	} {
 		w := newWorld(t)
 		w.read(whole)
