@@ -324,7 +324,7 @@ func TestRestoreRefuses(t *testing.T) {
 	j := newJudge(t, nil)
 	for says, text := range map[string]string{
 		"canarize did not write": "{",
-		"version 7":                `{"version":7}`,
+		"version 7":              `{"version":7}`,
 	} {
 		if _, err := Restore(Default(), []byte(text)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", text, err)

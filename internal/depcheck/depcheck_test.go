@@ -31,7 +31,7 @@ var outside = []string{"os", "os/exec", "net", "net/http", "math/rand", "math/ra
 // clock are the names of package time that ask for the time or wait for it.
 var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
 
-// mayImport says whether a room may import a package of this module. Names are those of
+// mayImport reports whether a room may import a package of this module. Names are those of
 // the table.
 func (r room) mayImport(name string) bool {
 	return slices.ContainsFunc(strings.Fields(r.knows), func(known string) bool {

@@ -114,11 +114,11 @@ func TestSpellings(t *testing.T) {
 
 func TestMissingSecrets(t *testing.T) {
 	for says, access := range map[string]metric.Access{
-		"environment variable NONE is empty":                  {Bearer: metric.Secret{Env: "NONE"}},
-		"no such file":                                        {Bearer: metric.Secret{File: "none"}},
+		"environment variable NONE is empty":                {Bearer: metric.Secret{Env: "NONE"}},
+		"no such file":                                      {Bearer: metric.Secret{File: "none"}},
 		"environment variable LINES has more than one line": {User: "me", Password: metric.Secret{Env: "LINES"}},
-		"header X: environment variable NONE":                 {Headers: map[string]metric.Secret{"X": {Env: "NONE"}}},
-		"is larger than 65536 bytes":                           {Bearer: metric.Secret{File: file(t, strings.Repeat("x", 70_000))}},
+		"header X: environment variable NONE":               {Headers: map[string]metric.Secret{"X": {Env: "NONE"}}},
+		"is larger than 65536 bytes":                        {Bearer: metric.Secret{File: file(t, strings.Repeat("x", 70_000))}},
 	} {
 		access.Address = "http://127.0.0.1:1"
 		if _, err := open(t, access, nil).Get(t.Context(), "", nil, "*/*"); err == nil || !strings.Contains(err.Error(), says) {

@@ -74,7 +74,7 @@ func (v verification) checkSample(r derived, sample *model.Group, stable service
 	return v.checkShares(r, sample, rest)
 }
 
-// isSampled says whether a group is that of a stable Mapping whose own sample is
+// isSampled reports whether a group is that of a stable Mapping whose own sample is
 // among the groups in front.
 func (v verification) isSampled(g model.Group, front []model.Group) bool {
 	return slices.ContainsFunc(v.routes, func(r derived) bool {
@@ -87,7 +87,7 @@ func has(g model.Group, key serviceAt) bool {
 	return slices.ContainsFunc(g.Rows, func(row model.Row) bool { return rowKey(row.Namespace, row.Mapping) == key })
 }
 
-// overlaps says whether one request may match both groups.
+// overlaps reports whether one request may match both groups.
 func overlaps(a, b model.Group) bool {
 	paths := strings.HasPrefix(a.Prefix, b.Prefix) || strings.HasPrefix(b.Prefix, a.Prefix)
 	return paths && (a.Host == b.Host || strings.Contains(a.Host+b.Host, "*") || a.Host == "" || b.Host == "")

@@ -8,7 +8,7 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// checkService checks the field that says whether a Mapping concerns a canary.
+// checkService checks the field that reports whether a Mapping concerns a canary.
 func checkService(m *manifest.Object) error {
 	spec := manifest.Get(m.Root, "spec")
 	if spec != nil && !manifest.IsMap(spec) {

@@ -53,7 +53,7 @@ func qualify(service, namespace string) (string, error) {
 	return out, nil
 }
 
-// hasAuthorityMark says whether the text starts with [scheme:]//; "web:8080"
+// hasAuthorityMark reports whether the text starts with [scheme:]//; "web:8080"
 // must not be read as the scheme "web".
 func hasAuthorityMark(text string) bool {
 	if strings.HasPrefix(text, "//") {

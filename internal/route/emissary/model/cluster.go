@@ -33,7 +33,7 @@ type clusterNames struct {
 }
 
 // nameCluster follows the constructor of IRCluster (ircluster.py). hasContext
-// says whether a TLSContext of a name is defined.
+// reports whether a TLSContext of a name is defined.
 func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
 	var n clusterNames
 	fields := []string{"cluster"}

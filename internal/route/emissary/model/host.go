@@ -89,7 +89,7 @@ func (s *hostSet) selectorID(labels map[string]any) string {
 	return id.String()
 }
 
-// selects says whether a selector with matchLabels takes labels; one without
+// selects reports whether a selector with matchLabels takes labels; one without
 // takes everything (selector_matches in irutils.py).
 func selects(selector, labels map[string]any) bool {
 	for k, v := range object(selector["matchLabels"]) {
@@ -145,7 +145,7 @@ func (h *host) takes(g *group) bool {
 	return nameMatch
 }
 
-// globsMeet says whether some hostname matches both globs (hostglob_matches in
+// globsMeet reports whether some hostname matches both globs (hostglob_matches in
 // irutils.py). A * may stand at the start or at the end, not at both.
 func globsMeet(a, b string) bool {
 	if a == b || a == "*" || b == "*" {

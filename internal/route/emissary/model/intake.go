@@ -176,12 +176,12 @@ func newResource(o map[string]any) *resource {
 	return r
 }
 
-// watched says whether Emissary watches a version of its API group (ambassador.py).
+// watched reports whether Emissary watches a version of its API group (ambassador.py).
 func watched(version string) bool {
 	return version == "v1" || version == "v2" || version == "v3alpha1"
 }
 
-// accepts says whether a spec is meant for the installation (good_ambassador_id
+// accepts reports whether a spec is meant for the installation (good_ambassador_id
 // in config.py). An empty list is meant for nobody.
 func accepts(spec map[string]any, id string) bool {
 	if id == "" {

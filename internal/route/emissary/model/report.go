@@ -24,7 +24,7 @@ type Report struct {
 	// Dropped are the names of Mappings, in alphabetical order, that are neither
 	// a row nor a shadow of any group. Why is in Drops.
 	Dropped []string `json:"dropped"`
-	// Error says whether Emissary posts an error about anything in the set.
+	// Error reports whether Emissary posts an error about anything in the set.
 	Error bool `json:"error"`
 	// Errors name an object each and say what Emissary does about it. There can
 	// be texts while Error is false: some disasters happen in silence.
@@ -49,7 +49,7 @@ type Group struct {
 	// they have none or match it by a regular expression.
 	Host   string `json:"host"`
 	Prefix string `json:"prefix"`
-	// Routed says whether a virtual host sends requests to one of the group's
+	// Routed reports whether a virtual host sends requests to one of the group's
 	// clusters. A cluster that another, reachable group uses too counts.
 	Routed bool `json:"routed"`
 	// Unrouted is the percentage of the group's requests that none of its

@@ -165,7 +165,7 @@ func (w *world) nameTCP(r *resource) {
 	})
 }
 
-// terminates says whether TLS for a server name is terminated: by a Host with a
+// terminates reports whether TLS for a server name is terminated: by a Host with a
 // secret, or by a TLSContext that lists the name.
 func (w *world) terminates(name string) bool {
 	for _, h := range w.hosts.all {

@@ -59,7 +59,7 @@ func list(v any) []any {
 	return l
 }
 
-// truthy says whether a value counts as set: not null, false, 0, "" or empty.
+// truthy reports whether a value counts as set: not null, false, 0, "" or empty.
 func truthy(v any) bool {
 	switch t := v.(type) {
 	case nil:
