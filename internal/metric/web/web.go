@@ -103,7 +103,7 @@ func metricsOf(o analysis.Observation) (all []metric.Metric) {
 	return all
 }
 
-var errNothing = errors.New("the answer has no metrics; it must have the format of a line of canarize judge")
+var errNothing = errors.New("the answer has no metrics; it must be an observation as in docs/judge.md")
 
 // valuesOf returns the counters of a version. It fails if a metric is missing.
 func valuesOf(o analysis.Observation, arm metric.Arm, metrics []metric.Metric) (all []metric.Value, err error) {
