@@ -3,8 +3,9 @@
 //
 //	go run ./bench [-documents 10,1000,10000] [-rounds N] [-budget 2m] [-limit 5m] [-python PROGRAM] [-date DATE]
 //
-// Every contender is a process of its own, run on the same input in alternating
-// rounds. Those in Go, canarize aside, are this program called as `bench PEER FILE`.
+// Every contender runs in its own process, on the same input, in alternating
+// rounds. The contenders in Go, except canarize, are this program, called as
+// `bench PEER FILE`.
 package main
 
 import (
@@ -54,7 +55,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 // peer runs one of the contenders in this process, or measures the size of a
-// file's trees. It is a process of its own, because the measuring process must
+// file's trees. It runs in its own process, because the measuring process must
 // stay small.
 func peer(what, file string) error {
 	if what != "parsed-size" {

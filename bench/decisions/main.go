@@ -1,9 +1,9 @@
-// Command decisions measures how well canarize decides, beside the rules of its
-// peers, and rewrites the tables in docs/benchmarks.md and the chart beside it.
+// Command decisions measures how well canarize decides, in comparison with the
+// rules of its peers. It rewrites the tables in docs/benchmarks.md and the chart.
 //
 //	go run ./bench/decisions [-runs N] [-sweep-runs N] [-seed N] [-document FILE] [-chart FILE]
 //
-// Every number but the times is the same with any number of cores.
+// All numbers except times are the same on any number of cores.
 package main
 
 import (

@@ -48,7 +48,7 @@ func (d *dispersion) add(pods map[string]Counts) {
 	if len(pods) == 0 {
 		return
 	}
-	d.Pods = meet(d.Pods, pods, func(p *podBlocks) string { return p.Name }, func(name string) podBlocks { return podBlocks{Name: name} })
+	d.Pods = addMissing(d.Pods, pods, func(p *podBlocks) string { return p.Name }, func(name string) podBlocks { return podBlocks{Name: name} })
 	for b := range d.Blocks {
 		for i := range d.Pods {
 			c := pods[d.Pods[i].Name]
@@ -61,9 +61,9 @@ func (d *dispersion) add(pods map[string]Counts) {
 	}
 }
 
-// meet adds the pods that are not yet in a list sorted by name, while it has
+// addMissing adds the pods that are not yet in a list sorted by name, while it has
 // room. Usually there are none, and nothing is allocated.
-func meet[P any](list []P, pods map[string]Counts, name func(*P) string, make func(string) P) []P {
+func addMissing[P any](list []P, pods map[string]Counts, name func(*P) string, make func(string) P) []P {
 	known := 0
 	for i := range list {
 		if _, ok := pods[name(&list[i])]; ok {

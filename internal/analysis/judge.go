@@ -73,7 +73,7 @@ func (j *Judge) Observe(o Observation) Decision {
 		d.Error = problem
 		return d
 	}
-	j.meet(o)
+	j.addMetrics(o)
 	seconds := j.s.Clock.advance(o, j.config.Interval)
 	if !j.s.Clock.Released {
 		j.remember(o, seconds)
@@ -128,9 +128,9 @@ func (j *Judge) remember(o Observation, seconds float64) {
 	}
 }
 
-// meet adds metrics that were not seen before. Their evidence starts with at
+// addMetrics adds metrics that were not seen before. Their evidence starts with at
 // most the current wealth, because a new bet must not add wealth.
-func (j *Judge) meet(o Observation) {
+func (j *Judge) addMetrics(o Observation) {
 	known := len(j.s.Ratios) + len(j.s.Latencies) + len(j.s.Gauges)
 	stake := min(1, j.harm())
 	for name := range o.Metrics {

@@ -32,7 +32,7 @@ func (c *canaryPods) add(pods map[string]Counts, stableBad, stableAll float64) {
 	if len(c.Pods) == maxPods { // make room for new pods
 		c.Pods = slices.DeleteFunc(c.Pods, func(p podTotals) bool { return p.Away > 1 })
 	}
-	c.Pods = meet(c.Pods, pods, func(p *podTotals) string { return p.Name }, func(name string) podTotals { return podTotals{Name: name} })
+	c.Pods = addMissing(c.Pods, pods, func(p *podTotals) string { return p.Name }, func(name string) podTotals { return podTotals{Name: name} })
 	for i := range c.Pods {
 		counts, there := pods[c.Pods[i].Name]
 		c.Pods[i].Bad += float64(counts.Bad)
@@ -58,9 +58,9 @@ func surprise(bad, expected float64) float64 {
 	return bad*math.Log(bad/expected) - (bad - expected)
 }
 
-// scapegoat returns the pod without which the canary shows no harm, or "". It
+// culprit returns the pod without which the canary shows no harm, or "". It
 // needs at least three pods to tell.
-func (c *canaryPods) scapegoat(dispersion float64) string {
+func (c *canaryPods) culprit(dispersion float64) string {
 	usual := c.usual()
 	worst, most, bad, total, alive := -1, 0.0, 0.0, 0.0, 0
 	for i, p := range c.Pods {
@@ -84,22 +84,22 @@ func (c *canaryPods) scapegoat(dispersion float64) string {
 	return c.Pods[worst].Name
 }
 
-// standoutEvidence is the log-likelihood ratio, in nats, from which a pod is
+// clearEvidence is the log-likelihood ratio, in nats, from which a pod is
 // certainly bad. e⁻²⁰ leaves room for many pods and looks. It need not be an
 // e-process, because it rejects no release.
-const standoutEvidence = 20
+const clearEvidence = 20
 
-// standout returns the scapegoat if there is that much evidence against it,
-// else "". spread is the dispersion of stable's pods. standout assumes that all
+// clearCulprit returns the culprit if there is that much evidence against it,
+// else "". spread is the dispersion of stable's pods. clearCulprit assumes that all
 // bad requests may be in one interval.
-func (c *canaryPods) standout(spread *dispersion) string {
-	name := c.scapegoat(1)
+func (c *canaryPods) clearCulprit(spread *dispersion) string {
+	name := c.culprit(1)
 	if name == "" {
 		return ""
 	}
 	pod := c.Pods[slices.IndexFunc(c.Pods, func(p podTotals) bool { return p.Name == name })]
 	expected := pod.Total * c.usual()
-	if pod.Away > 0 || pod.Bad-expected < leastExcess || surprise(pod.Bad, expected)/spread.factor(expected, false) < standoutEvidence {
+	if pod.Away > 0 || pod.Bad-expected < leastExcess || surprise(pod.Bad, expected)/spread.factor(expected, false) < clearEvidence {
 		return ""
 	}
 	return name

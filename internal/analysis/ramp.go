@@ -6,16 +6,16 @@ import "math"
 // adds almost no evidence.
 var weights = [...]float64{1, 2, 5, 10, 20, 35, 50, 75, 100}
 
-// harms are the amounts, from 0 to 1, by which the canary may be worse. doubts
+// harms are the amounts, from 0 to 1, by which the canary may be worse. priors
 // are their initial probabilities.
 var (
 	harms  = [...]float64{0, .002, .005, .01, .03, .1, .3, .95}
-	doubts = [...]float64{.9, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7}
+	priors = [...]float64{.9, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7}
 )
 
-// fades is the fraction of the belief that every interval forgets, so that harm
+// forgetRate is the fraction of the belief that every interval forgets, so that harm
 // that begins late is noticed.
-const fades = .001
+const forgetRate = .001
 
 // belief holds the probability of each harm. It is a posterior, not the
 // evidence of a verdict.
@@ -29,7 +29,7 @@ type belief struct {
 // the canary, because trouble may be shared.
 func (b *belief) add(t table, q, usual, dispersion float64) {
 	if !b.Known {
-		b.Known, b.Of = true, doubts
+		b.Known, b.Of = true, priors
 	}
 	stable := (t.allBad - t.bad + usual*100) / (t.N - t.n + 100)
 	sum := 0.0
@@ -43,7 +43,7 @@ func (b *belief) add(t table, q, usual, dispersion float64) {
 		sum += b.Of[i]
 	}
 	for i := range b.Of {
-		b.Of[i] = (1-fades)*b.Of[i]/sum + fades*doubts[i]
+		b.Of[i] = (1-forgetRate)*b.Of[i]/sum + forgetRate*priors[i]
 	}
 }
 
@@ -57,7 +57,7 @@ func (b *belief) harmed() float64 {
 
 // harm returns the expected extra ratio of bad requests.
 func (b *belief) harm() float64 {
-	of := doubts
+	of := priors
 	if b.Known {
 		of = b.Of
 	}
@@ -75,11 +75,11 @@ type ramp struct {
 	Since  float64 `json:"since"`  // manual: seconds for which the step has been kept
 }
 
-// raises is the largest factor by which the weight may grow in one interval.
+// maxRaise is the largest factor by which the weight may grow in one interval.
 // patience is the factor by which the expected cost must exceed the budget
 // before the weight shrinks.
 const (
-	raises   = 4
+	maxRaise = 4
 	patience = 2
 )
 
@@ -94,7 +94,7 @@ func (r *ramp) next(c Config, current, enough, rate, multiple, harm float64) {
 	}
 	best := weights[0]
 	for _, w := range weights {
-		if w <= max(enough, r.Weight) && w*multiple <= c.Ramp.Max && w <= raises*max(current, weights[0]) && cost(w) <= c.Ramp.Budget {
+		if w <= max(enough, r.Weight) && w*multiple <= c.Ramp.Max && w <= maxRaise*max(current, weights[0]) && cost(w) <= c.Ramp.Budget {
 			best = w
 		}
 	}

@@ -39,7 +39,7 @@ func (j *Judge) decide(in interval) Decision {
 	if enough, _ := j.config.Needed(); reject == "" && harm >= enough {
 		reject, pod = j.harmful()
 	} else if reject == "" {
-		pod = j.standout()
+		pod = j.clearCulprit()
 	}
 	if reject != "" {
 		return j.end(Decision{Verdict: Reject, Reason: reject})
@@ -116,18 +116,18 @@ func (j *Judge) harmful() (reject, pod string) {
 	if worst.Harm.Excess < leastExcess {
 		return "", ""
 	}
-	if pod = worst.Pods.scapegoat(worst.Spread.factor(0, false)); pod != "" {
+	if pod = worst.Pods.culprit(worst.Spread.factor(0, false)); pod != "" {
 		return "", pod
 	}
 	return worst.harmReason(j.evidence[worst.Name]), ""
 }
 
-// standout returns a pod that is certainly bad while the others are not, or "".
+// clearCulprit returns a pod that is certainly bad while the others are not, or "".
 // Because the pods differ so much, the evidence against the whole canary grows
 // slowly.
-func (j *Judge) standout() string {
+func (j *Judge) clearCulprit() string {
 	for _, r := range j.all {
-		if pod := r.Pods.standout(&r.Spread); pod != "" {
+		if pod := r.Pods.clearCulprit(&r.Spread); pod != "" {
 			return pod
 		}
 	}

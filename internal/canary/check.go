@@ -17,7 +17,7 @@ func (d *derivation) checkTaken() error {
 		}
 		id := d.index.set.ID(w.object)
 		id.Name = WithSuffix(id.Name, d.options.Suffix, nameLimit(id.Kind))
-		if err := d.index.set.Taken(w.object, id); err != nil {
+		if err := d.index.set.CheckName(w.object, id); err != nil {
 			return err
 		}
 	}

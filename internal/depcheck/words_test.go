@@ -19,7 +19,7 @@ var core = []string{"rollout", "runner", "kube", "readiness", "watch", "gate", "
 // aWord matches a verb after the name of the program, or a flag.
 var aWord = regexp.MustCompile(`\bcanarize (analyze|approve|completion|deploy|diff|doctor|generate|hold|judge|plan|promote|rbac|reject|report|resume|run|schema|shift|simulate|status|traffic|version)\b|(^|[^-\w])--[a-z]`)
 
-// TestCoreNamesNoCommands looks at every string literal of the core.
+// TestCoreNamesNoCommands checks every string literal of the core.
 func TestCoreNamesNoCommands(t *testing.T) {
 	read := 0
 	for _, room := range core {

@@ -119,7 +119,7 @@ func Get(n *Node, path ...string) *Node {
 	return n
 }
 
-// GetString returns the text of the scalar at a path, "" when there is none.
+// GetString returns the text of the scalar at a path, or "" if there is none.
 func GetString(n *Node, path ...string) string {
 	if v := Get(n, path...); IsScalar(v) {
 		return v.Value

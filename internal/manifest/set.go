@@ -45,9 +45,9 @@ func (s *Set) ID(o *Object) ID {
 // Find returns the object with this identity, or nil.
 func (s *Set) Find(id ID) *Object { return s.byID[id] }
 
-// Taken returns an error if the set already has an object with the canary's
+// CheckName returns an error if the set already has an object with the canary's
 // identity, else nil.
-func (s *Set) Taken(stable *Object, canary ID) error {
+func (s *Set) CheckName(stable *Object, canary ID) error {
 	existing := s.Find(canary)
 	if existing == nil {
 		return nil
@@ -61,7 +61,7 @@ func (s *Set) CheckNew(derived []Derived) error {
 	made := make(map[ID]*Object, len(derived))
 	for _, d := range derived {
 		id := s.ID(d.Canary)
-		if err := s.Taken(d.Stable, id); err != nil {
+		if err := s.CheckName(d.Stable, id); err != nil {
 			return err
 		}
 		if first := made[id]; first != nil {

@@ -86,38 +86,38 @@ func Series(name string, labels map[string]string) string {
 	return out.String()
 }
 
-// Doubts detects selectors that a typo has made useless: if no series has the
+// SelectorCheck detects selectors that a typo has made useless: if no series has the
 // label that selects bad requests, no request can ever be bad.
-type Doubts struct {
+type SelectorCheck struct {
 	queries []Query
 	total   map[string]bool // metrics with series
 	labels  map[string]bool // "METRIC LABEL" for each label of these series
 }
 
-// NewDoubts returns a Doubts for all series of a reading.
-func NewDoubts(queries []Query) *Doubts {
-	return &Doubts{queries: queries, total: map[string]bool{}, labels: map[string]bool{}}
+// NewSelectorCheck returns a check for all series of a reading.
+func NewSelectorCheck(queries []Query) *SelectorCheck {
+	return &SelectorCheck{queries: queries, total: map[string]bool{}, labels: map[string]bool{}}
 }
 
-// See records a series.
-func (d *Doubts) See(name string, labels map[string]string) {
-	for _, q := range d.queries {
+// Add records a series.
+func (c *SelectorCheck) Add(name string, labels map[string]string) {
+	for _, q := range c.queries {
 		if q.Kind != KindRatio || q.Bad.Name != q.Total.Name || !q.Total.Matches(name, labels) {
 			continue
 		}
-		d.total[q.Name] = true
+		c.total[q.Name] = true
 		for label := range labels {
-			d.labels[q.Name+" "+label] = true
+			c.labels[q.Name+" "+label] = true
 		}
 	}
 }
 
 // Troubles returns what is suspicious about the queries, once all series were
 // seen.
-func (d *Doubts) Troubles() (troubles []string) {
-	for _, q := range d.queries {
+func (c *SelectorCheck) Troubles() (troubles []string) {
+	for _, q := range c.queries {
 		for _, m := range q.Bad.Matchers {
-			if d.total[q.Name] && !d.labels[q.Name+" "+m.Label] && !m.Matches("") {
+			if c.total[q.Name] && !c.labels[q.Name+" "+m.Label] && !m.Matches("") {
 				troubles = append(troubles, fmt.Sprintf("%s: no series of %s has the label %s, so no request can ever be bad; correct its bad selector", q.Name, q.Total, m.Label))
 			}
 		}

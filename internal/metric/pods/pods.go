@@ -45,7 +45,7 @@ func New(cluster scrape.Cluster, queries []metric.Query) (*Source, error) {
 // Read implements metric.Source.
 func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, error) {
 	var one sync.Mutex
-	doubts := metric.NewDoubts(s.queries)
+	check := metric.NewSelectorCheck(s.queries)
 	seen := map[string]bool{}
 	sums := gauges{}
 	r, err := scrape.Read(ctx, s.cluster, now, func(p scrape.Pod, page scrape.Page) ([]metric.Value, error) {
@@ -60,7 +60,7 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 		defer one.Unlock()
 		for _, sample := range samples {
 			seen[sample.Name] = true
-			doubts.See(sample.Name, sample.Labels)
+			check.Add(sample.Name, sample.Labels)
 		}
 		sums.add(s.gauges, p.Arms[0], samples)
 		return values, nil
@@ -69,7 +69,7 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 		return metric.Reading{}, fmt.Errorf("pods: %w", err)
 	}
 	r.Gauges = sums.means(s.gauges)
-	r.Troubles = append(doubts.Troubles(), s.missing(seen, r)...)
+	r.Troubles = append(check.Troubles(), s.missing(seen, r)...)
 	return r, nil
 }
 

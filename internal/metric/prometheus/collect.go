@@ -19,7 +19,7 @@ type collection struct {
 	queries  []metric.Query
 	podLabel string
 	names    map[string]string // by their lower-case form; nil if case matters
-	doubts   *metric.Doubts
+	check    *metric.SelectorCheck
 	byName   map[string]*scraped
 	answers  int
 }
@@ -41,7 +41,7 @@ func newCollection(o Options) *collection {
 		}
 		c.names = spellings(queries, o.PodLabel)
 	}
-	c.queries, c.doubts = queries, metric.NewDoubts(queries)
+	c.queries, c.check = queries, metric.NewSelectorCheck(queries)
 	return c
 }
 
@@ -88,7 +88,7 @@ func (c *collection) add(i int, arm metric.Arm, result []series) error {
 		name := s.Metric["__name__"]
 		delete(s.Metric, "__name__")
 		name, labels := c.spelled(name, s.Metric)
-		c.doubts.See(name, labels)
+		c.check.Add(name, labels)
 		values, err := c.queries[i].Values(arm, labels[c.podLabel], name, labels, 0)
 		if err != nil {
 			return err

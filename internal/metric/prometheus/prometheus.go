@@ -73,7 +73,7 @@ func (s *Source) Read(ctx context.Context, from, now time.Time) (metric.Reading,
 			}
 		}
 	}
-	reading := metric.Reading{At: now, Targets: collected.targets(), Troubles: collected.doubts.Troubles()}
+	reading := metric.Reading{At: now, Targets: collected.targets(), Troubles: collected.check.Troubles()}
 	s.gauges(ctx, from, now, &reading)
 	return reading, ctx.Err()
 }

@@ -151,8 +151,8 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestDoubts checks that the user is told about a label that no series has.
-func TestDoubts(t *testing.T) {
+// TestSelectorCheck checks that the user is told about a label that no series has.
+func TestSelectorCheck(t *testing.T) {
 	url, _ := serve(t, matrix(`{"metric":{"__name__":"r","status":"500"},"values":[[1,"1"]]}`))
 	reading, err := open(t, url, ratio(t)).Read(t.Context(), now(), now())
 	if err != nil || len(reading.Troubles) != 1 || !strings.Contains(reading.Troubles[0], "has the label code") {
