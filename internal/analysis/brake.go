@@ -9,7 +9,7 @@ import "math"
 type brake struct {
 	Wealth float64 `json:"wealth"`
 	Begun  float64 `json:"begun"`
-	// Bad and All count stable's requests since the bets last began to win. If
+	// Bad and Total count stable's requests since the bets last began to win. If
 	// stable has the same catastrophe, the canary did not cause it.
 	Bad   float64 `json:"bad"`
 	Total float64 `json:"total"`

@@ -39,9 +39,9 @@ type blocks struct {
 // maxPods limits how many pods of an arm are tracked one by one.
 const maxPods = 64
 
-// doubt is the evidence of dispersion, in degrees of freedom, that outweighs
-// the assumption of none: doubt for stable, ownDoubt for the canary. The canary
-// has few pods, and one of them would otherwise be blamed.
+// doubt and ownDoubt are the weight of the assumption that there is no
+// dispersion, in degrees of freedom, for stable and for the canary. The canary's
+// is smaller because it has few pods: one bad pod must not count against all.
 const doubt, ownDoubt = 20, 4
 
 func (d *dispersion) add(pods map[string]Counts) {

@@ -23,8 +23,8 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 		most:    math.Min(w.Most/100*t.multiple(), 1),
 	}
 	if w.Mixed && w.Both > 0 && w.Canary/w.Both > in.most {
-		// Such a share is larger than any of the weights explains, and only
-		// in part of the interval.
+		// No weight explains such a share, and the canary had it only in
+		// part of the interval.
 		in.most = math.Min(1.4*w.Canary/w.Both, 1)
 	}
 	since, warmup := j.s.Clock.Elapsed-t.First, j.config.Warmup

@@ -13,8 +13,8 @@ var (
 	priors = [...]float64{.9, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7}
 )
 
-// forgetRate is the fraction of the belief that every interval forgets, so that harm
-// that begins late is noticed.
+// forgetRate is the fraction of the belief that every interval forgets, so that
+// harm that begins late is noticed.
 const forgetRate = .001
 
 // belief holds the probability of each harm. It is a posterior, not the

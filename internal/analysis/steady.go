@@ -25,11 +25,11 @@ type neighbours struct {
 
 const (
 	leap        = 12 // one step counts at most as this many times the dispersion so far
-	steadyDoubt = 10 // the evidence of dispersion, in degrees of freedom, that outweighs the assumption of none
+	steadyDoubt = 10 // the weight of the assumption that there is no dispersion, in degrees of freedom
 )
 
 // disturb records that the weight changed in an interval, which may affect both
-// arms until the next one. Neither interval is compared.
+// arms into the next interval. Neither interval is compared.
 func (s *steady) disturb() {
 	s.Settles = true
 	for b := range s.Blocks {

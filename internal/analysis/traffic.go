@@ -26,9 +26,9 @@ type waiting struct {
 	Most    float64 `json:"most"`
 }
 
-// forgets is the number of observations after which the past counts half for
+// halfLife is the number of observations after which the past counts half for
 // the real share.
-const forgets = 8
+const halfLife = 8
 
 // flow holds the traffic of one observation.
 type flow struct {
@@ -67,7 +67,7 @@ func (t *traffic) learn(w waiting) {
 	if w.Mixed {
 		return
 	}
-	kept := math.Exp2(-1. / forgets)
+	kept := math.Exp2(-1. / halfLife)
 	t.Canary = t.Canary*kept + w.Canary
 	t.Expected = t.Expected*kept + w.Most/100*w.Both
 }

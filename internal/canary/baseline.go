@@ -12,7 +12,7 @@ const baselineSuffix = "-baseline"
 // baselines adds a baseline for every workload with a canary: a copy of the
 // stable version that is as new and as small as the canary. Only its name, its
 // track and its number of pods differ, so the stable Service selects it and
-// sends it a part of the stable share. Kayenta recommends to compare a canary
+// sends it a part of the stable share. Kayenta recommends comparing a canary
 // with pods of the same age.
 func (d *derivation) baselines() error {
 	if d.options.Baseline == nil {

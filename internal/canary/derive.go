@@ -119,7 +119,7 @@ func (d *derivation) nothingLeft() error {
 		selector := manifest.Get(s.object.Root, "spec", "selector")
 		switch {
 		case manifest.GetString(s.object.Root, "spec", "type") == "ExternalName":
-			return s.object.Errorf(manifest.Get(s.object.Root, "spec", "type"), "no canary possible: an ExternalName Service selects no pods, and no other Service selects a Deployment; give the Service a selector")
+			return s.object.Errorf(manifest.Get(s.object.Root, "spec", "type"), "no canary possible: an ExternalName Service selects no pods, and no other Service selects a Deployment; pass a Service that does")
 		case s.selector.empty():
 			return s.object.Errorf(manifest.Get(s.object.Root, "spec"), "no canary possible: the Service has no selector, and no other Service selects a Deployment; give it one")
 		case len(s.workloads) == 0:
@@ -138,7 +138,7 @@ func (d *derivation) nothingLeft() error {
 	if len(d.index.set.Objects) == 0 {
 		return fmt.Errorf("the input has no objects; pass the manifests of an application: a Deployment and its Service at least")
 	}
-	return d.index.set.Objects[0].Errorf(nil, "no canary possible: the input has no Deployment; pass its manifest too")
+	return d.index.set.Objects[0].Errorf(nil, "no canary possible: the input has no Deployment; pass the Deployment's manifest too")
 }
 
 // deriveAll derives an object from every object of the input whose kind needs

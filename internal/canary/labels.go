@@ -98,7 +98,8 @@ func preferred(a, b string) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
 }
 
-// families groups the chosen workloads that share Services.
+// families groups the chosen workloads that shared Services link, directly or
+// through other workloads.
 func (x *index) families() [][]*workload {
 	seen := map[*workload]bool{}
 	var families [][]*workload

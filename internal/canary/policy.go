@@ -114,9 +114,9 @@ func (d *derivation) warnOfAccidents(p podSelecting, canaries podIndex) {
 // peers handles a policy that lets the stable pods talk to the pods it
 // protects, but not the canary pods. With --copy-peers it makes a copy, which
 // only adds permissions: the copy has the same podSelector, and policies add
-// up. Otherwise it warns. If the policy protects only the pods of itself, its
-// canaries talk to their own version. copied reports whether the policy already
-// has a canary, which has the usual name.
+// up. Otherwise it warns. itself is the workload whose pods are the only
+// protected ones, if there is one; its canary pods talk to their own version.
+// copied reports whether the policy already has a canary with the usual name.
 func (d *derivation) peers(p podSelecting, copied bool, itself *workload) {
 	if !d.options.CopyPeers {
 		for _, peer := range rules(p.object.Root) {

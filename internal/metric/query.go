@@ -86,8 +86,8 @@ func Series(name string, labels map[string]string) string {
 	return out.String()
 }
 
-// SelectorCheck detects selectors that a typo has made useless: if no series has the
-// label that selects bad requests, no request can ever be bad.
+// SelectorCheck detects selectors that a typo has made useless: if no series
+// has the label that selects bad requests, no request can ever be bad.
 type SelectorCheck struct {
 	queries []Query
 	total   map[string]bool // metrics with series
