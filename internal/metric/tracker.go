@@ -267,9 +267,9 @@ func restarted(before, now map[Value]float64) bool {
 
 // late returns a message about a target that has not been counted since the
 // last observation or the last change of the weight, and how long to wait for
-// it. It does not wait for a target that failed. It does not wait either for a
-// target that was scraped only once, longer ago than the others of its version
-// may be late: that pod may have existed only for a moment.
+// it. A target that failed is not late. Neither is a target that was scraped only
+// once, if that is longer ago than the wait for the other targets: its pod may
+// have existed only for a moment.
 func (t *Tracker) late(at time.Time, w Weight) (text string, wait time.Duration) {
 	first, others := "", patience(t.scrapeInterval())
 	for name, k := range t.known {
