@@ -11,8 +11,8 @@ type clock struct {
 	Elapsed  float64 `json:"elapsed"`  // since the release began, s
 }
 
-// jump is a ratio of a step to the step before it. A step longer than that is
-// taken for a jump of the clock.
+// jump is the factor over the usual step from which a numbered step counts as a
+// jump of the clock.
 const jump = 4
 
 // late returns why an observation does not come after the last one, or "" if it
