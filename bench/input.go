@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// application has the documents of one application, in the style people write
+// application holds the documents of one application, in the style people write
 // them. NUMBER is a placeholder for the number of the application.
 //
 //go:embed application.yml

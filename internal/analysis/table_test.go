@@ -98,8 +98,8 @@ func TestSharedAtMost(t *testing.T) {
 	})
 }
 
-// TestBetsExpectNothing says, summing over the law, that what every lane may win in
-// an interval has a mean of at most 1 while the canary is no worse.
+// TestBetsExpectNothing sums over the law and checks that the gain of every lane
+// in an interval has a mean of at most 1 while the canary is no worse.
 func TestBetsExpectNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tb := drawTable(t, 60)
