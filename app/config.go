@@ -11,24 +11,24 @@ import (
 	"time"
 )
 
-// maxLatency bounds LATENCY_MS and LATENCY_P99_MS, because the write timeout of
-// the server has to be longer than any answer it means to give.
+// maxLatency limits LATENCY_MS and LATENCY_P99_MS, because the server's write
+// timeout must be longer than any answer.
 const maxLatency = time.Minute
 
-// config is the environment after parsing: nothing below this file sees a
-// string that still has to be checked.
+// config is the parsed environment. Code below this file gets no string that it
+// must still check.
 type config struct {
 	successRate float64 // percent of requests answered with 200, 0 to 100
 	appAddress  string  // host:port of the application
 	metricsAddr string  // host:port of /metrics
 	latency     time.Duration
-	latencyP99  time.Duration // what 1 % of the requests take; 0 when unset
+	latencyP99  time.Duration // the latency of 1 % of the requests; 0 if unset
 	version     string        // value of the X-Version header; empty for none
 }
 
-// parseConfig reads the configuration through getenv. A variable that is empty
-// counts as not set. All wrong values are reported together, so that nobody has
-// to restart a pod once for each.
+// parseConfig reads the configuration with getenv. An empty variable counts as
+// unset. The error reports all wrong values together, so that one restart of
+// the pod is enough to fix them.
 func parseConfig(getenv func(string) string) (config, error) {
 	p := parser{getenv: getenv}
 	cfg := config{
@@ -40,18 +40,18 @@ func parseConfig(getenv func(string) string) (config, error) {
 	host := p.host("HOST")
 	port, metricsPort := p.port("PORT", 8080), p.port("PROMETHEUS_PORT", 8000)
 	if port == metricsPort {
-		p.wrong("PROMETHEUS_PORT", strconv.Itoa(metricsPort), "PORT is the same; give each its own")
+		p.wrong("PROMETHEUS_PORT", strconv.Itoa(metricsPort), "it equals PORT; give each port its own number")
 	}
 	if cfg.latencyP99 != 0 && cfg.latencyP99 < cfg.latency {
 		p.wrong("LATENCY_P99_MS", getenv("LATENCY_P99_MS"),
-			"it is less than LATENCY_MS, and the slowest 1 % cannot be faster than the rest; raise it or unset it")
+			"it is below LATENCY_MS, but the slowest 1 % cannot be faster than the rest; raise it or unset it")
 	}
 	cfg.appAddress = net.JoinHostPort(host, strconv.Itoa(port))
 	cfg.metricsAddr = net.JoinHostPort(host, strconv.Itoa(metricsPort))
 	return cfg, errors.Join(p.problems...)
 }
 
-// parser collects the problems of single variables.
+// parser collects the problems of all variables.
 type parser struct {
 	getenv   func(string) string
 	problems []error
@@ -61,11 +61,11 @@ func (p *parser) wrong(name, value, want string) {
 	p.problems = append(p.problems, fmt.Errorf("environment variable %s=%q: %s", name, value, want))
 }
 
-// plainDecimal is stricter than strconv.ParseFloat, which also takes "NaN",
-// "Inf", "1e2" and "0x64". None of them is something a person means by a percentage.
+// plainDecimal is stricter than strconv.ParseFloat, which also accepts "NaN",
+// "Inf", "1e2" and "0x64". Nobody means those as a percentage.
 var plainDecimal = regexp.MustCompile(`^[0-9]{1,9}(\.[0-9]{1,9})?$`)
 
-// decimal reads a whole or decimal number from 0 to limit.
+// decimal reads a number from 0 to limit.
 func (p *parser) decimal(name string, unset, limit float64, unit string) float64 {
 	value := p.getenv(name)
 	if value == "" {
@@ -104,7 +104,7 @@ func (p *parser) port(name string, unset int) int {
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
 
-// host reads an address to listen on. Empty means all of them.
+// host reads an address to listen on. Empty means all addresses.
 func (p *parser) host(name string) string {
 	value := p.getenv(name)
 	if value == "" || hostName.MatchString(value) {
@@ -117,7 +117,7 @@ func (p *parser) host(name string) string {
 	return ""
 }
 
-// visible is what a header value may hold without being changed on its way.
+// visible matches the header values that reach the client unchanged.
 var visible = regexp.MustCompile(`^[!-~]{1,128}$`)
 
 func (p *parser) headerValue(name string) string {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// environment turns pairs into a getenv.
+// environment makes a getenv from pairs.
 func environment(pairs ...string) func(string) string {
 	values := map[string]string{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -75,7 +75,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"PORT", "65536", "1 to 65535"},
 		{"PORT", "-80", "1 to 65535"},
 		{"PORT", "http", "such as 8080"},
-		{"PORT", "8000", "PORT is the same"},
+		{"PORT", "8000", "it equals PORT"},
 		{"PROMETHEUS_PORT", "8000.0", "such as 8000"},
 		{"PROMETHEUS_PORT", "tcp://10.0.0.1:9090", "enableServiceLinks: false"},
 		{"HOST", "127.0.0.1:8080", "without a port"},

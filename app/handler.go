@@ -12,13 +12,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// slowShare is the share of requests that take LATENCY_P99_MS.
+// slowShare is the fraction of requests that take LATENCY_P99_MS.
 const slowShare = 0.01
 
 // application answers the requests of one process.
 type application struct {
 	cfg config
-	// draw returns a random number in [0, 1). It is called from many goroutines.
+	// draw returns a random number in [0, 1). It must be safe for concurrent
+	// use.
 	draw     func() float64
 	draining atomic.Bool
 	registry *prometheus.Registry
@@ -36,15 +37,15 @@ func newApplication(cfg config, draw func() float64) *application {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &application{
 		cfg: cfg, draw: draw, registry: registry,
-		// Asking for a series creates it. A counter that appears only with its
-		// first failure makes rate() miss exactly that failure.
+		// WithLabelValues creates the series. A counter that appears only
+		// with its first failure makes rate() miss that failure.
 		good: requests.WithLabelValues("good"),
 		bad:  requests.WithLabelValues("bad"),
 	}
 }
 
-// routes is what PORT serves. The method patterns make net/http answer other
-// methods with 405 and other paths with 404.
+// routes returns the handler of PORT. The method patterns make net/http answer
+// other methods with 405 and other paths with 404.
 func (a *application) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", a.hello)
@@ -55,23 +56,24 @@ func (a *application) routes() http.Handler {
 	return a.dressed(mux)
 }
 
-// metricsRoutes is what PROMETHEUS_PORT serves.
+// metricsRoutes returns the handler of PROMETHEUS_PORT.
 func (a *application) metricsRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{Registry: a.registry}))
 	return mux
 }
 
-// dressed adds the headers that every response of the application carries.
+// dressed adds the headers that every response of the application has.
 func (a *application) dressed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.cfg.version != "" {
 			w.Header().Set("X-Version", a.cfg.version)
 		}
 		if a.draining.Load() {
-			// A proxy that keeps its connections would go on using this pod,
-			// whatever the endpoints say: kube-proxy balances connections, not
-			// requests. This makes it open the next one, which goes elsewhere.
+			// A proxy that keeps its connections would continue to use this
+			// pod, whatever the endpoints say: kube-proxy balances
+			// connections, not requests. This header makes it open a new
+			// connection, which goes to another pod.
 			w.Header().Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)
@@ -80,7 +82,8 @@ func (a *application) dressed(next http.Handler) http.Handler {
 
 func (a *application) hello(w http.ResponseWriter, r *http.Request) {
 	if !wait(r.Context(), a.delay()) {
-		// The client has left. Nobody gets this answer, so it is neither good nor bad.
+		// The client has left. Nobody gets this answer, so it is neither good
+		// nor bad.
 		return
 	}
 	if a.draw()*100 < a.cfg.successRate {
@@ -92,7 +95,7 @@ func (a *application) hello(w http.ResponseWriter, r *http.Request) {
 	respond(w, http.StatusInternalServerError, "Internal Server Error")
 }
 
-// delay draws how long one request takes.
+// delay draws the duration of one request.
 func (a *application) delay() time.Duration {
 	if a.cfg.latencyP99 != 0 && a.draw() < slowShare {
 		return a.cfg.latencyP99
@@ -108,15 +111,15 @@ func (a *application) ready(w http.ResponseWriter, _ *http.Request) {
 	respond(w, http.StatusOK, "ok")
 }
 
-// respond writes a body of plain text, exactly as given. An error of the write
-// means that the client has left, and there is nobody to tell.
+// respond writes a plain text body. A write error means that the client has
+// left, so it is ignored.
 func respond(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
 }
 
-// wait lets the duration pass and reports whether it did so before ctx ended.
+// wait waits for the duration. It returns false if ctx ended first.
 func wait(ctx context.Context, duration time.Duration) bool {
 	if duration <= 0 {
 		return ctx.Err() == nil

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// seeded is a random source that draws the same numbers in every run.
+// seeded returns a random source that draws the same numbers in every run.
 func seeded() func() float64 {
 	return rand.New(rand.NewPCG(20, 26)).Float64
 }
@@ -93,9 +93,9 @@ func TestMetricsExistFromTheStart(t *testing.T) {
 	}
 }
 
-// TestSuccessRate checks the share of good answers against the binomial
-// distribution. With four standard deviations a correct program would fail for
-// one seed in 16,000; the seed is fixed, so it fails for none.
+// TestSuccessRate compares the share of good answers with the binomial
+// distribution. With four standard deviations, a correct program would fail for
+// one seed in 16,000; the fixed seed does not fail.
 func TestSuccessRate(t *testing.T) {
 	requests := 20_000
 	if testing.Short() {

@@ -12,33 +12,34 @@ import (
 	"time"
 )
 
-// Exit codes, in line with canarize's own.
+// The exit codes. They match canarize's own.
 const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
 )
 
-// timing is how long the two halves of draining take. Together they have to
-// stay below terminationGracePeriodSeconds in manifests/deployment.yml.
+// timing holds the durations of the two phases of draining. Their sum must stay
+// below terminationGracePeriodSeconds in manifests/deployment.yml.
 type timing struct {
-	// settle is how long the application goes on serving while /readyz already
-	// says no: Kubernetes removes a pod from its Services at the same time as it
-	// sends SIGTERM, not before, so requests keep coming for a while. Every answer
-	// of that time ends its connection. One that is idle all the time is closed
-	// after it, and the proxy in front must have given it up by then: that is
-	// what cluster_idle_timeout_ms in manifests/mapping.yml is for.
+	// settle is how long the application continues to serve while /readyz
+	// already fails. Kubernetes removes a pod from its Services at the same
+	// time as it sends SIGTERM, not before, so requests keep coming for a
+	// while. Every answer in that time closes its connection. An idle
+	// connection is closed afterwards; the proxy in front must have closed it
+	// by then. cluster_idle_timeout_ms in manifests/mapping.yml makes it do
+	// so.
 	settle time.Duration
-	// finish bounds the wait for requests in flight after that.
+	// finish limits the wait for requests in flight after that.
 	finish time.Duration
 }
 
-// run is the program: it returns the exit code once ctx has ended and the
-// application has drained, or as soon as something is wrong.
+// run runs the program. It returns the exit code once ctx has ended and the
+// application has drained, or as soon as there is an error.
 func run(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) int {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	if len(args) != 0 {
-		_, _ = fmt.Fprintf(stderr, "app: unexpected argument %q: it takes none; set SUCCESS_RATE, HOST, PORT, "+
+		_, _ = fmt.Fprintf(stderr, "app: unexpected argument %q: app takes no arguments; set SUCCESS_RATE, HOST, PORT, "+
 			"PROMETHEUS_PORT, LATENCY_MS, LATENCY_P99_MS or VERSION in the environment\n", args[0])
 		return exitUsage
 	}
@@ -66,8 +67,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stderr 
 
 type listeners struct{ app, metrics net.Listener }
 
-// listen opens both ports before either is served, so that a port in use is
-// found before the first request is accepted.
+// listen opens both ports before serving either, so that a port in use is
+// detected before the first request is accepted.
 func listen(ctx context.Context, cfg config) (listeners, error) {
 	var lc net.ListenConfig
 	app, err := lc.Listen(ctx, "tcp", cfg.appAddress)
@@ -81,17 +82,17 @@ func listen(ctx context.Context, cfg config) (listeners, error) {
 	return listeners{app: app, metrics: metrics}, nil
 }
 
-// newServer sets the timeouts. A client must be able neither to hold a
-// connection by sending slowly nor to be cut off in the longest answer.
+// newServer sets the timeouts. They prevent a client from holding a connection
+// by sending slowly, and still allow the longest answer.
 func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      maxLatency + 10*time.Second,
-		// Left to itself, Envoy keeps an idle connection for an hour. If this
-		// side closed it first, a request could cross the close on the wire and
-		// become a 503 that looks like a fault of the version being released.
+		// Envoy's default is to keep an idle connection for an hour. If this
+		// side closed it first, a request could cross the close on the wire
+		// and become a 503 that looks like a fault of the released version.
 		IdleTimeout:    65 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -99,7 +100,7 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 }
 
 // serve answers on both listeners until ctx ends, then drains. It returns an
-// error when a listener fails or when requests had to be cut off.
+// error if a listener fails or if requests were cut off.
 func (a *application) serve(ctx context.Context, l listeners, t timing, log *slog.Logger) error {
 	app, metrics := newServer(a.routes(), log), newServer(a.metricsRoutes(), log)
 	failed := make(chan error, 2)
@@ -113,16 +114,18 @@ func (a *application) serve(ctx context.Context, l listeners, t timing, log *slo
 	}
 	log.Info("draining", "settle", t.settle, "finish", t.finish)
 	a.draining.Store(true)
-	// The end of ctx is what started the drain, so the drain cannot run under it.
+	// The end of ctx started the drain, so the drain needs a context without
+	// it.
 	ctx = context.WithoutCancel(ctx)
 	wait(ctx, t.settle)
 	err := shutdown(ctx, app, t.finish)
-	// The metrics go last: the final requests should still be counted by a scrape.
+	// Close the metrics last, so that a scrape can still count the final
+	// requests.
 	return errors.Join(err, metrics.Close())
 }
 
-// shutdown waits for the requests in flight, at most for the time given, and
-// then closes what is left.
+// shutdown waits for the requests in flight, at most for bound, and then closes
+// the rest.
 func shutdown(ctx context.Context, server *http.Server, bound time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// port is a listener in memory: under testing/synctest the clock stands still while a
-// real connection is open.
+// port is a listener in memory. With a real connection open, the clock of
+// testing/synctest would not advance.
 type port struct {
 	dialed chan net.Conn
 	closed chan struct{}
@@ -84,7 +84,8 @@ func start(t *testing.T, cfg config, limits timing) running {
 	return r
 }
 
-// get returns status, body and whether the server asked to close the connection.
+// get returns the status, the body and whether the server asked to close the
+// connection.
 func (r running) get(t *testing.T, address string) (int, string, bool) {
 	t.Helper()
 	answer, err := r.client.Get(address)
@@ -104,7 +105,7 @@ type answer struct {
 	err    error
 }
 
-// begin sends a request, and comes back when it has arrived.
+// begin sends a request and returns when it has arrived.
 func (r running) begin() <-chan answer {
 	answers := make(chan answer, 1)
 	go func() {
@@ -137,8 +138,8 @@ func TestDrain(t *testing.T) {
 		if status, _, _ := r.get(t, url+"/healthz"); status != http.StatusOK {
 			t.Errorf("while draining: healthz %d, and the kubelet would kill the pod", status)
 		}
-		// A request that comes while the endpoints update is still answered, even
-		// though its answer is due after the listener has closed.
+		// A request that arrives while the endpoints update is still
+		// answered, even if its answer is due after the listener has closed.
 		second := r.begin()
 		for _, request := range []<-chan answer{first, second} {
 			if a := <-request; a.status != http.StatusOK {
@@ -188,7 +189,7 @@ func TestDrainIsBounded(t *testing.T) {
 		r.stop()
 		err := <-r.stopped
 		if err == nil || !strings.Contains(err.Error(), "requests still in flight after 200ms") {
-			t.Errorf("got %v, want an error that says what was cut off", err)
+			t.Errorf("got %v, want an error about the requests that were cut off", err)
 		}
 		if took := time.Since(begin); took != 200*time.Millisecond {
 			t.Errorf("took %s", took)
@@ -231,7 +232,7 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-// freePort returns a port that nobody listened on a moment ago.
+// freePort returns a port that was unused a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

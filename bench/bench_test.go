@@ -12,7 +12,7 @@ import (
 func TestApplications(t *testing.T) {
 	text := applications(3)
 	if !bytes.Equal(text, applications(3)) || !bytes.HasPrefix(text, applications(2)) {
-		t.Error("the input is another one each time, or at each size")
+		t.Error("the input differs between runs or sizes")
 	}
 	file := filepath.Join(t.TempDir(), "input.yaml")
 	if err := os.WriteFile(file, text, 0o600); err != nil {

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// child is what the program does as one of the contenders.
+// child runs one of the contenders in this process.
 func child(what, file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -86,7 +86,7 @@ func kustomize(text []byte) error {
 	return err
 }
 
-// parsedSize is the memory that the trees of a text hold, in MB.
+// parsedSize returns the memory of the parsed trees of a text, in MB.
 func parsedSize(text []byte) (float64, error) {
 	var before, after runtime.MemStats
 	runtime.GC()

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// application has the documents of one application, in the style people write
-// them. NUMBER stands for what tells it from others.
+// application holds the documents of one application, in the style people write
+// them. NUMBER is a placeholder for the number of the application.
 //
 //go:embed application.yml
 var application string
 
-// documentsPerApplication is how many application has.
+// documentsPerApplication is the number of documents in application.
 const documentsPerApplication = 4
 
-// applications is the input: n applications, the same ones every time.
+// applications returns the input: n applications, the same in every run.
 func applications(n int) []byte {
 	var b strings.Builder
 	for i := range n {

@@ -3,8 +3,9 @@
 //
 //	go run ./bench [-documents 10,1000,10000] [-rounds N] [-budget 2m] [-limit 5m] [-python PROGRAM] [-date DATE]
 //
-// Every contender is a process of its own, run on the same input in alternating
-// rounds. Those in Go, canarize aside, are this program called as `bench PEER FILE`.
+// Every contender runs in its own process, on the same input, in alternating
+// rounds. The contenders in Go, except canarize, are this program, called as
+// `bench PEER FILE`.
 package main
 
 import (
@@ -53,8 +54,9 @@ func run(ctx context.Context, args []string) error {
 	return section.Replace(o.output, "generate", b.report())
 }
 
-// peer is what the program does as one of the contenders, or to weigh the trees
-// of a file: the process that measures has to stay small.
+// peer runs one of the contenders in this process, or measures the size of a
+// file's trees. It runs in its own process, because the measuring process must
+// stay small.
 func peer(what, file string) error {
 	if what != "parsed-size" {
 		return child(what, file)
@@ -68,7 +70,7 @@ func peer(what, file string) error {
 	return err
 }
 
-// options are what the flags say.
+// options holds the parsed flags.
 type options struct {
 	documents []int
 	rounds    int
@@ -84,10 +86,10 @@ func parseFlags(args []string) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	documents := flags.String("documents", "10,1000,10000", "sizes of the input, rounded up to whole applications")
 	flags.IntVar(&o.rounds, "rounds", 5, "runs of every contender")
-	flags.DurationVar(&o.budget, "budget", 2*time.Minute, "time for the rounds of one contender; one that has used it up sits the others out")
-	flags.DurationVar(&o.limit, "limit", 5*time.Minute, "the longest that one run may take; one that takes longer is stopped")
+	flags.DurationVar(&o.budget, "budget", 2*time.Minute, "time for all rounds of one contender; it runs no more rounds after that")
+	flags.DurationVar(&o.limit, "limit", 5*time.Minute, "time limit of one run; a longer run is stopped")
 	flags.StringVar(&o.python, "python", "python3", "a Python that has PyYAML")
-	flags.StringVar(&o.date, "date", "", "the date to write beside the numbers; none when empty")
+	flags.StringVar(&o.date, "date", "", "the date to write next to the numbers; none if empty")
 	flags.StringVar(&o.output, "o", "docs/benchmarks.md", "the file whose tables are rewritten")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -109,7 +111,7 @@ func parseFlags(args []string) (options, error) {
 type bench struct {
 	options
 	dir      string // of the inputs, the outputs and the binaries
-	python3  string // the Python that was found and its PyYAML; "" when there is none
+	python3  string // versions of Python and PyYAML; "" if not found
 	canarize string
 	sizes    []size
 	start    spread // of canarize version, in seconds
@@ -117,7 +119,7 @@ type bench struct {
 	plain    int64  // with its tables for debuggers
 }
 
-// size is the measurements of one size of input.
+// size holds the measurements for one input size.
 type size struct {
 	documents  int
 	bytes      int
@@ -125,14 +127,14 @@ type size struct {
 	contenders []*contender
 }
 
-// contender is one of the programs that are compared, and what it took.
+// contender is one of the compared programs and its measurements.
 type contender struct {
 	name    string
 	command []string
 	prints  int // objects per application
 	wall    []float64
 	peak    []float64 // MB
-	slow    bool      // it was stopped at the limit
+	slow    bool      // stopped at the limit
 }
 
 const (
@@ -173,8 +175,8 @@ func (b *bench) measureAll(ctx context.Context) error {
 	return b.measureStart(ctx)
 }
 
-// build makes canarize as `make build` does, and once more with the tables for
-// debuggers to know their size.
+// build builds canarize as `make build` does, and once more with debug tables
+// to know their size.
 func (b *bench) build(ctx context.Context) error {
 	b.canarize = filepath.Join(b.dir, "canarize")
 	for _, binary := range []struct {
@@ -196,20 +198,20 @@ func (b *bench) build(ctx context.Context) error {
 	return nil
 }
 
-// findPython asks Python for its version and that of PyYAML. Without them the
-// rows of the first script are left out.
+// findPython gets the versions of Python and PyYAML. Without them the rows of
+// the first script are left out.
 func (b *bench) findPython(ctx context.Context) {
 	const ask = "import platform, yaml; yaml.CSafeLoader; print('Python', platform.python_version() + ', PyYAML', yaml.__version__)"
 	out, err := exec.CommandContext(ctx, b.python, "-c", ask).Output()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "bench: no PyYAML, so no first script: python3 -m venv DIR && DIR/bin/pip install pyyaml, then -python DIR/bin/python (%s)\n", err)
+		fmt.Fprintf(os.Stderr, "bench: PyYAML not found, leaving out the first script; to include it: python3 -m venv DIR && DIR/bin/pip install pyyaml, then -python DIR/bin/python (%s)\n", err)
 		return
 	}
 	b.python3 = strings.TrimSpace(string(out))
 }
 
-// measureSize runs all contenders on n applications in rounds, each of which
-// begins with another one.
+// measureSize runs all contenders on n applications in rounds. Each round
+// begins with another contender.
 func (b *bench) measureSize(ctx context.Context, n int) (size, error) {
 	input := filepath.Join(b.dir, strconv.Itoa(n)+".yaml")
 	text := applications(n)
@@ -237,7 +239,7 @@ func (b *bench) measureSize(ctx context.Context, n int) (size, error) {
 	return s, err
 }
 
-// spent says whether a contender has used up its time.
+// spent reports whether a contender has used up its time.
 func (b *bench) spent(c *contender) bool {
 	var total float64
 	for _, wall := range c.wall {
@@ -258,7 +260,7 @@ func (b *bench) parsedSize(ctx context.Context, input string) (float64, error) {
 	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 }
 
-// measure runs a contender once and looks whether it did its work.
+// measure runs a contender once and checks its output.
 func (b *bench) measure(ctx context.Context, c *contender, n int) error {
 	output := filepath.Join(b.dir, "output")
 	taken, err := runProcess(ctx, b.limit, output, c.command...)

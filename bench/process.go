@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// sample is what one run of a process took.
+// sample holds the measurements of one process.
 type sample struct {
 	wall time.Duration
 	peak float64 // resident memory in MB
@@ -47,9 +47,10 @@ func runProcess(ctx context.Context, limit time.Duration, output string, command
 	return sample{wall: wall, peak: peak(cmd.ProcessState)}, nil
 }
 
-// peak is the largest resident memory of a process that has ended, in MB. Linux
-// counts it in KiB, others in bytes. On Linux a child begins with the peak of
-// its parent, so the process that measures has to stay smaller than the others.
+// peak returns the largest resident memory of a finished process in MB. Linux
+// counts it in KiB, other systems in bytes. On Linux a child starts with the
+// peak of its parent, so the measuring process must stay smaller than the
+// others.
 func peak(state *os.ProcessState) float64 {
 	usage, ok := state.SysUsage().(*syscall.Rusage)
 	switch {
@@ -78,7 +79,7 @@ func countObjects(file string) (int, error) {
 	return n, lines.Err()
 }
 
-// spread is the median of some measurements, the least and the most of them.
+// spread holds the median, the least and the largest of some measurements.
 type spread struct{ median, least, most float64 }
 
 func spreadOf(values []float64) spread {

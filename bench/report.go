@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// report is the tables in Markdown.
+// report returns the tables in Markdown.
 func (b *bench) report() string {
 	var out strings.Builder
 	made := []string{fmt.Sprintf("%d cores", runtime.NumCPU()), runtime.GOOS + "/" + runtime.GOARCH, "Go " + strings.TrimPrefix(runtime.Version(), "go")}
@@ -44,7 +44,7 @@ func (b *bench) reportSize(out *strings.Builder, s size) {
 	}
 }
 
-// over is what is known about a contender that was stopped.
+// over returns a lower bound for a contender that was stopped.
 func over(limit time.Duration, base *contender) string {
 	if base.slow {
 		return ""
@@ -52,7 +52,8 @@ func over(limit time.Duration, base *contender) string {
 	return "over " + ratio(limit.Seconds(), spreadOf(base.wall).median)
 }
 
-// reportAims compares the largest size, the binary and its start with the aims.
+// reportAims compares the largest size, the binary and its start-up time with
+// the aims.
 func (b *bench) reportAims(out *strings.Builder) {
 	out.WriteString("\n### Aims\n\n| | aim | measured | |\n|---|---|---|---|\n")
 	row := func(what, aim, measured string, met bool) {

@@ -29,7 +29,7 @@ func (b *measured) reportAims(out *strings.Builder) {
 	}
 }
 
-// decisionAims are about the chances of wrong decisions.
+// decisionAims returns the aims for the probabilities of wrong decisions.
 func (b *measured) decisionAims() []aim {
 	var all []aim
 	for _, profile := range []string{bake, fast} {
@@ -52,8 +52,8 @@ func (b *measured) decisionAims() []aim {
 	return all
 }
 
-// atMargin says whether a version is worse by the margin or more, and is so or
-// begins to be so at once: nobody can miss what has not begun.
+// atMargin reports whether a version is worse by the margin or more from the
+// start. A decider cannot miss harm that has not begun.
 func atMargin(s *simulate.Scenario) bool {
 	for name, r := range s.Metrics {
 		if !s.BadPod && (r.Leak > 0 && r.LeakAfter == 0 || r.Canary >= max(2*r.Stable, r.Stable+analysis.DefaultMargin(name))) {
@@ -63,7 +63,7 @@ func atMargin(s *simulate.Scenario) bool {
 	return false
 }
 
-// worst is the scenario with the largest value.
+// worst returns the scenario with the largest value.
 func (b *measured) worst(tool string, include func(*simulate.Scenario) bool, value func(simulate.Summary) float64) string {
 	worst, most := "", -1.0
 	for i := range b.scenarios {
@@ -75,7 +75,8 @@ func (b *measured) worst(tool string, include func(*simulate.Scenario) bool, val
 	return worst
 }
 
-// costAims are about what a decision costs in bad requests and in time.
+// costAims returns the aims for the cost of a decision in bad requests and in
+// time.
 func (b *measured) costAims() []aim {
 	var all []aim
 	for _, c := range []struct {
@@ -101,7 +102,8 @@ func (b *measured) costAims() []aim {
 	return all
 }
 
-// speedAims are about requests to an alarm and the cost of an update.
+// speedAims returns the aims for requests to an alarm and the cost of an
+// update.
 func (b *measured) speedAims() []aim {
 	var all []aim
 	for _, a := range b.alarms {

@@ -12,8 +12,8 @@ import (
 	"github.com/canarize/canarize/internal/simulate"
 )
 
-// alarm is how many requests of the canary a rejection took, beside the least
-// that any test with the same chance of a false alarm takes on average.
+// alarm compares the number of canary requests that a rejection took with the
+// least average of any test with the same false-alarm probability.
 type alarm struct {
 	name        string
 	perInterval float64 // canary requests
@@ -23,8 +23,8 @@ type alarm struct {
 	missed      int     // runs without a rejection
 }
 
-// measureAlarms holds the weight, so that only the judge's test is measured, not
-// its ramp, warm-up, or bake.
+// measureAlarms keeps the weight constant, to measure only the judge's test and
+// not its ramp, warm-up or bake.
 func measureAlarms(ctx context.Context, runs int, seed uint64) ([]alarm, error) {
 	const weight = 5.0
 	config := analysis.Default()
@@ -63,14 +63,15 @@ func measureAlarms(ctx context.Context, runs int, seed uint64) ([]alarm, error) 
 	return all, nil
 }
 
-// update is what one observation costs the judge.
+// update is the cost of one observation for the judge.
 type update struct {
 	name   string
 	took   time.Duration
 	allocs int64
 }
 
-// measureUpdates times observations of a healthy release on one core.
+// measureUpdates measures the time of observations of a healthy release on one
+// core.
 func measureUpdates() ([]update, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	config := analysis.Default()
@@ -87,7 +88,7 @@ func measureUpdates() ([]update, error) {
 		}
 		o := steady(c.metrics, c.pods)
 		u := update{name: c.name, took: math.MaxInt64}
-		for range 3 { // others only make it slower
+		for range 3 { // other processes can only make it slower
 			result := testing.Benchmark(func(b *testing.B) { observe(b, judge, o) })
 			u.took, u.allocs = min(u.took, time.Duration(result.NsPerOp())), max(u.allocs, result.AllocsPerOp())
 		}
@@ -96,7 +97,8 @@ func measureUpdates() ([]update, error) {
 	return all, nil
 }
 
-// observe repeats an observation, with a new judge long before the deadline.
+// observe repeats an observation, and uses a new judge long before the
+// deadline.
 func observe(b *testing.B, judge func() simulate.Decider, o analysis.Observation) {
 	b.ReportAllocs()
 	decider := judge()
@@ -109,7 +111,7 @@ func observe(b *testing.B, judge func() simulate.Decider, o analysis.Observation
 	}
 }
 
-// steady is an observation as a healthy release has it again and again.
+// steady returns a typical observation of a healthy release.
 func steady(metrics []string, pods int) analysis.Observation {
 	arm := func(name string, c analysis.Counts) *analysis.Arm {
 		a := &analysis.Arm{Counts: c}

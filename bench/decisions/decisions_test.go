@@ -9,7 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/simulate"
 )
 
-// TestReport runs the whole benchmark a little and reads what it writes.
+// TestReport runs the whole benchmark with few runs and checks its output.
 func TestReport(t *testing.T) {
 	b, err := measure(t.Context(), 3, 1)
 	if err != nil {
@@ -66,11 +66,11 @@ func TestCheapest(t *testing.T) {
 		t.Errorf("%+v, %v", best, found)
 	}
 	if _, found := cheapest(points[:1], 1); found {
-		t.Error("found what rejects too much")
+		t.Error("found a point that rejects too much")
 	}
 }
 
-// TestOneDefault says that every cloud shows the defaults of its tool.
+// TestOneDefault checks that every cloud marks the defaults of its tool.
 func TestOneDefault(t *testing.T) {
 	clouds, err := allClouds()
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/canarize/canarize/internal/simulate"
 )
 
-// The scenarios of the chart: what every tool should leave alone, and what it
-// should find. They are common ones, not the hardest.
+// The scenarios of the chart: releases that every tool should accept, and
+// releases that it should reject. They are common ones, not the hardest.
 var (
 	chartHealthy = [...]string{"healthy-0.1", "healthy-1", "healthy-3", "shared-outage", "bursty", "diurnal"}
 	chartHarmful = [...]string{"errors-0.1-1", "errors-1-2", "errors-0.1-5", "slow-0.3-2", "leak"}
 )
 
-// swept is a cloud with what it gained and paid.
+// swept is a cloud with its results.
 type swept struct {
 	name   string
 	points []sweptPoint
@@ -90,8 +90,9 @@ func frontier(clouds []swept, runs int) []byte {
 		series)
 }
 
-// reportClouds is the chart in words: for every tool the cheapest setting that
-// rejects at most one healthy release in a hundred, and the documented ones.
+// reportClouds describes the chart in words: for every tool the cheapest
+// setting that rejects at most one healthy release in a hundred, and the
+// documented settings.
 func reportClouds(clouds []swept, runs int) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "\n### At other thresholds\n\nHealthy is the mean of %s; harmful is the mean of %s; %d runs each.\n\n", strings.Join(chartHealthy[:], ", "), strings.Join(chartHarmful[:], ", "), runs)
@@ -115,7 +116,8 @@ func reportClouds(clouds []swept, runs int) string {
 	return out.String()
 }
 
-// cheapest is the point with the least excess that rejects at most a percentage.
+// cheapest returns the point with the least excess that rejects at most percent
+// of the healthy releases.
 func cheapest(points []sweptPoint, percent float64) (sweptPoint, bool) {
 	points = slices.DeleteFunc(slices.Clone(points), func(p sweptPoint) bool { return p.rejected > percent })
 	if len(points) == 0 {

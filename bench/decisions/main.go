@@ -1,9 +1,9 @@
-// Command decisions measures how well canarize decides, beside the rules of its
-// peers, and rewrites the tables in docs/benchmarks.md and the chart beside it.
+// Command decisions measures how well canarize decides, in comparison with the
+// rules of its peers. It rewrites the tables in docs/benchmarks.md and the chart.
 //
 //	go run ./bench/decisions [-runs N] [-sweep-runs N] [-seed N] [-document FILE] [-chart FILE]
 //
-// Every number but the times is the same with any number of cores.
+// All numbers except times are the same on any number of cores.
 package main
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/canarize/canarize/internal/simulate"
 )
 
-// reportSeed is used for the report alone: whoever tunes a constant uses others,
-// such as 1, the default of canarize simulate.
+// reportSeed is only for the report. Use other seeds to tune constants, such as
+// 1, the default of canarize simulate.
 const reportSeed = 20260
 
 func main() {
@@ -61,7 +61,8 @@ func run(ctx context.Context, args []string) error {
 	return section.Replace(*document, "decisions", b.report()+reportClouds(clouds, *sweep))
 }
 
-// measured is what every tool did in every scenario, and the rest of the report.
+// measured holds the results of every tool in every scenario, and the rest of
+// the report.
 type measured struct {
 	runs      int
 	seed      uint64
@@ -72,7 +73,7 @@ type measured struct {
 	updates   []update
 }
 
-// measure plays every scenario with every tool.
+// measure runs every scenario with every tool.
 func measure(ctx context.Context, runs int, seed uint64) (*measured, error) {
 	scenarios, err := simulate.Scenarios()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/canarize/canarize/internal/simulate"
 )
 
-// report is the tables in Markdown.
+// report returns the tables in Markdown.
 func (b *measured) report() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%d runs of every scenario with every tool, seed %d.\n\n", b.runs, b.seed)
@@ -75,7 +75,7 @@ func share(s simulate.Share) string {
 	return fmt.Sprintf("%s (%s–%s)", percent(s.Percent), percent(s.Low), percent(s.High))
 }
 
-// percent has one digit behind the point where it says something.
+// percent formats with one decimal, unless that is 0.
 func percent(p float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", p), ".0")
 }
@@ -88,7 +88,7 @@ func micros(d time.Duration) string {
 	return fmt.Sprintf("%.1f µs", d.Seconds()*1e6)
 }
 
-// count has a digit behind the point below ten, and commas from a thousand.
+// count formats with one decimal below ten, and with commas from a thousand.
 func count(v float64) string {
 	switch {
 	case v < 0:

@@ -12,7 +12,7 @@ import (
 type tool struct {
 	name    string
 	decider func() simulate.Decider
-	strong  bool // with the thresholds of its documentation
+	strong  bool // has the thresholds of the tool's documentation
 }
 
 const (
@@ -24,7 +24,7 @@ const (
 	kayenta     = "Kayenta"
 )
 
-// allTools are the tools of the tables.
+// allTools returns the tools of the tables.
 func allTools() ([]tool, error) {
 	all := []tool{
 		{name: flagger, decider: func() simulate.Decider { return peer.NewFlagger() }},
@@ -50,13 +50,13 @@ func allTools() ([]tool, error) {
 	return append(own, all...), nil
 }
 
-// judgeWith makes judges of a configuration.
+// judgeWith returns a function that makes judges with a configuration.
 func judgeWith(config analysis.Config) (func() simulate.Decider, error) {
 	if _, err := analysis.New(config); err != nil {
 		return nil, err
 	}
 	return func() simulate.Decider {
-		judge, _ := analysis.New(config) // it has just been accepted
+		judge, _ := analysis.New(config) // the configuration was accepted above
 		return judge
 	}, nil
 }
@@ -67,16 +67,16 @@ func argoWith(limit float64, failures int) *peer.Argo {
 	return a
 }
 
-// limits are ratios of bad requests that people write into rules.
+// limits are typical limits of the ratio of bad requests in people's rules.
 var limits = [...]float64{0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1}
 
-// cloud is a tool at all of its thresholds.
+// cloud is a tool with all of its settings.
 type cloud struct {
 	name   string
 	points []tool
 }
 
-// allClouds are the sweeps of the chart.
+// allClouds returns the sweeps of the chart.
 func allClouds() ([]cloud, error) {
 	own, err := sweepJudge()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package section rewrites the part of a document that a program measures.
+// Package section replaces the measured part of a document.
 package section
 
 import (
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Replace puts a text between the lines <!-- bench:NAME:begin --> and
-// <!-- bench:NAME:end --> of a file.
+// Replace puts a text between the lines <!-- bench:NAME:begin --> and <!--
+// bench:NAME:end --> of a file.
 func Replace(file, name, text string) error {
 	begin, end := "<!-- bench:"+name+":begin -->\n", "<!-- bench:"+name+":end -->"
 	old, err := os.ReadFile(file)

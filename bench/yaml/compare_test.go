@@ -1,6 +1,6 @@
-// Package yaml compares the YAML libraries that canarize could have been built
-// on. It has a module of its own, so that the product depends on one of them
-// only. docs/yaml-library.md has the results.
+// Package yaml compares YAML libraries that canarize could use. It is a
+// separate module, so that the product depends on only one of them.
+// docs/yaml-library.md has the results.
 package yaml
 
 import (
@@ -88,7 +88,7 @@ func cases() map[string]string {
 	}
 }
 
-// TestCompare prints what each library makes of each case.
+// TestCompare prints each library's result for each case.
 func TestCompare(t *testing.T) {
 	for name, in := range cases() {
 		for _, l := range libraries() {

@@ -1,49 +1,53 @@
-// Package analysis judges a canary: counts of requests in, a verdict with its
-// evidence out. It does no I/O and knows no clock; the same observations give the
-// same decisions. docs/analysis.md explains the methods and names their sources.
+// Package analysis judges a canary: it takes counts of requests and returns a
+// verdict with its evidence. It does no I/O and reads no clock; the same
+// observations give the same decisions. docs/analysis.md explains the methods
+// and names their sources.
 package analysis
 
-// Counts are increments over one interval: requests, and those among them that
-// were bad (an error, or slower than a boundary).
+// Counts holds the increments of one interval: the number of requests, and how
+// many of them were bad (an error, or slower than a boundary).
 type Counts struct{ Bad, Total int64 }
 
-// Arm is one version's part of a metric in one interval. When Pods is not empty,
-// Counts is their sum.
+// Arm holds one version's counts of a metric in one interval. If Pods is not
+// empty, Counts is its sum.
 type Arm struct {
 	Counts
 	Pods map[string]Counts
 }
 
-// Pair is one metric in one interval. A nil arm was not measured.
+// Pair holds both versions' counts of a metric in one interval. A nil arm was
+// not measured.
 type Pair struct{ Canary, Stable *Arm }
 
-// Observation is what was measured in the interval that ends at Time. An
+// Observation holds what was measured in the interval that ends at Time. An
 // observation without metrics is a gap: the next one covers a longer interval.
 type Observation struct {
-	Time    float64 // seconds since the release began; negative: history, of stable only
-	Seq     *int64  // orders observations when clocks jump; nil: Time does
-	Weight  float64 // percent configured for the canary at the end of the interval
+	Time    float64 // seconds since the release began; negative: history, stable only
+	Seq     *int64  // orders observations even if clocks jump; nil: order by Time
+	Weight  float64 // the canary's configured weight at the end of the interval, percent
 	Metrics map[string]Pair
 	Gauges  map[string]Gauge
 	Latency map[string]HistogramPair
 }
 
-// Gauge is the mean of a measured quantity over one interval; NaN was not measured.
+// Gauge holds the means of a measured quantity over one interval. NaN means not
+// measured.
 type Gauge struct{ Canary, Stable float64 }
 
-// HistogramPair is one latency metric in one interval. A nil arm was not measured.
+// HistogramPair holds both versions' histograms of a latency metric in one
+// interval. A nil arm was not measured.
 type HistogramPair struct{ Canary, Stable *Histogram }
 
-// Histogram is a classic histogram's increments over one interval: Below[i]
-// requests took at most Bounds[i] seconds, of Total. Bounds increase, and so does
-// Below.
+// Histogram holds the increments of a classic histogram over one interval: of
+// Total requests, Below[i] took at most Bounds[i] seconds. Bounds and Below
+// both increase.
 type Histogram struct {
 	Bounds []float64
 	Below  []int64
 	Total  int64
 }
 
-// Verdict is what the evidence so far says.
+// Verdict is the judge's conclusion from the evidence so far.
 type Verdict string
 
 // The verdicts. Reject and Promote are final.
@@ -54,7 +58,7 @@ const (
 	Promote  Verdict = "promote"
 )
 
-// Cause says why a release is held.
+// Cause is the reason for a hold.
 type Cause string
 
 // The causes of a hold.
@@ -62,28 +66,28 @@ const (
 	NoData     Cause = "no-data"     // the canary had no request
 	LowTraffic Cause = "low-traffic" // too few requests to decide before the deadline
 	Routing    Cause = "routing"     // the canary's real share is far from its weight
-	Source     Cause = "source"      // a metric was not measured
-	BadPod     Cause = "bad-pod"     // one pod of the canary is bad, the others are not
+	Source     Cause = "source"      // a metric could not be measured
+	BadPod     Cause = "bad-pod"     // one canary pod is bad, the others are not
 	Drift      Cause = "gauge"       // a gauge of the canary drifts from stable's
 )
 
-// Decision answers one observation. Evidence belongs to the judge and is
-// overwritten by the next observation.
+// Decision is the judge's answer to an observation. The judge reuses Evidence
+// for the next observation.
 type Decision struct {
 	Verdict      Verdict
 	Cause        Cause   // of a hold
 	Pod          string  // of BadPod
-	Weight       float64 // percent recommended from now on
-	Reason       string  // one sentence for a person
-	Inconclusive bool    // held, and the deadline is over
-	Error        string  // why the observation was not counted; empty: it was
+	Weight       float64 // recommended from now on, percent
+	Reason       string  // one sentence for the user
+	Inconclusive bool    // held, and the deadline has passed
+	Error        string  // why the observation was ignored; "" if it was counted
 	Evidence     map[string]Evidence
 }
 
-// Evidence is what one metric says.
+// Evidence holds the evidence of one metric.
 type Evidence struct {
 	Harm, Safe       float64 // e-values against "no worse" and against "harmful"
-	Canary, Stable   Counts  // totals, the warm-up included
-	Ratio, Low, High float64 // of the bad ratios, canary to stable, with an anytime-valid interval; NaN and +Inf: unknown
-	Needed           float64 // requests of the canary still expected before a verdict; +Inf: unknown
+	Canary, Stable   Counts  // totals, including the warm-up
+	Ratio, Low, High float64 // the canary's bad ratio ÷ stable's, and its anytime-valid interval; NaN and +Inf: unknown
+	Needed           float64 // canary requests still expected before a verdict; +Inf: unknown
 }

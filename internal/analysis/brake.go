@@ -2,22 +2,23 @@ package analysis
 
 import "math"
 
-// brake finds catastrophes within one interval: it bets on four bad requests in
-// five against one in five. While the canary's requests fail independently with
-// at most one in five, it is an e-process.
+// brake detects a catastrophe within one interval. It bets that four in five
+// requests are bad against one in five. It is an e-process as long as the
+// canary's requests fail independently with a probability of at most one in
+// five.
 type brake struct {
 	Wealth float64 `json:"wealth"`
 	Begun  float64 `json:"begun"`
-	// Stable's requests since the bets last began to win; a catastrophe that it
-	// shares is not the canary's.
+	// Bad and Total count stable's requests since the bets last began to win. If
+	// stable has the same catastrophe, the canary did not cause it.
 	Bad   float64 `json:"bad"`
 	Total float64 `json:"total"`
 }
 
 const (
 	brakeShare  = .1  // of α
-	brakeStable = .05 // largest ratio of bad requests at which stable is well
-	brakeAlive  = 5   // requests of stable that show whether it is well
+	brakeStable = .05 // largest ratio of bad requests at which stable is healthy
+	brakeAlive  = 5   // requests of stable needed to know whether it is healthy
 )
 
 func (b *brake) add(t table, begun, dispersion float64) {
@@ -31,7 +32,7 @@ func (b *brake) add(t table, begun, dispersion float64) {
 	b.Total += t.N - t.n
 }
 
-// fires says whether there is a catastrophe of the canary alone.
+// fires reports whether there is a catastrophe of the canary alone.
 func (b *brake) fires(alpha float64) bool {
 	return b.Wealth >= 1/(brakeShare*alpha) && b.Total >= brakeAlive && b.Bad < brakeStable*b.Total
 }

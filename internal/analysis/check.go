@@ -5,27 +5,29 @@ import (
 	"math"
 )
 
-// Bounds of an observation. Above 2^53 a float64 does not count one by one.
+// Bounds of an observation. A float64 cannot represent every integer above
+// 2^53.
 const (
 	maxCount   = 1 << 53
 	maxTime    = 1e11 // s
-	maxSeries  = 50   // metrics, gauges, or latencies of a release
+	maxSeries  = 50   // metrics, gauges or latencies of a release
 	maxBuckets = 300
 	maxPodsSum = 2000
 )
 
-// check says what is impossible about an observation.
+// check returns an error if the observation is impossible.
 func (o Observation) check() error {
 	if !(math.Abs(o.Time) <= maxTime) {
-		return fmt.Errorf("time %v is not a number of seconds since the release began", o.Time)
+		return fmt.Errorf("time is %v; it must be a number of seconds since the release began", o.Time)
 	}
 	if !(o.Weight >= 0 && o.Weight <= 100) {
-		return fmt.Errorf("weight %v is not a percentage from 0 to 100", o.Weight)
+		return fmt.Errorf("weight is %v; it must be a percentage from 0 to 100", o.Weight)
 	}
 	if n := max(len(o.Metrics), len(o.Gauges), len(o.Latency)); n > maxSeries {
-		return fmt.Errorf("%d metrics are more than the %d that can be judged at once", n, maxSeries)
+		return fmt.Errorf("%d metrics are too many; at most %d can be judged at once", n, maxSeries)
 	}
-	// Which of several errors is told must not depend on the order of a map.
+	// Report the first error by name, so that it does not depend on the order
+	// of a map.
 	var err error
 	var where string
 	blame := func(metric string, e error) {
@@ -49,7 +51,7 @@ func (a *Arm) check(arm string) error {
 		return nil
 	}
 	if len(a.Pods) > maxPodsSum {
-		return fmt.Errorf("%s: %d pods are more than %d; give totals", arm, len(a.Pods), maxPodsSum)
+		return fmt.Errorf("%s: %d pods are too many, the limit is %d; give totals without pods", arm, len(a.Pods), maxPodsSum)
 	}
 	counts, err := a.sum()
 	if err == nil {
@@ -61,7 +63,7 @@ func (a *Arm) check(arm string) error {
 	return nil
 }
 
-// sum is the total over the pods, where there is detail by pod.
+// sum returns the total over the pods if there are any, else Counts.
 func (a *Arm) sum() (Counts, error) {
 	if len(a.Pods) == 0 {
 		return a.Counts, nil
@@ -73,7 +75,8 @@ func (a *Arm) sum() (Counts, error) {
 		if e := c.check(); e != nil && (err == nil || name < wrong) {
 			wrong, err = name, e
 		}
-		// Sums stop where they are too large anyway, before they overflow.
+		// Limit the sums so that they cannot overflow. check rejects such
+		// sums anyway.
 		sum.Bad = min(sum.Bad+max(c.Bad, 0), maxCount+1)
 		sum.Total = min(sum.Total+max(c.Total, 0), maxCount+1)
 	}
@@ -86,11 +89,11 @@ func (a *Arm) sum() (Counts, error) {
 func (c Counts) check() error {
 	switch {
 	case c.Total < 0 || c.Bad < 0:
-		return fmt.Errorf("%d bad of %d requests: counts are increments and not negative; after a restart of a counter its increment is its new value", c.Bad, c.Total)
+		return fmt.Errorf("%d bad of %d requests: counts are increments and cannot be negative; after a counter restarts, use its new value as the increment", c.Bad, c.Total)
 	case c.Total > maxCount:
-		return fmt.Errorf("%d requests are more than can be counted exactly (2^53)", c.Total)
+		return fmt.Errorf("%d requests are too many; the limit is 2^53", c.Total)
 	case c.Bad > c.Total:
-		return fmt.Errorf("%d bad of %d requests: there cannot be more bad ones than all", c.Bad, c.Total)
+		return fmt.Errorf("%d bad of %d requests: there cannot be more bad requests than requests", c.Bad, c.Total)
 	}
 	return nil
 }
@@ -100,15 +103,15 @@ func (h *Histogram) check(arm string) error {
 		return nil
 	}
 	if len(h.Bounds) != len(h.Below) || len(h.Bounds) > maxBuckets {
-		return fmt.Errorf("%s: %d bounds and %d counts of requests below them: give one count for each, at most %d", arm, len(h.Bounds), len(h.Below), maxBuckets)
+		return fmt.Errorf("%s: %d bounds and %d counts; give one count for each bound, at most %d", arm, len(h.Bounds), len(h.Below), maxBuckets)
 	}
 	if h.Total < 0 || h.Total > maxCount {
-		return fmt.Errorf("%s: %d requests are not from 0 to 2^53", arm, h.Total)
+		return fmt.Errorf("%s: total is %d requests; it must be from 0 to 2^53", arm, h.Total)
 	}
 	bound, below := math.Inf(-1), int64(0)
 	for i := range h.Bounds {
 		if !(h.Bounds[i] > bound) || h.Below[i] < below || h.Below[i] > h.Total {
-			return fmt.Errorf("%s: bucket %d: bounds have to grow, and counts may neither shrink nor exceed the total", arm, i)
+			return fmt.Errorf("%s: bucket %d: bounds must increase, and counts must not decrease or exceed the total", arm, i)
 		}
 		bound, below = h.Bounds[i], h.Below[i]
 	}

@@ -1,39 +1,41 @@
 package analysis
 
-// clock orders observations and adds up the time between them. It trusts the
-// numbers of observations, if they have any, more than their times.
+// clock orders observations and adds up the time between them. If observations
+// are numbered, it trusts the numbers more than the times.
 type clock struct {
 	Started  bool    `json:"started"`
 	Time     float64 `json:"time"` // of the last observation
 	Seq      *int64  `json:"seq,omitempty"`
 	Step     float64 `json:"step"`     // between the last two observations, s
-	Released bool    `json:"released"` // an observation of the release itself was seen
+	Released bool    `json:"released"` // the release has had an observation
 	Elapsed  float64 `json:"elapsed"`  // since the release began, s
 }
 
-// jump is how many times longer than the one before a step is that a clock's
-// jump explains better.
+// jump is the factor over the usual step from which a numbered step counts as a
+// jump of the clock.
 const jump = 4
 
-// late says why an observation does not come after the last one; "" if it does.
+// late returns why an observation does not come after the last one, or "" if it
+// does.
 func (c *clock) late(o Observation) string {
 	switch {
 	case !c.Started:
 		return ""
 	case c.Seq != nil && o.Seq != nil:
 		if *o.Seq <= *c.Seq {
-			return "its seq is not above that of the line before: it is repeated or out of order"
+			return "its seq is not above that of the previous line: the line is a repeat or out of order"
 		}
 	case o.Time == c.Time:
-		return "its time is that of the line before: it is repeated"
+		return "its time equals that of the previous line: the line is a repeat"
 	case o.Time < c.Time:
-		return "its time is before that of the line before: it is out of order; number lines with seq if clocks can jump"
+		return "its time is before that of the previous line: the line is out of order; number the lines with seq if clocks can jump"
 	}
 	return ""
 }
 
-// advance goes to an observation that is not late, and returns the seconds since
-// the one before. interval is what they usually are.
+// advance moves to an observation that is not late and returns the seconds
+// since the last one. interval is the usual number of seconds between
+// observations.
 func (c *clock) advance(o Observation, interval float64) float64 {
 	usual := c.Step
 	if usual == 0 {
@@ -41,7 +43,7 @@ func (c *clock) advance(o Observation, interval float64) float64 {
 	}
 	from := c.Time
 	if !c.Released && o.Time >= 0 {
-		from = 0 // of the release; what was before is history
+		from = 0 // the begin of the release; earlier observations are history
 	}
 	step := o.Time - from
 	if numbered := c.Seq != nil && o.Seq != nil; numbered {

@@ -8,53 +8,54 @@ import (
 	"strings"
 )
 
-// Config is what a user can choose about a judge. Times are seconds, weights
-// percent, margins percentage points.
+// Config holds the user's settings of a judge. Times are in seconds, weights in
+// percent, margins in percentage points.
 type Config struct {
-	Alpha float64 // chance of ever rejecting a release that is no worse
-	Beta  float64 // chance of promoting a release that is worse by the margin
+	Alpha float64 // probability of ever rejecting a release that is no worse
+	Beta  float64 // probability of promoting a release that is worse by the margin
 
-	Interval float64 // between two observations; only a plan, the observations tell
+	Interval float64 // planned time between two observations; the observations carry the real one
 	Warmup   float64 // after the canary's first request, during which only a catastrophe counts
-	Bake     float64 // from the begin of the release to the earliest promotion
-	Deadline float64 // from the begin of the release until it is inconclusive
+	Bake     float64 // from the start of the release to the earliest promotion
+	Deadline float64 // from the start of the release until it is inconclusive
 	Overtime Overtime
 
-	Margins map[string]float64 // harm that has to be found, per metric; DefaultMargin for others
+	Margins map[string]float64 // smallest harm that must be detected, per metric; else DefaultMargin
 	Ramp    Ramp
-	Gauges  map[string]GaugeRule // DefaultGauge for others
+	Gauges  map[string]GaugeRule // per gauge; else DefaultGauge
 	Limits  []Limit
 }
 
-// Overtime says what becomes of the weight of a release that is undecided at its
-// deadline.
+// Overtime determines what happens to the weight of a release that is undecided
+// at its deadline.
 type Overtime string
 
-// What can become of it: Withdraw takes all traffic from the canary, Keep leaves
-// the weight for a person to decide.
+// Withdraw sets the canary's weight to 0. Keep leaves the weight unchanged for
+// a person to decide.
 const (
 	Withdraw Overtime = "reject"
 	Keep     Overtime = "hold"
 )
 
-// Ramp says how the weight grows. With steps it is manual, without automatic.
+// Ramp determines how the weight grows. A ramp with steps is manual, one
+// without is automatic.
 type Ramp struct {
 	Steps  []Step
-	Budget float64 // automatic: bad requests more than stable's that two intervals may be expected to cost
+	Budget float64 // automatic: extra bad requests that two intervals may be expected to cost
 	Max    float64 // automatic: the largest weight
 }
 
-// Step is a weight and how long it is kept at least.
+// Step is a weight and the shortest time for which it is kept.
 type Step struct{ Weight, Hold float64 }
 
-// GaugeRule says when a gauge is worse.
+// GaugeRule determines when a gauge is worse.
 type GaugeRule struct {
-	Margin  float64 // relative increase over stable that is accepted; 0.1 is 10 %
-	Rejects bool    // a drift rejects the release instead of holding it
+	Margin  float64 // accepted relative increase over stable; 0.1 is 10 %
+	Rejects bool    // reject the release on a drift instead of holding it
 }
 
-// Limit is a plain limit (SLO) on the canary alone: of at least Requests, at most
-// Max percent may be bad. It is outside of what Alpha promises.
+// Limit is a fixed limit (SLO) on the canary alone: of at least Requests
+// requests, at most Max percent may be bad. Alpha does not cover it.
 type Limit struct {
 	Metric   string
 	Max      float64
@@ -64,7 +65,7 @@ type Limit struct {
 // Profile names a set of defaults.
 type Profile string
 
-// The profiles: Bake watches for at least ten minutes, Fast for two.
+// The profiles. Bake watches for at least ten minutes, Fast for two.
 const (
 	BakeProfile Profile = "bake"
 	FastProfile Profile = "fast"
@@ -73,7 +74,7 @@ const (
 // Profiles lists the known profiles.
 func Profiles() []Profile { return []Profile{BakeProfile, FastProfile} }
 
-// Default is the configuration of BakeProfile.
+// Default returns the configuration of BakeProfile.
 func Default() Config {
 	return Config{
 		Alpha: 0.01, Beta: 0.05,
@@ -82,7 +83,7 @@ func Default() Config {
 	}
 }
 
-// ForProfile is Default with the times of a profile.
+// ForProfile returns Default with the times of a profile.
 func ForProfile(p Profile) (Config, error) {
 	c := Default()
 	switch p {
@@ -90,14 +91,14 @@ func ForProfile(p Profile) (Config, error) {
 	case FastProfile:
 		c.Bake, c.Deadline = 120, 1800
 	default:
-		return c, fmt.Errorf("profile %q is not known; the profiles are bake and fast", p)
+		return c, fmt.Errorf("unknown profile %q; use bake or fast", p)
 	}
 	return c, nil
 }
 
-// DefaultMargin is the margin of a metric that the configuration does not name:
-// one percentage point for slow requests (names that begin with slow or latency),
-// half a point for all others.
+// DefaultMargin returns the margin of a metric that the configuration does not
+// name: one percentage point for slow requests (names that begin with slow or
+// latency), half a point for all others.
 func DefaultMargin(metric string) float64 {
 	if measuresTime(metric) {
 		return 1
@@ -105,12 +106,14 @@ func DefaultMargin(metric string) float64 {
 	return 0.5
 }
 
-// measuresTime tells metrics of slow requests from those of errors by their name.
+// measuresTime reports whether a metric counts slow requests, not errors. It
+// decides by the name.
 func measuresTime(metric string) bool {
 	return strings.HasPrefix(metric, "slow") || strings.HasPrefix(metric, "latency")
 }
 
-// DefaultGauge is the rule of a gauge that the configuration does not name.
+// DefaultGauge returns the rule of a gauge that the configuration does not
+// name.
 func DefaultGauge() GaugeRule { return GaugeRule{Margin: 0.1} }
 
 func (c Config) margin(metric string) float64 {
@@ -127,7 +130,8 @@ func (c Config) gauge(name string) GaugeRule {
 	return DefaultGauge()
 }
 
-// Validate says which setting is out of its range, and what the range is.
+// Validate returns an error that names a setting out of its range, and the
+// range.
 func (c Config) Validate() error {
 	for _, s := range []struct {
 		name              string
@@ -143,25 +147,25 @@ func (c Config) Validate() error {
 		{"ramp.max", c.Ramp.Max, 1, 100},
 	} {
 		if !(s.value >= s.least && s.value <= s.max) {
-			return fmt.Errorf("%s is %v; it has to be from %v to %v", s.name, s.value, s.least, s.max)
+			return fmt.Errorf("%s is %v; it must be from %v to %v", s.name, s.value, s.least, s.max)
 		}
 	}
 	if c.Overtime != Withdraw && c.Overtime != Keep {
-		return fmt.Errorf("overtime is %q; it has to be %s or %s", c.Overtime, Withdraw, Keep)
+		return fmt.Errorf("overtime is %q; it must be %s or %s", c.Overtime, Withdraw, Keep)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Margins)) {
 		if m := c.Margins[name]; !(m > 0 && m < 100) {
-			return fmt.Errorf("margins.%s is %v; it has to be above 0 and below 100 percentage points", name, m)
+			return fmt.Errorf("margins.%s is %v; it must be above 0 and below 100 percentage points", name, m)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Gauges)) {
 		if m := c.Gauges[name].Margin; !(m >= 0 && m <= 100) {
-			return fmt.Errorf("gauges.%s.margin is %v; it has to be from 0 to 100, and 0.1 means 10 %% more than stable", name, m)
+			return fmt.Errorf("gauges.%s.margin is %v; it must be from 0 to 100, where 0.1 means 10 %% more than stable", name, m)
 		}
 	}
 	for i, l := range c.Limits {
 		if l.Metric == "" || !(l.Max >= 0 && l.Max < 100) || l.Requests < 1 {
-			return fmt.Errorf("limits[%d]: it needs a metric, a max from 0 to below 100 percent and at least 1 request", i)
+			return fmt.Errorf("limits[%d]: give a metric, a max from 0 to below 100 percent and at least 1 request", i)
 		}
 	}
 	return c.Ramp.validate()
@@ -171,10 +175,10 @@ func (r Ramp) validate() error {
 	last := 0.0
 	for i, s := range r.Steps {
 		if !(s.Weight > last && s.Weight <= 100) {
-			return fmt.Errorf("ramp.steps[%d]: the weight is %v; weights have to grow, up to 100", i, s.Weight)
+			return fmt.Errorf("ramp.steps[%d]: the weight is %v; weights must increase, up to 100", i, s.Weight)
 		}
 		if !(s.Hold >= 0) || math.IsInf(s.Hold, 1) {
-			return fmt.Errorf("ramp.steps[%d]: the hold is %v seconds; it has to be 0 or more", i, s.Hold)
+			return fmt.Errorf("ramp.steps[%d]: the hold is %v seconds; it must be 0 or more", i, s.Hold)
 		}
 		last = s.Weight
 	}

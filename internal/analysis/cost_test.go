@@ -27,7 +27,7 @@ func steadyRelease(pods int) (*Judge, func()) {
 		j.Observe(o)
 	}
 	return j, func() {
-		o.Time += .01 // the deadline never comes
+		o.Time += .01 // small steps, so that the deadline is never reached
 		j.Observe(o)
 	}
 }

@@ -6,28 +6,28 @@ import (
 	"slices"
 )
 
-// dispersion is how much more stable's pods differ in bad requests than chance
-// alone would make them, over blocks of several lengths: bursts that last hide in
-// short ones. Pods are compared with each other at the same time, so that trouble
-// that all share is no dispersion.
+// dispersion measures how much more stable's pods differ in bad requests than
+// chance alone would explain. It uses blocks of several lengths, because long
+// bursts are invisible in short blocks. It compares pods with each other at the
+// same time, so trouble that all pods share does not count.
 type dispersion struct {
 	Pods   []podBlocks `json:"pods,omitempty"` // by name
 	Blocks [3]blocks   `json:"blocks"`
 }
 
-// blockLengths are in intervals.
+// blockLengths are the lengths of blocks in intervals.
 var blockLengths = [3]int{1, 4, 16}
 
-// podBlocks are a pod's requests in the running blocks.
+// podBlocks holds a pod's requests in the running blocks.
 type podBlocks struct {
 	Name  string     `json:"name"`
 	Bad   [3]float64 `json:"bad"`
 	Total [3]float64 `json:"total"`
 }
 
-// blocks sums over the blocks of one length that are over: Pearson's X² with its
-// degrees of freedom, its variance if there were no dispersion, and the mean
-// number of bad requests of a pod, for every degree of freedom.
+// blocks sums over the finished blocks of one length: Pearson's X², its degrees
+// of freedom, its variance if there were no dispersion, and the mean number of
+// bad requests of a pod for each degree of freedom.
 type blocks struct {
 	Length   int     `json:"length"` // of the running block
 	X2       float64 `json:"x2"`
@@ -36,18 +36,19 @@ type blocks struct {
 	Bad      float64 `json:"bad"`
 }
 
-// maxPods bounds the pods of one arm that are looked at one by one.
+// maxPods limits how many pods of an arm are tracked one by one.
 const maxPods = 64
 
-// doubt is how much evidence of dispersion it takes to believe in it, of stable and
-// of the canary, which has few pods and would otherwise be blamed for one of them.
+// doubt and ownDoubt are the weight of the assumption that there is no
+// dispersion, in degrees of freedom, for stable and for the canary. The canary's
+// is smaller because it has few pods: one bad pod must not count against all.
 const doubt, ownDoubt = 20, 4
 
 func (d *dispersion) add(pods map[string]Counts) {
 	if len(pods) == 0 {
 		return
 	}
-	d.Pods = meet(d.Pods, pods, func(p *podBlocks) string { return p.Name }, func(name string) podBlocks { return podBlocks{Name: name} })
+	d.Pods = addMissing(d.Pods, pods, func(p *podBlocks) string { return p.Name }, func(name string) podBlocks { return podBlocks{Name: name} })
 	for b := range d.Blocks {
 		for i := range d.Pods {
 			c := pods[d.Pods[i].Name]
@@ -60,9 +61,9 @@ func (d *dispersion) add(pods map[string]Counts) {
 	}
 }
 
-// meet adds pods that are not in a list by name yet, as long as it has room. Most
-// of the time there are none, and nothing is allocated.
-func meet[P any](list []P, pods map[string]Counts, name func(*P) string, make func(string) P) []P {
+// addMissing adds the pods that are not yet in a list sorted by name, while it has
+// room. Usually there are none, and nothing is allocated.
+func addMissing[P any](list []P, pods map[string]Counts, name func(*P) string, make func(string) P) []P {
 	known := 0
 	for i := range list {
 		if _, ok := pods[name(&list[i])]; ok {
@@ -112,7 +113,7 @@ func (d *dispersion) close(b int) {
 	for i := range d.Pods {
 		d.Pods[i].Bad[b], d.Pods[i].Total[b] = 0, 0
 	}
-	if b == len(d.Blocks)-1 && len(d.Pods) == maxPods { // make room for pods that are new
+	if b == len(d.Blocks)-1 && len(d.Pods) == maxPods { // make room for new pods
 		d.Pods = d.Pods[:0]
 		for i := range d.Blocks {
 			d.Blocks[i].Length = 0
@@ -120,10 +121,10 @@ func (d *dispersion) close(b int) {
 	}
 }
 
-// factor is φ ≥ 1, by which the variance of the number of bad requests of a
-// canary's pod is larger than that of independent requests, when it is expected to
-// have so many bad ones in an interval: dispersion grows with them. With sure, it
-// is only what is more than chance would explain.
+// factor returns φ ≥ 1, by which the variance of a canary pod's number of bad
+// requests exceeds that of independent requests. bad is the number of bad
+// requests expected in an interval; dispersion grows with it. If sure, factor
+// counts only the dispersion beyond what chance would explain.
 func (d *dispersion) factor(bad float64, sure bool) float64 {
 	φ := 1.0
 	for b, sum := range d.Blocks {
@@ -140,7 +141,7 @@ func (d *dispersion) factor(bad float64, sure bool) float64 {
 	return φ
 }
 
-// own is φ ≥ 1 of the pods that were added themselves.
+// own returns φ ≥ 1 of the pods that were added themselves.
 func (d *dispersion) own() float64 {
 	φ := 1.0
 	for _, sum := range d.Blocks {
@@ -149,8 +150,8 @@ func (d *dispersion) own() float64 {
 	return φ
 }
 
-// lasting is for how many intervals a burst lasts that makes the dispersion: that
-// of long blocks is so many times that of single intervals. 1 without dispersion.
+// lasting returns how many intervals a burst lasts: the dispersion of long
+// blocks divided by that of single intervals. It is 1 without dispersion.
 func (d *dispersion) lasting() float64 {
 	single, most := 0.0, 0.0
 	for b, sum := range d.Blocks {

@@ -3,12 +3,13 @@ package analysis
 import "math"
 
 const (
-	settles = 5   // seconds that a weight takes to be in force, at most
-	origin  = .6  // part of the bets that begin at once
-	scale   = 120 // s; later ones begin ever more rarely
+	settles = 5   // most seconds until a new weight takes effect
+	origin  = .6  // fraction of the bets that begin at once
+	scale   = 120 // s; the later, the more rarely bets begin
 )
 
-// interval learns what traffic the arms had, and says how the interval counts.
+// interval learns the traffic of both arms and returns how to count the
+// interval.
 func (j *Judge) interval(o Observation, seconds float64) interval {
 	t := &j.s.Traffic
 	f := o.flow()
@@ -22,8 +23,8 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 		most:    math.Min(w.Most/100*t.multiple(), 1),
 	}
 	if w.Mixed && w.Both > 0 && w.Canary/w.Both > in.most {
-		// More than any of the weights explains, and that in only a part of the
-		// interval.
+		// No weight explains such a share, and the canary had it only in
+		// part of the interval.
 		in.most = math.Min(1.4*w.Canary/w.Both, 1)
 	}
 	since, warmup := j.s.Clock.Elapsed-t.First, j.config.Warmup
@@ -35,8 +36,9 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 	return in
 }
 
-// begun is the part of the bets that have begun after some seconds: most at once,
-// the others spread over the time until the deadline, for harm that begins late.
+// begun returns the fraction of the bets that have begun after some seconds.
+// Most begin at once. The others begin between then and the deadline, for harm
+// that begins late.
 func (j *Judge) begun(seconds float64) float64 {
 	seconds = max(seconds, 0)
 	return origin + (1-origin)*min(1, math.Log1p(seconds/scale)/math.Log1p(j.config.Deadline/scale))

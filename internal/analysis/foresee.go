@@ -1,27 +1,27 @@
 package analysis
 
-// Foresight is what can be expected of the judge at one weight.
+// Foresight holds what to expect of the judge at one weight.
 type Foresight struct {
 	Weight   float64 // percent
 	Requests float64 // of the canary, per second
-	// Alarms are for growing harm, and Promotion for a canary that is as good as
-	// stable, as if all evidence came at this weight.
+	// Alarms is for increasing harm, Promotion for a canary as good as stable.
+	// Both assume that all evidence comes at this weight.
 	Alarms    []Expected
 	Promotion Expected
 }
 
-// Expected is how long the judge is expected to need, beside the time until the next
-// observation and, for a promotion, the bake.
+// Expected is the time that the judge is expected to need, without the wait for
+// the next observation and, for a promotion, without the bake.
 type Expected struct {
 	Bad      float64 // of the canary's requests, from 0 to 1
 	Requests float64 // of the canary
 	Seconds  float64
 }
 
-// Foresee says for every weight that the ramp may use how soon a metric would tell,
-// with so many requests per second to both versions, of which stable's ratio of bad
-// ones is as given, from 0 to 1. The harm is the margin, five points, and every
-// request. See ToAlarm and ToPromote.
+// Foresee returns, for every weight that the ramp may use, how soon a metric
+// would lead to a decision. Both versions together get perSecond requests per
+// second; stable is stable's ratio of bad requests, from 0 to 1. The harm is
+// the margin, five points, and every request. See ToAlarm and ToPromote.
 func (c Config) Foresee(metric string, perSecond, stable float64) []Foresight {
 	var all []Foresight
 	for _, weight := range c.Ramp.weights() {
@@ -40,7 +40,7 @@ func (f Foresight) expect(bad, requests float64) Expected {
 	return Expected{Bad: bad, Requests: requests, Seconds: requests / f.Requests}
 }
 
-// weights are those that a ramp may use.
+// weights returns the weights that a ramp may use.
 func (r Ramp) weights() []float64 {
 	var all []float64
 	for _, s := range r.Steps {

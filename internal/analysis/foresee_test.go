@@ -7,7 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestForeseeLaws says that a larger share and more harm are seen sooner.
+// TestForeseeLaws checks that a larger share and more harm lead to a decision
+// sooner.
 func TestForeseeLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := Default()

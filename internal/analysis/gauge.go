@@ -3,33 +3,33 @@ package analysis
 import "math"
 
 // gauge compares a measured quantity of the canary with stable's. Neighbouring
-// intervals are alike, so it bets once per batch, on whether the mean logarithm of
-// their ratio is above the margin. Nothing exact can be said about batches whose
-// correlation has to be estimated, so a gauge holds a release unless its rule
-// says that it rejects.
+// intervals are correlated, so it bets once per batch on whether the mean
+// logarithm of their ratio is above the margin. The correlation of batches is
+// only an estimate, so the evidence is not exact. Therefore a gauge only holds
+// a release, unless its rule lets it reject.
 type gauge struct {
 	Name    string               `json:"name"`
 	Wealth  [len(stakes)]float64 `json:"wealth"`
-	Sum     float64              `json:"sum"`     // of the running batch
-	N       float64              `json:"n"`       // intervals in it
-	Seconds float64              `json:"seconds"` // it lasts so long so far
+	Sum     float64              `json:"sum"`     // over the running batch
+	N       float64              `json:"n"`       // intervals in the batch
+	Seconds float64              `json:"seconds"` // length of the batch so far
 	Lag     correlation          `json:"lag"`
 	Missing bool                 `json:"missing"`
 }
 
-// stakes are the parts of its wealth that a bet on a sign risks.
+// stakes are the fractions of its wealth that a bet on a sign risks.
 var stakes = [...]float64{.2, .5, .8, .95}
 
-// shortestBatch is in seconds.
+// shortestBatch is the least length of a batch in seconds.
 const shortestBatch = 60
 
-// correlation estimates that of neighbours in a sequence.
+// correlation estimates the correlation of neighbours in a sequence.
 type correlation struct {
 	N       float64 `json:"n"`
 	Sum     float64 `json:"sum"`
 	Squares float64 `json:"squares"`
 	Last    float64 `json:"last"`
-	Product float64 `json:"product"` // Σ of neighbours
+	Product float64 `json:"product"` // Σ of products of neighbours
 }
 
 func (c *correlation) add(x float64) {
@@ -39,8 +39,8 @@ func (c *correlation) add(x float64) {
 	c.N, c.Sum, c.Squares, c.Last = c.N+1, c.Sum+x, c.Squares+x*x, x
 }
 
-// intervals is the integrated autocorrelation time, (1+r)/(1-r) of a first-order
-// process, in intervals.
+// intervals returns the integrated autocorrelation time in intervals:
+// (1+r)/(1-r) for a first-order process.
 func (c *correlation) intervals() float64 {
 	if c.N < 8 {
 		return 1
@@ -83,8 +83,8 @@ func (g *gauge) observe(o Gauge, margin, seconds float64) {
 	g.Sum, g.N, g.Seconds = 0, 0, 0
 }
 
-// value is the evidence that the canary's quantity is above stable's by more than
-// the margin.
+// value returns the evidence that the canary's quantity exceeds stable's by
+// more than the margin.
 func (g *gauge) value() float64 {
 	sum := 0.0
 	for _, w := range g.Wealth {

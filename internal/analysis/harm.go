@@ -2,8 +2,8 @@ package analysis
 
 import "math"
 
-// grid are the ratios of the canary's odds of a bad request to stable's that are
-// betted on, and prior the wealth that each bet begins with.
+// grid holds the odds ratios that are bet on: the canary's odds of a bad
+// request divided by stable's. prior holds the initial wealth of each bet.
 var (
 	grid    = [...]float64{1.5, 2, 3, 5, 10, 30, 100}
 	prior   = [...]float64{.1, .2, .18, .16, .16, .1, .1}
@@ -17,24 +17,25 @@ func logs(of [len(grid)]float64) (l [len(grid)]float64) {
 	return l
 }
 
-// Shares of the wealth in the two lanes.
+// The shares of the wealth in the two lanes.
 const voteShare, fastShare = .5, .5
 
-// harm is the evidence against "the canary is no worse": an e-process, that is a
-// wealth that nobody can expect to grow while the canary is no worse, however
-// often one looks (Ville's inequality: the chance that it ever reaches 1/α is at
-// most α). It is a mixture of bets on the ratios of grid, in two lanes, begun at
-// several times.
+// harm is the evidence against "the canary is no worse". It is an e-process: a
+// wealth whose expectation does not grow while the canary is no worse, however
+// often one looks. By Ville's inequality the probability that it ever reaches
+// 1/α is at most α. It is a mixture of bets on the ratios of grid, in two
+// lanes, begun at several times.
 type harm struct {
-	Vote  [len(grid)]float64 `json:"vote"` // wealth of bets on where a bad request was served
-	Fast  [len(grid)]float64 `json:"fast"` // wealth of bets that requests fail one by one
+	Vote  [len(grid)]float64 `json:"vote"` // wealth of bets on which version served a bad request
+	Fast  [len(grid)]float64 `json:"fast"` // wealth of bets that requests fail independently
 	Begun float64            `json:"begun"`
-	// Excess is how many more requests were bad than expected, since it was last
-	// nothing: three bad requests prove no more than bad luck at a small share.
+	// Excess is the number of bad requests beyond the expected ones since it
+	// was last 0. At a small share, three bad requests prove no more than bad
+	// luck.
 	Excess float64 `json:"excess"`
 }
 
-// most keeps wealth finite; less than what was won is a valid wealth.
+// most keeps wealth finite. Lowering the wealth keeps it valid.
 const most = 1e12
 
 // begin starts a part of the bets that have not begun, up to a total.
@@ -44,21 +45,21 @@ func (h *harm) begin(upTo float64) (fresh float64) {
 	return fresh
 }
 
-// add bets on one interval. The vote lane uses only that a bad request is the
-// canary's with the mean chance q, so that it does not mind clusters of bad
-// requests inside of an interval (Waudby-Smith and Ramdas, arXiv 2010.09686). The
-// fast lane takes bad requests as independent but for their noise, and wins at
-// most limit, a logarithm, in an interval.
+// add bets on one interval. The vote lane uses only that a bad request comes
+// from the canary with the mean probability q, so clusters of bad requests
+// within an interval do not disturb it (Waudby-Smith and Ramdas, arXiv
+// 2010.09686). The fast lane treats bad requests as independent except for
+// their noise. It wins at most limit, a logarithm, in an interval.
 //
-// To divide a logarithm by a noise known before keeps an expected gain of nothing
-// (Jensen's inequality); the noise that the interval itself shows may only make
-// the gain smaller.
+// Dividing a logarithm by a noise known beforehand keeps the expected gain at
+// zero or below (Jensen's inequality). The noise measured in the interval
+// itself may only reduce the gain.
 func (h *harm) add(t table, q, fresh float64, was, now noise, limit float64, means []float64) {
 	var s float64
 	if t.allBad > 0 {
 		s = t.bad / t.allBad
 	} else {
-		q = 0 // nothing to bet on
+		q = 0 // no bad request, nothing to bet on
 	}
 	for i, ρ := range grid {
 		vote := (1 + (ρ-1)*s) / (1 + (ρ-1)*q)
@@ -72,7 +73,7 @@ func (h *harm) add(t table, q, fresh float64, was, now noise, limit float64, mea
 	h.Excess = max(0, h.Excess+t.bad-t.allBad*q)
 }
 
-// value is the whole wealth. What has not begun yet is kept as it is.
+// value returns the whole wealth. Bets that have not begun keep theirs.
 func (h *harm) value() float64 {
 	sum := 1 - h.Begun
 	for i, share := range prior {

@@ -2,10 +2,10 @@ package analysis
 
 import "math"
 
-// ratioEstimate estimates the ratio of the canary's ratio of bad requests to
-// stable's as Mantel and Haenszel do, interval by interval, so that neither a
-// changing weight nor a changing baseline distorts it (Greenland and Robins,
-// Biometrics 41, 1985, give the variance of its logarithm).
+// ratioEstimate estimates the canary's ratio of bad requests divided by
+// stable's. It uses the estimator of Mantel and Haenszel over the intervals, so
+// that a changing weight or baseline does not distort it. Greenland and Robins,
+// Biometrics 41, 1985, give the variance of its logarithm.
 type ratioEstimate struct {
 	R float64 `json:"r"` // Σ bad of canary × requests of stable ÷ requests
 	S float64 `json:"s"` // Σ bad of stable × requests of canary ÷ requests
@@ -19,13 +19,14 @@ func (e *ratioEstimate) add(t table) {
 	e.V += max(0, t.allBad*t.n/t.N*m/t.N-t.bad*(t.allBad-t.bad)/t.N)
 }
 
-// tightest is how much information, in units of 1/variance of the logarithm, the
-// interval is tightest at.
+// tightest is the information, in units of 1/variance of the logarithm, at
+// which the interval is tightest.
 const tightest = 2
 
-// interval is the ratio with an interval that holds at all times at once with a
-// chance of about 1-α, by Robbins' normal mixture for the estimate's asymptotic
-// law (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, arXiv 2103.06476).
+// interval returns the ratio with an interval that holds at all times at once
+// with a probability of about 1-α, by Robbins' normal mixture for the
+// estimate's asymptotic law (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas,
+// arXiv 2103.06476).
 func (e *ratioEstimate) interval(alpha, dispersion float64) (ratio, low, high float64) {
 	if e.R+e.S == 0 {
 		return math.NaN(), 0, math.Inf(1)

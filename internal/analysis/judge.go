@@ -9,13 +9,13 @@ import (
 type Judge struct {
 	config   Config
 	s        state
-	all      []*ratio // those of s, of metrics and of latencies
+	all      []*ratio // all ratios of s, those of latencies included
 	arms     [2]Arm   // workspace for histograms
 	evidence map[string]Evidence
 	standing Decision
 }
 
-// state is all that a judge remembers.
+// state is everything that a judge stores.
 type state struct {
 	Clock     clock      `json:"clock"`
 	Traffic   traffic    `json:"traffic"`
@@ -25,8 +25,8 @@ type state struct {
 	Latencies []*latency `json:"latencies,omitempty"`
 	Limits    []limit    `json:"limits,omitempty"`
 	BadPod    string     `json:"badPod,omitempty"`
-	Watched   float64    `json:"watched"` // seconds in which the canary was counted
-	Over      bool       `json:"over"`    // the decision stands for ever
+	Watched   float64    `json:"watched"` // seconds for which the canary was counted
+	Over      bool       `json:"over"`    // the decision is final
 	Answer    answer     `json:"answer"`
 }
 
@@ -42,7 +42,7 @@ func New(c Config) (*Judge, error) {
 	return j, nil
 }
 
-// First is the weight that a release begins with, percent.
+// First returns the initial weight of a release, percent.
 func (r Ramp) First() float64 {
 	if len(r.Steps) > 0 {
 		return r.Steps[0].Weight
@@ -50,29 +50,30 @@ func (r Ramp) First() float64 {
 	return weights[0]
 }
 
-// Standing is the decision that stands: that of the last observation, or before
-// the first one the weight to begin with.
+// Standing returns the current decision: that of the last observation, or
+// before the first one the initial weight.
 func (j *Judge) Standing() Decision { return j.standing }
 
-// Observe answers one observation. One that is impossible, or not after the last
-// one, is not counted: the decision stands, with Error. After a verdict of Reject
-// or Promote, and after the deadline, the decision stands for ever.
+// Observe counts one observation and returns the decision. It ignores an
+// observation that is impossible or does not come after the last one, and
+// returns the current decision with Error. After Reject, Promote or the
+// deadline, the decision is final.
 func (j *Judge) Observe(o Observation) Decision {
 	if j.s.Over {
 		return j.standing
 	}
 	problem := ""
 	if err := o.check(); err != nil {
-		problem = err.Error() + "; the line is not counted"
+		problem = err.Error() + "; the line is ignored"
 	} else if late := j.s.Clock.late(o); late != "" {
-		problem = late + "; the line is not counted"
+		problem = late + "; the line is ignored"
 	}
 	if problem != "" {
 		d := j.standing
 		d.Error = problem
 		return d
 	}
-	j.meet(o)
+	j.addMetrics(o)
 	seconds := j.s.Clock.advance(o, j.config.Interval)
 	if !j.s.Clock.Released {
 		j.remember(o, seconds)
@@ -118,7 +119,7 @@ func (j *Judge) remember(o Observation, seconds float64) {
 	j.s.Traffic.rate(o.flow().both, seconds)
 	for _, r := range j.s.Ratios {
 		if stable := o.Metrics[r.Name].Stable; stable != nil {
-			counts, _ := stable.sum() // checked before
+			counts, _ := stable.sum() // check found no error
 			r.learn(counts, stable.Pods, seconds, false)
 		}
 	}
@@ -127,9 +128,9 @@ func (j *Judge) remember(o Observation, seconds float64) {
 	}
 }
 
-// meet makes room for metrics that were not seen before. Their evidence begins
-// with at most the wealth that there is, since a new bet must not make a present.
-func (j *Judge) meet(o Observation) {
+// addMetrics adds metrics that were not seen before. Their evidence starts with at
+// most the current wealth, because a new bet must not add wealth.
+func (j *Judge) addMetrics(o Observation) {
 	known := len(j.s.Ratios) + len(j.s.Latencies) + len(j.s.Gauges)
 	stake := min(1, j.harm())
 	for name := range o.Metrics {
@@ -148,7 +149,7 @@ func (j *Judge) meet(o Observation) {
 	}
 }
 
-// insert adds what is not in a list by name yet.
+// insert adds an element to a list sorted by name if the list does not have it.
 func insert[T any](list []T, name string, nameOf func(T) string, make func() T) []T {
 	at, found := slices.BinarySearchFunc(list, name, func(t T, n string) int { return cmp.Compare(nameOf(t), n) })
 	if found || len(list) >= maxSeries {
@@ -157,7 +158,7 @@ func insert[T any](list []T, name string, nameOf func(T) string, make func() T) 
 	return slices.Insert(list, at, make())
 }
 
-// gather lists all ratios.
+// gather collects all ratios.
 func (j *Judge) gather() {
 	stake := min(1, j.harm())
 	j.all = append(j.all[:0], j.s.Ratios...)
@@ -172,8 +173,9 @@ func (j *Judge) gather() {
 	j.report()
 }
 
-// harm is the evidence against the release: the mean over all metrics, which is
-// evidence whatever their dependence is (Vovk and Wang, arXiv 1912.06116; Wang, arXiv 2409.19888).
+// harm returns the evidence against the release: the mean over all metrics. The
+// mean is valid evidence however the metrics depend on each other (Vovk and
+// Wang, arXiv 1912.06116; Wang, arXiv 2409.19888).
 func (j *Judge) harm() float64 {
 	sum, weight := 0.0, 0.0
 	for _, r := range j.all {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// play gives a judge observations every 15 seconds, at the weight that it wants,
-// until its verdict is final or the observations are over.
+// play sends observations to a judge every 15 seconds, at the weight that it
+// recommends, until its verdict is final or the observations end.
 func play(j *Judge, intervals int, observe func(i int, weight float64) Observation) (Decision, int) {
 	d := j.Observe(Observation{})
 	for i := 1; i <= intervals; i++ {
@@ -21,8 +21,8 @@ func play(j *Judge, intervals int, observe func(i int, weight float64) Observati
 	return d, intervals
 }
 
-// traffic of 1,500 requests in an interval, without chance: what is left of a bad
-// request is carried on to the next interval.
+// split returns observations of 1,500 requests without chance: the fraction of
+// a bad request carries over to the next interval.
 func split(canaryPercent, stablePercent float64) func(int, float64) Observation {
 	var owed [2]float64
 	return func(_ int, weight float64) Observation {
@@ -35,7 +35,7 @@ func split(canaryPercent, stablePercent float64) func(int, float64) Observation 
 	}
 }
 
-// times makes the canary's real share a multiple of its weight.
+// times multiplies the canary's real share.
 func times(multiple float64, observe func(int, float64) Observation) func(int, float64) Observation {
 	return func(i int, weight float64) Observation { return observe(i, multiple*weight) }
 }
@@ -114,8 +114,8 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// TestStrayedShareIsUsed says that a canary that gets three times its share is
-// still judged, and its real share kept small.
+// TestStrayedShareIsUsed checks that a canary that gets three times its share
+// is still judged, and that its real share stays small.
 func TestStrayedShareIsUsed(t *testing.T) {
 	real, healthy := 0.0, split(1, 1)
 	d, _ := play(newJudge(t, nil), 60, func(i int, w float64) Observation {
@@ -164,8 +164,8 @@ func TestBadPod(t *testing.T) {
 	}
 }
 
-// TestBadPodSoon: a pod that is beyond doubt bad is named after one interval, although
-// pods that differ so much say little about the version.
+// TestBadPodSoon checks that a certainly bad pod is named after one interval,
+// although such different pods tell little about the version.
 func TestBadPodSoon(t *testing.T) {
 	j := newJudge(t, func(c *Config) { c.Warmup, c.Ramp.Steps = 0, []Step{{Weight: 50}} })
 	d, _ := play(j, 2, func(int, float64) Observation {
@@ -178,7 +178,8 @@ func TestBadPodSoon(t *testing.T) {
 	}
 }
 
-// TestAllPodsBad is what TestBadPod is not.
+// TestAllPodsBad checks that a canary whose pods are all bad is rejected,
+// unlike in TestBadPod.
 func TestAllPodsBad(t *testing.T) {
 	d, _ := play(newJudge(t, nil), 40, func(_ int, w float64) Observation {
 		bad := Counts{int64(w), int64(5 * w)}
@@ -190,8 +191,9 @@ func TestAllPodsBad(t *testing.T) {
 }
 
 func TestWeightChangeInsideAnInterval(t *testing.T) {
-	// A burst that both arms share, before the canary gets more: 10 % of the requests
-	// of the whole interval would be far too many for the canary.
+	// Both arms share a burst before the canary gets more traffic. 10 % of the
+	// requests of the whole interval would be far too many bad requests for
+	// the canary.
 	j := newJudge(t, func(c *Config) { c.Warmup = 0 })
 	j.Observe(Observation{Weight: 1})
 	j.Observe(errorsOf(15, 1, 0, 15, 1, 1485))
@@ -202,8 +204,8 @@ func TestWeightChangeInsideAnInterval(t *testing.T) {
 	}
 }
 
-// TestGap says that a change of the weight is not forgotten in a gap, and that what
-// one arm did meanwhile is counted with the other.
+// TestGap checks that a change of the weight in a gap is remembered, and that
+// the requests of one arm during the gap count together with the other's.
 func TestGap(t *testing.T) {
 	j := newJudge(t, func(c *Config) { c.Warmup = 0 })
 	j.Observe(Observation{Weight: 1})
@@ -227,14 +229,14 @@ func TestNotCounted(t *testing.T) {
 		o    Observation
 		says string
 	}{
-		"repeated":         {errorsOf(15, 1, 0, 15, 1, 1485), "repeated"},
+		"repeated":         {errorsOf(15, 1, 0, 15, 1, 1485), "the line is a repeat"},
 		"backward":         {errorsOf(14, 1, 0, 15, 1, 1485), "out of order"},
 		"more bad":         {errorsOf(30, 1, 16, 15, 1, 1485), "cannot be more bad"},
-		"negative":         {errorsOf(30, 1, -1, 15, 1, 1485), "not negative"},
+		"negative":         {errorsOf(30, 1, -1, 15, 1, 1485), "cannot be negative"},
 		"too many":         {errorsOf(30, 1, 0, 1e18, 1, 1485), "2^53"},
-		"weight":           {errorsOf(30, 101, 0, 15, 1, 1485), "weight 101"},
-		"no weight":        {errorsOf(30, math.NaN(), 0, 15, 1, 1485), "weight NaN"},
-		"no time":          {errorsOf(math.Inf(1), 1, 0, 15, 1, 1485), "time +Inf"},
+		"weight":           {errorsOf(30, 101, 0, 15, 1, 1485), "weight is 101"},
+		"no weight":        {errorsOf(30, math.NaN(), 0, 15, 1, 1485), "weight is NaN"},
+		"no time":          {errorsOf(math.Inf(1), 1, 0, 15, 1, 1485), "time is +Inf"},
 		"pods too many":    {Observation{Time: 30, Metrics: map[string]Pair{"errors": {Canary: podsOf(Counts{0, maxCount}, Counts{0, maxCount})}}}, "2^53"},
 		"first of two":     {Observation{Time: 30, Metrics: map[string]Pair{"b": {Canary: podsOf(Counts{2, 1})}, "a": {Canary: podsOf(Counts{3, 1}, Counts{2, 1})}}}, "a: canary: pod pod-0: 3 bad"},
 		"shrinking bucket": {Observation{Time: 30, Latency: map[string]HistogramPair{"l": {Stable: &Histogram{Bounds: []float64{1, 2}, Below: []int64{5, 4}, Total: 9}}}}, "bucket 1"},
@@ -248,7 +250,7 @@ func TestNotCounted(t *testing.T) {
 				t.Errorf("error %q, want %q", d.Error, c.says)
 			}
 			if d.Verdict != want.Verdict || d.Weight != want.Weight || stateOf(t, j) != before {
-				t.Errorf("it was counted: %+v", d)
+				t.Errorf("the observation was counted: %+v", d)
 			}
 		})
 	}
@@ -262,7 +264,7 @@ func TestNotCounted(t *testing.T) {
 			t.Errorf("seq %d after 7: %q", n, d.Error)
 		}
 	}
-	back := errorsOf(-1e6, 1, 0, 15, 1, 1485) // the clock jumped, the number did not
+	back := errorsOf(-1e6, 1, 0, 15, 1, 1485) // the clock jumped, the number continued
 	back.Seq = seq(8)
 	if d := j.Observe(back); d.Error != "" || j.s.Clock.Elapsed != 30 {
 		t.Errorf("after a jump: %q, %v seconds", d.Error, j.s.Clock.Elapsed)
@@ -302,7 +304,8 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestLateMetric says that a metric that is seen later makes no evidence by itself.
+// TestLateMetric checks that a metric that appears later adds no evidence by
+// itself.
 func TestLateMetric(t *testing.T) {
 	j := newJudge(t, func(c *Config) { c.Warmup = 0 })
 	for i := 1; i < 10; i++ {
@@ -320,8 +323,8 @@ func TestLateMetric(t *testing.T) {
 func TestRestoreRefuses(t *testing.T) {
 	j := newJudge(t, nil)
 	for says, text := range map[string]string{
-		"not what canarize writes": "{",
-		"version 7":                `{"version":7}`,
+		"canarize did not write": "{",
+		"version 7":              `{"version":7}`,
 	} {
 		if _, err := Restore(Default(), []byte(text)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", text, err)
@@ -330,6 +333,6 @@ func TestRestoreRefuses(t *testing.T) {
 	other := Default()
 	other.Limits = []Limit{{Metric: "errors", Max: 1, Requests: 1}}
 	if _, err := Restore(other, []byte(stateOf(t, j))); err == nil {
-		t.Error("the state of another configuration was taken")
+		t.Error("the state of another configuration was accepted")
 	}
 }

@@ -7,23 +7,23 @@ import (
 )
 
 // latency turns a histogram into ratios of slow requests, one for each of some
-// boundaries. They are chosen from what stable did before the canary is judged, so
-// that the canary's own requests do not choose what it is judged by.
+// boundaries. It chooses them from stable's requests before the canary is
+// judged, so that the canary cannot influence its own criteria.
 type latency struct {
 	Name   string    `json:"name"`
-	Bounds []float64 `json:"bounds,omitempty"` // of the sums, s
+	Bounds []float64 `json:"bounds,omitempty"` // of the buckets, s
 	Below  []float64 `json:"below,omitempty"`
 	Total  float64   `json:"total"`
 	Chosen []float64 `json:"chosen,omitempty"`
-	Ratios []*ratio  `json:"ratios,omitempty"` // one for each that is chosen
+	Ratios []*ratio  `json:"ratios,omitempty"` // one for each chosen boundary
 }
 
-// quantiles of stable that boundaries are wanted near.
+// quantiles of stable near which boundaries are chosen.
 var quantiles = [...]float64{.5, .9, .99, .999}
 
-// mostSlow is the part of stable's requests that may be slower than a boundary: of one
-// that nearly all of them exceed, no number of requests shows that the canary is no
-// worse.
+// mostSlow is the largest fraction of stable's requests that may be slower than
+// a boundary. If nearly all requests exceed a boundary, no number of requests
+// can show that the canary is no worse.
 const mostSlow = .9
 
 // learn adds stable's requests.
@@ -40,12 +40,14 @@ func (l *latency) learn(h *Histogram) {
 	l.Total += float64(h.Total)
 }
 
-// leastBoundary is the smallest that is chosen, in seconds, if there are others. What
-// differs below it no user feels, and machines that are not quite alike differ there.
+// leastBoundary is the smallest chosen boundary in seconds, if there are larger
+// ones. Users do not notice differences below it, and slightly different
+// machines cause them.
 const leastBoundary = .005
 
-// choose picks the boundaries nearest to stable's quantiles, once, and says
-// whether it did. There is none when nearly all requests are slower than all of them.
+// choose picks the boundaries nearest to stable's quantiles, once, and reports
+// whether it did. If nearly all requests are slower than all boundaries, it
+// picks none.
 func (l *latency) choose(margin float64) bool {
 	if len(l.Chosen) > 0 || l.Total == 0 {
 		return false
@@ -57,7 +59,8 @@ func (l *latency) choose(margin float64) bool {
 			if i < first {
 				continue
 			}
-			// Distances at the tail count more: between 99 % and 99.9 % lies ten times.
+			// Distances at the tail count more: 99.9 % is ten times as far
+			// out as 99 %.
 			slow := (l.Total - n + .5) / (l.Total + 1)
 			if d := math.Abs(math.Log(slow / (1 - q))); d < off && slow < mostSlow && !math.IsInf(l.Bounds[i], 0) {
 				best, off = l.Bounds[i], d
@@ -75,7 +78,7 @@ func (l *latency) choose(margin float64) bool {
 	return len(l.Ratios) > 0
 }
 
-// observe counts one interval, with arms as its workspace.
+// observe counts one interval. arms is its workspace.
 func (l *latency) observe(h HistogramPair, in interval, c Config, arms *[2]Arm) {
 	for i, r := range l.Ratios {
 		var p Pair
@@ -89,7 +92,8 @@ func (l *latency) observe(h HistogramPair, in interval, c Config, arms *[2]Arm) 
 	}
 }
 
-// slow counts the requests that were slower than a boundary.
+// slow fills arm with the requests slower than a boundary and reports whether
+// the histogram has that boundary.
 func slow(h *Histogram, bound float64, arm *Arm) bool {
 	if h == nil {
 		return false

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestLatency says that boundaries are stable's quantiles, and that slow requests
-// at any of them are found.
+// TestLatency checks that the boundaries are stable's quantiles, and that slow
+// requests are detected at each of them.
 func TestLatency(t *testing.T) {
 	histogram := func(n, slower float64) *Histogram {
 		h := &Histogram{Bounds: []float64{.01, .05, .1, .5, 1, 5}, Total: int64(n)}
@@ -35,8 +35,8 @@ func TestLatency(t *testing.T) {
 	}
 }
 
-// TestTinyLatency says that differences nobody feels decide nothing, unless there are
-// no other boundaries.
+// TestTinyLatency checks that differences that no user notices decide nothing,
+// unless there are no other boundaries.
 func TestTinyLatency(t *testing.T) {
 	for _, c := range []struct {
 		bounds []float64
@@ -55,8 +55,9 @@ func TestTinyLatency(t *testing.T) {
 	}
 }
 
-// TestLatencyOfOneBucket says that a boundary that all requests exceed keeps no healthy
-// release from its promotion, and that slower requests are found beside it.
+// TestLatencyOfOneBucket checks that a boundary that all requests exceed does
+// not prevent a promotion, and that the other boundaries still detect slower
+// requests.
 func TestLatencyOfOneBucket(t *testing.T) {
 	histogram := func(n, slow float64) *Histogram {
 		return &Histogram{Bounds: []float64{.0005, .01, .025, .05}, Below: []int64{0, 0, int64(n - n*slow), int64(n)}, Total: int64(n)}

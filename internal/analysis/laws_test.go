@@ -31,7 +31,7 @@ func newJudge(t failing, change func(*Config)) *Judge {
 	return j
 }
 
-// errorsOf is an observation of one metric.
+// errorsOf returns an observation of one metric.
 func errorsOf(time, weight float64, bad, n, stableBad, stable int64) Observation {
 	return Observation{Time: time, Weight: weight, Metrics: map[string]Pair{"errors": {
 		Canary: &Arm{Counts: Counts{bad, n}}, Stable: &Arm{Counts: Counts{stableBad, stable}},
@@ -86,7 +86,7 @@ func drawObservation(t *rapid.T, time float64) Observation {
 	return o
 }
 
-// drawRelease is a release of any course.
+// drawRelease draws the observations of a random release.
 func drawRelease(t *rapid.T) []Observation {
 	time := rapid.SampledFrom([]float64{-60, 0, 15}).Draw(t, "begin")
 	var all []Observation
@@ -108,9 +108,10 @@ func drawConfig(t *rapid.T) Config {
 	return c
 }
 
-// TestNumbersStayFinite also says that the weight stays within its bounds, that a
-// final verdict stands, and that there is none without requests of both arms; only a
-// limit is about the canary alone.
+// TestNumbersStayFinite checks that the numbers stay finite, the weight stays
+// within its bounds, and a final verdict stands. It also checks that there is
+// no verdict without requests of both arms, except for a limit, which is about
+// the canary alone.
 func TestNumbersStayFinite(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawConfig(t)
@@ -153,7 +154,7 @@ func TestNumbersStayFinite(t *testing.T) {
 	})
 }
 
-// requests is 1 if an arm had any.
+// requests returns 1 if an arm had requests, else 0.
 func requests(a *Arm) int64 {
 	if a == nil {
 		return 0
@@ -165,8 +166,8 @@ func requests(a *Arm) int64 {
 	return min(c.Total, 1)
 }
 
-// TestRestore says that a judge that is stored and made again at any time goes on
-// as if nothing had happened.
+// TestRestore checks that a judge that is stored and restored at any time
+// continues as if nothing had happened.
 func TestRestore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawConfig(t)
@@ -207,8 +208,8 @@ func sameDecision(a, b Decision) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// TestOrderInsideAnInterval says that neither the order of metrics nor that of pods
-// matters: maps have another one each time.
+// TestOrderInsideAnInterval checks that the order of metrics and pods does not
+// matter. The order of maps is random.
 func TestOrderInsideAnInterval(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, release := drawConfig(t), drawRelease(t)
@@ -230,8 +231,9 @@ func TestOrderInsideAnInterval(t *testing.T) {
 	})
 }
 
-// TestNothingFromNothing says that intervals in which the canary had no more bad
-// requests than its share give no evidence of harm, however they are split.
+// TestNothingFromNothing checks that intervals in which the canary had at most
+// its share of the bad requests give no evidence of harm, however they are
+// split.
 func TestNothingFromNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		j := newJudge(t, func(c *Config) { c.Warmup = 0 })
@@ -247,8 +249,9 @@ func TestNothingFromNothing(t *testing.T) {
 	})
 }
 
-// TestScale says that more good requests of both arms in the same proportion do
-// not change the vote lane: it looks only at where bad requests were served.
+// TestScale checks that more good requests of both arms in the same proportion
+// do not change the vote lane, which uses only which version served a bad
+// request.
 func TestScale(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tb := drawTable(t, 100)
@@ -268,9 +271,9 @@ func TestScale(t *testing.T) {
 	})
 }
 
-// TestFalseAlarms runs releases that are no worse, with shared trouble that comes
-// and goes, and holds the guarantee: the evidence has a mean of at most 1, and
-// reaches 1/α in at most a part α of the releases (Ville).
+// TestFalseAlarms runs releases that are no worse, with shared trouble that
+// comes and goes. The evidence must have a mean of at most 1 and may reach 1/α
+// in at most a fraction α of the releases (Ville).
 func TestFalseAlarms(t *testing.T) {
 	const runs, alpha = 3000, .05
 	r := rand.New(rand.NewPCG(1, 2))

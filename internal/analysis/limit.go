@@ -1,10 +1,10 @@
 package analysis
 
-// limit is a plain limit on the canary, tested whenever enough requests came
-// together.
+// limit tests a fixed limit on the canary each time enough requests have been
+// collected.
 type limit struct {
 	Counts Total `json:"counts"`
-	Broken Total `json:"broken"` // the requests that broke it
+	Broken Total `json:"broken"` // the requests that exceeded it
 }
 
 func (l *limit) add(rule Limit, arm *Arm) {

@@ -5,9 +5,10 @@ import (
 	"math"
 )
 
-// Catastrophe says whether the release would be rejected at once if the interval
-// under way, of which o has what was counted so far, were over now. It counts
-// nothing: evidence needs whole intervals, but the brake adds up request by request.
+// Catastrophe reports whether the judge would reject the release if the current
+// interval ended now. o holds the counts of the interval so far. Nothing is
+// counted: evidence needs whole intervals, but the brake can add up single
+// requests.
 func (j *Judge) Catastrophe(o Observation) bool {
 	if j.s.Over || o.check() != nil {
 		return false
@@ -38,9 +39,9 @@ func (j *Judge) Catastrophe(o Observation) bool {
 	return false
 }
 
-// Join makes one observation of two that follow each other: sums of counts, means of
-// gauges, the time and weight of the later one. What only one of them has is taken
-// over; of latencies remain the bounds that both have.
+// Join makes one observation of two consecutive ones. It adds counts, averages
+// gauges, and keeps the later time and weight. It keeps what only one of them
+// has. Of a latency it keeps the bounds that both have.
 func (o Observation) Join(next Observation) Observation {
 	out := next
 	out.Metrics = joined(o.Metrics, next.Metrics, func(a, b Pair) Pair {
@@ -69,7 +70,7 @@ func joined[T any](a, b map[string]T, join func(a, b T) T) map[string]T {
 	return out
 }
 
-// mean is that of the values that are known.
+// mean returns the mean of the known values.
 func mean(a, b float64) float64 {
 	switch {
 	case math.IsNaN(a):
@@ -85,7 +86,7 @@ func (a *Arm) join(b *Arm) *Arm {
 		return either(a, b)
 	}
 	out := &Arm{Counts: a.Counts.plus(b.Counts)}
-	if len(a.Pods) > 0 && len(b.Pods) > 0 { // otherwise there is no detail for all of them
+	if len(a.Pods) > 0 && len(b.Pods) > 0 { // else the detail by pod is incomplete
 		out.Pods = joined(a.Pods, b.Pods, Counts.plus)
 	}
 	return out

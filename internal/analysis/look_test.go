@@ -11,7 +11,7 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// TestJoinIsSum: two observations joined count what both count.
+// TestJoinIsSum checks that joining two observations adds their counts.
 func TestJoinIsSum(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(name string) analysis.Observation {
@@ -62,8 +62,8 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// TestCatastrophe: within an interval only a catastrophe of the canary alone is
-// one, and looking counts nothing.
+// TestCatastrophe checks that only a catastrophe of the canary alone is
+// reported within an interval, and that the check counts nothing.
 func TestCatastrophe(t *testing.T) {
 	counts := func(canaryBad, stableBad int64) analysis.Observation {
 		return analysis.Observation{Time: 16, Weight: 1, Metrics: map[string]analysis.Pair{"errors": {
@@ -96,7 +96,7 @@ func TestCatastrophe(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(before), string(after)); diff != "" {
-		t.Errorf("looking changed something: %s", diff)
+		t.Errorf("the check changed the state: %s", diff)
 	}
 	if d := j.Observe(counts(20, 0)); d.Verdict != analysis.Reject {
 		t.Errorf("the interval that was a catastrophe: %+v", d)

@@ -2,7 +2,8 @@ package analysis
 
 import "math"
 
-// divergence is the Kullback–Leibler divergence of two Bernoulli laws, in nats.
+// divergence returns the Kullback–Leibler divergence of two Bernoulli laws, in
+// nats.
 func divergence(p, q float64) float64 {
 	sum := 0.0
 	if p > 0 {
@@ -14,32 +15,34 @@ func divergence(p, q float64) float64 {
 	return sum
 }
 
-// Information is the mean evidence, in nats, that one request of the canary brings
-// together with stable's requests beside it, when the ratios of bad requests are
-// those given and share is the canary's share of the requests, all from 0 to 1:
-// the likelihood of two ratios against that of one for both. No test with a chance
-// α of a false alarm needs fewer than about ln(1/α)/Information requests on
-// average (Wald, Annals of Mathematical Statistics 16, 1945).
+// Information returns the mean evidence, in nats, of one canary request
+// together with stable's requests in the same time. stable and canary are the
+// ratios of bad requests and share is the canary's share of the requests, all
+// from 0 to 1. The evidence is the likelihood of two ratios against that of one
+// for both. No test with a false-alarm probability α needs fewer than about
+// ln(1/α)/Information requests on average (Wald, Annals of Mathematical
+// Statistics 16, 1945).
 func Information(stable, canary, share float64) float64 {
 	both := share*canary + (1-share)*stable
 	return divergence(canary, both) + (1-share)/share*divergence(stable, both)
 }
 
-// Needed is the evidence of harm that rejects, and the evidence of health that every
-// metric has to have for a promotion.
+// Needed returns the evidence of harm that rejects, and the evidence of health
+// that every metric needs for a promotion.
 func (c Config) Needed() (reject, promote float64) {
 	return 1 / ((1 - brakeShare) * c.Alpha), 1 / c.Beta
 }
 
-// overBound is in the middle of what simulations gave.
+// overBound is in the middle of the range that simulations gave.
 const overBound = 1.7
 
-// ToAlarm is how many requests of the canary a rejection is expected to need, when
-// its ratio of bad requests is canary beside stable's, from 0 to 1, and weight is
-// the percentage of requests that it gets. +Inf when it is no worse. The
-// judge does not know the harm beforehand and allows for clusters of bad requests,
-// so that it needs more than the bound of Information: 1.4 to 2.3 times as many in
-// simulations, if an interval has only a few of them.
+// ToAlarm returns how many canary requests a rejection is expected to need.
+// stable and canary are the ratios of bad requests, from 0 to 1; weight is the
+// canary's percentage of the requests. It returns +Inf if the canary is no
+// worse. The judge does not know the harm beforehand and allows for clusters of
+// bad requests. Therefore it needs more requests than the bound of Information:
+// 1.4 to 2.3 times as many in simulations with only a few bad requests in an
+// interval.
 func (c Config) ToAlarm(stable, canary, weight float64) float64 {
 	if canary <= stable || weight <= 0 {
 		return math.Inf(1)
@@ -48,17 +51,17 @@ func (c Config) ToAlarm(stable, canary, weight float64) float64 {
 	return max(overBound*math.Log(1/c.Alpha)/Information(stable, canary, share), leastExcess/(canary-stable)/(1-share))
 }
 
-// ToPromote is how many requests of a healthy canary are expected to be needed
-// for its promotion, when stable's ratio of bad requests is the one given, from 0
-// to 1, and weight is the percentage of requests that the canary gets.
+// ToPromote returns how many requests a healthy canary is expected to need for
+// its promotion. stable is stable's ratio of bad requests, from 0 to 1; weight
+// is the canary's percentage of the requests.
 func (c Config) ToPromote(metric string, stable, weight float64) float64 {
 	margin := c.margin(metric)
 	s := safe{Beside: 1, Alone: 1, Begun: 1}
 	return s.needed(1, c.Beta, marginRatio(stable, margin), stable, margin, weight/100)
 }
 
-// marginRatio is the ratio of bad requests to stable's at which harm begins: twice
-// as many, and at least the margin more.
+// marginRatio returns the ratio of bad requests at which harm begins: twice
+// stable's, and at least the margin more.
 func marginRatio(usual, margin float64) float64 {
 	return max(2, 1+margin/max(usual, 1e-9))
 }

@@ -16,8 +16,8 @@ func TestInformation(t *testing.T) {
 	}
 }
 
-// TestToPromote has the numbers of docs/analysis.md. Without errors the canary has
-// to be shown to be below ½ point by itself: ln 40 / -ln .995.
+// TestToPromote uses the numbers of docs/analysis.md. Without errors, the
+// canary alone must be shown to be below ½ point: ln 40 / -ln .995.
 func TestToPromote(t *testing.T) {
 	for stable, want := range map[float64]float64{0: 736, .001: 1381, .01: 1307} {
 		if have := Default().ToPromote("errors", stable, 5); math.Abs(have-want) > 5 {
@@ -26,7 +26,7 @@ func TestToPromote(t *testing.T) {
 	}
 }
 
-// TestPlanLaws says that less harm and a smaller margin need more requests.
+// TestPlanLaws checks that less harm and a smaller margin need more requests.
 func TestPlanLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := Default()
@@ -100,6 +100,6 @@ func TestValidate(t *testing.T) {
 		}
 	}
 	if _, err := ForProfile("slow"); err == nil {
-		t.Error("an unknown profile was taken")
+		t.Error("an unknown profile was accepted")
 	}
 }

@@ -2,34 +2,34 @@ package analysis
 
 import "math"
 
-// weights are those that an automatic ramp uses, percent. More than 35 % adds
-// almost no evidence.
+// weights are the weights of an automatic ramp, percent. A weight above 35 %
+// adds almost no evidence.
 var weights = [...]float64{1, 2, 5, 10, 20, 35, 50, 75, 100}
 
-// harms are the points, from 0 to 1, by which the canary may be worse, and doubts
-// how likely they are held to be at first.
+// harms are the amounts, from 0 to 1, by which the canary may be worse. priors
+// are their initial probabilities.
 var (
 	harms  = [...]float64{0, .002, .005, .01, .03, .1, .3, .95}
-	doubts = [...]float64{.9, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7}
+	priors = [...]float64{.9, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7}
 )
 
-// fades is the part of what is believed that every interval forgets, so that harm
-// that begins late is noticed.
-const fades = .001
+// forgetRate is the fraction of the belief that every interval forgets, so that
+// harm that begins late is noticed.
+const forgetRate = .001
 
-// belief is how likely the canary is worse by how much; the posterior, not the
+// belief holds the probability of each harm. It is a posterior, not the
 // evidence of a verdict.
 type belief struct {
 	Known bool                `json:"known"`
 	Of    [len(harms)]float64 `json:"of"`
 }
 
-// add counts an interval in which stable's usual ratio of bad requests is known.
-// Against the canary it uses only what stable's requests at the same time do not
-// explain, as trouble may be shared.
+// add counts an interval in which stable's usual ratio of bad requests is
+// known. Only what stable's simultaneous requests do not explain counts against
+// the canary, because trouble may be shared.
 func (b *belief) add(t table, q, usual, dispersion float64) {
 	if !b.Known {
-		b.Known, b.Of = true, doubts
+		b.Known, b.Of = true, priors
 	}
 	stable := (t.allBad - t.bad + usual*100) / (t.N - t.n + 100)
 	sum := 0.0
@@ -43,11 +43,11 @@ func (b *belief) add(t table, q, usual, dispersion float64) {
 		sum += b.Of[i]
 	}
 	for i := range b.Of {
-		b.Of[i] = (1-fades)*b.Of[i]/sum + fades*doubts[i]
+		b.Of[i] = (1-forgetRate)*b.Of[i]/sum + forgetRate*priors[i]
 	}
 }
 
-// harmed is how likely the canary is worse by any number of points.
+// harmed returns the probability that the canary is worse at all.
 func (b *belief) harmed() float64 {
 	if !b.Known {
 		return 0
@@ -55,9 +55,9 @@ func (b *belief) harmed() float64 {
 	return 1 - b.Of[0]
 }
 
-// harm is the expected extra ratio of bad requests.
+// harm returns the expected extra ratio of bad requests.
 func (b *belief) harm() float64 {
-	of := doubts
+	of := priors
 	if b.Known {
 		of = b.Of
 	}
@@ -68,32 +68,33 @@ func (b *belief) harm() float64 {
 	return mean
 }
 
-// ramp is how far the weight is.
+// ramp holds the progress of the weight.
 type ramp struct {
 	Weight float64 `json:"weight"` // recommended
 	Step   int     `json:"step"`   // manual: index of the step
-	Since  float64 `json:"since"`  // manual: seconds that it has been kept
+	Since  float64 `json:"since"`  // manual: seconds for which the step has been kept
 }
 
-// raises is how many times larger the weight may become in one interval, and
-// patience how many times the budget has to be exceeded before it becomes smaller.
+// maxRaise is the largest factor by which the weight may grow in one interval.
+// patience is the factor by which the expected cost must exceed the budget
+// before the weight shrinks.
 const (
-	raises   = 4
+	maxRaise = 4
 	patience = 2
 )
 
-// next recommends the weight after one interval: the largest that is neither above
-// enough, nor larger than the real share may be, nor costs too much if the canary
-// is as bad as it may be. rate is in requests per second of both arms, multiple
-// the real share of the canary as a multiple of its weight, and harm the expected
-// extra ratio of bad requests.
+// next recommends the weight after one interval: the largest weight that is at
+// most enough, keeps the real share within its limit, and does not cost too
+// much. rate is in requests per second of both arms, multiple is the canary's
+// real share divided by its weight, and harm is the expected extra ratio of bad
+// requests.
 func (r *ramp) next(c Config, current, enough, rate, multiple, harm float64) {
 	cost := func(weight float64) float64 {
 		return rate * min(weight/100*multiple, 1) * 2 * c.Interval * harm
 	}
 	best := weights[0]
 	for _, w := range weights {
-		if w <= max(enough, r.Weight) && w*multiple <= c.Ramp.Max && w <= raises*max(current, weights[0]) && cost(w) <= c.Ramp.Budget {
+		if w <= max(enough, r.Weight) && w*multiple <= c.Ramp.Max && w <= maxRaise*max(current, weights[0]) && cost(w) <= c.Ramp.Budget {
 			best = w
 		}
 	}
@@ -103,8 +104,8 @@ func (r *ramp) next(c Config, current, enough, rate, multiple, harm float64) {
 	r.Weight = best
 }
 
-// walk goes on to the next manual step when the present one was kept for its time,
-// unless it is to stay.
+// walk goes to the next manual step once the current one was kept for its time,
+// unless stay is set.
 func (r *ramp) walk(steps []Step, current, seconds float64, stay bool) {
 	step := steps[r.Step]
 	if current == step.Weight {
@@ -116,7 +117,7 @@ func (r *ramp) walk(steps []Step, current, seconds float64, stay bool) {
 	r.Weight = steps[r.Step].Weight
 }
 
-// walked says whether all steps were kept for their times.
+// walked reports whether every step was kept for its time.
 func (r *ramp) walked(steps []Step) bool {
 	return len(steps) == 0 || r.Step == len(steps)-1 && r.Since >= steps[r.Step].Hold
 }

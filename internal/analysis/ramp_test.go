@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestManualRamp: a step lasts its time, and the first until the warm-up is over.
+// TestManualRamp checks that a step lasts its time, and that the first step
+// also lasts through the warm-up.
 func TestManualRamp(t *testing.T) {
 	j := newJudge(t, func(c *Config) { c.Ramp.Steps = []Step{{1, 60}, {10, 120}, {50, 900}} })
 	var seen []float64
@@ -21,8 +22,8 @@ func TestManualRamp(t *testing.T) {
 	}
 }
 
-// TestManualRampInDoubt: the share of a canary that looks bad is not raised, though its
-// step has lasted long enough.
+// TestManualRampInDoubt checks that the weight of a suspicious canary is not
+// raised, although its step has lasted long enough.
 func TestManualRampInDoubt(t *testing.T) {
 	j := newJudge(t, func(c *Config) {
 		c.Warmup = 15

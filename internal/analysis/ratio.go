@@ -2,12 +2,13 @@ package analysis
 
 import "math"
 
-// ratio is what is known of one metric that is a ratio of bad requests.
+// ratio holds the evidence and statistics of one metric that is a ratio of bad
+// requests.
 type ratio struct {
 	Name   string  `json:"name"`
 	Margin float64 `json:"margin"` // from 0 to 1
-	Weight float64 `json:"weight"` // of its harm in the mean of all
-	Stake  float64 `json:"stake"`  // wealth that its harm began with
+	Weight float64 `json:"weight"` // of its harm in the mean over all metrics
+	Stake  float64 `json:"stake"`  // initial wealth of its harm
 
 	Harm     harm          `json:"harm"`
 	Safe     safe          `json:"safe"`
@@ -19,17 +20,17 @@ type ratio struct {
 	Estimate ratioEstimate `json:"estimate"`
 	Belief   belief        `json:"belief"`
 
-	Usual   Total   `json:"usual"`   // of stable, the past counting less and less
-	Pending pending `json:"pending"` // what still waits for requests of the other arm
-	Canary  Total   `json:"canary"`  // all that were seen
+	Usual   Total   `json:"usual"`   // of stable; older requests count less
+	Pending pending `json:"pending"` // requests that wait for the other arm's
+	Canary  Total   `json:"canary"`  // all requests so far
 	Stable  Total   `json:"stable"`
-	Missing bool    `json:"missing"` // the last observation was without it
-	Share   float64 `json:"share"`   // of the canary, in the last interval that was counted
+	Missing bool    `json:"missing"` // not in the last observation
+	Share   float64 `json:"share"`   // of the canary, in the last counted interval
 	Φ       float64 `json:"dispersion"`
 }
 
-// pending are requests that are not counted yet, since one of the arms had none or
-// was not measured, and what happened to them.
+// pending holds requests that are not yet counted because one of the arms had
+// none or was not measured, and what happened meanwhile.
 type pending struct {
 	Canary Total   `json:"canary"`
 	Stable Total   `json:"stable"`
@@ -38,31 +39,31 @@ type pending struct {
 	Most   float64 `json:"most,omitempty"`
 }
 
-// memory is how long it takes for half of stable's past to be forgotten, s.
+// memory is the half-life of stable's past, s.
 const memory = 600
 
-// interval is what is the same for all metrics in an interval.
+// interval holds what is the same for all metrics in an interval.
 type interval struct {
 	seconds float64
 	blind   bool    // only a catastrophe counts
 	mixed   bool    // the weight changed
-	most    float64 // with mixed, the largest share that the canary can have had
-	begun   float64 // of the bets, from 0 to 1
-	braked  float64 // of the brake's
-	perPod  float64 // requests of a pod of the canary
+	most    float64 // if mixed, the largest possible share of the canary
+	begun   float64 // fraction of the bets, from 0 to 1
+	braked  float64 // fraction of the brake's bets
+	perPod  float64 // requests of one canary pod
 }
 
-// usual is stable's ratio of bad requests in the past. It is a little pessimistic
-// while there are few requests.
+// usual returns stable's ratio of bad requests in the past. It is slightly too
+// high while there are few requests.
 func (r *ratio) usual() float64 {
 	return min(.5, (r.Usual.Bad+1)/(r.Usual.All+2))
 }
 
-// outage is how many times the usual ratio of bad requests an interval may change
-// what is usual by: an outage must not be taken for it.
+// outage limits the factor by which an interval may change the usual ratio, so
+// that an outage does not become usual.
 const outage = 4
 
-// learn remembers what stable did.
+// learn records stable's requests.
 func (r *ratio) learn(stable Counts, pods map[string]Counts, seconds float64, mixed bool) {
 	if !mixed || r.Usual.All == 0 {
 		kept, bad := math.Exp2(-seconds/memory), float64(stable.Bad)
@@ -117,13 +118,13 @@ func (r *ratio) observe(p Pair, in interval, c Config) {
 	}
 }
 
-// noise is how much more than chance makes the evidence of an interval vary. The
-// logarithms of what the lanes win are divided by it.
+// noise is the factor by which the evidence of an interval varies more than by
+// chance. The logarithms of the lanes' gains are divided by it.
 type noise struct{ fast, vote float64 }
 
-// noise is that of the canary when a pod of it is expected to have so many bad
-// requests in an interval. The vote lane minds only dispersion that lasts, or that
-// is the canary's own.
+// noise returns the canary's noise if one of its pods is expected to have so
+// many bad requests in an interval. The vote lane only considers dispersion
+// that lasts, or the canary's own.
 func (r *ratio) noise(expected float64) noise {
 	own, steady := r.Own.own(), r.Steady.factor()
 	return noise{
@@ -132,7 +133,7 @@ func (r *ratio) noise(expected float64) noise {
 	}
 }
 
-// add makes one interval of what is pending and the latest one.
+// add merges the pending requests and the latest interval into one interval.
 func (p *pending) add(canary, stable Counts, in interval) interval {
 	p.Blind, p.Mixed, p.Most = p.Blind || in.blind, p.Mixed || in.mixed, max(p.Most, in.most)
 	in.blind, in.mixed, in.most = p.Blind, p.Mixed, p.Most
@@ -147,11 +148,11 @@ func (p *pending) table() table {
 	return table{bad: p.Canary.Bad, n: p.Canary.All, allBad: p.Canary.Bad + p.Stable.Bad, N: p.Canary.All + p.Stable.All}
 }
 
-// count counts one interval as evidence, with the noise known before it and that
-// known with it.
+// count counts one interval as evidence. was is the noise known before the
+// interval, now the noise known with it.
 func (r *ratio) count(t table, in interval, was, now noise, c Config) {
 	usual := r.usual()
-	// In an outage the margin is that of the outage.
+	// In an outage use the margin of the outage.
 	level := max(usual, t.allBad/t.N)
 	var odds, means [len(grid) + 1]float64
 	copy(odds[:], grid[:])
@@ -166,32 +167,32 @@ func (r *ratio) count(t table, in interval, was, now noise, c Config) {
 	r.Harm.add(t, q, r.Harm.begin(in.begun), was, now, c.most(), means[:len(grid)])
 	r.Estimate.add(t)
 	r.Belief.add(t, q, usual, now.fast)
-	// A harmful canary would have more bad requests in its bursts than a healthy one:
-	// halfway to the margin they have to be seen.
+	// The bursts of a harmful canary have more bad requests than those of a
+	// healthy one. Assume a ratio halfway to the margin.
 	r.Φ = max(now.fast, r.Spread.factor((usual+r.Margin/2)*in.perPod, true))
 	r.Share = q
 	r.Safe.add(t, max(0, in.begun-r.Safe.Begun), r.Φ, c.Beta, !in.mixed, odds[len(grid)], means[len(grid)], usual, r.Margin)
 }
 
-// most is the logarithm of the most that the fast lane may win in one interval: it
-// takes at least three intervals to reject.
+// most returns the logarithm of the largest gain of the fast lane in one
+// interval. It makes a rejection take at least three intervals.
 func (c Config) most() float64 {
 	return math.Log(1/(fastShare*c.Alpha)) / 3
 }
 
-// passes says whether the canary is shown to be better than the margin.
+// passes reports whether the canary is shown to be better than the margin.
 func (r *ratio) passes(beta float64) bool {
 	return r.Safe.value() >= 1/beta
 }
 
-// needed is how many requests of a healthy canary are still expected to be needed
-// for its promotion, at a share of the requests.
+// needed returns how many canary requests a healthy canary is still expected to
+// need for its promotion, at a share of the requests.
 func (r *ratio) needed(c Config, share float64) float64 {
 	usual := r.usual()
 	return r.Safe.needed(max(r.Φ, 1), c.Beta, marginRatio(usual, r.Margin), usual, r.Margin, share)
 }
 
-// evidence reports.
+// evidence returns the evidence for the report.
 func (r *ratio) evidence(c Config) Evidence {
 	e := Evidence{
 		Harm: r.Harm.value(), Safe: r.Safe.value(),

@@ -2,24 +2,24 @@ package analysis
 
 import "math"
 
-// safe is the evidence against "the canary is worse by the margin or more": the
-// mean of two e-processes, of which the first compares with stable and the second
-// looks at the canary alone. Like harm it begins partly at later times, so that
-// bad luck in the beginning does not count for ever.
+// safe is the evidence against "the canary is worse by the margin or more". It
+// is the mean of two e-processes: the first compares with stable, the second
+// uses the canary alone. Like harm, some of its bets begin later, so that bad
+// luck at the start does not count forever.
 type safe struct {
 	Beside float64 `json:"beside"`
 	Alone  float64 `json:"alone"`
 	Begun  float64 `json:"begun"`
 }
 
-// wins bounds what one interval can prove, as a part of ln(2/β): an unusual
+// wins limits what one interval can prove, as a fraction of ln(2/β). An unusual
 // interval, such as an outage, must not prove health by itself.
 const wins = 1. / 3
 
-// add counts one interval. ratio is that of the odds at the margin, mean ln
-// E[ratio^X] if there is no difference, usual stable's usual ratio of bad
-// requests, and margin the margin, both from 0 to 1. Without a comparison, since
-// the share is not known, only the canary itself counts.
+// add counts one interval. ratio is the odds ratio at the margin, mean is ln
+// E[ratio^X] without a difference, usual is stable's usual ratio of bad
+// requests, and usual and margin are from 0 to 1. If the share is unknown, so
+// that the arms are not comparable, only the canary itself counts.
 func (s *safe) add(t table, fresh, dispersion, beta float64, comparable bool, ratio, mean, usual, margin float64) {
 	bar := math.Log(2 / beta)
 	beside := 0.0
@@ -32,10 +32,10 @@ func (s *safe) add(t table, fresh, dispersion, beta float64, comparable bool, ra
 		alone -= t.bad * math.Log(margin/healthy) / dispersion
 	}
 	if t.allBad-t.bad >= margin*(t.N-t.n) {
-		alone = 0 // stable itself is not below the margin now, so the canary cannot be shown to be
+		alone = 0 // stable itself is above the margin now, so the canary cannot be shown to be below it
 	}
-	// What is won beyond the bar is not kept for long: harm that begins later has
-	// to be able to take it away.
+	// Evidence beyond the bar is capped, so that harm that begins later can
+	// outweigh it.
 	top := math.Exp(bar + 2)
 	s.Beside = min((s.Beside+fresh)*math.Exp(min(beside, wins*bar)), top)
 	s.Alone = min((s.Alone+fresh)*math.Exp(min(alone, wins*bar)), top)
@@ -46,8 +46,8 @@ func (s *safe) value() float64 {
 	return 1 - s.Begun + (s.Beside+s.Alone)/2
 }
 
-// needed is how many requests of the canary a healthy canary is still expected to
-// need, at a share q of the requests.
+// needed returns how many requests a healthy canary is still expected to need,
+// at a share q of the requests.
 func (s *safe) needed(dispersion, beta, ratio, usual, margin, q float64) float64 {
 	missing := math.Log(2/beta) - math.Log(1-s.Begun+max(s.Beside, s.Alone, 1e-300))
 	if missing <= 0 {

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// stateVersion changes whenever a stored state means something else.
+// stateVersion changes whenever the meaning of a stored state changes.
 const stateVersion = 1
 
-// answer is a decision as it is stored.
+// answer is the stored form of a decision.
 type answer struct {
 	Verdict      Verdict `json:"verdict"`
 	Cause        Cause   `json:"cause,omitempty"`
@@ -23,16 +23,16 @@ type stored struct {
 	state
 }
 
-// MarshalJSON stores everything that the judge has to remember, in a few
-// kilobytes. The configuration is not in it.
+// MarshalJSON stores everything that the judge needs to continue, in a few
+// kilobytes. It does not store the configuration.
 func (j *Judge) MarshalJSON() ([]byte, error) {
 	d := j.standing
 	j.s.Answer = answer{d.Verdict, d.Cause, d.Pod, d.Weight, d.Reason, d.Inconclusive}
 	return json.Marshal(stored{stateVersion, j.s})
 }
 
-// Restore makes a judge that goes on where the one that was stored stopped: the
-// same observations give the same decisions.
+// Restore returns a judge that continues from a stored state: the same
+// observations give the same decisions.
 func Restore(c Config, text []byte) (*Judge, error) {
 	j, err := New(c)
 	if err != nil {
@@ -40,13 +40,13 @@ func Restore(c Config, text []byte) (*Judge, error) {
 	}
 	var s stored
 	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("the stored evidence is not what canarize writes: %w; begin the analysis again without it", err)
+		return nil, fmt.Errorf("canarize did not write the stored evidence: %w; start the analysis again without it", err)
 	}
 	if s.Version != stateVersion {
-		return nil, fmt.Errorf("the stored evidence has version %d and this canarize knows version %d; go on with the canarize that began the release", s.Version, stateVersion)
+		return nil, fmt.Errorf("the stored evidence has version %d, but this canarize reads version %d; continue with the canarize that started the release", s.Version, stateVersion)
 	}
 	if len(s.Limits) != len(c.Limits) || s.Ramp.Step > max(0, len(c.Ramp.Steps)-1) || s.Ramp.Step < 0 {
-		return nil, fmt.Errorf("the stored evidence belongs to another configuration of limits or ramp; go on with the one that the release began with")
+		return nil, fmt.Errorf("the stored evidence belongs to another configuration of limits or ramp; continue with the configuration that the release started with")
 	}
 	j.s = s.state
 	a := s.Answer

@@ -2,19 +2,19 @@ package analysis
 
 import "math"
 
-// steady estimates the dispersion of stable's bad requests from how much
-// neighbouring intervals differ, when there is no detail by pod. Trouble that
-// begins and ends is not dispersion, so that one large step counts little, and
-// slow changes count nothing.
+// steady estimates the dispersion of stable's bad requests from the differences
+// of neighbouring intervals, if there is no detail by pod. Trouble that begins
+// and ends is not dispersion: one large step counts little, and slow changes
+// count nothing.
 type steady struct {
 	Blocks  [2]neighbours `json:"blocks"`
-	Settles bool          `json:"settles"` // the next interval is still disturbed
+	Settles bool          `json:"settles"` // the next interval is still affected
 }
 
-// steadyLengths are in intervals.
+// steadyLengths are the lengths of blocks in intervals.
 var steadyLengths = [2]int{1, 4}
 
-// neighbours compares blocks of one length with the one before.
+// neighbours compares each block of one length with the block before.
 type neighbours struct {
 	Length  int     `json:"length"`
 	Now     Total   `json:"now"`
@@ -24,12 +24,12 @@ type neighbours struct {
 }
 
 const (
-	leap        = 12 // times the dispersion so far is the most that one step counts
-	steadyDoubt = 10 // how much evidence of dispersion it takes to believe in it
+	leap        = 12 // one step counts at most as this many times the dispersion so far
+	steadyDoubt = 10 // the weight of the assumption that there is no dispersion, in degrees of freedom
 )
 
-// disturb says that the weight changed in an interval, which may trouble both arms
-// into the next one: neither is compared.
+// disturb records that the weight changed in an interval, which may affect both
+// arms into the next interval. Neither interval is compared.
 func (s *steady) disturb() {
 	s.Settles = true
 	for b := range s.Blocks {
@@ -62,7 +62,7 @@ func (s *steady) add(stable Counts) {
 
 func (n *neighbours) factor() float64 { return (steadyDoubt + n.X2) / (steadyDoubt + n.Freedom) }
 
-// factor is φ ≥ 1, less what chance makes of it.
+// factor returns φ ≥ 1 without the part that chance would explain.
 func (s *steady) factor() float64 {
 	φ := 1.0
 	for i := range s.Blocks {

@@ -2,22 +2,23 @@ package analysis
 
 import "math"
 
-// table is what both arms did in one interval: bad of n requests of the canary,
-// and Bad of N requests of both, were bad.
+// table holds the requests of both arms in one interval: bad of n requests of
+// the canary were bad, and allBad of N requests of both arms.
 type table struct{ bad, n, allBad, N float64 }
 
-// share is the canary's share of the requests.
+// share returns the canary's share of the requests.
 func (t table) share() float64 { return t.n / t.N }
 
-// exactTerms bounds the work of an exact sum; beyond it the bounds are close.
+// exactTerms limits the work of an exact sum. Beyond it the bounds are close.
 const exactTerms = 64
 
-// logMeans fills means with ln E[ρ^X] for every ρ of odds, where X, the canary's
-// bad requests given all totals, is hypergeometric: whatever trouble both arms
-// share, it falls on requests of the canary as blindly as on those of stable. A
-// large table gets the smaller of two upper bounds: the hypergeometric law is
-// below the binomial ones with the same mean in convex order (Hoeffding, Journal
-// of the American Statistical Association 58, 1963), so that e-values stay valid.
+// logMeans fills means with ln E[ρ^X] for every ρ of odds. X is the canary's
+// number of bad requests given all totals. It is hypergeometric: trouble that
+// both arms share hits requests of the canary and of stable alike. For a large
+// table it uses the smaller of two upper bounds, so that e-values stay valid:
+// the hypergeometric law is below the binomial laws with the same mean in
+// convex order (Hoeffding, Journal of the American Statistical Association 58,
+// 1963).
 func (t table) logMeans(odds, means []float64) {
 	if t.exactLogMeans(odds, means) {
 		return
@@ -27,9 +28,9 @@ func (t table) logMeans(odds, means []float64) {
 	}
 }
 
-// exactLogMeans sums over the support, if that is small. It uses that each term
-// of the law is a simple multiple of the one before, and that the normalising
-// constant is the same sum with ρ = 1.
+// exactLogMeans sums over the support if that is small, and reports whether it
+// did. Each term of the law is a simple multiple of the term before, and the
+// normalising constant is the same sum with ρ = 1.
 func (t table) exactLogMeans(odds, means []float64) bool {
 	least := max(0, t.allBad-(t.N-t.n))
 	terms := min(t.allBad, t.n) - least
@@ -58,9 +59,9 @@ func (t table) exactLogMeans(odds, means []float64) bool {
 	return true
 }
 
-// sharedAtMost fills means with an upper bound of ln E[ρ^X] when all that is
-// known of the canary's share is that it was never above q in the interval: every
-// bad request was the canary's with a chance of at most q.
+// sharedAtMost fills means with an upper bound of ln E[ρ^X] for a share that is
+// only known to have been at most q in the interval. Then every bad request
+// came from the canary with a probability of at most q.
 func (t table) sharedAtMost(q float64, odds, means []float64) {
 	for i, ρ := range odds {
 		means[i] = t.allBad * math.Log1p((ρ-1)*q)

@@ -7,8 +7,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestWorkedExample has the numbers of three ways to judge one interval, computed
-// by hand: 4 of 75 requests of the canary and 14 of 1,425 of stable were bad.
+// TestWorkedExample checks three methods to judge one interval against numbers
+// computed by hand: 4 of 75 canary requests and 14 of 1,425 stable requests
+// were bad.
 func TestWorkedExample(t *testing.T) {
 	tb := table{bad: 4, n: 75, allBad: 18, N: 1500}
 	shares := [...]float64{.14, .2, .18, .14, .1, .1, .14}
@@ -31,7 +32,8 @@ func TestWorkedExample(t *testing.T) {
 	}
 }
 
-// chances are those of a hypergeometric X, by logarithms of factorials.
+// chances returns the probabilities of a hypergeometric X, from logarithms of
+// factorials.
 func chances(tb table) map[float64]float64 {
 	choose := func(n, k float64) float64 {
 		a, _ := math.Lgamma(n + 1)
@@ -54,8 +56,8 @@ func drawTable(t *rapid.T, most int) table {
 	return tb
 }
 
-// TestLogMeans compares the recursion with the law itself, and says that a larger
-// table gets an upper bound that is not far away.
+// TestLogMeans compares the recursion with the law itself, and checks that a
+// larger table gets an upper bound that is close.
 func TestLogMeans(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tb := drawTable(t, 300)
@@ -79,8 +81,8 @@ func TestLogMeans(t *testing.T) {
 	})
 }
 
-// TestSharedAtMost says that the bound for an interval in which the weight changed
-// is above the mean at every share below the largest.
+// TestSharedAtMost checks that the bound for an interval with a changed weight
+// is above the mean at every smaller share.
 func TestSharedAtMost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tb := drawTable(t, 1000)
@@ -96,8 +98,8 @@ func TestSharedAtMost(t *testing.T) {
 	})
 }
 
-// TestBetsExpectNothing says, summing over the law, that what every lane may win in
-// an interval has a mean of at most 1 while the canary is no worse.
+// TestBetsExpectNothing sums over the law and checks that the gain of every lane
+// in an interval has a mean of at most 1 while the canary is no worse.
 func TestBetsExpectNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tb := drawTable(t, 60)

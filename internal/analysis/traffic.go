@@ -2,43 +2,43 @@ package analysis
 
 import "math"
 
-// traffic is what is known of the requests of both arms, whatever metric counted
-// them.
+// traffic holds the requests of both arms, whichever metric counted them.
 type traffic struct {
 	Now      float64 `json:"now"`      // requests of both arms in the last interval
-	Rate     float64 `json:"rate"`     // requests per second of both arms, lately
+	Rate     float64 `json:"rate"`     // recent requests per second of both arms
 	Weight   float64 `json:"weight"`   // configured at the end of the last observation, percent
-	Canary   float64 `json:"canary"`   // requests of the canary, lately, at constant weights
-	Expected float64 `json:"expected"` // what its weight would have made of them
+	Canary   float64 `json:"canary"`   // recent requests of the canary, at constant weights
+	Expected float64 `json:"expected"` // expected requests of the canary from its weight
 	Unserved float64 `json:"unserved"` // expected since the canary's last request
-	Waited   float64 `json:"waited"`   // seconds since then
-	Seen     bool    `json:"seen"`     // the canary had a request
-	First    float64 `json:"first"`    // when, in seconds since the release began
+	Waited   float64 `json:"waited"`   // seconds since the canary's last request
+	Seen     bool    `json:"seen"`     // the canary has had a request
+	First    float64 `json:"first"`    // time of its first request, in seconds since the release began
 	Waiting  waiting `json:"waiting"`
 }
 
-// waiting is what was not measured of both arms yet.
+// waiting holds the requests since both arms were last measured.
 type waiting struct {
 	Canary  float64 `json:"canary"`
 	Both    float64 `json:"both"`
 	Seconds float64 `json:"seconds"`
 	Mixed   bool    `json:"mixed"`
-	Least   float64 `json:"least"` // weights meanwhile, percent
+	Least   float64 `json:"least"` // range of weights meanwhile, percent
 	Most    float64 `json:"most"`
 }
 
-// forgets is after how many observations the past counts half for the real share.
-const forgets = 8
+// halfLife is the number of observations after which the past counts half for
+// the real share.
+const halfLife = 8
 
-// flow is the traffic of one observation.
+// flow holds the traffic of one observation.
 type flow struct {
 	canary, both float64
-	measured     bool // of both arms
-	seen         bool // some metric has a request of the canary
+	measured     bool // both arms
+	seen         bool // a metric has a canary request
 }
 
-// add learns from one observation, and returns the traffic since the last one that
-// had both arms, with the weights in that time.
+// add learns from one observation. It returns the traffic and the weights since
+// both arms were last measured.
 func (t *traffic) add(f flow, seconds, weight float64) waiting {
 	w := &t.Waiting
 	if w.Seconds == 0 {
@@ -67,12 +67,12 @@ func (t *traffic) learn(w waiting) {
 	if w.Mixed {
 		return
 	}
-	kept := math.Exp2(-1. / forgets)
+	kept := math.Exp2(-1. / halfLife)
 	t.Canary = t.Canary*kept + w.Canary
 	t.Expected = t.Expected*kept + w.Most/100*w.Both
 }
 
-// rate learns how many requests of both arms there are.
+// rate updates the rate of requests of both arms.
 func (t *traffic) rate(both, seconds float64) {
 	if seconds <= 0 {
 		return
@@ -84,12 +84,12 @@ func (t *traffic) rate(both, seconds float64) {
 	t.Rate += (now - t.Rate) / 3
 }
 
-// unservedLimit is how many requests of the canary have to be missing until its
-// route is to blame rather than chance (e^-12 is 6 in a million).
+// unservedLimit is the number of missing canary requests from which the route
+// is to blame and not chance (e^-12 is 6 in a million).
 const unservedLimit = 12
 
-// strayed says whether the canary's real share is at most half or at least twice
-// its weight, by far more than chance would explain.
+// strayed reports whether the canary's real share is at most half or at least
+// twice its weight, by far more than chance would explain.
 func (t *traffic) strayed() bool {
 	if t.Unserved >= unservedLimit {
 		return true
@@ -98,8 +98,8 @@ func (t *traffic) strayed() bool {
 	return off > 2 && (t.Canary < t.Expected/2 || t.Canary > 2*t.Expected)
 }
 
-// multiple is the canary's real share as a multiple of its weight, 1 unless it has
-// strayed.
+// multiple returns the canary's real share divided by its weight if it has
+// strayed, else 1.
 func (t *traffic) multiple() float64 {
 	if !t.strayed() || t.Expected == 0 || t.Canary == 0 {
 		return 1
@@ -107,8 +107,8 @@ func (t *traffic) multiple() float64 {
 	return t.Canary / t.Expected
 }
 
-// flow is the traffic of the metric that saw most of it; every request has to be in
-// some metric.
+// flow returns the traffic of the metric with the most requests. Every request
+// must be in some metric.
 func (o Observation) flow() flow {
 	var f flow
 	for _, p := range o.Metrics {
@@ -134,9 +134,9 @@ func (o Observation) flow() flow {
 	return f
 }
 
-// CanaryRequests is how many requests of the canary are in an observation: those of the
-// metric that saw most. Where only gauges are measured, one that the canary has counts
-// as one.
+// CanaryRequests returns the number of canary requests in an observation: those
+// of the metric with the most. If only gauges are measured, a gauge of the
+// canary counts as one request.
 func (o Observation) CanaryRequests() int64 {
 	if f := o.flow(); f.canary > 0 {
 		return int64(f.canary)
@@ -149,7 +149,8 @@ func (o Observation) CanaryRequests() int64 {
 	return 0
 }
 
-// larger prefers what is measured, then what is more; the order does not matter.
+// larger prefers measured traffic, then more traffic. The order of the calls
+// does not matter.
 func (f flow) larger(canary, stable int64, measured bool) flow {
 	g := flow{float64(canary), float64(canary) + float64(stable), measured, f.seen || canary > 0}
 	f.seen = g.seen

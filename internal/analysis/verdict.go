@@ -6,32 +6,32 @@ import (
 	"slices"
 )
 
-// Sentences for people. Those of most answers are constant, so that an update
-// allocates nothing.
+// Sentences for the user. Most are constant, so that an update allocates
+// nothing.
 const (
-	reasonHistory    = "This is from before the release; the judge learns what is usual."
+	reasonHistory    = "This observation is from before the release; the judge learns what is usual for stable."
 	reasonBefore     = "The release begins."
-	reasonWarmup     = "The canary warms up; until it has, only a catastrophe counts."
-	reasonCollecting = "There is no sign of harm; evidence of health is still being collected."
-	reasonBaking     = "The canary looks healthy; it is watched until the bake is over."
+	reasonWarmup     = "The canary is warming up; until then only a catastrophe counts."
+	reasonCollecting = "There is no sign of harm; the judge still collects evidence of health."
+	reasonBaking     = "The canary looks healthy; the judge watches it until the bake time is over."
 	reasonSuspicion  = "There is a suspicion of harm, but not enough evidence to reject."
 	reasonSource     = "A metric was not measured; check its source."
 	reasonNoTraffic  = "No request was seen in this interval, so there is nothing to judge."
-	reasonNoCanary   = "The canary had no request yet, so there is nothing to judge."
+	reasonNoCanary   = "The canary has had no request yet, so there is nothing to judge."
 	reasonUnserved   = "The canary gets no requests although its weight should give it some; check its route and its pods."
 	reasonStrayed    = "The canary's real share of the requests is far from its weight; check its route. The judge goes on with the real share."
-	reasonLowTraffic = "At this rate of requests a decision before the deadline is not to be expected; raise the weight, the margin, or the deadline."
-	reasonGauge      = "A gauge of the canary has drifted away from stable's."
-	reasonBadPod     = "One pod of the canary is bad and the others are not; replace that pod."
+	reasonLowTraffic = "The rate of requests is too low for a decision before the deadline; raise the weight, the margin, or the deadline."
+	reasonGauge      = "A gauge of the canary differs too much from stable's."
+	reasonBadPod     = "One pod of the canary is bad, the others are not; replace that pod."
 )
 
 const (
-	leastExcess = 3    // more bad requests than expected, for a rejection
-	suspicion   = 10   // evidence of harm that keeps a release from being promoted
+	leastExcess = 3    // bad requests beyond the expected ones that a rejection needs
+	suspicion   = 10   // evidence of harm that prevents a promotion
 	stale       = 60.0 // seconds without a request after which there is no data
 )
 
-// decide says what the evidence says after an interval.
+// decide returns the decision after an interval.
 func (j *Judge) decide(in interval) Decision {
 	j.report()
 	harm := j.harm()
@@ -39,7 +39,7 @@ func (j *Judge) decide(in interval) Decision {
 	if enough, _ := j.config.Needed(); reject == "" && harm >= enough {
 		reject, pod = j.harmful()
 	} else if reject == "" {
-		pod = j.standout()
+		pod = j.clearCulprit()
 	}
 	if reject != "" {
 		return j.end(Decision{Verdict: Reject, Reason: reject})
@@ -69,9 +69,9 @@ func (j *Judge) end(d Decision) Decision {
 
 // overtime ends a release that is undecided at its deadline.
 func (j *Judge) overtime(d Decision) Decision {
-	why := "The deadline is over and the evidence decides nothing."
+	why := "The deadline has passed without enough evidence for a decision."
 	if d.Verdict == Hold {
-		why = "The deadline is over and nothing is decided. " + d.Reason
+		why = "The deadline has passed without a decision. " + d.Reason
 	} else if j.tooSlow() {
 		d.Cause = LowTraffic
 	}
@@ -82,11 +82,12 @@ func (j *Judge) overtime(d Decision) Decision {
 	return j.end(d)
 }
 
-// broken says why a release is rejected whatever the evidence of harm is.
+// broken returns the reason for a rejection that does not need evidence of
+// harm, or "".
 func (j *Judge) broken() string {
 	for _, r := range j.all {
 		if r.Brake.fires(j.config.Alpha) {
-			return fmt.Sprintf("%s: most requests of the canary are bad now (%.0f of %.0f since the release began), and those of stable are not.", r.Name, r.Canary.Bad, r.Canary.All)
+			return fmt.Sprintf("%s: most requests of the canary are bad now (%.0f of %.0f since the release began), but those of stable are not.", r.Name, r.Canary.Bad, r.Canary.All)
 		}
 	}
 	for i, l := range j.s.Limits {
@@ -96,15 +97,15 @@ func (j *Judge) broken() string {
 	}
 	for _, g := range j.s.Gauges {
 		if rule := j.config.gauge(g.Name); rule.Rejects && g.value() >= 1/j.config.Alpha {
-			return fmt.Sprintf("%s: the canary's is more than %g %% above stable's.", g.Name, 100*rule.Margin)
+			return fmt.Sprintf("%s: the canary's value is more than %g %% above stable's.", g.Name, 100*rule.Margin)
 		}
 	}
 	return ""
 }
 
-// harmful is called when there is enough evidence of harm: it says why the release
-// is rejected, or which pod alone is bad, or neither when there are too few bad
-// requests.
+// harmful is called when there is enough evidence of harm. It returns the
+// reason for the rejection, or the only bad pod, or neither if there are too
+// few bad requests.
 func (j *Judge) harmful() (reject, pod string) {
 	worst := j.all[0]
 	for _, r := range j.all {
@@ -115,17 +116,18 @@ func (j *Judge) harmful() (reject, pod string) {
 	if worst.Harm.Excess < leastExcess {
 		return "", ""
 	}
-	if pod = worst.Pods.scapegoat(worst.Spread.factor(0, false)); pod != "" {
+	if pod = worst.Pods.culprit(worst.Spread.factor(0, false)); pod != "" {
 		return "", pod
 	}
 	return worst.harmReason(j.evidence[worst.Name]), ""
 }
 
-// standout is a pod that is beyond doubt bad while the others are not. That pods differ
-// so much makes the evidence of harm of the whole canary grow slowly.
-func (j *Judge) standout() string {
+// clearCulprit returns a pod that is certainly bad while the others are not, or "".
+// Because the pods differ so much, the evidence against the whole canary grows
+// slowly.
+func (j *Judge) clearCulprit() string {
 	for _, r := range j.all {
-		if pod := r.Pods.standout(&r.Spread); pod != "" {
+		if pod := r.Pods.clearCulprit(&r.Spread); pod != "" {
 			return pod
 		}
 	}
@@ -141,7 +143,7 @@ func (r *ratio) harmReason(e Evidence) string {
 		r.Name, e.Canary.Bad, e.Canary.Total, times, e.Stable.Bad, e.Stable.Total)
 }
 
-// healthy says whether the canary may be promoted now.
+// healthy reports whether the canary may be promoted now.
 func (j *Judge) healthy() bool {
 	if len(j.all) == 0 || j.s.Clock.Elapsed < j.config.Bake || !j.s.Ramp.walked(j.config.Ramp.Steps) {
 		return false
@@ -154,8 +156,8 @@ func (j *Judge) healthy() bool {
 	return j.looksHealthy()
 }
 
-// looksHealthy says whether every metric shows that the canary is not worse by the
-// margin.
+// looksHealthy reports whether every metric shows that the canary is not worse
+// by the margin.
 func (j *Judge) looksHealthy() bool {
 	for _, r := range j.all {
 		if r.Missing || !r.passes(j.config.Beta) {
@@ -170,10 +172,10 @@ func (j *Judge) healthReason() string {
 	for _, r := range j.all {
 		all.Total = max(all.Total, int64(r.Canary.All))
 	}
-	return fmt.Sprintf("After %.0f seconds and %d requests the canary is shown to be no worse than the margin allows.", j.s.Clock.Elapsed, all.Total)
+	return fmt.Sprintf("After %.0f seconds and %d requests, the evidence shows that the canary is no worse than the margin allows.", j.s.Clock.Elapsed, all.Total)
 }
 
-// obstacle says what keeps the judge from judging, if anything.
+// obstacle returns a hold if something prevents the judge from judging.
 func (j *Judge) obstacle(pod string) Decision {
 	t := j.s.Traffic
 	if j.s.BadPod != "" && pod == "" && j.forgiven() {
@@ -208,7 +210,7 @@ func (j *Judge) obstacle(pod string) Decision {
 	return Decision{Verdict: Continue}
 }
 
-// missing says whether a metric was not measured in the last observation.
+// missing reports whether a metric was not measured in the last observation.
 func (j *Judge) missing() bool {
 	for _, r := range j.all {
 		if r.Missing {
@@ -223,8 +225,8 @@ func (j *Judge) missing() bool {
 	return len(j.all) == 0 && len(j.s.Latencies) == 0
 }
 
-// forgiven begins again with the canary when its bad pod is gone. To go on with
-// less evidence of harm than there was is always allowed.
+// forgiven restarts the evidence of the canary if its bad pod is gone. It is
+// always valid to continue with less evidence of harm.
 func (j *Judge) forgiven() bool {
 	for _, r := range j.all {
 		if len(r.Pods.Pods) > 0 && !r.Pods.gone(j.s.BadPod) {
@@ -256,7 +258,7 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 	switch {
 	case d.Verdict == Continue, d.Cause == Routing, d.Cause == NoData && t.Now > 0:
 		enough = j.enough()
-	case d.Cause != BadPod: // for which the weight may fall and not rise
+	case d.Cause != BadPod: // with a bad pod the weight may fall but not rise
 		return ramp.Weight
 	}
 	if in.blind && t.Seen {
@@ -270,18 +272,19 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 	return ramp.Weight
 }
 
-// doubtful says whether the canary is more likely worse than not.
+// doubtful reports whether the canary is more likely worse than not.
 func (j *Judge) doubtful() bool {
 	return slices.ContainsFunc(j.all, func(r *ratio) bool { return r.Belief.harmed() > .5 })
 }
 
 const (
-	spare    = 1.5 // times the requests that are expected to be needed are aimed at
-	shortest = 90  // s; the time for them that is planned with at least
+	spare    = 1.5 // aim at this many times the requests that are expected to be needed
+	shortest = 90  // s; the least time to plan for them
 )
 
-// enough is the smallest weight that promises enough evidence of health until the
-// bake is over. More would put more users at risk for nothing.
+// enough returns the smallest weight that promises enough evidence of health
+// before the bake is over. A larger weight would put more users at risk for
+// nothing.
 func (j *Judge) enough() float64 {
 	t := &j.s.Traffic
 	left := max(j.config.Bake-j.s.Clock.Elapsed, shortest)
@@ -297,7 +300,7 @@ func (j *Judge) enough() float64 {
 	return j.config.Ramp.Max
 }
 
-// needed is how many requests of the canary are still expected to be needed for
+// needed returns how many canary requests are still expected to be needed for
 // every metric, at a share of the requests.
 func (j *Judge) needed(share float64) float64 {
 	most := 0.0
@@ -307,8 +310,8 @@ func (j *Judge) needed(share float64) float64 {
 	return most
 }
 
-// tooSlow says whether a promotion before the deadline is not to be expected even
-// at the largest weight.
+// tooSlow reports whether a promotion before the deadline is unlikely even at
+// the largest weight.
 func (j *Judge) tooSlow() bool {
 	t := j.s.Traffic
 	weight := j.config.Ramp.Max

@@ -9,11 +9,11 @@ import (
 
 const baselineSuffix = "-baseline"
 
-// baselines adds, for every workload with a canary, a copy of the stable version
-// that is as young and as small as the canary. It stays behind the stable
-// Service, so it gets its part of the stable share; only its name, track and
-// number of pods differ. Comparing a canary with pods of the same age is
-// Kayenta's advice.
+// baselines adds a baseline for every workload with a canary: a copy of the
+// stable version that is as new and as small as the canary. Only its name, its
+// track and its number of pods differ, so the stable Service selects it and
+// sends it a part of the stable share. Kayenta recommends comparing a canary
+// with pods of the same age.
 func (d *derivation) baselines() error {
 	if d.options.Baseline == nil {
 		return nil
@@ -57,7 +57,7 @@ func (d *derivation) baseline(w *workload, stable *manifest.Object) (*manifest.O
 	pods[TrackLabel] = TrackBaseline
 	for _, s := range w.services {
 		if s.selector.matches(old.labels) && !s.selector.matches(pods) {
-			return nil, s.object.Errorf(nil, "its selector uses %s, so a baseline cannot stand behind it", TrackLabel)
+			return nil, s.object.Errorf(nil, "its selector uses %s, so it cannot select the pods of a baseline; remove that label from the selector, or leave out --baseline", TrackLabel)
 		}
 	}
 	return c, nil

@@ -6,15 +6,16 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// serverFields are the metadata that only the API server writes.
+// serverFields are the metadata fields that only the API server writes.
 var serverFields = map[string]bool{
 	"uid": true, "resourceVersion": true, "generation": true, "creationTimestamp": true, "managedFields": true,
 	"ownerReferences": true, "selfLink": true, "deletionTimestamp": true, "deletionGracePeriodSeconds": true,
 	"finalizers": true, "generateName": true,
 }
 
-// ownershipPrefixes are the labels and annotations by which a deployment tool
-// knows what it owns: a copy that carried them would be pruned or adopted.
+// ownershipPrefixes are the prefixes of the labels and annotations with which a
+// deployment tool marks its objects. The tool would prune or adopt a copy that
+// kept them.
 var ownershipPrefixes = []string{
 	"kubectl.kubernetes.io/last-applied-configuration",
 	"deployment.kubernetes.io/", "deprecated.daemonset.template.generation",
@@ -26,9 +27,10 @@ var ownershipPrefixes = []string{
 	"objectset.rio.cattle.io/", "kapp.k14s.io/", "config.kubernetes.io/", "internal.config.kubernetes.io/",
 }
 
-// cloudPrefixes are the annotations of a Service that ask a cloud, a DNS
-// provider or a gateway for something that belongs to the stable one. The
-// gateway may be another than the one that routes to the canary.
+// cloudPrefixes are the prefixes of the Service annotations with which a cloud,
+// a DNS provider or a gateway assigns something, such as an address, to the
+// stable Service. The gateway may be another
+// than the one that routes to the canary.
 var cloudPrefixes = []string{
 	"service.beta.kubernetes.io/", "service.alpha.kubernetes.io/", "service.kubernetes.io/load-balancer",
 	"cloud.google.com/", "networking.gke.io/", "eks.amazonaws.com/", "alb.ingress.kubernetes.io/",
@@ -49,8 +51,8 @@ func hasPrefix(key string, prefixes []string) bool {
 	return false
 }
 
-// Clean removes from an object what belongs to the one that runs in the
-// cluster: status, what the API server wrote, and the marks of its owner.
+// Clean removes from an object what belongs only to the running object: the
+// status, the fields of the API server and the marks of its owner.
 func Clean(root *manifest.Node) {
 	manifest.Delete(root, "status")
 	meta := manifest.Get(root, "metadata")
@@ -59,18 +61,18 @@ func Clean(root *manifest.Node) {
 	owner := ownerOf(labels, annotations)
 	manifest.DeleteFunc(labels, func(key string) bool { return owner.marks(key, labels) })
 	manifest.DeleteFunc(annotations, func(key string) bool { return hasPrefix(key, ownershipPrefixes) })
-	dropEmpty(meta, "annotations") // labels will have the track
+	dropEmpty(meta, "annotations") // not labels: they get the track
 }
 
-// cleanTemplate does the same for a pod or claim template, whose labels and
-// annotations stay.
+// cleanTemplate cleans a pod or claim template. It keeps the labels and
+// annotations.
 func cleanTemplate(template *manifest.Node) {
 	manifest.Delete(template, "status")
 	manifest.DeleteFunc(manifest.Get(template, "metadata"), func(key string) bool { return serverFields[key] })
 	dropEmpty(template, "metadata")
 }
 
-// owner is the deployment tools whose marks an object carries.
+// owner holds which deployment tools have marked an object.
 type owner struct{ helm, argo bool }
 
 func ownerOf(labels, annotations *manifest.Node) owner {
@@ -83,9 +85,9 @@ func ownerOf(labels, annotations *manifest.Node) owner {
 	return o
 }
 
-// marks says whether a label marks an owner. Argo CD tracks by the common label
-// app.kubernetes.io/instance unless told otherwise, and old Helm charts write
-// heritage, chart and release.
+// marks reports whether a label marks an owner. By default Argo CD uses the
+// common label app.kubernetes.io/instance. Old Helm charts set heritage, chart
+// and release.
 func (o owner) marks(key string, labels *manifest.Node) bool {
 	value := manifest.GetString(labels, key)
 	switch key {
@@ -102,7 +104,7 @@ func (o owner) marks(key string, labels *manifest.Node) bool {
 	return hasPrefix(key, ownershipPrefixes)
 }
 
-// dropEmpty removes keys whose mapping has nothing left in it.
+// dropEmpty removes the keys whose mapping is empty.
 func dropEmpty(n *manifest.Node, keys ...string) {
 	if !manifest.IsMap(n) {
 		return

@@ -4,11 +4,11 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// configRef is a field that names a ConfigMap or Secret.
+// configRef is a field that names a ConfigMap or a Secret.
 type configRef struct{ kind, field string }
 
-// configRefs are the fields that name one, by the key of the mapping that holds
-// them (k8s.io/api/core/v1, PodSpec).
+// configRefs lists these fields by the key of the mapping that contains them
+// (k8s.io/api/core/v1, PodSpec).
 var configRefs = map[string][]configRef{
 	"configMapKeyRef":      {{"ConfigMap", "name"}},
 	"configMapRef":         {{"ConfigMap", "name"}},
@@ -21,8 +21,8 @@ var configRefs = map[string][]configRef{
 	"imagePullSecrets":     {{"Secret", "name"}},
 }
 
-// useCopies makes the pod read copies of the ConfigMaps and Secrets that are
-// part of the input, so that new configuration reaches the canary only.
+// useCopies makes the pod use copies of the ConfigMaps and Secrets in the
+// input, so that only the canary gets the new configuration.
 func (d *derivation) useCopies(w *workload, podSpec *manifest.Node) {
 	manifest.Walk(podSpec, func(key string, n *manifest.Node) {
 		for _, ref := range configRefs[key] {

@@ -8,9 +8,9 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// Derive makes the canary of every workload of the set that a Service selects,
-// with everything it needs. The error names the object and line that stands in
-// the way; then there is no result.
+// Derive makes a canary of every workload of the set that a Service selects,
+// and of everything the canary needs. On an error, which names the object and
+// the line, the result is empty.
 func Derive(set *manifest.Set, options Options) (Result, error) {
 	x, err := newIndex(set)
 	if err != nil {
@@ -55,7 +55,7 @@ type derivation struct {
 	options Options
 	images  imageSetter
 	copied  map[*manifest.Object]bool          // ConfigMaps and Secrets that a canary reads
-	scalers map[manifest.ID][]*manifest.Object // by what they scale
+	scalers map[manifest.ID][]*manifest.Object // by the workload they scale
 	result  Result
 }
 
@@ -63,8 +63,8 @@ func (d *derivation) note(level manifest.Level, o *manifest.Object, format strin
 	d.result.Notes = append(d.result.Notes, manifest.Note{Level: level, Object: o, Text: fmt.Sprintf(format, args...)})
 }
 
-// choose decides which workloads get a canary: Deployments that a Service
-// selects, and what the user includes.
+// choose selects the workloads that get a canary: the Deployments that a
+// Service selects and the workloads the user includes.
 func (d *derivation) choose() error {
 	included := make([]bool, len(d.options.Include))
 	any := false
@@ -78,9 +78,9 @@ func (d *derivation) choose() error {
 		switch {
 		case w.chosen:
 		case o.Kind() != "Deployment":
-			d.note(manifest.Info, o, "left alone; --include %s/%s makes a canary of it", strings.ToLower(o.Kind()), o.Name())
+			d.note(manifest.Info, o, "gets no canary by default; make one with --include %s/%s", strings.ToLower(o.Kind()), o.Name())
 		case len(w.services) == 0:
-			d.note(manifest.Info, o, "left alone: no Service of the input selects its pods")
+			d.note(manifest.Info, o, "gets no canary: no Service of the input selects its pods")
 		default:
 			w.chosen = true
 		}
@@ -104,44 +104,45 @@ func (d *derivation) noteService(s *service) {
 	switch {
 	case s.hasCanary():
 	case manifest.GetString(s.object.Root, "spec", "type") == "ExternalName":
-		d.note(manifest.Info, s.object, "left alone: an ExternalName Service selects no pods")
+		d.note(manifest.Info, s.object, "gets no canary: an ExternalName Service selects no pods")
 	case s.selector.empty():
-		d.note(manifest.Info, s.object, "left alone: it has no spec.selector")
+		d.note(manifest.Info, s.object, "gets no canary: it has no spec.selector")
 	case len(s.workloads) == 0:
-		d.note(manifest.Info, s.object, "left alone: its selector matches no pods of the input")
+		d.note(manifest.Info, s.object, "gets no canary: its selector matches no pods of the input")
 	}
 }
 
-// nothingLeft explains why there is nothing to canary, beginning with the
-// Service or workload that is closest to being one.
+// nothingLeft explains why no workload gets a canary. It names the Service or
+// workload that comes closest.
 func (d *derivation) nothingLeft() error {
 	for _, s := range d.index.services {
 		selector := manifest.Get(s.object.Root, "spec", "selector")
 		switch {
 		case manifest.GetString(s.object.Root, "spec", "type") == "ExternalName":
-			return s.object.Errorf(manifest.Get(s.object.Root, "spec", "type"), "an ExternalName Service selects no pods, and no other Service selects a Deployment: nothing to canary")
+			return s.object.Errorf(manifest.Get(s.object.Root, "spec", "type"), "no canary possible: an ExternalName Service selects no pods, and no other Service selects a Deployment; pass a Service that does")
 		case s.selector.empty():
-			return s.object.Errorf(manifest.Get(s.object.Root, "spec"), "the Service has no selector, and no other Service selects a Deployment: nothing to canary")
+			return s.object.Errorf(manifest.Get(s.object.Root, "spec"), "no canary possible: the Service has no selector, and no other Service selects a Deployment; give it one")
 		case len(s.workloads) == 0:
-			return s.object.Errorf(selector, "the selector matches the pods of no Deployment in the input: nothing to canary; pass the Deployment's manifest too")
+			return s.object.Errorf(selector, "no canary possible: the selector matches the pods of no Deployment in the input; pass the Deployment's manifest too")
 		}
 	}
 	if len(d.index.workloads) > 0 {
 		o := d.index.workloads[0].object
 		for _, w := range d.index.workloads {
 			if w.object.Kind() == "Deployment" {
-				return w.object.Errorf(nil, "no Service of the input selects its pods: nothing to canary; pass the Service's manifest too, or --include deployment/%s", w.object.Name())
+				return w.object.Errorf(nil, "no canary possible: no Service of the input selects its pods; pass the Service's manifest too, or --include deployment/%s", w.object.Name())
 			}
 		}
-		return o.Errorf(nil, "a %s is left alone: nothing to canary; --include %s/%s makes a canary of it", o.Kind(), strings.ToLower(o.Kind()), o.Name())
+		return o.Errorf(nil, "no canary possible: a %s gets none by default; make one with --include %s/%s", o.Kind(), strings.ToLower(o.Kind()), o.Name())
 	}
 	if len(d.index.set.Objects) == 0 {
 		return fmt.Errorf("the input has no objects; pass the manifests of an application: a Deployment and its Service at least")
 	}
-	return d.index.set.Objects[0].Errorf(nil, "the input has no Deployment: nothing to canary")
+	return d.index.set.Objects[0].Errorf(nil, "no canary possible: the input has no Deployment; pass the Deployment's manifest too")
 }
 
-// deriveAll derives from every object of the input what its kind asks for.
+// deriveAll derives an object from every object of the input whose kind needs
+// it.
 func (d *derivation) deriveAll() {
 	for _, w := range d.index.workloads {
 		if w.chosen {
@@ -175,12 +176,12 @@ func (d *derivation) deriveAll() {
 	d.noteRest()
 }
 
-// noteRest says what has no canary, and why.
+// noteRest notes what gets no canary, and why.
 func (d *derivation) noteRest() {
 	for _, b := range d.index.budgets {
 		for _, w := range d.index.pods.candidates(b.namespace, b.selector) {
 			if w.chosen && b.selector.matches(w.labels) {
-				d.note(manifest.Info, b.object, "not copied: a disruption budget would block the drain of a one-pod canary")
+				d.note(manifest.Info, b.object, "not copied: a disruption budget would block the drain of a node with a one-pod canary")
 				break
 			}
 		}
@@ -196,26 +197,26 @@ func (d *derivation) warnAboutScaler(o *manifest.Object, path []string) {
 	name := manifest.GetString(manifest.Get(o.Root, path...), "name")
 	for _, w := range d.index.workloads {
 		if w.chosen && w.object.Name() == name && w.namespace == d.index.set.Namespace(o) {
-			d.note(manifest.Warning, o, "scales %s and not its canary", w.object.ID())
+			d.note(manifest.Warning, o, "scales %s, but not its canary", w.object.ID())
 			return
 		}
 	}
 }
 
-// derive makes the cleaned and renamed copy of an object.
+// derive returns a cleaned and renamed copy of an object.
 func (d *derivation) derive(o *manifest.Object) *manifest.Object {
 	return d.finish(o, o.Clone(), o.Name())
 }
 
-// finish cleans and labels a copy, names it after name and adds it to the result.
+// finish cleans, names and labels a copy and adds it to the result.
 func (d *derivation) finish(o, c *manifest.Object, name string) *manifest.Object {
 	Finish(c, WithSuffix(name, d.options.Suffix, nameLimit(o.Kind())), TrackCanary, d.options)
 	d.result.Derived = append(d.result.Derived, manifest.Derived{Stable: o, Canary: c})
 	return c
 }
 
-// Finish gives a copy of a stable object its own name, track and labels, and
-// removes what belongs to the stable one only.
+// Finish gives a copy of a stable object its name, track and labels, and
+// removes what belongs only to the stable object.
 func Finish(c *manifest.Object, name, track string, options Options) {
 	Clean(c.Root)
 	meta := c.Metadata()
@@ -237,7 +238,8 @@ func (d *derivation) addLabels(labels *manifest.Node) {
 	manifest.PutString(labels, TrackLabel, TrackCanary)
 }
 
-// inInputOrder sorts what was derived by where it comes from.
+// inInputOrder sorts the derived objects by the position of their stable
+// objects.
 func (d *derivation) inInputOrder() {
 	place := make(map[*manifest.Object]int, len(d.index.set.Objects))
 	for i, o := range d.index.set.Objects {

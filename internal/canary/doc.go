@@ -1,11 +1,11 @@
-// Package canary derives, from the manifests of an application's new version,
-// the objects that run it beside the stable one: workloads, Services, the
-// configuration they read, autoscalers, network policies and monitors.
+// Package canary derives the canary's objects from the manifests of an
+// application's new version: workloads, Services, the configuration they read,
+// autoscalers, network policies and monitors.
 //
-// It is pure: the same set of objects and options gives the same result. Routes
-// are not its business; see package route.
+// The package is pure: the same set of objects and options gives the same
+// result. Package route and its adapters derive the routes, such as Mappings.
 //
-// Its laws: no Service, workload, autoscaler or disruption budget of the input
-// ever selects a canary pod, and nothing of the canary selects another pod. They
-// are checked on every result before it is returned.
+// Two laws hold, and Derive checks them on every result: no Service, workload
+// or autoscaler of the input selects a canary pod, and nothing of the canary
+// selects another pod.
 package canary

@@ -8,8 +8,8 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// FuzzParseImage: a reference that is taken has a repository, which does not
-// depend on its tag or digest.
+// FuzzParseImage checks that an accepted reference has a repository, and that
+// the repository does not depend on the tag or digest.
 func FuzzParseImage(f *testing.F) {
 	for _, seed := range []string{"app", "web=registry.example.com:5000/shop/app:1@" + zeros, "localhost/a", "index.docker.io/library/x", "=", "a=b=c", "[::1]:5000/a", "é"} {
 		f.Add(seed)
@@ -22,19 +22,19 @@ func FuzzParseImage(f *testing.F) {
 		}
 		repository := canary.Repository(image.Reference)
 		if strings.ContainsAny(repository, "@ \t\n") || strings.HasSuffix(repository, "/") || !strings.Contains(repository, "/") {
-			t.Errorf("the repository of %q is %q", text, repository)
+			t.Errorf("the repository of %q is %q, not a valid one", text, repository)
 		}
 		if again := canary.Repository(repository + ":other@" + zeros); again != repository {
-			t.Errorf("%q, and with another tag and digest %q", repository, again)
+			t.Errorf("the repository is %q, but %q with another tag and digest", repository, again)
 		}
 		if again, err := canary.ParseImage(repository); err != nil || canary.Repository(again.Reference) != repository {
-			t.Errorf("%q does not name itself: %+v %v", repository, again, err)
+			t.Errorf("%q: ParseImage does not accept its own repository: %+v %v", repository, again, err)
 		}
 	})
 }
 
-// FuzzWithSuffix: a suffix that is taken makes valid label values of valid ones,
-// within the limit.
+// FuzzWithSuffix checks that an accepted suffix turns valid label values into
+// valid ones within the limit.
 func FuzzWithSuffix(f *testing.F) {
 	for _, seed := range [][2]string{{"web", "canary"}, {strings.Repeat("x", 63), "-c"}, {"", "-a--b"}, {"v1._2", "1"}, {strings.Repeat("x.", 30) + "x", "-canary"}, {"é", "é"}} {
 		f.Add(seed[0], seed[1])
@@ -56,8 +56,8 @@ func FuzzWithSuffix(f *testing.F) {
 	})
 }
 
-// FuzzDerive: no manifest makes the engine panic, and no Service of the input
-// selects the pods of a canary.
+// FuzzDerive checks that no manifest makes Derive panic, and that no Service of
+// the input selects a canary pod.
 func FuzzDerive(f *testing.F) {
 	f.Add([]byte(application+autoscaler), "-l")
 	f.Add([]byte(containers), "")

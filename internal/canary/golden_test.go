@@ -19,7 +19,7 @@ import (
 var update = flag.Bool("update", false, "write the files that the tests compare with")
 
 // TestGolden derives the canary of every input in testdata/golden and compares
-// it, or the error, and the notes with what is in the file.
+// the canary or the error, and the notes, with the file.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -66,7 +66,8 @@ func compare(t *testing.T, file string) {
 	}
 }
 
-// TestOrderOfInput derives every input backwards: the objects are the same.
+// TestOrderOfInput derives every input in reverse order. The objects must be
+// the same.
 func TestOrderOfInput(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txtar")
 	if err != nil {
@@ -94,12 +95,13 @@ func TestOrderOfInput(t *testing.T) {
 	}
 }
 
-// sorted sorts documents, without the blank lines between them.
+// sorted returns the documents in sorted order, without the blank lines between
+// them.
 func sorted(documents string) []string {
 	return slices.Sorted(strings.SplitSeq(strings.ReplaceAll(documents, "\n\n", "\n"), "---\n"))
 }
 
-// derive runs Derive on the files of an archive. Notes for --debug are left out.
+// derive runs Derive on the files of an archive and drops the debug notes.
 func derive(t *testing.T, files map[string]string) (canaries, notes string, err error) {
 	options := canary.Options{Weight: 10, Suffix: "-canary"}
 	if text := files["options.json"]; text != "" {

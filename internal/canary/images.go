@@ -8,10 +8,10 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// Image is an image reference that takes the place of others: of the container
-// named, or of every container whose image comes from the same repository.
+// Image is an image reference that replaces others: the image of the named
+// container, or every image from the same repository.
 type Image struct {
-	Container string // "" when the repository decides
+	Container string // "" to match by repository
 	Reference string // as given, such as registry.example.com/app:2
 }
 
@@ -22,21 +22,21 @@ func ParseImage(s string) (Image, error) {
 		container, reference = "", s
 	}
 	if named && container == "" || !validReference(reference) {
-		return Image{}, fmt.Errorf("%q is no image reference; expected [CONTAINER=]IMAGE, such as registry.example.com/app:2 or app=registry.example.com/app:2", s)
+		return Image{}, fmt.Errorf("%q is not an image reference; expected [CONTAINER=]IMAGE, such as registry.example.com/app:2 or app=registry.example.com/app:2", s)
 	}
 	return Image{Container: container, Reference: reference}, nil
 }
 
 // imageReference is the grammar of github.com/distribution/reference: an
-// optional registry, path components in lower case, a tag, a digest.
+// optional registry, lower-case path components, a tag, a digest.
 var imageReference = regexp.MustCompile(`^(?:[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?(?::[0-9]+)?/)?` +
 	`[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*` +
 	`(?::[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
 
 func validReference(ref string) bool { return len(ref) <= 512 && imageReference.MatchString(ref) }
 
-// splitReference takes an image reference apart. A colon belongs to a tag only
-// behind the last slash; before it, it belongs to the registry's port.
+// splitReference splits an image reference. A colon after the last slash begins
+// the tag; a colon before it begins the registry's port.
 func splitReference(ref string) (repository, tag, digest string) {
 	repository, digest, _ = strings.Cut(ref, "@")
 	if i := strings.LastIndexByte(repository, ':'); i > strings.LastIndexByte(repository, '/') {
@@ -45,10 +45,11 @@ func splitReference(ref string) (repository, tag, digest string) {
 	return repository, tag, digest
 }
 
-// Repository returns the repository of an image reference without tag and
-// digest, Docker Hub's short names written out: app → docker.io/library/app.
-// What makes the first part a registry is a dot, a colon, a capital letter or
-// being localhost, as in the reference grammar of github.com/distribution/reference.
+// Repository returns the repository of an image reference, without tag and
+// digest and with Docker Hub's short names expanded: app →
+// docker.io/library/app. As in the grammar of
+// github.com/distribution/reference, the first part is a registry if it
+// contains a dot, a colon or a capital letter or is localhost.
 func Repository(ref string) string {
 	repository, _, _ := splitReference(ref)
 	host, path, found := strings.Cut(repository, "/")
@@ -64,11 +65,11 @@ func Repository(ref string) string {
 	return host + "/" + path
 }
 
-// imageSetter replaces images and remembers which replacements were used.
+// imageSetter replaces images and records which replacements were used.
 type imageSetter struct {
 	images []Image
 	used   []bool
-	seen   []string // "container (image)" of everything looked at
+	seen   []string // "container (image)" for every container
 }
 
 // apply replaces the images of the containers and init containers of a pod.
@@ -93,7 +94,7 @@ func (s *imageSetter) container(c *manifest.Node) {
 		byRepository := candidate.Container == "" && Repository(candidate.Reference) == Repository(image)
 		if byName || byRepository && image != "" {
 			s.used[i] = true
-			if chosen == nil || byName { // the name is the more exact word
+			if chosen == nil || byName { // the container's name takes precedence over a repository
 				chosen = candidate
 			}
 		}
@@ -103,22 +104,23 @@ func (s *imageSetter) container(c *manifest.Node) {
 	}
 }
 
-// unused is an error naming the first replacement that matched nothing.
+// unused returns an error that names the first replacement that matched
+// nothing, or nil.
 func (s *imageSetter) unused() error {
 	for i, used := range s.used {
 		if used {
 			continue
 		}
-		given, what := s.images[i].Reference, "has its repository"
+		given, what := s.images[i].Reference, "has an image of this repository"
 		if s.images[i].Container != "" {
-			given, what = s.images[i].Container+"="+given, "has its name"
+			given, what = s.images[i].Container+"="+given, "has this name"
 		}
-		return fmt.Errorf("--image %s: no container %s; there are %s", given, what, strings.Join(s.seen, ", "))
+		return fmt.Errorf("--image %s: no container %s; the containers are %s", given, what, strings.Join(s.seen, ", "))
 	}
 	return nil
 }
 
-// CheckImages refuses two images for the same containers.
+// CheckImages returns an error if two images are given for the same containers.
 func CheckImages(images []Image) error {
 	seen := map[string]string{}
 	for _, i := range images {
@@ -127,7 +129,7 @@ func CheckImages(images []Image) error {
 			key = "repository " + Repository(i.Reference)
 		}
 		if first, found := seen[key]; found && first != i.Reference {
-			return fmt.Errorf("--image: both %s and %s for %s; give one", first, i.Reference, key)
+			return fmt.Errorf("--image: both %s and %s are given for %s; give one", first, i.Reference, key)
 		}
 		seen[key] = i.Reference
 	}

@@ -12,8 +12,8 @@ import (
 
 const zeros = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
-// TestRepository: which references name one repository, in the grammar of
-// github.com/distribution/reference.
+// TestRepository checks which references have the same repository, by the
+// grammar of github.com/distribution/reference.
 func TestRepository(t *testing.T) {
 	digest := "@" + zeros
 	for want, same := range map[string][]string{
@@ -84,13 +84,13 @@ spec:
     spec: {containers: [{name: worker, image: worker}]}
 `
 
-// TestImages: which containers, init containers too, get which image. The name
-// of a container is a more exact word than a repository.
+// TestImages checks which containers, init containers included, get which
+// image. A container's name takes precedence over a repository.
 func TestImages(t *testing.T) {
 	stable := []string{"registry.example.com:5000/shop/web:1", "busybox", "registry.example.com:5000/shop/web:1", "docker.io/library/proxy@sha256:00", ""}
 	for _, c := range []struct {
 		flags string
-		want  map[int]string // by place; the others stay
+		want  map[int]string // by index; the others do not change
 		err   string
 	}{
 		{flags: "registry.example.com:5000/shop/web:2", want: map[int]string{0: "registry.example.com:5000/shop/web:2", 2: "registry.example.com:5000/shop/web:2"}},
@@ -101,11 +101,11 @@ func TestImages(t *testing.T) {
 		{flags: "registry.example.com:5000/shop/web:2 migrate=registry.example.com/migrate:2", want: map[int]string{0: "registry.example.com/migrate:2", 2: "registry.example.com:5000/shop/web:2"}},
 		{flags: "migrate=registry.example.com/migrate:2 registry.example.com:5000/shop/web:2", want: map[int]string{0: "registry.example.com/migrate:2", 2: "registry.example.com:5000/shop/web:2"}},
 		{flags: "busybox:1 index.docker.io/library/proxy:4", want: map[int]string{1: "busybox:1", 3: "index.docker.io/library/proxy:4"}},
-		{flags: "registry.example.com/shop/web:2", err: "no container has its repository"},
-		{flags: "web=registry.example.com:5000/shop/web:2", err: "no container has its name"},
-		{flags: "worker:2", err: "no container has its repository"}, // it has no canary
-		{flags: "busybox:1 busybox:2", err: "both busybox:1 and busybox:2"},
-		{flags: "main=a main=b", err: "both a and b"},
+		{flags: "registry.example.com/shop/web:2", err: "no container has an image of this repository"},
+		{flags: "web=registry.example.com:5000/shop/web:2", err: "no container has this name"},
+		{flags: "worker:2", err: "no container has an image of this repository"}, // the worker gets no canary
+		{flags: "busybox:1 busybox:2", err: "both busybox:1 and busybox:2 are given"},
+		{flags: "main=a main=b", err: "both a and b are given"},
 		{flags: "busybox:1 docker.io/busybox:2", err: "both busybox:1 and docker.io/busybox:2"},
 	} {
 		t.Run(c.flags, func(t *testing.T) {

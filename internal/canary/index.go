@@ -9,17 +9,18 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// workload is an object of the input that makes pods.
+// workload is an input object that creates pods.
 type workload struct {
 	object    *manifest.Object
 	namespace string
 	labels    map[string]string // of its pods
 	selector  selector
 	services  []*service // that select its pods
-	chosen    bool       // it gets a canary
-	// change are the pod labels whose value differs on the canary.
+	chosen    bool       // gets a canary
+	// change holds the pod labels that get another value on the canary.
 	change map[string]string
-	// derived is the canary, once it is made; canaryLabels are its pods'.
+	// derived is the canary, nil until it is made. canaryLabels are the labels
+	// of its pods.
 	derived      *manifest.Object
 	canaryLabels map[string]string
 }
@@ -28,7 +29,7 @@ func (w *workload) template() *manifest.Node {
 	return manifest.Get(w.object.Root, "spec", "template")
 }
 
-// replicas is the number of pods the workload starts with.
+// replicas returns the number of pods in the workload's manifest.
 func (w *workload) replicas() int {
 	text := manifest.GetString(w.object.Root, "spec", "replicas")
 	if n, err := strconv.Atoi(text); err == nil {
@@ -41,20 +42,21 @@ func (w *workload) replicas() int {
 type service struct {
 	object    *manifest.Object
 	namespace string
-	labels    map[string]string // its own
+	labels    map[string]string // of the Service itself
 	selector  selector
-	workloads []*workload // that it selects pods of
+	workloads []*workload // whose pods it selects
 	derived   *manifest.Object
 }
 
-// budget, policy: objects that select pods by a label selector.
+// podSelecting is a budget or a policy: an object that selects pods by a label
+// selector.
 type podSelecting struct {
 	object    *manifest.Object
 	namespace string
 	selector  selector
 }
 
-// index is the input, sorted by what the parts are to each other.
+// index holds the input objects by their roles.
 type index struct {
 	set       *manifest.Set
 	workloads []*workload
@@ -75,7 +77,8 @@ func newIndex(set *manifest.Set) (*index, error) {
 			return nil, err
 		}
 	}
-	// Nothing but the order of the output depends on the order of the input.
+	// Sort, so that the order of the input affects only the order of the
+	// output.
 	slices.SortFunc(x.workloads, func(a, b *workload) int { return compareIDs(set.ID(a.object), set.ID(b.object)) })
 	slices.SortFunc(x.services, func(a, b *service) int { return compareIDs(set.ID(a.object), set.ID(b.object)) })
 	x.pods = newPodIndex(x.workloads, func(w *workload) map[string]string { return w.labels })
@@ -97,7 +100,7 @@ func compareIDs(a, b manifest.ID) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Group, b.Group))
 }
 
-// kindGroup is the API group that gives a kind the meaning canarize knows.
+// kindGroup returns the API group in which canarize knows the kind.
 func kindGroup(kind, group string) string {
 	switch kind {
 	case "Deployment", "StatefulSet", "DaemonSet":
@@ -158,10 +161,10 @@ func (x *index) addWorkload(o *manifest.Object) error {
 	w := &workload{object: o, namespace: x.set.Namespace(o)}
 	template := w.template()
 	if template == nil {
-		return o.Errorf(manifest.Get(o.Root, "spec"), "no spec.template, so there are no pods to make a canary of; add it")
+		return o.Errorf(manifest.Get(o.Root, "spec"), "no spec.template, so no canary pods can be made; add it")
 	}
 	if len(manifest.Items(template, "spec", "containers")) == 0 {
-		return o.Errorf(template, "no spec.template.spec.containers, so its pods would run nothing; add one")
+		return o.Errorf(template, "no spec.template.spec.containers; add a container")
 	}
 	w.labels = manifest.StringMap(template, "metadata", "labels")
 	var err error
@@ -172,7 +175,7 @@ func (x *index) addWorkload(o *manifest.Object) error {
 		return o.Errorf(manifest.Get(o.Root, "spec"), "no spec.selector.matchLabels; the API server requires it: add labels of spec.template there")
 	}
 	if !w.selector.matches(w.labels) {
-		return o.Errorf(manifest.Get(o.Root, "spec", "selector"), "spec.selector does not match the labels of spec.template, which the API server refuses; give both the same labels")
+		return o.Errorf(manifest.Get(o.Root, "spec", "selector"), "spec.selector does not match the labels of spec.template, which the API server rejects; give both the same labels")
 	}
 	x.workloads = append(x.workloads, w)
 	return nil

@@ -7,11 +7,11 @@ import (
 	"slices"
 )
 
-// separate decides for every chosen workload which pod labels get another value
-// on its canary, so that nothing that selects the stable pods selects the
-// canary's: the smallest set of keys that breaks all of those selectors.
-// Workloads that share a Service decide together, because the canary Service
-// has one selector for the canaries of both.
+// separate decides, for every chosen workload, which pod labels get another
+// value on the canary, so that no selector that selects the stable pods selects
+// the canary pods. It takes the smallest set of keys that breaks all of those
+// selectors. Workloads that share a Service get the same keys, because the
+// canary Service has one selector for the canaries of both.
 func (x *index) separate(suffix string, extra map[string]string) {
 	breaking := x.selectorsToBreak(extra)
 	for _, family := range x.families() {
@@ -38,7 +38,7 @@ func (x *index) separate(suffix string, extra map[string]string) {
 	}
 }
 
-// labelsOfCanary are the labels of the canary's pods.
+// labelsOfCanary returns the labels of the canary's pods.
 func (w *workload) labelsOfCanary(extra map[string]string) map[string]string {
 	labels := maps.Clone(w.labels)
 	if labels == nil {
@@ -50,21 +50,21 @@ func (w *workload) labelsOfCanary(extra map[string]string) map[string]string {
 	return labels
 }
 
-// keySet is the keys by which one selector can be broken, in order of preference.
+// keySet holds the keys that can break one selector, in order of preference.
 type keySet []string
 
-// selectorsToBreak finds, for every chosen workload, the selectors of the input
-// that select its stable pods and would select the canary's.
+// selectorsToBreak returns, for every chosen workload, the selectors of the
+// input that select its stable pods and would also select its canary pods.
 func (x *index) selectorsToBreak(extra map[string]string) map[*workload][]keySet {
 	found := map[*workload][]keySet{}
 	collect := func(namespace string, s selector) {
 		keys := keySet(s.breakable())
 		if len(keys) == 0 {
-			return // verify reports what cannot be separated
+			return // verify reports it as an error
 		}
 		slices.SortFunc(keys, preferred)
 		for _, w := range x.pods.candidates(namespace, s) {
-			// The labels that are added may already break a selector such as
+			// An added label may already break a selector, such as
 			// "canarize.dev/track does not exist".
 			if w.chosen && s.matches(w.labels) && s.matches(w.labelsOfCanary(extra)) {
 				found[w] = append(found[w], keys)
@@ -85,7 +85,7 @@ func (x *index) selectorsToBreak(extra map[string]string) map[*workload][]keySet
 	return found
 }
 
-// preferred orders keys by how commonly they name an application.
+// preferred compares keys by how commonly they name an application.
 func preferred(a, b string) int {
 	rank := func(key string) int {
 		for i, name := range [...]string{"app", "app.kubernetes.io/name", "k8s-app"} {
@@ -98,7 +98,8 @@ func preferred(a, b string) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
 }
 
-// families groups the chosen workloads that are linked by shared Services.
+// families groups the chosen workloads that shared Services link, directly or
+// through other workloads.
 func (x *index) families() [][]*workload {
 	seen := map[*workload]bool{}
 	var families [][]*workload
@@ -123,12 +124,13 @@ func (x *index) families() [][]*workload {
 	return families
 }
 
-// maxExactKeys bounds the exact search; beyond it (no real application has that
-// many selector keys) the set is found greedily and may be larger than needed.
+// maxExactKeys limits the exact search. With more keys, which no real
+// application has, a greedy search may return a larger set than needed.
 const maxExactKeys = 16
 
-// smallestHittingSet returns the smallest set of keys that has a member in each
-// of the sets; among equals the one with the most preferred keys.
+// smallestHittingSet returns the smallest set of keys that contains a key of
+// each of the sets. Among sets of equal size it prefers the most preferred
+// keys.
 func smallestHittingSet(sets []keySet) []string {
 	var keys []string
 	for _, s := range sets {
@@ -158,8 +160,8 @@ func smallestHittingSet(sets []keySet) []string {
 	return keysOf(best, keys)
 }
 
-// better says whether set a has fewer keys than b, or as many and the more
-// preferred ones, which have the lower bits.
+// better reports whether set a has fewer keys than b, or equally many and more
+// preferred keys, which have the lower bits.
 func better(a, b uint32) bool {
 	if d := bits.OnesCount32(a) - bits.OnesCount32(b); d != 0 {
 		return d < 0
@@ -198,7 +200,7 @@ func greedyHittingSet(sets []keySet, keys []string) []string {
 	return chosen
 }
 
-// sortedPairs iterates a map in the order of its keys.
+// sortedPairs iterates over a map in key order.
 func sortedPairs(m map[string]string) func(yield func(k, v string) bool) {
 	return func(yield func(k, v string) bool) {
 		for _, k := range slices.Sorted(maps.Keys(m)) {

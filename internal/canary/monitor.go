@@ -6,8 +6,8 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// monitor derives a ServiceMonitor or PodMonitor for what the canary has and
-// the one of the input does not already find.
+// monitor derives a ServiceMonitor or PodMonitor for the canary's pods or
+// Services that the monitor of the input does not select.
 func (d *derivation) monitor(o *manifest.Object) {
 	s, err := labelSelector(o, "spec.selector", manifest.Get(o.Root, "spec", "selector"))
 	if err != nil {
@@ -23,8 +23,8 @@ func (d *derivation) monitor(o *manifest.Object) {
 	}
 }
 
-// podsMissedBy returns the labels of the canary pods of which a selector finds
-// only the stable ones.
+// podsMissedBy returns the labels of the canary pods that a selector misses
+// although it selects their stable pods.
 func (d *derivation) podsMissedBy(s selector, watched func(namespace string) bool) []map[string]string {
 	var missed []map[string]string
 	for _, w := range d.index.workloads {
@@ -35,9 +35,8 @@ func (d *derivation) podsMissedBy(s selector, watched func(namespace string) boo
 	return missed
 }
 
-// servicesMissedBy does the same for the labels of Services. A canary Service
-// keeps the labels of its stable one but for the marks of its owner and what
-// --labels changes.
+// servicesMissedBy does the same for Services. A canary Service has the labels
+// of its stable Service, without the marks of an owner and with --labels.
 func (d *derivation) servicesMissedBy(s selector, watched func(namespace string) bool) []map[string]string {
 	var missed []map[string]string
 	for _, sv := range d.index.services {
@@ -51,8 +50,8 @@ func (d *derivation) servicesMissedBy(s selector, watched func(namespace string)
 	return missed
 }
 
-// watched says which namespaces a monitor looks at (monitoring.coreos.com/v1,
-// NamespaceSelector): its own unless it says otherwise.
+// watched returns a function that reports whether a monitor covers a namespace:
+// its own by default (monitoring.coreos.com/v1, NamespaceSelector).
 func (d *derivation) watched(o *manifest.Object) func(namespace string) bool {
 	own := d.index.set.Namespace(o)
 	selector := manifest.Get(o.Root, "spec", "namespaceSelector")

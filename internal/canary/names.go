@@ -15,12 +15,13 @@ const (
 	maxSubdomainName = 253 // everything else
 )
 
-// hashLength is the number of hex digits of SHA-256 that a shortened name ends in.
+// hashLength is the number of hex digits of SHA-256 at the end of a shortened
+// name.
 const hashLength = 8
 
-// WithSuffix puts suffix behind name. A result longer than limit is cut in
-// front of the suffix and ends in a hash of the full name, so that two long
-// names never become one.
+// WithSuffix appends suffix to name. If the result is longer than limit, it
+// cuts the name and ends the result with a hash of the full name, so that two
+// long names never become equal.
 func WithSuffix(name, suffix string, limit int) string {
 	full := strings.TrimLeft(name+suffix, "-._")
 	if len(full) <= limit {
@@ -34,25 +35,26 @@ func WithSuffix(name, suffix string, limit int) string {
 
 var suffixPattern = regexp.MustCompile(`^-[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 
-// maxSuffix leaves room for a name and a hash beside it.
+// maxSuffix leaves room for a name and a hash.
 const maxSuffix = 32
 
-// ParseSuffix adds a missing leading dash and checks that names stay valid.
+// ParseSuffix adds a missing leading dash and checks that the suffix keeps
+// names valid.
 func ParseSuffix(s string) (string, error) {
 	if !strings.HasPrefix(s, "-") {
 		s = "-" + s
 	}
 	if !suffixPattern.MatchString(s) || len(s) > maxSuffix {
-		return "", fmt.Errorf("%q: a suffix has at most %d lower-case letters, digits and dashes and ends in a letter or digit", s, maxSuffix-1)
+		return "", fmt.Errorf("%q is not a valid suffix; use at most %d lower-case letters, digits and dashes, with a letter or digit at the end", s, maxSuffix-1)
 	}
 	return s, nil
 }
 
-// nameLimit is the longest name that an object of a kind can have and work. The
-// API server takes longer names of Deployments and StatefulSets, and then their
-// controllers fail: a ReplicaSet is named after its Deployment, "-" and a hash
-// of up to 10 characters, and so is the value of a StatefulSet's pod label
-// controller-revision-hash (k8s.io/kubernetes, pkg/controller).
+// nameLimit returns the length of the longest working name for a kind. The API
+// server accepts longer names of Deployments and StatefulSets, but then their
+// controllers fail: they append "-" and a hash of up to 10 characters to the
+// name, for a Deployment's ReplicaSet and for the value of a StatefulSet's pod
+// label controller-revision-hash (k8s.io/kubernetes, pkg/controller).
 func nameLimit(kind string) int {
 	const hash = 11
 	switch kind {
@@ -66,6 +68,6 @@ func nameLimit(kind string) int {
 	return maxSubdomainName
 }
 
-// RouteName is the name of a canary route. Routes are custom resources, which
-// have the same limit as most objects.
+// RouteName returns the name of a canary route. Routes are custom resources and
+// have the name limit of most objects.
 func RouteName(stable, suffix string) string { return WithSuffix(stable, suffix, maxSubdomainName) }

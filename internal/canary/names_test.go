@@ -50,8 +50,9 @@ var (
 	anyLabelValue = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
 )
 
-// TestWithSuffixLaws: a valid name with a valid suffix is a valid name of the
-// same kind within the limit, and different names stay different.
+// TestWithSuffixLaws checks that a valid name with a valid suffix is a valid
+// name of the same kind within the limit, and that different names stay
+// different.
 func TestWithSuffixLaws(t *testing.T) {
 	for _, kind := range []struct {
 		name    string
@@ -85,8 +86,8 @@ func TestWithSuffixLaws(t *testing.T) {
 	}
 }
 
-// TestNamesThatControllersCanUse: a canary's name leaves room for what its
-// controller puts behind it.
+// TestNamesThatControllersCanUse checks that a canary's name leaves room for
+// what its controller appends.
 func TestNamesThatControllersCanUse(t *testing.T) {
 	for kind, limit := range map[string]int{"Deployment": 242, "StatefulSet": 52, "DaemonSet": 253} {
 		name := strings.Repeat("x", limit)

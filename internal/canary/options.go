@@ -2,63 +2,67 @@ package canary
 
 import "github.com/canarize/canarize/internal/manifest"
 
-// Labels that canarize sets.
+// The track label of canarize and its values.
 const (
 	TrackLabel    = "canarize.dev/track"
 	TrackCanary   = "canary"
 	TrackBaseline = "baseline"
 )
 
-// Options says which canary is wanted. The zero value is not useful: Suffix must
-// be a valid one, see ParseSuffix.
+// Options describes the wanted canary. The zero value is not usable: Suffix
+// must be valid, see ParseSuffix.
 type Options struct {
-	// Weight is the share in percent that the number of canary pods is made for.
+	// Weight is the share in percent for which the canary's pods are counted.
 	Weight int
-	// Images replace container images; every one has to match something.
+	// Images replaces container images. Each must match at least one
+	// container.
 	Images []Image
-	// Suffix is put behind every name, with its leading dash.
+	// Suffix is appended to every name. It starts with a dash.
 	Suffix string
-	// Labels are added to everything derived and to the canary's pods.
+	// Labels is added to every derived object and to the canary's pods.
 	Labels map[string]string
 	// Replicas is the number of canary pods.
 	Replicas Replicas
-	// Include names workloads that are canaried though they would be left alone.
+	// Include names workloads that get a canary although their kind gets none
+	// by default.
 	Include []WorkloadRef
-	// CopyPeers makes additive copies of other applications' network policies
-	// that admit the stable pods by label.
+	// CopyPeers copies other applications' network policies that admit the
+	// stable pods by label. The copies admit the canary pods.
 	CopyPeers bool
-	// Baseline is the stable version's own set of objects, from which a
-	// baseline is derived, or nil.
+	// Baseline holds the manifests of the stable version, from which a
+	// baseline is derived, or is nil.
 	Baseline *manifest.Set
-	// Namespace is written into derived objects that name none; "" leaves them.
+	// Namespace is written into derived objects that name no namespace, unless
+	// it is "".
 	Namespace string
 }
 
-// Replicas says how many canary pods there are.
+// Replicas determines the number of canary pods.
 type Replicas struct {
 	Mode ReplicasMode
 	N    int // with ReplicasFixed
 }
 
-// ReplicasMode is a way to choose the number of canary pods.
+// ReplicasMode is a method to choose the number of canary pods.
 type ReplicasMode int
 
-// The ways to choose the number of canary pods.
+// The methods to choose the number of canary pods.
 const (
 	ReplicasByWeight ReplicasMode = iota // ceil(stable × weight / 100), at least 1
 	ReplicasSame                         // as many as stable
 	ReplicasFixed                        // a number
 )
 
-// WorkloadRef names a workload by kind and name; kinds compare without case.
+// WorkloadRef names a workload by kind and name. The case of the kind does not
+// matter.
 type WorkloadRef struct{ Kind, Name string }
 
-// Result is what was derived.
+// Result holds what Derive made.
 type Result struct {
-	// Derived are the new objects with what they were derived from, in the order
+	// Derived holds the new objects, each with its stable object, in the order
 	// of the input.
 	Derived []manifest.Derived
-	// Services are the stable Services with their canaries.
+	// Services holds the stable Services with their canary Services.
 	Services []manifest.Derived
 	Notes    []manifest.Note
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// policy derives the network policies that protect and connect the canary
-// exactly as the one of the input does stable.
+// policy derives the network policies that protect and connect the canary as
+// the input's policy does for stable.
 func (d *derivation) policy(p podSelecting) {
 	var own, all []*workload
 	for _, w := range d.index.pods.candidates(p.namespace, p.selector) {
@@ -38,7 +38,7 @@ func canaryLabels(workloads []*workload) []map[string]string {
 	return labels
 }
 
-// rules are the places of a policy that name peers by label.
+// rules returns the lists of a policy that select peers by label.
 func rules(root *manifest.Node) []*manifest.Node {
 	var peers []*manifest.Node
 	for _, rule := range manifest.Items(root, "spec", "ingress") {
@@ -50,9 +50,9 @@ func rules(root *manifest.Node) []*manifest.Node {
 	return peers
 }
 
-// admitCanaries adds, to every list of peers that admits stable pods by label
-// in the policy's own namespace, the canary pods, but for those of one workload.
-// It says whether it had to.
+// admitCanaries adds the canary pods to every list of peers that admits stable
+// pods by label in the policy's own namespace, but not the canary pods of
+// except. It reports whether it added any.
 func (d *derivation) admitCanaries(o *manifest.Object, namespace string, except *workload) bool {
 	changed := false
 	for _, direction := range [][2]string{{"ingress", "from"}, {"egress", "to"}} {
@@ -75,8 +75,8 @@ func (d *derivation) admitCanaries(o *manifest.Object, namespace string, except 
 	return changed
 }
 
-// admitted are the workloads whose stable pods a peer admits by label and whose
-// canary pods it does not, and the peer's selector.
+// admitted returns a peer's selector and the workloads whose stable pods the
+// peer admits by label and whose canary pods it does not.
 func (d *derivation) admitted(o *manifest.Object, peer *manifest.Node, namespace string) (selector, []*workload) {
 	s, candidates := d.peer(o, peer, namespace, d.index.pods)
 	return s, slices.DeleteFunc(slices.Clone(candidates), func(w *workload) bool {
@@ -84,45 +84,46 @@ func (d *derivation) admitted(o *manifest.Object, peer *manifest.Node, namespace
 	})
 }
 
-// peer returns the pod selector of a peer and the workloads that it may mean.
+// peer returns a peer's pod selector and the workloads that it may match.
 func (d *derivation) peer(o *manifest.Object, peer *manifest.Node, namespace string, pods podIndex) (selector, []*workload) {
 	n := manifest.Get(peer, "podSelector")
 	s, err := labelSelector(o, "podSelector", n)
 	switch {
 	case n == nil || err != nil:
 		return s, nil
-	case manifest.Get(peer, "namespaceSelector") != nil: // any namespace may be meant
+	case manifest.Get(peer, "namespaceSelector") != nil: // may match any namespace
 		return s, d.index.workloads
 	}
 	return s, pods.candidates(namespace, s)
 }
 
-// warnOfAccidents reports a policy that admits canary pods and not the stable
-// ones, as a peer "app is not web" does.
+// warnOfAccidents warns about a policy that admits canary pods but not the
+// stable ones, as a peer "app is not web" does.
 func (d *derivation) warnOfAccidents(p podSelecting, canaries podIndex) {
 	for _, peer := range rules(p.object.Root) {
 		s, candidates := d.peer(p.object, peer, p.namespace, canaries)
 		for _, w := range candidates {
 			if w.chosen && s.matches(w.canaryLabels) && !s.matches(w.labels) {
-				d.note(manifest.Warning, p.object, "admits the canary pods of %s by label and not the stable ones", w.object.ID())
+				d.note(manifest.Warning, p.object, "admits the canary pods of %s by label, but not the stable pods", w.object.ID())
 				return
 			}
 		}
 	}
 }
 
-// peers warns about a policy that lets the stable pods talk to the pods it
-// protects, and the canary's not, or copies it with --copy-peers. The copy is
-// additive: it has the same podSelector, and policies add up. Pods that are the
-// only ones protected, itself, talk to their own version. copied says whether the
-// policy has a canary already, which has the ordinary name.
+// peers handles a policy that lets the stable pods talk to the pods it
+// protects, but not the canary pods. With --copy-peers it makes a copy, which
+// only adds permissions: the copy has the same podSelector, and policies add
+// up. Otherwise it warns. itself is the workload whose pods are the only
+// protected ones, if there is one; its canary pods talk to their own version.
+// copied reports whether the policy already has a canary with the usual name.
 func (d *derivation) peers(p podSelecting, copied bool, itself *workload) {
 	if !d.options.CopyPeers {
 		for _, peer := range rules(p.object.Root) {
 			_, admitted := d.admitted(p.object, peer, p.namespace)
 			for _, w := range admitted {
 				if w != itself {
-					d.note(manifest.Warning, p.object, "admits the pods of %s by label and not those of its canary; pass --copy-peers for a copy that does", w.object.ID())
+					d.note(manifest.Warning, p.object, "admits the pods of %s by label, but not those of its canary; pass --copy-peers to add a copy that does", w.object.ID())
 					return
 				}
 			}

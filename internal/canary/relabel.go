@@ -6,16 +6,16 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// relabel rewrites a label selector that selects w's stable pods into one that
-// selects its canary pods and no others.
+// relabel rewrites a label selector of the stable pods of w so that it selects
+// the canary pods and no others.
 func (w *workload) relabel(n *manifest.Node, s selector) {
 	selectCanaries(n, s, []map[string]string{w.canaryLabels})
 }
 
-// selectCanaries rewrites a label selector, which reads as s, into one that
-// selects everything with one of the given sets of labels, which all have the
-// canary's track, and nothing without that track. Terms that hold for all of
-// them stay as they are.
+// selectCanaries rewrites a label selector, parsed as s, so that it selects
+// everything with one of the given sets of labels and nothing without the
+// canary's track. Every set has that track. Terms that match all sets do not
+// change.
 func selectCanaries(n *manifest.Node, s selector, labels []map[string]string) {
 	equal := manifest.Get(n, "matchLabels")
 	var terms []*manifest.Node
@@ -44,7 +44,8 @@ func selectCanaries(n *manifest.Node, s selector, labels []map[string]string) {
 	manifest.PutString(manifest.Child(n, "matchLabels"), TrackLabel, TrackCanary)
 }
 
-// valuesOf returns the values of a label, sorted, and whether all have it.
+// valuesOf returns the sorted values of a label and whether all sets have the
+// label.
 func valuesOf(key string, labels []map[string]string) (values []string, all bool) {
 	all = true
 	for _, l := range labels {
@@ -56,7 +57,8 @@ func valuesOf(key string, labels []map[string]string) (values []string, all bool
 	return slices.Compact(values), all
 }
 
-// holdForAll makes a term of matchExpressions hold for all labels, if it can.
+// holdForAll makes a term of matchExpressions match all sets of labels, if
+// possible.
 func holdForAll(e *manifest.Node, labels []map[string]string) bool {
 	t := newTerm(e)
 	if !slices.ContainsFunc(labels, func(l map[string]string) bool { return !t.matches(l) }) {

@@ -34,7 +34,8 @@ spec:
   maxReplicas: 5
 `
 
-// TestReplicas: how many pods a canary has, and its autoscaler's bounds.
+// TestReplicas checks the number of canary pods and the bounds of their
+// autoscaler.
 func TestReplicas(t *testing.T) {
 	weight, same := canary.Replicas{}, canary.Replicas{Mode: canary.ReplicasSame}
 	fixed := func(n int) canary.Replicas { return canary.Replicas{Mode: canary.ReplicasFixed, N: n} }
@@ -42,7 +43,7 @@ func TestReplicas(t *testing.T) {
 		stable   string
 		weight   int
 		replicas canary.Replicas
-		min      string // of the autoscaler; "none" for none
+		min      string // of the autoscaler; "none": no autoscaler
 		want     int
 		bounds   [2]int
 	}{
@@ -59,7 +60,7 @@ func TestReplicas(t *testing.T) {
 		{"replicas: 4", 10, same, "none", 4, [2]int{}},
 		{"", 10, same, "none", 1, [2]int{}},
 		{"replicas: 4", 10, fixed(7), "none", 7, [2]int{}},
-		{"", 50, weight, "minReplicas: 4", 2, [2]int{1, 5}}, // an autoscaler's minimum is what runs
+		{"", 50, weight, "minReplicas: 4", 2, [2]int{1, 5}}, // at least the autoscaler's minimum runs
 		{"replicas: 8", 50, weight, "minReplicas: 4", 4, [2]int{1, 5}},
 		{"replicas: 8", 50, weight, "", 4, [2]int{1, 5}},
 		{"replicas: 2", 10, same, "minReplicas: 4", 4, [2]int{4, 5}},

@@ -6,19 +6,20 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// scaledBy is the workload that an autoscaler scales, by its identity.
+// scaledBy returns the identity of the workload that an autoscaler scales.
 func (x *index) scaledBy(o *manifest.Object) manifest.ID {
 	ref := manifest.Get(o.Root, "spec", "scaleTargetRef")
 	return manifest.ID{Kind: manifest.GetString(ref, "kind"), Namespace: x.set.Namespace(o), Name: manifest.GetString(ref, "name")}
 }
 
-// scalerTarget is the key under which an autoscaler finds the workload.
+// scalerTarget returns the key of a workload in derivation.scalers.
 func (w *workload) scalerTarget() manifest.ID {
 	return manifest.ID{Kind: w.object.Kind(), Namespace: w.namespace, Name: w.object.Name()}
 }
 
-// scaler derives the autoscaler of a canary: one pod at least, and as many as
-// stable at most.
+// scaler derives the canary's autoscaler. Its minimum is 1, or what
+// Options.Replicas asks for. Its maximum is that of stable, raised to the
+// minimum if necessary.
 func (d *derivation) scaler(o *manifest.Object, w *workload) {
 	c := d.derive(o)
 	spec := manifest.Get(c.Root, "spec")
@@ -44,7 +45,8 @@ func (d *derivation) scaler(o *manifest.Object, w *workload) {
 	}
 }
 
-// describe makes a metric about a stable object one about its canary.
+// describe replaces a metric's reference to a stable object by one to its
+// canary.
 func (d *derivation) describe(scaler *manifest.Object, namespace string, ref *manifest.Node) {
 	kind, name := manifest.GetString(ref, "kind"), manifest.GetString(ref, "name")
 	if kind == "" {
@@ -62,11 +64,11 @@ func (d *derivation) describe(scaler *manifest.Object, namespace string, ref *ma
 			return
 		}
 	}
-	d.note(manifest.Warning, scaler, "the canary is scaled by a metric of %s %s, which is not about the canary alone", kind, name)
+	d.note(manifest.Warning, scaler, "scales the canary by a metric of %s %s, which does not measure the canary alone", kind, name)
 }
 
-// otherScalers are kinds that also act on a workload they name, and that would
-// not follow to the canary.
+// otherScalers are other kinds that act on a workload by its name. They get no
+// copy for the canary.
 var otherScalers = map[string][]string{
 	"VerticalPodAutoscaler": {"spec", "targetRef"},
 	"ScaledObject":          {"spec", "scaleTargetRef"},

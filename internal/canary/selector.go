@@ -6,14 +6,14 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// selector is a label selector: all of its terms have to hold. One without
-// terms matches everything.
+// selector is a label selector. It matches if all of its terms match; without
+// terms it matches everything.
 type selector struct {
 	equal map[string]string
 	terms []term
 }
 
-// term is one of matchExpressions.
+// term is one entry of matchExpressions.
 type term struct {
 	key, operator string
 	values        []string
@@ -31,10 +31,10 @@ func labelSelector(o *manifest.Object, what string, n *manifest.Node) (selector,
 	for _, e := range manifest.Items(n, "matchExpressions") {
 		t := newTerm(e)
 		if t.key == "" || !slices.Contains([]string{"In", "NotIn", "Exists", "DoesNotExist"}, t.operator) {
-			return s, o.Errorf(e, "%s.matchExpressions: a term needs a key and one of the operators In, NotIn, Exists, DoesNotExist", what)
+			return s, o.Errorf(e, "%s.matchExpressions: an entry needs a key and one of the operators In, NotIn, Exists, DoesNotExist", what)
 		}
 		if takesValues := t.operator == "In" || t.operator == "NotIn"; takesValues != (len(t.values) > 0) {
-			return s, o.Errorf(e, "%s.matchExpressions: In and NotIn need values, Exists and DoesNotExist take none; this is %s with %d", what, t.operator, len(t.values))
+			return s, o.Errorf(e, "%s.matchExpressions: In and NotIn need values, Exists and DoesNotExist take none; this entry has %s and %d values", what, t.operator, len(t.values))
 		}
 		s.terms = append(s.terms, t)
 	}
@@ -73,8 +73,8 @@ func (t term) matches(labels map[string]string) bool {
 	return !found // DoesNotExist
 }
 
-// breakable are the keys whose value a label can be changed of so that the
-// selector no longer matches.
+// breakable returns the keys for which another label value makes the selector
+// no longer match.
 func (s selector) breakable() []string {
 	keys := make([]string, 0, len(s.equal)+len(s.terms))
 	for k := range s.equal {
@@ -88,7 +88,8 @@ func (s selector) breakable() []string {
 	return keys
 }
 
-// podIndex finds the pod sets a selector matches without looking at all of them.
+// podIndex finds the workloads whose pods a selector matches without checking
+// all of them.
 type podIndex struct {
 	byLabel     map[labelAt][]*workload
 	byNamespace map[string][]*workload
@@ -108,8 +109,8 @@ func newPodIndex(workloads []*workload, labels func(*workload) map[string]string
 	return x
 }
 
-// candidates are the workloads of a namespace that a selector may match: those
-// with the rarest of the labels it asks for.
+// candidates returns the workloads of a namespace that a selector may match:
+// those with the rarest label that it requires.
 func (x podIndex) candidates(namespace string, s selector) []*workload {
 	best := x.byNamespace[namespace]
 	for k, v := range s.equal {

@@ -7,15 +7,15 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// stableOnly are the fields of a Service that name what only one Service can have.
+// stableOnly are the Service fields whose value only one Service can have.
 var stableOnly = map[string]bool{
 	"clusterIP": true, "clusterIPs": true, "externalIPs": true, "loadBalancerIP": true, "loadBalancerClass": true,
 	"loadBalancerSourceRanges": true, "allocateLoadBalancerNodePorts": true, "externalTrafficPolicy": true,
 	"healthCheckNodePort": true, "type": true, "externalName": true,
 }
 
-// service derives the canary of a Service: a ClusterIP one that selects the
-// canary pods, headless if the stable one is.
+// service derives the canary of a Service. It is a ClusterIP Service that
+// selects the canary pods, and headless if the stable one is.
 func (d *derivation) service(s *service) {
 	c := d.derive(s.object)
 	s.derived = c
@@ -41,8 +41,8 @@ func (d *derivation) service(s *service) {
 	d.result.Services = append(d.result.Services, manifest.Derived{Stable: s.object, Canary: c})
 }
 
-// canaryValue is the value that the canaries of the Service's workloads have
-// for a label of its selector; they all have the same (see separate).
+// canaryValue returns the canaries' value for a label of the Service's
+// selector. All its workloads have the same one, see separate.
 func (s *service) canaryValue(key, value string) string {
 	for _, w := range s.workloads {
 		if changed, found := w.change[key]; found && w.chosen {
@@ -52,7 +52,7 @@ func (s *service) canaryValue(key, value string) string {
 	return value
 }
 
-// canarySelector is the selector of the canary Service.
+// canarySelector returns the selector of the canary Service.
 func (s *service) canarySelector() selector {
 	equal := maps.Clone(s.selector.equal)
 	for key, value := range equal {
@@ -62,7 +62,8 @@ func (s *service) canarySelector() selector {
 	return selector{equal: equal}
 }
 
-// hasCanary says whether the Service selects pods of a workload that gets one.
+// hasCanary reports whether the Service selects pods of a workload that gets a
+// canary.
 func (s *service) hasCanary() bool {
 	return slices.ContainsFunc(s.workloads, func(w *workload) bool { return w.chosen })
 }

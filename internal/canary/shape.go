@@ -11,12 +11,12 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// shape is what a value has to be where it is present. Only the fields that
-// canarize reads or writes have one; the rest is the API server's business.
+// shape describes what a value must be if it is present. Only fields that
+// canarize reads or writes have one; the API server checks the rest.
 type shape struct {
 	want   want
 	fields map[string]shape // of a mapping
-	keys   []string         // of fields, sorted, so that errors are the same every time
+	keys   []string         // of fields, sorted, so that errors are deterministic
 	item   *shape           // of a list
 }
 
@@ -81,7 +81,7 @@ var (
 
 func withSpec(spec fields) shape { return mapping(fields{"spec": mapping(spec)}) }
 
-// shapes are those of the objects that canarize knows, by their role.
+// shapes lists the shapes of the objects that canarize knows, by role.
 var shapes = map[string]shape{
 	"workload": withSpec(fields{
 		"replicas": number, "selector": byLabel, "template": podTemplate, "paused": boolean,
@@ -106,7 +106,7 @@ var shapes = map[string]shape{
 
 var subdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 
-// checkObject checks the name and the shape of an object with a role.
+// checkObject checks the name and the shape of an object that has a role.
 func checkObject(o *manifest.Object, role string) error {
 	if role == "" {
 		return nil
@@ -114,7 +114,7 @@ func checkObject(o *manifest.Object, role string) error {
 	meta := manifest.Get(o.Root, "metadata")
 	switch name := o.Name(); {
 	case name == "":
-		return o.Errorf(meta, "metadata.generateName makes another object every time; give it a metadata.name")
+		return o.Errorf(meta, "metadata.generateName creates a new object on every apply; give it a metadata.name")
 	case role == "service" && (len(name) > maxLabelName || strings.Contains(name, ".")):
 		return o.Errorf(manifest.Get(meta, "name"), "metadata.name %q is not a valid name of a Service; use at most %d lower-case letters, digits and dashes", name, maxLabelName)
 	case !subdomain.MatchString(name):
@@ -123,7 +123,7 @@ func checkObject(o *manifest.Object, role string) error {
 	return shapes[role].check(o, o.Root, nil)
 }
 
-// check compares a value with its shape; path leads to it.
+// check compares a value with its shape. path leads to the value.
 func (s shape) check(o *manifest.Object, n *manifest.Node, path []string) error {
 	if n == nil {
 		return nil
@@ -169,7 +169,7 @@ func (s shape) checkItems(o *manifest.Object, n *manifest.Node, path []string, w
 	return nil
 }
 
-// describe names a value in an error: scalars by their text.
+// describe names a value in an error. Scalars are shown by their text.
 func describe(n *manifest.Node) string {
 	switch kind := manifest.KindName(n); kind {
 	case "string":

@@ -4,8 +4,8 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// verify checks the laws on the result. What gets here and fails could not be
-// separated by changing labels; a wrong canary is never returned.
+// verify checks the laws on the result, so that Derive never returns a wrong
+// canary. It fails if changing labels could not separate the selectors.
 func (d *derivation) verify() error {
 	var chosen []*workload
 	for _, w := range d.index.workloads {
@@ -23,7 +23,8 @@ func (d *derivation) verify() error {
 	return d.verifyCanarySelectors(canaries)
 }
 
-// verifyStableSelectors checks that nothing of the input selects a canary pod.
+// verifyStableSelectors checks that no selector of the input selects a canary
+// pod.
 func (d *derivation) verifyStableSelectors(canaries podIndex) error {
 	leak := func(namespace string, s selector) *workload {
 		for _, w := range canaries.candidates(namespace, s) {
@@ -38,12 +39,12 @@ func (d *derivation) verifyStableSelectors(canaries podIndex) error {
 			continue
 		}
 		if w := leak(s.namespace, s.selector); w != nil {
-			return s.object.Errorf(manifest.Get(s.object.Root, "spec", "selector"), "its selector would select the canary pods of %s too; give the Service a selector label of its own, such as app", w.object.ID())
+			return s.object.Errorf(manifest.Get(s.object.Root, "spec", "selector"), "its selector would also select the canary pods of %s; give the Service its own selector label, such as app", w.object.ID())
 		}
 	}
 	for _, w := range d.index.workloads {
 		if other := leak(w.namespace, w.selector); other != nil {
-			return w.object.Errorf(manifest.Get(w.object.Root, "spec", "selector"), "its selector would select the canary pods of %s too; give it a label of its own under matchLabels", other.object.ID())
+			return w.object.Errorf(manifest.Get(w.object.Root, "spec", "selector"), "its selector would also select the canary pods of %s; give it its own label under matchLabels", other.object.ID())
 		}
 	}
 	for _, selecting := range [][]podSelecting{d.index.budgets, d.index.policies} {
@@ -56,26 +57,26 @@ func (d *derivation) verifyStableSelectors(canaries podIndex) error {
 	}
 	for _, b := range d.index.budgets {
 		if w := leak(b.namespace, b.selector); w != nil {
-			d.note(manifest.Warning, b.object, "its selector also selects the canary pods of %s: they count towards the budget", w.object.ID())
+			d.note(manifest.Warning, b.object, "also selects the canary pods of %s: they count towards the budget", w.object.ID())
 		}
 	}
 	return nil
 }
 
-// verifyNoAccident checks that what does not select the stable pods of a
-// workload does not select its canary's, as "app is not web" would.
+// verifyNoAccident checks that a selector that does not select a workload's
+// stable pods does not select its canary pods, as "app is not web" would.
 func verifyNoAccident(selecting []podSelecting, canaries podIndex) error {
 	for _, p := range selecting {
 		for _, w := range canaries.candidates(p.namespace, p.selector) {
 			if p.selector.matches(w.canaryLabels) && !p.selector.matches(w.labels) {
-				return p.object.Errorf(manifest.Get(p.object.Root, "spec"), "its selector would select the canary pods of %s and does not select the stable ones; make it select by labels that only its own pods have", w.object.ID())
+				return p.object.Errorf(manifest.Get(p.object.Root, "spec"), "its selector would select the canary pods of %s, but not the stable pods; select by labels that only its own pods have", w.object.ID())
 			}
 		}
 	}
 	return nil
 }
 
-// verifyScalers checks that no autoscaler waits for a workload of the canary's name.
+// verifyScalers checks that no autoscaler of the input names a canary workload.
 func (d *derivation) verifyScalers() error {
 	for _, w := range d.index.workloads {
 		if !w.chosen {
@@ -88,8 +89,8 @@ func (d *derivation) verifyScalers() error {
 	return nil
 }
 
-// verifyCanarySelectors checks that what the canary has selects its pods and no
-// others.
+// verifyCanarySelectors checks that the selectors of the canary's objects
+// select the canary's pods and no others.
 func (d *derivation) verifyCanarySelectors(canaries podIndex) error {
 	for _, w := range d.index.workloads {
 		if !w.chosen {
@@ -100,11 +101,11 @@ func (d *derivation) verifyCanarySelectors(canaries podIndex) error {
 			return err
 		}
 		if !s.matches(w.canaryLabels) {
-			return w.object.Errorf(nil, "its selector cannot be made to select the canary pods; use matchLabels")
+			return w.object.Errorf(nil, "its selector cannot be changed to select the canary pods; use matchLabels")
 		}
 		for _, other := range canaries.candidates(w.namespace, s) {
 			if other != w && s.matches(other.canaryLabels) {
-				return w.object.Errorf(manifest.Get(w.object.Root, "spec", "selector"), "its selector and that of %s (%s) select the same pods; give each a label of its own", other.object.ID(), other.object.Pos)
+				return w.object.Errorf(manifest.Get(w.object.Root, "spec", "selector"), "its selector and that of %s (%s) select the same pods; give each its own label", other.object.ID(), other.object.Pos)
 			}
 		}
 		if err := d.selectsStable(w.object, w.namespace, s); err != nil {
@@ -118,7 +119,7 @@ func (d *derivation) verifyCanarySelectors(canaries podIndex) error {
 		s := sv.canarySelector()
 		for _, w := range sv.workloads {
 			if w.chosen && !s.matches(w.canaryLabels) {
-				return sv.object.Errorf(nil, "its canary cannot select the canary pods of %s", w.object.ID())
+				return sv.object.Errorf(nil, "its canary Service cannot select the canary pods of %s; use plain labels in its selector", w.object.ID())
 			}
 		}
 		if err := d.selectsStable(sv.object, sv.namespace, s); err != nil {
@@ -128,11 +129,12 @@ func (d *derivation) verifyCanarySelectors(canaries podIndex) error {
 	return nil
 }
 
-// selectsStable is an error when a canary's selector matches pods of the input.
+// selectsStable returns an error if a canary's selector matches pods of the
+// input.
 func (d *derivation) selectsStable(o *manifest.Object, namespace string, s selector) error {
 	for _, w := range d.index.pods.candidates(namespace, s) {
 		if s.matches(w.labels) {
-			return o.Errorf(nil, "the selector of its canary would select the pods of %s (%s), which carry %s=%s already", w.object.ID(), w.object.Pos, TrackLabel, TrackCanary)
+			return o.Errorf(nil, "the selector of its canary would select the pods of %s (%s), which already have the label %s=%s; remove that label from them", w.object.ID(), w.object.Pos, TrackLabel, TrackCanary)
 		}
 	}
 	return nil

@@ -52,8 +52,8 @@ func (d *derivation) setReplicas(w *workload, spec *manifest.Node) {
 	d.note(manifest.Debug, w.object, "the canary starts with %d of %d pods", n, stable)
 }
 
-// relabelOwnPods makes the affinity and spread rules that name the workload's
-// own pods name the canary's.
+// relabelOwnPods changes the affinity and spread rules that select the
+// workload's own pods so that they select the canary's pods.
 func (w *workload) relabelOwnPods(podSpec *manifest.Node) {
 	relabel := func(rule *manifest.Node) {
 		n := manifest.Get(rule, "labelSelector")
@@ -76,7 +76,7 @@ func (w *workload) relabelOwnPods(podSpec *manifest.Node) {
 	}
 }
 
-// governingService points a StatefulSet at the canary of its own Service.
+// governingService makes a StatefulSet use the canary of its own Service.
 func (d *derivation) governingService(w *workload, spec *manifest.Node) {
 	name := manifest.GetString(spec, "serviceName")
 	for _, s := range w.services {
@@ -86,7 +86,7 @@ func (d *derivation) governingService(w *workload, spec *manifest.Node) {
 	}
 }
 
-// warnAboutPod reports what a second set of pods shares with the first.
+// warnAboutPod warns about what the canary pods share with the stable pods.
 func (d *derivation) warnAboutPod(w *workload, podSpec *manifest.Node) {
 	for _, v := range manifest.Items(podSpec, "volumes") {
 		if claim := manifest.GetString(v, "persistentVolumeClaim", "claimName"); claim != "" {
@@ -94,10 +94,10 @@ func (d *derivation) warnAboutPod(w *workload, podSpec *manifest.Node) {
 		}
 	}
 	if manifest.IsTrue(manifest.Get(w.object.Root, "spec", "paused")) {
-		d.note(manifest.Warning, w.object, "spec.paused is true, so the canary will not start either")
+		d.note(manifest.Warning, w.object, "spec.paused is true, so the canary will not start; remove it")
 	}
 	if manifest.IsTrue(manifest.Get(podSpec, "hostNetwork")) {
-		d.note(manifest.Warning, w.object, "hostNetwork: a canary pod needs a node on which no stable pod holds its ports")
+		d.note(manifest.Warning, w.object, "hostNetwork: a canary pod needs a node where no stable pod uses its ports")
 	}
 	for _, list := range []string{"initContainers", "containers"} {
 		for _, c := range manifest.Items(podSpec, list) {
@@ -106,21 +106,21 @@ func (d *derivation) warnAboutPod(w *workload, podSpec *manifest.Node) {
 	}
 }
 
-// warnAboutEnvironment reports variables by which the canary would call its own
+// warnAboutEnvironment warns about variables that make the canary call its own
 // stable Service.
 func (d *derivation) warnAboutEnvironment(w *workload, container *manifest.Node) {
 	for _, e := range manifest.Items(container, "env") {
 		value := manifest.GetString(e, "value")
 		for _, s := range w.services {
 			if namesHost(value, s.object.Name()) {
-				d.note(manifest.Warning, w.object, "%s still names the stable Service %s in the canary", manifest.GetString(e, "name"), s.object.Name())
+				d.note(manifest.Warning, w.object, "in the canary, %s still names the stable Service %s", manifest.GetString(e, "name"), s.object.Name())
 			}
 		}
 	}
 }
 
-// namesHost says whether a value is an address with the host name: the name
-// alone, or followed by a port, a domain or a path.
+// namesHost reports whether a value is the host name, alone or followed by a
+// port, a domain or a path.
 func namesHost(value, name string) bool {
 	if _, after, found := strings.Cut(value, "://"); found {
 		value = after

@@ -1,5 +1,6 @@
-// Package depcheck holds the test of who may import whom, of who may know the time, and
-// of the table in docs/architecture.md, which it writes.
+// Package depcheck tests which package may import which, which packages may
+// read the time, and the table of packages in docs/architecture.md. With
+// -update it writes that table.
 package depcheck
 
 import (
@@ -25,14 +26,15 @@ const (
 	module = "github.com/canarize/canarize/"
 )
 
-// outside are packages by which a program reaches the world, chance included.
+// outside lists packages with effects from outside the program: I/O and
+// randomness.
 var outside = []string{"os", "os/exec", "net", "net/http", "math/rand", "math/rand/v2", "crypto/rand", "io/ioutil", "syscall"}
 
-// clock are the names of package time that ask for the time or wait for it.
+// clock lists the names of package time that read the time or wait.
 var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
 
-// mayImport says whether a room may import a package of this module. Names are those of
-// the table.
+// mayImport reports whether a room may import a package of this module. Names
+// are those of the table.
 func (r room) mayImport(name string) bool {
 	return slices.ContainsFunc(strings.Fields(r.knows), func(known string) bool {
 		return name == known || name == "internal/"+known
@@ -44,11 +46,11 @@ func TestRooms(t *testing.T) {
 	for _, r := range rooms {
 		known[r.name] = r
 	}
-	used := map[string]map[string]bool{} // what each room imports
+	used := map[string]map[string]bool{} // by room, what it imports
 	for _, f := range sources(t) {
 		r, found := known[f.room]
 		if !found {
-			t.Errorf("%s is in no room: list it in rooms_test.go", f.path)
+			t.Errorf("package %s is not in the table: add it to rooms_test.go", f.path)
 			continue
 		}
 		if used[r.name] == nil {
@@ -64,13 +66,14 @@ func TestRooms(t *testing.T) {
 		}
 		for _, name := range strings.Fields(r.knows) {
 			if !used[r.name][name] && !used[r.name]["internal/"+name] {
-				t.Errorf("%s need not know %s any more", r.name, name)
+				t.Errorf("%s no longer imports %s: remove it from rooms_test.go", r.name, name)
 			}
 		}
 	}
 }
 
-// problems are the laws that a file breaks. It adds what the file imports.
+// problems returns the rules that a file breaks, and adds what the file imports
+// to imported.
 func (f source) problems(r room, imported map[string]bool) (problems []string) {
 	for _, i := range f.syntax.Imports {
 		path, _ := strconv.Unquote(i.Path.Value)
@@ -100,7 +103,7 @@ func isTime(x ast.Expr) bool {
 	return is && name.Name == "time" && name.Obj == nil
 }
 
-// TestLaws: every law of this test is broken by a file made for it.
+// TestLaws checks each rule with a file that breaks it.
 func TestLaws(t *testing.T) {
 	pure := room{name: "internal/p", knows: "manifest", pure: true}
 	for text, says := range map[string]string{
@@ -130,8 +133,9 @@ type source struct {
 	syntax     *ast.File
 }
 
-// sources reads the files of this module's packages; tests only below test/. It reads them itself,
-// so that go test knows by which files a result has to be made anew.
+// sources reads the Go files of this module, and test files only below test/.
+// Because it reads the files itself, go test knows when its cached result is
+// out of date.
 func sources(t *testing.T) []source {
 	t.Helper()
 	var all []source
@@ -163,7 +167,7 @@ func sources(t *testing.T) []source {
 	return all
 }
 
-// TestTable: the table of docs/architecture.md is this one.
+// TestTable checks that docs/architecture.md has this table.
 func TestTable(t *testing.T) {
 	const page, begin, end = root + "/docs/architecture.md", "<!-- rooms: go test ./internal/depcheck -update -->\n", "<!-- end of rooms -->"
 	text, err := os.ReadFile(page)

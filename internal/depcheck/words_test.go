@@ -12,14 +12,14 @@ import (
 	"testing"
 )
 
-// core are the rooms that serve every face: they name neither a verb nor a flag of the
+// core lists the rooms that serve every face. They name no verb or flag of the
 // command line.
 var core = []string{"rollout", "runner", "kube", "readiness", "watch", "gate", "metric", "analysis", "route/emissary/live", "hub"}
 
-// aWord is a verb behind the name of the program, or a flag.
+// aWord matches a verb after the name of the program, or a flag.
 var aWord = regexp.MustCompile(`\bcanarize (analyze|approve|completion|deploy|diff|doctor|generate|hold|judge|plan|promote|rbac|reject|report|resume|run|schema|shift|simulate|status|traffic|version)\b|(^|[^-\w])--[a-z]`)
 
-// TestCoreNamesNoCommands looks at every string literal of the core.
+// TestCoreNamesNoCommands checks every string literal of the core.
 func TestCoreNamesNoCommands(t *testing.T) {
 	read := 0
 	for _, room := range core {
@@ -29,7 +29,7 @@ func TestCoreNamesNoCommands(t *testing.T) {
 			}
 			read++
 			for _, word := range commandsIn(t, path) {
-				t.Errorf("%s: a face has to say this, not the core", word)
+				t.Errorf("%s: move this to internal/cli; a core package must not name commands or flags", word)
 			}
 			return nil
 		})
@@ -63,7 +63,7 @@ func commandsIn(t *testing.T, path string) (found []string) {
 	return found
 }
 
-// TestCommandsAreFound: the look above sees what it is for.
+// TestCommandsAreFound checks that aWord matches commands and flags only.
 func TestCommandsAreFound(t *testing.T) {
 	for text, is := range map[string]bool{
 		"run canarize reject %s": true, "repeat with --untested": true, "--to is missing": true, "(see --name)": true,

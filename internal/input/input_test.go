@@ -188,7 +188,7 @@ func TestKustomizationLimits(t *testing.T) {
 		"nesting":   {configMap("x") + "a: " + strings.Repeat("[", 1000) + strings.Repeat("]", 1000), "nested deeper than 200 levels"},
 		"values":    {configMap("x") + "a: [" + strings.Repeat("1,", maxKustomizedValues) + "]\n", "more than 500000 values in all"},
 		"size":      {configMap("x") + "# " + strings.Repeat("x", manifest.MaxFileBytes), "larger than 16 MiB"},
-		"recursion": {configMap("x") + "a: &a {b: *a}\n", "alias *a stands inside what it names"},
+		"recursion": {configMap("x") + "a: &a {b: *a}\n", "alias *a is inside the value of its own anchor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tree(t, map[string]string{"kustomization.yaml": "resources: [x.yml]\n", "x.yml": c.text})

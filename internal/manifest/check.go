@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// objectsOf makes objects of trees that were read in another way than as YAML.
+// objectsOf makes objects from trees that did not come from YAML.
 func (s *source) objectsOf(roots []*Node, err error) ([]*Object, error) {
 	if err != nil {
 		return nil, err
@@ -26,8 +26,8 @@ func (s *source) objectsOf(roots []*Node, err error) ([]*Object, error) {
 	return objects, nil
 }
 
-// objects takes the objects out of one document: none for an empty one, one for
-// an object, its items for a list.
+// objects returns the objects of one document: none if it is empty, the items
+// if it is a list, else one.
 func (s *source) objects(doc *Node) ([]*Object, error) {
 	if err := s.spend(doc); err != nil || len(doc.Content) == 0 || IsNull(doc.Content[0]) {
 		return nil, err
@@ -41,7 +41,7 @@ func (s *source) objects(doc *Node) ([]*Object, error) {
 		return nil, err
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s:%d: a %s where a Kubernetes object is expected; every object has apiVersion, kind and metadata.name", s.name, max(root.Line, 1), KindName(root))
+		return nil, fmt.Errorf("%s:%d: expected a Kubernetes object, found a %s; every object has apiVersion, kind and metadata.name", s.name, max(root.Line, 1), KindName(root))
 	}
 	if root.HeadComment == "" {
 		root.HeadComment = doc.HeadComment
@@ -58,7 +58,7 @@ func (s *source) object(root *Node) ([]*Object, error) {
 		return nil, err
 	}
 	if o.Kind() == "Release" && strings.HasPrefix(GetString(root, "apiVersion"), "canarize.dev/") {
-		return nil, nil // the release file, in the folder of the manifests: not for the cluster
+		return nil, nil // the release file may be in the same folder; it is not for the cluster
 	}
 	if !strings.HasSuffix(o.Kind(), "List") || Get(root, "items") == nil && Get(root, "metadata", "name") != nil {
 		return []*Object{o}, checkMetadata(o)
@@ -82,8 +82,8 @@ func (s *source) object(root *Node) ([]*Object, error) {
 	return objects, nil
 }
 
-// inheritHeader gives an item of a typed list, such as a DeploymentList, the
-// apiVersion and kind that the API server leaves out of it.
+// inheritHeader gives an item of a typed list, such as a DeploymentList, an
+// apiVersion and kind. The API server omits them from items.
 func inheritHeader(list, item *Node) {
 	kind := strings.TrimSuffix(GetString(list, "kind"), "List")
 	if kind != "" && Get(item, "kind") == nil && Get(item, "apiVersion") == nil {
@@ -93,11 +93,11 @@ func inheritHeader(list, item *Node) {
 	}
 }
 
-// tags are the ones that JSON, which Kubernetes speaks, has a value for.
+// tags are the YAML tags whose values JSON, the format of Kubernetes, can hold.
 var tags = []string{"!", "!!str", "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq", "!!binary", "!!timestamp", "!!merge"}
 
-// checkTree refuses what YAML allows and JSON does not: duplicate keys, keys
-// that are no scalars, tags of one's own.
+// checkTree rejects what YAML allows and JSON does not: duplicate keys, keys
+// that are not scalars, custom tags.
 func (s *source) checkTree(root, n *Node) error {
 	if n.Style&yaml.TaggedStyle != 0 {
 		if err := s.checkTag(root, n); err != nil {
@@ -120,7 +120,7 @@ func (s *source) checkTree(root, n *Node) error {
 func (s *source) checkTag(root, n *Node) error {
 	tag := n.ShortTag()
 	if !slices.Contains(tags, tag) {
-		return s.errorf(root, n, "the tag %s means nothing to Kubernetes; put the value in quotes, or let the tool that knows the tag replace it first", tag)
+		return s.errorf(root, n, "Kubernetes does not know the tag %s; put the value in quotes, or let the tool that knows the tag replace it first", tag)
 	}
 	var err error
 	switch tag {
@@ -132,13 +132,13 @@ func (s *source) checkTag(root, n *Node) error {
 		err = n.Decode(new(bool))
 	}
 	if err != nil {
-		return s.errorf(root, n, "%s is not what its tag %s says; remove the tag", n.Value, tag)
+		return s.errorf(root, n, "%s does not match its tag %s; remove the tag", n.Value, tag)
 	}
 	return nil
 }
 
 func (s *source) checkKeys(root, n *Node) error {
-	const fewKeys = 16 // below it comparing each with each is cheaper than a map
+	const fewKeys = 16 // below this, comparing all pairs is cheaper than a map
 	var seen map[string]int
 	if len(n.Content) > 2*fewKeys {
 		seen = make(map[string]int, len(n.Content)/2)
@@ -172,16 +172,16 @@ func (s *source) checkKeys(root, n *Node) error {
 	return nil
 }
 
-// keyError explains a key that is no string. The usual one is {{ value }},
-// which YAML reads as a mapping whose key is a mapping.
+// keyError reports a key that is not a string. The most common one is {{ value
+// }}, which YAML reads as a mapping whose key is a mapping.
 func (s *source) keyError(root, key *Node) error {
 	if l, _ := s.line(key.Line); isTemplate(l) {
 		return s.errorf(root, key, "%s", templateHint)
 	}
-	return s.errorf(root, key, "a %s as a key; keys are strings: put it in quotes", KindName(key))
+	return s.errorf(root, key, "the key is a %s; keys are strings: put it in quotes", KindName(key))
 }
 
-// checkHeader checks what makes a mapping a Kubernetes object.
+// checkHeader checks apiVersion and kind, which every Kubernetes object has.
 func checkHeader(o *Object) error {
 	for _, key := range []string{"apiVersion", "kind"} {
 		v := Get(o.Root, key)
@@ -192,7 +192,7 @@ func checkHeader(o *Object) error {
 			return err
 		}
 		if !headerText.MatchString(v.Value) {
-			return o.Errorf(v, "%s %q is none that Kubernetes can have; %s", key, v.Value, remedy(v.Value, "write it as in the documentation of the object"))
+			return o.Errorf(v, "%s %q is not valid in Kubernetes; %s", key, v.Value, remedy(v.Value, "write it as in the documentation of the object"))
 		}
 	}
 	return nil
@@ -215,7 +215,7 @@ func checkMetadata(o *Object) error {
 		return o.Errorf(meta, "no metadata.name; give the object one")
 	}
 	if v := Get(meta, "name"); v != nil && !validPathSegment(v.Value) {
-		return o.Errorf(v, "metadata.name %q is not a valid name; %s", v.Value, remedy(v.Value, "a name has at most 253 characters, and no slash, percent sign or space in it"))
+		return o.Errorf(v, "metadata.name %q is not a valid name; %s", v.Value, remedy(v.Value, "use at most 253 characters, without slashes, percent signs and spaces"))
 	}
 	if v := Get(meta, "namespace"); v != nil && !dnsLabel.MatchString(v.Value) {
 		return o.Errorf(v, "metadata.namespace %q is not a valid namespace; %s", v.Value, remedy(v.Value, "use at most 63 lower-case letters, digits and dashes"))
@@ -228,15 +228,16 @@ func checkMetadata(o *Object) error {
 
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
-// validPathSegment says whether some kind of object can have the name: it is a
-// part of a URL (k8s.io/apimachinery/pkg/api/validation/path).
+// validPathSegment reports whether any kind of object can have the name, which
+// becomes part of a URL (k8s.io/apimachinery/pkg/api/validation/path).
 func validPathSegment(name string) bool {
 	return name != "." && name != ".." && len(name) <= 253 &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == '/' || r == '%' || r == 0x7f }) &&
 		!strings.Contains(name, "{{") && !strings.Contains(name, "${")
 }
 
-// remedy is what to do about a value: render it where it is a template.
+// remedy returns what to do about a value: render it if it is a template, else
+// otherwise.
 func remedy(value, otherwise string) string {
 	if isTemplate(value) || strings.Contains(value, "${") {
 		return templateHint
@@ -244,9 +245,9 @@ func remedy(value, otherwise string) string {
 	return otherwise
 }
 
-// CheckStringMap checks that n, where present, maps strings to strings, as
-// labels, annotations and selectors do. A bare number, true or yes is refused as
-// the API server refuses it.
+// CheckStringMap checks that n, if present, maps strings to strings, as labels,
+// annotations and selectors do. It rejects bare numbers, true and yes, as the
+// API server does.
 func CheckStringMap(o *Object, what string, n *Node) error {
 	if n == nil {
 		return nil
@@ -269,7 +270,8 @@ func CheckStringMap(o *Object, what string, n *Node) error {
 	return nil
 }
 
-// CheckLabels checks that n, where present, has labels that the API server takes.
+// CheckLabels checks that n, if present, holds labels that the API server
+// accepts.
 func CheckLabels(o *Object, what string, n *Node) error {
 	if err := CheckStringMap(o, what, n); err != nil || n == nil {
 		return err
@@ -283,7 +285,7 @@ func CheckLabels(o *Object, what string, n *Node) error {
 	return nil
 }
 
-// ValidLabelValue says whether a label can have the value
+// ValidLabelValue reports whether a label can have the value
 // (k8s.io/apimachinery/pkg/util/validation).
 func ValidLabelValue(s string) bool {
 	if s == "" {
@@ -299,13 +301,13 @@ func ValidLabelValue(s string) bool {
 	return len(s) <= 63
 }
 
-// isBare says whether a scalar is written without quotes, block or tag.
+// isBare reports whether a scalar is written without quotes, block or tag.
 func isBare(v *Node) bool {
 	return v.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) == 0
 }
 
-// CheckString checks that v, where present, is a string to every YAML reader,
-// those of Kubernetes included.
+// CheckString checks that v, if present, is a string for every YAML reader,
+// including those of Kubernetes.
 func CheckString(o *Object, what string, v *Node) error {
 	if v == nil {
 		return nil
@@ -319,8 +321,8 @@ func CheckString(o *Object, what string, v *Node) error {
 	return nil
 }
 
-// KindName says in one word what n is: mapping, list, string, number, boolean or
-// null.
+// KindName returns one word for the kind of n: mapping, list, string, number,
+// boolean or null.
 func KindName(n *Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:

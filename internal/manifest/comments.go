@@ -7,9 +7,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// restoreComments moves the comments between two items of a list above the
-// second one. Where blank lines follow them, the loader hangs them below the
-// item's first key, or loses them.
+// restoreComments moves the comments between two list items above the second
+// item. If blank lines follow such a comment, the loader attaches it to the
+// item's first key or loses it.
 func (s *source) restoreComments(n *Node) {
 	for _, child := range n.Content {
 		s.restoreComments(child)
@@ -37,9 +37,9 @@ func (s *source) restoreComments(n *Node) {
 	}
 }
 
-// commentsAbove returns the comments between a line and the text above it, split
-// where lines are blank. They begin at the column or before it: further right
-// they may be the text of a block scalar.
+// commentsAbove returns the comments between a line and the text above it. A
+// blank line separates two comments. Comments further right than the column are
+// ignored: they may be the text of a block scalar.
 func (s *source) commentsAbove(line, column int) []string {
 	var comments []string
 	blank := true
@@ -61,13 +61,13 @@ func (s *source) commentsAbove(line, column int) []string {
 	}
 }
 
-// hasFoot reports whether a comment stands below n or something in it.
+// hasFoot reports whether n or a node in it has the foot comment.
 func hasFoot(n *Node, comment string) bool {
 	return without(n.FootComment, comment) != n.FootComment ||
 		slices.ContainsFunc(n.Content, func(c *Node) bool { return hasFoot(c, comment) })
 }
 
-// without takes the lines of a comment out of others.
+// without removes a comment from a group of comments.
 func without(comments, comment string) string {
 	if !strings.Contains(comments, comment) {
 		return comments

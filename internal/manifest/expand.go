@@ -6,19 +6,19 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// expand replaces aliases by copies of what they stand for and merge keys by
-// the entries they merge, so that an edit of one place never changes another.
-// The number of values is bounded: an alias bomb ends here.
+// expand replaces each alias by a copy of its anchor's value, and each merge
+// key by the entries it merges. So an edit in one place never changes another.
+// The number of copied values is limited, which stops alias bombs.
 func (s *source) expand(root *Node) error {
 	e := expander{source: s, root: root, active: map[*Node]bool{}}
 	return e.expand(root)
 }
 
-// spend takes the values of a document off the budget of the call.
+// spend counts the values of a document against the budget of the call.
 func (s *source) spend(doc *Node) error {
 	s.spent.values += count(doc)
 	if s.spent.values > s.spent.most {
-		return fmt.Errorf("%s:%d: the input has more than %d values in all, the most that is read; pass the files of one application only", s.name, max(doc.Line, 1), s.spent.most)
+		return fmt.Errorf("%s:%d: the input has more than %d values in all, the limit; pass the files of one application only", s.name, max(doc.Line, 1), s.spent.most)
 	}
 	return nil
 }
@@ -34,7 +34,7 @@ func count(n *Node) int {
 type expander struct {
 	*source
 	root   *Node
-	active map[*Node]bool // anchors that are being expanded: an alias to one is a cycle
+	active map[*Node]bool // anchors being expanded; an alias to one of them is a cycle
 }
 
 func (e *expander) expand(n *Node) error {
@@ -62,16 +62,16 @@ func (e *expander) expand(n *Node) error {
 	return nil
 }
 
-// follow makes an alias a copy of its anchor. The copy has the alias's comments
-// and no position of its own in the text.
+// follow replaces an alias by a copy of its anchor's value. The copy keeps the
+// alias's comments and has no column.
 func (e *expander) follow(alias *Node) error {
 	target := alias.Alias
 	if target == nil || e.active[target] {
-		return e.errorf(e.root, alias, "alias *%s stands inside what it names; a value cannot contain itself", alias.Value)
+		return e.errorf(e.root, alias, "alias *%s is inside the value of its own anchor; a value cannot contain itself", alias.Value)
 	}
 	e.spent.copied += count(target)
 	if most := min(maxCopiedValues+10*e.spent.values, e.spent.most); e.spent.copied > most {
-		return e.errorf(e.root, alias, "aliases such as *%s copy more than %d values, the most for an input of this size; write it without so many aliases", alias.Value, most)
+		return e.errorf(e.root, alias, "aliases such as *%s copy more than %d values, the limit for an input of this size; use fewer aliases", alias.Value, most)
 	}
 	c := Clone(target)
 	c.HeadComment, c.LineComment, c.FootComment = alias.HeadComment, alias.LineComment, alias.FootComment
@@ -80,8 +80,8 @@ func (e *expander) follow(alias *Node) error {
 	return nil
 }
 
-// merge puts the entries of << into the mapping, the mapping's own winning, then
-// earlier merged mappings before later ones (YAML 1.1 merge key).
+// merge adds the entries of << to the mapping. The mapping's own entries win,
+// then those of earlier merged mappings (YAML 1.1 merge key).
 func (e *expander) merge(n *Node) error {
 	i := keyIndex(n, "<<")
 	if i < 0 || n.Content[i].ShortTag() != "!!merge" {
@@ -94,19 +94,19 @@ func (e *expander) merge(n *Node) error {
 	}
 	n.Content = append(n.Content[:i:i], n.Content[i+2:]...)
 	if again := keyIndex(n, "<<"); again >= 0 {
-		return e.errorf(e.root, n.Content[again], "<< stands twice in one mapping; write <<: [*a, *b]")
+		return e.errorf(e.root, n.Content[again], "<< occurs twice in one mapping; write <<: [*a, *b]")
 	}
-	have := make(map[string]bool, len(n.Content)/2)
+	present := make(map[string]bool, len(n.Content)/2)
 	for _, key := range Keys(n) {
-		have[key] = true
+		present[key] = true
 	}
 	for _, from := range sources {
 		if from.Kind != yaml.MappingNode {
-			return e.errorf(e.root, from, "<< merges mappings, and this is a %s; name the anchor of a mapping, such as <<: *defaults", KindName(from))
+			return e.errorf(e.root, from, "<< merges mappings, but this is a %s; name the anchor of a mapping, such as <<: *defaults", KindName(from))
 		}
 		for j := 0; j+1 < len(from.Content); j += 2 {
-			if key := from.Content[j].Value; !have[key] {
-				have[key] = true
+			if key := from.Content[j].Value; !present[key] {
+				present[key] = true
 				n.Content = append(n.Content, from.Content[j], from.Content[j+1])
 			}
 		}

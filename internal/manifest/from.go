@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// From makes a tree of a decoded JSON value, with the keys of mappings sorted.
+// From makes a tree from a decoded JSON value. The keys of mappings are sorted.
 func From(v any) *Node {
 	switch v := v.(type) {
 	case map[string]any:
@@ -34,5 +34,5 @@ func From(v any) *Node {
 	return newNumber(fmt.Sprint(v))
 }
 
-// NewObject makes an object of a tree, positioned where from stands.
+// NewObject makes an object from a tree. It gets the position of from.
 func NewObject(root *Node, from *Object) *Object { return &Object{Root: root, Pos: from.Pos} }

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// FuzzParse reads any bytes: an error names the file and is one line; objects
-// have what makes them objects, and mean the same when printed and read again.
+// FuzzParse parses random bytes. An error must name the file and fit on one
+// line. Objects must have an apiVersion, a kind and a line, and must keep their
+// value when printed and parsed again.
 func FuzzParse(f *testing.F) {
 	for _, file := range manifestFiles(f) {
 		text, err := os.ReadFile(file)

@@ -11,20 +11,21 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// isJSON says whether kubectl would take the text for JSON: it starts with an
+// isJSON reports whether kubectl would read the text as JSON: it starts with an
 // opening brace.
 func isJSON(text []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte{'{'})
 }
 
-// jsonSeparator is a YAML separator between JSON values, which kubectl allows.
-// No JSON value has such a line: its strings have no line feeds.
+// jsonSeparator matches a YAML separator between JSON values, which kubectl
+// allows. It cannot match inside a JSON value, whose strings contain no line
+// feeds.
 var jsonSeparator = regexp.MustCompile(`(?m)^---$`)
 
-// parseJSON reads one or more JSON values that follow each other. YAML readers
-// do not get all of JSON right (escaped surrogate pairs, tabs), so it has a
-// reader of its own. The error is a *json.SyntaxError where the text is not
-// JSON: it may still be YAML in flow style.
+// parseJSON reads one or more JSON values. YAML readers get some JSON wrong
+// (escaped surrogate pairs, tabs), so JSON has its own reader. If the text is
+// not JSON the error is a *json.SyntaxError: the text may still be YAML in flow
+// style.
 func parseJSON(src *source) ([]*Node, error) {
 	text := jsonSeparator.ReplaceAll(src.text, []byte("   "))
 	r := jsonReader{src: src, dec: json.NewDecoder(bytes.NewReader(text)), values: src.spent.values}
@@ -48,12 +49,13 @@ type jsonReader struct {
 	dec    *json.Decoder
 	line   int // of offset
 	offset int
-	// values are those read so far, with the ones of earlier sources; document is
-	// what they were when the document began.
+	// values counts the values read so far, earlier sources included. document
+	// is its count when the current document began.
 	values, document int
 }
 
-// lineAt returns the line of the decoder's position; positions only grow.
+// lineAt returns the line of the decoder's position. It counts from the last
+// position, because positions only grow.
 func (r *jsonReader) lineAt() int {
 	to := min(int(r.dec.InputOffset()), len(r.src.text))
 	r.line += bytes.Count(r.src.text[r.offset:to], []byte{'\n'})
@@ -68,7 +70,7 @@ func (r *jsonReader) explain(err error) error {
 		line = lineOf(r.src.text, min(int(syntax.Offset), len(r.src.text)))
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = fmt.Errorf("%w; the text ends before everything in it is closed", err)
+		err = fmt.Errorf("%w; the text ends inside an unclosed value", err)
 	}
 	return fmt.Errorf("%s:%d: JSON: %w", r.src.name, line, err)
 }
@@ -81,9 +83,9 @@ func (r *jsonReader) value(depth int) (*Node, error) {
 	r.values++
 	switch {
 	case r.values-r.document > MaxDocumentValues:
-		return nil, fmt.Errorf("more than %d values, the most that one document may have; split it", MaxDocumentValues)
+		return nil, fmt.Errorf("more than %d values, the limit for one document; split it", MaxDocumentValues)
 	case r.values > r.src.spent.most:
-		return nil, fmt.Errorf("the input has more than %d values in all, the most that is read; pass the files of one application only", r.src.spent.most)
+		return nil, fmt.Errorf("the input has more than %d values in all, the limit; pass the files of one application only", r.src.spent.most)
 	case depth > MaxDepth:
 		return nil, errDepth
 	}

@@ -9,9 +9,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// The limits of an input. The API server takes objects of at most 1.5 MiB, so
-// that only hostile or mistaken input comes near them. A value costs about 200
-// bytes of memory however short its text is, so values are what is counted.
+// The limits of an input. The API server accepts objects of at most 1.5 MiB, so
+// only hostile or mistaken input comes near them. A value costs about 200 bytes
+// of memory, however short its text, so the limits count values.
 const (
 	MaxFileBytes      = 16 << 20  // one file or stream
 	MaxTotalBytes     = 64 << 20  // all files of one call
@@ -19,34 +19,33 @@ const (
 	MaxDocumentValues = 1_000_000 // values in one document
 	MaxValues         = 2_000_000 // values in all documents of one call, aliases expanded
 
-	// Aliases may copy this many values, and besides ten times as many as are
+	// Aliases may copy this many values, plus ten times the number of values
 	// written out.
 	maxCopiedValues = 100_000
 )
 
-// TooLarge is the error for an input with more than MaxTotalBytes; name is the
-// source that went over it.
+// TooLarge returns the error for an input larger than MaxTotalBytes. name is
+// the source that exceeded the limit.
 func TooLarge(name string) error {
 	return fmt.Errorf("%s: the input is larger than %d MiB in all; pass the files of one application only", name, MaxTotalBytes>>20)
 }
 
-// budget is how many values the documents of one call have had.
+// budget counts the values in the documents of one call.
 type budget struct {
 	values int // written out
 	copied int // by aliases
-	most   int // of both
+	most   int // limit of the sum
 }
 
-// Guard checks texts that another reader will parse, one that has no limits.
+// Guard checks texts before they go to another parser that has no limits.
 type Guard struct{ spent budget }
 
-// NewGuard makes a Guard that lets the given number of values pass, in all texts
+// NewGuard makes a Guard that allows the given number of values in all texts
 // together.
 func NewGuard(values int) *Guard { return &Guard{spent: budget{most: values}} }
 
-// Check refuses a text that is too large or deep, has too many values, or would have with
-// its aliases expanded. What is wrong with it otherwise, and whether it is YAML
-// at all, is left to the reader.
+// Check rejects a text that is too large, nested too deeply, or has too many
+// values, aliases expanded. It does not report other errors: the parser does.
 func (g *Guard) Check(s Source) error {
 	if len(s.Data) > MaxFileBytes {
 		return tooLargeFile(s.Name)
@@ -58,7 +57,7 @@ func (g *Guard) Check(s Source) error {
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(src.text), yaml.WithPlugin(limits{}))
 	if err != nil {
-		return nil // the reader will say what is wrong
+		return nil // the parser will report it
 	}
 	for {
 		var doc Node
@@ -81,18 +80,18 @@ func (g *Guard) Check(s Source) error {
 }
 
 func tooLargeFile(name string) error {
-	return fmt.Errorf("%s: larger than %d MiB, the most that is read from one file; split it", name, MaxFileBytes>>20)
+	return fmt.Errorf("%s: larger than %d MiB, the limit for one file; split it", name, MaxFileBytes>>20)
 }
 
 func tooManyInDocument(name string, line int) error {
-	return fmt.Errorf("%s:%d: the document that starts here has more than %d values, the most that one document may have; split it", name, line, MaxDocumentValues)
+	return fmt.Errorf("%s:%d: the document that starts here has more than %d values, the limit for one document; split it", name, line, MaxDocumentValues)
 }
 
-// limits are the limits of the YAML loader. Aliases are counted in expand.go,
-// where they are followed.
+// limits sets the limits of the YAML loader. expand.go counts aliases when it
+// follows them.
 type limits struct{}
 
-var errDepth = fmt.Errorf("nested deeper than %d levels, the most that is read; look for brackets that are opened and not closed", MaxDepth)
+var errDepth = fmt.Errorf("nested deeper than %d levels, the limit; look for unclosed brackets", MaxDepth)
 
 func (limits) CheckDepth(depth int, _ *yaml.DepthContext) error {
 	if depth > MaxDepth {

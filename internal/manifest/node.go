@@ -10,8 +10,8 @@ import (
 // Node is one YAML value with its comments and its position in the input.
 type Node = yaml.Node
 
-// NewString makes a string scalar that every YAML reader, the 1.1 ones of
-// Kubernetes included, takes for a string.
+// NewString makes a string scalar that every YAML reader, including the YAML
+// 1.1 readers of Kubernetes, reads as a string.
 func NewString(s string) *Node {
 	n := &Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
 	if !plainSafe(s) {
@@ -60,9 +60,9 @@ func toNode(v any) *Node {
 	return NewString(v.(string))
 }
 
-// plainSafe says whether s means the string s when written without quotes. It
-// errs towards quotes: only words that begin with a letter and that no YAML
-// version takes for a boolean or null are plain.
+// plainSafe reports whether s means the string s when written without quotes.
+// When in doubt it returns false: it accepts only words that begin with a
+// letter and that no YAML version reads as a boolean or null.
 func plainSafe(s string) bool {
 	if s == "" || !isLetter(s[0]) || isYAML11Word(s) {
 		return false
@@ -79,8 +79,8 @@ func plainSafe(s string) bool {
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// isYAML11Word says whether YAML 1.1, which kubectl and the API server read,
-// takes the bare word for a boolean or null.
+// isYAML11Word reports whether YAML 1.1, which kubectl and the API server read,
+// reads the bare word as a boolean or null.
 func isYAML11Word(s string) bool {
 	switch strings.ToLower(s) {
 	case "y", "n", "yes", "no", "on", "off", "true", "false", "null":
@@ -89,16 +89,16 @@ func isYAML11Word(s string) bool {
 	return false
 }
 
-// IsMap says whether n is a mapping.
+// IsMap reports whether n is a mapping.
 func IsMap(n *Node) bool { return n != nil && n.Kind == yaml.MappingNode }
 
-// IsList says whether n is a sequence.
+// IsList reports whether n is a sequence.
 func IsList(n *Node) bool { return n != nil && n.Kind == yaml.SequenceNode }
 
-// IsScalar says whether n is a scalar other than null.
+// IsScalar reports whether n is a scalar other than null.
 func IsScalar(n *Node) bool { return n != nil && n.Kind == yaml.ScalarNode && !IsNull(n) }
 
-// IsNull says whether n is an explicit null.
+// IsNull reports whether n is an explicit null.
 func IsNull(n *Node) bool {
 	return n != nil && n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
@@ -119,7 +119,7 @@ func Get(n *Node, path ...string) *Node {
 	return n
 }
 
-// GetString returns the text of the scalar at a path, "" when there is none.
+// GetString returns the text of the scalar at a path, or "" if there is none.
 func GetString(n *Node, path ...string) string {
 	if v := Get(n, path...); IsScalar(v) {
 		return v.Value
@@ -175,8 +175,8 @@ func keyIndex(n *Node, key string) int {
 	return -1
 }
 
-// Put gives key the value, in place when the key exists, at the end otherwise.
-// A scalar that replaces a scalar takes over its comments.
+// Put sets key to value: in place if the key exists, else at the end. A scalar
+// that replaces a scalar keeps the old one's comments.
 func Put(n *Node, key string, value *Node) {
 	i := keyIndex(n, key)
 	if i < 0 {
@@ -207,7 +207,7 @@ func Child(n *Node, key string) *Node {
 	return n.Content[keyIndex(n, key)+1]
 }
 
-// Delete removes key. It says whether the key was there.
+// Delete removes key and reports whether it was there.
 func Delete(n *Node, key string) bool {
 	i := keyIndex(n, key)
 	if i < 0 {
@@ -217,7 +217,7 @@ func Delete(n *Node, key string) bool {
 	return true
 }
 
-// DeleteFunc removes the keys for which drop is true.
+// DeleteFunc removes the keys for which drop returns true.
 func DeleteFunc(n *Node, drop func(key string) bool) {
 	if !IsMap(n) {
 		return
@@ -231,7 +231,7 @@ func DeleteFunc(n *Node, drop func(key string) bool) {
 	n.Content = kept
 }
 
-// Clone copies a tree. Positions and comments are copied too.
+// Clone copies a tree with its positions and comments.
 func Clone(n *Node) *Node {
 	if n == nil {
 		return nil
@@ -241,7 +241,7 @@ func Clone(n *Node) *Node {
 	return c.clone(n)
 }
 
-// cloner has the memory of a whole copy, taken in two pieces.
+// cloner holds the memory for a whole copy in two allocations.
 type cloner struct {
 	nodes    []Node
 	children []*Node
@@ -262,8 +262,9 @@ func (c *cloner) clone(n *Node) *Node {
 	return made
 }
 
-// Walk calls visit for n and everything below it, parents first, with the keys
-// that lead there (sequence elements have the key of their sequence).
+// Walk calls visit for n and everything below it, parents first. key is the
+// last mapping key on the way; the elements of a sequence get the key of the
+// sequence.
 func Walk(n *Node, visit func(key string, n *Node)) { walk("", n, visit) }
 
 func walk(key string, n *Node, visit func(string, *Node)) {

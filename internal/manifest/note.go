@@ -1,22 +1,22 @@
 package manifest
 
-// Level says who wants to read a Note.
+// Level is the severity of a Note.
 type Level int
 
 // The levels of a Note.
 const (
-	Debug   Level = iota // what was decided and why; shown with --debug
-	Info                 // something of the input was left alone, for a reason
-	Warning              // the output is valid, and the user should look at this
+	Debug   Level = iota // a decision and its reason; shown with --debug
+	Info                 // part of the input was not changed, and why
+	Warning              // the output is valid, but the user should check something
 )
 
 func (l Level) String() string { return [...]string{"debug", "note", "warning"}[l] }
 
-// Note is something a user should know about an object of the input.
+// Note tells the user something about an object of the input.
 type Note struct {
 	Level  Level
 	Object *Object
-	Text   string // a sentence without its subject, which is the object
+	Text   string // a sentence whose subject, the object, is left out
 }
 
 func (n Note) String() string {

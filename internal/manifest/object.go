@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Position is where an object or value stands in the input.
+// Position is the place of an object or value in the input.
 type Position struct {
 	File string // as the user named it; "-" is standard input
 	Line int    // 1-based
@@ -16,7 +16,7 @@ type Position struct {
 func (p Position) String() string { return p.File + ":" + strconv.Itoa(p.Line) }
 
 // ID identifies an object in a cluster. Group is the API group without the
-// version: two versions of one object are one object.
+// version, because two versions of one object are the same object.
 type ID struct {
 	Group     string `json:"group,omitempty"`
 	Kind      string `json:"kind"`
@@ -24,7 +24,7 @@ type ID struct {
 	Name      string `json:"name"`
 }
 
-// String is KIND NAMESPACE/NAME, as messages name objects.
+// String returns KIND NAMESPACE/NAME, the form used in messages.
 func (id ID) String() string {
 	if id.Namespace == "" || id.Name == "" {
 		return strings.TrimSpace(id.Kind + " " + id.Name)
@@ -32,8 +32,8 @@ func (id ID) String() string {
 	return id.Kind + " " + id.Namespace + "/" + id.Name
 }
 
-// Object is one Kubernetes object: a tree that starts with a mapping, and where
-// it came from.
+// Object is one Kubernetes object: a tree whose root is a mapping, and its
+// position.
 type Object struct {
 	Root *Node
 	Pos  Position
@@ -65,10 +65,10 @@ func (o *Object) ID() ID {
 	return ID{Group: o.Group(), Kind: o.Kind(), Namespace: o.Namespace(), Name: o.Name()}
 }
 
-// Metadata returns the metadata mapping, making it when absent.
+// Metadata returns the metadata mapping and adds an empty one if there is none.
 func (o *Object) Metadata() *Node { return Child(o.Root, "metadata") }
 
-// Clone returns a copy that can be edited freely.
+// Clone returns a deep copy.
 func (o *Object) Clone() *Object { return &Object{Root: Clone(o.Root), Pos: o.Pos} }
 
 // At returns the position of a value inside the object.
@@ -89,14 +89,14 @@ func (o *Object) Errorf(at *Node, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", o.At(at), err)
 }
 
-// Value returns the object decoded as JSON would be: map[string]any, []any,
-// string, bool, nil, int64 and float64.
+// Value returns the object as encoding/json would decode it: map[string]any,
+// []any, string, bool, nil, int64 and float64.
 func (o *Object) Value() map[string]any {
 	m, _ := Value(o.Root).(map[string]any)
 	return m
 }
 
-// Value decodes a tree as JSON would be.
+// Value returns the tree as encoding/json would decode it.
 func Value(n *Node) any {
 	switch {
 	case n == nil || IsNull(n):
@@ -140,8 +140,8 @@ func scalarValue(n *Node) any {
 	return n.Value
 }
 
-// booleans are the bare words that YAML 1.1, which kubectl and the API server
-// read, takes for true and false (yaml.org/type/bool.html).
+// booleans holds the bare words that YAML 1.1, which kubectl and the API server
+// read, reads as true and false (yaml.org/type/bool.html).
 var booleans = map[string]bool{
 	"y": true, "Y": true, "yes": true, "Yes": true, "YES": true, "on": true, "On": true, "ON": true,
 	"true": true, "True": true, "TRUE": true,
@@ -149,7 +149,7 @@ var booleans = map[string]bool{
 	"false": false, "False": false, "FALSE": false,
 }
 
-// IsBoolean says whether n is true or false to Kubernetes.
+// IsBoolean reports whether Kubernetes reads n as a boolean.
 func IsBoolean(n *Node) bool {
 	if !IsScalar(n) || !isBare(n) && n.ShortTag() != "!!bool" {
 		return false
@@ -158,8 +158,8 @@ func IsBoolean(n *Node) bool {
 	return found
 }
 
-// IsTrue says whether n is true to Kubernetes.
+// IsTrue reports whether Kubernetes reads n as true.
 func IsTrue(n *Node) bool { return IsBoolean(n) && booleans[n.Value] }
 
-// Derived is a new object and the object of the input it was made from.
+// Derived is a new object and the input object that it was made from.
 type Derived struct{ Stable, Canary *Object }

@@ -8,24 +8,25 @@ import (
 	"sync/atomic"
 )
 
-// part is whole documents of a text, and how many lines stand above them.
+// part holds whole documents of a text and the number of lines above them.
 type part struct {
 	text  []byte
 	above int
 }
 
 const (
-	minPart       = 64 << 10 // the least text that is worth a goroutine of its own
-	maxPartValues = 500_000  // the most values that are held in memory before any is looked at
+	minPart       = 64 << 10 // a smaller text is not worth its own goroutine
+	maxPartValues = 500_000  // the most values in memory before the first document is checked
 )
 
-// parts cuts a stream of YAML documents into at most n texts of at least a size
-// that can be read apart. A line that begins with "---" always starts a document, whatever it
-// stands in: no scalar may have one (YAML 1.2.2, rule c-forbidden).
+// parts cuts a stream of YAML documents into at most n texts of at least the
+// given size. Each can be read on its own, because a line that begins with
+// "---" always starts a document: no scalar may contain one (YAML 1.2.2, rule
+// c-forbidden).
 func parts(text []byte, n, least int) []part {
 	size := max(len(text)/n+1, least)
 	if bytes.HasPrefix(text, []byte("%")) || bytes.Contains(text, []byte("\n%")) {
-		size = len(text) // a directive belongs to the document behind the next "---"
+		size = len(text) // a directive belongs to the document after the next "---"
 	}
 	var all []part
 	line := 0
@@ -42,9 +43,9 @@ func parts(text []byte, n, least int) []part {
 	return append(all, part{text, line})
 }
 
-// loadParts reads the documents of all parts, in order. It says false for what
-// has to be read as a whole: one part, an error in one, too many values, lines
-// that are counted in another way.
+// loadParts reads the documents of all parts in order. It returns false if the
+// text must be read as a whole: there is only one part, a part has an error,
+// there are too many values, or the text has rare line breaks.
 func (s *source) loadParts(all []part) ([]*Node, bool) {
 	if len(all) == 1 || len(s.breaks) > 0 {
 		return nil, false
@@ -72,11 +73,11 @@ func (s *source) loadParts(all []part) ([]*Node, bool) {
 	return slices.Concat(loaded...), !failed.Load()
 }
 
-// errParts ends the reading of parts. It is never shown.
-var errParts = errors.New("not to be read in parts")
+// errParts stops the reading of parts. No user sees it.
+var errParts = errors.New("read the text as a whole")
 
-// moveDown adds the lines that stand above a part to the lines of a tree. The
-// lines of what an alias names are moved where they stand.
+// moveDown adds the number of lines above a part to the line numbers of a tree.
+// It does not follow aliases: their targets are in the tree too.
 func moveDown(n *Node, lines int) {
 	if lines == 0 {
 		return

@@ -8,10 +8,11 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// FuzzParts reads a text in parts: they are the text, and their documents are
-// those of the whole, lines included. A comment between two documents
-// may go to either. The loader reads a "---" as part of a literal text that is a
-// whole document; such a document is refused either way.
+// FuzzParts reads a text in parts. The parts joined must be the text, and their
+// documents must equal those of the whole text, lines included. A comment
+// between two documents may go to either. The loader reads a "---" inside a
+// literal text that is a whole document as part of the text; such a document is
+// rejected either way.
 func FuzzParts(f *testing.F) {
 	for _, text := range []string{
 		"a: 1\n---\nb: 2\n---\nc: 3\n", "a: |\n  x\n---\n  y\n---\nb: &x [*x]\n", "a: \"x\n---\ny\"\n", "---\n---\n# only\n---\na: b\n...\n---\nc: d",

@@ -32,11 +32,11 @@ func Print(objects []*Object) ([]byte, error) {
 	return bytes.Join(texts, []byte("---\n")), nil
 }
 
-// YAML returns the object as one YAML document without a separator. Comments,
-// the order of keys, quotes and the indentation of lists are those of the text
-// it was read from; blank lines and line breaks within a text are not.
+// YAML returns the object as one YAML document without a separator. It keeps
+// the comments, the order of keys, the quotes and the indentation of lists. It
+// does not keep blank lines and line breaks within a scalar.
 func (o *Object) YAML() ([]byte, error) {
-	// The library takes the tags it does not need off the tree it writes.
+	// yaml.Dump removes redundant tags from the tree, so it gets a copy.
 	text, err := yaml.Dump(Clone(o.Root), yaml.WithV3Defaults(), yaml.WithIndent(2),
 		yaml.WithCompactSeqIndent(compactLists(o.Root)), yaml.WithLineWidth(-1))
 	if err != nil {
@@ -45,8 +45,8 @@ func (o *Object) YAML() ([]byte, error) {
 	return text, nil
 }
 
-// compactLists says whether the first list in block style that was read stands
-// at the column of its key, as kubectl writes lists.
+// compactLists reports whether the first block list in the input starts in the
+// column of its key, as kubectl writes lists.
 func compactLists(n *Node) bool {
 	compact, _ := compactIn(n)
 	return compact

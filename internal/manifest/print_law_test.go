@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestLawPrintedMeansTheSame prints objects in the forms that people write, as
-// they were read and edited: kubectl's reader finds in the text the value that
-// the tree has, and every comment is in it once.
+// TestLawPrintedMeansTheSame prints objects written the way people write them,
+// unedited and edited. kubectl's parser must read the tree's value from the
+// printed text, and every comment must be in it once.
 func TestLawPrintedMeansTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := writer{T: t}
@@ -41,7 +41,7 @@ func TestLawPrintedMeansTheSame(t *testing.T) {
 	})
 }
 
-// edited is a copy with the edits that every canary has.
+// edited returns a copy with the edits that every canary gets.
 func edited(o *Object) *Object {
 	o = o.Clone()
 	PutString(o.Metadata(), "name", "a-canary")
@@ -54,7 +54,7 @@ type failer interface {
 	Fatalf(format string, args ...any)
 }
 
-// checkPrinted prints an object and reads the text as kubectl does.
+// checkPrinted prints an object and parses the text as kubectl does.
 func checkPrinted(t failer, o *Object) string {
 	t.Helper()
 	text, err := o.YAML()
@@ -75,7 +75,7 @@ func checkPrinted(t failer, o *Object) string {
 	return string(text)
 }
 
-// writer writes YAML by hand, as it were.
+// writer generates YAML as people write it by hand.
 type writer struct {
 	*rapid.T
 	lines          []string
@@ -103,7 +103,7 @@ func (w *writer) line(indent int, text string) {
 	w.lines = append(w.lines, indented(indent, text))
 }
 
-// end is what stands behind a value.
+// end returns the text after a value.
 func (w *writer) end() string {
 	if !w.odds(5) {
 		return ""
@@ -123,8 +123,8 @@ func (w *writer) mapping(indent, depth int) {
 	}
 }
 
-// list writes the items of a list; an item that is a mapping has its first key
-// beside the dash.
+// list writes the items of a list. If an item is a mapping, its first key
+// follows the dash.
 func (w *writer) list(indent, depth int) {
 	for range w.upTo(3) {
 		switch {
@@ -137,8 +137,7 @@ func (w *writer) list(indent, depth int) {
 	}
 }
 
-// value writes a value behind a key or a dash. What is in it is indented to
-// inner.
+// value writes a value after a key or a dash and indents its content to inner.
 func (w *writer) value(indent int, before string, inner, depth int) {
 	kind := rapid.IntRange(0, 9).Draw(w.T, "kind")
 	switch {
@@ -185,8 +184,8 @@ func (w *writer) flow(depth int) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// scalars are what YAML 1.1, YAML 1.2 and JSON do not agree about, and what
-// printers have to quote.
+// scalars are values on which YAML 1.1, YAML 1.2 and JSON disagree, and values
+// that need quotes in print.
 var scalars = []string{
 	"a", "1", "-1", "1.5", "0644", "0o17", "0x1F", "1e3", "1_000", "true", "yes", "On", "n", "~", "null", "1:30", "2024-01-01",
 	`"yes"`, `"0644"`, `'1e3'`, `"true"`, `""`, `"~"`, `'null'`, `"1:30"`, `"2024-01-01"`, `"="`, `"<<"`, `"0o17"`, `".5"`, `".NaN"`,
@@ -210,7 +209,7 @@ func (w *writer) block(indent int, before string) {
 	w.line(indent, before+" "+style+w.end())
 	for i := range w.upTo(4) {
 		text := w.one("a", "a b", "  a", "# a", "a: b", "- a", "", "a ", "\ta", "---", "é 😀", strings.Repeat("long ", 40), "a\tb", "'", `"`, `\n`)
-		if i == 0 && !strings.HasSuffix(strings.TrimRight(style, "+-"), "2") { // its indentation is the text's
+		if i == 0 && !strings.HasSuffix(strings.TrimRight(style, "+-"), "2") { // its leading space would count as indentation
 			text = w.one("a", "# a", "a: b", "- a ", "---", "😀")
 		}
 		w.lines = append(w.lines, indented(indent+2, text))

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPrintedExamples prints the repository's own manifests: to kubectl they mean
-// what they did, and no comment is lost.
+// TestPrintedExamples prints the repository's own manifests. kubectl must read
+// the same values as before, and no comment may be lost.
 func TestPrintedExamples(t *testing.T) {
 	objects := 0
 	for _, file := range manifestFiles(t) {
@@ -41,7 +41,7 @@ func TestPrintedExamples(t *testing.T) {
 	}
 }
 
-// manifestFiles are the repository's manifests.
+// manifestFiles returns the repository's manifests.
 func manifestFiles(t testing.TB) []string {
 	t.Helper()
 	var all []string
@@ -51,14 +51,14 @@ func manifestFiles(t testing.TB) []string {
 			t.Fatal("no files are ", pattern, err)
 		}
 		all = append(all, slices.DeleteFunc(files, func(file string) bool {
-			return slices.Contains([]string{"azure-pipelines", "judge", "metrics", "releasing", "simulate"}, filepath.Base(filepath.Dir(file))) // not objects of a cluster
+			return slices.Contains([]string{"azure-pipelines", "judge", "metrics", "releasing", "simulate"}, filepath.Base(filepath.Dir(file))) // no objects for a cluster
 		})...)
 	}
 	return all
 }
 
 // TestCommentBetweenItems prints comments that a blank line separates from the
-// next item of a list where they stood.
+// next list item. They must stay in place.
 func TestCommentBetweenItems(t *testing.T) {
 	const head = "apiVersion: v1\nkind: K\nmetadata:\n  name: a\nitems:\n"
 	for name, c := range map[string]struct{ text, want string }{

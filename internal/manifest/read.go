@@ -10,14 +10,14 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Source is one input text and the name by which messages call it.
+// Source is one input text and its name in messages.
 type Source struct {
 	Name string
 	Data []byte
 }
 
-// Parse reads the objects of every source, in order. The error names the file
-// and the line and, where it can be told, the object.
+// Parse reads the objects of every source in order. The error names the file,
+// the line and, if known, the object.
 func Parse(sources ...Source) ([]*Object, error) {
 	var objects []*Object
 	var total int
@@ -59,26 +59,26 @@ func parseSource(s Source, spent *budget) ([]*Object, error) {
 // documents reads the objects of a stream of YAML documents.
 func (s *source) documents() ([]*Object, error) {
 	var objects []*Object
-	take := func(doc *Node) error {
+	add := func(doc *Node) error {
 		s.correctLines(doc)
 		read, err := s.objects(doc)
 		objects = append(objects, read...)
 		return err
 	}
 	docs, ok := s.loadParts(parts(s.text, runtime.GOMAXPROCS(0), minPart))
-	if !ok { // in order, to name the first mistake
-		return objects, s.load(s.text, take)
+	if !ok { // read again in order, to report the first error
+		return objects, s.load(s.text, add)
 	}
 	for _, doc := range docs {
-		if err := take(doc); err != nil {
+		if err := add(doc); err != nil {
 			return nil, err
 		}
 	}
 	return objects, nil
 }
 
-// load reads a stream of YAML documents and calls take for each.
-func (s *source) load(text []byte, take func(doc *Node) error) error {
+// load reads a stream of YAML documents and calls handle for each.
+func (s *source) load(text []byte, handle func(doc *Node) error) error {
 	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithPlugin(limits{}))
 	if err != nil {
 		return err
@@ -91,14 +91,14 @@ func (s *source) load(text []byte, take func(doc *Node) error) error {
 		case err != nil:
 			return s.syntaxError(err)
 		}
-		if err := take(&doc); err != nil {
+		if err := handle(&doc); err != nil {
 			return err
 		}
 	}
 }
 
-// mayBeYAML says whether a text that begins like JSON but is not should be read
-// as YAML: a mapping in flow style, or JSON with YAML documents behind it.
+// mayBeYAML reports whether a text that begins like JSON but is not JSON should
+// be read as YAML: a mapping in flow style, or JSON followed by YAML documents.
 func mayBeYAML(text []byte, err error) bool {
 	var syntax *json.SyntaxError
 	return errors.As(err, &syntax) && (syntax.Offset < 3 || !looksQuoted(text) || bytes.Contains(text, []byte("\n---")))

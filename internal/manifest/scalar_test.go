@@ -8,8 +8,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestValueIsKubectls compares decoding with the library that kubectl and the
-// API server decode with, which reads YAML 1.1.
+// TestValueIsKubectls compares our decoding with sigs.k8s.io/yaml, the YAML 1.1
+// library of kubectl and the API server.
 func TestValueIsKubectls(t *testing.T) {
 	scalars := []string{
 		"yes", "Yes", "YES", "yEs", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF", "y", "Y", "n", "N",

@@ -2,15 +2,15 @@ package manifest
 
 import "fmt"
 
-// Set is a set of objects in a stable order, no two with the same identity.
+// Set is a list of objects in a stable order. No two have the same identity.
 type Set struct {
 	Objects          []*Object
 	DefaultNamespace string // of objects that name none
 	byID             map[ID]*Object
 }
 
-// NewSet makes a set. Two objects of one identity are an error that names both.
-// defaultNamespace is the namespace of objects that name none.
+// NewSet makes a set. If two objects have the same identity, the error names
+// both. defaultNamespace is the namespace of objects that name none.
 func NewSet(objects []*Object, defaultNamespace string) (*Set, error) {
 	s := &Set{Objects: objects, DefaultNamespace: defaultNamespace, byID: make(map[ID]*Object, len(objects))}
 	for _, o := range objects {
@@ -26,7 +26,7 @@ func NewSet(objects []*Object, defaultNamespace string) (*Set, error) {
 	return s, nil
 }
 
-// Namespace returns the namespace the object ends up in.
+// Namespace returns the namespace that the object will have in the cluster.
 func (s *Set) Namespace(o *Object) string {
 	if ns := o.Namespace(); ns != "" {
 		return ns
@@ -34,19 +34,20 @@ func (s *Set) Namespace(o *Object) string {
 	return s.DefaultNamespace
 }
 
-// ID returns the object's identity with the namespace it ends up in.
+// ID returns the object's identity with the namespace that it will have in the
+// cluster.
 func (s *Set) ID(o *Object) ID {
 	id := o.ID()
 	id.Namespace = s.Namespace(o)
 	return id
 }
 
-// Find returns the object of an identity, or nil.
+// Find returns the object with this identity, or nil.
 func (s *Set) Find(id ID) *Object { return s.byID[id] }
 
-// Taken is the error for a stable object whose canary has the name of another
-// object of the set, or nil.
-func (s *Set) Taken(stable *Object, canary ID) error {
+// CheckName returns an error if the set already has an object with the canary's
+// identity, else nil.
+func (s *Set) CheckName(stable *Object, canary ID) error {
 	existing := s.Find(canary)
 	if existing == nil {
 		return nil
@@ -54,12 +55,13 @@ func (s *Set) Taken(stable *Object, canary ID) error {
 	return stable.Errorf(nil, "its canary would be named %s, and %s is in the input already, at %s; choose another --suffix, or leave that file out", canary.Name, existing.ID(), existing.Pos)
 }
 
-// CheckNew refuses new objects whose names are taken, by the set or each other.
+// CheckNew returns an error if a derived object has the identity of an object
+// of the set or of another derived object.
 func (s *Set) CheckNew(derived []Derived) error {
 	made := make(map[ID]*Object, len(derived))
 	for _, d := range derived {
 		id := s.ID(d.Canary)
-		if err := s.Taken(d.Stable, id); err != nil {
+		if err := s.CheckName(d.Stable, id); err != nil {
 			return err
 		}
 		if first := made[id]; first != nil {
@@ -70,7 +72,8 @@ func (s *Set) CheckNew(derived []Derived) error {
 	return nil
 }
 
-// Value returns the object decoded, with the namespace it ends up in.
+// Value returns the decoded object with the namespace that it will have in the
+// cluster.
 func (s *Set) Value(o *Object) map[string]any {
 	v := o.Value()
 	if meta, ok := v["metadata"].(map[string]any); ok && o.Namespace() == "" {

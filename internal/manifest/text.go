@@ -8,18 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// source is a text with its lines, kept for messages and comments.
+// source is one input text. It keeps the lines for messages and comments.
 type source struct {
 	name   string
 	text   []byte
 	spent  *budget
 	lines  func() []string
-	breaks []int // lines, as the YAML loader counts them, that end in a rare line break
+	breaks []int // lines that end in a rare line break, as the YAML loader counts lines
 }
 
 func newSource(s Source) *source {
 	text := bytes.TrimPrefix(s.Data, []byte("\xef\xbb\xbf"))
-	if bytes.IndexByte(text, '\r') >= 0 { // YAML reads every line break as a line feed
+	if bytes.IndexByte(text, '\r') >= 0 { // YAML reads CR and CRLF as a line feed
 		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 		text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
 	}
@@ -30,7 +30,7 @@ func newSource(s Source) *source {
 }
 
 func (s *source) line(n int) (string, bool) {
-	if s.lines == nil { // it was not read from lines
+	if s.lines == nil { // made from JSON, which keeps no lines
 		return "", false
 	}
 	lines := s.lines()
@@ -40,8 +40,8 @@ func (s *source) line(n int) (string, bool) {
 	return lines[n-1], true
 }
 
-// rareBreaks finds the characters that YAML 1.1 and its loader, but no editor,
-// take for line breaks: NEL, LS and PS. It returns the lines that they end.
+// rareBreaks finds NEL, LS and PS: YAML 1.1 and its loader read them as line
+// breaks, editors do not. It returns the lines that end with one.
 func rareBreaks(text []byte) []int {
 	var breaks []int
 	line := 1
@@ -58,7 +58,8 @@ func rareBreaks(text []byte) []int {
 	return breaks
 }
 
-// lineInText turns a line as the loader counts into one as editors do.
+// lineInText converts a line number of the loader to the line number in an
+// editor.
 func (s *source) lineInText(line int) int {
 	rare := 0
 	for rare < len(s.breaks) && s.breaks[rare] < line {
@@ -77,9 +78,9 @@ func (s *source) correctLines(n *Node) {
 	}
 }
 
-// encodings are the first bytes of files that are not UTF-8 text, and what to do
-// about them.
-var encodings = []struct{ start, says string }{
+// encodings lists the first bytes of files that are not UTF-8, with a message
+// for each.
+var encodings = []struct{ start, message string }{
 	{"\xff\xfe\x00\x00", "the file is UTF-32; save it as UTF-8"},
 	{"\x00\x00\xfe\xff", "the file is UTF-32; save it as UTF-8"},
 	{"\xff\xfe", "the file is UTF-16; save it as UTF-8"},
@@ -87,11 +88,11 @@ var encodings = []struct{ start, says string }{
 	{"\x1f\x8b", "the file is compressed; unpack it first"},
 }
 
-// checkBytes finds what is not UTF-8 text before a parser sees it.
+// checkBytes rejects input that is not UTF-8 text, before any parser reads it.
 func checkBytes(s Source) error {
 	for _, e := range encodings {
 		if bytes.HasPrefix(s.Data, []byte(e.start)) {
-			return fmt.Errorf("%s:1: %s", s.Name, e.says)
+			return fmt.Errorf("%s:1: %s", s.Name, e.message)
 		}
 	}
 	for i, c := range s.Data {
@@ -99,7 +100,7 @@ func checkBytes(s Source) error {
 			continue
 		}
 		if c == 0 {
-			return fmt.Errorf("%s:%d: a NUL byte: this is no YAML or JSON text, or it is UTF-16; save it as UTF-8", s.Name, lineOf(s.Data, i))
+			return fmt.Errorf("%s:%d: a NUL byte: the file is not text, or it is UTF-16; save it as UTF-8", s.Name, lineOf(s.Data, i))
 		}
 		return fmt.Errorf("%s:%d: the control character 0x%02x, which YAML and JSON do not allow; remove it, or write it as \"\\x%02x\" in double quotes", s.Name, lineOf(s.Data, i), c, c)
 	}
@@ -122,8 +123,8 @@ func checkBytes(s Source) error {
 
 func lineOf(data []byte, offset int) int { return 1 + bytes.Count(data[:offset], []byte{'\n'}) }
 
-// tooManyValues bounds the number of values of each document from its
-// punctuation, before memory is spent on it, and returns the first line of a
+// tooManyValues estimates the number of values of each document from its
+// punctuation, before memory is spent on it. It returns the first line of a
 // document over the limit, or 0.
 func tooManyValues(text []byte) int {
 	first, line, values := 1, 0, 0

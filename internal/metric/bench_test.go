@@ -8,8 +8,9 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 )
 
-// BenchmarkTracker compares two readings of 1,000 pods with a ratio and a histogram of
-// twelve buckets each: `go test ./internal/metric -bench Tracker`.
+// BenchmarkTracker compares two readings of 1,000 pods. Each pod has a ratio
+// and a histogram of twelve buckets: `go test ./internal/metric -bench
+// Tracker`.
 func BenchmarkTracker(b *testing.B) {
 	targets := func(seconds float64) (all []metric.Target) {
 		for i := range 1000 {

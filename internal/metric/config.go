@@ -14,39 +14,41 @@ const (
 	AzureMonitor SourceName = "azuremonitor"
 )
 
-// SourceNames are the names of all metric sources, the default first.
+// SourceNames returns the names of all metric sources, the default first.
 func SourceNames() []SourceName {
 	return []SourceName{Emissary, Prometheus, Pods, Web, AzureMonitor}
 }
 
-// Config says which source counts what.
+// Config determines which source counts which metrics.
 type Config struct {
 	Source  SourceName
 	Timeout time.Duration // of one reading
-	Access  Access        // of sources that have an address
-	Queries []Query       // of sources that have labels
+	Access  Access        // for sources with an address
+	Queries []Query       // for sources with labels
 
-	// Canary and Stable are the labels by which Prometheus' series of the versions are
-	// told apart; nil means by the names of their pods.
+	// Canary and Stable are the labels that distinguish the versions'
+	// Prometheus series. If they are nil, the names of the pods distinguish
+	// them.
 	Canary, Stable []Matcher
-	PodLabel       string // the label that has the name of the application's pod; "" when none has
+	PodLabel       string // the label with the name of the application's pod; "" if there is none
 
 	Port int    // of the pods' metrics
 	Path string // of the pods' metrics
 }
 
-// DefaultTimeout bounds one reading, DefaultPath is where pods show their metrics.
+// DefaultTimeout limits one reading. DefaultPath is the usual path of a pod's
+// metrics.
 const (
 	DefaultTimeout = 10 * time.Second
 	DefaultPath    = "/metrics"
 )
 
-// DefaultConfig is the source of a release file that names none.
+// DefaultConfig returns the source of a release file that names none.
 func DefaultConfig() Config {
 	return Config{Source: Emissary, Timeout: DefaultTimeout, Path: "/metrics"}
 }
 
-// Access says how an HTTP endpoint is reached.
+// Access describes how to reach an HTTP endpoint.
 type Access struct {
 	Address  string // a URL
 	Bearer   Secret
@@ -56,13 +58,13 @@ type Access struct {
 	TLS      TLS
 }
 
-// TLS names files, in PEM, and the name that the server's certificate has to have
-// where it is not that of the address. CA "" means those of the system.
+// TLS names PEM files. ServerName is the name in the server's certificate if it
+// differs from the address. An empty CA means the CAs of the system.
 type TLS struct{ CA, Cert, Key, ServerName string }
 
-// Secret says where a secret is: it is looked up each time, since files of tokens
-// are renewed. Value is for headers that are none.
+// Secret says where to find a secret. It is read for every request, because
+// token files are renewed. Value is for headers that are not secret.
 type Secret struct{ Value, File, Env string }
 
-// IsZero says whether there is no secret.
+// IsZero reports whether there is no secret.
 func (s Secret) IsZero() bool { return s == Secret{} }

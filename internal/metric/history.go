@@ -8,9 +8,9 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// History is what a source remembers of stable from before the release, interval by
-// interval, at times below 0: the judge learns from it what is usual. Most sources
-// remember nothing.
+// History returns observations of stable from before the release, one for each
+// interval, at negative times. The judge learns from them what is usual for
+// stable. Most sources keep no history and return nothing.
 func (r *Reader) History(ctx context.Context, begin time.Time, length, interval time.Duration) ([]analysis.Observation, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
@@ -24,7 +24,7 @@ func (r *Reader) History(ctx context.Context, begin time.Time, length, interval 
 	return history(reading, r.Tracker.metrics, begin, length, interval), nil
 }
 
-// history replays a reading, as if it had been read after every interval.
+// history replays a reading as if it had been read after every interval.
 func history(r Reading, metrics []Metric, begin time.Time, length, interval time.Duration) (all []analysis.Observation) {
 	tracker := NewTracker(metrics, begin)
 	for at := begin.Add(-length); at.Before(begin); at = at.Add(interval) {
@@ -36,7 +36,7 @@ func history(r Reading, metrics []Metric, begin time.Time, length, interval time
 	return all
 }
 
-// until is what would have been read at a time.
+// until returns the part of a reading that was known at a time.
 func (r Reading) until(at time.Time) Reading {
 	then := Reading{At: at}
 	for _, t := range r.Targets {
@@ -51,7 +51,7 @@ func (r Reading) until(at time.Time) Reading {
 	return then
 }
 
-// ofStable is an observation without the canary, and without what was not measured.
+// ofStable removes the canary and what was not measured from an observation.
 func ofStable(o analysis.Observation) analysis.Observation {
 	out := analysis.Observation{Time: o.Time}
 	for name, pair := range o.Metrics {

@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 )
 
-// remembering is a source that has a reading, or fails.
+// remembering is a source that returns one reading, or fails.
 type remembering struct {
 	reading metric.Reading
 	err     error
@@ -27,8 +27,9 @@ func readerOf(s metric.Source) *metric.Reader {
 	return &metric.Reader{Source: s, Tracker: metric.NewTracker(ratio(), begin()), Timeout: time.Hour}
 }
 
-// TestHistory: whatever stable's scrapes were, all that was counted between the first
-// and the last interval is in the history, before the release, and judged by it.
+// TestHistory checks that the history contains everything that was counted
+// between the first and the last interval, lies before the release, and is
+// accepted by the judge.
 func TestHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var r metric.Reading

@@ -11,7 +11,7 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 )
 
-// process is a pod that counts, and may restart.
+// process is a pod that counts and may restart.
 type process struct {
 	name       string
 	arm        metric.Arm
@@ -19,9 +19,9 @@ type process struct {
 	bad, total float64
 }
 
-// TestTrackerCountsEveryRequest is the law that holds while every process can be
-// read before it restarts: nothing is lost and nothing is made up, whoever does not
-// answer now and then, and however the scrapes lie.
+// TestTrackerCountsEveryRequest checks that no request is lost or invented, as
+// long as every process is read before it restarts. Targets may sometimes not
+// answer, and scrapes may come at any time.
 func TestTrackerCountsEveryRequest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		judge, err := analysis.New(analysis.Default())

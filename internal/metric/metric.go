@@ -1,6 +1,6 @@
-// Package metric is what a metric source fulfils, and what makes increments of the
-// counters that it reads. A source only reads; a Tracker, which does no I/O and
-// knows no clock, compares what was read with what was read before.
+// Package metric defines what a metric source must implement, and turns the
+// counters that it reads into increments. A source only reads. A Tracker
+// compares each reading with the one before; it does no I/O and reads no clock.
 package metric
 
 import (
@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Source reads what was counted of both versions of a release.
+// Source reads the counters of both versions of a release.
 type Source interface {
-	// Read gives the state of the counters at now, or what they were from some time
-	// on until now, where the source remembers that. It is bounded in time by ctx and
-	// in size by the source. The error says which source failed and what to do; it
-	// never holds a secret.
+	// Read returns the counters at now. A source that stores samples returns
+	// those between from and now. ctx limits the time, and the source limits
+	// the size. The error names the source and says what to do; it never
+	// contains a secret.
 	Read(ctx context.Context, from, now time.Time) (Reading, error)
 }
 
@@ -26,44 +26,48 @@ const (
 	Stable Arm = "stable"
 )
 
-// Arms are both versions.
+// Arms returns both versions.
 func Arms() []Arm { return []Arm{Canary, Stable} }
 
-// Reading is what a source knows at a time.
+// Reading holds the counters of a source at a time.
 type Reading struct {
 	At      time.Time
 	Targets []Target
-	// Complete says that the targets are all that run. One that was not there in
-	// the reading before has then begun since, and counted from 0.
+	// Complete means that Targets lists all running targets. A target that was
+	// not in the last reading has then started since, and counted from 0.
 	Complete bool
-	// Metrics are those that the source has found out about itself.
+	// Metrics are metrics that the source has discovered itself.
 	Metrics []Metric
 	Gauges  map[string]GaugePair
-	// Troubles are what a person should know about the reading.
+	// Troubles tell the user what was wrong with the reading.
 	Troubles []string
 }
 
-// GaugePair is the mean of a quantity since the reading before; NaN is unknown.
+// GaugePair holds the mean of a quantity since the last reading, for both
+// versions. NaN means unknown.
 type GaugePair struct{ Canary, Stable float64 }
 
-// Target is a process that counts: a pod of the gateway, or one of the application.
+// Target is a process with counters: a pod of the gateway or of the
+// application.
 type Target struct {
-	Name string // unique, for people: "Pod shop/web-1"
-	// Epoch changes when the process begins anew, and counts from 0. It may be empty
-	// where the source cannot tell; a counter that decreases tells it, too.
+	Name string // unique and readable: "Pod shop/web-1"
+	// Epoch changes when the process restarts and counts from 0. It may be
+	// empty if the source does not know; a counter that decreases also shows a
+	// restart.
 	Epoch string
-	// Arms are the versions whose requests it counts. When it has no series of one
-	// of them, that one had no request.
+	// Arms are the versions whose requests the target counts. A version
+	// without a series had no request.
 	Arms    []Arm
-	Scrapes []Scrape // in order of time; those that were read before are ignored
-	// Err is why it could not be read. What it counts is then counted later.
+	Scrapes []Scrape // in order of time; scrapes that were already read are ignored
+	// Err says why the target could not be read. Its counts arrive with a
+	// later reading.
 	Err error
-	// Optional says that an error of it is no reason to wait for it: it is not ready,
-	// and gets no requests.
+	// Optional means that an error is no reason to wait for the target: it is
+	// not ready and gets no requests.
 	Optional bool
 }
 
-// Scrape is the state of a target's counters at a time.
+// Scrape holds a target's counters at a time.
 type Scrape struct {
 	Time   time.Time
 	Values []Value
@@ -79,18 +83,18 @@ const (
 	Bucket Part = "bucket"
 )
 
-// Value is one counter's state.
+// Value is the state of one counter.
 type Value struct {
 	Metric string
 	Arm    Arm
-	Pod    string // of the arm; empty where the source cannot tell
+	Pod    string // of the arm; empty if the source does not know
 	Part   Part
 	Bound  float64 // of a Bucket, in seconds; +Inf counts all requests
-	Series string  // tells counters of the same part apart
+	Series string  // distinguishes counters of the same part
 	Count  float64
 }
 
-// Kind is how a metric is judged.
+// Kind determines how a metric is judged.
 type Kind string
 
 // The kinds of metrics.
@@ -100,13 +104,13 @@ const (
 	KindGauge   Kind = "gauge"
 )
 
-// Metric is one that a source reads.
+// Metric is a metric that a source reads.
 type Metric struct {
 	Name string
 	Kind Kind
 }
 
-// Bounds of what one reading may hold, whatever a source answers.
+// The limits of one reading.
 const (
 	MaxTargets = 2_000
 	MaxValues  = 200_000

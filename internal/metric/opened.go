@@ -5,24 +5,24 @@ import "time"
 // Opened is an open metric source of a release.
 type Opened struct {
 	Source  Source
-	Metrics []Metric      // empty where the source says them itself
+	Metrics []Metric      // empty if the source discovers them itself
 	Timeout time.Duration // of one reading
-	// Every is how often a reading costs nobody anything; 0 is no more often than the
-	// judge needs it.
+	// Every is the time between two readings that cost nobody anything; 0 means only the
+	// readings that the judge needs.
 	Every time.Duration
-	// Remembers says that the source knows what was counted before the release, too.
+	// Remembers reports that the source also knows the counts from before the release.
 	Remembers bool
-	End       func() // of what is kept open between two readings; nil where nothing is
+	End       func() // closes what stays open between two readings; nil if nothing does
 }
 
-// Close ends what is kept open between two readings.
+// Close closes what stays open between two readings.
 func (o *Opened) Close() {
 	if o.End != nil {
 		o.End()
 	}
 }
 
-// Reader counts what happens to a release that begins at a time.
+// Reader returns a reader for a release that begins at a time.
 func (o *Opened) Reader(begin time.Time) *Reader {
 	return &Reader{Source: o.Source, Tracker: NewTracker(o.Metrics, begin), Timeout: o.Timeout}
 }

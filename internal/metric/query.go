@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// Query says of which series a metric consists, for sources that have labels.
+// Query determines which series make up a metric, for sources with labels.
 type Query struct {
 	Metric
 	Bad, Total Selector // of a ratio
 	Buckets    Selector // of a latency: NAME_bucket, a classic histogram
-	PerSecond  float64  // of a latency: what its bounds are in, 1 for seconds, 1000 for milliseconds
-	Gauge      string   // of a gauge: what the source computes it by
+	PerSecond  float64  // of a latency: its units per second, 1 for seconds, 1000 for milliseconds
+	Gauge      string   // of a gauge: the expression that computes it
 }
 
-// Metrics are what queries give.
+// Metrics returns the metrics of the queries.
 func Metrics(queries []Query) []Metric {
 	all := make([]Metric, len(queries))
 	for i, q := range queries {
@@ -27,7 +27,7 @@ func Metrics(queries []Query) []Metric {
 	return all
 }
 
-// Names are the names of series that a query counts.
+// Names returns the names of the series that a query counts.
 func (q Query) Names() []string {
 	switch q.Kind {
 	case KindRatio:
@@ -38,8 +38,8 @@ func (q Query) Names() []string {
 	return nil
 }
 
-// Values are what a counter means for the query; a series may be a bad one and one
-// of all.
+// Values returns what a counter counts for the query. A series may count both
+// bad and all requests.
 func (q Query) Values(arm Arm, pod, name string, labels map[string]string, count float64) ([]Value, error) {
 	v := Value{Metric: q.Name, Arm: arm, Pod: pod, Count: count}
 	var all []Value
@@ -61,7 +61,7 @@ func (q Query) Values(arm Arm, pod, name string, labels map[string]string, count
 	case q.Kind == KindLatency && q.Buckets.Matches(name, labels):
 		bound, err := strconv.ParseFloat(labels["le"], 64)
 		if err != nil || math.IsNaN(bound) {
-			return nil, fmt.Errorf("%s: the label le is %q and no number; is %s a classic histogram?", q.Name, labels["le"], name)
+			return nil, fmt.Errorf("%s: the label le is %q, not a number; is %s a classic histogram?", q.Name, labels["le"], name)
 		}
 		v.Bound = bound / q.PerSecond
 		add(Bucket)
@@ -69,7 +69,7 @@ func (q Query) Values(arm Arm, pod, name string, labels map[string]string, count
 	return all, nil
 }
 
-// Series writes a series as PromQL does, its labels in order.
+// Series formats a series as PromQL does, with its labels in order.
 func Series(name string, labels map[string]string) string {
 	var out strings.Builder
 	out.WriteString(name)
@@ -86,38 +86,39 @@ func Series(name string, labels map[string]string) string {
 	return out.String()
 }
 
-// Doubts finds selectors that a slip of the pen has made useless: a bad request
-// that is selected by a label that no request has would never be seen.
-type Doubts struct {
+// SelectorCheck detects selectors that a typo has made useless: if no series
+// has the label that selects bad requests, no request can ever be bad.
+type SelectorCheck struct {
 	queries []Query
-	total   map[string]bool // metrics that have series
-	labels  map[string]bool // METRIC LABEL that one of them has
+	total   map[string]bool // metrics with series
+	labels  map[string]bool // "METRIC LABEL" for each label of these series
 }
 
-// NewDoubts prepares to look at all series of a reading.
-func NewDoubts(queries []Query) *Doubts {
-	return &Doubts{queries: queries, total: map[string]bool{}, labels: map[string]bool{}}
+// NewSelectorCheck returns a check for all series of a reading.
+func NewSelectorCheck(queries []Query) *SelectorCheck {
+	return &SelectorCheck{queries: queries, total: map[string]bool{}, labels: map[string]bool{}}
 }
 
-// See looks at a series.
-func (d *Doubts) See(name string, labels map[string]string) {
-	for _, q := range d.queries {
+// Add records a series.
+func (c *SelectorCheck) Add(name string, labels map[string]string) {
+	for _, q := range c.queries {
 		if q.Kind != KindRatio || q.Bad.Name != q.Total.Name || !q.Total.Matches(name, labels) {
 			continue
 		}
-		d.total[q.Name] = true
+		c.total[q.Name] = true
 		for label := range labels {
-			d.labels[q.Name+" "+label] = true
+			c.labels[q.Name+" "+label] = true
 		}
 	}
 }
 
-// Troubles says what is doubtful about the queries, after all series were seen.
-func (d *Doubts) Troubles() (troubles []string) {
-	for _, q := range d.queries {
+// Troubles returns what is suspicious about the queries, once all series were
+// seen.
+func (c *SelectorCheck) Troubles() (troubles []string) {
+	for _, q := range c.queries {
 		for _, m := range q.Bad.Matchers {
-			if d.total[q.Name] && !d.labels[q.Name+" "+m.Label] && !m.Matches("") {
-				troubles = append(troubles, fmt.Sprintf("%s: no series of %s has the label %s, so nothing could ever be bad; correct its bad selector", q.Name, q.Total, m.Label))
+			if c.total[q.Name] && !c.labels[q.Name+" "+m.Label] && !m.Matches("") {
+				troubles = append(troubles, fmt.Sprintf("%s: no series of %s has the label %s, so no request can ever be bad; correct its bad selector", q.Name, q.Total, m.Label))
 			}
 		}
 	}

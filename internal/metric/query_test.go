@@ -50,16 +50,16 @@ func TestQueryValues(t *testing.T) {
 	}
 }
 
-func TestDoubts(t *testing.T) {
+func TestSelectorCheck(t *testing.T) {
 	for bad, doubtful := range map[string]bool{
 		`r{code="500"}`: false, `r{status="500"}`: true, `r{status!="200"}`: false, `r{status=~".*"}`: false, `failures`: false,
 	} {
-		d := metric.NewDoubts([]metric.Query{{Metric: metric.Metric{Name: "errors", Kind: metric.KindRatio}, Bad: selector(t, bad), Total: selector(t, "r")}})
+		d := metric.NewSelectorCheck([]metric.Query{{Metric: metric.Metric{Name: "errors", Kind: metric.KindRatio}, Bad: selector(t, bad), Total: selector(t, "r")}})
 		if troubles := d.Troubles(); len(troubles) > 0 {
 			t.Errorf("before there is anything: %q", troubles)
 		}
-		d.See("r", map[string]string{"code": "200"})
-		d.See("other", map[string]string{"status": "200"})
+		d.Add("r", map[string]string{"code": "200"})
+		d.Add("other", map[string]string{"status": "200"})
 		if have := len(d.Troubles()) > 0; have != doubtful {
 			t.Errorf("%s: %q", bad, d.Troubles())
 		}

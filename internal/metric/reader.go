@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Reader reads a source again and again. It is not safe for concurrent use.
+// Reader reads a source repeatedly. It is not safe for concurrent use.
 type Reader struct {
 	Source  Source
 	Tracker *Tracker
-	// Timeout is how long one reading may take; an interval is a good choice.
+	// Timeout limits one reading. An interval is a good choice.
 	Timeout time.Duration
 
 	from time.Time // of the last observation
 }
 
-// Read reads the source at a time. A source that does not answer makes a gap with
-// its error among the troubles, never an error of its own: it says nothing about
-// the canary.
+// Read reads the source at a time. If the source fails, the observation is a
+// gap with the error among the troubles. Read itself never fails, because a
+// failed source tells nothing about the canary.
 func (r *Reader) Read(ctx context.Context, now time.Time, w Weight) Outcome {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("no answer within %s", r.Timeout))
 	defer cancel()
@@ -44,15 +44,15 @@ func (r *Reader) Read(ctx context.Context, now time.Time, w Weight) Outcome {
 	return out
 }
 
-// check bounds what a source may give.
+// check rejects a reading that exceeds the limits.
 func (r Reading) check() error {
 	if len(r.Targets) > MaxTargets {
-		return fmt.Errorf("%d targets are more than the %d that can be read at once; select fewer", len(r.Targets), MaxTargets)
+		return fmt.Errorf("%d targets are too many, the limit is %d; select fewer", len(r.Targets), MaxTargets)
 	}
 	names, values := map[string]bool{}, 0
 	for _, t := range r.Targets {
 		if names[t.Name] {
-			return fmt.Errorf("%s: there are two targets of that name", t.Name)
+			return fmt.Errorf("%s: two targets have this name", t.Name)
 		}
 		names[t.Name] = true
 		for _, s := range t.Scrapes {
@@ -60,7 +60,7 @@ func (r Reading) check() error {
 		}
 	}
 	if values > MaxValues {
-		return fmt.Errorf("%d values are more than the %d that can be read at once; select fewer", values, MaxValues)
+		return fmt.Errorf("%d values are too many, the limit is %d; select fewer", values, MaxValues)
 	}
 	return nil
 }

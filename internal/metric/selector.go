@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Matcher is a condition on a label, as PromQL has them. The zero value matches
-// series without a label of the empty name: all.
+// Matcher is a condition on a label, as in PromQL. The zero value matches every
+// series.
 type Matcher struct {
 	Label, Op, Value string // Op is =, !=, =~ or !~
 
@@ -28,14 +28,15 @@ var (
 	labelName  = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*`)
 )
 
-// maxSelector bounds a selector's text; each is sent along with every request.
+// maxSelector limits a selector's text, which is sent with every request.
 const maxSelector = 4000
 
-// NewMatcher checks a condition. An expression has to match the whole value.
+// NewMatcher returns a condition, or an error if it is not valid. A regular
+// expression must match the whole value.
 func NewMatcher(label, op, value string) (Matcher, error) {
 	m := Matcher{Label: label, Op: op, Value: value}
 	if labelName.FindString(label) != label || label == "" || label == "__name__" {
-		return m, fmt.Errorf("%q is not the name of a label", label)
+		return m, fmt.Errorf("%q is not a valid label name", label)
 	}
 	switch op {
 	case "=", "!=":
@@ -48,14 +49,15 @@ func NewMatcher(label, op, value string) (Matcher, error) {
 		m.pattern = pattern
 		return m, nil
 	}
-	return m, fmt.Errorf("label %s: %q is not =, !=, =~ or !~", label, op)
+	return m, fmt.Errorf("label %s: unknown operator %q; use =, !=, =~ or !~", label, op)
 }
 
-// Equal is the condition that a label has a value. The label's name has to be valid.
+// Equal returns the condition that a label has a value. The name of the label
+// must be valid.
 func Equal(label, value string) Matcher { return Matcher{Label: label, Op: "=", Value: value} }
 
-// Matches says whether a value fulfils the condition; a missing label has the value
-// "".
+// Matches reports whether a value fulfils the condition. A missing label has
+// the value "".
 func (m Matcher) Matches(value string) bool {
 	switch m.Op {
 	case "=":
@@ -70,7 +72,7 @@ func (m Matcher) Matches(value string) bool {
 
 func (m Matcher) String() string { return m.Label + m.Op + strconv.Quote(m.Value) }
 
-// FormatMatchers writes conditions as PromQL does between braces.
+// FormatMatchers formats conditions as PromQL does between braces.
 func FormatMatchers(matchers []Matcher) string {
 	parts := make([]string, len(matchers))
 	for i, m := range matchers {
@@ -86,12 +88,12 @@ func (s Selector) String() string {
 	return s.Name + "{" + FormatMatchers(s.Matchers) + "}"
 }
 
-// With is the selector with more conditions.
+// With returns the selector with more conditions.
 func (s Selector) With(more ...Matcher) Selector {
 	return Selector{s.Name, append(s.Matchers[:len(s.Matchers):len(s.Matchers)], more...)}
 }
 
-// Matches says whether a series fulfils all conditions.
+// Matches reports whether a series fulfils all conditions.
 func (s Selector) Matches(name string, labels map[string]string) bool {
 	if name != s.Name {
 		return false
@@ -104,8 +106,7 @@ func (s Selector) Matches(name string, labels map[string]string) bool {
 	return true
 }
 
-// IgnoreCase is the selector that makes no difference between small and large
-// letters, in values.
+// IgnoreCase returns a selector that ignores the case of values.
 func (s Selector) IgnoreCase() Selector {
 	all := Selector{Name: s.Name}
 	for _, m := range s.Matchers {
@@ -118,15 +119,15 @@ func (s Selector) IgnoreCase() Selector {
 	return all
 }
 
-// ParseSelector reads a selector with a name.
+// ParseSelector parses a selector with a name.
 func ParseSelector(text string) (Selector, error) {
 	if len(text) > maxSelector {
-		return Selector{}, fmt.Errorf("a selector has at most %d bytes", maxSelector)
+		return Selector{}, fmt.Errorf("the selector is too long; it may have at most %d bytes", maxSelector)
 	}
 	rest := strings.TrimSpace(text)
 	s := Selector{Name: metricName.FindString(rest)}
 	if s.Name == "" {
-		return Selector{}, fmt.Errorf("%q does not begin with the name of a metric", text)
+		return Selector{}, fmt.Errorf("%q does not begin with a metric name", text)
 	}
 	rest = strings.TrimSpace(rest[len(s.Name):])
 	if rest == "" {
@@ -135,18 +136,18 @@ func ParseSelector(text string) (Selector, error) {
 	inner, closed := strings.CutSuffix(rest, "}")
 	inner, opened := strings.CutPrefix(inner, "{")
 	if !closed || !opened {
-		return Selector{}, fmt.Errorf("%q is not a plain selector such as requests_total{code=~\"5..\"}; functions, ranges and offsets are not possible here", text)
+		return Selector{}, fmt.Errorf("%q is not a plain selector such as requests_total{code=~\"5..\"}; functions, ranges and offsets are not supported here", text)
 	}
 	var err error
 	s.Matchers, err = ParseMatchers(inner)
 	return s, err
 }
 
-// ParseMatchers reads conditions with commas in between, such as
+// ParseMatchers parses conditions separated by commas, such as
 // job="shop",pod=~"shop-.+".
 func ParseMatchers(text string) ([]Matcher, error) {
 	if len(text) > maxSelector {
-		return nil, fmt.Errorf("a selector has at most %d bytes", maxSelector)
+		return nil, fmt.Errorf("the selector is too long; it may have at most %d bytes", maxSelector)
 	}
 	var all []Matcher
 	for rest := strings.TrimSpace(text); rest != ""; {
@@ -183,7 +184,7 @@ func ParseMatchers(text string) ([]Matcher, error) {
 
 var errQuotes = errors.New(`expected a value in quotes, such as "5.."`)
 
-// unquote reads a text in ", ' or ` from the begin, with the escapes of Go.
+// unquote reads a leading text in ", ' or `, with the escapes of Go.
 func unquote(text string) (value, rest string, err error) {
 	if text == "" || !strings.ContainsRune("\"'`", rune(text[0])) {
 		return "", "", errQuotes

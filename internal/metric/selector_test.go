@@ -31,8 +31,8 @@ func TestParseSelector(t *testing.T) {
 
 func TestParseSelectorRefuses(t *testing.T) {
 	for text, says := range map[string]string{
-		"":                        "does not begin with the name",
-		`{a="b"}`:                 "does not begin with the name",
+		"":                        "does not begin with a metric name",
+		`{a="b"}`:                 "does not begin with a metric name",
 		"rate(a[1m])":             "functions, ranges and offsets",
 		"a[5m]":                   "functions, ranges and offsets",
 		`a{b="c"} offset 5m`:      "functions, ranges and offsets",
@@ -43,7 +43,7 @@ func TestParseSelectorRefuses(t *testing.T) {
 		`a{b="\q"}`:               "in quotes",
 		`a{b="c" d="e"}`:          "expected a comma",
 		`a{b=~"("}`:               "missing closing )",
-		`a{__name__="b"}`:         "not the name of a label",
+		`a{__name__="b"}`:         "not a valid label name",
 		strings.Repeat("a", 5000): "at most",
 	} {
 		if _, err := metric.ParseSelector(text); err == nil || !strings.Contains(err.Error(), says) {
@@ -78,7 +78,7 @@ func TestSelectorIgnoreCase(t *testing.T) {
 	}
 }
 
-// TestSelectorRoundTrip: whatever a label's value is, it stays inside its quotes.
+// TestSelectorRoundTrip checks that any label value stays inside its quotes.
 func TestSelectorRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{`"} or vector(0) #`, `\`, "\xff`'"})).Draw(t, "value")

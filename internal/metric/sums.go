@@ -10,7 +10,7 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// sums are the increments of one metric that are not yet in an observation.
+// sums holds the increments of one metric that are not yet in an observation.
 type sums struct {
 	bad, total map[armPod]float64
 	below      map[Arm]map[float64]float64 // by bound
@@ -45,8 +45,8 @@ func (s *sums) add(v Value, increment float64) {
 	}
 }
 
-// limit keeps of a latency only the bounds that all targets have: a sum over some
-// of them would not be the requests of all.
+// limit keeps only the bounds of a latency that all targets have. A sum over
+// some targets would not count all requests.
 func (t *Tracker) limit(metric string, values map[Value]float64) {
 	var bounds []float64
 	for v := range values {
@@ -64,7 +64,7 @@ func (t *Tracker) limit(metric string, values map[Value]float64) {
 	t.bounds[metric] = bounds
 }
 
-// emit moves the sums of the versions that were measured into an observation.
+// emit moves the sums of the measured versions into an observation.
 func (t *Tracker) emit(o *analysis.Observation) (troubles []string) {
 	measured := t.measured()
 	for _, m := range t.metrics {
@@ -86,14 +86,14 @@ func (t *Tracker) emit(o *analysis.Observation) (troubles []string) {
 		}
 		for _, arm := range Arms() {
 			if !measured[arm] && !t.failed(arm) {
-				troubles = append(troubles, fmt.Sprintf("%s: there is nothing about %s yet", m.Name, arm))
+				troubles = append(troubles, fmt.Sprintf("%s: no data for %s yet", m.Name, arm))
 			}
 		}
 	}
 	return troubles
 }
 
-// failed says whether a target that counts for a version has said why it does not.
+// failed reports whether a target that counts for the version has an error.
 func (t *Tracker) failed(arm Arm) bool {
 	for _, k := range t.known {
 		if k.arms[arm] && k.failed != nil {
@@ -103,11 +103,12 @@ func (t *Tracker) failed(arm Arm) bool {
 	return false
 }
 
-// whole rounds a sum of counters. Some have fractions; a version's bad requests are
-// still no more than all of them.
+// whole rounds a sum of counters, which may have fractions. Rounding keeps the
+// bad requests at or below all requests.
 func whole(v float64) int64 { return int64(math.Round(min(v, 1<<53))) }
 
-// arm takes out what was counted of a version; nil when it was not measured.
+// arm removes and returns the counts of a version, or nil if it was not
+// measured.
 func (s *sums) arm(arm Arm, measured map[Arm]bool) *analysis.Arm {
 	if !measured[arm] {
 		return nil
@@ -123,7 +124,7 @@ func (s *sums) arm(arm Arm, measured map[Arm]bool) *analysis.Arm {
 		a.Total += counts.Total
 	}
 	if _, unknown := a.Pods[""]; unknown && len(a.Pods) == 1 || len(a.Pods) == 0 {
-		a.Pods = nil // there is no detail
+		a.Pods = nil // no detail by pod
 	}
 	mine := func(who armPod, _ float64) bool { return who.arm == arm }
 	maps.DeleteFunc(s.total, mine)
@@ -131,7 +132,8 @@ func (s *sums) arm(arm Arm, measured map[Arm]bool) *analysis.Arm {
 	return a
 }
 
-// histogram takes out what was counted of a version; nil when it was not measured.
+// histogram removes and returns the histogram of a version, or nil if it was
+// not measured.
 func (s *sums) histogram(arm Arm, bounds []float64, measured map[Arm]bool) *analysis.Histogram {
 	if !measured[arm] || len(bounds) == 0 {
 		return nil
@@ -143,7 +145,7 @@ func (s *sums) histogram(arm Arm, bounds []float64, measured map[Arm]bool) *anal
 		if math.IsInf(b, 1) {
 			continue
 		}
-		// Buckets of different scrapes may be off by a request.
+		// Buckets of different scrapes may differ by a request.
 		least = min(max(least, whole(below[b])), h.Total)
 		h.Bounds = append(h.Bounds, b)
 		h.Below = append(h.Below, least)
@@ -152,8 +154,8 @@ func (s *sums) histogram(arm Arm, bounds []float64, measured map[Arm]bool) *anal
 	return h
 }
 
-// SortValues orders values, so that what depends on their order does not depend on
-// chance.
+// SortValues sorts values, so that results that depend on their order are
+// deterministic.
 func SortValues(values []Value) {
 	slices.SortFunc(values, func(a, b Value) int {
 		return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Arm, b.Arm), cmp.Compare(a.Pod, b.Pod),

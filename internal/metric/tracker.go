@@ -9,51 +9,52 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// Tracker makes observations of readings: the increments of all counters in
-// between. It is not safe for concurrent use.
+// Tracker turns readings into observations: the increments of all counters
+// between them. It is not safe for concurrent use.
 //
-// It never makes up a request. A counter that decreased restarted, and with it all
-// counters of the metric in the same target; a series that appears on a known
-// target started from 0; what a target counted before it was known, or while it was
-// away, is not counted.
+// It never invents a request. If a counter decreases, it and all counters of
+// the metric in the same target have restarted. A new series on a known target
+// started from 0. Tracker ignores what a target counted before it was known or
+// while it was away.
 type Tracker struct {
 	metrics []Metric
 	begin   time.Time
 	known   map[string]*target
-	away    map[string]string // epochs of targets that were known
-	read    bool              // at least one reading
+	away    map[string]string // epochs of targets that have disappeared
+	read    bool              // there was a reading
 	since   time.Time
 	sums    map[string]*sums
 	bounds  map[string][]float64 // by latency
 }
 
-// A source may have nothing new of a target for as long as three of its last scrapes
-// were apart until that is a hold, within these bounds. Prometheus scrapes once a
-// minute by default.
+// The time without new data of a target after which the release is held is
+// three of its last scrape intervals, within these limits. Prometheus scrapes
+// once a minute by default.
 const (
 	LeastPatience = 10 * time.Second
 	Patience      = 150 * time.Second
 )
 
-// NewTracker prepares to count metrics of a release that begins at a time.
+// NewTracker returns a tracker for a release that begins at a time.
 func NewTracker(metrics []Metric, begin time.Time) *Tracker {
 	return &Tracker{metrics: slices.Clone(metrics), begin: begin, known: map[string]*target{}, away: map[string]string{}, sums: map[string]*sums{}, bounds: map[string][]float64{}}
 }
 
-// target is what is known of a Target.
+// target holds the state of a Target.
 type target struct {
 	epoch    string
-	based    bool // there is something to count from
+	based    bool // there are counts to compare with
 	scraped  bool // since the last observation
-	fresh    bool // and something was counted
+	fresh    bool // scraped, and increments were counted
 	last     time.Time
-	apart    []time.Duration // the last scrapes
+	apart    []time.Duration // times between the last scrapes
 	arms     map[Arm]bool
 	counters map[group]map[Value]float64 // keys have no Count
 	failed   error
 }
 
-// group is a metric of one version: all its counters in a target restart together.
+// group is a metric of one version. All its counters in a target restart
+// together.
 type group struct {
 	metric string
 	arm    Arm
@@ -65,18 +66,18 @@ type Weight struct {
 	Since   time.Time // when it was last changed
 }
 
-// Outcome is what a reading has come to.
+// Outcome is the result of a reading.
 type Outcome struct {
-	// Ready says that the observation may be judged. Otherwise the source has not
-	// counted everything since the last observation, or since the weight was changed,
-	// and has to be read again; nothing is lost meanwhile.
+	// Ready means that the observation may be judged. If it is false, the
+	// source has not yet counted everything since the last observation or the
+	// last change of the weight. Then read again; no counts are lost.
 	Ready       bool
 	Observation analysis.Observation
-	// Troubles say, for people, what was not measured and why.
+	// Troubles tell the user what was not measured and why.
 	Troubles []string
 }
 
-// Failed is the outcome of a source that could not be read: a gap.
+// Failed returns the outcome for a source that could not be read: a gap.
 func (t *Tracker) Failed(at time.Time, w Weight, err error) Outcome {
 	return Outcome{Ready: true, Observation: t.observation(at, w), Troubles: []string{err.Error()}}
 }
@@ -85,8 +86,8 @@ func (t *Tracker) observation(at time.Time, w Weight) analysis.Observation {
 	return analysis.Observation{Time: at.Sub(t.begin).Seconds(), Weight: w.Percent}
 }
 
-// Observe takes a reading in, and gives the observation of everything since the
-// last one that was ready. The first reading is only what the others are compared
+// Observe adds a reading and returns the observation of everything since the
+// last ready observation. The first reading only sets the counts to compare
 // with.
 func (t *Tracker) Observe(r Reading, w Weight) Outcome {
 	out := Outcome{Observation: t.observation(r.At, w)}
@@ -100,7 +101,7 @@ func (t *Tracker) Observe(r Reading, w Weight) Outcome {
 			t.metrics = append(t.metrics, m)
 		}
 	}
-	out.Troubles = append(slices.Clone(r.Troubles), t.take(r, first)...)
+	out.Troubles = append(slices.Clone(r.Troubles), t.add(r, first)...)
 	t.gauges(r, &out)
 	late, patience := t.late(r.At, w)
 	switch {
@@ -122,8 +123,8 @@ func (t *Tracker) Observe(r Reading, w Weight) Outcome {
 	return out
 }
 
-// take compares a reading with what is known.
-func (t *Tracker) take(r Reading, first bool) (troubles []string) {
+// add counts the increments between a reading and the known state.
+func (t *Tracker) add(r Reading, first bool) (troubles []string) {
 	known := make(map[string]*target, len(r.Targets))
 	for _, now := range r.Targets {
 		k := t.known[now.Name]
@@ -154,8 +155,8 @@ func (t *Tracker) take(r Reading, first bool) (troubles []string) {
 	return troubles
 }
 
-// leave remembers which targets are no longer among those that are known now, so
-// that one that comes back is not taken for one that has begun.
+// leave records the targets that have disappeared, so that a target that comes
+// back is not mistaken for a new one.
 func (t *Tracker) leave(known map[string]*target) {
 	if len(t.away) > MaxTargets {
 		clear(t.away)
@@ -168,8 +169,8 @@ func (t *Tracker) leave(known map[string]*target) {
 	t.known = known
 }
 
-// unread are the scrapes after the last one that was counted. Of a target that was
-// not known, those before the last observation are only what to count from.
+// unread returns the scrapes after the last counted one. For a new target, the
+// last scrape before the last observation is included, to count from.
 func (t *Tracker) unread(scrapes []Scrape, last time.Time) []Scrape {
 	from := 0
 	for i, s := range scrapes {
@@ -183,7 +184,7 @@ func (t *Tracker) unread(scrapes []Scrape, last time.Time) []Scrape {
 	return scrapes[from:]
 }
 
-// count counts what a target counted between two scrapes.
+// count adds the increments since the target's last scrape.
 func (t *Tracker) count(name string, k *target, s Scrape) (troubles []string) {
 	now := map[group]map[Value]float64{}
 	for _, v := range s.Values {
@@ -196,7 +197,7 @@ func (t *Tracker) count(name string, k *target, s Scrape) (troubles []string) {
 	}
 	for g, values := range now {
 		if v, found := impossible(values); found {
-			k.failed = fmt.Errorf("%s: %s of %s: %v is not what a counter can be", name, g.metric, g.arm, v)
+			k.failed = fmt.Errorf("%s: %s of %s: the counter is %v; a counter must be from 0 to 2^53", name, g.metric, g.arm, v)
 			return []string{k.failed.Error()}
 		}
 	}
@@ -222,7 +223,7 @@ func (t *Tracker) count(name string, k *target, s Scrape) (troubles []string) {
 	return nil
 }
 
-// patience is how long a target is waited for that is scraped so often.
+// patience returns how long to wait for a target with this scrape interval.
 func patience(apart time.Duration) time.Duration {
 	if apart == 0 {
 		return Patience
@@ -230,18 +231,18 @@ func patience(apart time.Duration) time.Duration {
 	return min(max(3*apart, LeastPatience), Patience)
 }
 
-// often is by how much the scrapes of a target, or of all, were apart lately at most; 0
-// where that is not known.
-func (k *target) often() (apart time.Duration) {
+// scrapeInterval returns the longest recent time between scrapes of a target,
+// or of all targets, or 0 if it is not known.
+func (k *target) scrapeInterval() (apart time.Duration) {
 	for _, a := range k.apart {
 		apart = max(apart, a)
 	}
 	return apart
 }
 
-func (t *Tracker) often() (apart time.Duration) {
+func (t *Tracker) scrapeInterval() (apart time.Duration) {
 	for _, k := range t.known {
-		apart = max(apart, k.often())
+		apart = max(apart, k.scrapeInterval())
 	}
 	return apart
 }
@@ -264,12 +265,13 @@ func restarted(before, now map[Value]float64) bool {
 	return false
 }
 
-// late says which target has not been counted since the last observation, or since
-// the weight was changed, and how long it is waited for. One that failed is not, nor one
-// that was scraped once, longer ago than the others of its version are waited for: it may
-// be a pod that was there for a moment.
+// late returns a message about a target that has not been counted since the
+// last observation or the last change of the weight, and how long to wait for
+// it. A target that failed is not late. Neither is a target that was scraped only
+// once, if that is longer ago than the wait for the other targets: its pod may
+// have existed only for a moment.
 func (t *Tracker) late(at time.Time, w Weight) (text string, wait time.Duration) {
-	first, others := "", patience(t.often())
+	first, others := "", patience(t.scrapeInterval())
 	for name, k := range t.known {
 		once := len(k.apart) == 0 && at.Sub(k.last) >= others && t.others(k)
 		if k.failed == nil && !once && k.based && (!k.scraped || k.last.Before(w.Since)) && !k.last.IsZero() && (first == "" || name < first) {
@@ -280,10 +282,10 @@ func (t *Tracker) late(at time.Time, w Weight) (text string, wait time.Duration)
 		return "", 0
 	}
 	k := t.known[first]
-	return fmt.Sprintf("%s: nothing was counted since %s", first, k.last.UTC().Format(time.TimeOnly)), patience(k.often())
+	return fmt.Sprintf("%s: no new data since %s", first, k.last.UTC().Format(time.TimeOnly)), patience(k.scrapeInterval())
 }
 
-// others says whether another target of the same version was scraped.
+// others reports whether another target of the same version was scraped.
 func (t *Tracker) others(of *target) bool {
 	for arm := range of.arms {
 		found := false
@@ -297,7 +299,7 @@ func (t *Tracker) others(of *target) bool {
 	return true
 }
 
-// measured says for which versions everything was counted.
+// measured returns the versions for which everything was counted.
 func (t *Tracker) measured() map[Arm]bool {
 	measured, failed := map[Arm]bool{}, map[Arm]bool{}
 	for _, k := range t.known {
@@ -312,7 +314,7 @@ func (t *Tracker) measured() map[Arm]bool {
 	return measured
 }
 
-// gauges takes over what was measured.
+// gauges adds the measured gauges to the outcome.
 func (t *Tracker) gauges(r Reading, out *Outcome) {
 	for _, m := range t.metrics {
 		pair, found := r.Gauges[m.Name]

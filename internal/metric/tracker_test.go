@@ -19,7 +19,7 @@ func at(seconds float64) time.Time {
 	return begin().Add(time.Duration(seconds * float64(time.Second)))
 }
 
-// errorsOf are the counters of the metric errors.
+// errorsOf returns the counters of the metric "errors".
 func errorsOf(arm metric.Arm, pod string, bad, total float64) []metric.Value {
 	return []metric.Value{
 		{Metric: "errors", Arm: arm, Pod: pod, Part: metric.Bad, Count: bad},
@@ -27,7 +27,7 @@ func errorsOf(arm metric.Arm, pod string, bad, total float64) []metric.Value {
 	}
 }
 
-// pod is a target that was scraped once.
+// pod returns a target that was scraped once.
 func pod(name string, arm metric.Arm, seconds, bad, total float64) metric.Target {
 	return metric.Target{Name: name, Arms: []metric.Arm{arm}, Scrapes: []metric.Scrape{{Time: at(seconds), Values: errorsOf(arm, name, bad, total)}}}
 }
@@ -38,7 +38,7 @@ func reading(seconds float64, targets ...metric.Target) metric.Reading {
 
 func ratio() []metric.Metric { return []metric.Metric{{Name: "errors", Kind: metric.KindRatio}} }
 
-// counts are what an observation says of an arm: BAD of TOTAL, or nil.
+// counts returns the arm's counts as BAD of TOTAL, or nil.
 func counts(a *analysis.Arm) any {
 	if a == nil {
 		return nil
@@ -70,16 +70,16 @@ func TestTracker(t *testing.T) {
 		"an optional pod that does not answer": {second: reading(15, pod("c1", metric.Canary, 15, 3, 105), metric.Target{Name: "c2", Arms: []metric.Arm{metric.Canary}, Err: failed, Optional: true}, pod("s1", metric.Stable, 15, 5, 1001)),
 			canary: [2]int64{0, 5}, stable: [2]int64{0, 1}},
 		"NaN": {second: reading(15, pod("c1", metric.Canary, 15, math.NaN(), 100), pod("s1", metric.Stable, 15, 5, 1001)),
-			stable: [2]int64{0, 1}, trouble: "c1: errors of canary: NaN"},
+			stable: [2]int64{0, 1}, trouble: "c1: errors of canary: the counter is NaN"},
 		"no pod of the canary": {second: reading(15, pod("s1", metric.Stable, 15, 5, 1001)),
-			stable: [2]int64{0, 1}, trouble: "errors: there is nothing about canary yet"},
+			stable: [2]int64{0, 1}, trouble: "errors: no data for canary yet"},
 		"not scraped again yet": {second: reading(15, pod("c1", metric.Canary, 0, 3, 100), pod("s1", metric.Stable, 15, 5, 1001)), early: true},
 		"scraped before the weight was changed": {second: reading(15, pod("c1", metric.Canary, 9, 4, 104), pod("s1", metric.Stable, 15, 5, 1001)),
 			weightSince: 10, early: true},
 		"scraped after the weight was changed": {second: reading(15, pod("c1", metric.Canary, 11, 4, 104), pod("s1", metric.Stable, 15, 5, 1001)),
 			weightSince: 10, canary: [2]int64{1, 4}, stable: [2]int64{0, 1}},
 		"nothing new for too long": {second: reading(200, pod("c1", metric.Canary, 0, 3, 100), pod("s1", metric.Stable, 200, 5, 1001)),
-			trouble: "c1: nothing was counted since 12:00:00"},
+			trouble: "c1: no new data since 12:00:00"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tracker := metric.NewTracker(ratio(), begin())
@@ -102,8 +102,8 @@ func TestTracker(t *testing.T) {
 	}
 }
 
-// TestTrackerPatience: how long a target is waited for goes by how often it was scraped
-// lately.
+// TestTrackerPatience checks that the wait for a target depends on how often it
+// was scraped recently.
 func TestTrackerPatience(t *testing.T) {
 	for every, want := range map[float64]float64{1: 10, 15: 45, 60: 150} {
 		tracker := metric.NewTracker(ratio(), begin())
@@ -118,14 +118,15 @@ func TestTrackerPatience(t *testing.T) {
 			ready bool
 		}{{want - .5, false}, {want, true}} {
 			out := tracker.Observe(reading(last+c.after, pod("c1", metric.Canary, last, 0, last)), metric.Weight{})
-			if out.Ready != c.ready || c.ready && !strings.HasPrefix(strings.Join(out.Troubles, ""), "c1: nothing was counted since") {
+			if out.Ready != c.ready || c.ready && !strings.HasPrefix(strings.Join(out.Troubles, ""), "c1: no new data since") {
 				t.Errorf("scraped every %g s, and not for %g s: %+v", every, c.after, out)
 			}
 		}
 	}
 }
 
-// TestTrackerOnce: a pod that was scraped once is waited for no longer than others are.
+// TestTrackerOnce checks that a pod that was scraped once is waited for no
+// longer than the others.
 func TestTrackerOnce(t *testing.T) {
 	tracker := metric.NewTracker(ratio(), begin())
 	for now := 0.0; now < 12; now++ {
@@ -136,8 +137,8 @@ func TestTrackerOnce(t *testing.T) {
 	}
 }
 
-// TestTrackerFirstErrors is what increase() of Prometheus gets wrong: the series of
-// the first errors appears with them.
+// TestTrackerFirstErrors checks a case that increase() of Prometheus gets
+// wrong: the series of errors appears with the first errors.
 func TestTrackerFirstErrors(t *testing.T) {
 	tracker := metric.NewTracker(ratio(), begin())
 	gateway := func(seconds float64, values ...metric.Value) metric.Reading {
@@ -156,8 +157,9 @@ func TestTrackerFirstErrors(t *testing.T) {
 	}
 }
 
-// TestTrackerAway: who comes back is not new, and what it counted meanwhile is of
-// another weight. One that has restarted meanwhile began at 0.
+// TestTrackerAway checks that a target that comes back is not new. Its counts
+// from meanwhile belong to another weight and are ignored. If it restarted
+// meanwhile, it counts from 0.
 func TestTrackerAway(t *testing.T) {
 	for epoch, want := range map[string]any{"1": [2]int64{0, 0}, "2": [2]int64{0, 900}} {
 		tracker := metric.NewTracker(ratio(), begin())
@@ -180,7 +182,7 @@ func TestTrackerAway(t *testing.T) {
 	}
 }
 
-// TestTrackerScrapes is a source that remembers, such as Prometheus.
+// TestTrackerScrapes uses a source that stores samples, such as Prometheus.
 func TestTrackerScrapes(t *testing.T) {
 	target := func(name string, totals ...float64) metric.Target {
 		target := metric.Target{Name: name}
@@ -225,7 +227,7 @@ func TestTrackerLatency(t *testing.T) {
 	out := tracker.Observe(gateway(15, append(values(metric.Stable, "a", 11, 22, 33), append(values(metric.Canary, "a", 1, 1, 4), tenth)...)...), metric.Weight{})
 	want := analysis.HistogramPair{
 		Canary: &analysis.Histogram{Bounds: []float64{.1, .5}, Below: []int64{1, 1}, Total: 4},
-		Stable: &analysis.Histogram{Bounds: []float64{.1, .5}, Below: []int64{10, 20}, Total: 30}, // 10 s is not a bound that all have
+		Stable: &analysis.Histogram{Bounds: []float64{.1, .5}, Below: []int64{10, 20}, Total: 30}, // not all targets have the bound 10 s
 	}
 	if diff := cmp.Diff(want, out.Observation.Latency["latency"]); diff != "" {
 		t.Error(diff)

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// usable says which fields of a Config a source uses.
+// usable lists which fields of a Config a source uses.
 type usable struct{ access, queries, labels, port bool }
 
 func uses(s SourceName) usable {
@@ -21,14 +21,14 @@ func uses(s SourceName) usable {
 	return usable{}
 }
 
-// Validate says what a source lacks, or has no use for: what is configured and then
-// ignored is most often a mistake.
+// Validate returns an error if the source needs a field that is missing, or
+// does not use one that is set: an ignored setting is usually a mistake.
 func (c Config) Validate() error {
 	if !slices.Contains(SourceNames(), c.Source) {
-		return fmt.Errorf("source %q is not known; it may be one of %v", c.Source, SourceNames())
+		return fmt.Errorf("unknown source %q; use one of %v", c.Source, SourceNames())
 	}
 	if c.Timeout <= 0 {
-		return errors.New("timeout has to be above 0")
+		return errors.New("timeout must be above 0")
 	}
 	use := uses(c.Source)
 	for _, f := range []struct {
@@ -45,7 +45,7 @@ func (c Config) Validate() error {
 		{"ratios, latencies or gauges", len(c.Queries) > 0, use.queries, true},
 	} {
 		if f.there && !f.used {
-			return fmt.Errorf("the source %s has no use for %s; leave it out, or name another source", c.Source, f.name)
+			return fmt.Errorf("the source %s does not use %s; leave it out, or name another source", c.Source, f.name)
 		}
 		if f.needs && f.used && !f.there {
 			return fmt.Errorf("the source %s needs %s", c.Source, f.name)
@@ -63,22 +63,22 @@ func (c Config) consistent() error {
 	counted := len(c.Queries) == 0
 	for _, q := range c.Queries {
 		if names[q.Name] {
-			return fmt.Errorf("there are two metrics of the name %s", q.Name)
+			return fmt.Errorf("two metrics have the name %s; rename one", q.Name)
 		}
 		names[q.Name] = true
 		counted = counted || q.Kind != KindGauge
 	}
 	switch {
 	case !counted:
-		return errors.New("gauges alone decide nothing; add a ratio or a latency")
+		return errors.New("gauges alone cannot decide a release; add a ratio or a latency")
 	case (c.Canary == nil) != (c.Stable == nil):
-		return errors.New("canary and stable belong together: give the labels of both versions, or of none")
+		return errors.New("canary and stable belong together; give the labels of both versions, or of neither")
 	case c.Access.User != "" && !c.Access.Bearer.IsZero():
-		return errors.New("there is a bearer token and a user; one of them is enough")
+		return errors.New("there is both a bearer token and a user; give only one")
 	case (c.Access.User == "") != c.Access.Password.IsZero():
-		return errors.New("a user and a password belong together")
+		return errors.New("user and password belong together; give both")
 	case (c.Access.TLS.Cert == "") != (c.Access.TLS.Key == ""):
-		return errors.New("cert and key belong together")
+		return errors.New("cert and key belong together; give both")
 	case c.Source == AzureMonitor && c.Access.credentials():
 		return fmt.Errorf("the source %s logs in by itself; leave auth out", AzureMonitor)
 	}

@@ -1,7 +1,8 @@
-// Package readiness judges from an object alone whether the cluster has done what
-// the object asks for. It is pure: an object in, a status out.
+// Package readiness judges from an object alone whether the cluster has done
+// what the object asks for. It is pure: it takes an object and returns a
+// status.
 //
-// The rules are those of kubectl rollout status and of the conventions for
+// The rules are those of kubectl rollout status and the conventions for
 // conditions (Ready, Stalled, Reconciling, observedGeneration).
 package readiness
 
@@ -10,34 +11,34 @@ import (
 	"strings"
 )
 
-// Phase says how far the cluster is.
+// Phase is how far the cluster has got with an object.
 type Phase string
 
-// The phases an object can be in.
+// The phases of an object.
 const (
 	InProgress  Phase = "InProgress"
 	Current     Phase = "Current"     // done
-	Failed      Phase = "Failed"      // will not be done without somebody's help
+	Failed      Phase = "Failed"      // cannot continue without help
 	Terminating Phase = "Terminating" // is being deleted
 )
 
-// Status is how far the cluster is with one object.
+// Status describes how far the cluster has got with one object.
 type Status struct {
 	Phase Phase
-	// Message says what is awaited or wrong, as a part of a sentence; it is
+	// Message says what is missing or wrong, as part of a sentence. It is
 	// empty when the phase is Current.
 	Message string
 }
 
-// Compute judges an object as JSON decodes it. A kind without a rule of its own is
-// current when no condition says otherwise.
+// Compute returns the status of an object decoded from JSON. An object of a
+// kind without its own rule is current unless a condition says otherwise.
 func Compute(object map[string]any) Status {
-	o := view(object)
+	o := fields(object)
 	if o.text("metadata", "deletionTimestamp") != "" {
 		return Status{Terminating, "is being deleted"}
 	}
 	if o.number("metadata", "generation") > o.number("status", "observedGeneration") && o.has("status", "observedGeneration") {
-		return waiting("the latest change has not been seen yet")
+		return waiting("its controller has not seen the latest change yet")
 	}
 	if rule, found := rules[kindOf(o)]; found {
 		return rule(o)
@@ -45,23 +46,23 @@ func Compute(object map[string]any) Status {
 	return generic(o)
 }
 
-// HasPods says whether objects of this kind make pods whose troubles explain why
-// they are not ready.
+// HasPods reports whether objects of this kind create pods whose troubles
+// explain why the object is not ready.
 func HasPods(object map[string]any) bool {
-	kind := kindOf(view(object))
+	kind := kindOf(fields(object))
 	_, found := rules[kind]
 	return found && kind != "Pod"
 }
 
 var (
 	current = Status{Phase: Current}
-	rules   = map[string]func(view) Status{
+	rules   = map[string]func(fields) Status{
 		"Deployment.apps": deployment, "StatefulSet.apps": statefulSet, "DaemonSet.apps": daemonSet,
 		"ReplicaSet.apps": replicaSet, "Job.batch": job, "Pod": pod,
 	}
 )
 
-func kindOf(o view) string {
+func kindOf(o fields) string {
 	group, _, found := strings.Cut(o.text("apiVersion"), "/")
 	if !found {
 		return o.text("kind")
@@ -73,7 +74,7 @@ func waiting(format string, args ...any) Status {
 	return Status{InProgress, fmt.Sprintf(format, args...)}
 }
 
-func deployment(o view) Status {
+func deployment(o fields) Status {
 	if !o.has("status", "observedGeneration") {
 		return waiting("no controller has seen it yet")
 	}
@@ -90,20 +91,20 @@ func deployment(o view) Status {
 	case updated < want:
 		return waiting("%d of %d pods are of the new version%s", updated, want, trouble)
 	case all > updated:
-		return waiting("%d old pods are still ending", all-updated)
+		return waiting("%d old pods are still terminating", all-updated)
 	case available < updated:
 		return waiting("%d of %d pods are available%s", available, updated, trouble)
 	}
 	return current
 }
 
-func statefulSet(o view) Status {
+func statefulSet(o fields) Status {
 	if !o.has("status", "observedGeneration") {
 		return waiting("no controller has seen it yet")
 	}
 	want := o.numberOr(1, "spec", "replicas")
 	if o.text("spec", "updateStrategy", "type") == "OnDelete" {
-		return current // whoever deletes the pods decides when
+		return current // OnDelete: pods change only when somebody deletes them
 	}
 	ready, updated := o.number("status", "readyReplicas"), o.number("status", "updatedReplicas")
 	expected := max(0, want-o.number("spec", "updateStrategy", "rollingUpdate", "partition"))
@@ -115,12 +116,12 @@ func statefulSet(o view) Status {
 	case expected == want && o.text("status", "currentRevision") != o.text("status", "updateRevision"):
 		return waiting("the old revision is still there")
 	case o.number("status", "replicas") > want:
-		return waiting("%d pods are still ending", o.number("status", "replicas")-want)
+		return waiting("%d pods are still terminating", o.number("status", "replicas")-want)
 	}
 	return current
 }
 
-func daemonSet(o view) Status {
+func daemonSet(o fields) Status {
 	if !o.has("status", "observedGeneration") {
 		return waiting("no controller has seen it yet")
 	}
@@ -138,7 +139,7 @@ func daemonSet(o view) Status {
 	return current
 }
 
-func replicaSet(o view) Status {
+func replicaSet(o fields) Status {
 	if c := o.condition("ReplicaFailure"); c.status == "True" {
 		return waiting("%s", c.text())
 	}
@@ -147,12 +148,12 @@ func replicaSet(o view) Status {
 	case available < want:
 		return waiting("%d of %d pods are available", available, want)
 	case all > want:
-		return waiting("%d pods are still ending", all-want)
+		return waiting("%d pods are still terminating", all-want)
 	}
 	return current
 }
 
-func job(o view) Status {
+func job(o fields) Status {
 	if c := o.condition("Failed"); c.status == "True" {
 		return Status{Failed, c.text()}
 	}
@@ -162,7 +163,7 @@ func job(o view) Status {
 	return waiting("it has not completed yet")
 }
 
-func pod(o view) Status {
+func pod(o fields) Status {
 	switch o.text("status", "phase") {
 	case "Succeeded":
 		return current
@@ -178,7 +179,7 @@ func pod(o view) Status {
 	return waiting("it is not ready yet")
 }
 
-func generic(o view) Status {
+func generic(o fields) Status {
 	if c := o.condition("Stalled"); c.status == "True" {
 		return Status{Failed, c.text()}
 	}
@@ -191,11 +192,12 @@ func generic(o view) Status {
 	return current
 }
 
-// Progress grows when the cluster gets on with an object: by pods that are of the
-// new version, and by pods that have become available. Only a number that was not
-// reached before is progress, because pods that crash are ready again and again.
+// Progress returns a number that grows as the cluster gets on with an object:
+// when pods of the new version appear and when pods become available. Only a
+// number above the highest so far is progress, because crashing pods become
+// ready again and again.
 func Progress(object map[string]any) int {
-	o := view(object)
+	o := fields(object)
 	sum := 0
 	for _, field := range []string{
 		"updatedReplicas", "readyReplicas", "availableReplicas", // Deployment, StatefulSet, ReplicaSet

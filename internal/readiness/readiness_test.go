@@ -10,7 +10,7 @@ import (
 	"github.com/canarize/canarize/internal/readiness"
 )
 
-// object reads YAML as a cluster would give it.
+// object decodes YAML as a cluster would return it.
 func object(t *testing.T, text string) map[string]any {
 	t.Helper()
 	var o map[string]any
@@ -38,10 +38,10 @@ func TestCompute(t *testing.T) {
 		message    string
 	}{
 		{"new", deployment, readiness.InProgress, "no controller has seen it yet"},
-		{"changed", deployment + "status: {observedGeneration: 1}", readiness.InProgress, "the latest change has not been seen yet"},
+		{"changed", deployment + "status: {observedGeneration: 1}", readiness.InProgress, "its controller has not seen the latest change yet"},
 		{"one pod is the default", deployment + "status: {observedGeneration: 2}", readiness.InProgress, "0 of 1 pods are of the new version"},
 		{"none", deployment + "spec: {replicas: 0}\nstatus: {observedGeneration: 2}", readiness.Current, ""},
-		{"old pods", deployment + "spec: {replicas: 2}\nstatus: {observedGeneration: 2, replicas: 3, updatedReplicas: 2, availableReplicas: 3}", readiness.InProgress, "1 old pods are still ending"},
+		{"old pods", deployment + "spec: {replicas: 2}\nstatus: {observedGeneration: 2, replicas: 3, updatedReplicas: 2, availableReplicas: 3}", readiness.InProgress, "1 old pods are still terminating"},
 		{"not available", deployment + "spec: {replicas: 2}\nstatus: {observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 1}", readiness.InProgress, "1 of 2 pods are available"},
 		{"ready", deployment + "spec: {replicas: 2}\nstatus: {observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2}", readiness.Current, ""},
 		{"quota", deployment + "status: {observedGeneration: 2, conditions: [" + quota + "]}", readiness.InProgress, "0 of 1 pods are of the new version: FailedCreate: exceeded quota"},
@@ -53,7 +53,7 @@ func TestCompute(t *testing.T) {
 		{"set not updated", statefulSet + "spec: {replicas: 3}\nstatus: {observedGeneration: 2, readyReplicas: 3, updatedReplicas: 1}", readiness.InProgress, "1 of 3 pods are of the new version"},
 		{"set with an old revision", statefulSet + "status: {observedGeneration: 2, readyReplicas: 1, updatedReplicas: 1, currentRevision: a, updateRevision: b}", readiness.InProgress, "the old revision is still there"},
 		{"set with a partition", statefulSet + "spec: {replicas: 3, updateStrategy: {rollingUpdate: {partition: 2}}}\nstatus: {observedGeneration: 2, readyReplicas: 3, replicas: 3, updatedReplicas: 1, currentRevision: a, updateRevision: b}", readiness.Current, ""},
-		{"set with a pod too many", statefulSet + "status: {observedGeneration: 2, readyReplicas: 1, replicas: 2, updatedReplicas: 1}", readiness.InProgress, "1 pods are still ending"},
+		{"set with a pod too many", statefulSet + "status: {observedGeneration: 2, readyReplicas: 1, replicas: 2, updatedReplicas: 1}", readiness.InProgress, "1 pods are still terminating"},
 		{"set on delete", statefulSet + "spec: {updateStrategy: {type: OnDelete}}\nstatus: {observedGeneration: 2}", readiness.Current, ""},
 
 		{"new daemons", daemonSet, readiness.InProgress, "no controller has seen it yet"},
@@ -63,7 +63,7 @@ func TestCompute(t *testing.T) {
 
 		{"replicas", replicaSet + "status: {replicas: 1, availableReplicas: 1}", readiness.Current, ""},
 		{"replicas and quota", replicaSet + "status: {conditions: [" + quota + "]}", readiness.InProgress, "FailedCreate: exceeded quota"},
-		{"replicas too many", replicaSet + "status: {replicas: 2, availableReplicas: 1}", readiness.InProgress, "1 pods are still ending"},
+		{"replicas too many", replicaSet + "status: {replicas: 2, availableReplicas: 1}", readiness.InProgress, "1 pods are still terminating"},
 
 		{"job", job, readiness.InProgress, "it has not completed yet"},
 		{"job done", job + "status: {conditions: [{type: Complete, status: 'True'}]}", readiness.Current, ""},
@@ -118,8 +118,8 @@ func TestPodTrouble(t *testing.T) {
 	}
 }
 
-// TestDeploymentLaw: a Deployment is current exactly when all of its pods are of the
-// new version and available, and no other is there.
+// TestDeploymentLaw checks that a Deployment is current exactly when all of its
+// pods are of the new version and available, and there are no others.
 func TestDeploymentLaw(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		number := rapid.IntRange(0, 3)
@@ -135,8 +135,8 @@ func TestDeploymentLaw(t *testing.T) {
 	})
 }
 
-// TestProgress: pods that become ready and fail again are no progress beyond what
-// was reached.
+// TestProgress checks that pods that become ready and fail again do not count
+// as more progress.
 func TestProgress(t *testing.T) {
 	var last int
 	for i, text := range []string{
@@ -153,8 +153,8 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// FuzzCompute: whatever an object is, judging it does not fail, and a message says
-// why it is not current.
+// FuzzCompute checks that Compute accepts any object, and that there is a
+// message whenever the object is not current.
 func FuzzCompute(f *testing.F) {
 	for _, text := range []string{deployment, statefulSet, daemonSet, replicaSet, job, pod, other} {
 		encoded, err := yaml.YAMLToJSON([]byte(text + "spec: {replicas: 1}\nstatus: {observedGeneration: 2, conditions: [{type: Ready, status: 'False', reason: R}], containerStatuses: [{state: {terminated: {exitCode: 1}}}]}"))

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Trouble is why a pod is not ready.
+// Trouble is the reason why a pod is not ready.
 type Trouble struct {
 	Pod       string
-	Container string // "" when it is about the pod as a whole
+	Container string // "" for a trouble of the whole pod
 	Reason    string // as Kubernetes names it: ImagePullBackOff, Unschedulable
 	Message   string
 }
@@ -25,14 +25,14 @@ func (t Trouble) String() string {
 	return fmt.Sprintf("%s: %s: %s", where, t.Reason, t.Message)
 }
 
-// starting are reasons of a container to wait that are no trouble.
+// starting lists waiting reasons of a container that are no trouble.
 var starting = []string{"", "ContainerCreating", "PodInitializing"}
 
-// PodTrouble finds what keeps a pod from becoming ready: that no node takes it, that
-// an image cannot be pulled, or that a container cannot be made, crashes or ends.
-// A pod that is only starting, or being deleted, has no trouble.
+// PodTrouble returns what keeps a pod from becoming ready: no node accepts it,
+// an image cannot be pulled, or a container cannot be created, crashes or ends.
+// A pod that is only starting or is being deleted has no trouble.
 func PodTrouble(object map[string]any) (Trouble, bool) {
-	o := view(object)
+	o := fields(object)
 	t := Trouble{Pod: o.text("metadata", "name")}
 	if o.has("metadata", "deletionTimestamp") || o.condition("Ready").status == "True" {
 		return t, false
@@ -41,7 +41,7 @@ func PodTrouble(object map[string]any) (Trouble, bool) {
 		t.Reason, t.Message = c.reason, c.message
 		return t, true
 	}
-	if o.text("status", "phase") == "Failed" { // evicted, or its node was lost
+	if o.text("status", "phase") == "Failed" { // evicted, or its node is gone
 		t.Reason, t.Message = o.text("status", "reason"), o.text("status", "message")
 		return t, true
 	}
@@ -56,7 +56,7 @@ func PodTrouble(object map[string]any) (Trouble, bool) {
 	return t, false
 }
 
-func containerTrouble(c view) (reason, message string) {
+func containerTrouble(c fields) (reason, message string) {
 	last := ""
 	if code, found := exitCode(c, "lastState"); found {
 		last = fmt.Sprintf("the last run ended with exit code %d (%s)", code, c.text("lastState", "terminated", "reason"))
@@ -73,11 +73,11 @@ func containerTrouble(c view) (reason, message string) {
 	return "", ""
 }
 
-func exitCode(c view, state string) (code int, found bool) {
+func exitCode(c fields, state string) (code int, found bool) {
 	return c.number(state, "terminated", "exitCode"), c.has(state, "terminated")
 }
 
-// joined puts texts that are not empty side by side.
+// joined joins the texts that are not empty.
 func joined(texts ...string) string {
 	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), "; ")
 }

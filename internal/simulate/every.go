@@ -6,7 +6,7 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// Options say what is simulated.
+// Options determines what is simulated.
 type Options struct {
 	Scenarios []Scenario
 	Config    analysis.Config
@@ -14,7 +14,7 @@ type Options struct {
 	Seed      uint64
 }
 
-// Simulation is what the judge did in many runs of one scenario.
+// Simulation holds the judge's results in many runs of one scenario.
 type Simulation struct {
 	Scenario    string `json:"scenario"`
 	Description string `json:"description"`
@@ -22,13 +22,14 @@ type Simulation struct {
 	Summary
 }
 
-// Every runs every scenario many times against judges of a configuration.
+// Every runs every scenario many times against judges with the given
+// configuration.
 func Every(ctx context.Context, o Options) ([]Simulation, error) {
 	if _, err := analysis.New(o.Config); err != nil {
 		return nil, err
 	}
 	judge := func() Decider {
-		judge, _ := analysis.New(o.Config) // it has just been accepted
+		judge, _ := analysis.New(o.Config) // the configuration was accepted above
 		return judge
 	}
 	all := make([]Simulation, 0, len(o.Scenarios))

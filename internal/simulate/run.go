@@ -9,30 +9,31 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// Decider is what decides about a release: the judge, or another tool's rules.
-// It must not keep the maps of an observation.
+// Decider decides about a release: the judge, or another tool's rules. It must
+// not keep the maps of an observation.
 type Decider interface {
 	Observe(analysis.Observation) analysis.Decision
 }
 
-// Charge is how long a wrongly promoted release is served to everybody before
-// somebody notices, in seconds. Its excess bad requests count as the decider's.
+// Charge is the time in seconds for which a wrongly promoted release serves
+// everybody before somebody notices. Its excess bad requests count against the
+// decider.
 const Charge = 30 * 60
 
-// Outcome is how one run ended.
+// Outcome is the result of one run.
 type Outcome struct {
 	Verdict analysis.Verdict // Reject or Promote; else the last one before the deadline
 	Cause   analysis.Cause   // of Hold
 	Minutes float64          // when it ended
 	Excess  float64          // bad requests of the canary beyond those that stable would have had
 	Served  int64            // requests of both versions
-	Canary  int64            // of them, by the canary
+	Canary  int64            // requests of the canary
 }
 
-// Run runs a scenario once: the decider sees the history, is asked for the first
-// weight, and then sees every interval until its verdict is final or the
-// deadline comes. What it answers takes force some seconds into the next
-// interval; so does the end of a rejected canary's traffic.
+// Run runs a scenario once. The decider gets the history, returns the first
+// weight, and then gets every interval until its verdict is final or the
+// deadline passes. Its answers take effect some seconds into the next interval,
+// and so does the end of a rejected canary's traffic.
 func Run(s *Scenario, d Decider, seed, run uint64) Outcome {
 	w := newWorld(s, seed, run)
 	length := s.Interval.Seconds()
@@ -59,8 +60,9 @@ func final(d analysis.Decision) bool {
 	return d.Verdict == analysis.Reject || d.Verdict == analysis.Promote
 }
 
-// aftermath is the mean excess after a final verdict: of a rejected canary until
-// its weight has fallen, of a promoted one for the time of the charge.
+// aftermath returns the mean excess after a final verdict: for a rejected
+// canary until its weight has fallen, for a promoted one for the time of
+// Charge.
 func (w *world) aftermath(end float64, verdict analysis.Verdict) float64 {
 	seconds, share := 0.0, 0.0
 	switch verdict {
@@ -83,8 +85,9 @@ func (w *world) aftermath(end float64, verdict analysis.Verdict) float64 {
 	return total
 }
 
-// Repeat runs a scenario many times with a new decider each, on all cores. The
-// outcomes are in the order of the runs and do not depend on the number of cores.
+// Repeat runs a scenario many times on all cores, each time with a new decider.
+// The outcomes are in the order of the runs and do not depend on the number of
+// cores.
 func Repeat(ctx context.Context, s *Scenario, decider func() Decider, runs int, seed uint64) ([]Outcome, error) {
 	outcomes := make([]Outcome, runs)
 	var next atomic.Int64

@@ -14,7 +14,7 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// constant keeps one weight until a time, in seconds, and then ends with a verdict.
+// constant keeps one weight until a time in seconds and then returns a verdict.
 type constant struct {
 	weight float64
 	until  float64
@@ -40,7 +40,7 @@ func TestBuiltinScenarios(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range all {
 		if seen[s.Name] || s.Description == "" {
-			t.Errorf("%s: twice, or without a description", s.Name)
+			t.Errorf("%s: duplicate, or without a description", s.Name)
 		}
 		seen[s.Name] = true
 		if healthy := strings.HasPrefix(s.Description, "healthy"); healthy && s.Harmful() {
@@ -71,11 +71,11 @@ func TestScenarioFileErrors(t *testing.T) {
 		good + "deadline: 1000000h\n":          "deadline",
 		good + "history: -1s\n":                "history",
 		good + "pods: {stable: 3}\n":           "both stable and canary",
-		good + "gaps: {arm: both}\n":           `"both" is not known`,
-		good + "bursts: {time: 2}\n":           "bursts.time: 2 is not between 0 and 1",
-		good + "routing: -1\n":                 "routing: -1",
-		good + "wave: {swing: .nan}\n":         "wave.swing: NaN",
-		strings.Replace(good, "1}", "101}", 1): "metrics.errors.canary: 101",
+		good + "gaps: {arm: both}\n":           `unknown version "both"`,
+		good + "bursts: {time: 2}\n":           "bursts.time is 2; it must be from 0 to 1",
+		good + "routing: -1\n":                 "routing is -1",
+		good + "wave: {swing: .nan}\n":         "wave.swing is NaN",
+		strings.Replace(good, "1}", "101}", 1): "metrics.errors.canary is 101",
 	} {
 		if _, err := Parse("f.yml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "f.yml: ") {
 			t.Errorf("%q: %v, without %q", text, err, want)
@@ -96,7 +96,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestOutcomesDoNotDependOnCores runs every scenario on one core and on several.
+// TestOutcomesDoNotDependOnCores runs every scenario on one core and on
+// several.
 func TestOutcomesDoNotDependOnCores(t *testing.T) {
 	all, err := Scenarios()
 	if err != nil {
@@ -120,8 +121,8 @@ func TestOutcomesDoNotDependOnCores(t *testing.T) {
 	}
 }
 
-// TestCountsAddUp: whatever happens, every served request is shown once, gaps
-// included, unless a restart lost it.
+// TestCountsAddUp checks that every served request appears once, whatever
+// happens and also after gaps, unless a restart lost it.
 func TestCountsAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := anyScenario(t)
@@ -169,8 +170,8 @@ func anyScenario(t *rapid.T) Scenario {
 	return s
 }
 
-// TestLongRunMeans holds a weight for 2,000 intervals and compares what was seen
-// with what the scenario says, to within five standard deviations.
+// TestLongRunMeans holds a weight for 2,000 intervals and compares the results
+// with the scenario, to within five standard deviations.
 func TestLongRunMeans(t *testing.T) {
 	triple := 3.0
 	base := Scenario{Name: "x", Requests: 100, Interval: 15 * time.Second, Deadline: 30_000 * time.Second, Metrics: map[string]Ratio{"errors": {Stable: 1, Canary: 3}}}
@@ -211,14 +212,15 @@ func near(t *testing.T, what string, successes, n, p, spread float64) {
 	}
 }
 
-// TestExcess checks what a decision costs against the hand-computed mean.
+// TestExcess compares the cost of a decision with a mean computed by hand.
 func TestExcess(t *testing.T) {
 	s := Scenario{Name: "x", Requests: 1000, Interval: 15 * time.Second, Deadline: time.Hour, Metrics: map[string]Ratio{"errors": {Stable: 1, Canary: 3}}}
 	for _, c := range []struct {
 		verdict analysis.Verdict
 		want    float64
 	}{
-		// 10 % of 1000 requests/s for 600 s, 2.5 s late at both ends, 2 % worse.
+		// 10 % of 1000 requests/s for 600 s, 2.5 s late at both ends, 2 %
+		// worse.
 		{analysis.Reject, 1000 * 0.1 * 600 * 0.02},
 		{analysis.Promote, 1000*0.1*597.5*0.02 + 1000*1800*0.02},
 		{analysis.Hold, 1000 * 0.1 * 597.5 * 0.02},
@@ -241,7 +243,8 @@ func TestExcess(t *testing.T) {
 	}
 }
 
-// TestHistory: history is of stable, before time 0, and is not counted as served.
+// TestHistory checks that the history has only stable's requests, lies before
+// time 0, and does not count as served.
 func TestHistory(t *testing.T) {
 	s := Scenario{Name: "x", Requests: 100, Interval: 15 * time.Second, Deadline: time.Minute, History: time.Minute, Metrics: map[string]Ratio{"errors": {Stable: 1, Canary: 3}}}
 	var lines []string

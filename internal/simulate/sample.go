@@ -5,13 +5,13 @@ import (
 	"math/rand/v2"
 )
 
-// Both samplers are exact. Below this mean they count events one by one; above
-// it they use transformed rejection, whose cost does not grow with the mean.
+// Both samplers are exact. Below this mean they count single events; above it
+// they use transformed rejection, whose cost does not grow with the mean.
 const smallMean = 10
 
-// poisson draws from the Poisson distribution: for small means by products of
-// uniforms (Knuth, The Art of Computer Programming, vol. 2, 3.4.1), else by PTRS
-// (Hörmann, Insurance: Mathematics and Economics 12, 1993).
+// poisson draws from the Poisson distribution. For small means it multiplies
+// uniforms (Knuth, The Art of Computer Programming, vol. 2, 3.4.1), else it
+// uses PTRS (Hörmann, Insurance: Mathematics and Economics 12, 1993).
 func poisson(r *rand.Rand, mean float64) int64 {
 	switch {
 	case mean <= 0:
@@ -43,9 +43,9 @@ func poisson(r *rand.Rand, mean float64) int64 {
 	}
 }
 
-// binomial draws from the binomial distribution: for few successes by the
+// binomial draws from the binomial distribution. For few successes it uses the
 // waiting times between them (Devroye, Non-Uniform Random Variate Generation,
-// X.4.3), else by transformed rejection, BTRS (Hörmann, Journal of Statistical
+// X.4.3), else the transformed rejection BTRS (Hörmann, Journal of Statistical
 // Computation and Simulation 46, 1993).
 func binomial(r *rand.Rand, n int64, p float64) int64 {
 	switch {
@@ -84,8 +84,8 @@ func binomial(r *rand.Rand, n int64, p float64) int64 {
 	}
 }
 
-// binomialByWaiting counts the successes that fit into n trials when the trials
-// up to the next one are geometric.
+// binomialByWaiting counts the successes in n trials. It draws the geometric
+// number of trials to each next success.
 func binomialByWaiting(r *rand.Rand, n int64, p float64) int64 {
 	failure := math.Log1p(-p)
 	left, k := float64(n), int64(0)

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestSamplers compares a hundred thousand draws with the exact probabilities by
-// Pearson's chi-squared: its mean is the number of bins less one, its variance
-// twice that.
+// TestSamplers compares a hundred thousand draws with the exact probabilities
+// by Pearson's chi-squared, whose mean is the number of bins less one, and
+// whose variance is twice that.
 func TestSamplers(t *testing.T) {
 	const draws = 100_000
 	check := func(name string, draw func(*rand.Rand) int64, logProbability func(k float64) float64) {

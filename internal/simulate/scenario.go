@@ -1,7 +1,8 @@
-// Package simulate runs releases that never happened: seeded traffic, errors and
-// faults of many kinds against a decider that controls its own weight, to learn
-// how often it rejects a healthy release, how often it misses a harmful one, and
-// what that costs. The same seed gives the same outcomes, with any number of cores.
+// Package simulate runs invented releases: seeded traffic, errors and faults of
+// many kinds against a decider that controls its own weight. It measures how
+// often the decider rejects a healthy release, how often it misses a harmful
+// one, and what that costs. The same seed gives the same outcomes on any number
+// of cores.
 package simulate
 
 import (
@@ -18,8 +19,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Scenario is a release and what happens around it. Ratios are in percent, what
-// is added to them in percentage points. It is also the form of a scenario file.
+// Scenario describes a release and its environment. Ratios are in percent,
+// additions to ratios in percentage points. It is also the format of a scenario
+// file.
 type Scenario struct {
 	Name        string  `yaml:"name"`
 	Description string  `yaml:"description"`
@@ -38,13 +40,13 @@ type Scenario struct {
 	ColdStart ColdStart `yaml:"coldStart"`
 	Wave      Wave      `yaml:"wave"`
 	Gaps      Gaps      `yaml:"gaps"`
-	Restarts  float64   `yaml:"restarts"` // per pod and hour; each loses what its counters had not shown yet
+	Restarts  float64   `yaml:"restarts"` // per pod and hour; a restart loses the counts that were not yet read
 	BadPod    bool      `yaml:"badPod"`   // only the first pod of the canary has the canary's ratios
 	Routing   *float64  `yaml:"routing"`  // the real share as a multiple of the weight; default 1
 }
 
-// Pods are the numbers of pods of each version. With 0, both of them, the
-// metrics have no detail by pod.
+// Pods holds the numbers of pods of each version. If both are 0, the metrics
+// have no detail by pod.
 type Pods struct {
 	Stable int `yaml:"stable"`
 	Canary int `yaml:"canary"`
@@ -54,10 +56,10 @@ type Pods struct {
 type Ratio struct {
 	Stable      float64       `yaml:"stable"`
 	Canary      float64       `yaml:"canary"`
-	Leak        float64       `yaml:"leak"`        // points per minute that the canary gets worse
-	LeakAfter   time.Duration `yaml:"leakAfter"`   // when it begins
-	Drift       float64       `yaml:"drift"`       // points per minute that both get worse
-	StableDrift float64       `yaml:"stableDrift"` // points per minute that stable alone gets worse
+	Leak        float64       `yaml:"leak"`        // points per minute by which the canary gets worse
+	LeakAfter   time.Duration `yaml:"leakAfter"`   // when the leak begins
+	Drift       float64       `yaml:"drift"`       // points per minute by which both get worse
+	StableDrift float64       `yaml:"stableDrift"` // points per minute by which stable alone gets worse
 }
 
 // Outage is an outage of something that both versions need.
@@ -67,53 +69,53 @@ type Outage struct {
 	Points float64       `yaml:"points"` // added to every ratio of both
 }
 
-// Bursts make bad requests come in bursts, pod by pod, with the same mean.
+// Bursts groups bad requests into bursts, pod by pod, and keeps the mean.
 type Bursts struct {
-	Time    float64 `yaml:"time"`    // share of the time in which a pod has a burst, 0 to 1
-	Part    float64 `yaml:"part"`    // part of the bad requests that come in bursts, 0 to 1
+	Time    float64 `yaml:"time"`    // fraction of the time in which a pod has a burst, 0 to 1
+	Part    float64 `yaml:"part"`    // fraction of the bad requests that come in bursts, 0 to 1
 	Seconds float64 `yaml:"seconds"` // mean length of a burst; default one interval
 }
 
-// Change is what every change of the weight does to both versions, such as
-// connections that are closed.
+// Change describes the effect of every weight change on both versions, for
+// example from closed connections.
 type Change struct {
 	For    time.Duration `yaml:"for"`
 	Points float64       `yaml:"points"`
 }
 
-// ColdStart is a canary that is worse at first: caches are empty, code is not
-// compiled yet. It counts from its first traffic.
+// ColdStart makes the canary worse at first, as with empty caches and code that
+// is not compiled yet. It begins with the canary's first traffic.
 type ColdStart struct {
 	For    time.Duration `yaml:"for"`
 	Points float64       `yaml:"points"`
 }
 
-// Wave is the course of the day: traffic, and with Ratios also the ratios of
-// both versions, swing by Swing around their means. Every run begins somewhere
-// else in the period.
+// Wave is the daily cycle: the traffic, and with Ratios also the ratios of both
+// versions, swing by Swing around their means. Every run starts at another
+// point of the period.
 type Wave struct {
 	Period time.Duration `yaml:"period"`
 	Swing  float64       `yaml:"swing"` // 0 to 1
 	Ratios bool          `yaml:"ratios"`
 }
 
-// Gaps are observations that are missing. What is counted in a gap arrives after
-// it, since counters go on.
+// Gaps are missing observations. Counters continue during a gap, so its counts
+// arrive after it.
 type Gaps struct {
-	Chance    float64 `yaml:"chance"`    // that a gap begins in an interval, 0 to 1
+	Chance    float64 `yaml:"chance"`    // probability that a gap begins in an interval, 0 to 1
 	Intervals float64 `yaml:"intervals"` // mean length; default 1
-	Arm       string  `yaml:"arm"`       // canary or stable: only that one is missing; default both
+	Arm       string  `yaml:"arm"`       // the missing version, canary or stable; default both
 }
 
 //go:embed scenarios.yml
 var builtin []byte
 
-// Scenarios are the built-in scenarios, healthy ones first.
+// Scenarios returns the built-in scenarios, healthy ones first.
 func Scenarios() ([]Scenario, error) {
 	return decode(builtin)
 }
 
-// Find is the built-in scenario of a name.
+// Find returns the built-in scenario with this name.
 func Find(name string) (Scenario, error) {
 	all, err := Scenarios()
 	if err != nil {
@@ -126,11 +128,11 @@ func Find(name string) (Scenario, error) {
 		}
 		names[i] = s.Name
 	}
-	return Scenario{}, fmt.Errorf("scenario %q is not known; name a file, or one of %s", name, strings.Join(names, ", "))
+	return Scenario{}, fmt.Errorf("unknown scenario %q; name a file, or one of %s", name, strings.Join(names, ", "))
 }
 
-// Parse reads the scenarios of a file, one YAML document each. Unknown fields
-// and impossible values are errors that say where.
+// Parse reads the scenarios of a file, one YAML document each. It returns an
+// error with the position for unknown fields and impossible values.
 func Parse(file string, text []byte) ([]Scenario, error) {
 	all, err := decode(text)
 	if err != nil {
@@ -163,15 +165,15 @@ func decode(text []byte) ([]Scenario, error) {
 	return all, nil
 }
 
-// maxIntervals keeps a run in memory and in time.
+// maxIntervals limits the memory and time of a run.
 const maxIntervals = 100_000
 
 func (s *Scenario) check() error {
 	if s.Name == "" {
-		return errors.New("it has no name")
+		return errors.New("no name; give it one")
 	}
 	if len(s.Metrics) == 0 {
-		return errors.New("it has no metrics; give at least one, such as errors: {stable: 0.1, canary: 1}")
+		return errors.New("no metrics; give at least one, such as errors: {stable: 0.1, canary: 1}")
 	}
 	for _, name := range s.metricNames() {
 		r := s.Metrics[name]
@@ -183,13 +185,13 @@ func (s *Scenario) check() error {
 		}
 	}
 	if s.Interval < time.Second || s.Deadline < s.Interval || s.Deadline+s.History > maxIntervals*s.Interval || s.History < 0 {
-		return fmt.Errorf("interval %s, deadline %s and history %s do not fit: an interval is at least 1s, and a run has 1 to %d of them", s.Interval, s.Deadline, s.History, maxIntervals)
+		return fmt.Errorf("interval %s, deadline %s and history %s do not fit together: the interval must be at least 1s, and a run must have 1 to %d intervals", s.Interval, s.Deadline, s.History, maxIntervals)
 	}
 	if (s.Pods.Stable == 0) != (s.Pods.Canary == 0) {
 		return errors.New("pods: give both stable and canary, or neither")
 	}
 	if !slices.Contains([]string{"", "canary", "stable"}, s.Gaps.Arm) {
-		return fmt.Errorf("gaps.arm: %q is not known; it is canary, stable, or nothing for both", s.Gaps.Arm)
+		return fmt.Errorf("gaps.arm: unknown version %q; give canary, stable, or nothing for both", s.Gaps.Arm)
 	}
 	for _, c := range []struct {
 		field     string
@@ -219,11 +221,11 @@ func within(field string, value, low, high float64) error {
 	if value >= low && value <= high { // false for NaN
 		return nil
 	}
-	return fmt.Errorf("%s: %v is not between %v and %v", field, value, low, high)
+	return fmt.Errorf("%s is %v; it must be from %v to %v", field, value, low, high)
 }
 
-// Harmful says whether the canary is a worse version than stable, in the long
-// run and not only while it is cold.
+// Harmful reports whether the canary is worse than stable in the long run, and
+// not only during its cold start.
 func (s *Scenario) Harmful() bool {
 	for _, r := range s.Metrics {
 		if r.Canary > r.Stable || r.Leak > 0 {
@@ -233,7 +235,7 @@ func (s *Scenario) Harmful() bool {
 	return false
 }
 
-// metricNames are the names in a fixed order.
+// metricNames returns the names of the metrics in a fixed order.
 func (s *Scenario) metricNames() []string {
 	names := make([]string, 0, len(s.Metrics))
 	for name := range s.Metrics {
@@ -250,8 +252,9 @@ func (s *Scenario) multiple() float64 {
 	return *s.Routing
 }
 
-// rate is the number of requests per second at a time, and ratioScale what the
-// course of the day does to ratios; phase is where in the period the run began.
+// rate returns the number of requests per second at a time, and ratioScale the
+// factor of the daily cycle on ratios. phase is the point of the period where
+// the run started.
 func (s *Scenario) rate(t, phase float64) float64 {
 	return s.Requests * s.swing(t, phase)
 }

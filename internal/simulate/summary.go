@@ -7,7 +7,7 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// Summary is what many runs of a scenario say about a decider.
+// Summary summarises many runs of a scenario with one decider.
 type Summary struct {
 	Runs      int   `json:"runs"`
 	Rejected  Share `json:"rejected"`
@@ -15,7 +15,8 @@ type Summary struct {
 	Held      Share `json:"held"`      // at the deadline, with a cause
 	Undecided Share `json:"undecided"` // at the deadline
 
-	// Minutes until the verdict, of the runs that ended in it; nil without any.
+	// ToReject and ToPromote are the minutes to the verdict in the runs that
+	// ended with it; nil if there are none.
 	ToReject  *Median `json:"minutesToReject"`
 	ToPromote *Median `json:"minutesToPromote"`
 
@@ -49,7 +50,7 @@ type Mean struct {
 // z95 is the normal quantile of a two-sided 95 % interval.
 const z95 = 1.959964
 
-// Summarize counts outcomes.
+// Summarize counts the outcomes.
 func Summarize(outcomes []Outcome) Summary {
 	counts := map[analysis.Verdict]int{}
 	minutes := map[analysis.Verdict][]float64{}
@@ -73,8 +74,8 @@ func Summarize(outcomes []Outcome) Summary {
 	return s
 }
 
-// ShareOf is a share with Wilson's interval (Journal of the American Statistical
-// Association 22, 1927), which is sound at 0 and at 100 % too.
+// ShareOf returns a share with Wilson's interval (Journal of the American
+// Statistical Association 22, 1927), which also holds at 0 and 100 %.
 func ShareOf(k, n int) Share {
 	if n == 0 {
 		return Share{High: 100}
@@ -85,9 +86,9 @@ func ShareOf(k, n int) Share {
 	return Share{Runs: k, Percent: 100 * p, Low: 100 * max(middle-width, 0), High: 100 * min(middle+width, 1)}
 }
 
-// MeanOf is a mean with the interval that holds for many runs, by the normal
-// distribution. Rare and large values, such as those of missed releases, make it
-// too narrow when there are few of them.
+// MeanOf returns a mean with its interval by the normal distribution, which
+// holds for many runs. With few runs, rare and large values, such as those of
+// missed releases, make it too narrow.
 func MeanOf(values []float64) Mean {
 	n := float64(len(values))
 	if n == 0 {
@@ -105,8 +106,8 @@ func MeanOf(values []float64) Mean {
 	return Mean{Mean: mean, Low: mean - width, High: mean + width}
 }
 
-// median has the interval between two order statistics that holds whatever the
-// distribution is, by the normal approximation to the binomial.
+// median returns a median with an interval between two order statistics, which
+// holds for any distribution. It uses the normal approximation to the binomial.
 func median(values []float64) *Median {
 	if len(values) == 0 {
 		return nil

@@ -41,7 +41,7 @@ func TestShareOf(t *testing.T) {
 }
 
 // TestIntervalsCover draws samples of a known law and counts how often the
-// intervals hold the truth: about 95 % of the time.
+// intervals contain the true value: about 95 % of the time.
 func TestIntervalsCover(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	const samples, size = 2000, 200

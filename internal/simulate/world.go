@@ -8,19 +8,18 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// world is one run of a scenario: it makes the requests of every interval and
-// remembers what a metric source has not shown yet.
+// world is one run of a scenario. It generates the requests of every interval
+// and keeps the counts that the metric source has not yet shown.
 type world struct {
 	s       *Scenario
 	metrics []string
-	// Chance for what happens (bursts, gaps, restarts, delays) and for counts
-	// come from two streams, so that deciders with different weights meet the
-	// same events.
+	// Events (bursts, gaps, restarts, delays) and counts use two random
+	// streams, so that deciders with different weights get the same events.
 	events, counts *rand.Rand
 
 	phase          float64 // of the wave, in periods
-	weight         float64 // percent in force
-	changed        float64 // when it last took force, s
+	weight         float64 // the current weight, percent
+	changed        float64 // when the weight last took effect, s
 	warm           float64 // when the canary's cold start ends, s
 	canary, stable *side
 
@@ -29,7 +28,7 @@ type world struct {
 	answer map[string]analysis.Pair
 }
 
-// tally is what the users of a run saw.
+// tally holds what the users of a run got.
 type tally struct {
 	served, canary int64
 	excess         float64 // bad requests of the canary beyond those that stable would have had
@@ -39,7 +38,7 @@ type tally struct {
 type side struct {
 	isCanary bool
 	pods     []pod
-	gap      int // intervals for which it is still not observed
+	gap      int // intervals until it is observed again
 	arms     map[string]*analysis.Arm
 }
 
@@ -83,11 +82,11 @@ func (w *world) newSide(name string, pods int) *side {
 	return v
 }
 
-// Seconds into an interval at which a new weight takes force.
+// The seconds into an interval at which a new weight takes effect.
 const minDelay, maxDelay = 1, 4
 
-// interval lives through the interval from one time to another, in seconds, at
-// the beginning of which a weight is asked for.
+// interval simulates the time between two times, in seconds, with a new weight
+// requested at its start.
 func (w *world) interval(from, to, weight float64) {
 	delay := minDelay + (maxDelay-minDelay)*w.events.Float64()
 	if weight != w.weight {
@@ -110,7 +109,8 @@ func (w *world) change(t, weight float64) {
 	w.weight, w.changed = weight, t
 }
 
-// pieces makes the requests between two times, cut where something happens.
+// pieces generates the requests between two times. It splits the time wherever
+// something happens.
 func (w *world) pieces(from, to float64) {
 	outage := w.s.Outage.After.Seconds()
 	w.cuts = append(w.cuts[:0], from, to)
@@ -125,10 +125,10 @@ func (w *world) pieces(from, to float64) {
 	}
 }
 
-// piece makes the requests of a time in which nothing changes but what drifts.
-// A request goes to the canary with the probability of its share and to any of a
-// version's pods with the same one, so the pods' requests are independent and
-// Poisson.
+// piece generates the requests of a time in which only drifts change anything.
+// A request goes to the canary with the probability of its share and to each
+// pod of a version with the same probability, so the pods' requests are
+// independent and Poisson.
 func (w *world) piece(from, to float64) {
 	middle := (from + to) / 2
 	share := min(w.weight/100*w.s.multiple(), 1)
@@ -144,7 +144,7 @@ func (w *world) piece(from, to float64) {
 	}
 }
 
-// serve gives a pod n requests at a time.
+// serve sends n requests to a pod at a time.
 func (w *world) serve(v *side, i int, t float64, n int64) {
 	w.total.served += n
 	if v.isCanary {
@@ -163,7 +163,7 @@ func (w *world) serve(v *side, i int, t float64, n int64) {
 	}
 }
 
-// ratio is the mean ratio of bad requests of a version at a time, 0 to 1.
+// ratio returns the mean ratio of bad requests of a version at a time, 0 to 1.
 func (w *world) ratio(metric string, canary bool, t float64) float64 {
 	r := w.s.Metrics[metric]
 	minutes := max(t, 0) / 60
@@ -186,8 +186,8 @@ func (w *world) ratio(metric string, canary bool, t float64) float64 {
 	return min(max(percent/100, 0), 1)
 }
 
-// bursting is the ratio of a pod with or without a burst; the mean of the two is
-// the ratio.
+// bursting returns the ratio of a pod that has a burst or has none. The mean of
+// both is ratio.
 func (w *world) bursting(p *pod, ratio float64) float64 {
 	b := w.s.Bursts
 	switch {
@@ -200,7 +200,7 @@ func (w *world) bursting(p *pod, ratio float64) float64 {
 }
 
 // burst ends and begins the bursts of a version's pods. Bursts have a geometric
-// length; the chance that one begins keeps their share of the time.
+// length; the probability of a new one keeps their fraction of the time.
 func (w *world) burst(v *side, seconds float64) {
 	b := w.s.Bursts
 	if b.Time == 0 || b.Time == 1 {
@@ -219,8 +219,8 @@ func (w *world) burst(v *side, seconds float64) {
 	}
 }
 
-// restart restarts some pods: of what is not shown yet, the part before the
-// restart is lost with the counters.
+// restart restarts some pods. The counts before the restart that were not yet
+// shown are lost with the counters.
 func (w *world) restart(v *side) {
 	if w.s.Restarts == 0 {
 		return
@@ -239,8 +239,8 @@ func (w *world) restart(v *side) {
 	}
 }
 
-// observe is what a metric source shows at a time, in seconds. The maps of the
-// observation are used again by the next one.
+// observe returns what a metric source shows at a time in seconds. The next
+// observation reuses the maps.
 func (w *world) observe(t, weight float64) analysis.Observation {
 	o := analysis.Observation{Time: t, Weight: weight}
 	gap := w.gap(w.canary, "canary")
@@ -265,10 +265,10 @@ func (w *world) observe(t, weight float64) analysis.Observation {
 	return o
 }
 
-// gap says whether a version is not observed now, and begins and ends gaps.
+// gap begins and ends gaps, and reports whether a version is missing now.
 func (w *world) gap(v *side, arm string) bool {
 	g := w.s.Gaps
-	if g.Arm == "" && arm == "stable" { // shares the canary's
+	if g.Arm == "" && arm == "stable" { // shares the canary's gap
 		return v.gap > 0
 	}
 	if g.Chance == 0 || g.Arm != "" && g.Arm != arm {
@@ -285,7 +285,7 @@ func (w *world) gap(v *side, arm string) bool {
 	return v.gap > 0
 }
 
-// show hands over what was counted since it was last shown.
+// show returns the counts since the last time they were shown.
 func (v *side) show(m int, name string) *analysis.Arm {
 	arm := v.arms[name]
 	arm.Counts = analysis.Counts{}

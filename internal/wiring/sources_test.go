@@ -31,9 +31,9 @@ func TestOpenMetrics(t *testing.T) {
 		"only TCP":             {metric.Config{}, "only TCPMappings"},
 		"an unknown one":       {metric.Config{Source: "statsd"}, "statsd is not known; the known ones are [emissary prometheus pods web azuremonitor]"},
 		"prometheus":           {metric.Config{Source: metric.Prometheus, Access: metric.Access{Address: "http://prometheus:9090"}}, ""},
-		"prometheus, nowhere":  {metric.Config{Source: metric.Prometheus}, "has to be like https://"},
+		"prometheus, nowhere":  {metric.Config{Source: metric.Prometheus}, "expected a URL such as https://"},
 		"azuremonitor":         {metric.Config{Source: metric.AzureMonitor, Access: metric.Access{Address: "https://a.westeurope.prometheus.monitor.azure.com"}}, ""},
-		"azuremonitor, abroad": {metric.Config{Source: metric.AzureMonitor, Access: metric.Access{Address: "https://example.com"}}, "a token is sent nowhere else"},
+		"azuremonitor, abroad": {metric.Config{Source: metric.AzureMonitor, Access: metric.Access{Address: "https://example.com"}}, "canarize sends the token to no other server"},
 		"web":                  {metric.Config{Source: metric.Web, Access: metric.Access{Address: "https://example.com"}, Timeout: time.Second}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// answer is a decision as it is written.
+// answer is the JSON form of a decision.
 type answer struct {
 	Time         *float64            `json:"time,omitempty"`
 	Seq          *int64              `json:"seq,omitempty"`
@@ -39,7 +39,7 @@ type total struct {
 	Total int64 `json:"total"`
 }
 
-// Answer is the line that answers an observation, with its line break.
+// Answer returns the line that answers an observation, with its line break.
 func Answer(o analysis.Observation, d analysis.Decision) ([]byte, error) {
 	a := of(d)
 	if !math.IsNaN(o.Time) && !math.IsInf(o.Time, 0) {
@@ -49,10 +49,11 @@ func Answer(o analysis.Observation, d analysis.Decision) ([]byte, error) {
 	return encode(a)
 }
 
-// Refusal is the line that answers a line that cannot be read: the decision stands.
+// Refusal returns the line that answers a line that cannot be read. The
+// decision does not change.
 func Refusal(why error, d analysis.Decision) ([]byte, error) {
 	a := of(d)
-	a.Error = why.Error() + "; the line is not counted"
+	a.Error = why.Error() + "; the line is ignored"
 	return encode(a)
 }
 
@@ -71,7 +72,7 @@ func of(d analysis.Decision) answer {
 	return a
 }
 
-// known is nil for what JSON has no number for.
+// known returns nil for a value that JSON numbers cannot express.
 func known(v float64) *float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil
@@ -80,7 +81,7 @@ func known(v float64) *float64 {
 	return &v
 }
 
-// rounded has six digits, which is more than evidence is worth.
+// rounded rounds to six digits; evidence is less precise than that.
 func rounded(v float64) float64 {
 	short, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 6, 64), 64)
 	if err != nil {

@@ -66,9 +66,9 @@ func TestParseRefuses(t *testing.T) {
 	for text, says := range map[string]string{
 		``:                     "the line is empty",
 		`{"time":1`:            "not JSON",
-		`[]`:                   "has to be an object",
+		`[]`:                   "must be an object",
 		`{"weight":1}`:         `no "time"`,
-		`{"time":"now"}`:       "time: a JSON string",
+		`{"time":"now"}`:       "time: wrong type, a JSON string",
 		`{"time":1,"seq":1.5}`: "seq",
 		`{"time":1,"metrics":{"a":{"canary":{"bad":"many"}}}}`:   "is not a number",
 		`{"time":1,"latency":{"l":{"canary":{"0.1":1}}}}`:        "+Inf",
@@ -94,13 +94,13 @@ func TestAnswer(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", have, want)
 	}
 	have, err = Refusal(errors.New("the line is not JSON"), analysis.Decision{Verdict: analysis.Continue, Weight: 1})
-	if want := `{"verdict":"continue","weight":1,"reason":"","error":"the line is not JSON; the line is not counted"}` + "\n"; err != nil || string(have) != want {
+	if want := `{"verdict":"continue","weight":1,"reason":"","error":"the line is not JSON; the line is ignored"}` + "\n"; err != nil || string(have) != want {
 		t.Errorf("%s (%v)\nwant\n%s", have, err, want)
 	}
 }
 
-// FuzzLine says that no text breaks the judge, and that every one is answered with
-// one line of JSON.
+// FuzzLine checks that no text breaks the judge, and that every text is
+// answered with one line of JSON.
 func FuzzLine(f *testing.F) {
 	for _, text := range []string{
 		`{"time":15,"weight":5,"metrics":{"errors":{"canary":{"bad":0,"total":75},"stable":{"bad":1,"total":1425}}}}`,

@@ -1,5 +1,5 @@
-// Package lines is the protocol of canarize judge: an observation as a line of
-// JSON, and the decision as another one. docs/judge.md describes both.
+// Package lines implements the protocol of canarize judge: one JSON line for an
+// observation, one for the decision. docs/judge.md describes both.
 package lines
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// line is an observation as it is written. Fields that are not known are ignored,
-// so that a metrics system may add its own.
+// line is the JSON form of an observation. Unknown fields are ignored, so that
+// a metrics system may add its own.
 type line struct {
 	Time    *float64               `json:"time"`
 	Seq     *int64                 `json:"seq"`
@@ -28,7 +28,7 @@ type line struct {
 	Latency map[string]*histograms `json:"latency"`
 }
 
-// pair is a metric: totals of both arms, or their pods.
+// pair is a metric: the totals of both arms, or their pods.
 type pair struct {
 	Canary *counts `json:"canary"`
 	Stable *counts `json:"stable"`
@@ -53,11 +53,11 @@ type histograms struct {
 	Stable *histogram `json:"stable"`
 }
 
-// histogram has the requests that took at most a number of seconds, by that
-// number as Prometheus writes it, and all of them as "+Inf".
+// histogram maps a bound in seconds, written as Prometheus does, to the number
+// of requests that took at most that long. "+Inf" counts all requests.
 type histogram map[string]quantity
 
-// quantity is a number, or nothing when it is missing, null, or the text "NaN".
+// quantity is a number, or empty if it is missing, null or the text "NaN".
 type quantity struct {
 	value float64
 	known bool
@@ -76,8 +76,9 @@ func (q *quantity) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// count is a whole number of requests. Estimates, such as those of Prometheus'
-// increase(), are rounded. What no count can be stays impossible.
+// count returns the quantity as a whole number of requests. It rounds
+// estimates, such as those of Prometheus' increase(). An impossible count stays
+// impossible.
 func (q quantity) count() int64 {
 	const beyond = 1 << 60
 	return int64(math.Round(min(max(q.value, -beyond), beyond)))
@@ -90,8 +91,8 @@ func (q quantity) orNaN() float64 {
 	return q.value
 }
 
-// Parse reads one line. Without a weight, the one that was recommended last is
-// taken to be configured.
+// Parse reads one line. If it has no weight, Parse assumes that the last
+// recommended weight is configured.
 func Parse(text []byte, recommended float64) (analysis.Observation, error) {
 	var l line
 	if len(bytes.TrimSpace(text)) == 0 {
@@ -101,7 +102,7 @@ func Parse(text []byte, recommended float64) (analysis.Observation, error) {
 		return analysis.Observation{}, explain(err)
 	}
 	if l.Time == nil {
-		return analysis.Observation{}, errors.New(`there is no "time"; give the seconds since the release began, negative ones before it`)
+		return analysis.Observation{}, errors.New(`no "time"; give the seconds since the release began, negative before it`)
 	}
 	o := analysis.Observation{Time: *l.Time, Seq: l.Seq, Weight: recommended}
 	if l.Weight != nil {
@@ -126,7 +127,7 @@ func Parse(text []byte, recommended float64) (analysis.Observation, error) {
 	return o, err
 }
 
-// arm prefers the pods to the totals; nil was not measured.
+// arm prefers the pods to the totals. It returns nil if neither was measured.
 func arm(total *counts, pods map[string]*counts) *analysis.Arm {
 	a := &analysis.Arm{}
 	if len(pods) > 0 {
@@ -168,7 +169,7 @@ func latencies(all map[string]*histograms) (map[string]analysis.HistogramPair, e
 	return pairs, nil
 }
 
-// sorted orders the buckets by their bounds.
+// sorted returns the buckets in the order of their bounds.
 func (h *histogram) sorted() (*analysis.Histogram, error) {
 	if h == nil {
 		return nil, nil
@@ -191,7 +192,7 @@ func (h *histogram) sorted() (*analysis.Histogram, error) {
 	}
 	slices.SortFunc(buckets, func(a, b bucket) int { return cmp.Compare(a.bound, b.bound) })
 	if len(buckets) == 0 || !math.IsInf(buckets[len(buckets)-1].bound, 1) {
-		return nil, errors.New(`there is no bucket "+Inf", which counts all requests`)
+		return nil, errors.New(`no bucket "+Inf"; add it with the count of all requests`)
 	}
 	last := len(buckets) - 1
 	out := &analysis.Histogram{Total: buckets[last].below}
@@ -201,7 +202,7 @@ func (h *histogram) sorted() (*analysis.Histogram, error) {
 	return out, nil
 }
 
-// explain words the errors of encoding/json for people who do not know Go.
+// explain rewords the errors of encoding/json for users who do not know Go.
 func explain(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
@@ -209,9 +210,9 @@ func explain(err error) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("the line is not JSON: %w at byte %d", err, syntax.Offset)
 	case errors.As(err, &kind) && kind.Field == "":
-		return fmt.Errorf("the line is a JSON %s; it has to be an object such as {\"time\":15,\"weight\":5,\"metrics\":{}}", kind.Value)
+		return fmt.Errorf("the line is a JSON %s; it must be an object such as {\"time\":15,\"weight\":5,\"metrics\":{}}", kind.Value)
 	case errors.As(err, &kind):
-		return fmt.Errorf("%s: a JSON %s is not what belongs there", kind.Field, kind.Value)
+		return fmt.Errorf("%s: wrong type, a JSON %s", kind.Field, kind.Value)
 	}
 	return fmt.Errorf("the line cannot be read: %w", err)
 }

@@ -13,9 +13,9 @@ import (
 // MaxLine is the longest line that Serve reads, in bytes.
 const MaxLine = 1 << 20
 
-// Serve answers every line of in with one of out, at once, until in ends or the
-// context does. It returns the last decision. harmless may change an answer before
-// it is written.
+// Serve reads lines from in and answers each at once with a line on out, until
+// in or the context ends. It returns the last decision. harmless may change an
+// answer before it is written.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, config analysis.Config, harmless func([]byte) []byte) (analysis.Decision, error) {
 	judge, err := analysis.New(config)
 	if err != nil {
@@ -46,7 +46,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, config analysis.Con
 	}
 }
 
-// decide judges a line.
+// decide returns the decision and the answer for a line.
 func decide(judge *analysis.Judge, l inputLine, last analysis.Decision) (analysis.Decision, []byte, error) {
 	if l.err != nil {
 		text, err := Refusal(l.err, last)
@@ -62,16 +62,16 @@ func decide(judge *analysis.Judge, l inputLine, last analysis.Decision) (analysi
 	return last, text, err
 }
 
-// inputLine is a line, or why there is none.
+// inputLine is a line, or the error why there is none.
 type inputLine struct {
 	text []byte
 	err  error
 }
 
-// errRead marks an input that cannot be read on.
+// errRead reports that the input cannot be read any further.
 var errRead = errors.New("reading an observation")
 
-// readLines reads in the background, since reading cannot be interrupted.
+// readLines reads in the background, because a read cannot be interrupted.
 func readLines(ctx context.Context, in io.Reader) <-chan inputLine {
 	out := make(chan inputLine)
 	go func() {
@@ -95,7 +95,7 @@ func readLines(ctx context.Context, in io.Reader) <-chan inputLine {
 	return out
 }
 
-// readLine reads up to a line break. What is too long is read and forgotten.
+// readLine reads up to a line break. It discards a line that is too long.
 func readLine(reader *bufio.Reader) (l inputLine, end bool) {
 	long := false
 	for {

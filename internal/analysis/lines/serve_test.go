@@ -31,7 +31,7 @@ func TestServeLongLines(t *testing.T) {
 	}
 }
 
-// TestServeAnswersAtOnce says that an answer does not wait for the next line.
+// TestServeAnswersAtOnce checks that an answer does not wait for the next line.
 func TestServeAnswersAtOnce(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	in, feed := io.Pipe()

@@ -1,5 +1,5 @@
-// Package azuremonitor is the metric source that asks Azure Monitor's managed
-// Prometheus: a Prometheus to which one logs in with Microsoft Entra ID.
+// Package azuremonitor is the metric source for Azure Monitor's managed
+// Prometheus: a Prometheus with a login by Microsoft Entra ID.
 package azuremonitor
 
 import (
@@ -18,19 +18,19 @@ import (
 	"github.com/canarize/canarize/internal/metric/prometheus"
 )
 
-// Facts of the query endpoints of Azure Monitor workspaces.
+// The query endpoints of Azure Monitor workspaces.
 const (
 	hostSuffix = ".prometheus.monitor.azure.com"
 	scope      = "https://prometheus.monitor.azure.com/.default"
 )
 
-// New makes a source of a workspace's query endpoint, such as
-// https://shop-a1b2.westeurope.prometheus.monitor.azure.com. No other server gets a
-// token.
+// New makes a source for a workspace's query endpoint, such as
+// https://shop-a1b2.westeurope.prometheus.monitor.azure.com. It sends tokens to
+// no other server.
 func New(access metric.Access, options prometheus.Options, getenv func(string) string, credential azcore.TokenCredential) (*prometheus.Source, error) {
 	where, err := url.Parse(access.Address)
 	if err != nil || where.Scheme != "https" || !strings.HasSuffix(strings.ToLower(where.Hostname()), hostSuffix) || where.Port() != "" && where.Port() != "443" {
-		return nil, fmt.Errorf("the address of the metrics has to be the query endpoint of an Azure Monitor workspace, https://NAME.REGION%s; a token is sent nowhere else", hostSuffix)
+		return nil, fmt.Errorf("the address of the metrics must be the query endpoint of an Azure Monitor workspace, https://NAME.REGION%s; canarize sends the token to no other server", hostSuffix)
 	}
 	return open(access, options, getenv, credential)
 }
@@ -40,12 +40,12 @@ func open(access metric.Access, options prometheus.Options, getenv func(string) 
 	if err != nil {
 		return nil, err
 	}
-	options.IgnoreCase = true // the service does, and labels may come back in another case
+	options.IgnoreCase = true // the service ignores case and may return labels in another case
 	return prometheus.New(server, options), nil
 }
 
-// token asks for one each time; the credential keeps it until shortly before it
-// expires.
+// token requests a token for each call. The credential caches it until shortly
+// before it expires.
 func token(credential azcore.TokenCredential) endpoint.Token {
 	return func(ctx context.Context) (string, error) {
 		t, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
@@ -56,14 +56,15 @@ func token(credential azcore.TokenCredential) endpoint.Token {
 	}
 }
 
-// plain is an error in one line.
+// plain formats an error on one line.
 type plain struct{ error }
 
 func (e plain) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
 func (e plain) Unwrap() error { return e.error }
 
-// Variables by which a step of Azure Pipelines with a service connection, such as
-// AzureCLI@2, says who it is; SYSTEM_ACCESSTOKEN has to be mapped in the step's env.
+// The variables with which a step of Azure Pipelines with a service connection,
+// such as AzureCLI@2, identifies itself. SYSTEM_ACCESSTOKEN must be mapped in
+// the step's env.
 const (
 	tenantVariable      = "AZURESUBSCRIPTION_TENANT_ID"
 	clientVariable      = "AZURESUBSCRIPTION_CLIENT_ID"
@@ -71,16 +72,17 @@ const (
 	accessTokenVariable = "SYSTEM_ACCESSTOKEN"
 )
 
-// Login finds out who this is: the service connection of an Azure pipeline, whose
-// assertions are renewed as long as the job runs, or what the Azure SDK finds, such
-// as a workload identity, a managed identity, or a login of az.
+// Login returns the credential of this process. In an Azure pipeline with a
+// service connection it is that connection, whose assertions are renewed as
+// long as the job runs. Otherwise it is what the Azure SDK finds, such as a
+// workload identity, a managed identity, or a login of az.
 func Login(getenv func(string) string) (azcore.TokenCredential, error) {
 	tenant, client, connection := getenv(tenantVariable), getenv(clientVariable), getenv(connectionVariable)
 	if tenant == "" || client == "" || connection == "" {
 		return azidentity.NewDefaultAzureCredential(nil)
 	}
 	if getenv(accessTokenVariable) == "" {
-		return nil, errors.New("to log in with the service connection, map the token in the step's env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)")
+		return nil, errors.New("the service connection needs the job's token; map it in the step's env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)")
 	}
 	return azidentity.NewAzurePipelinesCredential(tenant, client, connection, getenv(accessTokenVariable), nil)
 }

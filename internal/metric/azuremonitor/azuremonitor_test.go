@@ -18,7 +18,7 @@ import (
 	"github.com/canarize/canarize/internal/metric/prometheus"
 )
 
-// credential gives the secret of the contract, for the right scope only.
+// credential returns the secret of the contract, for the right scope only.
 type credential struct{ err error }
 
 func (c credential) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
@@ -40,7 +40,8 @@ func options(t *testing.T) prometheus.Options {
 	}
 }
 
-// TestContract has labels come back in another case than they were asked for.
+// TestContract uses a server that returns labels in another case than in the
+// query.
 func TestContract(t *testing.T) {
 	metrictest.Run(t, metrictest.Harness{
 		Secret: true,
@@ -77,7 +78,7 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestAddresses: only the service itself gets a token.
+// TestAddresses checks that only the service itself gets a token.
 func TestAddresses(t *testing.T) {
 	for address, good := range map[string]bool{
 		"https://shop-a1b2.westeurope.prometheus.monitor.azure.com":      true,
@@ -104,7 +105,7 @@ func TestNoToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Read(t.Context(), time.Time{}, time.Time{})
-	if err == nil || err.Error() != "prometheus 127.0.0.1:1: getting a token failed: login with Microsoft Entra ID: log in with az" {
+	if err == nil || err.Error() != "prometheus 127.0.0.1:1: getting a token: login with Microsoft Entra ID: log in with az" {
 		t.Error(err)
 	}
 }

@@ -1,6 +1,6 @@
-// Package emissary is the metric source that asks Emissary's own Envoys, on every
-// gateway pod. It needs no metrics system, and sees what users see: timeouts, and
-// requests that reached no pod, included.
+// Package emissary is the metric source that reads Emissary's own Envoys, on
+// every gateway pod. It needs no metrics system and counts what users get,
+// including timeouts and requests that reached no pod.
 package emissary
 
 import (
@@ -18,11 +18,11 @@ import (
 	"github.com/canarize/canarize/internal/metric/scrape"
 )
 
-// Clusters are the names under which Envoy counts the requests of the versions, see
-// internal/route/emissary/model.
+// Clusters holds the cluster names under which Envoy counts the versions'
+// requests, see internal/route/emissary/model.
 type Clusters map[metric.Arm][]string
 
-// Source reads gateway pods, each of which counts for both versions.
+// Source reads gateway pods. Each counts for both versions.
 type Source struct {
 	cluster scrape.Cluster
 	arms    map[string]metric.Arm
@@ -30,18 +30,18 @@ type Source struct {
 	names   map[string]bool
 }
 
-// alive is a statistic that every Envoy has, so that an answer without requests can
-// be told from no answer.
+// alive is a statistic that every Envoy has. It distinguishes an answer without
+// requests from an answer that is not Envoy's.
 const alive = "envoy_server_live"
 
-// New makes a source of the gateway's pods, whose pages are those of Path.
+// New makes a source for the gateway's pods. Their pages are those of Path.
 func New(cluster scrape.Cluster, clusters Clusters) (*Source, error) {
 	s := &Source{cluster: cluster, arms: map[string]metric.Arm{}, queries: Queries()}
 	s.names = scrape.Names(s.queries)
 	s.names[alive] = true
 	for _, arm := range metric.Arms() {
 		if len(clusters[arm]) == 0 {
-			return nil, fmt.Errorf("emissary: no route leads to %s, so there are no requests to count", arm)
+			return nil, fmt.Errorf("emissary: no route leads to %s, so it has no requests to count", arm)
 		}
 		for _, name := range clusters[arm] {
 			if other, taken := s.arms[name]; taken && other != arm {
@@ -53,15 +53,15 @@ func New(cluster scrape.Cluster, clusters Clusters) (*Source, error) {
 	return s, nil
 }
 
-// Metrics of this source.
+// The metrics of this source.
 const (
 	Errors  = "errors"  // responses of class 5xx, of all responses
 	Latency = "latency" // of whole requests at the service, in buckets
 )
 
-// Queries are the metrics of this source. Responses that Envoy makes itself, for a
-// timeout or because there is no pod, count like the service's own; requests whose
-// client went away count nowhere.
+// Queries returns the metrics of this source. Responses that Envoy makes
+// itself, for a timeout or because there is no pod, count like the service's
+// own. Requests whose client went away do not count.
 func Queries() []metric.Query {
 	const responses = "envoy_cluster_upstream_rq_xx"
 	return []metric.Query{
@@ -99,7 +99,7 @@ func Path(clusters []string) string {
 	return "/stats/prometheus?usedonly&filter=" + url.QueryEscape(filter)
 }
 
-var errNotEnvoy = errors.New("its answer has no " + alive + "; is it an Envoy?")
+var errNotEnvoy = errors.New("the answer has no " + alive + "; is it an Envoy?")
 
 // Read implements metric.Source.
 func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, error) {
@@ -108,7 +108,7 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 		return metric.Reading{}, fmt.Errorf("emissary: %w", err)
 	}
 	if !slices.ContainsFunc(r.Targets, func(t metric.Target) bool { return !t.Optional }) {
-		return metric.Reading{}, errors.New("emissary: no gateway pod is ready; is Emissary running, and in the namespace that was named?")
+		return metric.Reading{}, errors.New("emissary: no gateway pod is ready; check that Emissary runs, and in the namespace that you named")
 	}
 	return r, nil
 }

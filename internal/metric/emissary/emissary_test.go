@@ -25,7 +25,8 @@ func clusters() emissary.Clusters {
 	return emissary.Clusters{metric.Canary: {"web_canary_default"}, metric.Stable: {"web_default", "web_other"}}
 }
 
-// gateway is a cluster of one gateway pod, whose admin interface a server has.
+// gateway is a cluster with one gateway pod, whose admin interface is a test
+// server.
 type gateway struct {
 	url   string
 	ready bool

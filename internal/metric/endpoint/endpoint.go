@@ -1,6 +1,6 @@
-// Package endpoint asks HTTP endpoints with credentials, for metric sources.
-// Answers are bounded, redirects are not followed, since credentials are meant for
-// one server only, and no error holds a secret.
+// Package endpoint sends requests with credentials to HTTP endpoints, for
+// metric sources. Answers are limited in size, and no error contains a secret.
+// Redirects are not followed, because credentials are for one server only.
 package endpoint
 
 import (
@@ -21,22 +21,23 @@ import (
 	"github.com/canarize/canarize/internal/redact"
 )
 
-// Limit is how many bytes an answer may have.
+// Limit is the largest size of an answer in bytes.
 const Limit = 32 << 20
 
-// Of what a refusing server says, so many bytes are looked at and told.
+// Limits of the part of an error answer that is read and reported, in bytes.
 const (
 	mostLooked = 4 << 10
 	mostTold   = 200
 )
 
-// longQuery is from where on a query is sent as a form, since servers bound URLs.
+// longQuery is the length from which a query is sent as a form, because servers
+// limit the length of URLs.
 const longQuery = 4000
 
-// Token gives a bearer token, each time it is needed.
+// Token returns a bearer token. It is called for every request.
 type Token func(ctx context.Context) (string, error)
 
-// Endpoint is an HTTP server that is asked. It is safe for concurrent use.
+// Endpoint is an HTTP server. It is safe for concurrent use.
 type Endpoint struct {
 	base   *url.URL
 	access metric.Access
@@ -45,20 +46,20 @@ type Endpoint struct {
 	client *http.Client
 }
 
-// New prepares to ask an endpoint. getenv looks up secrets in the environment. token,
-// when not nil, takes the place of the secret for a bearer token. It sends no
-// request.
+// New prepares an endpoint without sending a request. getenv reads secrets from
+// the environment. If token is not nil, it replaces the configured bearer
+// token.
 func New(access metric.Access, getenv func(string) string, token Token) (*Endpoint, error) {
 	base, err := url.Parse(access.Address)
 	switch {
 	case err != nil:
-		return nil, errors.New("the address of the metrics is not a URL") // its text may hold a password
+		return nil, errors.New("the address of the metrics is not a valid URL") // the text may contain a password
 	case base.User != nil:
-		return nil, errors.New("the address of the metrics holds a name or a password; put them under auth, from a file or the environment")
+		return nil, errors.New("the address of the metrics contains a user or a password; move them to auth, with a file or an environment variable")
 	case base.Scheme != "http" && base.Scheme != "https" || base.Host == "":
-		return nil, fmt.Errorf("the address of the metrics is %q; it has to be like https://prometheus.example.com", access.Address)
+		return nil, fmt.Errorf("the address of the metrics is %q; expected a URL such as https://prometheus.example.com", access.Address)
 	case base.RawQuery != "" || base.Fragment != "":
-		return nil, fmt.Errorf("the address of the metrics, %s, may have no ? or #", base.Host)
+		return nil, fmt.Errorf("the address of the metrics, %s, must not contain ? or #", base.Host)
 	}
 	config, err := tlsConfig(access.TLS)
 	if err != nil {
@@ -78,7 +79,7 @@ func tlsConfig(files metric.TLS) (*tls.Config, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", files.CA)
+			return nil, fmt.Errorf("%s contains no PEM certificate", files.CA)
 		}
 	}
 	if files.Cert != "" {
@@ -91,27 +92,28 @@ func tlsConfig(files metric.TLS) (*tls.Config, error) {
 	return config, nil
 }
 
-// Host is the server's name, for errors.
+// Host returns the server's name, for errors.
 func (e *Endpoint) Host() string { return e.base.Host }
 
-// URL is where the endpoint is.
+// URL returns the endpoint's address.
 func (e *Endpoint) URL() *url.URL { u := *e.base; return &u }
 
-// Answer is what a server says.
+// Answer is the response of a server.
 type Answer struct {
 	Status int
 	Body   []byte
-	// Refused says, for a status other than 200, what and why, without secrets.
+	// Refused is the error for a status other than 200, with the server's
+	// reason and without secrets.
 	Refused error
 
 	secrets *secrets
 }
 
-// Hide takes the secrets that were sent out of an error about the body.
+// Hide removes the secrets that were sent from an error about the body.
 func (a Answer) Hide(err error) error { return a.secrets.hide(err) }
 
-// Get asks for a path below the address. An answer with another status than 200 is
-// none of the errors: see Answer.Refused.
+// Get requests a path below the address. A status other than 200 is not an
+// error of Get: see Answer.Refused.
 func (e *Endpoint) Get(ctx context.Context, path string, query url.Values, accept string) (Answer, error) {
 	secrets := &secrets{getenv: e.getenv}
 	request, err := e.request(ctx, path, query)
@@ -137,7 +139,7 @@ func (e *Endpoint) Get(ctx context.Context, path string, query url.Values, accep
 	case err != nil:
 		return Answer{}, secrets.hide(fmt.Errorf("%s: %w", e.base.Host, err))
 	case len(body) > Limit:
-		return Answer{}, fmt.Errorf("%s: the answer has more than %d MiB; select fewer series", e.base.Host, Limit>>20)
+		return Answer{}, fmt.Errorf("%s: the answer is larger than %d MiB, the limit; select fewer series", e.base.Host, Limit>>20)
 	}
 	answer := Answer{Status: response.StatusCode, Body: body, secrets: secrets}
 	if answer.Status != http.StatusOK {
@@ -163,21 +165,21 @@ func (e *Endpoint) request(ctx context.Context, path string, query url.Values) (
 	return http.NewRequestWithContext(ctx, http.MethodGet, where.String(), nil)
 }
 
-// refused says why a server did not answer with 200.
+// refused returns an error that says why a server did not answer with 200.
 func (e *Endpoint) refused(r *http.Response, body []byte, secrets *secrets) error {
 	hint := ""
 	switch {
 	case r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden:
-		hint = "; check the credentials and what they may read"
+		hint = "; check the credentials and their permissions"
 	case r.StatusCode >= 300 && r.StatusCode < 400:
-		hint = "; redirects are not followed, give the address that it leads to"
+		hint = "; redirects are not followed, give the address of the target"
 	case r.StatusCode == http.StatusNotFound:
 		hint = "; check the path of the address"
 	}
 	body = bytes.TrimSpace(body)
 	words := strings.Fields(redact.Known(string(body[:min(len(body), mostLooked)]), secrets.found...))
 	if len(body) > mostLooked {
-		words = words[:max(len(words)-1, 0)] // it may be a part of a secret
+		words = words[:max(len(words)-1, 0)] // the last word may be a part of a secret
 	}
 	text := redact.Text(strings.Join(words, " "))
 	if text != "" {

@@ -44,8 +44,8 @@ func file(t *testing.T, content string) string {
 	return path
 }
 
-// TestCredentials: what is sent, and that a server that repeats it all in its error
-// gives nothing away.
+// TestCredentials checks which credentials are sent, and that an error answer
+// that repeats them all reveals nothing.
 func TestCredentials(t *testing.T) {
 	for name, c := range map[string]struct {
 		access metric.Access
@@ -82,14 +82,15 @@ func TestCredentials(t *testing.T) {
 			}
 			for _, right := range []string{"403 Forbidden: you sent", "check the credentials"} {
 				if !strings.Contains(text, right) {
-					t.Errorf("%q does not say %q", text, right)
+					t.Errorf("%q does not contain %q", text, right)
 				}
 			}
 		})
 	}
 }
 
-// TestSpellings: nor does a server that writes the secret in another way.
+// TestSpellings checks the same for a server that encodes the secret in another
+// way.
 func TestSpellings(t *testing.T) {
 	const awkward = `p"a\s/s <ü>&`
 	for name, write := range map[string]func(http.ResponseWriter){
@@ -113,11 +114,11 @@ func TestSpellings(t *testing.T) {
 
 func TestMissingSecrets(t *testing.T) {
 	for says, access := range map[string]metric.Access{
-		"environment variable NONE is empty":                  {Bearer: metric.Secret{Env: "NONE"}},
-		"no such file":                                        {Bearer: metric.Secret{File: "none"}},
-		"environment variable LINES holds more than one line": {User: "me", Password: metric.Secret{Env: "LINES"}},
-		"header X: environment variable NONE":                 {Headers: map[string]metric.Secret{"X": {Env: "NONE"}}},
-		"has more than 65536 bytes":                           {Bearer: metric.Secret{File: file(t, strings.Repeat("x", 70_000))}},
+		"environment variable NONE is empty":                {Bearer: metric.Secret{Env: "NONE"}},
+		"no such file":                                      {Bearer: metric.Secret{File: "none"}},
+		"environment variable LINES has more than one line": {User: "me", Password: metric.Secret{Env: "LINES"}},
+		"header X: environment variable NONE":               {Headers: map[string]metric.Secret{"X": {Env: "NONE"}}},
+		"is larger than 65536 bytes":                        {Bearer: metric.Secret{File: file(t, strings.Repeat("x", 70_000))}},
 	} {
 		access.Address = "http://127.0.0.1:1"
 		if _, err := open(t, access, nil).Get(t.Context(), "", nil, "*/*"); err == nil || !strings.Contains(err.Error(), says) {
@@ -125,19 +126,19 @@ func TestMissingSecrets(t *testing.T) {
 		}
 	}
 	failing := func(context.Context) (string, error) { return "", errors.New("log in first") }
-	if _, err := open(t, metric.Access{Address: "http://127.0.0.1:1"}, failing).Get(t.Context(), "", nil, "*/*"); err == nil || err.Error() != "127.0.0.1:1: getting a token failed: log in first" {
+	if _, err := open(t, metric.Access{Address: "http://127.0.0.1:1"}, failing).Get(t.Context(), "", nil, "*/*"); err == nil || err.Error() != "127.0.0.1:1: getting a token: log in first" {
 		t.Error(err)
 	}
 }
 
 func TestWrongAddresses(t *testing.T) {
 	for address, says := range map[string]string{
-		"":                        "has to be like https://",
-		"prometheus:9090":         "has to be like https://",
-		"ftp://host":              "has to be like https://",
-		"http://me:pass@host":     "under auth",
-		"http://host/?a=b":        "may have no ?",
-		"http://host:pass word/%": "is not a URL",
+		"":                        "expected a URL such as https://",
+		"prometheus:9090":         "expected a URL such as https://",
+		"ftp://host":              "expected a URL such as https://",
+		"http://me:pass@host":     "move them to auth",
+		"http://host/?a=b":        "must not contain ?",
+		"http://host:pass word/%": "is not a valid URL",
 	} {
 		_, err := endpoint.New(metric.Access{Address: address}, getenv, nil)
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "pass word") || strings.Contains(err.Error(), "me:pass") {
@@ -151,7 +152,7 @@ func TestWrongAddresses(t *testing.T) {
 	}
 }
 
-// TestRedirect: credentials do not go to another server.
+// TestRedirect checks that credentials do not go to another server.
 func TestRedirect(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
 	defer other.Close()
@@ -175,7 +176,7 @@ func TestLimits(t *testing.T) {
 	}))
 	defer server.Close()
 	e := open(t, metric.Access{Address: server.URL}, nil)
-	if _, err := e.Get(t.Context(), "", nil, "*/*"); err == nil || !strings.Contains(err.Error(), "more than 32 MiB") {
+	if _, err := e.Get(t.Context(), "", nil, "*/*"); err == nil || !strings.Contains(err.Error(), "larger than 32 MiB") {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -185,7 +186,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestQueries: short ones are part of the URL, long ones a form, and both arrive.
+// TestQueries checks that short queries are part of the URL, that long ones are
+// sent as a form, and that both arrive.
 func TestQueries(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s %s %d", r.Method, r.URL.Path, len(r.FormValue("query")))

@@ -10,16 +10,16 @@ import (
 	"github.com/canarize/canarize/internal/redact"
 )
 
-// secrets looks secrets up, and keeps them out of errors.
+// secrets reads secrets and removes them from errors.
 type secrets struct {
 	getenv func(string) string
 	found  []string
 }
 
-// maxSecret is the size in bytes that a secret may have.
+// maxSecret is the largest size of a secret in bytes.
 const maxSecret = 64 << 10
 
-// get looks a secret up. One end of line at its end does not belong to it.
+// get reads a secret. It removes one line break at the end.
 func (s *secrets) get(from metric.Secret) (string, error) {
 	value, where := from.Value, "the value"
 	switch {
@@ -39,9 +39,9 @@ func (s *secrets) get(from metric.Secret) (string, error) {
 	case value == "":
 		return "", fmt.Errorf("%s is empty", where)
 	case len(value) > maxSecret:
-		return "", fmt.Errorf("%s has more than %d bytes", where, maxSecret)
+		return "", fmt.Errorf("%s is larger than %d bytes, the limit for a secret", where, maxSecret)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return "", fmt.Errorf("%s holds more than one line", where)
+		return "", fmt.Errorf("%s has more than one line; a secret must be one line", where)
 	}
 	if from.Value == "" {
 		s.found = append(s.found, value)
@@ -49,10 +49,11 @@ func (s *secrets) get(from metric.Secret) (string, error) {
 	return value, nil
 }
 
-// hide takes the secrets out of an error: a server may repeat what it was sent.
+// hide removes the secrets from an error, because a server may repeat what it
+// received.
 func (s *secrets) hide(err error) error { return redact.KnownError(err, s.found...) }
 
-// authorize puts the credentials into a request.
+// authorize adds the credentials to a request.
 func (e *Endpoint) authorize(request *http.Request, s *secrets) error {
 	for name, from := range e.access.Headers {
 		value, err := s.get(from)
@@ -65,20 +66,20 @@ func (e *Endpoint) authorize(request *http.Request, s *secrets) error {
 	case e.token != nil:
 		token, err := e.token(request.Context())
 		if err != nil {
-			return fmt.Errorf("getting a token failed: %w", err)
+			return fmt.Errorf("getting a token: %w", err)
 		}
 		s.found = append(s.found, token)
 		request.Header.Set("Authorization", "Bearer "+token)
 	case !e.access.Bearer.IsZero():
 		token, err := s.get(e.access.Bearer)
 		if err != nil {
-			return fmt.Errorf("the bearer token is not known: %w", err)
+			return fmt.Errorf("reading the bearer token: %w", err)
 		}
 		request.Header.Set("Authorization", "Bearer "+token)
 	case e.access.User != "":
 		password, err := s.get(e.access.Password)
 		if err != nil {
-			return fmt.Errorf("the password is not known: %w", err)
+			return fmt.Errorf("reading the password: %w", err)
 		}
 		request.SetBasicAuth(e.access.User, password)
 		s.found = append(s.found, strings.TrimPrefix(request.Header.Get("Authorization"), "Basic "))

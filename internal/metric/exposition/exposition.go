@@ -1,6 +1,6 @@
-// Package exposition reads the text by which programs show their metrics to
-// Prometheus (text format 0.0.4), as much of it as counting needs: names, labels
-// and values. Types, help, timestamps and exemplars are passed over.
+// Package exposition parses the text format in which programs expose metrics to
+// Prometheus (version 0.0.4), as far as counting needs it: names, labels and
+// values. It skips types, help, timestamps and exemplars.
 package exposition
 
 import (
@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Accept is the header by which a program is asked for this format.
+// Accept is the request header that asks for this format.
 const Accept = "text/plain;version=0.0.4"
 
 // Sample is one line with a value.
@@ -21,21 +21,21 @@ type Sample struct {
 	Value  float64
 }
 
-// Parse calls see with every sample whose name is wanted, in the order of the text,
-// until see gives an error, which it returns. Lines of other names are only looked at
-// for theirs. Errors of the text are "line N: what".
-func Parse(text []byte, wanted func(name string) bool, see func(Sample) error) error {
+// Parse calls handle for every sample whose name is wanted, in the order of the
+// text, until handle returns an error, which Parse returns. Of other lines it
+// reads only the name. Errors of the text have the form "line N: message".
+func Parse(text []byte, wanted func(name string) bool, handle func(Sample) error) error {
 	rest := text
 	for n := 1; len(rest) > 0; n++ {
 		var bare []byte
-		bare, rest, _ = bytes.Cut(rest, []byte("\n")) // a copy of the whole would be large
+		bare, rest, _ = bytes.Cut(rest, []byte("\n")) // a copy of the whole text would be large
 		bare = bytes.Trim(bare, " \t\r")
 		if len(bare) == 0 || bare[0] == '#' {
 			continue
 		}
 		end := nameEnd(bare, true)
 		if end == 0 {
-			return fmt.Errorf("line %d: it does not begin with the name of a metric; is this a page of metrics?", n)
+			return fmt.Errorf("line %d: expected a metric name at the start; is this a page of metrics?", n)
 		}
 		if !wanted(string(bare[:end])) {
 			continue
@@ -44,7 +44,7 @@ func Parse(text []byte, wanted func(name string) bool, see func(Sample) error) e
 		if err != nil {
 			return fmt.Errorf("line %d: %s: %w", n, bare[:end], err)
 		}
-		if err := see(s); err != nil {
+		if err := handle(s); err != nil {
 			return err
 		}
 	}
@@ -61,7 +61,7 @@ func nameEnd[T string | []byte](text T, colons bool) int {
 	return len(text)
 }
 
-// parse reads a line whose name ends at a byte.
+// parse parses a line whose name ends at the byte end.
 func parse(line string, end int) (Sample, error) {
 	s := Sample{Name: line[:end]}
 	rest := strings.TrimLeft(line[end:], " \t")
@@ -71,17 +71,17 @@ func parse(line string, end int) (Sample, error) {
 			return s, err
 		}
 	}
-	value, _, _ := strings.Cut(strings.TrimLeft(rest, " \t"), " ") // then come timestamps and exemplars
+	value, _, _ := strings.Cut(strings.TrimLeft(rest, " \t"), " ") // timestamps and exemplars follow
 	value, _, _ = strings.Cut(value, "\t")
 	v, err := strconv.ParseFloat(value, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) || strings.ContainsAny(value, "xX_pP") {
-		return s, errors.New("its value is not a number")
+		return s, errors.New("the value is not a number")
 	}
 	s.Value = v
 	return s, nil
 }
 
-// labels reads NAME="VALUE",… up to the closing brace.
+// labels parses NAME="VALUE",… up to the closing brace.
 func labels(text string) (map[string]string, string, error) {
 	all := map[string]string{}
 	for {
@@ -101,7 +101,7 @@ func labels(text string) (map[string]string, string, error) {
 			return nil, "", fmt.Errorf("label %s: %w", name, err)
 		}
 		if _, twice := all[name]; twice {
-			return nil, "", fmt.Errorf("label %s is there twice", name)
+			return nil, "", fmt.Errorf("label %s occurs twice", name)
 		}
 		all[name] = value
 		after = strings.TrimLeft(after, " \t")
@@ -113,7 +113,7 @@ func labels(text string) (map[string]string, string, error) {
 	}
 }
 
-// quoted reads up to the closing quotes. Only \\, \" and \n are escapes.
+// quoted parses up to the closing quote. Only \\, \" and \n are escapes.
 func quoted(text string) (value, rest string, err error) {
 	at := strings.IndexAny(text, `"\`)
 	if at >= 0 && text[at] == '"' {
@@ -138,5 +138,5 @@ func quoted(text string) (value, rest string, err error) {
 		}
 		text = text[at+2:]
 	}
-	return "", "", errors.New("its quotes are not closed")
+	return "", "", errors.New("the quotes are not closed")
 }

@@ -52,22 +52,22 @@ time_bucket{le="0.1"} 8 # {trace="x"} 0.07
 
 func TestParseRefuses(t *testing.T) {
 	for text, says := range map[string]string{
-		"<html>\n":             "line 1: it does not begin with the name of a metric",
-		"a 1\n\n{} 2\n":        "line 3: it does not begin",
-		"a\n":                  "line 1: a: its value is not a number",
-		"a 1_0\n":              "a: its value is not a number",
+		"<html>\n":             "line 1: expected a metric name",
+		"a 1\n\n{} 2\n":        "line 3: expected a metric name",
+		"a\n":                  "line 1: a: the value is not a number",
+		"a 1_0\n":              "a: the value is not a number",
 		"a 0x1p3\n":            "not a number",
 		"a{} \n":               "not a number",
 		"a{b=\"c\" 1\n":        "expected a comma or a brace",
 		"a{b=c} 1\n":           "expected a label",
-		"a{b=\"c} 1\n":         "label b: its quotes are not closed",
-		`a{b="\`:               "its quotes are not closed",
+		"a{b=\"c} 1\n":         "label b: the quotes are not closed",
+		`a{b="\`:               "the quotes are not closed",
 		`a{b="\t"} 1`:          `\t is not an escape`,
-		`a{b="c",b="d"} 1`:     "label b is there twice",
+		`a{b="c",b="d"} 1`:     "label b occurs twice",
 		`a{b="c",,b="d"} 1`:    "expected a label",
 		`a{b="c",`:             "expected a label",
 		`a{b="c","d"="e"} 1`:   "expected a label",
-		"a 1\nb none\n# EOF\n": "line 2: b: its value",
+		"a 1\nb none\n# EOF\n": "line 2: b: the value",
 	} {
 		if _, err := parse(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, want %q", text, err, says)
@@ -75,7 +75,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestParseWanted: what nobody wants is not read.
+// TestParseWanted checks that lines with other names are not parsed.
 func TestParseWanted(t *testing.T) {
 	n := 0
 	err := exposition.Parse([]byte("a{ 1\nb 2\n"), func(name string) bool { return name == "b" }, func(exposition.Sample) error { n++; return nil })
@@ -84,8 +84,8 @@ func TestParseWanted(t *testing.T) {
 	}
 }
 
-// FuzzParse compares with Prometheus' own parser: what that accepts means the same
-// here.
+// FuzzParse compares with Prometheus' own parser: text that it accepts must
+// have the same meaning here.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{"a 1\n", "a{b=\"c\"} 2 3\n", "a{b=\"\\\\\\n\\\"\",}\tNaN\nb 1e3\n", "a {} -Inf\n", "a{b=\"c\"}1\n", "a{b=\"c\"} 0x1\n", "a+0\n"} {
 		f.Add(text)
@@ -124,7 +124,7 @@ func flatten(families map[string]*dto.MetricFamily) (all []exposition.Sample) {
 	return all
 }
 
-// sorted also makes no difference between no labels and {}.
+// sorted returns the samples in order and treats no labels like {}.
 func sorted(all []exposition.Sample) []string {
 	var out []string
 	for _, s := range all {

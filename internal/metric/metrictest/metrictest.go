@@ -1,5 +1,5 @@
-// Package metrictest is what every metric source has to do, as a test: count right,
-// and when it cannot, say why and count later.
+// Package metrictest tests what every metric source must do: count correctly,
+// and after a failure report the reason and catch up later.
 package metrictest
 
 import (
@@ -19,15 +19,15 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 )
 
-// Secret is what a source sends when it has credentials. It must not get into an
-// error.
+// Secret is the credential that a source sends if it has one. It must not
+// appear in an error.
 const Secret = "s3cr3t-value"
 
-// Getenv has the Secret in every variable.
+// Getenv returns Secret for every variable.
 func Getenv(string) string { return Secret }
 
-// Counts are the counters of a version since its only process began. The series of
-// bad requests appears with the first one.
+// Counts holds the counters of a version since its only process started. The
+// series of bad requests appears with the first bad request.
 type Counts struct{ Bad, Total float64 }
 
 // Snapshot is the state of a world at a time.
@@ -36,7 +36,7 @@ type Snapshot struct {
 	Canary, Stable Counts
 }
 
-// Of is the state of a version.
+// Of returns the state of a version.
 func (s Snapshot) Of(arm metric.Arm) Counts {
 	if arm == metric.Canary {
 		return s.Canary
@@ -46,27 +46,27 @@ func (s Snapshot) Of(arm metric.Arm) Counts {
 
 // Harness opens the source under test.
 type Harness struct {
-	// Open gives a source of one ratio, "errors", that reads a server.
+	// Open returns a source of one ratio, "errors", that reads a server.
 	Open func(t *testing.T, url string) metric.Source
-	// Answer is what the server answers: history has all states so far, for sources
-	// that remember; the last one is that of now.
+	// Answer returns the server's answer. history holds all states so far, for
+	// sources that store samples; the last one is the current state.
 	Answer func(r *http.Request, history []Snapshot) string
-	// Secret says that the source sends the Secret.
+	// Secret means that the source sends the Secret.
 	Secret bool
-	// Complaint, if not nil, is an answer with status 200 by which the server, in the
-	// source's own format, says that something is wrong.
+	// Complaint, if not nil, returns an answer with status 200 in which the
+	// server reports an error in the source's own format.
 	Complaint func(words string) string
 }
 
-// Begin is when the release begins.
+// Begin returns the time when the release begins.
 func Begin() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
-// world is a server whose counters a test moves.
+// world is a server whose counters a test changes.
 type world struct {
 	t       *testing.T
 	harness Harness
 	reader  metric.Reader
-	silent  bool // a fault is that no answer comes
+	silent  bool // the fault is that no answer comes
 
 	mu      sync.Mutex
 	history []Snapshot
@@ -74,7 +74,8 @@ type world struct {
 }
 
 const (
-	// plenty is the timeout of readings that get an answer, however busy the machine is.
+	// plenty is the timeout of readings that get an answer. It never passes,
+	// even on a busy machine.
 	plenty = time.Hour
 	// short is the timeout of readings that get no answer.
 	short = 50 * time.Millisecond
@@ -91,7 +92,7 @@ func (h Harness) world(t *testing.T) *world {
 	return w
 }
 
-// ServeHTTP answers as the world is.
+// ServeHTTP answers with the state of the world.
 func (w *world) ServeHTTP(to http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	fault, history := w.fault, w.history
@@ -103,7 +104,7 @@ func (w *world) ServeHTTP(to http.ResponseWriter, r *http.Request) {
 		fault(to, r)
 		return
 	}
-	_, _ = io.WriteString(to, w.harness.Answer(r, history)) // the source may have gone away
+	_, _ = io.WriteString(to, w.harness.Answer(r, history)) // ignore the error: the source may have disconnected
 }
 
 func (w *world) set(fault http.HandlerFunc, s ...Snapshot) {
@@ -113,7 +114,7 @@ func (w *world) set(fault http.HandlerFunc, s ...Snapshot) {
 	w.history = append(w.history, s...)
 }
 
-// read lets the world be in a state, and reads it.
+// read sets the state of the world and reads it.
 func (w *world) read(seconds int, canary, stable Counts, fault http.HandlerFunc) metric.Outcome {
 	w.t.Helper()
 	now := Begin().Add(time.Duration(seconds) * time.Second)
@@ -142,7 +143,7 @@ func want(t *testing.T, out metric.Outcome, canary, stable any) {
 	}
 }
 
-// counts are BAD of TOTAL, or nil for what was not measured.
+// counts returns BAD of TOTAL, or nil if not measured.
 func counts(a *analysis.Arm) any {
 	if a == nil {
 		return nil
@@ -156,7 +157,7 @@ func Run(t *testing.T, h Harness) {
 		w := h.world(t)
 		w.read(0, Counts{0, 10}, Counts{2, 1000}, nil)
 		want(t, w.read(15, Counts{0, 17}, Counts{2, 1100}, nil), [2]int64{0, 7}, [2]int64{0, 100})
-		want(t, w.read(30, Counts{3, 20}, Counts{4, 1150}, nil), [2]int64{3, 3}, [2]int64{2, 50}) // the first bad ones
+		want(t, w.read(30, Counts{3, 20}, Counts{4, 1150}, nil), [2]int64{3, 3}, [2]int64{2, 50}) // the first bad requests
 		want(t, w.read(45, Counts{3, 20}, Counts{4, 1150}, nil), [2]int64{0, 0}, [2]int64{0, 0})
 		want(t, w.read(60, Counts{1, 2}, Counts{4, 1151}, nil), [2]int64{1, 2}, [2]int64{0, 1}) // a restart
 	})
@@ -169,7 +170,7 @@ func Run(t *testing.T, h Harness) {
 				out := w.read(15*(i+1), Counts{2, 15}, Counts{2, 1050}, fault)
 				want(t, out, nil, nil)
 				if len(out.Troubles) == 0 {
-					t.Error("nobody is told")
+					t.Error("no trouble reports the fault")
 				}
 			}
 			want(t, w.read(45, Counts{4, 20}, Counts{2, 1100}, nil), [2]int64{3, 10}, [2]int64{0, 100})
@@ -196,7 +197,7 @@ func Run(t *testing.T, h Harness) {
 // slow is the fault of a server that gives no answer.
 const slow = "slow"
 
-// faults are what servers do instead of answering.
+// faults returns what servers do instead of answering.
 func (h Harness) faults() map[string]http.HandlerFunc {
 	all := map[string]http.HandlerFunc{
 		"down": func(w http.ResponseWriter, _ *http.Request) {

@@ -1,6 +1,6 @@
-// Package pods is the metric source that reads the application's own metrics from
-// the pods of both versions. It needs no metrics system, and gives every pod's
-// counts by itself.
+// Package pods is the metric source that reads the application's own metrics
+// from the pods of both versions. It needs no metrics system and counts each
+// pod separately.
 package pods
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/canarize/canarize/internal/metric/scrape"
 )
 
-// Source reads pods, each of which counts for the one version it is of.
+// Source reads pods. Each counts for its own version only.
 type Source struct {
 	cluster scrape.Cluster
 	queries []metric.Query
@@ -24,8 +24,9 @@ type Source struct {
 	names   map[string]bool
 }
 
-// New makes a source of a cluster's pods. A gauge is a selector: of the series that
-// match, a pod's value is the sum, and a version's the mean of its pods.
+// New makes a source for a cluster's pods. A gauge is a selector: the value of
+// a pod is the sum of the matching series, and the value of a version is the
+// mean of its pods.
 func New(cluster scrape.Cluster, queries []metric.Query) (*Source, error) {
 	s := &Source{cluster: cluster, queries: queries, gauges: map[string]metric.Selector{}, names: scrape.Names(queries)}
 	for _, q := range queries {
@@ -44,12 +45,12 @@ func New(cluster scrape.Cluster, queries []metric.Query) (*Source, error) {
 // Read implements metric.Source.
 func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, error) {
 	var one sync.Mutex
-	doubts := metric.NewDoubts(s.queries)
+	check := metric.NewSelectorCheck(s.queries)
 	seen := map[string]bool{}
 	sums := gauges{}
 	r, err := scrape.Read(ctx, s.cluster, now, func(p scrape.Pod, page scrape.Page) ([]metric.Value, error) {
 		if len(p.Arms) != 1 {
-			return nil, fmt.Errorf("it is of %d versions, and has to be of one", len(p.Arms))
+			return nil, fmt.Errorf("the pod belongs to %d versions; it must belong to one", len(p.Arms))
 		}
 		values, samples, err := s.parse(p, page)
 		if err != nil {
@@ -59,7 +60,7 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 		defer one.Unlock()
 		for _, sample := range samples {
 			seen[sample.Name] = true
-			doubts.See(sample.Name, sample.Labels)
+			check.Add(sample.Name, sample.Labels)
 		}
 		sums.add(s.gauges, p.Arms[0], samples)
 		return values, nil
@@ -68,11 +69,11 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 		return metric.Reading{}, fmt.Errorf("pods: %w", err)
 	}
 	r.Gauges = sums.means(s.gauges)
-	r.Troubles = append(doubts.Troubles(), s.missing(seen, r)...)
+	r.Troubles = append(check.Troubles(), s.missing(seen, r)...)
 	return r, nil
 }
 
-// parse reads one page.
+// parse parses one page.
 func (s *Source) parse(p scrape.Pod, page scrape.Page) (values []metric.Value, samples []exposition.Sample, err error) {
 	var wrong error
 	err = page.Parse(s.names, func(sample exposition.Sample) {
@@ -91,7 +92,7 @@ func (s *Source) parse(p scrape.Pod, page scrape.Page) (values []metric.Value, s
 	return values, samples, err
 }
 
-// missing says which metrics no pod has that answered.
+// missing returns a trouble for each metric that no answering pod has.
 func (s *Source) missing(seen map[string]bool, r metric.Reading) (troubles []string) {
 	if !slices.ContainsFunc(r.Targets, func(t metric.Target) bool { return t.Err == nil }) {
 		return nil
@@ -107,7 +108,7 @@ func (s *Source) missing(seen map[string]bool, r metric.Reading) (troubles []str
 	return troubles
 }
 
-// gauges are sums over pods, by gauge and version.
+// gauges holds sums over pods, by gauge and version.
 type gauges map[string]map[metric.Arm]struct {
 	sum  float64
 	pods int

@@ -28,7 +28,8 @@ func ratio(t *testing.T) metric.Query {
 	return metric.Query{Metric: metric.Metric{Name: "errors", Kind: metric.KindRatio}, Bad: bad, Total: metric.Selector{Name: "requests_total"}}
 }
 
-// server is a cluster of one pod of each version, whose pages a server has.
+// server is a cluster with one pod of each version, whose pages come from a
+// test server.
 type server string
 
 func (s server) Pods(context.Context) ([]scrape.Pod, error) {
@@ -74,8 +75,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// pages is a cluster that is written down: pages by POD, of the canary when the name
-// begins with c.
+// pages is a cluster with fixed pages by POD. The pods of the canary have names
+// that begin with c.
 type pages map[string]string
 
 func (p pages) Pods(context.Context) (all []scrape.Pod, err error) {

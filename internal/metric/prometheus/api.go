@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// series is one of a matrix.
+// series is one series of a matrix.
 type series struct {
 	Metric map[string]string `json:"metric"`
 	Values []sample          `json:"values"`
@@ -24,7 +24,7 @@ type sample struct {
 	value float64
 }
 
-var errSample = errors.New(`a sample is not like [1700000000.123, "1"]`)
+var errSample = errors.New(`expected a sample such as [1700000000.123, "1"]`)
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *sample) UnmarshalJSON(text []byte) error {
@@ -43,7 +43,7 @@ func (s *sample) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// response is an answer of the API.
+// response is the envelope of the API's answers.
 type response struct {
 	Status string `json:"status"`
 	Data   struct {
@@ -55,8 +55,8 @@ type response struct {
 	Warnings  []string `json:"warnings"`
 }
 
-// ask gives the matrix that an endpoint of the API answers with. Errors begin with
-// the server's name.
+// ask queries an endpoint of the API and returns the matrix of its answer.
+// Errors begin with the server's name.
 func (s *Source) ask(ctx context.Context, path string, query url.Values) ([]series, error) {
 	answer, err := s.server.Get(ctx, "api/v1/"+path, query, "application/json")
 	switch {
@@ -75,19 +75,19 @@ func (s *Source) ask(ctx context.Context, path string, query url.Values) ([]seri
 func parse(text []byte) ([]series, error) {
 	var r response
 	if err := json.Unmarshal(text, &r); err != nil {
-		return nil, fmt.Errorf("the answer is not one of Prometheus' API: %w", err)
+		return nil, fmt.Errorf("this is not an answer of the Prometheus API: %w", err)
 	}
 	switch {
 	case r.Status != "success":
 		return nil, fmt.Errorf("%s: %s", r.ErrorType, r.Error)
-	case len(r.Warnings) > 0: // a part of the data may be missing
-		return nil, fmt.Errorf("it warns: %s", strings.Join(r.Warnings, "; "))
+	case len(r.Warnings) > 0: // part of the data may be missing
+		return nil, fmt.Errorf("the server warns: %s", strings.Join(r.Warnings, "; "))
 	case r.Data.ResultType != "matrix":
-		return nil, fmt.Errorf("the answer is a %s and not a matrix", r.Data.ResultType)
+		return nil, fmt.Errorf("the answer is a %s, not a matrix", r.Data.ResultType)
 	}
 	var result []series
 	if err := json.Unmarshal(r.Data.Result, &result); err != nil {
-		return nil, fmt.Errorf("the answer is not one of Prometheus' API: %w", err)
+		return nil, fmt.Errorf("this is not an answer of the Prometheus API: %w", err)
 	}
 	return result, nil
 }

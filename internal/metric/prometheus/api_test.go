@@ -6,7 +6,7 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 )
 
-// FuzzParse: whatever a server answers is taken in or refused.
+// FuzzParse checks that any answer of a server is either accepted or rejected.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"r","code":"500","le":"1"},"values":[[1700000000.123,"12"],[2,"NaN"]]}]}}`,

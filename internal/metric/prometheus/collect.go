@@ -10,21 +10,21 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 )
 
-// targetLabels are those by which Prometheus tells the programs apart that it
-// scrapes, and what those who relabel add.
+// targetLabels are the labels with which Prometheus distinguishes the targets
+// that it scrapes, and labels that relabelling often adds.
 var targetLabels = [...]string{"cluster", "namespace", "job", "instance", "pod", "container"}
 
-// collection puts samples together by who counted them, and when.
+// collection groups samples by target and time.
 type collection struct {
 	queries  []metric.Query
 	podLabel string
-	names    map[string]string // by their small letters; nil when letters matter
-	doubts   *metric.Doubts
+	names    map[string]string // by their lower-case form; nil if case matters
+	check    *metric.SelectorCheck
 	byName   map[string]*scraped
 	answers  int
 }
 
-// scraped are the samples of one target.
+// scraped holds the samples of one target.
 type scraped struct {
 	arms   []metric.Arm
 	at     map[time.Time][]metric.Value
@@ -41,11 +41,11 @@ func newCollection(o Options) *collection {
 		}
 		c.names = spellings(queries, o.PodLabel)
 	}
-	c.queries, c.doubts = queries, metric.NewDoubts(queries)
+	c.queries, c.check = queries, metric.NewSelectorCheck(queries)
 	return c
 }
 
-// spellings are the names that queries use, by their small letters.
+// spellings returns the names that queries use, by their lower-case form.
 func spellings(queries []metric.Query, podLabel string) map[string]string {
 	all := append([]string{"le", podLabel}, targetLabels[:]...)
 	for _, q := range queries {
@@ -63,7 +63,7 @@ func spellings(queries []metric.Query, podLabel string) map[string]string {
 	return names
 }
 
-// spelled is a series with names as they were asked for.
+// spelled returns a series with the spelling of the queries.
 func (c *collection) spelled(name string, labels map[string]string) (string, map[string]string) {
 	if c.names == nil {
 		return name, labels
@@ -81,14 +81,14 @@ func (c *collection) spelled(name string, labels map[string]string) (string, map
 	return spell(name), all
 }
 
-// add takes in one answer to the i-th query.
+// add adds one answer to the i-th query.
 func (c *collection) add(i int, arm metric.Arm, result []series) error {
 	c.answers++
 	for _, s := range result {
 		name := s.Metric["__name__"]
 		delete(s.Metric, "__name__")
 		name, labels := c.spelled(name, s.Metric)
-		c.doubts.See(name, labels)
+		c.check.Add(name, labels)
 		values, err := c.queries[i].Values(arm, labels[c.podLabel], name, labels, 0)
 		if err != nil {
 			return err
@@ -130,13 +130,13 @@ func (c *collection) target(labels map[string]string) *scraped {
 }
 
 const (
-	usual = time.Minute     // how far scrapes are apart when there is only one
-	slack = 2 * time.Second // by which the last of three scrapes may be late
+	usual = time.Minute     // the assumed scrape interval if there is only one scrape
+	slack = 2 * time.Second // the tolerated delay of the last of three scrapes
 )
 
-// settled are the times of scrapes that are in all answers, and how far they are
-// apart. A scrape may arrive between two answers; it then counts in the next
-// reading.
+// settled returns the times of the scrapes that are in all answers, and the
+// time between them. A scrape may arrive between two answers; it then counts in
+// the next reading.
 func (s *scraped) settled() (times []time.Time, apart time.Duration) {
 	times = slices.SortedFunc(maps.Keys(s.at), time.Time.Compare)
 	apart = usual
@@ -153,8 +153,8 @@ func (s *scraped) settled() (times []time.Time, apart time.Duration) {
 	return slices.DeleteFunc(times, func(t time.Time) bool { return t.After(until) }), apart
 }
 
-// targets are those that are scraped. One that has missed three scrapes while
-// others were scraped is gone.
+// targets returns the targets that are still scraped. A target that missed
+// three scrapes while others were scraped is gone.
 func (c *collection) targets() []metric.Target {
 	var newest time.Time
 	for _, t := range c.byName {

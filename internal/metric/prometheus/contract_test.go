@@ -14,7 +14,7 @@ import (
 	"github.com/canarize/canarize/internal/metric/prometheus"
 )
 
-// odd are values of labels that want to get out of their quotes.
+// odd returns label values that try to break out of their quotes.
 func odd() map[metric.Arm]string {
 	return map[metric.Arm]string{metric.Canary: `can"ary\} or vector(1) #`, metric.Stable: "sta\nble"}
 }
@@ -41,7 +41,8 @@ func open(t *testing.T, url string, queries ...metric.Query) *prometheus.Source 
 	return prometheus.New(server, prometheus.Options{Queries: queries, Labels: labels})
 }
 
-// TestContract asks with one name for bad and all requests, and with two.
+// TestContract queries once with the same name for bad and all requests, and
+// once with two names.
 func TestContract(t *testing.T) {
 	for name, selectors := range map[string][2]string{
 		"one name":  {`requests_total{code=~"5.."}`, "requests_total"},
@@ -62,7 +63,8 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// answer is that of a Prometheus that scrapes one pod of each version.
+// answer returns the answer of a Prometheus that scrapes one pod of each
+// version.
 func answer(r *http.Request, history []metrictest.Snapshot) string {
 	name, rest, _ := strings.Cut(r.FormValue("query"), "{")
 	inner, window, _ := strings.Cut(rest, "}[")

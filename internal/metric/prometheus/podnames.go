@@ -10,18 +10,19 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 )
 
-// PodLabel and namespaceLabel are the labels that series get when Prometheus
-// scrapes pods as its operator, its chart and Azure Monitor set it up.
+// PodLabel and namespaceLabel are the labels of series when the Prometheus
+// operator, its chart or Azure Monitor configures the scraping of pods.
 const (
 	PodLabel       = "pod"
 	namespaceLabel = "namespace"
 )
 
-// maxGenerated is from what length on Kubernetes cuts short what it makes names of
-// pods of (k8s.io/apiserver/pkg/storage/names).
+// maxGenerated is the length from which Kubernetes shortens a workload name in
+// the names of its pods (k8s.io/apiserver/pkg/storage/names).
 const maxGenerated = 58
 
-// podSuffix is what Kubernetes appends to the name of a workload for its pods.
+// podSuffix returns a regular expression for what Kubernetes appends to a
+// workload's name in the names of its pods.
 func podSuffix(kind string) string {
 	switch kind {
 	case "Deployment":
@@ -32,15 +33,15 @@ func podSuffix(kind string) string {
 	return "-[a-z0-9]{5}"
 }
 
-// PodNames tells the series of the versions apart by the names of the pods of their
-// workloads.
+// PodNames returns labels that distinguish the series of the versions by the
+// names of their workloads' pods.
 func PodNames(workloads map[metric.Arm][]manifest.ID) (map[metric.Arm][]metric.Matcher, error) {
 	labels := map[metric.Arm][]metric.Matcher{}
 	for _, arm := range metric.Arms() {
 		var namespaces, names []string
 		for _, id := range workloads[arm] {
 			if len(id.Name)+len("-0123456789-") > maxGenerated && id.Kind != "StatefulSet" {
-				return nil, fmt.Errorf("%s: its name is so long that Kubernetes shortens it for its pods; say with canary and stable in spec.metrics how their series are told apart", id)
+				return nil, fmt.Errorf("%s: its name is so long that Kubernetes shortens it in the names of pods; set the labels of both versions with canary and stable in spec.metrics", id)
 			}
 			names = append(names, regexp.QuoteMeta(id.Name)+podSuffix(id.Kind))
 			if namespace := regexp.QuoteMeta(id.Namespace); !slices.Contains(namespaces, namespace) {

@@ -10,8 +10,8 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 )
 
-// TestPodNames: the name that Kubernetes gives to a pod belongs to its version and
-// to no other.
+// TestPodNames checks that the name that Kubernetes gives to a pod matches its
+// version and no other.
 func TestPodNames(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.SampledFrom([]string{"Deployment", "StatefulSet", "DaemonSet"}).Draw(t, "kind")

@@ -1,7 +1,7 @@
-// Package prometheus is the metric source that asks a Prometheus, or what speaks
-// as one does. Counters are read as raw samples, and their increments are computed
-// here: Prometheus' own increase() extrapolates, and loses the first requests of
-// every new series.
+// Package prometheus is the metric source for Prometheus and servers with its
+// API. It reads raw samples of counters and computes the increments itself,
+// because Prometheus' own increase() extrapolates and loses the first requests
+// of every new series.
 package prometheus
 
 import (
@@ -17,40 +17,41 @@ import (
 	"github.com/canarize/canarize/internal/metric/endpoint"
 )
 
-// Arm stands in the expression of a gauge for the labels of a version.
+// Arm is the placeholder for a version's labels in the expression of a gauge.
 const Arm = "$arm"
 
-// Options say what is asked.
+// Options determines what to query.
 type Options struct {
 	Queries []metric.Query
-	// Labels tell the series of the versions apart.
+	// Labels distinguishes the series of the versions.
 	Labels map[metric.Arm][]metric.Matcher
-	// PodLabel is the label that has the name of a version's own pod; "" when there
-	// is none, as with the statistics of a gateway.
+	// PodLabel is the label with the name of a version's own pod. It is "" if
+	// there is none, as in the statistics of a gateway.
 	PodLabel string
-	// IgnoreCase says that the server makes no difference between small and large
-	// letters, and may give names in others than it was asked for.
+	// IgnoreCase means that the server ignores case and may return names in
+	// another case than in the query.
 	IgnoreCase bool
 }
 
-// Source is a Prometheus.
+// Source is a Prometheus server.
 type Source struct {
 	server  *endpoint.Endpoint
 	options Options
 }
 
-// New makes a source of a server, whose address is that of the API without /api/v1.
+// New makes a source for a server. Its address is that of the API without
+// /api/v1.
 func New(server *endpoint.Endpoint, options Options) *Source {
 	return &Source{server: server, options: options}
 }
 
 const (
-	// lookback is from when on samples are asked for before those that are new, so
-	// that targets that are scraped once a minute are in every reading.
+	// lookback is how far before the new samples a query begins, so that a
+	// reading includes targets that are scraped once a minute.
 	lookback = 150 * time.Second
-	// longest is the time that one answer may be about.
+	// longest is the longest time range of one query.
 	longest = time.Hour
-	// points are how many values of a gauge make a mean, at most.
+	// points is the largest number of values in the mean of a gauge.
 	points = 10
 )
 
@@ -72,13 +73,14 @@ func (s *Source) Read(ctx context.Context, from, now time.Time) (metric.Reading,
 			}
 		}
 	}
-	reading := metric.Reading{At: now, Targets: collected.targets(), Troubles: collected.doubts.Troubles()}
+	reading := metric.Reading{At: now, Targets: collected.targets(), Troubles: collected.check.Troubles()}
 	s.gauges(ctx, from, now, &reading)
 	return reading, ctx.Err()
 }
 
-// selectors are what is asked to count a metric. Bad and all requests come in one
-// answer where they have one name, so that they are of the same scrapes.
+// selectors returns the selectors that count a metric. If bad and all requests
+// have the same name, one selector covers both, so that they come from the same
+// scrapes.
 func selectors(q metric.Query) []metric.Selector {
 	switch {
 	case q.Kind == metric.KindLatency:
@@ -100,8 +102,8 @@ func selectors(q metric.Query) []metric.Selector {
 	return []metric.Selector{shared}
 }
 
-// gauges are the means since the reading before. One that cannot be had is no
-// reason to go without the counters.
+// gauges adds the means since the last reading. If a gauge fails, the reading
+// keeps its counters.
 func (s *Source) gauges(ctx context.Context, from, now time.Time, reading *metric.Reading) {
 	for _, q := range s.options.Queries {
 		if q.Kind != metric.KindGauge {
@@ -124,7 +126,7 @@ func (s *Source) gauges(ctx context.Context, from, now time.Time, reading *metri
 
 func (s *Source) gauge(ctx context.Context, expression string, from, now time.Time) (float64, error) {
 	step := max(min(now.Sub(from), longest)/points, time.Second).Round(time.Millisecond)
-	start := now.Add(-step * max(min(now.Sub(from), longest)/step-1, 0)) // not that of the mean before
+	start := now.Add(-step * max(min(now.Sub(from), longest)/step-1, 0)) // without the last value of the mean before
 	result, err := s.ask(ctx, "query_range", url.Values{
 		"query": {expression}, "start": {stamp(start)}, "end": {stamp(now)}, "step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)},
 	})
@@ -132,7 +134,7 @@ func (s *Source) gauge(ctx context.Context, expression string, from, now time.Ti
 	case err != nil:
 		return math.NaN(), err
 	case len(result) > 1:
-		return math.NaN(), fmt.Errorf("%s: it has %d series; make one of them with sum or avg", s.server.Host(), len(result))
+		return math.NaN(), fmt.Errorf("%s: the result has %d series; combine them with sum or avg", s.server.Host(), len(result))
 	case len(result) == 0:
 		return math.NaN(), nil
 	}
@@ -142,7 +144,7 @@ func (s *Source) gauge(ctx context.Context, expression string, from, now time.Ti
 			sum, n = sum+v.value, n+1
 		}
 	}
-	return sum / float64(n), nil // NaN when there is none
+	return sum / float64(n), nil // NaN if there is no value
 }
 
 func stamp(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }

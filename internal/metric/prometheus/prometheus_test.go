@@ -14,7 +14,7 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 )
 
-// serve answers everything with the same text, and says what was asked last.
+// serve answers every request with the same text and returns the last request.
 func serve(t *testing.T, text string) (url string, asked func() http.Request) {
 	t.Helper()
 	var last http.Request
@@ -78,14 +78,14 @@ func TestGauges(t *testing.T) {
 func TestWrongAnswers(t *testing.T) {
 	for answer, says := range map[string]string{
 		`{"status":"error","errorType":"bad_data","error":"parse error"}`:                              "bad_data: parse error",
-		`{"status":"success","data":{"resultType":"vector","result":[]}}`:                              "is a vector and not a matrix",
-		`{"status":"success","warnings":["store is away"],"data":{"resultType":"matrix","result":[]}}`: "it warns: store is away",
-		`[]`:                                   "not one of Prometheus' API",
-		matrix(`{"metric":{},"values":[[1]]}`): "a sample is not like",
-		matrix(`{"metric":{},"values":[["x","1"]]}`):   "a sample is not like",
-		matrix(`{"metric":{},"values":[[1,"x"]]}`):     "a sample is not like",
-		matrix(`{"metric":{},"values":[[1e300,"1"]]}`): "a sample is not like",
-		matrix(`{"metric":7}`):                         "not one of Prometheus' API",
+		`{"status":"success","data":{"resultType":"vector","result":[]}}`:                              "is a vector, not a matrix",
+		`{"status":"success","warnings":["store is away"],"data":{"resultType":"matrix","result":[]}}`: "the server warns: store is away",
+		`[]`:                                   "not an answer of the Prometheus API",
+		matrix(`{"metric":{},"values":[[1]]}`): "expected a sample such as",
+		matrix(`{"metric":{},"values":[["x","1"]]}`):   "expected a sample such as",
+		matrix(`{"metric":{},"values":[[1,"x"]]}`):     "expected a sample such as",
+		matrix(`{"metric":{},"values":[[1e300,"1"]]}`): "expected a sample such as",
+		matrix(`{"metric":7}`):                         "not an answer of the Prometheus API",
 	} {
 		url, _ := serve(t, answer)
 		_, err := open(t, url, ratio(t)).Read(t.Context(), now(), now())
@@ -100,8 +100,9 @@ func TestWrongAnswers(t *testing.T) {
 	}
 }
 
-// TestTargets: who is scraped no more is gone, whoever is scraped rarely is not, and
-// what is not in all answers yet waits.
+// TestTargets checks that a target that is no longer scraped is gone, that a
+// target that is scraped rarely is not, and that samples wait until they are in
+// all answers.
 func TestTargets(t *testing.T) {
 	of := func(instance, code string, seconds ...int) string {
 		var values []string
@@ -127,12 +128,12 @@ func TestTargets(t *testing.T) {
 		t.Error(diff)
 	}
 	if reading.Complete {
-		t.Error("Prometheus does not know who else there is")
+		t.Error("Prometheus does not know of other targets")
 	}
 
 	n := 0
 	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if n++; n%2 == 1 { // all requests of either version are asked for before the bad ones
+		if n++; n%2 == 1 { // the query for all requests of a version comes before that for bad requests
 			fmt.Fprint(w, matrix(of("a", "200", 970, 985)))
 			return
 		}
@@ -150,8 +151,8 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestDoubts: a label that nothing has is told to people.
-func TestDoubts(t *testing.T) {
+// TestSelectorCheck checks that the user is told about a label that no series has.
+func TestSelectorCheck(t *testing.T) {
 	url, _ := serve(t, matrix(`{"metric":{"__name__":"r","status":"500"},"values":[[1,"1"]]}`))
 	reading, err := open(t, url, ratio(t)).Read(t.Context(), now(), now())
 	if err != nil || len(reading.Troubles) != 1 || !strings.Contains(reading.Troubles[0], "has the label code") {

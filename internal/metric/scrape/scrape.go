@@ -1,5 +1,5 @@
-// Package scrape reads the pages by which the pods of a cluster show what they have
-// counted, some at a time, for the metric sources that do.
+// Package scrape reads the metrics pages of a cluster's pods, several at a
+// time, for the metric sources that need them.
 package scrape
 
 import (
@@ -14,42 +14,42 @@ import (
 	"github.com/canarize/canarize/internal/metric/exposition"
 )
 
-// Pod is one that runs.
+// Pod is a running pod.
 type Pod struct {
 	Namespace, Name, UID string
 	Restarts             int          // of its containers
-	Ready                bool         // it gets requests
+	Ready                bool         // gets requests
 	Arms                 []metric.Arm // the versions whose requests it counts
 }
 
 func (p Pod) String() string { return "Pod " + p.Namespace + "/" + p.Name }
 
-// Cluster knows pods and their pages.
+// Cluster lists pods and reads their pages.
 type Cluster interface {
-	// Pods are all that run, those that are not ready included.
+	// Pods returns all running pods, including those that are not ready.
 	Pods(ctx context.Context) ([]Pod, error)
-	// Page is the page of metrics of a pod, at most Limit bytes of it.
+	// Page returns the metrics page of a pod, at most Limit bytes.
 	Page(ctx context.Context, p Pod) ([]byte, error)
 }
 
-// Limit is how many bytes a page may have. As many pages as are read at the same time
-// have to fit into the memory of a small machine.
+// Limit is the largest size of a page in bytes. All pages that are read at the
+// same time must fit into the memory of a small machine.
 const Limit = 16 << 20
 
-// atOnce is how many pods are asked at the same time.
+// atOnce is the number of pods that are read at the same time.
 const atOnce = 8
 
-// ErrNothing is that a page holds no metric at all.
-var ErrNothing = errors.New("its page of metrics is empty")
+// ErrNothing reports that a page contains no metric at all.
+var ErrNothing = errors.New("its metrics page is empty")
 
-// Page is a page of metrics of a pod.
+// Page is the metrics page of a pod.
 type Page struct {
 	text []byte
-	left *atomic.Int64 // samples that all pages together may still have
+	left *atomic.Int64 // the number of samples that all pages together may still have
 }
 
-// Read reads all pods. read makes values of a page; it is called by several
-// goroutines at once. A pod that cannot be read is a target with an error.
+// Read reads all pods. read turns a page into values; several goroutines call
+// it at once. A pod that cannot be read becomes a target with an error.
 func Read(ctx context.Context, c Cluster, now time.Time, read func(Pod, Page) ([]metric.Value, error)) (metric.Reading, error) {
 	pods, err := c.Pods(ctx)
 	if err != nil {
@@ -75,7 +75,7 @@ func one(ctx context.Context, c Cluster, p Pod, now time.Time, read func([]byte)
 	target := metric.Target{Name: p.String(), Epoch: fmt.Sprintf("%s/%d", p.UID, p.Restarts), Arms: p.Arms, Optional: !p.Ready}
 	page, err := c.Page(ctx, p)
 	if err == nil && len(page) > Limit {
-		err = fmt.Errorf("its page of metrics has more than %d MiB, the most that is read; have the program show fewer series there, or name another path or source in spec.metrics", Limit>>20)
+		err = fmt.Errorf("its metrics page is larger than %d MiB, the limit; make the program expose fewer series, or name another path or source in spec.metrics", Limit>>20)
 	}
 	var values []metric.Value
 	if err == nil {
@@ -92,7 +92,7 @@ func one(ctx context.Context, c Cluster, p Pod, now time.Time, read func([]byte)
 	return target
 }
 
-// Names are those of the series that queries count, to pass over the others.
+// Names returns the names of the series that the queries count.
 func Names(queries []metric.Query) map[string]bool {
 	names := map[string]bool{}
 	for _, q := range queries {
@@ -103,18 +103,19 @@ func Names(queries []metric.Query) map[string]bool {
 	return names
 }
 
-// errTooMany is that there are more samples than can be counted.
-var errTooMany = fmt.Errorf("the pages of metrics have more than %d series of the metrics that are to be counted; have the program show fewer, such as none for every user or path, or name other metrics in spec.metrics", metric.MaxValues)
+// errTooMany reports that the pages have too many samples.
+var errTooMany = fmt.Errorf("the metrics pages have more than %d series of the counted metrics, the limit; make the program expose fewer, for example no series for each user or path, or name other metrics in spec.metrics", metric.MaxValues)
 
-// Parse calls see with the samples of a page that have one of the names, and fails
-// when there is no metric of any name, or too many of them on all pages.
-func (p Page) Parse(names map[string]bool, see func(exposition.Sample)) error {
+// Parse calls handle for the samples of a page that have one of the names. It
+// fails if the page has no metric at all, or if all pages together have too
+// many samples.
+func (p Page) Parse(names map[string]bool, handle func(exposition.Sample)) error {
 	any := false
 	err := exposition.Parse(p.text, func(name string) bool { any = true; return names[name] }, func(s exposition.Sample) error {
 		if p.left.Add(-1) < 0 {
 			return errTooMany
 		}
-		see(s)
+		handle(s)
 		return nil
 	})
 	if err == nil && !any {

@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/metric/scrape"
 )
 
-// cluster has pods with one and the same page.
+// cluster is a cluster whose pods all have the same page.
 type cluster struct {
 	pods int
 	page []byte
@@ -29,7 +29,7 @@ func (c cluster) Pods(context.Context) ([]scrape.Pod, error) {
 
 func (c cluster) Page(context.Context, scrape.Pod) ([]byte, error) { return c.page, nil }
 
-// read counts the samples that were looked at.
+// read counts the samples that were parsed.
 func read(t *testing.T, c cluster) (r metric.Reading, looked int64) {
 	t.Helper()
 	var n atomic.Int64
@@ -42,9 +42,9 @@ func read(t *testing.T, c cluster) (r metric.Reading, looked int64) {
 	return r, n.Load()
 }
 
-// TestTooMuch: pages that are too large, or have too many series, cost a bounded amount
-// of work, and the error says what to do. Before, four pages of 30 MiB took 3 GB and
-// twenty seconds.
+// TestTooMuch checks that pages that are too large or have too many series cost
+// a limited amount of work, and that the error says what to do. Before, four
+// pages of 30 MiB took 3 GB and twenty seconds.
 func TestTooMuch(t *testing.T) {
 	var many strings.Builder
 	for i := range 100_000 {
@@ -55,7 +55,7 @@ func TestTooMuch(t *testing.T) {
 	for _, target := range r.Targets {
 		if target.Err != nil {
 			refused++
-			if !strings.Contains(target.Err.Error(), "more than 200000 series of the metrics that are to be counted; have the program show fewer") {
+			if !strings.Contains(target.Err.Error(), "more than 200000 series of the counted metrics, the limit; make the program expose fewer") {
 				t.Error(target.Err)
 			}
 		}
@@ -67,7 +67,7 @@ func TestTooMuch(t *testing.T) {
 		t.Errorf("%d samples, error %v", looked, r.Targets[0].Err)
 	}
 	r, looked = read(t, cluster{1, []byte(strings.Repeat("all_total 1\n", scrape.Limit/12+1))})
-	if err := r.Targets[0].Err; looked > 0 || err == nil || !strings.Contains(err.Error(), "more than 16 MiB, the most that is read; have the program show fewer") {
+	if err := r.Targets[0].Err; looked > 0 || err == nil || !strings.Contains(err.Error(), "larger than 16 MiB, the limit; make the program expose fewer") {
 		t.Errorf("%d samples, error %v", looked, err)
 	}
 }

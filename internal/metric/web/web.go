@@ -1,5 +1,6 @@
-// Package web is the metric source that gets counters as JSON from any program with
-// an address: a line as canarize judge reads it, whose counts only grow.
+// Package web is the metric source that reads counters as JSON from any program
+// with an address. The format is a line of canarize judge whose counts only
+// grow.
 package web
 
 import (
@@ -19,15 +20,15 @@ import (
 	"github.com/canarize/canarize/internal/metric/endpoint"
 )
 
-// Source is an address. It remembers which metrics it had, since one that is missing
-// later was not measured. It is not safe for concurrent use.
+// Source is an address. It records which metrics it had, because one that is
+// missing later was not measured. It is not safe for concurrent use.
 type Source struct {
 	server *endpoint.Endpoint
 	known  map[metric.Metric]bool
 	last   *float64 // time of the last answer
 }
 
-// New makes a source of a server.
+// New makes a source for a server.
 func New(server *endpoint.Endpoint) *Source {
 	return &Source{server: server, known: map[metric.Metric]bool{}}
 }
@@ -56,8 +57,8 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 	return s.reading(o, string(more.Epoch), now, fresh), nil
 }
 
-// reading makes one target of each version, so that one that is missing does not
-// hide the other.
+// reading returns one target for each version, so that a missing version does
+// not hide the other.
 func (s *Source) reading(o analysis.Observation, epoch string, now time.Time, fresh bool) metric.Reading {
 	for _, m := range metricsOf(o) {
 		s.known[m] = true
@@ -102,9 +103,9 @@ func metricsOf(o analysis.Observation) (all []metric.Metric) {
 	return all
 }
 
-var errNothing = errors.New("the answer has no metrics; it has to be like a line that the judge reads")
+var errNothing = errors.New("the answer has no metrics; it must be an observation as in docs/judge.md")
 
-// valuesOf are the counters of a version. All metrics have to be there.
+// valuesOf returns the counters of a version. It fails if a metric is missing.
 func valuesOf(o analysis.Observation, arm metric.Arm, metrics []metric.Metric) (all []metric.Value, err error) {
 	counted := 0
 	for _, m := range metrics {
@@ -118,7 +119,7 @@ func valuesOf(o analysis.Observation, arm metric.Arm, metrics []metric.Metric) (
 			continue
 		}
 		if values == nil {
-			return nil, fmt.Errorf("%s: the answer has no counts of it", m.Name)
+			return nil, fmt.Errorf("%s: the answer has no counts for this metric", m.Name)
 		}
 		counted++
 		all = append(all, values...)

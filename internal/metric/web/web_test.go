@@ -45,7 +45,7 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// world is a server whose answer changes, and its observations.
+// world is a server with changing answers, and the observations from them.
 type world struct {
 	t       *testing.T
 	answer  string
@@ -98,9 +98,9 @@ func TestEverything(t *testing.T) {
 func TestMissing(t *testing.T) {
 	const whole = `{"time":1,"metrics":{"errors":{"canary":{"bad":0,"total":5},"stable":{"bad":0,"total":9}}}}`
 	for answer, says := range map[string]string{
-		`{"time":2}`: "errors: the answer has no counts of it",
-		`{"time":2,"metrics":{"errors":{"stable":{"bad":0,"total":10}}}}`: ", canary: errors: the answer has no counts of it",
-		`{"metrics":{}}`: `there is no "time"`,
+		`{"time":2}`: "errors: the answer has no counts for this metric",
+		`{"time":2,"metrics":{"errors":{"stable":{"bad":0,"total":10}}}}`: ", canary: errors: the answer has no counts for this metric",
+		`{"metrics":{}}`: `no "time"`,
 	} {
 		w := newWorld(t)
 		w.read(whole)
@@ -115,8 +115,8 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// TestSameAnswer: an answer from a cache is not counted, and an epoch says that the
-// counters began anew.
+// TestSameAnswer checks that an answer from a cache is not counted, and that a
+// new epoch restarts the counters.
 func TestSameAnswer(t *testing.T) {
 	w := newWorld(t)
 	answer := func(time, total int, epoch string) string {

@@ -3,12 +3,12 @@ package peer
 import "github.com/canarize/canarize/internal/analysis"
 
 // Argo decides as Argo Rollouts does with a background analysis
-// (argo-rollouts.readthedocs.io, "Analysis & Progressive Delivery"): weights with
-// pauses between them, and beside them a measurement at the start and after every
-// interval, whose rate goes back one interval. A measurement without a value is
-// an error, and more errors in a row than the error limit abort; one that is too
-// low, NaN included, is a failure, and more failures than the limit abort. The end
-// of the last pause promotes.
+// (argo-rollouts.readthedocs.io, "Analysis & Progressive Delivery"). It sets
+// weights with pauses between them. In parallel it measures at the start and
+// after every interval; the rate covers one interval. A measurement without a
+// value is an error, and more consecutive errors than the error limit abort. A
+// measurement that is too low or NaN is a failure, and more failures than the
+// limit abort. The end of the last pause promotes.
 type Argo struct {
 	Interval     float64   // seconds between measurements, and the window of the rate
 	Weights      []float64 // percent
@@ -22,17 +22,17 @@ type Argo struct {
 	seen             window
 }
 
-// NewArgo has the numbers of the documented example: 20, 40, 60 and 80 % for ten
-// minutes each, a measurement every 5 minutes, failureLimit 3, and the default
-// consecutiveErrorLimit of 4. The example asks for a success rate of 95 %. It
-// delays the analysis until the second weight; this one begins at once, which
-// finds harm sooner.
+// NewArgo returns the documented example: weights of 20, 40, 60 and 80 % for
+// ten minutes each, a measurement every 5 minutes, failureLimit 3, and the
+// default consecutiveErrorLimit of 4. The example requires a success rate of 95
+// %. It delays the analysis until the second weight; here it begins at once,
+// which finds harm sooner.
 func NewArgo() *Argo {
 	return &Argo{Interval: 300, Weights: []float64{20, 40, 60, 80}, Pause: 600, FailureLimit: 3, ErrorLimit: 4, Limit: 0.05}
 }
 
-// Observe is one observation; most are between two measurements. The one at the
-// start of the analysis finds no series yet.
+// Observe handles one observation. Most fall between two measurements. The
+// measurement at the start finds no series yet.
 func (a *Argo) Observe(o analysis.Observation) analysis.Decision {
 	if o.Time <= 0 {
 		a.seen = window{}

@@ -1,24 +1,25 @@
-// Package peer holds the rules by which other tools decide about a canary,
-// written from their documentation and public sources, for comparison with the
-// judge on the same traffic. Every tool is taken at its best: its metrics are
-// rates over whole windows, it acts on the tick, and nothing of it fails.
+// Package peer holds the rules by which other tools decide about a canary, for
+// comparison with the judge on the same traffic. The rules follow the tools'
+// documentation and public sources. Each tool is modelled at its best: its
+// metrics are rates over whole windows, it acts exactly on its ticks, and no
+// part of it fails.
 package peer
 
 import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
-// sample is what was counted of one metric by one observation.
+// sample holds the counts of one metric in one observation.
 type sample struct {
 	time           float64
 	canary, stable analysis.Counts
 }
 
-// window remembers the samples of every metric since a time.
+// window keeps the samples of every metric since a time.
 type window map[string][]sample
 
-// add takes what an observation counted. What is missing counts nothing, as a
-// rate over a window would see it.
+// add adds the counts of an observation. A missing metric adds none, as in a
+// rate over a window.
 func (w window) add(o analysis.Observation) {
 	for name, pair := range o.Metrics {
 		s := sample{time: o.Time}
@@ -32,7 +33,7 @@ func (w window) add(o analysis.Observation) {
 	}
 }
 
-// forget drops what was counted at a time or before.
+// forget removes the samples up to and including a time.
 func (w window) forget(until float64) {
 	for name, samples := range w {
 		kept := 0
@@ -43,9 +44,9 @@ func (w window) forget(until float64) {
 	}
 }
 
-// healthy says whether every metric has canary requests and at most the limit of
-// bad ones among them. 0 of 0 is NaN to the tools, which is not healthy; so is
-// nothing at all.
+// healthy reports whether every metric has canary requests and at most the
+// limit of bad ones among them. The tools see 0 of 0 as NaN, which is not
+// healthy. No metric at all is not healthy either.
 func (w window) healthy(limit float64) bool {
 	for _, samples := range w {
 		var sum analysis.Counts
@@ -60,7 +61,8 @@ func (w window) healthy(limit float64) bool {
 	return len(w) > 0
 }
 
-// due says whether a tick of an interval, in seconds, has come since the last.
+// due reports whether a new tick has passed since the last. interval is in
+// seconds.
 func due(last *float64, now, interval float64) bool {
 	if now < *last+interval {
 		return false
@@ -69,7 +71,8 @@ func due(last *float64, now, interval float64) bool {
 	return true
 }
 
-// before answers what comes before the release's first interval.
+// before returns the decision for an observation before the release's first
+// interval.
 func before(time, weight float64) analysis.Decision {
 	if time < 0 {
 		weight = 0

@@ -3,11 +3,11 @@ package peer
 import "github.com/canarize/canarize/internal/analysis"
 
 // Flagger decides as Flagger's controller does for progressive traffic
-// (docs.flagger.app, "How it works"; pkg/controller/scheduler.go): on every tick
-// all metrics over the last interval must pass, or the weight stays and a check
-// has failed. Failed checks add up and are never reset. The tick after they have
-// reached the threshold rolls back; the tick that passes at the largest weight
-// promotes. No value is a failed check.
+// (docs.flagger.app, "How it works"; pkg/controller/scheduler.go). On every
+// tick all metrics over the last interval must pass; otherwise the weight stays
+// and a check has failed. A missing value also fails the check. Failed checks
+// add up and are never reset. The tick after they reach the threshold rolls
+// back; the tick that passes at the largest weight promotes.
 type Flagger struct {
 	Interval  float64 // seconds between ticks, and the window of the metrics
 	Threshold int     // failed checks
@@ -20,14 +20,15 @@ type Flagger struct {
 	seen   window
 }
 
-// NewFlagger has the numbers of the documentation: a tick a minute, 5 failed
-// checks, steps of 5 % up to 50 %, a success rate of at least 99 % and, for
-// latency, a 99th percentile below the limit, which is at most 1 % slow requests.
+// NewFlagger returns the numbers of the documentation: a tick every minute, 5
+// failed checks, steps of 5 % up to 50 %, and a success rate of at least 99 %.
+// For latency it is a 99th percentile below the limit, which means at most 1 %
+// slow requests.
 func NewFlagger() *Flagger {
 	return &Flagger{Interval: 60, Threshold: 5, Step: 5, Max: 50, Limit: 0.01}
 }
 
-// Observe is one observation; most are between two ticks.
+// Observe handles one observation. Most fall between two ticks.
 func (f *Flagger) Observe(o analysis.Observation) analysis.Decision {
 	if o.Time <= 0 {
 		f.weight, f.seen = f.Step, window{}

@@ -9,13 +9,13 @@ import (
 
 // Kayenta decides as Spinnaker's canary stage does with the default judge
 // (spinnaker.io, "How canary judgment works"; NetflixACAJudge,
-// MannWhitneyClassifier): at every interval it compares the ratios per minute of
-// canary and stable, all of them since the start, by the confidence interval of
-// the Hodges–Lehmann shift that belongs to the Mann–Whitney test. A metric fails
-// when the whole interval lies above the tolerance. The score is the percentage
-// of metrics that pass: below the marginal score the canary fails at once, and at
-// the end it needs the pass score. A metric without data counts for nothing; no
-// metric with data is a score of 0.
+// MannWhitneyClassifier). At every interval it compares all ratios per minute
+// since the start, of the canary and of stable, by the confidence interval of
+// the Hodges–Lehmann shift, which belongs to the Mann–Whitney test. A metric
+// fails if the whole interval is above the tolerance. The score is the
+// percentage of metrics that pass. Below the marginal score the canary fails at
+// once; at the end it needs the pass score. A metric without data is ignored;
+// if no metric has data, the score is 0.
 type Kayenta struct {
 	Interval, Lifetime float64 // seconds
 	Weight             float64 // percent, constant
@@ -29,17 +29,17 @@ type Kayenta struct {
 	points          map[string]*points
 }
 
-// points are the ratios per step of one metric.
+// points holds one metric's ratios per step.
 type points struct{ canary, stable []float64 }
 
-// NewKayenta has the defaults of the judge (98 % confidence, a tolerance of 0.25),
-// the recommended interval of 30 minutes in a lifetime of an hour, a data point a
-// minute, and the scores 75 and 95.
+// NewKayenta returns the defaults of the judge (98 % confidence, a tolerance of
+// 0.25), the recommended interval of 30 minutes in a lifetime of one hour, a
+// data point every minute, and the scores 75 and 95.
 func NewKayenta() *Kayenta {
 	return &Kayenta{Interval: 1800, Lifetime: 3600, Weight: 5, Step: 60, Marginal: 75, Pass: 95, Confidence: 0.98, Tolerance: 0.25}
 }
 
-// Observe is one observation; most are between two judgments.
+// Observe handles one observation. Most fall between two judgments.
 func (k *Kayenta) Observe(o analysis.Observation) analysis.Decision {
 	if o.Time <= 0 {
 		k.seen, k.points = window{}, map[string]*points{}
@@ -62,7 +62,7 @@ func (k *Kayenta) Observe(o analysis.Observation) analysis.Decision {
 	return analysis.Decision{Verdict: analysis.Continue, Weight: k.Weight}
 }
 
-// point adds the ratios of the last step; NaN is left out.
+// point adds the ratios of the last step and omits NaN.
 func (k *Kayenta) point() {
 	for name, samples := range k.seen {
 		var canary, stable analysis.Counts
@@ -101,8 +101,8 @@ func (k *Kayenta) score() float64 {
 	return 100 * passed / counted
 }
 
-// high says whether the canary's values are higher than stable's by more than
-// the tolerance.
+// high reports whether the canary's values exceed stable's by more than the
+// tolerance.
 func high(canary, stable []float64, confidence, tolerance float64) bool {
 	x, y := slices.Sorted(slices.Values(canary)), slices.Sorted(slices.Values(stable))
 	if slices.Equal(x, y) || x[0] == x[len(x)-1] && x[0] == y[0] && y[0] == y[len(y)-1] {
@@ -112,11 +112,11 @@ func high(canary, stable []float64, confidence, tolerance float64) bool {
 	return shift(x, y, z) > tolerance*math.Abs(shift(x, y, 0))
 }
 
-// shift is the root of the standardised Mann–Whitney statistic of x-shift and y at
-// a level: a confidence limit of the Hodges–Lehmann shift, or at level 0 its
-// estimate (Hodges and Lehmann, Annals of Mathematical Statistics 34, 1963; the
-// asymptotic interval of R's wilcox.test, with its corrections for continuity and
-// ties). Both samples are sorted.
+// shift returns the root of the standardised Mann–Whitney statistic of x-shift
+// and y at a level. That is a confidence limit of the Hodges–Lehmann shift, or
+// at level 0 its estimate (Hodges and Lehmann, Annals of Mathematical
+// Statistics 34, 1963; the asymptotic interval of R's wilcox.test, with its
+// corrections for continuity and ties). Both samples are sorted.
 func shift(x, y []float64, level float64) float64 {
 	low, high := x[0]-y[len(y)-1], x[len(x)-1]-y[0]
 	if !(statistic(x, y, low) > level) {
@@ -136,8 +136,8 @@ func shift(x, y []float64, level float64) float64 {
 	return (low + high) / 2
 }
 
-// statistic is the standardised Mann–Whitney statistic of x-shift and y, NaN when
-// all values are tied. Both samples are sorted.
+// statistic returns the standardised Mann–Whitney statistic of x-shift and y,
+// or NaN if all values are tied. Both samples are sorted.
 func statistic(x, y []float64, shift float64) float64 {
 	m, n := float64(len(x)), float64(len(y))
 	above, ties := 0.0, 0.0

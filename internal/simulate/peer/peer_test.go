@@ -10,13 +10,13 @@ import (
 	"github.com/canarize/canarize/internal/simulate"
 )
 
-// Each of them is a decider.
+// All peers are deciders.
 var _ = []simulate.Decider{(*Flagger)(nil), (*Argo)(nil), (*Kayenta)(nil)}
 
-// play feeds a decider with intervals of 15 s: in every minute 300 canary
-// requests, of which some are bad, or none with nothing, and 5,700 of stable, of
-// which 4 are. It returns the weight of every minute, and the verdict with its
-// minute.
+// play sends a decider intervals of 15 s. Every minute has 300 canary requests,
+// bad of them bad, and 5,700 stable requests, 4 of them bad; with nothing, the
+// minute has no canary requests. It returns the weight of every minute, and the
+// verdict with its minute.
 func play(d simulate.Decider, bad func(minute int) int64) (weights string, end string) {
 	var all []string
 	d.Observe(analysis.Observation{Time: -15})
@@ -43,7 +43,8 @@ func play(d simulate.Decider, bad func(minute int) int64) (weights string, end s
 
 const nothing = -4 // no request at all
 
-// always has the same count of bad requests in every minute; in has others in some.
+// always returns the same count of bad requests for every minute. in returns
+// other counts in some minutes.
 func always(bad int64) func(int) int64 { return func(int) int64 { return bad } }
 
 func in(from, to int, bad, otherwise int64) func(int) int64 {
@@ -66,7 +67,7 @@ func TestFlagger(t *testing.T) {
 		{"bad", always(4), "5 5 5 5 5 5", "reject 6"},
 		{"no traffic", always(nothing), "5 5 5 5 5 5", "reject 6"},
 		{"four failed checks only delay", in(2, 6, 4, 0), "5 10 15 15 15 15 15 20 25 30 35 40 45 50", "promote 14"},
-		// They are never reset: two, then three much later.
+		// Failed checks are never reset: two, then three much later.
 		{"failed checks add up", func(minute int) int64 {
 			if minute == 1 || minute == 2 || minute >= 6 {
 				return 4
@@ -103,8 +104,8 @@ func TestArgo(t *testing.T) {
 	}
 }
 
-// TestArgoErrors: no series at all is an error; with the one at the start, the
-// fifth in a row aborts.
+// TestArgoErrors checks that no series at all is an error. With the error at
+// the start, the fifth consecutive error aborts.
 func TestArgoErrors(t *testing.T) {
 	a := NewArgo()
 	a.Observe(analysis.Observation{Time: 0})
@@ -137,9 +138,10 @@ func TestKayenta(t *testing.T) {
 	}
 }
 
-// TestShift compares with intervals computed by hand. With x = y + s and y = 1…n,
-// a difference s+d occurs n-|d| times. The limit is the difference at which the
-// number of larger ones passes mn/2 + z·σ + ½, σ² = mn(m+n+1)/12.
+// TestShift compares with intervals computed by hand. With x = y + s and y =
+// 1…n, a difference s+d occurs n-|d| times. The limit is the difference at
+// which the number of larger differences passes mn/2 + z·σ + ½, σ² =
+// mn(m+n+1)/12.
 func TestShift(t *testing.T) {
 	ramp := func(n int, from float64) []float64 {
 		var v []float64
@@ -154,9 +156,11 @@ func TestShift(t *testing.T) {
 		x, y                 []float64
 		low, estimate, upper float64
 	}{
-		// 16 pairs are too few: the statistic reaches 7/3.44 at most, so the range.
+		// 16 pairs are too few: the statistic reaches at most 7/3.44, so the
+		// interval is the range.
 		{"four", ramp(4, 10), ramp(4, 1), 6, 9, 12},
-		// σ = 9.52, mn/2 + zσ + ½ = 54.65: 54 of 64 are larger than 10-4, 58 at least it.
+		// σ = 9.52, mn/2 + zσ + ½ = 54.65: 54 of 64 differences are larger
+		// than 10-4, and 58 are at least that large.
 		{"eight", ramp(8, 11), ramp(8, 1), 6, 10, 14},
 		{"eight, equal", ramp(8, 1), ramp(8, 1), -4, 0, 4},
 		{"all tied", []float64{2, 2}, []float64{1, 1, 1}, 1, 1, 1},

@@ -9,8 +9,8 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// annotation derives the canaries of the Mappings inside a Service's
-// getambassador.io/config annotation, as v3alpha1 objects of their own.
+// annotation derives the canaries of the Mappings in a Service's
+// getambassador.io/config annotation, as separate v3alpha1 objects.
 func (d *derivation) annotation(owner *manifest.Object) error {
 	const key = "getambassador.io/config"
 	text := manifest.Get(owner.Root, "metadata", "annotations", key)
@@ -33,8 +33,8 @@ func (d *derivation) annotation(owner *manifest.Object) error {
 	return nil
 }
 
-// annotated makes the v3alpha1 object that means the same as a Mapping in an
-// annotation.
+// annotated returns the v3alpha1 object with the same meaning as a Mapping in
+// an annotation.
 func annotated(owner *manifest.Object, v map[string]any) *manifest.Object {
 	v = model.ToV3Alpha1(v)
 	spec, _ := v["spec"].(map[string]any)
@@ -51,9 +51,9 @@ func annotated(owner *manifest.Object, v map[string]any) *manifest.Object {
 	return manifest.NewObject(root, owner)
 }
 
-// modernise gives the fields of a v1 or v2 spec, which could be written in
-// several ways, the one form that the v3alpha1 schema accepts
-// (crds.yaml in pkg/api/getambassador.io).
+// modernise rewrites the fields of a v1 or v2 spec, which allowed several
+// forms, to the form that the v3alpha1 schema accepts (crds.yaml in
+// pkg/api/getambassador.io).
 func modernise(spec map[string]any) {
 	asList(spec, "ambassador_id", "allow_upgrade", "remove_request_headers", "remove_response_headers")
 	if cors, ok := spec["cors"].(map[string]any); ok {
@@ -85,7 +85,7 @@ func modernise(spec map[string]any) {
 	}
 }
 
-// asList splits what was written as one string with commas.
+// asList splits a string with commas into a list.
 func asList(m map[string]any, fields ...string) {
 	for _, field := range fields {
 		s, ok := m[field].(string)

@@ -1,7 +1,7 @@
-// Package emissary is the traffic router for Emissary-ingress: for every Mapping
-// that routes to a Service with a canary it derives the Mapping that gives the
-// canary its share, and refuses where Emissary would do something else than
-// what was asked for.
+// Package derive is the traffic router for Emissary-ingress. For every Mapping
+// that routes to a Service with a canary, it derives the Mapping that gives the
+// canary its share. It returns an error if Emissary would do anything other
+// than what was requested.
 //
-// What Emissary really does is computed by package internal/route/emissary/model.
+// Package internal/route/emissary/model computes what Emissary really does.
 package derive

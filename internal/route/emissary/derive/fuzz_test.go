@@ -10,9 +10,9 @@ import (
 
 var validName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 
-// FuzzAnnotation: no text in a getambassador.io/config annotation makes the
-// router panic; a canary Mapping that is made of one has a valid name, the
-// weight, and reads again.
+// FuzzAnnotation checks that no text in a getambassador.io/config annotation
+// makes the router panic, and that a canary Mapping made from one has a valid
+// name and the weight, and can be parsed again.
 func FuzzAnnotation(f *testing.F) {
 	for _, seed := range []string{
 		"---\napiVersion: ambassador/v1\nkind: Mapping\nname: quote_mapping\nprefix: /\nservice: web:80\nhost: '*'\n",

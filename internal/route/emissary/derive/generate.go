@@ -7,8 +7,8 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// generate makes a canary Mapping for a Service that no Mapping of the input
-// routes to, when the user asks for one, and says so otherwise.
+// generate makes a canary Mapping for a Service to which no Mapping of the
+// input routes, if the user asks for one. Otherwise it adds a note.
 func (d *derivation) generate() error {
 	var unrouted []manifest.Derived
 	for _, s := range d.request.Services {
@@ -23,7 +23,7 @@ func (d *derivation) generate() error {
 		return nil
 	}
 	if len(unrouted) > 1 {
-		return fmt.Errorf("--gen-mapping: %s and %s would share the route %s%s; pass Mappings for them, or run canarize for each alone",
+		return fmt.Errorf("--gen-mapping: %s and %s would have the same route %s%s; pass Mappings for them, or run canarize for each of them",
 			describe(unrouted[0].Stable), describe(unrouted[1].Stable), d.request.Hostname, d.request.Prefix)
 	}
 	for _, s := range unrouted {
@@ -31,7 +31,7 @@ func (d *derivation) generate() error {
 			return s.Stable.Errorf(nil, "--gen-mapping: a canary Mapping needs a weight: pass --canary-weight N")
 		}
 		if d.request.Digits > 0 {
-			return s.Stable.Errorf(nil, "--gen-mapping: a share below 1 %% needs the stable Mapping too; pass it, or a whole percentage")
+			return s.Stable.Errorf(nil, "--gen-mapping: a share below 1 %% needs the stable Mapping too; pass it, or use a whole percentage")
 		}
 		if err := d.generated(s); err != nil {
 			return err
@@ -57,12 +57,12 @@ func (d *derivation) generated(s manifest.Derived) error {
 	r := derived{owner: s.Stable, canary: c, namespace: namespace}
 	d.setWeight(r, spec)
 	d.finish(r, d.canaryName(s.Stable.Name()))
-	d.note(manifest.Warning, s.Stable, fmt.Sprintf("a Mapping was generated for its canary at %s%s; there has to be one for the stable Service with the same hostname and prefix, or the canary gets every request", d.request.Hostname, d.request.Prefix))
+	d.note(manifest.Warning, s.Stable, fmt.Sprintf("a Mapping was generated for its canary at %s%s; the stable Service must have one with the same hostname and prefix, or the canary gets every request", d.request.Hostname, d.request.Prefix))
 	return nil
 }
 
-// httpPort is the port of a Service that speaks HTTP: the only one, or the one
-// that says so by appProtocol, name or number.
+// httpPort returns the HTTP port of a Service: its only port, or the one whose
+// appProtocol, name or number says HTTP.
 func httpPort(s *manifest.Object) (string, error) {
 	ports := manifest.Items(s.Root, "spec", "ports")
 	if len(ports) == 1 {
@@ -88,5 +88,5 @@ func httpPort(s *manifest.Object) (string, error) {
 			}
 		}
 	}
-	return "", s.Errorf(manifest.Get(s.Root, "spec"), "--gen-mapping: none of its ports says that it speaks HTTP; name one http")
+	return "", s.Errorf(manifest.Get(s.Root, "spec"), "--gen-mapping: none of its ports is marked as HTTP; name one http")
 }

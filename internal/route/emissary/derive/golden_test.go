@@ -18,9 +18,9 @@ import (
 
 var update = flag.Bool("update", false, "write the files that the tests compare with")
 
-// TestGolden derives the routes of every input in testdata/golden, in which
-// every Service with a selector has a canary, and compares them, or the error,
-// and the notes with what is in the file.
+// TestGolden derives the routes of every input in testdata/golden and compares
+// the routes or the error, and the notes, with the file. Every Service with a
+// selector has a canary.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -66,8 +66,8 @@ func compare(t *testing.T, file string) {
 	}
 }
 
-// routesOf makes the routes of an archive: a tenth of the requests unless its
-// request.json says otherwise; a weight below 0 stands for none.
+// routesOf derives the routes of an archive. The canary gets a tenth of the
+// requests unless request.json says otherwise; a weight below 0 means none.
 func routesOf(t *testing.T, files map[string]string) (routes, notes string, err error) {
 	request := struct {
 		Weight, Digits    int
@@ -113,7 +113,8 @@ func routesOf(t *testing.T, files map[string]string) (routes, notes string, err 
 	return string(text), notes, nil
 }
 
-// newRequest asks for the canaries of all Services of a set that select pods.
+// newRequest returns a request with canaries of all Services of a set that
+// select pods.
 func newRequest(set *manifest.Set) route.Request {
 	r := route.Request{
 		Set:  set,

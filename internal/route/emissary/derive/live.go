@@ -11,11 +11,12 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// defaultTimeout is how long a request may take, in milliseconds, where a
-// Mapping does not say (irhttpmapping.py).
+// defaultTimeout is the timeout of a request in milliseconds if a Mapping sets
+// none (irhttpmapping.py).
 const defaultTimeout = 3000
 
-// Weight is the number that gives a canary route of a kind its share in percent.
+// Weight returns the weight that gives a canary route of a kind its share in
+// percent.
 func Weight(kind string, percent int) int {
 	if kind != "TCPMapping" {
 		return percent
@@ -24,8 +25,9 @@ func Weight(kind string, percent int) int {
 	return weight
 }
 
-// Share is the percent that the weight on a canary route asks for. Without a
-// weight it is half: Emissary divides between unweighted members equally.
+// Share returns the percentage that a canary route's weight asks for. Without a
+// weight it is 50, because Emissary divides the requests equally between
+// members without a weight.
 func Share(canary map[string]any) int {
 	weight := 0
 	switch n := object.Spec(canary)["weight"].(type) {
@@ -42,7 +44,7 @@ func Share(canary map[string]any) int {
 	return weight
 }
 
-// Timeout is how long a request to a canary route may take, in milliseconds.
+// Timeout returns the timeout of a request to a canary route, in milliseconds.
 func Timeout(canary map[string]any) int {
 	switch n := object.Spec(canary)["timeout_ms"].(type) {
 	case int64:
@@ -53,17 +55,17 @@ func Timeout(canary map[string]any) int {
 	return defaultTimeout
 }
 
-// own are the fields of a canary route that differ from the stable one's.
+// own lists the fields of a canary route that differ from the stable route's.
 var own = [...]string{"service", "weight", "stats_name"}
 
-// Resync gives what a canary route has to be beside a stable one, which may have
-// been edited since: stable's spec but for what is the canary's own. stable is a
-// Mapping, or the Service in whose annotation the Mapping of that name stands.
-// The result has nothing that the API server adds.
+// Resync returns the canary route that matches a stable route, which may have
+// been edited since: it has stable's spec except for the canary's own fields.
+// stable is a Mapping, or the Service whose annotation contains the Mapping
+// with that name. The result has no fields of the API server.
 func Resync(stable map[string]any, name string, canary map[string]any) (synced map[string]any, changed bool, err error) {
 	route, err := StableRoute(stable, name)
 	if err != nil || route == nil {
-		return nil, false, err // a stable route that is gone has nothing to take over
+		return nil, false, err // the stable route is gone, there is nothing to copy
 	}
 	before, after := object.Spec(canary), maps.Clone(object.Spec(route))
 	for _, field := range own {
@@ -82,15 +84,15 @@ func Resync(stable map[string]any, name string, canary map[string]any) (synced m
 	return synced, !reflect.DeepEqual(before, after), nil
 }
 
-// StableRoute is the route that a stable object is, or that a Service carries
-// under a name in its annotation; nil when it is gone.
+// StableRoute returns the route itself, or the route with that name in a
+// Service's annotation. It returns nil if the route is gone.
 func StableRoute(stable map[string]any, name string) (map[string]any, error) {
 	if stable["kind"] != "Service" {
 		return stable, nil
 	}
 	objects, err := model.AnnotationObjects(stable)
 	if err != nil {
-		return nil, fmt.Errorf("its annotation can no longer be read: %w", err)
+		return nil, fmt.Errorf("cannot read its annotation any more: %w", err)
 	}
 	for _, o := range objects {
 		if object.ID(o).Name == name {
@@ -102,19 +104,20 @@ func StableRoute(stable map[string]any, name string) (map[string]any, error) {
 	return nil, nil
 }
 
-// Cluster is the name of a route's Envoy cluster; "" of a TCPMapping, which the
-// model does not know. namespace is Emissary's own.
+// Cluster returns the name of a route's Envoy cluster, or "" for a TCPMapping,
+// which the model does not know. namespace is Emissary's own.
 func Cluster(route map[string]any, namespace string) string {
 	return model.ClusterName(route, optionsFor(route, namespace))
 }
 
-// Stats is the name under which Envoy counts the requests of a route; "" of a
-// TCPMapping, which has none.
+// Stats returns the name under which Envoy counts the requests of a route, or
+// "" for a TCPMapping, which has none.
 func Stats(route map[string]any, namespace string) string {
 	return model.StatsName(route, optionsFor(route, namespace))
 }
 
-// optionsFor is the view of the first Emissary that a route is for.
+// optionsFor returns the options of the first Emissary installation that a
+// route is for.
 func optionsFor(route map[string]any, namespace string) model.Options {
 	options := model.Options{Namespace: namespace}
 	if ids, _ := object.Spec(route)["ambassador_id"].([]any); len(ids) > 0 && ids[0] != "_automatic_" {
@@ -123,9 +126,9 @@ func optionsFor(route map[string]any, namespace string) model.Options {
 	return options
 }
 
-// RealShare is the share in percent of a canary route beside its stable one, as
-// the weight makes it; other routes and Hosts are not looked at. The error says
-// what stands in the way. namespace is Emissary's own.
+// RealShare returns the share in percent that a canary route really gets next
+// to its stable route. It does not consider other routes and Hosts. The error
+// says what prevents the share. namespace is Emissary's own.
 func RealShare(stable, canary map[string]any, namespace string) (float64, error) {
 	report := model.Evaluate([]map[string]any{stable, canary}, optionsFor(canary, namespace))
 	id := object.ID(canary)
@@ -141,11 +144,11 @@ func RealShare(stable, canary map[string]any, namespace string) (float64, error)
 	g := s.groups[key]
 	switch {
 	case g == nil:
-		return 0, fmt.Errorf("it is dropped by Emissary: it %s", s.why(key))
+		return 0, fmt.Errorf("Emissary drops it: it %s", s.why(key))
 	case len(g.Rows) != 2:
-		return 0, errors.New("it and its stable route are not one group to Emissary, so its weight means nothing")
+		return 0, errors.New("Emissary does not group it with its stable route, so its weight has no effect")
 	case g.Unrouted > 0:
-		return 0, fmt.Errorf("%d %% of the requests are routed nowhere", g.Unrouted)
+		return 0, fmt.Errorf("Emissary routes %d %% of the requests nowhere", g.Unrouted)
 	}
 	for _, row := range g.Rows {
 		if rowKey(row.Namespace, row.Mapping) == key {

@@ -49,7 +49,7 @@ func TestResync(t *testing.T) {
 	}
 	canary := func(spec values) values {
 		o := mapping(spec)
-		o["apiVersion"] = "getambassador.io/v2" // of manifests; the fields that are taken over are of v3alpha1
+		o["apiVersion"] = "getambassador.io/v2" // the version in the manifests; the copied fields are those of v3alpha1
 		o["metadata"] = values{"name": "shop-canary", "namespace": "eu", "resourceVersion": "7", "labels": values{"a": "b"}}
 		return o
 	}

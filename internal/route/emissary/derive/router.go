@@ -8,7 +8,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// Router derives canary Mappings as Emissary in the given namespace sees them.
+// Router derives canary Mappings for the Emissary in the given namespace.
 type Router struct {
 	Namespace string // Emissary's own
 }
@@ -28,7 +28,8 @@ func (r Router) Canary(request route.Request) (route.Result, error) {
 	if err := d.generate(); err != nil {
 		return route.Result{}, err
 	}
-	// A name that is taken would change what Emissary does, so it is looked at first.
+	// Check the names first: an object with a name that exists already would
+	// change what Emissary does.
 	if err := request.Set.CheckNew(d.result.Derived); err != nil {
 		return route.Result{}, err
 	}
@@ -43,18 +44,18 @@ type serviceAt struct{ namespace, name string }
 type derivation struct {
 	router   Router
 	request  route.Request
-	services map[serviceAt]*manifest.Derived // those with a canary
-	routed   map[serviceAt]bool              // those that a Mapping routes to
+	services map[serviceAt]*manifest.Derived // the Services with a canary
+	routed   map[serviceAt]bool              // the Services that a Mapping routes to
 	routes   []derived
 	result   route.Result
 }
 
-// derived is a stable Mapping and the canary one made for it.
+// derived is a stable Mapping and the canary Mapping made for it.
 type derived struct {
-	owner     *manifest.Object // the object of the input: the Mapping, or the Service that carries it
-	stable    *manifest.Object // the Mapping; nil where one was generated
+	owner     *manifest.Object // the object of the input: the Mapping, or the Service with it in an annotation
+	stable    *manifest.Object // the Mapping; nil if the canary was generated without one
 	canary    *manifest.Object
-	rest      *manifest.Object // takes the requests of a sample that the canary does not; nil without one
+	rest      *manifest.Object // gets the requests of a sample that the canary does not get; nil without a sample
 	namespace string
 	tcp       bool
 }
@@ -65,7 +66,7 @@ func (d *derivation) note(level manifest.Level, o *manifest.Object, text string)
 	d.result.Notes = append(d.result.Notes, manifest.Note{Level: level, Object: o, Text: text})
 }
 
-// object derives what an object of the input asks for.
+// object derives the routes for an object of the input.
 func (d *derivation) object(o *manifest.Object) error {
 	switch {
 	case o.Group() == group && (o.Kind() == "Mapping" || o.Kind() == "TCPMapping"):
@@ -91,10 +92,10 @@ func (d *derivation) mapping(owner, stable *manifest.Object) error {
 		return nil
 	}
 	if manifest.IsTrue(manifest.Get(spec, "shadow")) {
-		d.note(manifest.Info, owner, "left alone: a shadow Mapping mirrors requests and routes none")
+		d.note(manifest.Info, owner, "gets no canary: a shadow Mapping only mirrors requests")
 		return nil
 	}
-	if err := d.refuse(owner, stable); err != nil {
+	if err := d.checkExact(owner, stable); err != nil {
 		return err
 	}
 	d.routed[at] = true
@@ -110,8 +111,8 @@ func (d *derivation) mapping(owner, stable *manifest.Object) error {
 	return nil
 }
 
-// refuse names what makes an exact share impossible.
-func (d *derivation) refuse(owner, stable *manifest.Object) error {
+// checkExact returns an error if the canary cannot get an exact share.
+func (d *derivation) checkExact(owner, stable *manifest.Object) error {
 	if err := checkFields(stable); err != nil {
 		return err
 	}
@@ -119,20 +120,20 @@ func (d *derivation) refuse(owner, stable *manifest.Object) error {
 		return stable.Errorf(nil, "it routes to a Service with a canary, and a canary Mapping needs a weight: pass --canary-weight N (without one Emissary would give the canary half of the requests)")
 	}
 	if redirect := manifest.Get(stable.Root, "spec", "host_redirect"); manifest.IsTrue(redirect) {
-		return stable.Errorf(redirect, "host_redirect: a redirect has no share to give to a canary; canary what it redirects to")
+		return stable.Errorf(redirect, "host_redirect: a redirect cannot give a canary a share; make a canary of the Service that it redirects to")
 	}
 	if *d.request.Weight > maxTCPShare && stable.Kind() == "TCPMapping" {
-		return owner.Errorf(nil, "a TCPMapping can give a canary at most %d %%, because Emissary takes w/(w+100) for the share and no weight over 100", maxTCPShare)
+		return owner.Errorf(nil, "a TCPMapping can give a canary at most %d %%: with a weight w, Emissary gives the share w/(w+100), and it accepts no weight over 100; use a smaller share", maxTCPShare)
 	}
 	return d.checkSample(owner, stable)
 }
 
-// maxTCPShare is the largest share a TCPMapping of weight 100 gets.
+// maxTCPShare is the share that a TCPMapping with weight 100 gets.
 const maxTCPShare = 50
 
-// target finds the Service with a canary that the service of a Mapping names. A
-// text that names no Service, such as an IP address, is none of the router's
-// business, unless its host is such a Service: then the rest of it is wrong.
+// target returns the Service with a canary that a Mapping's service names, or
+// nil. Text that names no Service, such as an IP address, is not an error,
+// unless its host is such a Service: then the rest of the text is wrong.
 func (d *derivation) target(text, namespace string) (*manifest.Derived, model.Service, serviceAt, error) {
 	s, wrong := model.ParseService(text)
 	if wrong != nil {
@@ -149,7 +150,7 @@ func (d *derivation) target(text, namespace string) (*manifest.Derived, model.Se
 	return pair, s, at, wrong
 }
 
-// hostOf is what stands between a scheme and a port or path.
+// hostOf returns the part between a scheme and a port or path.
 func hostOf(service string) string {
 	if _, rest, found := strings.Cut(service, "://"); found {
 		service = rest
@@ -160,8 +161,8 @@ func hostOf(service string) string {
 	return service
 }
 
-// canaryName is the name of a canary Mapping: without dots, because Emissary
-// 3.10 keeps Mappings under their names up to the first dot.
+// canaryName returns the name of a canary Mapping. It has no dots, because
+// Emissary 3.10 identifies a Mapping by its name up to the first dot.
 func (d *derivation) canaryName(stable string) string {
 	valid := strings.Map(func(r rune) rune {
 		switch {
@@ -175,7 +176,7 @@ func (d *derivation) canaryName(stable string) string {
 	return d.request.Name(strings.Trim(valid, "-"))
 }
 
-// setWeight sets the weight that really gives the share asked for.
+// setWeight sets the weight that really gives the requested share.
 func (d *derivation) setWeight(r derived, spec *manifest.Node) {
 	weight := *d.request.Weight
 	if r.tcp {
@@ -186,7 +187,7 @@ func (d *derivation) setWeight(r derived, spec *manifest.Node) {
 	manifest.Put(spec, "weight", manifest.NewInt(weight))
 }
 
-// finish names the canary, gives it statistics of its own and adds it.
+// finish names the canary, gives it its own statistics and adds it.
 func (d *derivation) finish(r derived, name string) {
 	d.request.Finish(r.canary, name)
 	d.setStats(r)
@@ -200,10 +201,11 @@ func (d *derivation) finish(r derived, name string) {
 	d.result.Routes = append(d.result.Routes, route.Route{Derived: pair, Name: stable, TimeoutMS: Timeout(d.request.Set.Value(r.canary))})
 }
 
-// setStats gives the canary a statistics name of its own, the one that Emissary
-// would choose: a stats_name copied from the stable Mapping, or set for all
-// Mappings in the Module, would add up the metrics of both versions. The model
-// knows no name for a TCPMapping, which has its own unless one was copied.
+// setStats gives the canary its own statistics name, the one that Emissary
+// would choose. A stats_name that is copied from the stable Mapping, or set for
+// all Mappings in the Module, would add up the metrics of both versions. The
+// model knows no name for a TCPMapping, which has its own unless one was
+// copied.
 func (d *derivation) setStats(r derived) {
 	spec := manifest.Get(r.canary.Root, "spec")
 	stats := manifest.GetString(spec, "stats_name")
@@ -218,7 +220,8 @@ func (d *derivation) setStats(r derived) {
 	}
 }
 
-// statsName keeps letters, digits and underscores.
+// statsName keeps letters, digits and underscores, and replaces the rest by
+// underscores.
 func statsName(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {

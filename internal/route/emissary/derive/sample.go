@@ -8,10 +8,11 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// sample restricts the canary to the requests of a sample and adds a copy of the
-// stable Mapping for the rest of them: a canary alone in its group would get all
-// of the sample. The rest comes first, here and in the alphabet behind, so that
-// it is there when the canary comes and when it goes.
+// sample restricts the canary to the requests of a sample and adds a copy of
+// the stable Mapping for the rest of the sample: alone in its group, the canary
+// would get the whole sample. Derived lists the rest before the canary, and its
+// name sorts after it, so that it exists both when the canary is added and when
+// it is removed.
 func (d *derivation) sample(r *derived) {
 	pattern := model.Sample{Digits: d.request.Digits}.Pattern()
 	r.rest = r.stable.Clone()
@@ -23,59 +24,59 @@ func (d *derivation) sample(r *derived) {
 	d.result.Derived = append(d.result.Derived, manifest.Derived{Stable: r.owner, Canary: r.rest})
 }
 
-// checkSample names what keeps a sample from being one.
+// checkSample returns an error if the canary cannot get a sample.
 func (d *derivation) checkSample(owner, stable *manifest.Object) error {
 	if d.request.Digits == 0 {
 		return nil
 	}
-	const whole = "; ask for a whole percentage"
+	const whole = "; use a whole percentage"
 	if stable.Kind() == "TCPMapping" {
-		return owner.Errorf(nil, "a TCPMapping has no requests to take a sample of%s", whole)
+		return owner.Errorf(nil, "a TCPMapping routes connections, not requests, so there is nothing to sample%s", whole)
 	}
 	for _, field := range []string{"headers", "regex_headers"} {
 		headers := manifest.Get(stable.Root, "spec", field)
 		for i := 0; manifest.IsMap(headers) && i+1 < len(headers.Content); i += 2 {
 			if key := headers.Content[i]; strings.EqualFold(key.Value, model.SampleHeader) {
-				return stable.Errorf(key, "spec.%s matches %s already, by which canarize takes the sample for a share below 1 %%%s", field, key.Value, whole)
+				return stable.Errorf(key, "spec.%s already matches %s, which canarize uses to sample requests for a share below 1 %%%s", field, key.Value, whole)
 			}
 		}
 	}
 	for _, o := range d.request.Set.Objects {
 		keep := manifest.Get(o.Root, "spec", "config", "preserve_external_request_id")
 		if o.Group() == group && o.Kind() == "Module" && manifest.IsTrue(keep) {
-			return o.Errorf(keep, "preserve_external_request_id lets clients choose the ids by which a share below 1 %% is taken%s, or remove the setting", whole)
+			return o.Errorf(keep, "preserve_external_request_id lets clients choose the ids that decide a share below 1 %%%s, or remove the setting", whole)
 		}
 	}
 	return nil
 }
 
-// checkSample makes sure that the canary and the rest share the sample, and that
-// Envoy looks at the sample right before the stable Mapping: a Mapping between
+// checkSample checks that the canary and the rest share the sample, and that
+// Envoy tries the sample right before the stable Mapping. A Mapping between
 // them would lose requests to the sample.
 func (v verification) checkSample(r derived, sample *model.Group, stable serviceAt) error {
 	rest := rowKey(r.namespace, r.rest.Name())
 	if v.after.groups[rest] != sample {
-		return r.owner.Errorf(nil, "beside its canary Emissary would drop or regroup %s (%s)", r.rest.Name(), v.after.why(rest))
+		return r.owner.Errorf(nil, "with its canary, Emissary would drop or regroup %s (%s)", r.rest.Name(), v.after.why(rest))
 	}
 	if v.after.groups[stable] == nil {
-		return r.owner.Errorf(nil, "beside its canary Emissary would drop the stable Mapping (%s)", v.after.why(stable))
+		return r.owner.Errorf(nil, "with its canary, Emissary would drop the stable Mapping (%s)", v.after.why(stable))
 	}
 	groups := v.after.report.Groups
 	from := slices.IndexFunc(groups, func(g model.Group) bool { return has(g, r.key()) })
 	to := slices.IndexFunc(groups, func(g model.Group) bool { return has(g, stable) })
 	if to < from {
-		return r.owner.Errorf(nil, "Emissary would look at the stable Mapping before the sample of a share below 1 %%; ask for a whole percentage")
+		return r.owner.Errorf(nil, "Emissary would try the stable Mapping before the sample for a share below 1 %%; use a whole percentage")
 	}
 	for _, g := range groups[from+1 : to] {
 		if overlaps(g, *sample) && !v.isSampled(g, groups[:from]) {
-			return r.owner.Errorf(nil, "Mapping %s/%s (hostname %q, prefix %q) would lose requests to the sample of a share below 1 %%, which Emissary looks at first; ask for a whole percentage", g.Rows[0].Namespace, g.Rows[0].Mapping, g.Host, g.Prefix)
+			return r.owner.Errorf(nil, "Mapping %s/%s (hostname %q, prefix %q) would lose requests to the sample for a share below 1 %%, which Emissary tries first; use a whole percentage", g.Rows[0].Namespace, g.Rows[0].Mapping, g.Host, g.Prefix)
 		}
 	}
 	return v.checkShares(r, sample, rest)
 }
 
-// isSampled says whether a group is that of a stable Mapping whose own sample is
-// among the groups in front.
+// isSampled reports whether a group belongs to a stable Mapping that has its
+// own sample among the groups in front.
 func (v verification) isSampled(g model.Group, front []model.Group) bool {
 	return slices.ContainsFunc(v.routes, func(r derived) bool {
 		return has(g, rowKey(r.namespace, r.canary.Name())) || has(g, rowKey(r.namespace, r.stable.Name())) &&
@@ -87,7 +88,7 @@ func has(g model.Group, key serviceAt) bool {
 	return slices.ContainsFunc(g.Rows, func(row model.Row) bool { return rowKey(row.Namespace, row.Mapping) == key })
 }
 
-// overlaps says whether one request may match both groups.
+// overlaps reports whether a request may match both groups.
 func overlaps(a, b model.Group) bool {
 	paths := strings.HasPrefix(a.Prefix, b.Prefix) || strings.HasPrefix(b.Prefix, a.Prefix)
 	return paths && (a.Host == b.Host || strings.Contains(a.Host+b.Host, "*") || a.Host == "" || b.Host == "")

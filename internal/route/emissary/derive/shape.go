@@ -8,7 +8,7 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// checkService checks the field that says whether a Mapping concerns a canary.
+// checkService checks the field that shows whether a Mapping concerns a canary.
 func checkService(m *manifest.Object) error {
 	spec := manifest.Get(m.Root, "spec")
 	if spec != nil && !manifest.IsMap(spec) {
@@ -17,7 +17,7 @@ func checkService(m *manifest.Object) error {
 	return manifest.CheckString(m, "spec.service", manifest.Get(spec, "service"))
 }
 
-// checkFields checks the other fields that canarize reads of a Mapping that
+// checkFields checks the other fields that canarize reads, for a Mapping that
 // routes to a Service with a canary.
 func checkFields(m *manifest.Object) error {
 	spec := manifest.Get(m.Root, "spec")
@@ -35,33 +35,34 @@ func checkFields(m *manifest.Object) error {
 		}
 	}
 	if manifest.Get(spec, "prefix") == nil && m.Kind() == "Mapping" {
-		return m.Errorf(spec, "no spec.prefix, without which Emissary ignores a Mapping; add it")
+		return m.Errorf(spec, "no spec.prefix; Emissary ignores a Mapping without it: add it")
 	}
 	return checkWeight(m, manifest.Get(spec, "weight"))
 }
 
-// checkAmbassadorID wants a list of strings, or the single string of v1 and v2.
+// checkAmbassadorID checks for a list of strings, or the single string of v1
+// and v2.
 func checkAmbassadorID(m *manifest.Object, id *manifest.Node) error {
 	if id == nil || manifest.KindName(id) == "string" {
 		return nil
 	}
 	items := manifest.Items(id)
 	if len(items) == 0 || slices.ContainsFunc(items, func(n *manifest.Node) bool { return manifest.KindName(n) != "string" }) {
-		return m.Errorf(id, "spec.ambassador_id is not a list of strings, so no Emissary looks at it; correct it (with quotes around what looks like a number), or leave it out for the default Emissary")
+		return m.Errorf(id, "spec.ambassador_id is not a list of strings, so every Emissary ignores the Mapping; correct it (with quotes around numbers), or leave it out for the default Emissary")
 	}
 	return nil
 }
 
-// checkWeight refuses every weight of a stable Mapping: it has what is left of
-// 100 %.
+// checkWeight rejects any weight on a stable Mapping, because stable gets the
+// rest of the 100 %.
 func checkWeight(m *manifest.Object, weight *manifest.Node) error {
 	if weight == nil {
 		return nil
 	}
 	if n, err := strconv.Atoi(weight.Value); manifest.KindName(weight) != "number" || err != nil || n < 0 || n > 100 {
-		return m.Errorf(weight, "spec.weight is %s, not a whole number from 0 to 100; a stable Mapping has what is left of 100 %%: remove the weight", describeValue(weight))
+		return m.Errorf(weight, "spec.weight is %s, not a whole number from 0 to 100; a stable Mapping gets the rest of the 100 %%: remove the weight", describeValue(weight))
 	}
-	return m.Errorf(weight, "it has a weight of its own, so the group has other members already; remove the weight, or finish the other canary first")
+	return m.Errorf(weight, "it has its own weight, so its group already has other members; remove the weight, or finish the other canary first")
 }
 
 func describeValue(n *manifest.Node) string {

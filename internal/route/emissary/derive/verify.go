@@ -10,8 +10,8 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// verify computes what Emissary makes of the input together with the canaries
-// and refuses anything but the share that was asked for.
+// verify computes what Emissary makes of the input with the canaries, and
+// returns an error if that is not the requested share.
 func (d *derivation) verify() error {
 	byID := map[string][]derived{}
 	var ids []string
@@ -47,7 +47,7 @@ func (d *derivation) verify() error {
 	return nil
 }
 
-// relevant are the objects of the input that Emissary looks at.
+// relevant returns the objects of the input that Emissary reads.
 func (d *derivation) relevant() []map[string]any {
 	var objects []map[string]any
 	for _, o := range d.request.Set.Objects {
@@ -59,9 +59,9 @@ func (d *derivation) relevant() []map[string]any {
 	return slices.Clip(objects)
 }
 
-// installations are the ids of the Emissary installations that a Mapping is for
-// (good_ambassador_id in Emissary's config.py). An empty list is for nobody, and
-// is looked at as the default one sees it.
+// installations returns the ids of the Emissary installations that a Mapping is
+// for (good_ambassador_id in Emissary's config.py). An empty list is for none;
+// it is checked as the default installation sees it.
 func installations(mapping *manifest.Object) []string {
 	const standard = "default"
 	field := manifest.Get(mapping.Root, "spec", "ambassador_id")
@@ -103,7 +103,8 @@ func newShares(report model.Report) shares {
 	return s
 }
 
-// rowKey undoes Emissary's NAME.NAMESPACE for the second Mapping of one name.
+// rowKey undoes Emissary's name NAME.NAMESPACE for the second Mapping with the
+// same name.
 func rowKey(namespace, mapping string) serviceAt {
 	if n := len(mapping) - len(namespace) - 1; n > 0 && mapping[n:] == "."+namespace {
 		mapping = mapping[:n]
@@ -115,7 +116,7 @@ func (r derived) key() serviceAt { return rowKey(r.namespace, r.canary.Name()) }
 
 type verification struct {
 	*derivation
-	before func() shares // of the input alone; only asked for where a canary gets nothing
+	before func() shares // of the input alone; computed only if a canary gets nothing
 	after  shares
 }
 
@@ -132,7 +133,7 @@ func (v verification) check(r derived) error {
 		if reason, dropped := v.before().drop(stable); dropped {
 			return r.stable.Errorf(nil, "it %s; correct it, or leave it out", reason)
 		}
-		v.note(manifest.Warning, r.owner, fmt.Sprintf("Mapping %s is routed nowhere with the Hosts and Modules of the input (%s)", r.stable.Name(), v.before().why(stable)))
+		v.note(manifest.Warning, r.owner, fmt.Sprintf("with the Hosts and Modules of the input, no request reaches Mapping %s (%s)", r.stable.Name(), v.before().why(stable)))
 		return nil
 	}
 	if g == nil {
@@ -142,10 +143,10 @@ func (v verification) check(r derived) error {
 		return v.checkSample(r, g, stable)
 	}
 	if v.after.groups[stable] != g {
-		return r.owner.Errorf(nil, "beside its canary Emissary would drop or regroup the stable Mapping (%s)", v.after.why(stable))
+		return r.owner.Errorf(nil, "with its canary, Emissary would drop or regroup the stable Mapping (%s)", v.after.why(stable))
 	}
 	if len(g.Hosts) == 0 {
-		v.note(manifest.Warning, r.owner, "no Host of the input takes its group, so no request reaches it or its canary")
+		v.note(manifest.Warning, r.owner, "no Host of the input matches its group, so no request reaches it or its canary")
 	}
 	return v.checkShares(r, g, stable)
 }
@@ -168,7 +169,7 @@ func (v verification) checkShares(r derived, g *model.Group, stable serviceAt) e
 	case canary.Share != want || old.Share != 100-want || g.Unrouted != 0:
 		return r.owner.Errorf(nil, "Emissary would give the canary %d %% and stable %d %% instead of %d and %d", canary.Share, old.Share, want, 100-want)
 	case canary.Cluster == old.Cluster:
-		return r.owner.Errorf(nil, "the canary and stable would share the Envoy cluster %s; a cluster_tag or another --suffix tells them apart", canary.Cluster)
+		return r.owner.Errorf(nil, "the canary and stable would share the Envoy cluster %s; set a cluster_tag or use another --suffix", canary.Cluster)
 	case canary.Stats == old.Stats:
 		return r.owner.Errorf(nil, "the canary and stable would share the statistics name %s, so their metrics would add up; remove stats_name from the Module's defaults", canary.Stats)
 	}
@@ -176,14 +177,15 @@ func (v verification) checkShares(r derived, g *model.Group, stable serviceAt) e
 	return nil
 }
 
-// checkGenerated makes sure that a generated Mapping joins no group of the input.
+// checkGenerated checks that a generated Mapping does not join a group of the
+// input.
 func (v verification) checkGenerated(r derived, g *model.Group) error {
 	if g == nil {
 		return nil
 	}
 	for _, row := range g.Rows {
 		if key := rowKey(row.Namespace, row.Mapping); key != r.key() {
-			return r.owner.Errorf(nil, "--gen-mapping: %s%s is the route of Mapping %s/%s already; choose another --prefix or --hostname", v.request.Hostname, v.request.Prefix, row.Namespace, row.Mapping)
+			return r.owner.Errorf(nil, "--gen-mapping: %s%s is already the route of Mapping %s/%s; choose another --prefix or --hostname", v.request.Hostname, v.request.Prefix, row.Namespace, row.Mapping)
 		}
 	}
 	return nil
@@ -207,12 +209,12 @@ func (d *derivation) noteTCP(r derived, weight int, share float64) {
 	d.note(manifest.Info, r.owner, fmt.Sprintf("the real share of a TCPMapping is w/(w+100): weight %d gives the canary %.2f %%", weight, share))
 }
 
-// why is the reason the model gives for a Mapping that gets no requests.
+// why returns the model's reason why a Mapping gets no requests.
 func (s shares) why(key serviceAt) string {
 	if reason, dropped := s.drop(key); dropped {
 		return reason
 	}
-	return "no Host of the input takes it"
+	return "no Host of the input matches it"
 }
 
 func (s shares) drop(key serviceAt) (reason string, dropped bool) {

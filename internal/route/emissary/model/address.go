@@ -9,18 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// address is a service as Emissary's URL parser understands it.
+// address is a service as Emissary's URL parser reads it.
 type address struct {
 	scheme, host string
 	port         int // 0: none
 	extra        bool
 }
 
-// qualify turns the service of a Mapping into the one Emissary works with
-// (normalize_service_name in irbasemapping.py): lower case, without path and
-// user, and with ".NAMESPACE" behind an unqualified name. The namespace is "" when
-// nothing is to be appended. A service that cannot be parsed is an error and stays
-// as it is.
+// qualify returns the service of a Mapping in the form that Emissary uses
+// internally (normalize_service_name in irbasemapping.py): in lower case,
+// without path and user, and with ".NAMESPACE" after an unqualified name. An
+// empty namespace appends nothing. If the service cannot be parsed, qualify
+// returns it unchanged with an error.
 func qualify(service, namespace string) (string, error) {
 	candidate := service
 	if !hasAuthorityMark(service) {
@@ -28,7 +28,7 @@ func qualify(service, namespace string) (string, error) {
 	}
 	a, err := parseAddress(candidate)
 	if err == nil && a.host == "" {
-		err = fmt.Errorf("it has no hostname")
+		err = fmt.Errorf("no hostname")
 	}
 	if err != nil {
 		return service, err
@@ -53,8 +53,8 @@ func qualify(service, namespace string) (string, error) {
 	return out, nil
 }
 
-// hasAuthorityMark says whether the text starts with [scheme:]//; "web:8080"
-// must not be read as the scheme "web".
+// hasAuthorityMark reports whether the text starts with [scheme:]//. It
+// prevents "web:8080" from being read as the scheme "web".
 func hasAuthorityMark(text string) bool {
 	if strings.HasPrefix(text, "//") {
 		return true
@@ -63,8 +63,8 @@ func hasAuthorityMark(text string) bool {
 	return strings.Index(text, ":") > 0 && strings.HasPrefix(rest, "://")
 }
 
-// parseAddress reads scheme, host and port of a URL with the leniency of the
-// parser Emissary uses: control characters vanish, users and paths are ignored.
+// parseAddress parses the scheme, host and port of a URL as leniently as
+// Emissary's parser: it drops control characters and ignores users and paths.
 func parseAddress(url string) (address, error) {
 	var a address
 	url = strings.TrimLeftFunc(url, func(r rune) bool { return r <= ' ' })
@@ -117,7 +117,7 @@ func parseAddress(url string) (address, error) {
 func checkBrackets(netloc string) error {
 	_, inside, opened := strings.Cut(netloc, "[")
 	if opened != strings.Contains(netloc, "]") {
-		return fmt.Errorf("its brackets do not match")
+		return fmt.Errorf("the brackets do not match")
 	}
 	if !opened {
 		return nil
@@ -129,7 +129,7 @@ func checkBrackets(netloc string) error {
 	return nil
 }
 
-// unescape resolves percent escapes; a malformed one is an error.
+// unescape resolves percent escapes. It returns an error for a malformed one.
 func unescape(host string) (string, error) {
 	if !strings.Contains(host, "%") {
 		return host, nil
@@ -141,11 +141,11 @@ func unescape(host string) (string, error) {
 			continue
 		}
 		if i+3 > len(host) {
-			return "", fmt.Errorf("the percent escape %q is cut off", host[i:])
+			return "", fmt.Errorf("the percent escape %q is incomplete", host[i:])
 		}
 		n, err := strconv.ParseUint(host[i+1:i+3], 16, 8)
 		if err != nil {
-			return "", fmt.Errorf("%q is not a percent escape", host[i:i+3])
+			return "", fmt.Errorf("%q is not a valid percent escape", host[i:i+3])
 		}
 		b.WriteByte(byte(n))
 		i += 2
@@ -153,7 +153,7 @@ func unescape(host string) (string, error) {
 	return strings.ToValidUTF8(b.String(), string(utf8.RuneError)), nil
 }
 
-// escape writes everything as a percent escape that may not stand in a hostname.
+// escape percent-encodes every character that a hostname cannot contain.
 func escape(host string) string {
 	var b strings.Builder
 	for i := 0; i < len(host); i++ {
@@ -167,7 +167,7 @@ func escape(host string) string {
 	return b.String()
 }
 
-// underscored replaces everything but ASCII letters, digits and _ by _, as
+// underscored replaces everything except ASCII letters, digits and _ by _, as
 // Emissary does for cluster and statistics names.
 func underscored(text string) string {
 	return strings.Map(func(r rune) rune {

@@ -12,15 +12,15 @@ import (
 	k8syaml "sigs.k8s.io/yaml"
 )
 
-// annotationKey is the annotation of a Service or Ingress that carries resources
-// of Emissary as YAML documents.
+// annotationKey is the annotation of a Service or Ingress that contains
+// Emissary resources as YAML documents.
 const annotationKey = "getambassador.io/config"
 
-// AnnotationObjects gives the objects that stand in the getambassador.io/config
+// AnnotationObjects returns the objects in the getambassador.io/config
 // annotation of a Service or Ingress in the shape of ordinary objects: name and
-// namespace in metadata, the rest in spec. Namespace and labels are those of the
-// owner where an object has none. It converts no versions; see ToV3Alpha1. Source:
-// annotations.go in Emissary's pkg/snapshot.
+// namespace in metadata, the rest in spec. An object without a namespace or
+// labels gets those of the owner. Versions are not converted; see ToV3Alpha1.
+// Source: annotations.go in Emissary's pkg/snapshot.
 func AnnotationObjects(owner map[string]any) ([]map[string]any, error) {
 	if !ownsAnnotations(owner) {
 		return nil, nil
@@ -51,8 +51,8 @@ func AnnotationObjects(owner map[string]any) ([]map[string]any, error) {
 	}
 }
 
-// decodeDocument goes through JSON so that the values have the types every other
-// object has.
+// decodeDocument decodes through JSON, so that the values have the same types
+// as in other objects.
 func decodeDocument(document *yaml.Node) (map[string]any, error) {
 	source, err := yaml.Marshal(document)
 	if err != nil {
@@ -72,7 +72,8 @@ func decodeDocument(document *yaml.Node) (map[string]any, error) {
 	return m, nil
 }
 
-// unfold gives a flat object of an annotation the shape of an ordinary one.
+// unfold turns a flat object from an annotation into the shape of an ordinary
+// one.
 func unfold(flat, owner map[string]any) map[string]any {
 	meta := map[string]any{}
 	for k, v := range object(flat["metadata"]) {
@@ -102,7 +103,7 @@ func unfold(flat, owner map[string]any) map[string]any {
 	if meta["labels"] == nil && owner["labels"] != nil {
 		meta["labels"] = owner["labels"]
 	}
-	// The group was once called "ambassador".
+	// The API group was once called "ambassador".
 	if version, found := strings.CutPrefix(text(out["apiVersion"]), "ambassador/"); found {
 		out["apiVersion"] = apiGroup + version
 	}
@@ -117,12 +118,13 @@ func ownsAnnotations(o map[string]any) bool {
 	return false
 }
 
-// annotated gives the resources in an object's annotation, converted to v3alpha1.
-// Their order is that of the owner's name, not of their own (fetcher.py).
+// annotated returns the resources in an object's annotation, converted to
+// v3alpha1. Emissary orders them by the owner's name, not by their own
+// (fetcher.py).
 func annotated(owner map[string]any, log *journal) []*resource {
 	objects, err := AnnotationObjects(owner)
 	if err != nil {
-		log.note(err.Error() + ": Emissary ignores the annotation")
+		log.warn(err.Error() + ": Emissary ignores the annotation")
 		return nil
 	}
 	meta := object(owner["metadata"])

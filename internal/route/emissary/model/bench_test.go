@@ -7,8 +7,8 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// applications makes n pairs of stable and canary Mapping, and a Host for every
-// fourth application.
+// applications makes n pairs of a stable and a canary Mapping, and a Host for
+// every fourth application.
 func applications(n int) []map[string]any {
 	var set []map[string]any
 	for i := range n {

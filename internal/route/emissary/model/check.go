@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The checks here are those of setup in irbasemapping.py and irhttpmapping.py.
-// Each returns what is wrong with a Mapping, or "".
+// These checks follow setup in irbasemapping.py and irhttpmapping.py. Each
+// returns what is wrong with a Mapping, or "".
 
 func (m *mapping) checkResolver(w *world) string {
 	name := w.resolverName(m.resource)
@@ -43,7 +43,8 @@ func (m *mapping) checkBreakers(w *world) string {
 	return ""
 }
 
-// breakerIDs gives the part of a cluster's name that tells circuit breakers apart.
+// breakerIDs returns the part of a cluster's name that distinguishes circuit
+// breakers.
 func breakerIDs(v any) ([]string, bool) {
 	breakers, ok := v.([]any)
 	if !ok {
@@ -81,7 +82,8 @@ func breakerIDs(v any) ([]string, bool) {
 	return ids, true
 }
 
-// wholeNumber reads a number, also one written as a string, and cuts off its fraction.
+// wholeNumber reads a number, or a string with a number, and truncates it to an
+// integer.
 func wholeNumber(v any) (string, bool) {
 	if s, isText := v.(string); isText {
 		n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
@@ -106,7 +108,7 @@ func (m *mapping) checkRetries() string {
 	return "its retry_policy is not valid"
 }
 
-// checkErrorResponses: custom error responses went away with Emissary 4.
+// checkErrorResponses rejects custom error responses, which Emissary 4 removed.
 func (m *mapping) checkErrorResponses() string {
 	if _, found := m.spec["error_response_overrides"]; found {
 		return "error_response_overrides is not supported since Emissary 4"
@@ -122,7 +124,7 @@ func (m *mapping) checkBalancer() string {
 	return "its load_balancer is not valid"
 }
 
-// validBalancer is validate_load_balancer in irhttpmapping.py.
+// validBalancer corresponds to validate_load_balancer in irhttpmapping.py.
 func validBalancer(lb map[string]any) bool {
 	switch text(lb["policy"]) {
 	case "round_robin", "least_request":
@@ -150,8 +152,8 @@ func (m *mapping) checkOutliers() string {
 	return ""
 }
 
-// checkRedirects posts what Emissary says about redirects that exclude each
-// other; the Mapping stays.
+// checkRedirects posts Emissary's errors about redirects that exclude each
+// other. The Mapping stays.
 func (m *mapping) checkRedirects(w *world) {
 	has := func(field string) bool { _, found := m.spec[field]; return found }
 	drop := func(kept, other string) {

@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
-// maxClusterName is the length from which Emissary shortens a cluster name (ir.py).
+// maxClusterName is the longest cluster name that Emissary does not shorten
+// (ir.py).
 const maxClusterName = 60
 
-// clusterRequest is what the names of a Mapping's cluster depend on.
+// clusterRequest holds everything that the names of a Mapping's cluster depend
+// on.
 type clusterRequest struct {
 	marker       string // cluster_tag, or "shadow"
 	service      string // qualified
@@ -21,10 +23,10 @@ type clusterRequest struct {
 	statsName    any
 }
 
-// clusterNames is the result, with what Emissary complains about on the way.
+// clusterNames holds the names, and Emissary's errors about them.
 type clusterNames struct {
 	long  string // identity inside Emissary
-	envoy string // long, shortened if need be
+	envoy string // long, shortened if necessary
 	stats string
 	errs  []string
 	host  string // "" when Emissary ignores the cluster
@@ -33,7 +35,7 @@ type clusterNames struct {
 }
 
 // nameCluster follows the constructor of IRCluster (ircluster.py). hasContext
-// says whether a TLSContext of a name is defined.
+// reports whether a TLSContext of a name is defined.
 func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
 	var n clusterNames
 	fields := []string{"cluster"}
@@ -52,7 +54,7 @@ func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
 		if truthy(t) && hasContext(plain(t)) {
 			context = plain(t)
 		} else if truthy(t) {
-			n.errs = append(n.errs, fmt.Sprintf("its TLSContext %q is not defined: Emissary connects without it", plain(t)))
+			n.errs = append(n.errs, fmt.Sprintf("the TLSContext %q is not defined: Emissary connects without it", plain(t)))
 		}
 	}
 
@@ -65,7 +67,7 @@ func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
 	case strings.HasPrefix(lower, "http://"):
 		service = service[len("http://"):]
 		if context != "" {
-			n.errs = append(n.errs, "it has a TLSContext and a service with http://: Emissary connects with TLS")
+			n.errs = append(n.errs, "has a TLSContext and a service with http://: Emissary connects with TLS")
 			originates = true
 			fields = append(fields, "otls")
 		}
@@ -74,7 +76,7 @@ func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
 		fields = append(fields, "otls", context)
 	}
 	if scheme, rest, found := strings.Cut(service, "://"); found {
-		n.errs = append(n.errs, fmt.Sprintf("the scheme %q of its service is unknown: Emissary ignores it", scheme))
+		n.errs = append(n.errs, fmt.Sprintf("the service has the unknown scheme %q: Emissary ignores it", scheme))
 		service = rest
 	}
 	if originates && truthy(q.hostRewrite) {
@@ -97,7 +99,7 @@ func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
 	return n
 }
 
-// aim fills in where the cluster's connections go.
+// aim sets the host and port that the cluster connects to.
 func (n *clusterNames) aim(service string, tls bool) {
 	a, err := parseAddress("random://" + service)
 	if err != nil {
@@ -112,24 +114,25 @@ func (n *clusterNames) aim(service string, tls bool) {
 	}
 }
 
-// addressErrors says what is wrong with host and port of a service without scheme.
+// addressErrors returns what is wrong with host and port of a service without
+// scheme.
 func addressErrors(service string) []string {
 	a, err := parseAddress("random://" + service)
 	var errs []string
 	if a.extra {
-		errs = append(errs, "its service has more than host and port: Emissary ignores the rest")
+		errs = append(errs, "the service has more than host and port: Emissary ignores the rest")
 	}
 	switch {
 	case err != nil:
-		errs = append(errs, fmt.Sprintf("Emissary cannot use its service: %v", err))
+		errs = append(errs, fmt.Sprintf("Emissary cannot use the service: %v", err))
 	case a.host == "":
-		errs = append(errs, "its service has no hostname: Emissary ignores the cluster")
+		errs = append(errs, "the service has no hostname: Emissary ignores the cluster")
 	}
 	return errs
 }
 
-// balancerField is the part of a cluster's name that tells load balancers apart;
-// only policies that need endpoints have one.
+// balancerField returns the part of a cluster's name that distinguishes load
+// balancers. Only policies that need endpoints have one.
 func balancerField(lb map[string]any) string {
 	policy := text(lb["policy"])
 	switch policy {
@@ -150,9 +153,9 @@ func balancerField(lb map[string]any) string {
 	return strings.Join(parts, "-")
 }
 
-// shortened gives the name Envoy gets to see (ir.py): over 60 characters, the
-// first 40, a hash of the whole and a counter, which is 0 because two different
-// names do not share a hash.
+// shortened returns the name that Envoy gets (ir.py). A name over 60 characters
+// becomes its first 40 characters, a hash of the whole and a counter. The
+// counter is always 0, because two different names do not share a hash.
 func shortened(name string) string {
 	if len(name) <= maxClusterName {
 		return name

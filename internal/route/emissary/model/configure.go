@@ -2,39 +2,40 @@ package model
 
 import "sort"
 
-// Configuration is what Emissary tells Envoy: a report, and the routes and
-// clusters behind it. It is for programs that do Emissary's work in its place, as
-// the gateway of the test cluster does; who only wants shares calls Evaluate.
-// Routes on connections with TLS and TCPMappings are left out.
+// Configuration is the configuration that Emissary gives Envoy: a report, and
+// its routes and clusters. It is for programs that do Emissary's work, such as
+// the gateway of the test cluster. For shares alone, call Evaluate. Routes on
+// TLS connections and TCPMappings are left out.
 type Configuration struct {
 	Report
-	// Posted are the errors Emissary shows in its diagnostics. Report.Errors
-	// has more: also what goes wrong in silence.
+	// Posted holds the errors that Emissary shows in its diagnostics.
+	// Report.Errors has more: it also reports what goes wrong silently.
 	Posted []Problem
-	// Module is the configuration of the Module; empty when there is none.
+	// Module is the configuration of the Module, or empty if there is none.
 	Module map[string]any
-	// Ports are the HTTP Listeners that take at least one Host, in the order of
-	// the Listeners.
+	// Ports holds the HTTP Listeners that have at least one Host, in the order
+	// of the Listeners.
 	Ports []Port
-	// Routes are all groups with routes, in the order in which Envoy tries them:
-	// those of the report, those that redirect, and those of Emissary's probes.
+	// Routes holds all groups with routes, in the order in which Envoy tries
+	// them: those of the report, those that redirect, and those of Emissary's
+	// probes.
 	Routes []RouteGroup
-	// Clusters are where requests go, by name.
+	// Clusters holds the destinations of requests, by name.
 	Clusters []Cluster
 }
 
-// Problem is an error Emissary posts about an object.
+// Problem is an error that Emissary posts about an object.
 type Problem struct {
 	Kind, Namespace, Name string
 	Text                  string
 }
 
-// Port is an HTTP Listener with the virtual hosts it answers for without TLS.
+// Port is an HTTP Listener with the virtual hosts that it serves without TLS.
 type Port struct {
-	Name   string // of the Listener; "" for the one that is assumed
-	Number int    // 0 for the one that is assumed
-	// SecurityModel is XFP, SECURE or INSECURE: whether a request counts as
-	// secure by its header x-forwarded-proto, always, or never.
+	Name   string // of the Listener; "" for the assumed one
+	Number int    // 0 for the assumed one
+	// SecurityModel is XFP, SECURE or INSECURE: a request counts as secure by
+	// its header x-forwarded-proto, always, or never.
 	SecurityModel string
 	VirtualHosts  []VirtualHost
 }
@@ -42,59 +43,59 @@ type Port struct {
 // VirtualHost is a Host on a Port.
 type VirtualHost struct {
 	Hostname string // a glob
-	// Insecure is what becomes of requests that do not count as secure: Route,
+	// Insecure is the action for requests that do not count as secure: Route,
 	// Redirect (to https) or Reject.
 	Insecure string
-	Routes   []int // positions in Configuration.Routes of the groups it takes
+	Routes   []int // indexes in Configuration.Routes of the groups that it serves
 }
 
 // RouteGroup is a set of routes for the same requests.
 type RouteGroup struct {
-	Host     string // hostname glob; "" when there is none or a regular expression
+	Host     string // hostname glob; "" if there is none or it is a regular expression
 	Prefix   string
-	Headers  []Match // with :authority and :method, where they matter
+	Headers  []Match // including :authority and :method if they matter
 	Query    []Match
 	Internal bool // a probe of Emissary itself
-	// Spec has the fields of which the group has one value: the core ones, those
-	// of which the last member wins, and headers to add, which are merged.
+	// Spec holds the fields that the group has only once: the core fields, the
+	// fields whose last member wins, and the headers to add, which are merged.
 	Spec     map[string]any
 	Routes   []Route // in the order in which Envoy tries them
 	Shadow   *Route  // gets a copy of the requests
 	Redirect *Route  // answers instead of Routes
 }
 
-// Match is a header or query parameter that requests must have.
+// Match is a header or query parameter that a request must have.
 type Match struct {
 	Name, Value string
 	Any         bool // present, whatever the value
 	Regex       bool
 }
 
-// Route is a Mapping as a route.
+// Route is the route of a Mapping.
 type Route struct {
 	Mapping, Namespace string         // as in Row
 	Spec               map[string]any // of the Mapping, as v3alpha1
-	// Threshold is the number out of 100 below which a random number must be for
-	// the route to be taken. It may be out of range; Envoy refuses a negative one.
+	// Threshold is a number out of 100. The route is taken if a random number
+	// is below it. It may be out of range; Envoy rejects a negative one.
 	Threshold int
 	Cluster   string
 }
 
-// Cluster is where the requests of one or more routes go.
+// Cluster is the destination of the requests of one or more routes.
 type Cluster struct {
 	Name, Stats string
 	Host        string
 	Port        int
 	TLS         bool
-	Namespace   string // of the Mapping it was made for
+	Namespace   string // of the Mapping that it was made for
 	Resolver    string // kind of the resolver
-	// Spec has the fields of the Mapping the cluster was made for. Mappings that
-	// share a cluster get what the first of them says.
+	// Spec holds the fields of the Mapping that the cluster was made for. If
+	// Mappings share a cluster, it gets the fields of the first one.
 	Spec map[string]any
 }
 
-// Configure computes what Emissary tells Envoy about a set of decoded Kubernetes
-// objects; see Evaluate.
+// Configure computes the configuration that Emissary gives Envoy for a set of
+// decoded Kubernetes objects; see Evaluate.
 func Configure(objects []map[string]any, opts Options) Configuration {
 	e := evaluate(objects, opts)
 	out := Configuration{
@@ -128,7 +129,7 @@ func portOf(l *listener, hosts []*host, ordered []*group) Port {
 		h := cleartext[name]
 		v := VirtualHost{Hostname: h.hostname, Insecure: h.action}
 		for i, g := range ordered {
-			if h.takes(g) {
+			if h.matches(g) {
 				v.Routes = append(v.Routes, i)
 			}
 		}
@@ -137,7 +138,7 @@ func portOf(l *listener, hosts []*host, ordered []*group) Port {
 	return p
 }
 
-// routes gives the group the shape in which V3Route sees it (v3route.py).
+// routes returns the group as V3Route sees it (v3route.py).
 func (g *group) routes(w *world) RouteGroup {
 	out := RouteGroup{
 		Host: g.host, Prefix: g.first.prefix, Internal: g.first.internal,
@@ -172,7 +173,7 @@ func matches(in []match) []Match {
 	return out
 }
 
-// flatten lifts the members' fields into the group (finalize in
+// flatten copies the members' fields into the group (finalize in
 // irhttpmappinggroup.py).
 func (g *group) flatten(w *world) map[string]any {
 	out := map[string]any{}
@@ -186,12 +187,14 @@ func (g *group) flatten(w *world) map[string]any {
 		members = append(members, g.redirect)
 	}
 	for _, m := range members {
-		// case_sensitive is free, but who has none gets the group's.
+		// Each member may set case_sensitive; one that does not gets the
+		// group's value.
 		for _, field := range append(FlattenedFields(), "case_sensitive") {
 			if v, found := m.orDefault(field, w); found {
 				out[field] = v
 			} else if field == "regex_rewrite" {
-				// Emissary gives every Mapping an empty one, which wins like any other.
+				// Emissary gives a Mapping without regex_rewrite an empty
+				// one, which wins like any other.
 				delete(out, field)
 			}
 		}
@@ -211,8 +214,8 @@ func (g *group) flatten(w *world) map[string]any {
 	return out
 }
 
-// orDefault is a field of the Mapping or, for those that have one, the Module's
-// default (AllowedKeys in irhttpmapping.py).
+// orDefault returns a field of the Mapping, or the Module's default if the
+// field can have one (AllowedKeys in irhttpmapping.py).
 func (m *mapping) orDefault(field string, w *world) (any, bool) {
 	v, found := m.spec[field]
 	switch field {

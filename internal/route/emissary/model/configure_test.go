@@ -10,8 +10,9 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// TestRoutesAgreeWithShares holds the routes against what Emissary made of the
-// sets: the same members in the same order, with thresholds that give the shares.
+// TestRoutesAgreeWithShares compares the routes with what Emissary made of the
+// sets: the same members in the same order, with thresholds that give the same
+// shares.
 func TestRoutesAgreeWithShares(t *testing.T) {
 	for _, table := range []string{"shares.json", "generated.json"} {
 		for name, s := range readSets(t, table) {
@@ -41,7 +42,7 @@ func TestRoutesAgreeWithShares(t *testing.T) {
 	}
 }
 
-// groupOf works out shares from thresholds, as Envoy does.
+// groupOf computes shares from thresholds, as Envoy does.
 func groupOf(g model.RouteGroup) model.Group {
 	out := model.Group{Host: g.Host, Prefix: g.Prefix}
 	taken := 0
@@ -56,9 +57,9 @@ func groupOf(g model.RouteGroup) model.Group {
 	return out
 }
 
-// TestConfigureLaws: a group that some Host takes is reachable on a port, in the
-// order of the report; every cluster of a route is there, unless Emissary has
-// posted an error about its service.
+// TestConfigureLaws checks that a group that a Host matches is reachable on a
+// port, in the order of the report, and that every cluster of a route exists
+// unless Emissary has posted an error about its service.
 func TestConfigureLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		objects := drawSet(t)
@@ -76,7 +77,7 @@ func TestConfigureLaws(t *testing.T) {
 			}
 			known[cluster.Name] = true
 		}
-		var takers [][]string // by group, the virtual hosts that take it
+		var takers [][]string // by group, the virtual hosts that serve it
 		for i, g := range c.Routes {
 			for _, r := range g.Routes {
 				if !known[r.Cluster] && !c.Error {
@@ -116,8 +117,8 @@ func one(t *testing.T, c model.Configuration, prefix string) model.RouteGroup {
 	return c.Routes[i]
 }
 
-// TestGroupFields: fields a group has once are those of the member that wins, and
-// headers to add are those of all.
+// TestGroupFields checks that a field that a group has once comes from the
+// winning member, and that the headers to add come from all members.
 func TestGroupFields(t *testing.T) {
 	member := func(name string, fields map[string]any) map[string]any {
 		spec := map[string]any{"hostname": "*", "prefix": "/", "service": name}
@@ -154,8 +155,8 @@ func TestGroupFields(t *testing.T) {
 	}
 }
 
-// TestCompleteSetsAssumeNothing: in a cluster without Hosts Emissary redirects all
-// requests to https, and without Listeners it opens no port.
+// TestCompleteSetsAssumeNothing checks that without Hosts Emissary redirects
+// all requests to https, and that without Listeners it opens no port.
 func TestCompleteSetsAssumeNothing(t *testing.T) {
 	web := newMapping("shop", "web", map[string]any{"hostname": "*", "prefix": "/", "service": "web"})
 	listener := map[string]any{

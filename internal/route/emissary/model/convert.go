@@ -4,13 +4,14 @@ import (
 	"strings"
 )
 
-// noHost is what the conversion to v2 writes for a v3alpha1 Mapping without host.
+// noHost is the host that the conversion to v2 writes for a v3alpha1 Mapping
+// without one.
 const noHost = "_skip_mapping_with_empty_host_"
 
 // ToV3Alpha1 converts a Mapping of version v1 or v2 to v3alpha1 as Emissary's
-// conversion webhook does; the object given is not changed. Other objects, and
-// fields that mean the same in all versions, are kept as they are. Source:
-// handwritten.conversion.go in pkg/api/getambassador.io/v2.
+// conversion webhook does. It does not change its argument. It keeps other
+// objects, and fields with the same meaning in all versions, as they are.
+// Source: handwritten.conversion.go in pkg/api/getambassador.io/v2.
 func ToV3Alpha1(o map[string]any) map[string]any {
 	version, found := strings.CutPrefix(text(o["apiVersion"]), apiGroup)
 	if !found || text(o["kind"]) != "Mapping" || version == "v3alpha1" {
@@ -25,7 +26,7 @@ func ToV3Alpha1(o map[string]any) map[string]any {
 	return out
 }
 
-// convertMappingSpec gives the v3alpha1 form of a v2 Mapping's spec.
+// convertMappingSpec returns the v3alpha1 form of a v2 Mapping's spec.
 func convertMappingSpec(in map[string]any) map[string]any {
 	out := withoutNulls(in)
 	convertHost(out)
@@ -42,7 +43,7 @@ func convertMappingSpec(in map[string]any) map[string]any {
 	return out
 }
 
-// convertHost makes hostname of host: in v2 a missing host means "*".
+// convertHost turns host into hostname. In v2 a missing host means "*".
 func convertHost(spec map[string]any) {
 	_, isText := spec["host"].(string)
 	if _, found := spec["host"]; found && !isText || truthy(spec["host_regex"]) {
@@ -62,7 +63,7 @@ func convertHost(spec map[string]any) {
 	}
 }
 
-// convertTLS turns tls: true into the https:// it means.
+// convertTLS turns tls: true into the https:// that it means.
 func convertTLS(spec map[string]any) {
 	tls, isBool := spec["tls"].(bool)
 	if !isBool {
@@ -80,7 +81,7 @@ func convertTLS(spec map[string]any) {
 	spec["service"] = "https://" + service
 }
 
-// convertMatch turns "present, whatever the value" into a regular expression.
+// convertMatch turns "present with any value" into a regular expression.
 func convertMatch(spec map[string]any, field, regexField string) {
 	in, ok := spec[field].(map[string]any)
 	if !ok {
@@ -113,7 +114,8 @@ func setOrDelete(spec map[string]any, field string, m map[string]any) {
 	spec[field] = m
 }
 
-// convertID takes off the mark the webhook puts before ids on their way to v2.
+// convertID removes the prefix that the webhook adds to ids when it converts to
+// v2.
 func convertID(spec map[string]any) {
 	ids, ok := spec["ambassador_id"].([]any)
 	if !ok {

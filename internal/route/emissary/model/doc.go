@@ -1,7 +1,7 @@
-// Package emissary is a pure model of what Emissary-ingress does with a set of
+// Package model is a pure model of what Emissary-ingress does with a set of
 // Kubernetes objects: which Mappings form a group, which share of a group's
-// requests each of them really gets, which are dropped, under which names Envoy
-// counts them, and what Emissary complains about.
+// requests each Mapping really gets, which Mappings are dropped, under which
+// names Envoy counts them, and which errors Emissary reports.
 //
 // It follows Emissary's own configuration pipeline, stage by stage:
 //
@@ -10,13 +10,13 @@
 //	group     Mappings that answer the same requests, core fields     (irhttpmappinggroup)
 //	weight    weights → cumulative thresholds → shares                (irbasemappinggroup)
 //	cluster   cluster and statistics names                            (ircluster, ir)
-//	host      which groups some virtual host really carries           (irhost, v3listener)
+//	host      which groups a virtual host really serves               (irhost, v3listener)
 //
 // The file names in parentheses, here and in the comments of this package, are
-// those of Emissary's generator, where a fact can be looked up. Facts are those
-// of Emissary 3.10 and 4.1; where both differ, 4.1 counts.
+// those of Emissary's generator, where each fact can be checked. The facts are
+// those of Emissary 3.10 and 4.1; if they differ, 4.1 counts.
 //
-// Nothing here reads a file, a clock or a cluster. The same set of objects gives
-// the same report, in whatever order the objects come, as long as no two of them
-// have the same kind, namespace and name. No input makes it panic.
+// The package reads no file, clock or cluster. The same set of objects gives
+// the same report in any order, as long as no two objects have the same kind,
+// namespace and name. No input makes it panic.
 package model

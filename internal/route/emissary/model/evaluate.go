@@ -2,17 +2,18 @@ package model
 
 import "sort"
 
-// Evaluate computes what Emissary does with a set of decoded Kubernetes objects.
-// Mappings (v1, v2, v3alpha1), TCPMappings, Hosts, Modules, Listeners, resolvers
-// and TLSContexts count, and those that stand in the getambassador.io/config
-// annotation of a Service or Ingress; other objects are ignored. Where the set has
-// no Host, one for * is assumed, and where it has no HTTP Listener, one for all
-// Hosts, unless it is said to be complete. The objects are not changed.
+// Evaluate computes what Emissary does with a set of decoded Kubernetes
+// objects. It uses Mappings (v1, v2, v3alpha1), TCPMappings, Hosts, Modules,
+// Listeners, resolvers and TLSContexts, including those in the
+// getambassador.io/config annotation of a Service or Ingress, and ignores other
+// objects. If the set has no Host, it assumes one for *; if it has no HTTP
+// Listener, it assumes one for all Hosts. It assumes neither if the set is
+// complete. It does not change the objects.
 func Evaluate(objects []map[string]any, opts Options) Report {
 	return evaluate(objects, opts).report()
 }
 
-// evaluation is everything known once all groups are finished.
+// evaluation holds the results after all groups are finished.
 type evaluation struct {
 	all    []*resource
 	groups []*group
@@ -54,8 +55,9 @@ func (e evaluation) report() Report {
 	return report
 }
 
-// probes are the Mappings Emissary makes for its own health checks and
-// diagnostics (irambassador.py). They join a group of ours that has their prefix.
+// probes returns the Mappings that Emissary makes for its own health checks and
+// diagnostics (irambassador.py). A probe joins a group of ours that has its
+// prefix.
 func probes(w *world) []*mapping {
 	var out []*mapping
 	for _, p := range []struct{ field, name, prefix string }{
@@ -83,8 +85,8 @@ func probes(w *world) []*mapping {
 	return out
 }
 
-// inOrder gives the groups that make routes in the order in which Envoy tries
-// them (ordered_groups in ir.py).
+// inOrder returns the groups with routes in the order in which Envoy tries them
+// (ordered_groups in ir.py).
 func inOrder(groups []*group) []*group {
 	sorted := make([]*group, 0, len(groups))
 	for i := len(groups) - 1; i >= 0; i-- {
@@ -96,11 +98,12 @@ func inOrder(groups []*group) []*group {
 	return sorted
 }
 
-// assemble gives the groups in which Mappings have a share the shape of the report.
+// assemble converts the groups in which Mappings have a share to the form of
+// the report.
 func assemble(groups []*group, w *world) []Group {
 	used := map[string]bool{}
 	for _, g := range groups {
-		g.hosts = w.hosts.taking(g)
+		g.hosts = w.hosts.matching(g)
 		for _, m := range g.members {
 			if len(g.hosts) > 0 {
 				used[m.clusters.envoy] = true
@@ -133,7 +136,7 @@ func (g *group) report(used map[string]bool) Group {
 	return out
 }
 
-// drops are the Mappings that no group knows by their name.
+// drops returns the Mappings that no group lists by their name.
 func drops(all []*resource, groups []Group) []Drop {
 	type key struct{ name, namespace string }
 	rows, shadows := map[key]bool{}, map[string]bool{}
@@ -161,7 +164,7 @@ func drops(all []*resource, groups []Group) []Drop {
 	return out
 }
 
-// reason says why a Mapping is not in any group under its name.
+// reason returns why no group lists a Mapping under its name.
 func (r *resource) reason() string {
 	switch {
 	case r.foreign:
@@ -171,11 +174,11 @@ func (r *resource) reason() string {
 	case r.refused != "":
 		return r.refused
 	case r.alias != r.name:
-		return "is called " + r.alias + " by Emissary, because another namespace has a Mapping of its name"
+		return "is called " + r.alias + " by Emissary, because another namespace has a Mapping with the same name"
 	case truthy(r.spec["host_redirect"]):
 		return "redirects and has no share"
 	case truthy(r.spec["shadow"]):
-		return "is a shadow of nothing: no Mapping of its group gets requests"
+		return "shadows nothing: no Mapping of its group gets requests"
 	}
-	return "is overruled by a later definition of the same name"
+	return "is replaced by a later definition of the same name"
 }

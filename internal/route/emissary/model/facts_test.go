@@ -37,7 +37,8 @@ func TestParseService(t *testing.T) {
 	}
 }
 
-// TestErrors pins what a user reads about disasters, spoken and silent.
+// TestErrors checks the messages to the user, about errors that Emissary posts
+// and about silent ones.
 func TestErrors(t *testing.T) {
 	stable := newMapping("shop", "web", map[string]any{"hostname": "*", "prefix": "/", "service": "web"})
 	canary := func(name string, fields map[string]any) map[string]any {
@@ -58,7 +59,7 @@ func TestErrors(t *testing.T) {
 		{"negative", canary("web-canary", map[string]any{"weight": -5}), false, nil, []string{"Mapping shop/web-canary", "negative", "whole configuration freezes"}},
 		{"mismatch", canary("web-canary", map[string]any{"keepalive": map[string]any{"time": 1}, "connect_timeout_ms": 1}), false, nil, nil},
 		{"mismatch of a later one", canary("web0", map[string]any{"connect_timeout_ms": 1}), true, []string{"web0"}, []string{"Mapping shop/web0", "connect_timeout_ms", "Mapping shop/web", "drops"}},
-		{"dots", canary("web.canary", map[string]any{"weight": 10}), false, []string{"web"}, []string{"Mapping shop/web:", `"web"`, "silence"}},
+		{"dots", canary("web.canary", map[string]any{"weight": 10}), false, []string{"web"}, []string{"Mapping shop/web:", `"web"`, "silently"}},
 		{"no service", canary("web0", map[string]any{"service": nil}), true, []string{"web0"}, []string{"Mapping shop/web0", "service"}},
 		{"weight of the wrong type", canary("web0", map[string]any{"weight": "10"}), true, []string{"web0"}, []string{"Mapping shop/web0", "weight"}},
 		{"another id", canary("web0", map[string]any{"ambassador_id": []any{"x"}}), false, []string{"web0"}, nil},
@@ -157,7 +158,8 @@ func TestAnnotations(t *testing.T) {
 	if diff := cmp.Diff(want, objects); diff != "" || err != nil {
 		t.Errorf("%s %v", diff, err)
 	}
-	// A broken annotation and an alias bomb are ignored; who unrolls the bomb does not end.
+	// A broken annotation and an alias bomb are ignored. An implementation
+	// that expands the bomb does not end.
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
 	for c := 'b'; c < 'k'; c++ {
 		bomb += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+string(c-1)+",", 8) + "*" + string(c-1) + "]\n"
@@ -174,7 +176,8 @@ func TestAnnotations(t *testing.T) {
 	}
 }
 
-// TestTCP: beside a stable without weight, the real share is w/(w+100).
+// TestTCP checks that the real share next to a stable without weight is
+// w/(w+100).
 func TestTCP(t *testing.T) {
 	tcp := func(name string, weight int) map[string]any {
 		m := newMapping("shop", name, map[string]any{"port": 9000, "service": name})
@@ -211,7 +214,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestReachability: Routed follows clusters, Hosts says who really takes a group.
+// TestReachability checks that Routed follows clusters, and that Hosts lists
+// the Hosts that really match a group.
 func TestReachability(t *testing.T) {
 	report := model.Evaluate([]map[string]any{
 		newMapping("shop", "web", map[string]any{"hostname": "a.example.com", "prefix": "/", "service": "web"}),

@@ -1,9 +1,9 @@
 package model
 
-// MustEqualFields are the fields of a Mapping that all members of a group have
-// to agree on. A member that has one of them with another value than the group's
-// first Mapping, or that the first lacks, is dropped; the reverse goes unnoticed,
-// except for circuit_breakers, which have to be equal both ways. Source:
+// MustEqualFields returns the fields of a Mapping on which all members of a
+// group must agree. If the group's first Mapping lacks such a field or has
+// another value, the member is dropped. A member may lack a field that the
+// first has, except circuit_breakers, which must be equal both ways. Source:
 // CoreMappingKeys in irhttpmappinggroup.py.
 func MustEqualFields() []string {
 	return []string{
@@ -13,8 +13,9 @@ func MustEqualFields() []string {
 	}
 }
 
-// FlattenedFields are the fields of which a group has one value: that of the
-// member whose routes come last. Source: finalize in irhttpmappinggroup.py.
+// FlattenedFields returns the fields that a group has only once, with the value
+// of the member whose routes come last. Source: finalize in
+// irhttpmappinggroup.py.
 func FlattenedFields() []string {
 	return []string{
 		"allow_upgrade", "cors", "priority", "regex_rewrite",
@@ -22,13 +23,14 @@ func FlattenedFields() []string {
 	}
 }
 
-// MergedFields are the fields of which a group has all members' values together:
-// a header added by the canary's Mapping is added to the stable's requests too.
+// MergedFields returns the fields whose values Emissary merges over all members
+// of a group: a header that the canary's Mapping adds is also added to the
+// stable's requests.
 func MergedFields() []string {
 	return []string{"add_request_headers", "add_response_headers"}
 }
 
-// FreeFields are the fields every member of a group has for itself.
+// FreeFields returns the fields that every member of a group sets for itself.
 func FreeFields() []string {
 	return []string{
 		"auth_context_extensions", "auto_host_rewrite", "case_sensitive", "cluster_tag",

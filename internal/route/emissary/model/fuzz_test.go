@@ -10,8 +10,8 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// FuzzParseService: whatever parses is written back byte for byte, and replacing
-// the name changes nothing else.
+// FuzzParseService checks that a service that parses is written back byte for
+// byte, and that replacing the name changes nothing else.
 func FuzzParseService(f *testing.F) {
 	for _, seed := range []string{
 		"web", "web:80", "https://web.other:8443", "web.default.svc.cluster.local", "HTTP://Web", "127.0.0.1", "[::1]:80",
@@ -37,7 +37,8 @@ func FuzzParseService(f *testing.F) {
 	})
 }
 
-// FuzzEvaluate: no JSON makes the model panic or loses the shape of its report.
+// FuzzEvaluate checks that no JSON makes the model panic or changes the shape
+// of its report.
 func FuzzEvaluate(f *testing.F) {
 	f.Add([]byte(`[{"apiVersion":"getambassador.io/v3alpha1","kind":"Mapping","metadata":{"name":"a"},"spec":{"prefix":"/","service":"a","weight":-1}}]`))
 	f.Add([]byte(`[{"apiVersion":"v1","kind":"Service","metadata":{"name":"a","annotations":{"getambassador.io/config":"apiVersion: ambassador/v1\nkind: Mapping\nname: x\nprefix: /\nservice: [1]\n---\n&a [*a]"}}}]`))

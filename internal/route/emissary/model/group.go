@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// group is a set of Mappings that answer the same requests, in the making.
+// group is a set of Mappings that answer the same requests, while it is built.
 type group struct {
 	first    *mapping
 	rank     rank
@@ -16,9 +16,9 @@ type group struct {
 	redirect *mapping
 	rows     []weighed
 	host     string
-	anyHost  bool // some regular expression matches the host
+	anyHost  bool // a regular expression matches the host
 	labels   map[string]any
-	hosts    []string // hostnames of the Hosts that take it
+	hosts    []string // hostnames of the Hosts that match it
 }
 
 // groupUp sorts Mappings into groups, in Emissary's order of resources.
@@ -41,8 +41,8 @@ func groupUp(mappings []*mapping, log *journal) []*group {
 func (g *group) add(m *mapping, log *journal) {
 	if g.keys[m.cacheKey] {
 		short, _, _ := strings.Cut(m.alias, ".")
-		m.refused = fmt.Sprintf("has the same name up to its first dot, %q, as another member of its group: Emissary removes it in silence", short)
-		log.note(m.String() + ": " + m.refused)
+		m.refused = fmt.Sprintf("has the same name up to its first dot, %q, as another member of its group: Emissary removes it silently", short)
+		log.warn(m.String() + ": " + m.refused)
 		return
 	}
 	if fields := g.mismatches(m); len(fields) > 0 {
@@ -80,7 +80,8 @@ func (g *group) add(m *mapping, log *journal) {
 	}
 }
 
-// mismatches are the fields in which a Mapping disagrees with the group's first.
+// mismatches returns the fields in which a Mapping differs from the group's
+// first.
 func (g *group) mismatches(m *mapping) []string {
 	if m == g.first {
 		return nil
@@ -112,8 +113,8 @@ func sameCore(a, b any) bool {
 	return true
 }
 
-// finish flattens the members' fields, names their clusters and works out the
-// thresholds (finalize in irhttpmappinggroup.py).
+// finish copies the members' fields to the group, names their clusters and
+// computes the thresholds (finalize in irhttpmappinggroup.py).
 func (g *group) finish(w *world) {
 	g.labels = map[string]any{}
 	for _, m := range g.byRank() {
@@ -141,8 +142,8 @@ func (g *group) finish(w *world) {
 	g.weigh(w)
 }
 
-// byRank gives the members in the order in which their fields win over those of
-// the members before.
+// byRank returns the members in the order in which their fields override each
+// other. The last member wins.
 func (g *group) byRank() []*mapping {
 	sorted := append([]*mapping(nil), g.members...)
 	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].rank.compare(sorted[j].rank) < 0 })
@@ -157,7 +158,7 @@ func (g *group) checkRedirect(w *world) {
 	switch plain(code) {
 	case "301", "302", "303", "307", "308":
 	default:
-		w.log.post(g.redirect.resource, "its redirect_response_code is none of 301, 302, 303, 307, 308: Emissary answers 301")
+		w.log.post(g.redirect.resource, "its redirect_response_code is not one of 301, 302, 303, 307, 308: Emissary answers 301")
 	}
 }
 
@@ -178,16 +179,16 @@ func (g *group) weigh(w *world) {
 	g.rows = sorted
 	for _, row := range sorted {
 		if row.threshold < 0 {
-			w.log.note(row.name + ": its weight is negative" + frozen)
+			w.log.warn(row.name + ": its weight is negative" + frozen)
 		}
 	}
 	if g.shadow == nil {
 		return
 	}
 	if weight, _ := number(g.shadow.spec["weight"]); weight < 0 {
-		w.log.note(g.shadow.String() + ": its weight is negative" + frozen)
+		w.log.warn(g.shadow.String() + ": its weight is negative" + frozen)
 	}
 }
 
-// frozen is what becomes of a configuration that Envoy refuses.
-const frozen = ": Envoy refuses the configuration, and Emissary's whole configuration freezes until the weight is mended"
+// frozen is the consequence of a configuration that Envoy rejects.
+const frozen = ": Envoy rejects the configuration, and Emissary's whole configuration freezes until the weight is corrected"

@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// host is a Host, or the one Emissary makes up when there is none.
+// host is a Host, or the one that Emissary assumes if there is none.
 type host struct {
 	*resource
 	hostname string
-	selector map[string]any // mappingSelector; nil when it has none
+	selector map[string]any // mappingSelector; nil if it has none
 	action   string         // for insecure requests
 	tls      bool
 }
 
-// hostSet are the Hosts Emissary has, and those of them that get a virtual host.
+// hostSet holds all Hosts, and those that get a virtual host.
 type hostSet struct {
 	all     []*host
 	exact   map[string][]*host // with a virtual host, by literal hostname
-	globs   []*host            // with a virtual host, the hostname being a glob
+	globs   []*host            // with a virtual host and a glob as hostname
 	virtual []*host
 }
 
-// newHostSet reads Hosts (irhost.py) and finds which of them get a virtual host
+// newHostSet reads Hosts (irhost.py) and finds those that get a virtual host
 // that sends requests to clusters (v3listener.py).
 func newHostSet(c *catalog, listeners []*listener, opts Options) *hostSet {
 	s := &hostSet{exact: map[string][]*host{}}
@@ -31,9 +31,9 @@ func newHostSet(c *catalog, listeners []*listener, opts Options) *hostSet {
 		s.all = append(s.all, newHost(r))
 	}
 	if len(s.all) == 0 {
-		// Emissary makes up a Host for * with a certificate of its own when there
-		// are only Hosts for other installations. A set without any Host is a
-		// part of something bigger, and one for plain requests is assumed.
+		// If there are only Hosts for other installations, Emissary makes a
+		// Host for * with its own certificate. A set without any Host is part
+		// of a larger configuration, so a Host for plain requests is assumed.
 		own := &host{
 			resource: &resource{kind: "Host", name: "default-host", namespace: opts.Namespace},
 			hostname: "*", action: "Route",
@@ -73,8 +73,8 @@ func newHost(r *resource) *host {
 	return h
 }
 
-// selectorID is what the mappingSelectors of Hosts add to the group of a Mapping
-// without host (_group_id in irhttpmapping.py).
+// selectorID returns what the mappingSelectors of Hosts add to the group id of
+// a Mapping without host (_group_id in irhttpmapping.py).
 func (s *hostSet) selectorID(labels map[string]any) string {
 	var id strings.Builder
 	for _, h := range s.all {
@@ -89,8 +89,8 @@ func (s *hostSet) selectorID(labels map[string]any) string {
 	return id.String()
 }
 
-// selects says whether a selector with matchLabels takes labels; one without
-// takes everything (selector_matches in irutils.py).
+// selects reports whether a selector with matchLabels matches labels. Without
+// matchLabels it matches everything (selector_matches in irutils.py).
 func selects(selector, labels map[string]any) bool {
 	for k, v := range object(selector["matchLabels"]) {
 		have, found := labels[k]
@@ -101,16 +101,17 @@ func selects(selector, labels map[string]any) bool {
 	return true
 }
 
-// taking gives the hostnames of the virtual hosts that take a group, sorted.
-func (s *hostSet) taking(g *group) []string {
+// matching returns the sorted hostnames of the virtual hosts that match a
+// group.
+func (s *hostSet) matching(g *group) []string {
 	var names []string
 	candidates := s.virtual
 	if g.host != "" && !g.anyHost && !strings.Contains(g.host, "*") {
-		// Only these can match a literal hostname.
+		// No other host can match a literal hostname.
 		candidates = append(append([]*host(nil), s.globs...), s.exact[g.host]...)
 	}
 	for _, h := range candidates {
-		if h.takes(g) && (len(names) == 0 || names[len(names)-1] != h.hostname) {
+		if h.matches(g) && (len(names) == 0 || names[len(names)-1] != h.hostname) {
 			names = append(names, h.hostname)
 		}
 	}
@@ -128,9 +129,9 @@ func compact(sorted []string) []string {
 	return out
 }
 
-// takes is matches_httpgroup in irhost.py: hostname and selector must both match
-// where both are there, and a group with neither is taken by nobody.
-func (h *host) takes(g *group) bool {
+// matches follows matches_httpgroup in irhost.py: hostname and selector must
+// both match if both are set. If a group has neither, no Host matches it.
+func (h *host) matches(g *group) bool {
 	if g.first.internal {
 		return true
 	}
@@ -145,8 +146,8 @@ func (h *host) takes(g *group) bool {
 	return nameMatch
 }
 
-// globsMeet says whether some hostname matches both globs (hostglob_matches in
-// irutils.py). A * may stand at the start or at the end, not at both.
+// globsMeet reports whether any hostname matches both globs (hostglob_matches
+// in irutils.py). A * may be at the start or at the end, not at both.
 func globsMeet(a, b string) bool {
 	if a == b || a == "*" || b == "*" {
 		return true
@@ -173,7 +174,8 @@ func globsMeet(a, b string) bool {
 	return endGlobMeets(b, a, false)
 }
 
-// startGlobMeets: glob starts with *, which never stands for nothing.
+// startGlobMeets handles a glob that starts with *. The * never matches the
+// empty string.
 func startGlobMeets(glob, other string, both bool) bool {
 	if !both {
 		return len(glob) <= len(other) && strings.HasSuffix(other, glob[1:])
@@ -185,7 +187,7 @@ func startGlobMeets(glob, other string, both bool) bool {
 	return strings.HasSuffix(long, short)
 }
 
-// endGlobMeets: glob ends with *.
+// endGlobMeets handles a glob that ends with *.
 func endGlobMeets(glob, other string, both bool) bool {
 	if !both {
 		return len(glob) <= len(other) && strings.HasPrefix(other, glob[:len(glob)-1])

@@ -9,19 +9,19 @@ import (
 // apiGroup is the API group of Emissary's own kinds.
 const apiGroup = "getambassador.io/"
 
-// resource is one object Emissary takes note of.
+// resource is an object that Emissary reads.
 type resource struct {
 	kind, version   string
 	name, namespace string
-	// alias is the name inside Emissary: name, or NAME.NAMESPACE when an earlier
-	// resource of the kind already has the name.
+	// alias is the name inside Emissary: name, or NAME.NAMESPACE if an earlier
+	// resource of the kind has the name.
 	alias string
-	// key decides the order in which Emissary works through resources.
+	// key determines the order in which Emissary processes resources.
 	key     string
 	labels  map[string]any
 	spec    map[string]any
-	refused string // why validation refuses it, when it does
-	foreign bool   // is for another ambassador_id
+	refused string // why validation rejects it; "" if it does not
+	foreign bool   // belongs to another ambassador_id
 	ignored bool   // has an apiVersion that Emissary does not watch
 }
 
@@ -29,11 +29,12 @@ func (r *resource) String() string { return r.kind + " " + r.namespace + "/" + r
 
 // catalog holds the resources of each storage class in Emissary's order.
 type catalog struct {
-	all                                                     []*resource // in order, refused ones and strangers too
+	all                                                     []*resource // in order, including rejected and foreign ones
 	mappings, tcp, hosts, modules, listeners, tls, resolver []*resource
 }
 
-// storage says under which class Config.safe_store (config.py) files a kind.
+// storage returns the list in which Config.safe_store (config.py) stores a
+// kind.
 func (c *catalog) storage(kind string) *[]*resource {
 	switch kind {
 	case "Mapping":
@@ -54,8 +55,8 @@ func (c *catalog) storage(kind string) *[]*resource {
 	return nil
 }
 
-// collect finds Emissary's resources among objects, those in annotations too, and
-// files them as config.py does.
+// collect finds Emissary's resources among objects and in annotations, and
+// stores them as config.py does.
 func collect(objects []map[string]any, opts Options, log *journal) *catalog {
 	c := &catalog{}
 	seen := map[string]bool{}
@@ -69,8 +70,8 @@ func collect(objects []map[string]any, opts Options, log *journal) *catalog {
 		if r == nil || c.storage(r.kind) == nil {
 			continue
 		}
-		// The API server has one object per kind and name; of two in one set
-		// Emissary's own fetcher (fetcher.py) takes the first.
+		// The API server has one object per kind and name. If a set has two,
+		// Emissary's own fetcher (fetcher.py) keeps the first.
 		id := r.kind + " " + r.version + " " + r.namespace + "/" + r.name
 		if !seen[id] {
 			seen[id] = true
@@ -101,8 +102,8 @@ func collect(objects []map[string]any, opts Options, log *journal) *catalog {
 	return c
 }
 
-// file stores a resource under its name, or under NAME.NAMESPACE when another
-// namespace has the name already (safe_store in config.py).
+// file stores a resource under its name, or under NAME.NAMESPACE if another
+// namespace already has the name (safe_store in config.py).
 func (c *catalog) file(r *resource, filed map[string]map[string]*resource, log *journal) {
 	class := c.storage(r.kind)
 	names := filed[className(r.kind)]
@@ -112,7 +113,7 @@ func (c *catalog) file(r *resource, filed map[string]map[string]*resource, log *
 	}
 	if first := names[r.alias]; first != nil {
 		if first.namespace == r.namespace {
-			log.post(r, "is defined twice: Emissary takes the later one")
+			log.post(r, "is defined twice: Emissary uses the later one")
 		} else {
 			r.alias += "." + r.namespace
 		}
@@ -129,7 +130,7 @@ func (c *catalog) file(r *resource, filed map[string]map[string]*resource, log *
 	names[r.alias] = r
 }
 
-// className joins the kinds that share one name space.
+// className maps kinds that share a name space to the same name.
 func className(kind string) string {
 	if strings.HasSuffix(kind, "Resolver") {
 		return "Resolver"
@@ -137,13 +138,14 @@ func className(kind string) string {
 	return kind
 }
 
-// identity tells objects apart: kind, namespace and name.
+// identity identifies an object by kind, namespace and name.
 func identity(o map[string]any) string {
 	meta := object(o["metadata"])
 	return text(o["kind"]) + " " + text(meta["namespace"]) + "/" + text(meta["name"])
 }
 
-// newResource reads a Kubernetes object; nil if it is none of Emissary's group.
+// newResource reads a Kubernetes object. It returns nil if the object is not of
+// Emissary's group.
 func newResource(o map[string]any) *resource {
 	apiVersion, kind := text(o["apiVersion"]), text(o["kind"])
 	version, found := strings.CutPrefix(apiVersion, apiGroup)
@@ -165,8 +167,8 @@ func newResource(o map[string]any) *resource {
 	for k, v := range object(meta["labels"]) {
 		r.labels[k] = v
 	}
-	// A v1 object is taken as it is: that is what was seen of Emissary, which
-	// has converted only v2 by the time its generator sees an object.
+	// A v1 object stays as it is. This was observed: when Emissary's generator
+	// gets the objects, only v2 has been converted.
 	if r.kind == "Mapping" && version == "v2" {
 		r.spec = convertMappingSpec(r.spec)
 	}
@@ -176,13 +178,14 @@ func newResource(o map[string]any) *resource {
 	return r
 }
 
-// watched says whether Emissary watches a version of its API group (ambassador.py).
+// watched reports whether Emissary watches a version of its API group
+// (ambassador.py).
 func watched(version string) bool {
 	return version == "v1" || version == "v2" || version == "v3alpha1"
 }
 
-// accepts says whether a spec is meant for the installation (good_ambassador_id
-// in config.py). An empty list is meant for nobody.
+// accepts reports whether a spec is for the installation (good_ambassador_id in
+// config.py). An empty list is for no installation.
 func accepts(spec map[string]any, id string) bool {
 	if id == "" {
 		id = "default"
@@ -209,7 +212,7 @@ func accepts(spec map[string]any, id string) bool {
 	return false
 }
 
-// checkMapping says what validation refuses about a Mapping's spec, or "".
+// checkMapping returns what validation rejects in a Mapping's spec, or "".
 func checkMapping(spec map[string]any) string {
 	for _, f := range []string{"prefix", "service"} {
 		if _, ok := spec[f].(string); !ok {

@@ -1,18 +1,19 @@
 package model
 
-// journal collects what Emissary complains about.
+// journal collects the errors and warnings about what Emissary does.
 type journal struct {
 	posted bool // whether Emissary itself posts an error
 	posts  []Problem
 	texts  []string
 }
 
-// post records an error that Emissary posts, naming the object.
+// post records an error that Emissary posts about an object.
 func (j *journal) post(r *resource, what string) {
 	j.posted = true
 	j.posts = append(j.posts, Problem{Kind: r.kind, Namespace: r.namespace, Name: r.name, Text: what})
 	j.texts = append(j.texts, r.String()+": "+what)
 }
 
-// note records something Emissary does in silence and a user should know of.
-func (j *journal) note(what string) { j.texts = append(j.texts, what) }
+// warn records something that Emissary does silently and that the user should
+// know.
+func (j *journal) warn(what string) { j.texts = append(j.texts, what) }

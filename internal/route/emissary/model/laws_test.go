@@ -23,14 +23,14 @@ func newMapping(namespace, name string, spec map[string]any) map[string]any {
 	}
 }
 
-// optional draws a field now and then.
+// optional sometimes draws a field.
 func optional[V any](t *rapid.T, spec map[string]any, field string, values ...V) {
 	if rapid.IntRange(0, 5).Draw(t, field+"?") == 0 {
 		spec[field] = rapid.SampledFrom(values).Draw(t, field)
 	}
 }
 
-// drawSet draws Mappings and a few objects around them, with distinct names.
+// drawSet draws Mappings and some objects around them, with distinct names.
 func drawSet(t *rapid.T) []map[string]any {
 	var set []map[string]any
 	names := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
@@ -125,8 +125,8 @@ func TestUnrelatedObjectsChangeNothing(t *testing.T) {
 	})
 }
 
-// TestTypesOfNumbersDoNotMatter: a decoder may give the same weight as int64,
-// float64 or json.Number. It also shows that Evaluate leaves its input alone.
+// TestTypesOfNumbersDoNotMatter checks that a weight may be an int64, float64
+// or json.Number. It also checks that Evaluate does not change its input.
 func TestTypesOfNumbersDoNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		set := drawSet(t)
@@ -155,8 +155,8 @@ func TestTypesOfNumbersDoNotMatter(t *testing.T) {
 	})
 }
 
-// TestExactShare is the law the whole tool rests on: beside a stable without
-// weight, a canary gets what its weight says.
+// TestExactShare checks the law on which canarize depends: next to a stable
+// without weight, a canary gets the share of its weight.
 func TestExactShare(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weight := rapid.IntRange(0, 100).Draw(t, "weight")
@@ -175,7 +175,8 @@ func TestExactShare(t *testing.T) {
 	})
 }
 
-// anything draws decoded JSON of any shape; keys are often those that count.
+// anything draws decoded JSON of any shape, often with keys that the model
+// reads.
 func anything(depth int) *rapid.Generator[any] {
 	return rapid.Custom(func(t *rapid.T) any {
 		kind := rapid.IntRange(0, 7).Draw(t, "kind")

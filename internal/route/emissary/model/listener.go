@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// listener is a Listener, or the one that is assumed when there is none.
+// listener is a Listener, or the one that is assumed if there is none.
 type listener struct {
 	*resource
-	bind      string // protocol, address and port: one Listener only
+	bind      string // protocol, address and port; unique among Listeners
 	http      bool
 	tls       bool
 	model     string         // securityModel
-	namespace string         // of the Hosts it takes; "*" for all
-	selector  map[string]any // of the Hosts it takes
-	used      bool           // by some Host or TCPMapping
+	namespace string         // of the Hosts it accepts; "*" for all
+	selector  map[string]any // of the Hosts it accepts
+	used      bool           // by a Host or TCPMapping
 }
 
-// readListeners reads Listeners (irlistener.py). Without any HTTP Listener one is
-// assumed that takes every Host: a report on a handful of files should not say
-// that nothing is routed because the Listener stands elsewhere.
+// readListeners reads Listeners (irlistener.py). If there is no HTTP Listener,
+// it assumes one that accepts every Host, because the Listener may be outside
+// of the given files and the report should not claim that nothing is routed.
 func readListeners(resources []*resource, opts Options, log *journal) []*listener {
 	var out []*listener
 	taken := map[string]*listener{}
@@ -84,8 +84,8 @@ func newListener(r *resource) (*listener, string) {
 	return l, ""
 }
 
-// bindTo identifies what a Listener or TCPMapping listens on; no address is all
-// addresses.
+// bindTo identifies what a Listener or TCPMapping listens on. No address means
+// all addresses.
 func bindTo(socket, address string, port any) string {
 	return socket + "-" + or(address, "0.0.0.0") + "-" + plain(port)
 }
@@ -94,7 +94,7 @@ func bindTo(socket, address string, port any) string {
 func disableIdle(listeners []*listener, log *journal) {
 	for _, l := range listeners {
 		if l.resource != nil && !l.used {
-			log.post(l.resource, "takes no Host and no TCPMapping: Emissary disables it")
+			log.post(l.resource, "has no Host and no TCPMapping: Emissary disables it")
 		}
 	}
 }
@@ -124,8 +124,8 @@ func protocols(spec map[string]any) []string {
 	return nil
 }
 
-// chains gives the Hosts that get a virtual host without and with TLS, by
-// hostname; of several with one hostname the last.
+// chains returns the Hosts that get a virtual host without and with TLS, by
+// hostname. If several have the same hostname, the last one wins.
 func (l *listener) chains(hosts []*host) (cleartext, secure map[string]*host) {
 	cleartext, secure = map[string]*host{}, map[string]*host{}
 	for _, h := range hosts {
@@ -142,9 +142,9 @@ func (l *listener) chains(hosts []*host) (cleartext, secure map[string]*host) {
 	return cleartext, secure
 }
 
-// virtualHosts gives the Hosts for which some Listener makes a virtual host with
+// virtualHosts returns the Hosts for which a Listener makes a virtual host with
 // routes to clusters, sorted by hostname (compute_httpchains in v3listener.py).
-// Of several Hosts with one hostname the last has the virtual host.
+// If several have the same hostname, the last one wins.
 func virtualHosts(hosts []*host, listeners []*listener) []*host {
 	sorted := append([]*host(nil), hosts...)
 	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].hostname < sorted[j].hostname })
@@ -157,8 +157,9 @@ func virtualHosts(hosts []*host, listeners []*listener) []*host {
 		l.used = len(cleartext)+len(secure) > 0
 		for _, chain := range []map[string]*host{cleartext, secure} {
 			for _, h := range chain {
-				// An INSECURE Listener only does what the Host says about insecure
-				// requests; the others believe some requests to be secure.
+				// An INSECURE Listener uses only the Host's action for
+				// insecure requests. The others treat some requests as
+				// secure.
 				if l.model != "INSECURE" || h.action == "Route" {
 					chosen[h] = true
 				}

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// match is a header or query parameter a Mapping asks for.
+// match is a header or query parameter that a Mapping requires.
 type match struct {
 	name, value string
 	any         bool // present, whatever the value
@@ -29,19 +29,19 @@ func (m match) length() int {
 	return n
 }
 
-// mapping is a Mapping that Emissary works with.
+// mapping is a Mapping that Emissary accepts.
 type mapping struct {
 	*resource
 	cacheKey   string
 	prefix     string
 	precedence int64
-	host       string // hostname glob; "" when there is none or a regular expression
+	host       string // hostname glob; "" if there is none or it is a regular expression
 	headers    []match
 	query      []match
 	service    string         // qualified
-	breakers   any            // circuit_breakers, the Module's where it has none
-	breakerIDs []string       // what they add to the cluster's name
-	core       map[string]any // the fields all members of a group must agree on
+	breakers   any            // circuit_breakers, else the Module's
+	breakerIDs []string       // what the breakers add to the cluster's name
+	core       map[string]any // the fields on which all members of a group must agree
 	groupID    string
 	rank       rank
 	redirects  bool
@@ -50,7 +50,8 @@ type mapping struct {
 	clusters   clusterNames
 }
 
-// rank decides which routes Envoy tries first (_route_weight in irhttpmapping.py).
+// rank determines which routes Envoy tries first (_route_weight in
+// irhttpmapping.py).
 type rank struct {
 	precedence              int64
 	prefix, headers, params int
@@ -85,8 +86,8 @@ func sign(positive bool) int {
 	return -1
 }
 
-// newMapping builds a Mapping as irhttpmapping.py and irbasemapping.py do; nil
-// when Emissary refuses it, which it has then posted.
+// newMapping builds a Mapping as irhttpmapping.py and irbasemapping.py do. It
+// returns nil if Emissary rejects the Mapping, after posting the error.
 func newMapping(r *resource, w *world) *mapping {
 	m := &mapping{
 		resource:  r,
@@ -120,14 +121,14 @@ func newMapping(r *resource, w *world) *mapping {
 	return m
 }
 
-// cacheKey is Emissary's name for a Mapping in its cache (make_cache_key in
-// irbasemapping.py): the name only counts up to its first dot.
+// cacheKey returns Emissary's name for a Mapping in its cache (make_cache_key
+// in irbasemapping.py). Only the part of the name before its first dot counts.
 func cacheKey(r *resource) string {
 	name, _, _ := strings.Cut(r.alias, ".")
 	return r.kind + "-" + name + "-" + r.namespace
 }
 
-// readMatches fills host, headers and query; it returns what is wrong with them.
+// readMatches sets host, headers and query. It returns what is wrong with them.
 func (m *mapping) readMatches() string {
 	problem := ""
 	host, hostRegex := "", false
@@ -155,7 +156,7 @@ func (m *mapping) readMatches() string {
 			problem = "its host contains *, which matches nothing (hostname is a glob, host is not)"
 		}
 	}
-	// hostname wins over all of them, even over a regular expression.
+	// hostname overrides all of them, even a regular expression.
 	if v, found := m.spec["hostname"]; found {
 		host, hostRegex = text(v), false
 	}
@@ -196,8 +197,8 @@ func (m *mapping) qualifyService(w *world) {
 	m.service = service
 }
 
-// identify computes the group a Mapping belongs to, its rank, and the fields the
-// group has to agree on.
+// identify computes the Mapping's group, its rank, and the fields on which the
+// group must agree.
 func (m *mapping) identify(w *world) {
 	var id strings.Builder
 	id.WriteString("HTTP-GET" + m.prefix)
@@ -218,8 +219,8 @@ func (m *mapping) identify(w *world) {
 	if m.precedence != 0 {
 		id.WriteString(strconv.FormatInt(m.precedence, 10))
 	}
-	// The parts are put together without separators, as Emissary does: headers
-	// x: ab and xa: b belong to one group (and do not get along there).
+	// Join the parts without separators, as Emissary does: headers x: ab and
+	// xa: b belong to the same group, where they conflict.
 	m.groupID = id.String()
 
 	m.core = map[string]any{}

@@ -2,37 +2,38 @@ package model
 
 import "encoding/json"
 
-// Options says whose view of the objects is computed.
+// Options identifies the Emissary installation.
 type Options struct {
-	// Namespace is the namespace Emissary itself runs in. It decides which
-	// services get ".NAMESPACE" appended. It is not guessed: the caller sets it.
+	// Namespace is the namespace in which Emissary itself runs. It decides
+	// which services get ".NAMESPACE" appended. The caller must set it; there
+	// is no default.
 	Namespace string
-	// AmbassadorID is the id of the Emissary installation; "" means "default".
-	// Objects of other ids are ignored.
+	// AmbassadorID is the id of the Emissary installation. "" means "default".
+	// Objects for other ids are ignored.
 	AmbassadorID string
-	// Complete says that the objects are all there are, as in a cluster: what
-	// Emissary does without any Host or Listener is then no longer beside the
-	// point, and none is assumed.
+	// Complete means that the set has all objects, as in a cluster. Then no
+	// Host or Listener is assumed, and a missing one has its real effect.
 	Complete bool
 }
 
-// Report is what Emissary does with a set of objects.
+// Report describes what Emissary does with a set of objects.
 type Report struct {
-	// Groups are the groups that have at least one Mapping with a share, in the
-	// order in which Envoy tries their routes.
+	// Groups holds the groups with at least one Mapping that has a share, in
+	// the order in which Envoy tries their routes.
 	Groups []Group `json:"groups"`
-	// Dropped are the names of Mappings, in alphabetical order, that are neither
-	// a row nor a shadow of any group. Why is in Drops.
+	// Dropped holds the sorted names of Mappings that are neither a row nor a
+	// shadow of a group. Drops has the reasons.
 	Dropped []string `json:"dropped"`
-	// Error says whether Emissary posts an error about anything in the set.
+	// Error reports whether Emissary posts an error about anything in the set.
 	Error bool `json:"error"`
-	// Errors name an object each and say what Emissary does about it. There can
-	// be texts while Error is false: some disasters happen in silence.
+	// Errors holds messages that name an object and say what Emissary does
+	// about it. There can be messages while Error is false, because Emissary
+	// does not report everything.
 	Errors []string `json:"errors"`
 
-	// Drops has one entry per name in Dropped, in the same order.
+	// Drops has one entry for each name in Dropped, in the same order.
 	Drops []Drop `json:"-"`
-	// TCPGroups are the groups of TCPMappings.
+	// TCPGroups holds the groups of TCPMappings.
 	TCPGroups []TCPGroup `json:"-"`
 }
 
@@ -40,51 +41,51 @@ type Report struct {
 type Drop struct {
 	Mapping   string // metadata.name
 	Namespace string
-	Reason    string // a sentence without subject: "is for another ambassador_id"
+	Reason    string // a sentence without its subject: "is for another ambassador_id"
 }
 
 // Group is a set of Mappings that answer the same requests.
 type Group struct {
-	// Host is the hostname glob all members agree on; "" (null in JSON) when
+	// Host is the hostname glob of all members. It is "" (null in JSON) if
 	// they have none or match it by a regular expression.
 	Host   string `json:"host"`
 	Prefix string `json:"prefix"`
-	// Routed says whether a virtual host sends requests to one of the group's
-	// clusters. A cluster that another, reachable group uses too counts.
+	// Routed reports whether a virtual host sends requests to a cluster of the
+	// group. It is also true if only another group routes to the same cluster.
 	Routed bool `json:"routed"`
 	// Unrouted is the percentage of the group's requests that none of its
-	// Mappings takes: they fall to the next matching route or get a 404.
+	// Mappings gets. They go to the next matching route or get a 404.
 	Unrouted int `json:"unrouted"`
-	// Shadows are the names of Mappings that get a copy of the requests.
+	// Shadows holds the names of Mappings that get a copy of the requests.
 	Shadows []string `json:"shadows"`
-	// Rows are the members in the order Envoy tries them.
+	// Rows holds the members in the order in which Envoy tries them.
 	Rows []Row `json:"rows"`
 
-	// Hosts are the hostnames of the Hosts that take the group, sorted. Empty
-	// means that no request reaches the group by itself, whatever Routed says.
+	// Hosts holds the sorted hostnames of the Hosts that match the group. If
+	// it is empty, no request reaches the group, whatever Routed says.
 	Hosts []string `json:"-"`
 }
 
 // Row is one Mapping of a group with its real share.
 type Row struct {
-	// Mapping is the name Emissary gives the Mapping: its metadata.name, or
-	// NAME.NAMESPACE for the second and later Mappings of one name.
+	// Mapping is Emissary's name for the Mapping: its metadata.name, or
+	// NAME.NAMESPACE for the second and later Mappings with the same name.
 	Mapping   string `json:"mapping"`
 	Namespace string `json:"namespace"`
 	// Share is the real share of the group's requests, in whole percent.
 	Share int `json:"share"`
 	// Cluster is the name of the Envoy cluster.
 	Cluster string `json:"cluster"`
-	// Stats is the name under which Envoy counts the cluster; Prometheus shows
-	// it as the label envoy_cluster_name.
+	// Stats is the name under which Envoy counts the cluster. In Prometheus it
+	// is the label envoy_cluster_name.
 	Stats string `json:"stats"`
 }
 
 // TCPGroup is a set of TCPMappings on one port.
 type TCPGroup struct {
-	Address string // "" means every address
+	Address string // "" means all addresses
 	Port    string
-	Host    string // "" means every server name
+	Host    string // "" means all server names
 	Rows    []TCPRow
 }
 
@@ -92,13 +93,13 @@ type TCPGroup struct {
 type TCPRow struct {
 	Mapping   string
 	Namespace string
-	// Share is the real share of connections, in percent. Emissary hands its
-	// cumulative numbers to Envoy as if they were weights, so beside a stable
-	// without weight a canary of weight w gets 100·w/(w+100) percent.
+	// Share is the real share of connections, in percent. Emissary passes its
+	// cumulative numbers to Envoy as weights, so a canary of weight w next to
+	// a stable without weight gets 100·w/(w+100) percent.
 	Share float64
 }
 
-// MarshalJSON writes null for an absent host and [] for absent lists.
+// MarshalJSON writes null for a missing host and [] for missing lists.
 func (g Group) MarshalJSON() ([]byte, error) {
 	type plain Group
 	out := struct {
@@ -117,7 +118,7 @@ func (g Group) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// MarshalJSON writes [] for absent lists.
+// MarshalJSON writes [] for missing lists.
 func (r Report) MarshalJSON() ([]byte, error) {
 	type plain Report
 	out := plain(r)

@@ -9,8 +9,8 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// TestSampleOf: every share that is given is the one asked for, and the shares
-// that an error names can be had.
+// TestSampleOf checks that a returned sample has exactly the requested share,
+// and that the shares named in an error are possible.
 func TestSampleOf(t *testing.T) {
 	share := func(s model.Sample) *big.Rat {
 		return big.NewRat(int64(s.Weight), []int64{1, 16, 256}[s.Digits])
@@ -30,7 +30,7 @@ func TestSampleOf(t *testing.T) {
 		for _, text := range named {
 			can, _ := new(big.Rat).SetString(text)
 			if _, err := model.SampleOf(can); err != nil {
-				t.Errorf("%s %%: %s cannot be had either: %v", percent.FloatString(8), text, err)
+				t.Errorf("%s %%: %s is not possible either: %v", percent.FloatString(8), text, err)
 			}
 		}
 		if len(named) == 0 {

@@ -8,19 +8,20 @@ import (
 	"strings"
 )
 
-// Service is the service of a Mapping, [scheme://]name[.namespace[.domain]][:port],
-// taken apart. String puts exactly the same bytes together again.
+// Service is the parsed service of a Mapping,
+// [scheme://]name[.namespace[.domain]][:port]. String returns exactly the same
+// bytes again.
 type Service struct {
-	Scheme    string // as written, without "://"; "" when there is none
+	Scheme    string // as written, without "://"; "" if there is none
 	Name      string
-	Namespace string // "" when the name is not qualified
-	Domain    string // what follows the namespace, such as "svc.cluster.local"
-	Port      string // digits, as written; "" when there is none
+	Namespace string // "" if the name is not qualified
+	Domain    string // after the namespace, such as "svc.cluster.local"
+	Port      string // digits, as written; "" if there is none
 }
 
-// ParseService takes the text of a Mapping's service apart. It refuses what does
-// not name a Kubernetes Service, such as an IP address, a path or an empty label,
-// because no other name could stand in its place.
+// ParseService parses the service of a Mapping. It returns an error for text
+// that does not name a Kubernetes Service, such as an IP address, a path or an
+// empty label, because the name in it cannot be replaced.
 func ParseService(text string) (Service, error) {
 	fail := func(why string) (Service, error) {
 		return Service{}, fmt.Errorf("service %q: %s; write [scheme://]name[.namespace][:port]", text, why)
@@ -59,13 +60,13 @@ func ParseService(text string) (Service, error) {
 	return s, nil
 }
 
-// WithName gives the same service with only the name replaced.
+// WithName returns the same service with another name.
 func (s Service) WithName(name string) Service {
 	s.Name = name
 	return s
 }
 
-// String writes the service as it stands in a Mapping.
+// String returns the service as written in a Mapping.
 func (s Service) String() string {
 	var b strings.Builder
 	if s.Scheme != "" {
@@ -109,7 +110,8 @@ func isSchemeChar(r rune) bool {
 	return isLetter(r) || isDigit(r) || r == '+' || r == '-' || r == '.'
 }
 
-// isLabel is lenient about length and case: Emissary takes the service as it is.
+// isLabel ignores length and case, because Emissary accepts the service as it
+// is.
 func isLabel(text string) bool {
 	if text == "" {
 		return false

@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// set is a set of objects with what Emissary's own generator made of it.
+// set is a set of objects and the result of Emissary's own generator.
 type set struct {
 	Mappings []map[string]any `json:"mappings"`
 	Options  struct {
@@ -37,8 +37,8 @@ func readSets(t testing.TB, name string) map[string]set {
 	return sets
 }
 
-// comparable is the part of a report that the tables know, as JSON, so that null
-// and [] count as different.
+// comparable returns the part of a report that the tables contain, as JSON, so
+// that null and [] differ.
 func comparable(t testing.TB, groups []model.Group, dropped []string, failed bool) map[string]any {
 	t.Helper()
 	encoded, err := json.Marshal(model.Report{Groups: groups, Dropped: dropped, Error: failed})
@@ -78,7 +78,8 @@ func agree(t *testing.T, table string) string {
 	return fmt.Sprintf("%d of %d sets agree", agreeing, len(sets))
 }
 
-// sharesResult is what TestMain prints last, so that the end of the output says it.
+// sharesResult is printed last by TestMain, so that it is at the end of the
+// output.
 var sharesResult string
 
 func TestMain(m *testing.M) {
@@ -89,8 +90,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestShares compares the model with what Emissary made of 340 sets.
+// TestShares compares the model with Emissary's results for 340 sets.
 func TestShares(t *testing.T) { sharesResult = agree(t, "shares.json") }
 
-// TestGeneratedSets does the same with sets made to be telling; see testdata/README.md.
+// TestGeneratedSets does the same with sets that were generated to cover more
+// cases; see testdata/README.md.
 func TestGeneratedSets(t *testing.T) { t.Log(agree(t, "generated.json")) }

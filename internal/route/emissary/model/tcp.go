@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// tcpGroup is a set of TCPMappings on one port, in the making.
+// tcpGroup is a set of TCPMappings on one port, while it is built.
 type tcpGroup struct {
 	first   *resource
 	members []*resource
 	keys    map[string]bool
 }
 
-// tcpCore are the fields all members of a TCP group have to agree on
-// (CoreMappingKeys in irtcpmappinggroup.py); labels exist for HTTP only.
+// tcpCore returns the fields on which all members of a TCP group must agree
+// (CoreMappingKeys in irtcpmappinggroup.py). Only HTTP has labels.
 func tcpCore() []string {
 	return []string{"address", "circuit_breakers", "enable_ipv4", "enable_ipv6", "host", "idle_timeout_ms", "port", "tls"}
 }
 
-// groupTCP sorts TCPMappings into groups and works out their shares
+// groupTCP sorts TCPMappings into groups and computes their shares
 // (irtcpmapping.py, irtcpmappinggroup.py).
 func groupTCP(resources []*resource, w *world) []TCPGroup {
 	var groups []*tcpGroup
@@ -51,8 +51,9 @@ func groupTCP(resources []*resource, w *world) []TCPGroup {
 	return out
 }
 
-// listen puts TCP groups on their ports (compute_tcpchains in v3listener.py). Of
-// two that want the same, the one later in order has it.
+// listen assigns TCP groups to their ports (compute_tcpchains in
+// v3listener.py). If two groups need the same port and host, the later one
+// wins.
 func (w *world) listen(groups []*tcpGroup) {
 	taken := map[string]*resource{}
 	for i := len(groups) - 1; i >= 0; i-- {
@@ -64,7 +65,7 @@ func (w *world) listen(groups []*tcpGroup) {
 		}
 		bind := bindTo("tcp", text(r.spec["address"]), r.spec["port"])
 		if winner := taken[bind+" "+name]; winner != nil {
-			w.log.post(r, fmt.Sprintf("listens where %s does: Emissary ignores it", winner))
+			w.log.post(r, fmt.Sprintf("listens on the same port and host as %s: Emissary ignores it", winner))
 			continue
 		}
 		taken[bind+" "+name] = r
@@ -146,7 +147,7 @@ func (g *tcpGroup) finish(w *world) TCPGroup {
 	return out
 }
 
-// nameTCP makes the cluster of a TCPMapping, for the sake of what Emissary says
+// nameTCP names the cluster of a TCPMapping, only to collect Emissary's errors
 // about it.
 func (w *world) nameTCP(r *resource) {
 	namespace := ""
@@ -165,8 +166,8 @@ func (w *world) nameTCP(r *resource) {
 	})
 }
 
-// terminates says whether TLS for a server name is terminated: by a Host with a
-// secret, or by a TLSContext that lists the name.
+// terminates reports whether TLS for a server name is terminated by a Host with
+// a secret, or by a TLSContext that lists the name.
 func (w *world) terminates(name string) bool {
 	for _, h := range w.hosts.all {
 		if h.tls && globsMeet(h.hostname, name) {

@@ -8,12 +8,12 @@ import (
 	"strconv"
 )
 
-// The helpers here read decoded JSON or YAML the way Emissary's generator does,
-// whose language has one notion of number, of emptiness and of equality for all
-// types a decoder may have chosen.
+// These functions read decoded JSON or YAML as Emissary's generator does. Its
+// language treats numbers, emptiness and equality the same for all types that a
+// decoder may return.
 
-// number gives the value of any numeric type a JSON or YAML decoder produces.
-// NaN and infinities are not numbers here.
+// number returns the value of any numeric type that a JSON or YAML decoder
+// returns. NaN and infinities do not count as numbers.
 func number(v any) (float64, bool) {
 	var f float64
 	switch n := v.(type) {
@@ -43,7 +43,7 @@ func number(v any) (float64, bool) {
 	return f, !math.IsNaN(f) && !math.IsInf(f, 0)
 }
 
-// text gives a string value; anything else is "".
+// text returns a string value, or "" for anything else.
 func text(v any) string {
 	s, _ := v.(string)
 	return s
@@ -59,7 +59,8 @@ func list(v any) []any {
 	return l
 }
 
-// truthy says whether a value counts as set: not null, false, 0, "" or empty.
+// truthy reports whether a value counts as set: not null, false, 0, "" or
+// empty.
 func truthy(v any) bool {
 	switch t := v.(type) {
 	case nil:
@@ -79,7 +80,7 @@ func truthy(v any) bool {
 	return true
 }
 
-// plain writes a scalar as Emissary's generator would print it.
+// plain formats a scalar as Emissary's generator would print it.
 func plain(v any) string {
 	switch t := v.(type) {
 	case string:
@@ -139,8 +140,8 @@ func equal(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// asNumber is number with booleans as 1 and 0, which the generator's language
-// does not tell from numbers when it compares.
+// asNumber is like number, but reads booleans as 1 and 0, as the generator's
+// language does in comparisons.
 func asNumber(v any) (float64, bool) {
 	if b, ok := v.(bool); ok {
 		if b {
@@ -160,8 +161,8 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// withoutNulls drops null fields, as the API server does before it stores an
-// object: a field set to null is a field that is not set.
+// withoutNulls removes null fields, as the API server does before it stores an
+// object: a null field counts as not set.
 func withoutNulls(m map[string]any) map[string]any {
 	out := make(map[string]any, len(m))
 	for k, v := range m {

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// weighed is a member of a group while its threshold is worked out.
+// weighed is a member of a group while its threshold is computed.
 type weighed struct {
 	name      string
 	weight    float64 // as in the Mapping
@@ -16,9 +16,9 @@ type weighed struct {
 
 // normalise turns weights into cumulative thresholds, as
 // normalize_weights_in_mappings in irbasemappinggroup.py does, and puts the
-// members into the order of their routes: weighted ones first. With an error it
-// stops half-way and Emissary uses what it has: the order stays, and thresholds
-// that were not reached stay 0.
+// members into the order of their routes: members with a weight first. On an
+// error it stops half-way, and Emissary uses the partial result: the order does
+// not change, and the thresholds that were not reached stay 0.
 func normalise(members []weighed) ([]weighed, error) {
 	if len(members) == 1 {
 		members[0].threshold = 100
@@ -33,14 +33,14 @@ func normalise(members []weighed) ([]weighed, error) {
 			continue
 		}
 		if m.weight > 100 {
-			return members, fmt.Errorf("weight %s of %s is over 100: Emissary gives up the group half-way and its remaining members get nothing; after a cold start every route 404s", plain(m.weight), m.name)
+			return members, fmt.Errorf("weight %s of %s is over 100: Emissary stops half-way and the remaining members of the group get nothing; after a cold start every route returns 404", plain(m.weight), m.name)
 		}
 		total = clamp(total+rounded(m.weight), -maxTotal, maxTotal)
 		m.threshold = total
 		sorted = append(sorted, *m)
 	}
 	if total > 100 {
-		return members, fmt.Errorf("its weights sum up to %d: Emissary cuts the shares off at 100 in the order of names and members without weight get nothing", total)
+		return members, fmt.Errorf("the sum of the weights is %d: Emissary limits the sum of the shares to 100, in the order of names, and members without weight get nothing", total)
 	}
 	if len(free) > 0 {
 		each := rounded(float64(100-total) / float64(len(free)))
@@ -55,7 +55,7 @@ func normalise(members []weighed) ([]weighed, error) {
 	return append(sorted, free...), nil
 }
 
-// maxTotal keeps sums of absurd weights from overflowing.
+// maxTotal prevents an overflow of the sum of very large weights.
 const maxTotal = 1_000_000_000
 
 // rounded rounds half to even, as the generator's language does.
@@ -65,9 +65,10 @@ func rounded(f float64) int {
 
 func clamp(n, low, high int) int { return max(low, min(n, high)) }
 
-// shares turns thresholds into percentages. Envoy draws one number below 100 per
-// request and takes the first route whose threshold is above it, so a route gets
-// what is between the highest threshold before it and its own.
+// shares turns thresholds into percentages. For each request Envoy draws a
+// number below 100 and uses the first route whose threshold is above it. So a
+// route gets the difference between its own threshold and the highest one
+// before it.
 func shares(members []weighed) (percent []int, unrouted int) {
 	taken := 0
 	for _, m := range members {
@@ -78,11 +79,11 @@ func shares(members []weighed) (percent []int, unrouted int) {
 	return percent, 100 - taken
 }
 
-// TCPWeight gives the weight that gets a TCPMapping the share it asks for beside
-// one without weight: Emissary's numbers for TCP are not percentages, the real
-// share is w/(w+100). The weight is rounded to a whole number; share is what that
-// weight really gives, in percent. A share of 100 cannot be had: the most is 50,
-// because Emissary accepts no weight over 100.
+// TCPWeight returns the weight that gives a TCPMapping the wanted share next to
+// one without weight. Emissary's numbers for TCP are not percentages: the real
+// share is w/(w+100). The weight is rounded to a whole number, and share is the
+// real share of that weight, in percent. The largest share is 50, because
+// Emissary accepts no weight over 100.
 func TCPWeight(percent float64) (weight int, share float64) {
 	if !(percent > 0) {
 		return 0, 0

@@ -1,6 +1,6 @@
 package model
 
-// world is what Mappings are seen against: the Module, Hosts, resolvers, TLS
+// world is the environment of Mappings: the Module, Hosts, resolvers, TLS
 // contexts and the clusters made so far.
 type world struct {
 	opts      Options
@@ -10,15 +10,16 @@ type world struct {
 	listeners []*listener
 	resolvers map[string]string // name → kind
 	contexts  map[string]bool   // names of TLSContexts
-	// contextHosts are the hostnames for which TLSContexts terminate TLS.
+	// contextHosts holds the hostnames for which TLSContexts terminate TLS.
 	contextHosts map[string]bool
 	clusters     map[string]clusterNames
-	made         []Cluster // the same, with what else Envoy gets to know of them
+	made         []Cluster // the same clusters, with their other settings for Envoy
 }
 
-// module is what counts of the Module named "ambassador" (irambassador.py).
+// module holds the relevant settings of the Module named "ambassador"
+// (irambassador.py).
 type module struct {
-	resource         *resource // nil when there is none
+	resource         *resource // nil if there is none
 	config           map[string]any
 	resolver         string
 	breakers         any
@@ -65,7 +66,7 @@ func newModule(modules []*resource, log *journal) module {
 	return m
 }
 
-// fallback gives the Module's default for a field of HTTP Mappings
+// fallback returns the Module's default for a field of HTTP Mappings
 // (lookup_default in irresource.py).
 func (m module) fallback(field string) any {
 	defaults := object(m.config["defaults"])
@@ -75,14 +76,14 @@ func (m module) fallback(field string) any {
 	return defaults[field]
 }
 
-// check posts what Emissary says about a Module (finalize in irambassador.py).
+// check posts Emissary's errors about a Module (finalize in irambassador.py).
 func (m module) check(log *journal) {
 	if v, found := m.config["load_balancer"]; found && !validBalancer(object(v)) {
 		log.post(m.resource, "its load_balancer is not valid")
 	}
 	if m.breakers != nil {
 		if _, ok := breakerIDs(m.breakers); !ok {
-			log.post(m.resource, "its circuit_breakers are not valid: every Mapping without its own is refused")
+			log.post(m.resource, "its circuit_breakers are not valid: Emissary rejects every Mapping without its own")
 		}
 	}
 	if policy, found := m.config["retry_policy"]; found {
@@ -96,8 +97,8 @@ func (m module) check(log *journal) {
 	}
 }
 
-// resolverKinds are the resolvers by name: Emissary's own and those defined
-// (irserviceresolver.py). Two pairs of names stand for each other.
+// resolverKinds returns the resolvers by name: Emissary's own and the defined
+// ones (irserviceresolver.py). Two pairs of names are aliases.
 func resolverKinds(resources []*resource, log *journal) map[string]string {
 	kinds := map[string]string{}
 	for _, r := range resources {
@@ -125,7 +126,7 @@ func resolverKinds(resources []*resource, log *journal) map[string]string {
 	return kinds
 }
 
-// resolverName is the resolver a Mapping uses.
+// resolverName returns the name of the resolver that a Mapping uses.
 func (w *world) resolverName(r *resource) string {
 	if name := text(r.spec["resolver"]); name != "" {
 		return name
@@ -133,12 +134,12 @@ func (w *world) resolverName(r *resource) string {
 	return w.module.resolver
 }
 
-// resolverKind is the kind of that resolver; "" when it is not defined.
+// resolverKind returns the kind of that resolver, or "" if it is not defined.
 func (w *world) resolverKind(r *resource) string { return w.resolvers[w.resolverName(r)] }
 
-// cluster names the cluster of a Mapping. Mappings with the same long name share
-// the cluster of the first of them, its statistics name included (add_cluster in
-// ir.py).
+// cluster names the cluster of a Mapping. Mappings with the same long name
+// share the cluster of the first one, including its statistics name
+// (add_cluster in ir.py).
 func (w *world) cluster(m *mapping, marker string) clusterNames {
 	balancer := object(m.spec["load_balancer"])
 	if len(balancer) == 0 {
@@ -178,15 +179,16 @@ func (w *world) register(r *resource, q clusterRequest) clusterNames {
 	return named
 }
 
-// ClusterName gives the name of the Envoy cluster of a Mapping that stands alone:
-// no Module and no other Mapping has a say in it. "" if Emissary refuses it.
+// ClusterName returns the name of the Envoy cluster of a Mapping on its own,
+// without the influence of a Module or other Mappings. It returns "" if
+// Emissary rejects the Mapping.
 func ClusterName(mapping map[string]any, opts Options) string {
 	return namesOf(mapping, opts).envoy
 }
 
-// StatsName gives the name under which Envoy counts the cluster of a Mapping that
-// stands alone, which is the label envoy_cluster_name in Prometheus. "" if
-// Emissary refuses the Mapping.
+// StatsName returns the name under which Envoy counts the cluster of a Mapping
+// on its own, which is the label envoy_cluster_name in Prometheus. It returns
+// "" if Emissary rejects the Mapping.
 func StatsName(mapping map[string]any, opts Options) string {
 	return namesOf(mapping, opts).stats
 }
@@ -198,7 +200,7 @@ func namesOf(o map[string]any, opts Options) clusterNames {
 	}
 	log := &journal{}
 	w := newWorld(&catalog{}, opts, log)
-	// A named TLSContext is taken on trust: nobody can tell from here.
+	// Assume that a named TLSContext exists; it is not known here.
 	if name := text(r.spec["tls"]); name != "" {
 		w.contexts[name] = true
 	}

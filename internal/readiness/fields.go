@@ -1,30 +1,31 @@
 package readiness
 
-// view reads foreign objects: whatever is missing or of another type is empty.
-type view map[string]any
+// fields reads an object of unknown shape. A missing value or one of the wrong
+// type reads as empty.
+type fields map[string]any
 
-func (v view) value(path ...string) any {
+func (v fields) value(path ...string) any {
 	var now any = map[string]any(v)
 	for _, field := range path {
-		fields, isObject := now.(map[string]any)
+		m, isObject := now.(map[string]any)
 		if !isObject {
 			return nil
 		}
-		now = fields[field]
+		now = m[field]
 	}
 	return now
 }
 
-func (v view) has(path ...string) bool { return v.value(path...) != nil }
+func (v fields) has(path ...string) bool { return v.value(path...) != nil }
 
-func (v view) text(path ...string) string {
+func (v fields) text(path ...string) string {
 	s, _ := v.value(path...).(string)
 	return s
 }
 
-func (v view) number(path ...string) int { return v.numberOr(0, path...) }
+func (v fields) number(path ...string) int { return v.numberOr(0, path...) }
 
-func (v view) numberOr(otherwise int, path ...string) int {
+func (v fields) numberOr(otherwise int, path ...string) int {
 	switch n := v.value(path...).(type) {
 	case int64:
 		return int(n)
@@ -36,21 +37,22 @@ func (v view) numberOr(otherwise int, path ...string) int {
 	return otherwise
 }
 
-func (v view) list(path ...string) []view {
+func (v fields) list(path ...string) []fields {
 	items, _ := v.value(path...).([]any)
-	var out []view
+	var out []fields
 	for _, item := range items {
-		if fields, isObject := item.(map[string]any); isObject {
-			out = append(out, fields)
+		if m, isObject := item.(map[string]any); isObject {
+			out = append(out, m)
 		}
 	}
 	return out
 }
 
-// condition is one of status.conditions; the zero condition where there is none.
+// condition is an entry of status.conditions; the zero value means there is
+// none.
 type condition struct{ status, reason, message string }
 
-func (v view) condition(kind string) condition {
+func (v fields) condition(kind string) condition {
 	for _, c := range v.list("status", "conditions") {
 		if c.text("type") == kind {
 			return condition{c.text("status"), c.text("reason"), c.text("message")}
