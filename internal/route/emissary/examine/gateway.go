@@ -23,6 +23,7 @@ func (g Gateway) Examine(e *doctor.Exam) doctor.GatewayReport {
 	var gateway, routes findings
 	x.served(&gateway)
 	x.ready(&gateway)
+	x.frozen(&gateway)
 	x.posted(&routes)
 	x.groups(&routes)
 	x.orders(&routes)
