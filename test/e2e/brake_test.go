@@ -29,7 +29,6 @@ func TestBrake(t *testing.T) {
 		says   string
 	}{
 		{"reject", 1, []string{"reject", "sampleapp"}, 0, 4, "no request reaches its canary"},
-		{"shift to 0", 1, []string{"shift", "sampleapp", "--to", "0"}, 0, 4, "no request reaches its canary"},
 		{"Ctrl-C", 1, []string{"shift", "sampleapp", "--to", "60"}, syscall.SIGINT, 5, "its own pods end"},
 		{"reject, one of two pods is frozen", 2, []string{"reject", "sampleapp"}, 0, 4, "no request reaches its canary"},
 	} {
