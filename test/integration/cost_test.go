@@ -54,11 +54,11 @@ func testRunCost(t *testing.T, s shop, u *users) {
 		t.Fatal(err)
 	}
 	five := strings.Replace(string(text), "steps: [", "steps: [{weight: 1, hold: 1s}, ", 1)
-	five = strings.Replace(five, "{weight: 50, hold: 1s}", "{weight: 20, hold: 1s}, {weight: 50, hold: 1s}, {weight: 100, hold: 1s}", 1)
+	five = strings.Replace(five, "{weight: 50, hold: 1s}", "{weight: 20, hold: 1s}, {weight: 50, hold: 1s}, {weight: 80, hold: 1s}", 1)
 	if err := os.WriteFile(file, []byte(five), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.expect(t, 0, args, "gets 1 %", "gets 5 %", "gets 20 %", "gets 50 %", "gets 100 %", "promoted")
+	s.expect(t, 0, args, "gets 1 %", "gets 5 %", "gets 20 %", "gets 50 %", "gets 80 %", "promoted")
 	requests, watches := asked(proxy.Requests(), 0)
 	secret := 0
 	for _, r := range proxy.Requests() {
