@@ -16,7 +16,7 @@ import (
 	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
-// lines collects what is told of waits, with the seconds since the beginning.
+// lines collects the reported waits, with the seconds since the beginning.
 type lines struct {
 	mu    sync.Mutex
 	began time.Time
@@ -35,8 +35,9 @@ func (l *lines) text() string {
 	return strings.Join(l.told, "\n")
 }
 
-// warmUp finds out what is served, after which an outage is one of the calls alone.
-// client-go's discovery sleeps while it holds a lock, for which a test's clock stands.
+// warmUp fills the cache of discovery, so that a later outage affects only the calls
+// themselves. client-go's discovery sleeps while it holds a lock, and a lock stops the
+// clock of synctest.
 func warmUp(t *testing.T, c *Cluster) {
 	t.Helper()
 	if _, err := c.Get(t.Context(), aMapping); err != nil {
@@ -44,8 +45,8 @@ func warmUp(t *testing.T, c *Cluster) {
 	}
 }
 
-// A wait is told after 3 s, every 30 s, and when the reason changes: never a line for
-// every attempt, however many calls wait.
+// A wait is reported after 3 s, every 30 s, and when the reason changes. There is never
+// a line for each attempt, however many calls wait.
 func TestDelayIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		said := &lines{began: time.Now()}
@@ -80,13 +81,13 @@ func TestDelayIsTold(t *testing.T) {
 	})
 }
 
-// Nothing is told of a call that is quick, and whoever does not listen stops nobody.
+// A quick call is not reported, and a report that blocks stops no call.
 func TestDelayStopsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told, stuck := 0, make(chan struct{})
 		c, api := newFake(t, Options{Delayed: func(Delay) {
 			told++
-			<-stuck // as a terminal after Ctrl-S
+			<-stuck // like a terminal after Ctrl-S
 		}})
 		if _, err := c.Get(t.Context(), aMapping); err != nil || told != 0 {
 			t.Fatal(told, err)
@@ -113,7 +114,7 @@ func TestDelayStopsNobody(t *testing.T) {
 	})
 }
 
-// What a server may ask for is bounded, most of all where traffic is taken off.
+// Retry-After is limited, most of all for calls that set the weight to 0.
 func TestRetryAfterIsCapped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -130,7 +131,7 @@ func TestRetryAfterIsCapped(t *testing.T) {
 		for name, w := range map[string]struct {
 			cluster *Cluster
 			most    time.Duration
-		}{"others": {c, mostAsked}, "taking traffic off": {c.Persistent(), mostAskedPersistent}} {
+		}{"others": {c, maxRetryAfter}, "taking traffic off": {c.Persistent(), maxRetryAfterPersistent}} {
 			n.Store(0)
 			began := time.Now()
 			if _, err := w.cluster.Fresh(t.Context(), aMapping); err != nil || time.Since(began) != w.most {
@@ -140,7 +141,7 @@ func TestRetryAfterIsCapped(t *testing.T) {
 	})
 }
 
-// Patience is asked for only when the attempts are used up, and again each time.
+// Patient is called only after the attempts are used up, and each time again.
 func TestPatient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
@@ -157,8 +158,8 @@ func TestPatient(t *testing.T) {
 	})
 }
 
-// An answer that takes long is waited for while it comes; silence is not, and an
-// admission webhook that is slow gets the double time in the end.
+// A slow answer is waited for as long as data arrives, but silence ends an attempt. A
+// slow admission webhook gets twice the time in the end.
 func TestSilenceEndsAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -195,7 +196,7 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 	})
 }
 
-// dripping gives a byte a second.
+// dripping returns one byte a second.
 type dripping struct {
 	rest interface{ Read([]byte) (int, error) }
 }

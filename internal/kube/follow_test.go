@@ -23,7 +23,7 @@ func stepOf(o map[string]any) string {
 	return step
 }
 
-// steps collects what a watch saw.
+// steps collects what a watch reported.
 type steps struct {
 	mu   sync.Mutex
 	seen []string
@@ -45,8 +45,8 @@ func (s *steps) last() string {
 	return s.seen[len(s.seen)-1]
 }
 
-// A watch that stays open and says nothing is not believed for longer than a minute and
-// a quarter; one that sends bookmarks is, at no cost.
+// A watch that is open and sends nothing is trusted for 75 s. A watch that sends
+// bookmarks is trusted, and needs no request.
 func TestSilentWatch(t *testing.T) {
 	for name, following := range map[string]bool{"followed": true, "direct": false} {
 		t.Run(name, func(t *testing.T) {
@@ -65,13 +65,13 @@ func TestSilentWatch(t *testing.T) {
 					t.Fatal(saw.last())
 				}
 				lists := api.Count("GET /api/v1/namespaces/shop/configmaps")
-				for range 10 { // a quiet server that works
+				for range 10 { // the server works, but nothing changes
 					time.Sleep(time.Minute)
 					api.Bookmark()
 				}
 				synctest.Wait()
 				if n := api.Count("GET /api/v1/namespaces/shop/configmaps") - lists; n != 0 {
-					t.Errorf("%d requests while bookmarks came", n)
+					t.Errorf("%d requests while bookmarks returned", n)
 				}
 				api.Mute(true)
 				write(api, "2")
@@ -87,7 +87,7 @@ func TestSilentWatch(t *testing.T) {
 	}
 }
 
-// Fresh asks the API server always, and whoever follows the object sees what it read.
+// Fresh always reads from the API server, and watchers of the object see the result.
 func TestFreshIsNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})

@@ -21,7 +21,8 @@ import (
 	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
-// hangingPlugin is a cluster in memory whose credential plugin answers when it is told to.
+// hangingPlugin returns a cluster in memory whose credential plugin answers only when
+// the test lets it.
 func hangingPlugin(t *testing.T, options Options) (c *Cluster, server *kubetest.API, asked *atomic.Int32, answer chan error) {
 	t.Helper()
 	c, server = newFake(t, options)
@@ -43,8 +44,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A call ends with its context though the credential plugin hangs, names the plugin,
-// and asks it once however often it is tried again.
+// A call ends with its context although the credential plugin hangs. The error names
+// the plugin, and retries do not start the plugin again.
 func TestPluginHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		said := &lines{began: time.Now()}
@@ -70,21 +71,21 @@ func TestPluginHangs(t *testing.T) {
 	})
 }
 
-// A plugin that does not answer is given up in the end, and says so; somebody who logs
-// in meanwhile has the time for it.
+// A plugin that does not answer times out with an error of its own, after enough time
+// for a login.
 func TestPluginIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _, _, answer := hangingPlugin(t, Options{})
 		began := time.Now()
 		_, err := c.Fresh(t.Context(), aMapping)
-		if err == nil || !strings.Contains(err.Error(), "the credential plugin kubelogin of the kubeconfig has not answered for 3m0s") || time.Since(began) != pluginPatience {
+		if err == nil || !strings.Contains(err.Error(), "the credential plugin kubelogin of the kubeconfig has not answered for 3m0s") || time.Since(began) != pluginTimeout {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
 		close(answer)
 	})
 	synctest.Test(t, func(t *testing.T) {
 		c, server, asked, answer := hangingPlugin(t, Options{})
-		time.AfterFunc(pluginPatience-time.Second, func() { close(answer) })
+		time.AfterFunc(pluginTimeout-time.Second, func() { close(answer) })
 		var all sync.WaitGroup
 		for range 3 {
 			all.Go(func() {
@@ -100,8 +101,7 @@ func TestPluginIsSlow(t *testing.T) {
 	})
 }
 
-// A plugin that fails is a failure of the client: final at once, unless a canary has
-// traffic.
+// A failure of the plugin is a client error: permanent, unless a canary has traffic.
 func TestPluginFails(t *testing.T) {
 	for command, words := range map[string]string{
 		"no-such-kubelogin": "executable no-such-kubelogin not found",
@@ -136,7 +136,7 @@ func TestPluginFails(t *testing.T) {
 	}
 }
 
-// What the client does wrong is not tried again.
+// A client error is not retried.
 func TestClientsFailuresAreFinal(t *testing.T) {
 	secure, plain := httptest.NewUnstartedServer(http.NotFoundHandler()), httptest.NewServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -169,7 +169,8 @@ func TestClientsFailuresAreFinal(t *testing.T) {
 	}
 }
 
-// A host that does not resolve, or refuses connections, is believed after the attempts.
+// A host that does not resolve, or that refuses connections, is an error after all
+// attempts.
 func TestNoHostIsBelievedAfterAllAttempts(t *testing.T) {
 	for _, host := range []string{"https://no-such-host.invalid", "https://localhost:1"} {
 		tries := 0
@@ -186,7 +187,7 @@ func TestNoHostIsBelievedAfterAllAttempts(t *testing.T) {
 	}
 }
 
-// listen says a line to whoever connects.
+// listen accepts connections and writes a line to each.
 func listen(t *testing.T, line string) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "localhost:0")

@@ -20,8 +20,8 @@ var aMapping = Ref{Kind: "ConfigMap", Namespace: "shop", Name: "web"}
 
 const discovered = `{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1", "resources": [{"name": "configmaps", "kind": "ConfigMap", "namespaced": true, "verbs": ["get"]}]}`
 
-// answering is a cluster whose API server answers reads of a ConfigMap as it is
-// told, one answer after the other and the last one for ever.
+// answering returns a cluster whose API server answers reads of a ConfigMap with the
+// given answers in order. The last one repeats.
 func answering(t *testing.T, options Options, answers ...http.HandlerFunc) (c *Cluster, asked *atomic.Int64) {
 	t.Helper()
 	asked = new(atomic.Int64)
@@ -43,7 +43,8 @@ func answering(t *testing.T, options Options, answers ...http.HandlerFunc) (c *C
 	return c, asked
 }
 
-// inMemory answers requests without a network, so that the clock of a test is the only one.
+// inMemory answers requests without a network, so that synctest's clock is the only
+// one.
 type inMemory struct{ http.Handler }
 
 func (h inMemory) RoundTrip(r *http.Request) (response *http.Response, err error) {
@@ -85,8 +86,8 @@ var (
 	aPlainPage = say(503, `<html>the load balancer has nobody to ask</html>`)
 )
 
-// TestAgain: what may pass is tried again, what will not is believed at once.
-func TestAgain(t *testing.T) {
+// TestRetry: a temporary error is retried, a permanent one is returned at once.
+func TestRetry(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		answers []http.HandlerFunc
@@ -121,8 +122,7 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// TestBackoffIsInjected: it learns how often it was tried and what the server asks
-// for.
+// TestBackoffIsInjected: Backoff gets the number of the attempt and Retry-After.
 func TestBackoffIsInjected(t *testing.T) {
 	var waits []string
 	cluster, _ := answering(t, Options{
@@ -139,7 +139,7 @@ func TestBackoffIsInjected(t *testing.T) {
 	}
 }
 
-// TestPersistent tries until its context ends, and says why it stopped.
+// TestPersistent retries until its context ends, and returns the reason.
 func TestPersistent(t *testing.T) {
 	stop := errors.New("killed")
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -69,7 +69,7 @@ func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor
 		if served, err := s.kube.Serves(ctx, o); err != nil || served {
 			return nil, err // its namespace is not there, which is told as such
 		}
-		finding.Problem, finding.Mend = fmt.Sprintf("the cluster does not serve %v of %v", o["kind"], o["apiVersion"]), "install what brings it, or leave the object out"
+		finding.Problem, finding.Mend = fmt.Sprintf("the cluster does not serve %v of %v", o["kind"], o["apiVersion"]), "install its CRD, or leave the object out"
 	case kube.IsRefused(err):
 		finding.Problem, finding.Mend = "the API server refuses it: "+redact.Text(err.Error()), "correct the manifest"
 	default:
