@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAnnotated: objects get annotations, and what was given stays as it was.
+// TestAnnotated: the copies have the annotations, and the originals stay unchanged.
 func TestAnnotated(t *testing.T) {
 	object := func(annotations map[string]any) map[string]any {
 		meta := map[string]any{"name": "a"}

@@ -213,7 +213,7 @@ func (t *transition) failed(f Failed) (State, []Action) {
 }
 
 // brakes reports whether a failure leaves requests on a canary that must have none. A
-// weight of 0 in the cluster is not the end; no request at the canary is.
+// weight of 0 in the cluster is not enough: the canary must get no request.
 func (t *transition) brakes(f Failed) bool {
 	off := t.Weight == 0 && t.Phase != Standing && (t.Phase != Deploying || t.Peak > 0)
 	return off && !t.Braked && f.Action.Kind == Verify

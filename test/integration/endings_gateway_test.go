@@ -41,7 +41,7 @@ func testNoGateway(t *testing.T, s shop, u *users) {
 // and is not promoted, and that the same release is promoted once a gateway confirms it.
 func testUnverified(t *testing.T, s shop, u *users) {
 	s.expect(t, 0, append(s.deploy(t, "v2"), "--emissary-namespace", s.namespace))
-	s.expect(t, 0, append(shift("10"), "--emissary-namespace", s.namespace), "by the model of Emissary alone")
+	s.expect(t, 0, append(shift("10"), "--emissary-namespace", s.namespace), "computed with the model of Emissary and verified on no gateway")
 	s.expect(t, 2, verifying(promote, s.namespace), "no gateway has confirmed that the canary gets 10 %", "--unverified")
 	s.check(t, "v1", 10)
 	if got := s.state(t); got.Proof != rollout.ByModelAlone {

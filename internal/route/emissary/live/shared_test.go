@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSharedReadings: however many want a page, it is read once for all who ask before a
-// reading begins, readings are apart, and nobody gets a page from before they asked.
+// TestSharedReadings: all callers before the begin of a reading share it, readings keep
+// their distance, and no caller gets a value from before its call.
 func TestSharedReadings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var readings, atOnce atomic.Int64
@@ -54,8 +54,8 @@ func TestSharedReadings(t *testing.T) {
 	})
 }
 
-// TestSharedReadingOutlivesCallers: who leaves does not end the reading of those who
-// stay, and the last one ends it.
+// TestSharedReadingOutlivesCallers: a caller that leaves does not end the reading of
+// the others, and the last one does.
 func TestSharedReadingOutlivesCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended atomic.Int64
@@ -104,7 +104,8 @@ func TestSharedReadingOutlivesCallers(t *testing.T) {
 	})
 }
 
-// TestSplitStatistics: each release gets the lines of its own clusters, and those of none.
+// TestSplitStatistics: each release gets the lines of its own clusters, and the lines
+// without a cluster.
 func TestSplitStatistics(t *testing.T) {
 	page := splitStatistics([]byte(`# TYPE envoy_cluster_upstream_rq_xx counter
 envoy_cluster_upstream_rq_xx{envoy_response_code_class="2",envoy_cluster_name="a"} 1
