@@ -80,24 +80,24 @@ type Wanted struct {
 // Examine applies every rule. Its report depends only on its arguments.
 func Examine(seen Seen, gateways ...Gateway) Report {
 	e := newExam(seen)
-	var told []GatewayReport
+	var reports []GatewayReport
 	for _, g := range gateways {
-		told = append(told, g.Examine(e))
+		reports = append(reports, g.Examine(e))
 	}
 	e.namespace()
 	e.permissions()
-	for _, g := range told {
+	for _, g := range reports {
 		e.found = append(e.found, g.Gateway...)
 	}
 	e.refused()
 	e.stable()
 	e.selectors()
 	e.quotas()
-	for _, g := range told {
+	for _, g := range reports {
 		e.found = append(e.found, g.Routes...)
 	}
-	e.releases(told)
-	e.orphans(told)
+	e.releases(reports)
+	e.orphans(reports)
 	e.locks()
-	return Report{Namespace: seen.Namespace, Gateways: facts(told), Findings: e.found, Unseen: append([]string{}, seen.Unseen...)}
+	return Report{Namespace: seen.Namespace, Gateways: facts(reports), Findings: e.found, Unseen: append([]string{}, seen.Unseen...)}
 }

@@ -134,7 +134,7 @@ func TestNothingIsFoundWhereNothingIsWrong(t *testing.T) {
 	with := seen(t)
 	with.Wanted = wanted(t)
 	if r := doctor.Examine(with); len(r.Findings) > 0 {
-		t.Errorf("for a release that is to begin: %+v", r.Findings)
+		t.Errorf("for a planned release: %+v", r.Findings)
 	}
 }
 
@@ -229,7 +229,7 @@ func TestEveryProblemIsFound(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 			if f := found[0]; f.Mend == "" && c.name != "refused" {
-				t.Error("it does not say how to mend it")
+				t.Error("the advice is missing")
 			}
 		})
 	}

@@ -64,7 +64,7 @@ func TestGatewaysTakePart(t *testing.T) {
 		"orphan: Route shop/old-canary", "orphan: Service shop/old-canary", // a route without its Service fails requests
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("found\n%q, want\n%q", got, want)
+		t.Errorf("got\n%q, want\n%q", got, want)
 	}
 	s.Served["unseen.example.com"] = []string{"v1"}
 	if r := doctor.Examine(s, gateway{"unseen"}, gateway{"routes"}); r.Gateways != "unseen v1; routes v2" {

@@ -21,6 +21,6 @@ func TestAnnotated(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]map[string]any{object(nil), object(map[string]any{"own": "1", "run": "old"})}, given); diff != "" {
-		t.Errorf("what was given has changed: %s", diff)
+		t.Errorf("the original has changed: %s", diff)
 	}
 }

@@ -71,7 +71,7 @@ func carryOut(t *testing.T, releases int, seed uint64) cost {
 		t.Errorf("%d goroutines before, %d after", before, after)
 	}
 	if left := w.Watches(); len(left) > 0 {
-		t.Errorf("watches that nobody uses: %v", left)
+		t.Errorf("watches without users: %v", left)
 	}
 	if left := len(w.Under(mappingsPath)) + len(w.Under(deploymentsPath)); left != 2*releases {
 		t.Errorf("%d Mappings and Deployments for %d applications", left, releases)
@@ -138,10 +138,10 @@ func TestOneEndsBeforeAnother(t *testing.T) {
 		if weight := mapping["spec"].(values)["weight"]; r.err == nil || weight != 0. {
 			t.Errorf("the first: weight %v, %v", weight, r.err)
 		}
-		requests := len(w.Requests())
+		before := len(w.Requests())
 		time.Sleep(30 * time.Second)
-		if asked := w.requestsFrom(requests); len(asked) > 0 {
-			t.Errorf("requests of the second because the first has ended: %q", asked)
+		if requests := w.requestsFrom(before); len(requests) > 0 {
+			t.Errorf("requests of the second after the end of the first: %q", requests)
 		}
 		_, err := w.another(t).EditStatements(t.Context(), runner.Release{Namespace: "shop", Name: nameOf(1)}, "", func(_ rollout.State, said *rollout.Statements) error {
 			said.Rejected = &rollout.Statement{Text: "no", At: time.Now()}
@@ -164,12 +164,12 @@ func TestOneEndsBeforeAnother(t *testing.T) {
 		alone := newWorld(t, 3)
 		defer alone.gateways.Close()
 		if behind, alone := third(w), third(alone); len(behind) > len(alone) {
-			t.Errorf("behind others the third asks more than alone: %q instead of %q", behind, alone)
+			t.Errorf("with other releases, the third needs more requests than alone: %q instead of %q", behind, alone)
 		}
 		w.gateways.Close()
 		synctest.Wait()
 		if left := w.Watches(); len(left) > 0 {
-			t.Errorf("watches that nobody uses: %v", left)
+			t.Errorf("watches without users: %v", left)
 		}
 	})
 }

@@ -44,7 +44,7 @@ func TestShare(t *testing.T) {
 			defer cancel() // a watch outlasts the call that started it
 			user, end := c.Share(ctx)
 			if got := stepNow(t, user, ref); got != "1" {
-				t.Errorf("it reads %s", got)
+				t.Errorf("the read returns %s", got)
 			}
 			return user, end
 		}
@@ -59,17 +59,17 @@ func TestShare(t *testing.T) {
 		api.Edit(mapsPath+"/map-1", func(o map[string]any) { o["data"] = map[string]any{"step": "2"} })
 		synctest.Wait()
 		if got := stepNow(t, b, ref); got != "2" || api.Count("") != requests {
-			t.Errorf("after A has ended B reads %s, with %d requests", got, api.Count("")-requests)
+			t.Errorf("after the end of A, B reads %s, with %d requests", got, api.Count("")-requests)
 		}
 		endB()
 		synctest.Wait()
 		if left := api.Watches(); len(left) > 0 {
-			t.Errorf("watches that nobody uses: %v", left)
+			t.Errorf("watches without users: %v", left)
 		}
 		// After the end, reads work as without a cache.
 		for range 2 {
 			if got := stepNow(t, b, ref); got != "2" {
-				t.Errorf("after its end B reads %s", got)
+				t.Errorf("after its end, B reads %s", got)
 			}
 		}
 		if n := api.Count("") - requests; n != 2 {
@@ -132,7 +132,7 @@ func TestManyObjects(t *testing.T) {
 			read(n, want)
 		}
 		if n := api.Count("") - requests; n != 0 {
-			t.Errorf("%d requests for what the watch has told", n)
+			t.Errorf("%d requests although the watch has the objects", n)
 		}
 		for _, end := range ends {
 			end()
@@ -172,7 +172,7 @@ func TestManyRefused(t *testing.T) {
 		end()
 		synctest.Wait()
 		if left := api.Watches(); len(left) > 0 {
-			t.Errorf("watches that nobody uses: %v", left)
+			t.Errorf("watches without users: %v", left)
 		}
 	})
 }
@@ -199,20 +199,20 @@ func TestWrittenIsRead(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got := stepNow(t, c, ref); got != "2" {
-					t.Errorf("after a write it reads %s", got)
+					t.Errorf("after a write the read returns %s", got)
 				}
 				if _, err := c.Delete(t.Context(), []Ref{ref}, Write{}); err != nil {
 					t.Fatal(err)
 				}
 				requests := api.Count("")
 				if got := fmt.Sprint(stepNow(t, c, ref), stepNow(t, c, ref)); got != "gonegone" || api.Count("")-requests != 1 {
-					t.Errorf("after a deletion it reads %s, with %d requests", got, api.Count("")-requests)
+					t.Errorf("after a deletion the read returns %s, with %d requests", got, api.Count("")-requests)
 				}
 				api.Mute(false)
 				numbered(api, 0, "3")
 				synctest.Wait()
 				if got := stepNow(t, c, ref); got != "3" {
-					t.Errorf("after it was made again it reads %s", got)
+					t.Errorf("after it was created again the read returns %s", got)
 				}
 			})
 		})

@@ -179,6 +179,6 @@ func TestRecordOf(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if _, err := RecordOf(values{"binaryData": values{"z": "?"}}); err == nil {
-		t.Error("no error for what is not base64")
+		t.Error("no error for invalid base64")
 	}
 }

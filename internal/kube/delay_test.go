@@ -18,21 +18,21 @@ import (
 
 // lines collects the reported waits, with the seconds since the beginning.
 type lines struct {
-	mu    sync.Mutex
-	began time.Time
-	told  []string
+	mu      sync.Mutex
+	began   time.Time
+	reports []string
 }
 
 func (l *lines) add(d Delay) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.told = append(l.told, fmt.Sprintf("%d s: %s", int(time.Since(l.began).Seconds()), d))
+	l.reports = append(l.reports, fmt.Sprintf("%d s: %s", int(time.Since(l.began).Seconds()), d))
 }
 
 func (l *lines) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Join(l.told, "\n")
+	return strings.Join(l.reports, "\n")
 }
 
 // warmUp fills the cache of discovery, so that a later outage affects only the calls
@@ -47,13 +47,13 @@ func warmUp(t *testing.T, c *Cluster) {
 
 // A wait is reported after 3 s, every 30 s, and when the reason changes. There is never
 // a line for each attempt, however many calls wait.
-func TestDelayIsTold(t *testing.T) {
+func TestDelayIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		said := &lines{began: time.Now()}
-		c, api := newFake(t, Options{Delayed: said.add, Patient: func() bool { return true }})
+		delays := &lines{began: time.Now()}
+		c, api := newFake(t, Options{Delayed: delays.add, Patient: func() bool { return true }})
 		warmUp(t, c)
 		before := api.Count("GET")
-		said.began = time.Now()
+		delays.began = time.Now()
 		var reason atomic.Value
 		reason.Store(syscall.ECONNREFUSED)
 		api.Intercept(func(*http.Request) (*http.Response, error) { return nil, reason.Load().(error) })
@@ -71,26 +71,26 @@ func TestDelayIsTold(t *testing.T) {
 33 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 33 s: connection refused
 63 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 63 s: connection refused
 `
-		got := said.text()
+		got := delays.text()
 		if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 3 || !strings.Contains(got, "no route to host") {
 			t.Error(got)
 		}
 		if n := api.Count("GET") - before; n < 50 {
-			t.Errorf("%d attempts; it was to be many", n)
+			t.Errorf("%d attempts, want at least 50", n)
 		}
 	})
 }
 
 // A quick call is not reported, and a report that blocks stops no call.
-func TestDelayStopsNobody(t *testing.T) {
+func TestDelayBlocksNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		told, stuck := 0, make(chan struct{})
+		reports, stuck := 0, make(chan struct{})
 		c, api := newFake(t, Options{Delayed: func(Delay) {
-			told++
+			reports++
 			<-stuck // like a terminal after Ctrl-S
 		}})
-		if _, err := c.Get(t.Context(), aMapping); err != nil || told != 0 {
-			t.Fatal(told, err)
+		if _, err := c.Get(t.Context(), aMapping); err != nil || reports != 0 {
+			t.Fatal(reports, err)
 		}
 		var away atomic.Bool
 		away.Store(true)
@@ -107,8 +107,8 @@ func TestDelayStopsNobody(t *testing.T) {
 		}()
 		time.Sleep(10 * time.Minute)
 		away.Store(false)
-		if err := <-done; err != nil || told != 1 {
-			t.Errorf("told %d times: %v", told, err)
+		if err := <-done; err != nil || reports != 1 {
+			t.Errorf("reported %d times: %v", reports, err)
 		}
 		close(stuck)
 	})

@@ -15,7 +15,7 @@ func TestUndiscovered(t *testing.T) {
 		http.StatusForbidden:    "not allowed to discover how the cluster serves it",
 		http.StatusUnauthorized: "log in again",
 	} {
-		server := httptest.NewServer(say(code, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no"}`))
+		server := httptest.NewServer(respond(code, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no"}`))
 		t.Cleanup(server.Close)
 		cluster, err := New(&rest.Config{Host: server.URL}, Options{})
 		if err != nil {

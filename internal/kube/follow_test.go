@@ -88,7 +88,7 @@ func TestSilentWatch(t *testing.T) {
 }
 
 // Fresh always reads from the API server, and watchers of the object see the result.
-func TestFreshIsNow(t *testing.T) {
+func TestFreshReadsTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -114,7 +114,7 @@ func TestFreshIsNow(t *testing.T) {
 		api.Mute(true)
 		write(api, "2")
 		if got := fmt.Sprint(get(c.Get), get(c.Fresh), get(c.Get)); got != "122" {
-			t.Errorf("Get, Fresh, Get give %s", got)
+			t.Errorf("Get, Fresh, Get return %s", got)
 		}
 		synctest.Wait()
 		if saw.last() != "2" {
@@ -122,7 +122,7 @@ func TestFreshIsNow(t *testing.T) {
 		}
 		api.Drop(mapPath)
 		if got := fmt.Sprint(get(c.Get), " ", get(c.Fresh), " ", get(c.Get)); got != "2 gone gone" {
-			t.Errorf("after the deletion Get, Fresh, Get give %s", got)
+			t.Errorf("after the deletion Get, Fresh, Get return %s", got)
 		}
 		cancel()
 		synctest.Wait()

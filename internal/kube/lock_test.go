@@ -79,7 +79,7 @@ func TestLockOutlivesAnOutage(t *testing.T) {
 		away.Store(true)
 		time.Sleep(lockFor - time.Second)
 		if err := h.Sure(t.Context()); err != nil {
-			t.Error("not sure though nobody else can have it:", err)
+			t.Error("not sure although nobody else can hold it:", err)
 		}
 		time.Sleep(10 * time.Minute)
 		if err := context.Cause(h.Context()); err != nil {

@@ -140,7 +140,7 @@ func TestManySelectors(t *testing.T) {
 		requests := api.Count("")
 		see(func(n int) string { return name(n) + "-2 false" })
 		if n := api.Count("") - requests; n != 0 {
-			t.Errorf("%d requests for what the watches have told", n)
+			t.Errorf("%d requests although the watches have the pods", n)
 		}
 		for _, p := range all {
 			p.Close()

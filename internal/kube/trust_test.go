@@ -98,7 +98,7 @@ func TestAnnotateVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := c.Annotate(t.Context(), aMapping, map[string]string{"approve": "by A and B"}, versionIn(o), Write{}); err != nil {
-			t.Error("when it was read again:", err)
+			t.Error("after a new read:", err)
 		}
 	})
 }

@@ -71,7 +71,7 @@ func (s State) KeptForPerson() bool {
 	return s.Held != "" && s.Phase == Standing && s.Judged != nil && s.Judged.Inconclusive && s.Judged.Recommended > 0
 }
 
-// withdrawn reports whether the gateways were seen to give the canary no traffic.
+// withdrawn reports whether the gateways confirmed that the canary gets no traffic.
 func (s State) withdrawn() bool { return s.Phase == Standing && s.Weight == 0 && s.Verified == 0 }
 
 // off sets the wanted weight to 0 in every phase.

@@ -49,7 +49,7 @@ func TestOpenMetrics(t *testing.T) {
 			}
 			defer opened.Close()
 			if remembers := c.config.Source == metric.Prometheus || c.config.Source == metric.AzureMonitor; opened.Remembers != remembers {
-				t.Errorf("it remembers what was before: %v, want %v", opened.Remembers, remembers)
+				t.Errorf("it has a history: %v, want %v", opened.Remembers, remembers)
 			}
 			if r := opened.Reader(time.Time{}); r.Source == nil {
 				t.Errorf("%+v", r)

@@ -68,7 +68,7 @@ func testFrozen(t *testing.T, s shop, _ *users) {
 	s.expect(t, 0, verifying(s.deploy(t, "v2"), s.namespace))
 	s.expect(t, 0, verifying(shift("50"), s.namespace), "the canary gets 50 % on the gateway pod")
 	gateway.freeze(50)
-	s.expect(t, 4, verifying(reject, s.namespace), "the gateway has not taken the weight of 0", "lead to the stable pods", "canarize doctor")
+	s.expect(t, 4, verifying(reject, s.namespace), "the gateway did not apply the weight of 0", "select the stable pods", "canarize doctor")
 	service := s.get(t, s.ref("", "Service", "shop-canary"))
 	stable := s.get(t, s.ref("", "Service", "shop"))
 	if have, want := service["spec"].(map[string]any)["selector"], stable["spec"].(map[string]any)["selector"]; !reflect.DeepEqual(have, want) {

@@ -176,8 +176,8 @@ func (hold) Sure(ctx context.Context) error { return ctx.Err() }
 func (hold) Release()                       {}
 
 // Listen implements runner.Inbox. There are no statements.
-func (c *Cluster) Listen(ctx context.Context, _ manifest.ID, hear func(map[string]string)) {
-	hear(map[string]string{})
+func (c *Cluster) Listen(ctx context.Context, _ manifest.ID, handle func(map[string]string)) {
+	handle(map[string]string{})
 	<-ctx.Done()
 }
 

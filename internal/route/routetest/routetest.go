@@ -49,7 +49,7 @@ const (
 	OwnObject Feature = "the canary's route is an object of its own"
 	Inside    Feature = "the canary's route is a part of the stable object"
 	Counted   Feature = "the gateway counts requests by route"
-	Seen      Feature = "the gateway can be seen to give a share"
+	Seen      Feature = "the gateway can verify a share"
 )
 
 // world is an application with a route and a deployed canary in a cluster.
@@ -68,15 +68,15 @@ var cases = []struct {
 	run   func(*testing.T, *world)
 }{
 	{"the canary begins at 0", "", beginsAtZero},
-	{"every share is the one that was set", "", sharesAreExact},
-	{"a share moves nothing but the share", "", sharesMoveNothingElse},
-	{"a canary that is not there has no share", "", absentHasNoShare},
-	{"a stable route that is edited takes the canary's along", "", editedTakesAlong},
-	{"a share is proven by a gateway alone", Seen, proofByGateway},
+	{"every share is as set", "", sharesAreExact},
+	{"setting a share changes nothing else", "", sharesMoveNothingElse},
+	{"a canary that does not exist has no share", "", absentHasNoShare},
+	{"an edit of the stable route reaches the canary's", "", editedTakesAlong},
+	{"only a gateway proves a share", Seen, proofByGateway},
 	{"the routes of a release are found without its record", "", foundByLabel},
-	{"the canary's route goes with the canary", OwnObject, ownRouteGoes},
-	{"the stable object without the canary is what it was", Inside, withoutIsBefore},
-	{"both versions are counted by names of their own", Counted, namesDiffer},
+	{"the canary's route is deleted with the canary", OwnObject, ownRouteGoes},
+	{"the stable object without the canary is unchanged", Inside, withoutIsBefore},
+	{"each version is counted under its own name", Counted, namesDiffer},
 	{"a release is promoted", "", promoted},
 	{"a release is rejected", "", rejected},
 }
@@ -86,7 +86,7 @@ func Run(t *testing.T, s Subject) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			if c.needs != "" && !s.has(c.needs) {
-				t.Skipf("the router does not say that %s", c.needs)
+				t.Skipf("not a feature of the router: %s", c.needs)
 			}
 			c.run(t, newWorld(t, s))
 		})
@@ -198,7 +198,7 @@ func (w *world) expectShares(t *testing.T, percent int) {
 
 func beginsAtZero(t *testing.T, w *world) {
 	if len(w.plan.Routes) != 1 || w.plan.Routes[0].TimeoutMS <= 0 {
-		t.Fatalf("routes %+v, expected one with the time that a request may take", w.plan.Routes)
+		t.Fatalf("routes %+v, expected one with a timeout", w.plan.Routes)
 	}
 	w.must(t, deploy)
 	w.expectShares(t, 0)
@@ -232,7 +232,7 @@ func absentHasNoShare(t *testing.T, w *world) {
 		t.Error(err)
 	}
 	if err := w.live.SetShare(t.Context(), w.plan.Routes, 5); err == nil {
-		t.Error("5 % were given to a canary that is not there")
+		t.Error("no error for 5 % to a canary that does not exist")
 	}
 }
 
@@ -245,12 +245,12 @@ func editedTakesAlong(t *testing.T, w *world) {
 	stable, _ := w.Get(t.Context(), r.Stable)
 	canary, _ := w.Get(t.Context(), r.Canary)
 	if _, changed, err := w.live.Resync(r, stable, canary); err != nil || changed {
-		t.Errorf("the canary's route is still another: %v, %v", changed, err)
+		t.Errorf("the canary's route still differs: %v, %v", changed, err)
 	}
 	edited := copied(stable)
 	w.subject.Edit(edited)
 	if diff := cmp.Diff(edited, stable); diff != "" {
-		t.Errorf("what was edited is lost: %s", diff)
+		t.Errorf("the edit is lost: %s", diff)
 	}
 }
 
@@ -289,7 +289,7 @@ func foundByLabel(t *testing.T, w *world) {
 		return found
 	}
 	if found := find(); len(found) > 0 {
-		t.Errorf("before there is a canary: %v", found)
+		t.Errorf("found before the deployment: %v", found)
 	}
 	w.must(t, deploy)
 	if found := find(); !reflect.DeepEqual(found, []manifest.ID{w.plan.Routes[0].Canary}) {
@@ -300,7 +300,7 @@ func foundByLabel(t *testing.T, w *world) {
 func ownRouteGoes(t *testing.T, w *world) {
 	w.must(t, deploy, shift(5), reject)
 	if o := w.Objects()[w.plan.Routes[0].Canary]; o != nil {
-		t.Errorf("it is still there: %v", o)
+		t.Errorf("it still exists: %v", o)
 	}
 }
 

@@ -142,7 +142,7 @@ func TestNothingIsFoundWhereNothingIsWrong(t *testing.T) {
 	with := seen(t)
 	with.Wanted = wanted(t)
 	if r := examined(with); len(r.Findings) > 0 {
-		t.Errorf("for a release that is to begin: %+v", r.Findings)
+		t.Errorf("for a planned release: %+v", r.Findings)
 	}
 }
 
@@ -210,7 +210,7 @@ func TestEveryProblemIsFound(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 			if found[0].Mend == "" {
-				t.Error("it does not say how to mend it")
+				t.Error("the advice is missing")
 			}
 		})
 	}

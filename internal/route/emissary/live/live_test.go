@@ -364,7 +364,7 @@ func TestParseListeners(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if _, err := live.ParseListeners([]byte("no")); err == nil {
-		t.Error("no error for what is not JSON")
+		t.Error("no error for invalid JSON")
 	}
 }
 
@@ -400,7 +400,7 @@ func TestRealEnvoy(t *testing.T) {
 			t.Errorf("%s: %q", file, problems)
 		}
 		if problems := live.Check(view, wrong); len(problems) == 0 {
-			t.Errorf("%s: no problem with a share that is not there", file)
+			t.Errorf("%s: no problem reported for a missing share", file)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func TestWantOfOneRoute(t *testing.T) {
 	}
 	wants[1].Share = 80
 	if problems := Check(view, wants); len(problems) != 1 {
-		t.Errorf("a wrong share is not found: %q", problems)
+		t.Errorf("a wrong share is not reported: %q", problems)
 	}
 }
 

@@ -38,12 +38,12 @@ func TestSharedReadings(t *testing.T) {
 			all.Go(func() {
 				time.Sleep(time.Duration(n) * 7 * time.Millisecond)
 				for range seconds {
-					asked := time.Now()
+					called := time.Now()
 					is, err := s.get(t.Context(), "page", time.Second)
-					if err != nil || is.Before(asked) {
-						t.Errorf("asked at %s, got what was at %s, error %v", asked, is, err)
+					if err != nil || is.Before(called) {
+						t.Errorf("called at %s, got the value of %s, error %v", called, is, err)
 					}
-					time.Sleep(time.Until(asked.Add(time.Second)))
+					time.Sleep(time.Until(called.Add(time.Second)))
 				}
 			})
 		}
@@ -95,7 +95,7 @@ func TestSharedReadingOutlivesCallers(t *testing.T) {
 		<-got
 		synctest.Wait()
 		if ended.Load() != 1 {
-			t.Error("a reading goes on that nobody wants")
+			t.Error("a reading without callers continues")
 		}
 		close(release)
 		if text, err := s.get(t.Context(), "page", 0); text != "read" || err != nil {
