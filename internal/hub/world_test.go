@@ -300,7 +300,7 @@ func imageOf(deployment map[string]any) string {
 // requestsPerSecond is the rate of each application.
 const requestsPerSecond = 1000
 
-// count adds the requests since its last call, divided by the weights at that time.
+// count adds the requests since its last call, split by the weights at that time.
 func (w *world) count() {
 	seconds := time.Since(w.counted).Seconds()
 	w.counted = time.Now()

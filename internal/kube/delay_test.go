@@ -158,7 +158,7 @@ func TestPatient(t *testing.T) {
 	})
 }
 
-// A slow answer is waited for as long as data arrives, but silence ends an attempt. A
+// A slow answer is accepted as long as data arrives, but silence ends an attempt. A
 // slow admission webhook gets twice the time in the end.
 func TestSilenceEndsAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

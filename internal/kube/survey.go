@@ -45,8 +45,8 @@ func (a Access) needs() []Permission {
 // maxReviews limits the concurrent access reviews.
 const maxReviews = 8
 
-// Denied asks the API server which permissions of a the current user lacks. They have
-// the order of Permissions.
+// Denied returns the permissions in a that the current user lacks, in the order of
+// Permissions. It asks the API server for each.
 func (c *Cluster) Denied(ctx context.Context, a Access) ([]Permission, error) {
 	needs := a.needs()
 	denied, errs := make([]Permission, len(needs)), make([]error, len(needs))

@@ -34,8 +34,8 @@ func (c *Cluster) connect() error {
 	if server.Scheme != "https" && server.Scheme != "http" {
 		return fmt.Errorf("cluster %s: the protocol %q is not supported; the server in the kubeconfig has to begin with https://", c.config.Host, server.Scheme)
 	}
-	// A dialer of its own gives the cluster its own transport. Without it, client-go
-	// would share the transport with others, and it could not be changed.
+	// With its own dialer, the cluster gets its own transport. Otherwise client-go would
+	// share the transport with others, and it could not be changed.
 	if c.config.Dial == nil && c.config.Transport == nil {
 		c.config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	}

@@ -192,7 +192,7 @@ func (w *waiter) snapshot() Progress {
 }
 
 // watchPods keeps the problems of the pods up to date. They are extra information: an
-// error, such as a missing permission, is added to them as a text.
+// error, such as a missing permission, is reported like a problem of a pod.
 func (w *waiter) watchPods(ctx context.Context, selector string) {
 	pods := Ref{Kind: "Pod", Namespace: w.progress.Ref.Namespace}
 	var err error

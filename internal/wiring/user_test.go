@@ -13,7 +13,7 @@ import (
 )
 
 // TestUser: if the user may not ask for the own name, or the API server does not
-// support it, the name is unknown and no error.
+// support it, the name is "" without an error.
 func TestUser(t *testing.T) {
 	for code, answer := range map[int]string{
 		http.StatusCreated:   `{"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1", "status": {"userInfo": {"username": "ann"}}}`,

@@ -134,7 +134,7 @@ func testPages(t *testing.T, s site) {
 	if pages, err = nobody.Pages(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pages.Get(t.Context(), pod, port, "/metrics", "text/plain", 50); err == nil || !strings.Contains(err.Error(), "which takes the verb get on pods/proxy") {
+	if _, err := pages.Get(t.Context(), pod, port, "/metrics", "text/plain", 50); err == nil || !strings.Contains(err.Error(), "which needs the verb get on pods/proxy") {
 		t.Error(err)
 	}
 }

@@ -37,9 +37,9 @@ func newShared[K comparable, T any](read func(context.Context, K) (T, error)) *s
 	return &shared[K, T]{read: read, last: map[K]*lastReading[T]{}}
 }
 
-// get returns a value that is read after the call began, never an older one. The begins
-// of two readings are at least spacing apart. A caller whose context ends leaves, and
-// the reading continues for the others. Without callers it ends.
+// get returns a value that is read after the call began, never an older one. Two readings
+// begin at least spacing apart. If the context of a caller ends, the reading continues for
+// the other callers. Without callers it ends.
 func (s *shared[K, T]) get(ctx context.Context, of K, spacing time.Duration) (T, error) {
 	since := time.Now()
 	for {
