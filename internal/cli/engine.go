@@ -226,7 +226,7 @@ func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rol
 	case errors.Is(err, runner.ErrInterrupted):
 		return interrupted(release, s, err)
 	case errors.As(err, &stopped) && stopped.State.Held != "" && stopped.State.Braked:
-		return exitError{exitHeld, fmt.Errorf("release %s is held, and no request reaches its canary: its Services lead to the stable pods, and its own pods have ended. %w; canarize doctor looks what is wrong with the gateway; see canarize status %s -n %s", release, err, release.Name, release.Namespace), true}
+		return exitError{exitHeld, fmt.Errorf("release %s is held, and no request reaches its canary: its Services select the stable pods, and its own pods have ended. %w; canarize doctor examines the gateway; see canarize status %s -n %s", release, err, release.Name, release.Namespace), true}
 	case errors.As(err, &stopped) && stopped.State.Held != "":
 		return exitError{exitHeld, fmt.Errorf("release %s is held: %w; see canarize status %s -n %s", release, withAdvice, release.Name, release.Namespace), true}
 	case errors.As(err, &refused) && refused.Held():
@@ -265,13 +265,13 @@ func interrupted(release runner.Release, s rollout.State, err error) error {
 func withdrawn(s rollout.State) string {
 	switch {
 	case s.Braked:
-		return "the gateway did not take the traffic off the canary, so its Services lead to the stable pods and its own pods end; canarize doctor looks what is wrong with the gateway"
+		return "the gateway did not apply a weight of 0, so the canary's Services select the stable pods and its own pods end; canarize doctor examines the gateway"
 	case s.Phase == rollout.Deploying, s.Verified == 0 && s.Proof == rollout.SeenOnGateways:
 		return "traffic is back on stable"
 	case s.Verified == 0:
-		return "the canary's weight is 0; there was no gateway to ask whether traffic is back on stable"
+		return "the canary's weight is 0; no gateway could verify that traffic is back on stable"
 	}
-	return "the canary's weight is 0; no gateway was seen to take it, so traffic is back on stable only as far as is known"
+	return "the canary's weight is 0; no gateway has confirmed it, so it is not certain that traffic is back on stable"
 }
 
 // printer returns a printer of events on stderr. stop is called if nobody reads stderr

@@ -116,7 +116,7 @@ func (f *engineFlags) instruct(ctx context.Context, args []string, streams Strea
 	if err != nil {
 		return f.explain(ctx, release, rollout.State{}, err)
 	}
-	state, err := engine.Say(ctx, release, f.version, func(s rollout.State, said *rollout.Statements) error { return change(s, said, by) })
+	state, err := engine.EditStatements(ctx, release, f.version, func(s rollout.State, said *rollout.Statements) error { return change(s, said, by) })
 	if err != nil {
 		return f.explain(ctx, release, state, err)
 	}

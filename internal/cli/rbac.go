@@ -19,12 +19,12 @@ func newRBAC(streams Streams) *cobra.Command {
 		Use:   "rbac [flags]",
 		Short: "Print the permissions that canarize needs, and no others",
 		Long: `Rbac prints a ServiceAccount, and a Role with its RoleBinding in the namespace
-of the releases and in that of Emissary, with the least that releasing needs.
-The cluster is not asked.
+of the releases and in Emissary's namespace. They grant the least that releases
+need. The command sends no request to the cluster.
 
-Add kinds to the Role that your manifests have besides those canarize knows; a
-command that lacks a permission says which. The pods of Emissary are looked into
-through port-forwards, to see the real shares and to count requests.`,
+If your manifests have other kinds, add them to the Role; a command that lacks a
+permission names it. canarize reads Emissary's pods through port-forwards, to
+verify the real shares and to count requests.`,
 		Example: `  canarize rbac -n shop | kubectl apply -f -
   kubectl create token canarize -n shop`,
 		Args: noArguments,
@@ -46,10 +46,10 @@ through port-forwards, to see the real shares and to count requests.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVarP(&options.Namespace, "namespace", "n", "", "the namespace of the releases; that of the current context when empty")
-	flags.StringVar(&options.EmissaryNamespace, "emissary-namespace", "emissary", "the namespace Emissary runs in")
+	flags.StringVarP(&options.Namespace, "namespace", "n", "", "the namespace of the releases; by default that of the current context")
+	flags.StringVar(&options.EmissaryNamespace, "emissary-namespace", "emissary", "the namespace of Emissary")
 	flags.StringVar(&options.Account, "service-account", "canarize", "the ServiceAccount that gets the permissions")
-	flags.BoolVar(&options.PodMetrics, "pod-metrics", false, "also what the metric source pods needs: to get pages of pods through the API server")
+	flags.BoolVar(&options.PodMetrics, "pod-metrics", false, "also grant what the metric source pods needs: to get pages of pods through the API server")
 	flags.StringVar(&target.Context, "context", "", "the kubeconfig context to use")
 	flags.StringVar(&target.Kubeconfig, "kubeconfig", "", "the kubeconfig file to use")
 	return cmd

@@ -79,7 +79,7 @@ var onRefusal = map[rollout.Code]func(name string, r *rollout.Refusal) string{
 	rollout.RefusedWeight: func(_ string, r *rollout.Refusal) string {
 		return fmt.Sprintf("choose a weight from 0 to %d", r.Limit)
 	},
-	rollout.RefusedBraked:      naming("see with canarize doctor what is wrong with the gateway; then run canarize deploy again, or canarize reject %s"),
+	rollout.RefusedBraked:      naming("examine the gateway with canarize doctor; then run canarize deploy again, or canarize reject %s"),
 	rollout.RefusedNotReady:    naming("run canarize deploy again, or canarize reject %s"),
 	rollout.RefusedNoCanary:    always("run canarize deploy first"),
 	rollout.RefusedNotStanding: naming("see canarize status %s"),

@@ -95,7 +95,7 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 	return outside(f.show(streams, statuses(releases), name != ""))
 }
 
-func statuses(releases []survey.Standing) []report.Status {
+func statuses(releases []survey.Recorded) []report.Status {
 	all := []report.Status{}
 	for _, r := range releases {
 		s := report.StatusOf(r.Namespace, r.Name, r.State)

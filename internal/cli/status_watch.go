@@ -25,7 +25,7 @@ func (f *engineFlags) watch(ctx context.Context, engine wiring.Hub, namespace, n
 		return b.Show(all, pods)
 	}, pods: map[manifest.ID]report.Pods{}, followed: map[manifest.ID]bool{}}
 	ctx, stop := context.WithCancel(ctx)
-	err := survey.WatchReleases(ctx, engine.Cluster(), namespace, name, func(releases []survey.Standing) (bool, error) {
+	err := survey.WatchReleases(ctx, engine.Cluster(), namespace, name, func(releases []survey.Recorded) (bool, error) {
 		all := statuses(releases)
 		if name != "" && f.output == "" && isTerminal(streams.Out) {
 			view.follow(ctx, engine, all)

@@ -14,16 +14,16 @@ func (e *Exam) namespace() {
 	id := manifest.ID{Kind: "Namespace", Name: e.Namespace}
 	switch o, found := e.byID[id]; {
 	case found && o.GetDeletionTimestamp() != nil:
-		e.find("namespace", id.String(), "it is being deleted", "wait until it is gone, and make it again")
+		e.find("namespace", id.String(), "it is being deleted", "wait until it is deleted, then create it again")
 	case slices.Contains(e.Absent, id):
-		e.find("namespace", id.String(), "it does not exist", "kubectl create namespace "+e.Namespace+", or name another one with -n")
+		e.find("namespace", id.String(), "it does not exist", "kubectl create namespace "+e.Namespace+", or use another one with -n")
 	}
 }
 
 func (e *Exam) permissions() {
 	for _, d := range e.Denied {
 		e.find("permission", d.Resource+" in namespace "+d.Namespace, "not allowed: "+strings.Join(d.Verbs, ", "),
-			fmt.Sprintf("have somebody who may grant it apply what %s prints", e.Grant))
+			fmt.Sprintf("ask an administrator to apply the output of %s", e.Grant))
 	}
 }
 
@@ -33,7 +33,7 @@ func (e *Exam) refused() {
 	}
 }
 
-// limiting are the resources of a quota without which a canary cannot be made.
+// limiting lists the resources of a quota that a canary needs.
 var limiting = []string{"pods", "count/pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory", "count/deployments.apps", "services", "count/services", "configmaps", "count/configmaps", "secrets", "count/secrets"}
 
 func (e *Exam) quotas() {
@@ -42,7 +42,7 @@ func (e *Exam) quotas() {
 			hard, limited := quantity(q, "hard", name)
 			used, known := quantity(q, "used", name)
 			if limited && known && used.Cmp(hard) >= 0 {
-				e.find("quota", q.ID.String(), fmt.Sprintf("all of %s is used: %s of %s, so there is no room for a canary", name, used.String(), hard.String()), "raise the quota, or make room")
+				e.find("quota", q.ID.String(), fmt.Sprintf("the quota of %s is used up (%s of %s), so a canary cannot be created", name, used.String(), hard.String()), "raise the quota, or free some of it")
 			}
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// healthy is a namespace in which nothing is wrong, with a release at 10 %.
+// healthy is a namespace without problems, with a release at 10 %.
 const healthy = `
 {kind: Namespace, apiVersion: v1, metadata: {name: shop}}
 ---
@@ -37,7 +37,7 @@ const healthy = `
 {kind: Service, apiVersion: v1, metadata: {name: web-canary, namespace: shop, labels: {canarize.dev/track: canary, canarize.dev/release: web}}, spec: {selector: {app: web-canary}, ports: [{port: 80}]}}
 `
 
-// elsewhere is in another namespace, where nothing is looked for.
+// elsewhere is in another namespace, which is not examined.
 const elsewhere = `
 {kind: Deployment, apiVersion: apps/v1, metadata: {name: other, namespace: other}, spec: {selector: {matchLabels: {app: web}}}}
 `
@@ -58,7 +58,7 @@ func objects(t testing.TB, text string) []map[string]any {
 	return all
 }
 
-// whole makes whole numbers what Kubernetes decodes them to.
+// whole converts whole numbers to the type that Kubernetes decodes them to.
 func whole(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -85,7 +85,7 @@ func seen(t testing.TB) doctor.Seen {
 	s := doctor.Seen{
 		Namespace: "shop", Now: now, Whole: true, Grant: "canarize rbac -n shop",
 		Objects: append(objects(t, healthy), objects(t, elsewhere)...),
-		Releases: []doctor.Release{{
+		Releases: []doctor.Recorded{{
 			Name: "web",
 			State: rollout.State{Phase: rollout.Standing, Weight: 10, Verified: 10, Objects: []manifest.ID{
 				id("Deployment", "web-canary"), id("Service", "web-canary"),
@@ -96,7 +96,7 @@ func seen(t testing.TB) doctor.Seen {
 	return s
 }
 
-// object finds one of what was seen.
+// object returns an object that was seen.
 func object(s *doctor.Seen, kind, name string) map[string]any {
 	for _, o := range s.Objects {
 		if got := decoded.ID(o); got.Kind == kind && got.Name == name {
@@ -134,11 +134,11 @@ func TestNothingIsFoundWhereNothingIsWrong(t *testing.T) {
 	with := seen(t)
 	with.Wanted = wanted(t)
 	if r := doctor.Examine(with); len(r.Findings) > 0 {
-		t.Errorf("for a release that is to begin: %+v", r.Findings)
+		t.Errorf("for a planned release: %+v", r.Findings)
 	}
 }
 
-// wanted is a release of web that is to begin.
+// wanted returns a planned release of web.
 func wanted(t testing.TB) *doctor.Wanted {
 	t.Helper()
 	s := seen(t)
@@ -148,7 +148,7 @@ func wanted(t testing.TB) *doctor.Wanted {
 	}}
 }
 
-// TestEveryProblemIsFound has one thing wrong at a time.
+// TestEveryProblemIsFound has one problem in each case.
 func TestEveryProblemIsFound(t *testing.T) {
 	add := func(s *doctor.Seen, text string) { s.Objects = append(s.Objects, objects(t, text)...) }
 	state := func(s *doctor.Seen) *rollout.State { return &s.Releases[0].State }
@@ -184,13 +184,13 @@ func TestEveryProblemIsFound(t *testing.T) {
 		}, "stable", "Deployment shop/web", "readinessProbe"},
 		{"leak", func(s *doctor.Seen) {
 			add(s, `{kind: Service, apiVersion: v1, metadata: {name: front, namespace: shop}, spec: {selector: {tier: front}}}`)
-		}, "selector", "Service shop/front", "tier=front takes the pods of the canary's Deployment web-canary"},
+		}, "selector", "Service shop/front", "tier=front also selects the pods of the canary's Deployment web-canary"},
 		{"leak to a workload", func(s *doctor.Seen) {
 			add(s, `{kind: Deployment, apiVersion: apps/v1, metadata: {name: front, namespace: shop}, spec: {selector: {matchExpressions: [{key: tier, operator: Exists}]}, template: {metadata: {labels: {tier: x}}}}}`)
-		}, "selector", "Deployment shop/front", "for its own"},
+		}, "selector", "Deployment shop/front", "also selects the pods of the canary's Deployment web-canary"},
 		{"quota", func(s *doctor.Seen) {
 			add(s, `{kind: ResourceQuota, apiVersion: v1, metadata: {name: all, namespace: shop}, status: {hard: {pods: "3", requests.cpu: "2"}, used: {pods: "3", requests.cpu: 1900m}}}`)
-		}, "quota", "ResourceQuota shop/all", "all of pods is used: 3 of 3"},
+		}, "quota", "ResourceQuota shop/all", "the quota of pods is used up (3 of 3)"},
 		{"memory", func(s *doctor.Seen) { s.Releases[0].Err = errors.New("damaged") }, "release", "release shop/web", "cannot be read: damaged"},
 		{"unfinished", func(s *doctor.Seen) { state(s).Phase = rollout.Promoting; state(s).Run.Holder = "build 7" }, "release", "release shop/web", "a process ended while it was promoting, at a weight of 10 %: build 7"},
 		{"held", func(s *doctor.Seen) { state(s).Held = "somebody moves the weight" }, "release", "release shop/web", "held: somebody moves the weight"},
@@ -199,13 +199,13 @@ func TestEveryProblemIsFound(t *testing.T) {
 		}, "release", "release shop/web", "deleted objects of its canary: ConfigMap shop/gone-canary"},
 		{"orphan", func(s *doctor.Seen) {
 			add(s, `{kind: Secret, apiVersion: v1, metadata: {name: key-canary, namespace: shop, labels: {canarize.dev/release: old}}}`)
-		}, "orphan", "Secret shop/key-canary", "release old: no release remembers it"},
+		}, "orphan", "Secret shop/key-canary", "release old: the release has no record"},
 		{"orphan of a version", func(s *doctor.Seen) {
 			add(s, `{kind: Secret, apiVersion: v1, metadata: {name: key-canary, namespace: shop, labels: {canarize.dev/release: web}}}`)
-		}, "orphan", "Secret shop/key-canary", "the release does not remember it"},
+		}, "orphan", "Secret shop/key-canary", "the record of the release does not list it"},
 		{"lock", func(s *doctor.Seen) {
 			add(s, `{kind: Lease, apiVersion: coordination.k8s.io/v1, metadata: {name: canarize-web, namespace: shop}, spec: {holderIdentity: build 7, leaseDurationSeconds: 30, renewTime: "2026-11-26T11:59:29.000000Z"}}`)
-		}, "lock", "Lease shop/canarize-web", "its holder is gone: build 7 renewed it last at 2026-11-26T11:59:29Z"},
+		}, "lock", "Lease shop/canarize-web", "its holder no longer renews it: build 7 renewed it last at 2026-11-26T11:59:29Z"},
 		{"no stable workload", func(s *doctor.Seen) { s.Wanted = wanted(t); remove(s, "Deployment", "web") }, "stable", "Deployment shop/web", "not in the cluster"},
 		{"refused", func(s *doctor.Seen) {
 			s.Wanted = wanted(t)
@@ -229,13 +229,13 @@ func TestEveryProblemIsFound(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 			if f := found[0]; f.Mend == "" && c.name != "refused" {
-				t.Error("it does not say how to mend it")
+				t.Error("the advice is missing")
 			}
 		})
 	}
 }
 
-// TestAWorkingProcessIsNoFinding: a lock that is held means that all is well.
+// TestAWorkingProcessIsNoFinding: a held lock is no problem.
 func TestAWorkingProcessIsNoFinding(t *testing.T) {
 	s := seen(t)
 	s.Releases[0].State.Phase = rollout.Shifting
@@ -246,7 +246,7 @@ func TestAWorkingProcessIsNoFinding(t *testing.T) {
 }
 
 // TestWhatIsNotSeenIsNotMissing: objects of kinds that may not be listed are not
-// said to be gone.
+// reported as missing.
 func TestWhatIsNotSeenIsNotMissing(t *testing.T) {
 	s := seen(t)
 	s.Listed, s.Whole = nil, false
@@ -260,7 +260,8 @@ func TestWhatIsNotSeenIsNotMissing(t *testing.T) {
 	}
 }
 
-// TestTheOrderOfWhatIsSeenDoesNotMatter is a law.
+// TestTheOrderOfWhatIsSeenDoesNotMatter checks that the order of the objects does not
+// change the report.
 func TestTheOrderOfWhatIsSeenDoesNotMatter(t *testing.T) {
 	s := seen(t)
 	spec(&s, "Deployment", "web")["paused"] = true

@@ -11,7 +11,7 @@ import (
 	"github.com/canarize/canarize/internal/object"
 )
 
-// Exam is one examination: what was seen, and questions to it.
+// Exam is one examination. It holds what was seen and answers questions about it.
 type Exam struct {
 	Seen
 	sorted []Object
@@ -19,7 +19,7 @@ type Exam struct {
 	found  []Finding
 }
 
-// Object is one of a cluster, with its identity.
+// Object is an object with its identity.
 type Object struct {
 	unstructured.Unstructured
 	ID manifest.ID
@@ -44,10 +44,10 @@ func (e *Exam) find(check, about, problem, mend string) {
 	e.found = append(e.found, Finding{check, about, problem, mend})
 }
 
-// Sorted are the objects, each once, by namespace, kind and name.
+// Sorted returns the objects, each once, by namespace, kind and name.
 func (e *Exam) Sorted() []Object { return e.sorted }
 
-// Of are the objects of some kinds in a namespace, sorted.
+// Of returns the objects of some kinds in a namespace, sorted.
 func (e *Exam) Of(namespace string, kinds ...string) []Object {
 	var some []Object
 	for _, o := range e.sorted {
@@ -58,13 +58,13 @@ func (e *Exam) Of(namespace string, kinds ...string) []Object {
 	return some
 }
 
-// Find gives an object, if it was seen.
+// Find returns an object, if it was seen.
 func (e *Exam) Find(id manifest.ID) (o Object, found bool) {
 	o, found = e.byID[id]
 	return o, found
 }
 
-// Missing says whether an object is known not to be there.
+// Missing reports whether an object certainly does not exist.
 func (e *Exam) Missing(id manifest.ID) bool {
 	if _, found := e.byID[id]; found {
 		return false
@@ -72,13 +72,13 @@ func (e *Exam) Missing(id manifest.ID) bool {
 	return e.Knows(id)
 }
 
-// Knows says whether it was looked whether an object is there.
+// Knows reports whether the existence of an object was checked.
 func (s *Seen) Knows(id manifest.ID) bool {
 	return s.HasAll(id) || slices.Contains(s.Absent, id) || slices.ContainsFunc(s.Objects, func(o map[string]any) bool { return object.ID(o) == id })
 }
 
-// HasAll says whether all objects of a kind in a namespace were seen. The name does not
-// matter.
+// HasAll reports whether all objects of a kind in a namespace were seen. The name in id
+// does not matter.
 func (s *Seen) HasAll(id manifest.ID) bool {
 	kind := manifest.ID{Group: id.Group, Kind: id.Kind}
 	in := kind
@@ -86,16 +86,16 @@ func (s *Seen) HasAll(id manifest.ID) bool {
 	return slices.Contains(s.Listed, kind) || slices.Contains(s.Listed, in)
 }
 
-// IsCanary says whether an object was made for a canary or a baseline.
+// IsCanary reports whether an object belongs to a canary or a baseline.
 func (o Object) IsCanary() bool { return o.GetLabels()[canary.TrackLabel] != "" }
 
-// Text is the text at a path; "" where there is none.
+// Text returns the text at a path; "" if there is none.
 func (o Object) Text(path ...string) string {
 	s, _, _ := unstructured.NestedString(o.Object, path...)
 	return s
 }
 
-// number is a whole number, or otherwise where there is none.
+// number returns the whole number at a path, or otherwise if there is none.
 func (o Object) number(otherwise int64, path ...string) int64 {
 	n, found, err := unstructured.NestedInt64(o.Object, path...)
 	if !found || err != nil {
@@ -104,13 +104,13 @@ func (o Object) number(otherwise int64, path ...string) int64 {
 	return n
 }
 
-// Value is what stands at a path, of any type; nil when there is nothing.
+// Value returns the value at a path; nil if there is none.
 func (o Object) Value(path ...string) any {
 	v, _, _ := unstructured.NestedFieldNoCopy(o.Object, path...)
 	return v
 }
 
-// List are the objects in the list at a path.
+// List returns the objects in the list at a path.
 func (o Object) List(path ...string) []map[string]any {
 	items, _ := o.Value(path...).([]any)
 	var all []map[string]any

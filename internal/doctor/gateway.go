@@ -2,32 +2,32 @@ package doctor
 
 import "strings"
 
-// Gateway examines a kind of gateway, and what it does with the routes that were seen.
-// It is pure, and the order of what was seen makes no difference to it.
+// Gateway examines a kind of gateway and its routes. It is pure, and its report does
+// not depend on the order of the objects.
 type Gateway interface {
 	Examine(*Exam) GatewayReport
 }
 
-// GatewayReport is what a Gateway found.
+// GatewayReport holds what a Gateway found.
 type GatewayReport struct {
-	// Fact says which gateway it is, such as its version and the number of its pods; ""
-	// where it was not seen.
+	// Fact describes the gateway, for example by version and number of pods; "" if
+	// there is none.
 	Fact string
-	// Gateway are findings about the gateway itself. They come before those about
-	// workloads, and Routes after them.
+	// Gateway has the findings about the gateway itself; they come before those about
+	// workloads. The findings in Routes come after them.
 	Gateway, Routes []Finding
-	// Changed are findings about routes that somebody changed during a release, by its
-	// name.
+	// Changed has the findings about routes that somebody changed during a release, by
+	// the release's name.
 	Changed map[string][]Finding
-	// APIGroup is that of the gateway's routes. Of leftovers they have to be deleted
+	// APIGroup is the group of the gateway's routes. Leftover routes have to be deleted
 	// first: a route without its Service fails requests.
 	APIGroup string
 }
 
-// facts are those of the gateways that were seen.
-func facts(told []GatewayReport) string {
+// facts joins the facts of the gateways.
+func facts(reports []GatewayReport) string {
 	var all []string
-	for _, g := range told {
+	for _, g := range reports {
 		if g.Fact != "" {
 			all = append(all, g.Fact)
 		}

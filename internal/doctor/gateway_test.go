@@ -10,10 +10,10 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// routes is the API group of what routes requests in these tests.
+// routes is the API group of routes in these tests.
 const routes = "routes.example.com"
 
-// gateway finds something of everything that a gateway may find.
+// gateway has a finding of every sort.
 type gateway struct{ name string }
 
 // Examine implements doctor.Gateway.
@@ -34,8 +34,8 @@ func (g gateway) Examine(e *doctor.Exam) doctor.GatewayReport {
 	return report
 }
 
-// TestGatewaysTakePart: two gateways each find something of their own, and the findings
-// are told in an order in which they can be mended.
+// TestGatewaysTakePart: each of two gateways has its findings, and the report sorts
+// them in an order in which they can be solved.
 func TestGatewaysTakePart(t *testing.T) {
 	s := seen(t)
 	s.Served = map[string][]string{routes: {"v2"}}
@@ -64,7 +64,7 @@ func TestGatewaysTakePart(t *testing.T) {
 		"orphan: Route shop/old-canary", "orphan: Service shop/old-canary", // a route without its Service fails requests
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("found\n%q, want\n%q", got, want)
+		t.Errorf("got\n%q, want\n%q", got, want)
 	}
 	s.Served["unseen.example.com"] = []string{"v1"}
 	if r := doctor.Examine(s, gateway{"unseen"}, gateway{"routes"}); r.Gateways != "unseen v1; routes v2" {
@@ -72,11 +72,12 @@ func TestGatewaysTakePart(t *testing.T) {
 	}
 }
 
-// TestThePermissionsAreNamed: a finding about a permission says which command prints them.
+// TestThePermissionsAreNamed: a finding about a permission names the command that
+// prints the permissions.
 func TestThePermissionsAreNamed(t *testing.T) {
 	s := seen(t)
 	s.Denied = []doctor.Denied{{Resource: "pods", Namespace: "shop", Verbs: []string{"list"}}}
-	const want = "have somebody who may grant it apply what canarize rbac -n shop prints"
+	const want = "ask an administrator to apply the output of canarize rbac -n shop"
 	if found := doctor.Examine(s).Findings; len(found) != 1 || found[0].Mend != want {
 		t.Errorf("%+v, want %q", found, want)
 	}
@@ -86,13 +87,13 @@ func TestThePermissionsAreNamed(t *testing.T) {
 func TestJSON(t *testing.T) {
 	s := doctor.Seen{Namespace: "shop", Absent: []manifest.ID{{Kind: "Namespace", Name: "shop"}}}
 	text, err := json.Marshal(doctor.Examine(s, fact{"routes v2"}))
-	const want = `{"namespace":"shop","emissary":"routes v2","findings":[{"check":"namespace","object":"Namespace shop","problem":"it does not exist","mend":"kubectl create namespace shop, or name another one with -n"}],"unseen":[]}`
+	const want = `{"namespace":"shop","emissary":"routes v2","findings":[{"check":"namespace","object":"Namespace shop","problem":"it does not exist","mend":"kubectl create namespace shop, or use another one with -n"}],"unseen":[]}`
 	if err != nil || string(text) != want {
 		t.Errorf("%s, want %s, %v", text, want, err)
 	}
 }
 
-// fact is a gateway with which nothing is wrong.
+// fact is a gateway without problems.
 type fact struct{ text string }
 
 // Examine implements doctor.Gateway.

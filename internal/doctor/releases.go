@@ -10,28 +10,28 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// unfinished says what to run when a process ended in a phase.
+// unfinished is what to run if a process ended in a phase.
 var unfinished = map[rollout.Phase]string{
 	rollout.Deploying: "run canarize deploy again, or canarize reject %s",
 	rollout.Shifting:  "run canarize shift %s --to WEIGHT again, or canarize reject",
-	rollout.Promoting: "run canarize promote %s to the end",
-	rollout.Retiring:  "run canarize promote %s to the end",
-	rollout.Rejecting: "run canarize reject %s to the end",
+	rollout.Promoting: "finish with canarize promote %s",
+	rollout.Retiring:  "finish with canarize promote %s",
+	rollout.Rejecting: "finish with canarize reject %s",
 }
 
-// releases looks at what the cluster remembers of releases.
+// releases examines the recorded releases.
 func (e *Exam) releases(gateways []GatewayReport) {
 	for _, r := range e.Releases {
 		about := "release " + e.Namespace + "/" + r.Name
 		if r.Err != nil {
-			e.find("release", about, "its memory cannot be read: "+r.Err.Error(), fmt.Sprintf("use the canarize that wrote it, or delete its canary's objects and ConfigMap %s", rollout.RecordPrefix+r.Name))
+			e.find("release", about, "its record cannot be read: "+r.Err.Error(), fmt.Sprintf("use the version of canarize that wrote it, or delete its canary's objects and ConfigMap %s", rollout.RecordPrefix+r.Name))
 			continue
 		}
 		if mend, under := unfinished[r.State.Phase]; under && e.lockless(r.Name) {
 			e.find("release", about, fmt.Sprintf("a process ended while it was %s, at a weight of %d %%: %s", r.State.Phase, r.State.Weight, holder(r.State)), fmt.Sprintf(mend, r.Name))
 		}
 		if r.State.Held != "" {
-			e.find("release", about, "it is held: "+r.State.Held, fmt.Sprintf("canarize reject %s, or repeat the command with --override-hold once that is settled", r.Name))
+			e.find("release", about, "it is held: "+r.State.Held, fmt.Sprintf("canarize reject %s, or repeat the command with --override-hold once the problem is solved", r.Name))
 		}
 		e.gone(about, r)
 		for _, g := range gateways {
@@ -42,12 +42,12 @@ func (e *Exam) releases(gateways []GatewayReport) {
 
 func holder(s rollout.State) string {
 	if s.Run.Holder == "" {
-		return "nobody knows whose"
+		return "its holder is unknown"
 	}
 	return s.Run.Holder
 }
 
-// lockless says whether nobody works on a release now.
+// lockless reports whether no process works on a release.
 func (e *Exam) lockless(release string) bool {
 	id := manifest.ID{Group: leaseGroup, Kind: "Lease", Namespace: e.Namespace, Name: rollout.RecordPrefix + release}
 	if lease, found := e.byID[id]; found {
@@ -57,10 +57,10 @@ func (e *Exam) lockless(release string) bool {
 	return e.Missing(id)
 }
 
-// gone looks for objects of a canary that somebody has deleted.
-func (e *Exam) gone(about string, r Release) {
+// gone looks for objects of a canary that somebody deleted.
+func (e *Exam) gone(about string, r Recorded) {
 	if !slices.Contains([]rollout.Phase{rollout.Standing, rollout.Shifting, rollout.Promoting}, r.State.Phase) {
-		return // they are being made, or removed
+		return // they are being created or deleted
 	}
 	var gone []string
 	for _, id := range r.State.Objects {
@@ -69,11 +69,11 @@ func (e *Exam) gone(about string, r Release) {
 		}
 	}
 	if len(gone) > 0 {
-		e.find("release", about, "somebody has deleted objects of its canary: "+strings.Join(gone, ", "), "canarize reject "+r.Name+", and deploy again")
+		e.find("release", about, "somebody deleted objects of its canary: "+strings.Join(gone, ", "), "run canarize reject "+r.Name+", then deploy again")
 	}
 }
 
-// orphans looks for objects of canaries that no release remembers.
+// orphans looks for objects of canaries that belong to no recorded release.
 func (e *Exam) orphans(gateways []GatewayReport) {
 	if !e.HasAll(manifest.ID{Kind: "ConfigMap", Namespace: e.Namespace}) {
 		return
@@ -84,14 +84,14 @@ func (e *Exam) orphans(gateways []GatewayReport) {
 		if name == "" || o.ID.Namespace != e.Namespace || o.ID.Kind == "ConfigMap" && o.ID.Name == rollout.RecordPrefix+name || o.ID.Kind == "Lease" || o.ID.Kind == "Pod" {
 			continue
 		}
-		at := slices.IndexFunc(e.Releases, func(r Release) bool { return r.Name == name })
-		why := "no release remembers it"
+		at := slices.IndexFunc(e.Releases, func(r Recorded) bool { return r.Name == name })
+		why := "the release has no record"
 		switch {
 		case at < 0:
 		case e.Releases[at].Err != nil || slices.Contains(e.Releases[at].State.Objects, o.ID):
 			continue
 		case e.Releases[at].State.Phase.Active():
-			why = "the release does not remember it"
+			why = "the record of the release does not list it"
 		default:
 			why = "the release is " + string(e.Releases[at].State.Phase)
 		}
@@ -100,7 +100,7 @@ func (e *Exam) orphans(gateways []GatewayReport) {
 	}
 }
 
-// split tells the routes of gateways from all other objects.
+// split separates the routes of gateways from other objects.
 func (e *Exam) split(gateways []GatewayReport) (routes, others []Object) {
 	for _, o := range e.sorted {
 		if slices.ContainsFunc(gateways, func(g GatewayReport) bool { return g.APIGroup != "" && g.APIGroup == o.ID.Group }) {
@@ -114,24 +114,25 @@ func (e *Exam) split(gateways []GatewayReport) (routes, others []Object) {
 
 const leaseGroup = "coordination.k8s.io"
 
-// locks looks for locks whose holder is gone.
+// locks looks for locks that their holder no longer renews.
 func (e *Exam) locks() {
 	for _, l := range e.Of(e.Namespace, "Lease") {
 		if !strings.HasPrefix(l.ID.Name, rollout.RecordPrefix) {
 			continue
 		}
 		if renewed, over := e.expired(l); over {
-			e.find("lock", l.ID.String(), fmt.Sprintf("its holder is gone: %s renewed it last at %s", l.Text("spec", "holderIdentity"), renewed.UTC().Format(time.RFC3339)),
-				fmt.Sprintf("the next command on release %s takes it over; where there is to be none, kubectl delete lease %s -n %s", strings.TrimPrefix(l.ID.Name, rollout.RecordPrefix), l.ID.Name, l.ID.Namespace))
+			e.find("lock", l.ID.String(), fmt.Sprintf("its holder no longer renews it: %s renewed it last at %s", l.Text("spec", "holderIdentity"), renewed.UTC().Format(time.RFC3339)),
+				fmt.Sprintf("the next command on release %s takes it over; if no command follows, run kubectl delete lease %s -n %s", strings.TrimPrefix(l.ID.Name, rollout.RecordPrefix), l.ID.Name, l.ID.Namespace))
 		}
 	}
 }
 
-// expired says whether a Lease was not renewed in its time, and when it was last.
+// expired reports whether a Lease was not renewed in time, and when it was last
+// renewed.
 func (e *Exam) expired(lease Object) (renewed time.Time, over bool) {
 	renewed, err := time.Parse(time.RFC3339Nano, lease.Text("spec", "renewTime"))
 	if err != nil {
-		return renewed, true // nobody has ever held it
+		return renewed, true // it never had a holder
 	}
 	return renewed, e.Now.After(renewed.Add(time.Duration(lease.number(0, "spec", "leaseDurationSeconds")) * time.Second))
 }

@@ -15,8 +15,8 @@ import (
 
 var workloadKinds = []string{"DaemonSet", "Deployment", "StatefulSet"}
 
-// stable looks at the workloads that a canary would be compared with: those of the
-// wanted release, or all to which a Service leads.
+// stable examines the workloads that a canary is compared with: those of the planned
+// release, or all that a Service selects.
 func (e *Exam) stable() {
 	if e.Wanted == nil {
 		for _, w := range e.Of(e.Namespace, workloadKinds...) {
@@ -35,7 +35,7 @@ func (e *Exam) stable() {
 	}
 }
 
-// serves says whether a Service leads to the pods of a workload.
+// serves reports whether a Service selects the pods of a workload.
 func (e *Exam) serves(w Object) bool {
 	for _, s := range e.Of(w.ID.Namespace, "Service") {
 		if serviceSelector(s).Matches(templateLabels(w)) {
@@ -61,13 +61,13 @@ func (e *Exam) workload(w Object) {
 	case w.ID.Kind != "DaemonSet" && w.number(1, "spec", "replicas") == 0:
 		find("it has 0 pods, so nothing serves and there is nothing to compare a canary with", "kubectl scale --replicas=2 "+name)
 	case w.number(0, "status", "readyReplicas")+w.number(0, "status", "numberReady") == 0:
-		find("none of its pods is ready"+e.trouble(w), "bring the stable version up first; kubectl describe "+name+" says more")
+		find("none of its pods is ready"+e.trouble(w), "repair the stable version first; see kubectl describe "+name)
 	case status.Phase != readiness.Current:
-		find("its rollout is not over: "+status.Message, "wait for kubectl rollout status "+name)
+		find("its rollout has not finished: "+status.Message, "wait for kubectl rollout status "+name)
 	}
 }
 
-// trouble is what one of the pods of a workload says about itself.
+// trouble returns the problem that a pod of a workload reports.
 func (e *Exam) trouble(w Object) string {
 	selects := workloadSelector(w)
 	for _, p := range e.Of(w.ID.Namespace, "Pod") {
@@ -85,26 +85,26 @@ func hasReadinessProbe(w Object) bool {
 	return slices.ContainsFunc(w.List("spec", "template", "spec", "containers"), func(c map[string]any) bool { return c["readinessProbe"] != nil })
 }
 
-// selectors looks for what would take the pods of a canary for its own.
+// selectors looks for objects that select the pods of a canary by mistake.
 func (e *Exam) selectors() {
 	for _, c := range e.canaryWorkloads() {
 		pods := templateLabels(c)
 		for _, s := range e.Of(c.ID.Namespace, "Service") {
 			if selects := serviceSelector(s); !s.IsCanary() && selects.Matches(pods) {
-				e.find("selector", s.ID.String(), fmt.Sprintf("its selector %s takes the pods of the canary's %s %s too: they get its requests at any weight", selects, c.ID.Kind, c.ID.Name),
-					"pass its manifest to canarize with the others, which then tells the canary's pods apart, or narrow its selector; canarize reject removes a canary that stands")
+				e.find("selector", s.ID.String(), fmt.Sprintf("its selector %s also selects the pods of the canary's %s %s: they get its requests at any weight", selects, c.ID.Kind, c.ID.Name),
+					"pass its manifest to canarize with the others, so that the canary's pods get other labels, or narrow its selector; canarize reject removes an existing canary")
 			}
 		}
 		for _, w := range e.Of(c.ID.Namespace, workloadKinds...) {
 			if selects := workloadSelector(w); !w.IsCanary() && selects.Matches(pods) {
-				e.find("selector", w.ID.String(), fmt.Sprintf("its selector %s takes the pods of the canary's %s %s for its own", selects, c.ID.Kind, c.ID.Name),
-					"pass its manifest to canarize with the others, which then tells the canary's pods apart, or narrow its selector")
+				e.find("selector", w.ID.String(), fmt.Sprintf("its selector %s also selects the pods of the canary's %s %s", selects, c.ID.Kind, c.ID.Name),
+					"pass its manifest to canarize with the others, so that the canary's pods get other labels, or narrow its selector")
 			}
 		}
 	}
 }
 
-// canaryWorkloads are those that stand, and those that are wanted.
+// canaryWorkloads returns the existing and the planned workloads of canaries.
 func (e *Exam) canaryWorkloads() []Object {
 	var all []Object
 	for _, o := range e.Of(e.Namespace, workloadKinds...) {
@@ -133,7 +133,8 @@ func templateLabels(w Object) labels.Set {
 	return set
 }
 
-// serviceSelector selects nothing for a Service without a selector.
+// serviceSelector returns a selector that matches nothing for a Service without a
+// selector.
 func serviceSelector(s Object) labels.Selector {
 	wanted, _, _ := unstructured.NestedStringMap(s.Object, "spec", "selector")
 	if len(wanted) == 0 {
@@ -142,7 +143,8 @@ func serviceSelector(s Object) labels.Selector {
 	return labels.SelectorFromSet(wanted)
 }
 
-// workloadSelector selects nothing for a workload whose selector cannot be read.
+// workloadSelector returns a selector that matches nothing if the workload's selector
+// cannot be read.
 func workloadSelector(w Object) labels.Selector {
 	given, _ := w.Value("spec", "selector").(map[string]any)
 	var selector metav1.LabelSelector

@@ -14,13 +14,13 @@ import (
 	"github.com/canarize/canarize/internal/runner"
 )
 
-// cluster is what the runner needs of a cluster, fulfilled by package kube.
+// cluster implements the runner's interfaces with package kube.
 type cluster struct {
 	kube   *kube.Cluster
 	dryRun kube.DryRun // of every write
 	noWait bool        // for a lock
-	// annotations go onto everything that is applied. They are no part of a plan:
-	// the same manifests in another run are the same release.
+	// annotations are added to every applied object. They are not part of the plan: the
+	// same manifests in another run are the same release.
 	annotations map[string]string
 	emit        func(format string, args ...any)
 	now         func() time.Time
@@ -52,8 +52,8 @@ func (c *cluster) Fresh(ctx context.Context, id manifest.ID) (map[string]any, er
 	return c.kube.Fresh(ctx, kube.Ref(id))
 }
 
-// Apply implements runner.Objects. A trial is a dry run on the server; with a dry
-// run of the client it is none at all.
+// Apply implements runner.Objects. A trial is a server-side dry run. In a client-side
+// dry run a trial does nothing.
 func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how runner.Apply) ([]runner.Result, error) {
 	write := kube.Write{DryRun: c.dryRun, Force: how.Force}
 	if how.Try && c.dryRun == kube.DryRunNone {
@@ -63,7 +63,7 @@ func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how runne
 	return changed(changes), err
 }
 
-// annotated copies objects, with annotations added.
+// annotated returns copies of objects with annotations added.
 func annotated(objects []map[string]any, annotations map[string]string) []map[string]any {
 	if len(annotations) == 0 {
 		return objects
@@ -138,7 +138,7 @@ func (c *cluster) Save(ctx context.Context, namespace, name string, r runner.Rec
 // Acquire implements runner.Lock.
 func (c *cluster) Acquire(ctx context.Context, namespace, name, holder string) (runner.Hold, error) {
 	lock := kube.Lock{Holder: holder, Labels: map[string]string{rollout.ReleaseLabel: name}, Duration: lockTime, Wait: !c.noWait, Waiting: func(other string) {
-		c.emit("waiting for %s, who works on release %s/%s", other, namespace, name)
+		c.emit("waiting for %s, which works on release %s/%s", other, namespace, name)
 	}}
 	held, err := c.kube.Acquire(ctx, namespace, rollout.RecordName(name), lock)
 	if err != nil {
@@ -148,16 +148,16 @@ func (c *cluster) Acquire(ctx context.Context, namespace, name, holder string) (
 		ending, stop := context.WithTimeout(context.WithoutCancel(ctx), unlockTime)
 		defer stop()
 		if err := held.Release(ending); err != nil {
-			c.emit("the lock was not given back, so the next command has to wait a minute: %v", err)
+			c.emit("the lock was not released, so the next command has to wait %d s: %v", int(lockTime.Seconds()), err)
 		}
 	}), nil
 }
 
-// lockTime is how long others wait for a process that was killed while it worked
+// lockTime is how long other processes wait after a process was killed while it worked
 // on a release.
 const lockTime = 30 * time.Second
 
-// unlockTime is how long giving a lock back may take.
+// unlockTime limits how long the release of a lock may take.
 const unlockTime = 2 * time.Second
 
 // List implements route.Cluster.
@@ -165,7 +165,7 @@ func (c *cluster) List(ctx context.Context, kind manifest.ID, selector string) (
 	return c.kube.List(ctx, kube.Ref(kind), selector)
 }
 
-// absentError is the API server's answer that an object is not there.
+// absentError wraps the API server's error for a missing object.
 type absentError struct{ error }
 
 func (e absentError) Unwrap() error       { return e.error }

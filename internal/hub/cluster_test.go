@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAnnotated: objects get annotations, and what was given stays as it was.
+// TestAnnotated: the copies have the annotations, and the originals stay unchanged.
 func TestAnnotated(t *testing.T) {
 	object := func(annotations map[string]any) map[string]any {
 		meta := map[string]any{"name": "a"}
@@ -21,6 +21,6 @@ func TestAnnotated(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]map[string]any{object(nil), object(map[string]any{"own": "1", "run": "old"})}, given); diff != "" {
-		t.Errorf("what was given has changed: %s", diff)
+		t.Errorf("the original has changed: %s", diff)
 	}
 }

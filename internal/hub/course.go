@@ -15,23 +15,23 @@ import (
 	"github.com/canarize/canarize/internal/watch"
 )
 
-// RunOptions say how a release is carried out to its end.
+// RunOptions configures a run, which carries a release out to its end.
 type RunOptions struct {
 	Analysis analysis.Config
-	Metrics  metric.Config // who counts requests, and what
+	Metrics  metric.Config // the metric source and its queries
 	Gates    []rollout.Gate
 	Getenv   func(string) string // looks up secrets
 	Environ  func() []string     // of programs that are gates
-	// Override goes on although the release is held, and Unverified although no gateway
-	// can be asked for a share.
+	// Override continues although the release is held. Unverified continues although no
+	// gateway can verify a share.
 	Override, Unverified bool
-	Version              string // of an analysis: the version that is meant; "" is any
+	Version              string // for an analysis: the expected version; "" means any
 }
 
-// Check says why a release cannot be carried out as the options say.
+// Check returns an error if a release cannot be carried out with the options.
 func (o RunOptions) Check() error { return watch.Check(o.Analysis) }
 
-// Run carries a release out to its end, see runner.Runner.Run.
+// Run carries out a release to its end, see runner.Runner.Run.
 func (h *Hub) Run(ctx context.Context, release runner.Release, run rollout.Run, plan *rollout.Plan, o RunOptions) (rollout.State, error) {
 	w := h.work(ctx, release)
 	defer w.end()
@@ -40,7 +40,7 @@ func (h *Hub) Run(ctx context.Context, release runner.Release, run rollout.Run, 
 	return w.runner.Run(ctx, release, run, plan, course)
 }
 
-// Analyze watches a release that stands, see runner.Runner.Analyze.
+// Analyze watches a standing release, see runner.Runner.Analyze.
 func (h *Hub) Analyze(ctx context.Context, release runner.Release, run rollout.Run, length time.Duration, o RunOptions) (rollout.State, error) {
 	w := h.work(ctx, release)
 	defer w.end()
@@ -73,20 +73,20 @@ func (h *Hub) course(w *work, release runner.Release, o RunOptions) (course runn
 	return course, ended
 }
 
-// gatekeeper asks gates, and names whom it asked.
+// gatekeeper calls gates and names the program or host that it called.
 type gatekeeper struct{ *gate.Keeper }
 
 // Ask implements runner.Gatekeeper.
-func (g gatekeeper) Ask(ctx context.Context, asked rollout.Gate) (by string, err error) {
-	if len(asked.Exec) > 0 {
-		by = "program " + filepath.Base(asked.Exec[0])
-	} else if u, err := url.Parse(asked.HTTP); err == nil {
+func (g gatekeeper) Ask(ctx context.Context, called rollout.Gate) (by string, err error) {
+	if len(called.Exec) > 0 {
+		by = "program " + filepath.Base(called.Exec[0])
+	} else if u, err := url.Parse(called.HTTP); err == nil {
 		by = u.Host
 	}
-	return by, g.Keeper.Ask(ctx, asked)
+	return by, g.Keeper.Ask(ctx, called)
 }
 
-// watcher watches a release by an open metric source.
+// watcher returns a watcher that reads an open metric source.
 func (w *work) watcher(opened *metric.Opened, o RunOptions, s rollout.State) (runner.Watcher, error) {
 	var reader *metric.Reader
 	interval := time.Duration(o.Analysis.Interval * float64(time.Second))
@@ -108,10 +108,10 @@ func (w *work) watcher(opened *metric.Opened, o RunOptions, s rollout.State) (ru
 	}
 	watcher, err := watch.New(options)
 	if err != nil {
-		return nil, fmt.Errorf("the evidence of an earlier process: %w", err)
+		return nil, fmt.Errorf("the recorded evidence of an earlier process: %w", err)
 	}
 	return watcher, nil
 }
 
-// historyLength is from how long before a release the judge learns what is usual.
+// historyLength is how much time before a release the judge learns from.
 const historyLength = 30 * time.Minute

@@ -10,7 +10,7 @@ import (
 	"github.com/canarize/canarize/internal/watch"
 )
 
-// TestWatcher: a source says how often it is read and whether it has a history.
+// TestWatcher: a source determines how often it is read and whether it has a history.
 func TestWatcher(t *testing.T) {
 	o := RunOptions{Analysis: analysis.Default()}
 	o.Analysis.Interval = 10

@@ -12,7 +12,8 @@ import (
 	"github.com/canarize/canarize/internal/runner"
 )
 
-// rehearse makes the work a dry run: nothing is written, locked, remembered or waited for.
+// rehearse makes the work a dry run: it writes nothing, takes no lock, and waits for
+// nothing.
 func (w *work) rehearse(o Options) {
 	w.dryRun = o.DryRun
 	w.router = o.Router(dryRoutes{w.cluster})
@@ -21,7 +22,7 @@ func (w *work) rehearse(o Options) {
 	w.runner.Wait = func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) }
 }
 
-// dryObjects says of every change that it was none.
+// dryObjects marks every change as a dry run.
 type dryObjects struct{ *cluster }
 
 // Apply implements runner.Objects.
@@ -43,13 +44,14 @@ func marked(changes []runner.Result) []runner.Result {
 	return changes
 }
 
-// dryWorkloads has nothing to wait for.
+// dryWorkloads waits for nothing.
 type dryWorkloads struct{ *cluster }
 
 // Ready implements runner.Workloads.
 func (dryWorkloads) Ready(context.Context, []manifest.ID, time.Duration) error { return nil }
 
-// SetReplicas implements runner.Workloads. What a dry run would have made is not there.
+// SetReplicas implements runner.Workloads. An object that a dry run would have created
+// does not exist.
 func (d dryWorkloads) SetReplicas(ctx context.Context, id manifest.ID, n int) error {
 	err := d.cluster.SetReplicas(ctx, id, n)
 	if kube.IsNotFound(err) {
@@ -58,7 +60,7 @@ func (d dryWorkloads) SetReplicas(ctx context.Context, id manifest.ID, n int) er
 	return err
 }
 
-// dryStore remembers nothing.
+// dryStore stores nothing.
 type dryStore struct{ *cluster }
 
 // Save implements runner.Store.
@@ -66,7 +68,7 @@ func (dryStore) Save(context.Context, string, string, runner.Record) (string, er
 	return "dry run", nil
 }
 
-// dryLock locks nothing.
+// dryLock takes no lock.
 type dryLock struct{ *cluster }
 
 // Acquire implements runner.Lock.
@@ -80,7 +82,7 @@ func (h noHold) Context() context.Context     { return h.ctx }
 func (noHold) Sure(ctx context.Context) error { return ctx.Err() }
 func (noHold) Release()                       {}
 
-// dryRoutes are those of the canary, of which some would have been made.
+// dryRoutes sets weights of canary routes that may not exist.
 type dryRoutes struct{ *cluster }
 
 // SetNumber implements route.Cluster.
@@ -92,7 +94,7 @@ func (d dryRoutes) SetNumber(ctx context.Context, id manifest.ID, field string, 
 	return err
 }
 
-// dryRouter has no share to verify.
+// dryRouter verifies no share.
 type dryRouter struct{ route.Live }
 
 func dryRouting(router route.Live) route.Live {

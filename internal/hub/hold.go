@@ -10,16 +10,17 @@ import (
 	"github.com/canarize/canarize/internal/runner"
 )
 
-// hold is a lock that was taken.
+// hold is an acquired lock.
 type hold struct {
 	*kube.Held
 	ctx     context.Context
 	release func()
 }
 
-// newHold is a lock of kube as runner knows it: with a cause of its own for a loss.
+// newHold converts a lock of package kube to a runner.Hold, with the runner's own cause
+// for a lost lock.
 func newHold(held *kube.Held, release func()) hold {
-	// A child of the held context could end before the cause of its own is set.
+	// A child of held.Context() could end before its own cause is set.
 	ctx, lose := context.WithCancelCause(context.WithoutCancel(held.Context()))
 	end := context.AfterFunc(held.Context(), func() { lose(lost(context.Cause(held.Context()))) })
 	return hold{held, ctx, func() { end(); lose(nil); release() }}

@@ -16,20 +16,19 @@ import (
 	"github.com/canarize/canarize/internal/runner"
 )
 
-// cost is what releases cost together, at most at any time.
+// cost holds the largest cost of all releases together at any moment.
 type cost struct {
 	goroutines int
-	heap       uint64 // bytes, the cluster in memory included
+	heap       uint64 // bytes, including the cluster in memory
 	watches    int    // of any kind in a namespace
-	tunnels    int    // that were opened to any gateway pod
+	tunnels    int    // opened to any gateway pod
 	readings   int    // of any page of a gateway pod, within a second
-	requests   int    // in all
+	requests   int    // in total
 }
 
-// TestManyReleases: releases begin and end in any order in one process. Each comes to its
-// end, nothing is left of them, and what they cost together does not grow with their
-// number: tunnels, readings of a page, watches of a kind. docs/benchmarks.md has what it
-// logs.
+// TestManyReleases: releases begin and end in any order in one process. Each comes to
+// its end and leaves nothing behind. Their common cost in tunnels, page reads and
+// watches does not grow with their number. docs/benchmarks.md shows what it logs.
 func TestManyReleases(t *testing.T) {
 	for _, releases := range []int{1, 20, 200} {
 		t.Run(fmt.Sprint(releases), func(t *testing.T) {
@@ -45,7 +44,7 @@ func TestManyReleases(t *testing.T) {
 	}
 }
 
-// carryOut carries releases out, a third of them bad.
+// carryOut carries out many releases, a third of them with a bad version.
 func carryOut(t *testing.T, releases int, seed uint64) cost {
 	before := runtime.NumGoroutine()
 	w := newWorld(t, releases)
@@ -72,7 +71,7 @@ func carryOut(t *testing.T, releases int, seed uint64) cost {
 		t.Errorf("%d goroutines before, %d after", before, after)
 	}
 	if left := w.Watches(); len(left) > 0 {
-		t.Errorf("watches that nobody uses: %v", left)
+		t.Errorf("watches without users: %v", left)
 	}
 	if left := len(w.Under(mappingsPath)) + len(w.Under(deploymentsPath)); left != 2*releases {
 		t.Errorf("%d Mappings and Deployments for %d applications", left, releases)
@@ -80,7 +79,7 @@ func carryOut(t *testing.T, releases int, seed uint64) cost {
 	return c
 }
 
-// follow looks every second at what releases cost, until they have ended.
+// follow measures the cost every second until all releases have ended.
 func (w *world) follow(all *sync.WaitGroup) cost {
 	var c cost
 	done := make(chan struct{})
@@ -111,9 +110,9 @@ func (w *world) follow(all *sync.WaitGroup) cost {
 	}
 }
 
-// TestOneEndsBeforeAnother: a release that began second goes on as it was when the first
-// one has ended, and a third one begins behind both. The watches of all used to end with
-// the release that had begun them.
+// TestOneEndsBeforeAnother: a release continues after an earlier one has ended, and a
+// third one can begin. In an earlier version, all watches ended with the release that
+// had started them.
 func TestOneEndsBeforeAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)
@@ -139,12 +138,12 @@ func TestOneEndsBeforeAnother(t *testing.T) {
 		if weight := mapping["spec"].(values)["weight"]; r.err == nil || weight != 0. {
 			t.Errorf("the first: weight %v, %v", weight, r.err)
 		}
-		requests := len(w.Requests())
+		before := len(w.Requests())
 		time.Sleep(30 * time.Second)
-		if asked := w.asked(requests); len(asked) > 0 {
-			t.Errorf("requests of the second because the first has ended: %q", asked)
+		if requests := w.requestsFrom(before); len(requests) > 0 {
+			t.Errorf("requests of the second after the end of the first: %q", requests)
 		}
-		_, err := w.another(t).Say(t.Context(), runner.Release{Namespace: "shop", Name: nameOf(1)}, "", func(_ rollout.State, said *rollout.Statements) error {
+		_, err := w.another(t).EditStatements(t.Context(), runner.Release{Namespace: "shop", Name: nameOf(1)}, "", func(_ rollout.State, said *rollout.Statements) error {
 			said.Rejected = &rollout.Statement{Text: "no", At: time.Now()}
 			return nil
 		})
@@ -160,17 +159,17 @@ func TestOneEndsBeforeAnother(t *testing.T) {
 			if s, err := w.run(t.Context(), 2, "good:2", analysis.Step{Weight: 5, Hold: 5}); err != nil || s.Phase != rollout.Promoted {
 				t.Errorf("the third: %s, %v", s.Phase, err)
 			}
-			return w.asked(before)
+			return w.requestsFrom(before)
 		}
 		alone := newWorld(t, 3)
 		defer alone.gateways.Close()
 		if behind, alone := third(w), third(alone); len(behind) > len(alone) {
-			t.Errorf("behind others the third asks more than alone: %q instead of %q", behind, alone)
+			t.Errorf("with other releases, the third needs more requests than alone: %q instead of %q", behind, alone)
 		}
 		w.gateways.Close()
 		synctest.Wait()
 		if left := w.Watches(); len(left) > 0 {
-			t.Errorf("watches that nobody uses: %v", left)
+			t.Errorf("watches without users: %v", left)
 		}
 	})
 }

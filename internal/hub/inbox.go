@@ -13,23 +13,23 @@ import (
 )
 
 // Listen implements runner.Inbox.
-func (c *cluster) Listen(ctx context.Context, id manifest.ID, hear func(map[string]string)) {
+func (c *cluster) Listen(ctx context.Context, id manifest.ID, handle func(map[string]string)) {
 	last := ""
 	err := c.kube.Watch(ctx, kube.Ref(id), func(o map[string]any) (bool, error) {
-		said := map[string]string{}
+		statements := map[string]string{}
 		for _, key := range []string{rollout.HoldAnnotation, rollout.ApproveAnnotation, rollout.RejectAnnotation} {
 			if text, found := object.Annotations(o)[key].(string); found {
-				said[key] = text
+				statements[key] = text
 			}
 		}
-		if now := fmt.Sprint(said); now != last {
+		if now := fmt.Sprint(statements); now != last {
 			last = now
-			hear(said)
+			handle(statements)
 		}
 		return false, nil
 	})
 	if ctx.Err() == nil {
-		c.emit("what people say about the release is not heard any more: %v", err)
+		c.emit("holds and approvals are no longer watched: %v", err)
 	}
 }
 

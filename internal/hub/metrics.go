@@ -10,7 +10,7 @@ import (
 	"github.com/canarize/canarize/internal/route"
 )
 
-// Opening is what a metric source is opened with.
+// Opening holds what an Opener needs.
 type Opening struct {
 	Cluster *kube.Cluster
 	Router  route.Live
@@ -19,11 +19,11 @@ type Opening struct {
 	Getenv  func(string) string // looks up secrets
 }
 
-// Opener opens the metric source that counts the requests of a release, whose canary is
-// deployed. The caller closes it.
+// Opener opens the metric source of a release whose canary is deployed. The caller
+// closes it.
 type Opener func(context.Context, Opening) (*metric.Opened, error)
 
-// OpenMetrics opens the metric source of a release that this process does not carry out.
+// OpenMetrics opens the metric source of a release that another process carries out.
 func (h *Hub) OpenMetrics(ctx context.Context, plan rollout.Plan, config metric.Config, getenv func(string) string) (*metric.Opened, error) {
 	c := &cluster{kube: h.options.Cluster}
 	return h.open(ctx, Opening{Cluster: c.kube, Router: h.options.Router(c), Plan: plan, Config: config, Getenv: getenv})

@@ -12,7 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// PodPages are the pages of metrics of the application's pods.
+// PodPages reads the metrics pages of the application's pods.
 type PodPages struct {
 	pages    *kube.Pages
 	port     int
@@ -20,7 +20,7 @@ type PodPages struct {
 	followed map[metric.Arm][]*kube.Pods
 }
 
-// NewPodPages follows the pods of workloads, whose page of metrics is at a port and a
+// NewPodPages follows the pods of workloads. Their metrics page has the given port and
 // path. The caller closes it.
 func NewPodPages(ctx context.Context, cluster *kube.Cluster, workloads []rollout.Workload, port int, path string) (*PodPages, error) {
 	pages, err := cluster.Pages()
@@ -47,7 +47,7 @@ func followPods(ctx context.Context, cluster *kube.Cluster, id manifest.ID) (*ku
 	case err != nil:
 		return nil, err
 	case workload == nil:
-		return nil, fmt.Errorf("there are no pods to ask: %w", &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{id.String()}})
+		return nil, fmt.Errorf("there are no pods with metrics: %w", &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{id.String()}})
 	}
 	selector, err := kube.SelectorOf(workload)
 	if err != nil {

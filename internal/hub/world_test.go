@@ -39,26 +39,27 @@ const (
 
 type values = map[string]any
 
-// world is a cluster in memory with applications and a gateway that routes as their
-// Mappings say, and counts the requests.
+// world is a cluster in memory with applications. Its gateway routes as the Mappings
+// say and counts the requests.
 type world struct {
 	*kubetest.API
 	hub      *hub.Hub
 	gateways *live.Gateways
 
 	mu      sync.Mutex
-	tunnels map[string]int         // that were opened, by pod
+	tunnels map[string]int         // opened, by pod
 	read    map[string][]time.Time // when pages were read, by pod and path
 	counts  map[string]float64     // of requests, by cluster and class
 	counted time.Time
 	names   map[string]names // of Mappings, by path
 	routed  map[string]routed
 	dump    string                     // config_dump
-	version int                        // of the cluster when routed and dump were made
+	version int                        // of the cluster when routed and dump were computed
 	events  map[string][]rollout.Event // by release
 }
 
-// newWorld is version 1 of applications, which releases change to version 2.
+// newWorld returns a world with version 1 of the applications. Releases change them to
+// version 2.
 func newWorld(t testing.TB, applications int) *world {
 	t.Helper()
 	w := &world{
@@ -93,7 +94,7 @@ func (w *world) connect(t testing.TB) *kube.Cluster {
 	return cluster
 }
 
-// another is the hub of another process.
+// another returns the hub of another process.
 func (w *world) another(t testing.TB) *hub.Hub { return w.process(w.connect(t)) }
 
 func (w *world) process(cluster *kube.Cluster) *hub.Hub {
@@ -110,7 +111,7 @@ func (w *world) process(cluster *kube.Cluster) *hub.Hub {
 	})
 }
 
-// settle is what the controllers of Deployments do: pods are ready at once.
+// settle acts like the controller of Deployments: pods are ready at once.
 func settle(o map[string]any) {
 	if o["kind"] != "Deployment" {
 		return
@@ -127,7 +128,7 @@ func pathOf(o map[string]any) string {
 
 func nameOf(n int) string { return fmt.Sprintf("app-%d", n) }
 
-// application is a version of an application, or of its canary.
+// application returns the objects of a version of an application, or of its canary.
 func application(n int, suffix, image string) []map[string]any {
 	name := nameOf(n) + suffix
 	object := func(version, kind string, spec values) values {
@@ -150,7 +151,7 @@ func application(n int, suffix, image string) []map[string]any {
 	}
 }
 
-// plan is that of a version of an application.
+// plan returns the plan for a version of an application.
 func plan(n int, image string) *rollout.Plan {
 	id := func(group, kind, suffix string) manifest.ID {
 		return manifest.ID{Group: group, Kind: kind, Namespace: "shop", Name: nameOf(n) + suffix}
@@ -189,7 +190,7 @@ func (w *world) source(ctx context.Context, o hub.Opening) (*metric.Opened, erro
 	return &metric.Opened{Source: source, Metrics: metric.Metrics(emissary.Queries()), End: statistics.Close}, err
 }
 
-// tunnel is one to a gateway pod.
+// tunnel is a tunnel to a gateway pod.
 type tunnel struct {
 	world  *world
 	pod    string
@@ -242,15 +243,15 @@ func (t *tunnel) RoundTrip(r *http.Request) (*http.Response, error) {
 // routed is an application as the gateway routes it.
 type routed struct {
 	stable, canary names
-	there          bool    // a canary is
+	there          bool    // whether it has a canary
 	weight         float64 // of the canary
-	bad            bool    // the canary fails
+	bad            bool    // whether the canary fails
 }
 
-// names are those that Envoy knows a Mapping by.
+// names are Envoy's names of a Mapping.
 type names struct{ cluster, stats string }
 
-// route makes routes of the Mappings of now, as Emissary would.
+// route computes the routes of the current Mappings, as Emissary would.
 func (w *world) route() {
 	if w.version == w.Version() {
 		return
@@ -283,7 +284,7 @@ func (w *world) route() {
 	w.dump = fmt.Sprintf(`{"configs": [{"route_config": {"name": "routes", "virtual_hosts": [{"name": "all", "routes": [%s]}]}}]}`, strings.Join(routes, ","))
 }
 
-// imageOf is what the container of a Deployment runs.
+// imageOf returns the image in a Deployment.
 func imageOf(deployment map[string]any) string {
 	for _, field := range []string{"spec", "template", "spec"} {
 		deployment, _ = deployment[field].(values)
@@ -296,10 +297,10 @@ func imageOf(deployment map[string]any) string {
 	return image
 }
 
-// requestsPerSecond are those of an application.
+// requestsPerSecond is the rate of each application.
 const requestsPerSecond = 1000
 
-// count counts the requests since it was called last, by the weights that were read then.
+// count adds the requests since its last call, split by the weights at that time.
 func (w *world) count() {
 	seconds := time.Since(w.counted).Seconds()
 	w.counted = time.Now()
@@ -318,8 +319,8 @@ func (w *world) count() {
 	}
 }
 
-// statistics is Envoy's page of the metrics that a filter matches; each pod counts the
-// same.
+// statistics returns Envoy's metrics page for a filter. All pods return the same
+// counts.
 func (w *world) statistics(filter *regexp.Regexp) string {
 	var b strings.Builder
 	b.WriteString("envoy_server_live{} 1\n")
@@ -337,7 +338,7 @@ func (w *world) statistics(filter *regexp.Regexp) string {
 	return b.String()
 }
 
-// mostIn is how many readings of any page of a pod began within a time, at most.
+// mostIn returns the largest number of reads of one page of a pod within a time.
 func (w *world) mostIn(d time.Duration) (most int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -353,7 +354,7 @@ func (w *world) mostIn(d time.Duration) (most int) {
 	return most
 }
 
-// asked are the requests from one on, but for those that renew locks.
-func (w *world) asked(from int) []string {
+// requestsFrom returns the requests from number from on, without the renewals of locks.
+func (w *world) requestsFrom(from int) []string {
 	return slices.DeleteFunc(w.Requests()[from:], func(r string) bool { return strings.Contains(r, "/leases") })
 }

@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// DryRun says how much of a write really happens.
+// DryRun selects how much of a write is carried out.
 type DryRun int
 
 const (
@@ -24,7 +24,7 @@ const (
 	DryRunNone DryRun = iota
 	// DryRunClient only reads and compares.
 	DryRunClient
-	// DryRunServer has the API server check everything and write nothing.
+	// DryRunServer lets the API server check everything and write nothing.
 	DryRunServer
 )
 
@@ -35,43 +35,45 @@ func (d DryRun) option() []string {
 	return nil
 }
 
-// Write says how to write.
+// Write holds the options of a write.
 type Write struct {
 	DryRun DryRun
-	// Force takes over fields that somebody else owns.
+	// Force takes over fields that another manager owns.
 	Force bool
-	// Only are labels of what may be deleted: an object that lacks one of them, or has
-	// another value, is skipped. nil deletes whatever is named.
+	// Only holds labels that an object must carry to be deleted; other objects are
+	// skipped. nil deletes every named object.
 	Only map[string]string
 }
 
-// Result is what a write did to an object.
+// Result is the effect of a write on an object.
 type Result string
 
-// What can become of an object.
+// The effects of a write.
 const (
 	Created    Result = "created"
 	Configured Result = "configured"
 	Unchanged  Result = "unchanged"
 	Deleted    Result = "deleted"
-	// Skipped is an object that was not deleted, for the reason that Change gives.
+	// Skipped means that an object was not deleted; Change.Reason has the reason.
 	Skipped Result = "skipped"
 )
 
-// Change is what happened to one object, or with a dry run would.
+// Change is the effect of a write on one object. In a dry run it is what a real write
+// would do.
 type Change struct {
 	Ref    Ref
 	Result Result
-	// Before and After are the object in the cluster; nil where there is none.
+	// Before and After hold the object before and after the write; nil if there is
+	// none.
 	Before, After map[string]any
-	// Reason says why an object was skipped.
+	// Reason is why an object was skipped.
 	Reason string
 }
 
-// Apply writes objects with server-side apply as the field manager "canarize", in
-// the order given, and stops at the first error; the changes until then are
-// returned with it. Applying what is there already writes nothing. Fields that
-// others own are a *ConflictError unless how.Force is set.
+// Apply writes objects with server-side apply as the field manager "canarize", in the
+// given order. It stops at the first error and returns the changes made until then.
+// Applying an unchanged object writes nothing. If another manager owns a field, the
+// error is a *ConflictError, unless how.Force is set.
 func (c *Cluster) Apply(ctx context.Context, objects []map[string]any, how Write) ([]Change, error) {
 	var changes []Change
 	for _, o := range objects {
@@ -91,7 +93,7 @@ func (c *Cluster) apply(ctx context.Context, object map[string]any, how Write) (
 		return Change{}, fmt.Errorf("%s: %w", ref, err)
 	}
 	u := unstructured.Unstructured{Object: object}
-	resource, err := c.at(ctx, ref, u.GroupVersionKind().Version)
+	resource, err := c.locate(ctx, ref, u.GroupVersionKind().Version)
 	if err != nil {
 		return Change{}, err
 	}
@@ -125,9 +127,10 @@ func (c *Cluster) apply(ctx context.Context, object map[string]any, how Write) (
 	return change, nil
 }
 
-// tryReplace has the API server check an object beside nothing of the earlier version.
-// Applied in a dry run, it is merged with the fields that adopt would take over and the
-// new version no longer has, and a value beside its valueFrom is no valid object.
+// tryReplace lets the API server check an object without the fields of its earlier
+// version. A dry run of apply merges the object with the fields that adopt would take
+// over, also those that the new version no longer has. A value beside its valueFrom
+// would then be invalid.
 func (c *Cluster) tryReplace(ctx context.Context, ref Ref, resource served, object map[string]any) (map[string]any, error) {
 	var patch []map[string]any
 	for _, key := range slices.Sorted(maps.Keys(object)) {
@@ -139,7 +142,7 @@ func (c *Cluster) tryReplace(ctx context.Context, ref Ref, resource served, obje
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
-	after, err := again(ctx, c, doing{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	after, err := withRetry(ctx, c, operation{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return resource.Patch(ctx, ref.Name, types.JSONPatchType, text, metav1.PatchOptions{FieldManager: FieldManager, DryRun: DryRunServer.option()})
 	})
 	if err != nil {
@@ -148,16 +151,16 @@ func (c *Cluster) tryReplace(ctx context.Context, ref Ref, resource served, obje
 	return after.Object, nil
 }
 
-// serverApply applies an object. A field may still be owned by canarize itself, by
-// the patch of a weight or a scale, or in a dry run by what adopt would take over:
-// the API server takes that for another owner.
+// serverApply applies an object. canarize itself may own a field under another kind of
+// operation: by the patch of a weight or a scale, or in a dry run by what adopt would
+// take over. The API server treats that as another owner.
 func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource served, object map[string]any, how Write) (map[string]any, error) {
 	text, err := json.Marshal(object)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	options := metav1.PatchOptions{FieldManager: FieldManager, DryRun: how.DryRun.option(), Force: &how.Force}
-	after, err := again(ctx, c, doing{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	after, err := withRetry(ctx, c, operation{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		after, err := resource.Patch(ctx, ref.Name, types.ApplyPatchType, text, options)
 		return after, busy(err)
 	})
@@ -178,25 +181,26 @@ func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource served, obj
 		return nil, failed(ref, "apply", err)
 	}
 	if how.DryRun == DryRunNone {
-		c.cached.saw(resource.key, after.Object)
+		c.cached.store(resource.key, after.Object)
 	}
 	return after.Object, nil
 }
 
-// Get reads an object; nil when it, or its kind, does not exist.
+// Get reads an object; it returns nil if the object, or its kind, does not exist. With
+// a cache, the answer may come from a watch.
 func (c *Cluster) Get(ctx context.Context, ref Ref) (map[string]any, error) {
 	return c.get(ctx, ref, c.read)
 }
 
-// Fresh reads from the API server. Get may answer from a watch, which lags by an event
-// and, when it has silently stopped working, by more than a minute. Whoever watches the
-// object by the same Cluster sees what was read.
+// Fresh reads from the API server. Get may answer from a watch, which lags by an event,
+// or by more than a minute if it has silently stopped working. Fresh updates the cache,
+// so watchers of the same Cluster see the object too.
 func (c *Cluster) Fresh(ctx context.Context, ref Ref) (map[string]any, error) {
 	return c.get(ctx, ref, c.fresh)
 }
 
 func (c *Cluster) get(ctx context.Context, ref Ref, read func(context.Context, Ref, served) (map[string]any, error)) (map[string]any, error) {
-	resource, err := c.at(ctx, ref, "")
+	resource, err := c.locate(ctx, ref, "")
 	switch {
 	case IsNotFound(err):
 		return nil, nil
@@ -206,7 +210,7 @@ func (c *Cluster) get(ctx context.Context, ref Ref, read func(context.Context, R
 	return read(ctx, ref, resource)
 }
 
-// read is an object as it is known, or otherwise fresh.
+// read returns the cached object if it is current, otherwise a fresh one.
 func (c *Cluster) read(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
 	if object, current := c.cached.read(ctx, resource.key); current {
 		return object, nil
@@ -216,21 +220,21 @@ func (c *Cluster) read(ctx context.Context, ref Ref, resource served) (map[strin
 
 func (c *Cluster) fresh(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
 	before := c.cached.version(resource.key)
-	u, err := again(ctx, c, doing{http.MethodGet, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	u, err := withRetry(ctx, c, operation{http.MethodGet, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return resource.Get(ctx, ref.Name, metav1.GetOptions{})
 	})
 	if apierrors.IsNotFound(err) {
-		c.cached.gone(resource.key, before)
+		c.cached.storeAbsent(resource.key, before)
 		return nil, nil
 	}
 	if err != nil {
 		return nil, failed(ref, "get", err)
 	}
-	c.cached.saw(resource.key, u.Object)
+	c.cached.store(resource.key, u.Object)
 	return u.Object, nil
 }
 
-// last is an object as it was seen last, which is read if it never was.
+// last returns the newest cached object, however old, and otherwise reads it.
 func (c *Cluster) last(ctx context.Context, ref Ref, resource served) (map[string]any, error) {
 	if object := c.cached.last(resource.key); object != nil {
 		return object, nil
@@ -238,11 +242,10 @@ func (c *Cluster) last(ctx context.Context, ref Ref, resource served) (map[strin
 	return c.read(ctx, ref, resource)
 }
 
-// Delete removes objects and, in the background, what they own. Each is the one that
-// was seen last, or is read now: another that has taken its name meanwhile stays. With
-// how.Only it is deleted in exactly the version whose labels were looked at. What is not
-// there is unchanged. It goes on after an error, so that as little as possible is left,
-// and returns the first.
+// Delete deletes objects and, in the background, what they own. It deletes exactly the
+// object that was read last: a newer object of the same name stays. With how.Only, it
+// deletes exactly the version whose labels were checked. A missing object is Unchanged.
+// After an error, Delete continues with the other objects and returns the first error.
 func (c *Cluster) Delete(ctx context.Context, refs []Ref, how Write) ([]Change, error) {
 	var changes []Change
 	var first error
@@ -258,7 +261,7 @@ func (c *Cluster) Delete(ctx context.Context, refs []Ref, how Write) ([]Change, 
 }
 
 func (c *Cluster) delete(ctx context.Context, ref Ref, how Write) (Change, error) {
-	resource, err := c.at(ctx, ref, "")
+	resource, err := c.locate(ctx, ref, "")
 	if IsNotFound(err) {
 		return Change{Ref: ref, Result: Unchanged}, nil
 	}
@@ -274,7 +277,7 @@ func (c *Cluster) delete(ctx context.Context, ref Ref, how Write) (Change, error
 			return Change{Ref: ref, Result: Unchanged}, nil
 		}
 		change, err := c.deleteThis(ctx, ref, resource, before, how)
-		// What lacks a label by an earlier read may have it by now.
+		// The labels come from an earlier read; they may have been added since.
 		if !errors.Is(err, ErrChanged) && (now || change.Result != Skipped) {
 			return change, err
 		}
@@ -284,8 +287,8 @@ func (c *Cluster) delete(ctx context.Context, ref Ref, how Write) (Change, error
 	}
 }
 
-// deleteThis deletes an object as it was read, and gives ErrChanged when its labels have
-// to be looked at again.
+// deleteThis deletes the object before. It returns ErrChanged if the labels have to be
+// checked again.
 func (c *Cluster) deleteThis(ctx context.Context, ref Ref, resource served, before map[string]any, how Write) (Change, error) {
 	change := Change{Ref: ref, Result: Deleted, Before: before}
 	u := unstructured.Unstructured{Object: before}
@@ -302,28 +305,28 @@ func (c *Cluster) deleteThis(ctx context.Context, ref Ref, resource served, befo
 	case DryRunClient:
 		return change, nil
 	case DryRunNone:
-		defer c.cached.deleted(resource.key) // also by a request whose answer is lost
+		defer c.cached.deleted(resource.key) // even if the answer is lost
 	}
 	options := metav1.DeleteOptions{Preconditions: &only, PropagationPolicy: &background, DryRun: how.DryRun.option()}
-	_, err := again(ctx, c, doing{http.MethodDelete, ref}, func(ctx context.Context) (none, error) {
+	_, err := withRetry(ctx, c, operation{http.MethodDelete, ref}, func(ctx context.Context) (none, error) {
 		return none{}, c.conflictOver(ctx, ref, resource, u, how, resource.Delete(ctx, ref.Name, options))
 	})
 	switch {
 	case errors.Is(err, ErrChanged):
 		return change, err
 	case apierrors.IsConflict(err):
-		change.Result, change.Reason = Skipped, "another object has taken its name since it was read"
-	case err != nil && !apierrors.IsNotFound(err): // gone: perhaps by a request whose answer was lost
+		change.Result, change.Reason = Skipped, "another object has this name now"
+	case err != nil && !apierrors.IsNotFound(err): // not found: an earlier attempt may have deleted it
 		return Change{}, failed(ref, "delete", err)
 	}
 	return change, nil
 }
 
-// lacking says which of the wanted labels an object lacks; "" when it has all.
+// lacking describes the first wanted label that an object lacks; "" if it has all.
 func lacking(labels, wanted map[string]string) string {
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
 		if value, found := labels[key]; !found || value != wanted[key] {
-			return fmt.Sprintf("it does not carry the label %s=%s", key, wanted[key])
+			return fmt.Sprintf("it lacks the label %s=%s", key, wanted[key])
 		}
 	}
 	return ""
@@ -331,9 +334,9 @@ func lacking(labels, wanted map[string]string) string {
 
 type none struct{}
 
-// conflictOver finds out what a conflict was about. If the object is still the one that
-// was read, somebody else wrote it at the same moment: the deletion is tried again, and
-// where its labels count they are looked at again.
+// conflictOver finds the reason of a conflict. If the object still has the same UID,
+// somebody else wrote it at the same moment: then the deletion is retried, after a new
+// check of the labels if they matter.
 func (c *Cluster) conflictOver(ctx context.Context, ref Ref, resource served, read unstructured.Unstructured, how Write, err error) error {
 	if !apierrors.IsConflict(err) {
 		return err

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// attempt is one attempt at a call, which may consist of several requests. It is given
-// up when nothing is heard of the server for a time: an answer that comes slowly is not
-// cut off. While a credential plugin is at work its clock stands still.
+// attempt is one attempt of a call, which may need several requests. It is cancelled
+// when the server is silent for too long; a slow but steady answer is not cut off. The
+// timer stops while a credential plugin runs.
 type attempt struct {
 	waiting  *delayed
 	cancel   context.CancelCauseFunc
 	patience time.Duration
 
 	mu             sync.Mutex
-	timer          *time.Timer // nil at the end
+	timer          *time.Timer // nil after the end
 	authenticating int         // requests that wait for the credential plugin
 }
 
 type attemptKey struct{}
 
-// begin begins an attempt. Its context carries it to the requests.
+// begin starts an attempt and stores it in the returned context.
 func begin(ctx context.Context, waiting *delayed, patience time.Duration) (context.Context, *attempt) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	a := &attempt{waiting: waiting, cancel: cancel, patience: patience}
@@ -31,13 +31,13 @@ func begin(ctx context.Context, waiting *delayed, patience time.Duration) (conte
 	return context.WithValue(ctx, attemptKey{}, a), a
 }
 
-// attemptOf is the attempt that a request belongs to; nil when there is none.
+// attemptOf returns the attempt of a request; nil if there is none.
 func attemptOf(ctx context.Context) *attempt {
 	a, _ := ctx.Value(attemptKey{}).(*attempt)
 	return a
 }
 
-// heard says that the server gave a sign of life.
+// heard restarts the timer, because the server sent something.
 func (a *attempt) heard() {
 	if a == nil {
 		return
@@ -49,8 +49,8 @@ func (a *attempt) heard() {
 	}
 }
 
-// authenticate stops the clock while a credential plugin is at work, until the function
-// it returns is called.
+// authenticate stops the timer while a credential plugin runs, until the returned
+// function is called.
 func (a *attempt) authenticate(plugin string) (sent func()) {
 	if a == nil {
 		return func() {}
@@ -75,7 +75,8 @@ func (a *attempt) authenticate(plugin string) (sent func()) {
 	}
 }
 
-// answered says that the server may be silent from now on, as in a watch.
+// answered stops the timer for good, because the server may now be silent, as in a
+// watch.
 func (a *attempt) answered() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -90,7 +91,7 @@ func (a *attempt) end() {
 	a.cancel(nil)
 }
 
-// heardBody is the body of an answer, each part of which is a sign of life.
+// heardBody is a response body that calls heard for every part read.
 type heardBody struct {
 	io.ReadCloser
 	attempt *attempt

@@ -9,50 +9,52 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// WithCache is c with a cache, to be shared by Share. It watches nothing yet.
+// WithCache returns a copy of the client with a cache for Share. It watches nothing
+// yet.
 func (c *Cluster) WithCache() *Cluster {
 	f := *c
 	f.cache = &cache{cluster: c, kinds: map[kindKey]*kind{}}
 	return &f
 }
 
-// Share is c for one of the users of its cache. An object that is read is watched from
-// then on, so that reading it again costs no request while the watch works. What is read
-// may then lag by an event, and by more when a watch has silently stopped working; Fresh
-// never does. What nobody uses after end is not watched any more. Secrets are never
-// watched: the permission to watch one is one to list them all.
+// Share returns a copy of the client for one user of the cache. An object that is read
+// is then watched, so later reads need no request while the watch works. Such a read
+// may lag by an event, or by more if a watch has silently stopped working; Fresh never
+// lags. end stops the watches that no other user needs. Secrets are never watched,
+// because the permission to watch one allows listing them all.
 //
-// The watches outlast ctx, of which they have only the values.
+// The watches outlast ctx; they keep only its values.
 func (c *Cluster) Share(ctx context.Context) (shared *Cluster, end func()) {
 	f := *c
 	f.cached = &cacheUser{cache: c.cache, ctx: context.WithoutCancel(ctx), used: map[key]*entry{}}
 	return &f, f.cached.end
 }
 
-// Following is c with a cache for one user. The watches end with ctx.
+// Following returns a copy of the client with a cache for one user. The watches end
+// with ctx.
 func (c *Cluster) Following(ctx context.Context) *Cluster {
 	f, end := c.WithCache().Share(ctx)
 	context.AfterFunc(ctx, end)
 	return f
 }
 
-// cache is what is known of objects that are read again and again. An object is watched
-// while somebody uses it: alone while few of its kind and namespace are, and otherwise
-// by one watch for all of them.
+// cache holds objects that are read repeatedly. An object is watched while it has
+// users: alone, or with all objects of its kind and namespace if many of them have
+// users.
 type cache struct {
 	cluster *Cluster
 
-	mu    sync.Mutex // before that of an entry
+	mu    sync.Mutex // is locked before the mutex of an entry
 	kinds map[kindKey]*kind
 }
 
-// kindKey is where objects of a kind in a namespace are served.
+// kindKey identifies the objects of a kind in a namespace.
 type kindKey struct {
 	resource  schema.GroupVersionResource
 	namespace string
 }
 
-// key is where an object is served.
+// key identifies an object by its resource.
 type key struct {
 	kindKey
 	name string
@@ -62,20 +64,20 @@ func keyOf(resource schema.GroupVersionResource, namespace, name string) key {
 	return key{kindKey{resource, namespace}, name}
 }
 
-// path is the key of an object in a watch.
+// path returns the key of the object among the objects of a watch.
 func (k key) path() string { return k.namespace + "/" + k.name }
 
-// entry is what is known of one object.
+// entry is the cache entry of one object.
 type entry struct {
-	users int // cache.mu guards it
+	users int // guarded by cache.mu
 
 	mu      sync.Mutex
-	object  map[string]any // nil where it is not there, or nothing is known
-	version string         // of the newest state that was seen
-	deleted bool           // a request to delete object was sent: only the server knows whether it is there
+	object  map[string]any // nil if it does not exist or was never read
+	version string         // of the newest known state
+	deleted bool           // a deletion was requested: only the server knows whether the object still exists
 	watch   watchState
-	feed    *feed         // who keeps object up to date; nil while nobody does
-	changed chan struct{} // closed at the next change of any of these
+	feed    *feed         // the watch that updates object; nil if there is none
+	changed chan struct{} // closed at the next change of these fields
 }
 
 type watchState int
@@ -83,32 +85,32 @@ type watchState int
 const (
 	unwatched watchState = iota
 	opening
-	open   // object is what the server has
-	broken // it is being opened again
-	ended  // for good: it is not allowed
+	open   // object is up to date
+	broken // is being opened again
+	ended  // for good: not allowed
 )
 
-// feed is a watch that keeps entries up to date. An entry listens to one at a time.
+// feed is a watch that updates entries. An entry has at most one feed.
 type feed struct{ stop context.CancelFunc }
 
 func newEntry() *entry { return &entry{changed: make(chan struct{})} }
 
-func (e *entry) change(do func()) {
+func (e *entry) update(do func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.changeLocked(do)
+	e.updateLocked(do)
 }
 
-// hear is change by a feed, if it is still the one that is listened to.
-func (e *entry) hear(from *feed, do func()) {
+// updateFrom is update by a feed; it does nothing if the entry has another feed by now.
+func (e *entry) updateFrom(from *feed, do func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.feed == from {
-		e.changeLocked(do)
+		e.updateLocked(do)
 	}
 }
 
-func (e *entry) changeLocked(do func()) {
+func (e *entry) updateLocked(do func()) {
 	do()
 	close(e.changed)
 	e.changed = make(chan struct{})
@@ -121,8 +123,8 @@ func (e *entry) setOpen(is bool) {
 	}
 }
 
-// put takes in an object as it was at a version, nil where it was not there, unless a
-// newer state was seen: an answer to a write may come before the events of earlier ones.
+// put stores an object, or nil for a missing one, unless a newer version is known. The
+// answer to a write may arrive before the events of earlier writes.
 func (e *entry) put(object map[string]any, version string) {
 	if object != nil {
 		version = versionIn(object)
@@ -140,15 +142,16 @@ func versionIn(object map[string]any) string {
 	return version
 }
 
-// now is what is known, and what will be closed when that changes.
+// now returns the current state, and a channel that is closed at its next change.
 func (e *entry) now() (object map[string]any, watch watchState, changed <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.object, e.watch, e.changed
 }
 
-// look waits until it is known whether the watch works, and gives the object if it does.
-func (e *entry) look(ctx context.Context) (object map[string]any, current bool) {
+// current waits until the watch works or has failed. It returns the object, and whether
+// it is up to date.
+func (e *entry) current(ctx context.Context) (object map[string]any, current bool) {
 	for {
 		e.mu.Lock()
 		object, state, deleted, changed := e.object, e.watch, e.deleted, e.changed
@@ -164,16 +167,16 @@ func (e *entry) look(ctx context.Context) (object map[string]any, current bool) 
 	}
 }
 
-// cacheUser is one of those who share a cache. A nil one remembers nothing.
+// cacheUser is one of the users of a cache. A nil one caches nothing.
 type cacheUser struct {
 	cache *cache
-	ctx   context.Context // of the watches that it begins
+	ctx   context.Context // of the watches that it starts
 
-	used map[key]*entry // cache.mu guards it; nil after the end
+	used map[key]*entry // guarded by cache.mu; nil after end
 }
 
-// at is the entry of an object, which is in use from then on.
-func (u *cacheUser) at(k key) *entry {
+// use returns the entry of an object and marks it as used.
+func (u *cacheUser) use(k key) *entry {
 	u.cache.mu.Lock()
 	defer u.cache.mu.Unlock()
 	return u.locked(k)
@@ -194,7 +197,7 @@ func (u *cacheUser) locked(k key) *entry {
 	return e
 }
 
-// watched is the entry of an object, of which a watch has begun.
+// watched returns the entry of an object and starts a watch for it.
 func (u *cacheUser) watched(k key) *entry {
 	u.cache.mu.Lock()
 	defer u.cache.mu.Unlock()
@@ -205,7 +208,7 @@ func (u *cacheUser) watched(k key) *entry {
 	return e
 }
 
-// end ends the watches that nobody else uses.
+// end stops the watches that have no other user.
 func (u *cacheUser) end() {
 	u.cache.mu.Lock()
 	defer u.cache.mu.Unlock()
@@ -217,59 +220,58 @@ func (u *cacheUser) end() {
 	u.used = nil
 }
 
-// saw takes in an object as the server has just given it.
-func (u *cacheUser) saw(k key, object map[string]any) {
+// store stores an object that the server has just returned.
+func (u *cacheUser) store(k key, object map[string]any) {
 	if u == nil || object == nil {
 		return
 	}
-	e := u.at(k)
-	e.change(func() {
+	e := u.use(k)
+	e.update(func() {
 		e.put(runtime.DeepCopyJSON(object), "")
 		e.deleted = false
 	})
 }
 
-// version is that of the newest state of an object that was seen.
+// version returns the newest known version of an object.
 func (u *cacheUser) version(k key) string {
 	if u == nil {
 		return ""
 	}
-	e := u.at(k)
+	e := u.use(k)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.version
 }
 
-// gone takes in that the server has just not found an object, unless a newer state than
-// was known before it was asked came meanwhile.
-func (u *cacheUser) gone(k key, before string) {
+// storeAbsent records that the server did not find an object, unless the version has
+// changed since the request began.
+func (u *cacheUser) storeAbsent(k key, before string) {
 	if u == nil {
 		return
 	}
-	e := u.at(k)
-	e.change(func() {
+	e := u.use(k)
+	e.update(func() {
 		if e.version == before {
 			e.object, e.deleted = nil, false
 		}
 	})
 }
 
-// read gives an object, if that is known without a request.
+// read returns an object if no request is needed.
 func (u *cacheUser) read(ctx context.Context, k key) (object map[string]any, current bool) {
 	if u == nil {
 		return nil, false
 	}
-	object, current = u.watched(k).look(ctx)
+	object, current = u.watched(k).current(ctx)
 	return runtime.DeepCopyJSON(object), current
 }
 
-// last is the newest object that was seen, nil when there was none. It may have
-// changed since.
+// last returns the newest known object, or nil. It may be out of date.
 func (u *cacheUser) last(k key) map[string]any {
 	if u == nil {
 		return nil
 	}
-	e := u.at(k)
+	e := u.use(k)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.deleted {
@@ -278,21 +280,22 @@ func (u *cacheUser) last(k key) map[string]any {
 	return e.object
 }
 
-// deleted takes in that a request to delete an object was sent: until it is seen to be
-// gone, only the server knows.
+// deleted records that a deletion was requested. From then on only the server knows
+// whether the object exists.
 func (u *cacheUser) deleted(k key) {
 	if u == nil {
 		return
 	}
-	e := u.at(k)
-	e.change(func() { e.deleted = e.object != nil })
+	e := u.use(k)
+	e.update(func() { e.deleted = e.object != nil })
 }
 
-// errNotFollowed says that an object is not watched by the cache.
+// errNotFollowed reports that the cache does not watch an object.
 var errNotFollowed = errors.New("not followed")
 
-// watch is Cluster.Watch without a request, or gives errNotFollowed.
-func (u *cacheUser) watch(ctx context.Context, k key, see func(map[string]any) (bool, error)) error {
+// watch is Cluster.Watch from the cache; it returns errNotFollowed if it would need a
+// request.
+func (u *cacheUser) watch(ctx context.Context, k key, handle func(map[string]any) (bool, error)) error {
 	if u == nil {
 		return errNotFollowed
 	}
@@ -302,8 +305,8 @@ func (u *cacheUser) watch(ctx context.Context, k key, see func(map[string]any) (
 		case ended:
 			return errNotFollowed
 		case open:
-			if enough, err := see(object); enough || err != nil {
-				return seen(err)
+			if enough, err := handle(object); enough || err != nil {
+				return handled(err)
 			}
 		}
 		select {
@@ -314,14 +317,14 @@ func (u *cacheUser) watch(ctx context.Context, k key, see func(map[string]any) (
 	}
 }
 
-// remove ends the watch of an entry that nobody uses. It needs the mutex.
+// remove stops the watch of an entry without users. The caller holds the mutex.
 func (c *cache) remove(k key, e *entry) {
 	objects := c.kinds[k.kindKey]
 	delete(objects.entries, k.name)
 	e.mu.Lock()
 	feed := e.feed
 	e.mu.Unlock()
-	e.change(func() { e.feed, e.watch = nil, ended })
+	e.update(func() { e.feed, e.watch = nil, ended })
 	if feed != nil && (objects.all == nil || feed != objects.all.feed) {
 		feed.stop()
 		objects.single--

@@ -7,17 +7,16 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
-// manyObjects is from how many objects of a kind in a namespace on all of them are
-// watched at once. A release alone has fewer, and lists no big namespace.
+// manyObjects is the number of objects of a kind in a namespace from which one watch
+// serves them all. A single release has fewer, and never lists a large namespace.
 const manyObjects = 16
 
-// kind is what is known of the objects of a kind in a namespace. The mutex of the cache
-// guards it.
+// kind holds the entries of a kind in a namespace. The mutex of the cache guards it.
 type kind struct {
 	entries map[string]*entry // by name
-	single  int               // entries that are watched alone
-	all     *allOfKind        // nil while each is
-	refused bool              // all may not be watched
+	single  int               // entries with a watch of their own
+	all     *allOfKind        // nil while each entry has its own watch
+	refused bool              // the permission to watch all is missing
 }
 
 // allOfKind is a watch of all objects of a kind in a namespace.
@@ -25,7 +24,7 @@ type allOfKind struct {
 	*feed
 	watch   watchState
 	objects map[string]map[string]any // by NAMESPACE/NAME
-	version string                    // that they are of
+	version string                    // of objects
 }
 
 func (c *cache) kind(k kindKey) *kind {
@@ -46,7 +45,7 @@ func (o *kind) entry(name string) *entry {
 	return e
 }
 
-// begin begins to watch an object, if nobody did.
+// begin starts to watch an object, unless it is watched already.
 func (c *cache) begin(ctx context.Context, k key, e *entry) {
 	if _, state, _ := e.now(); state != unwatched {
 		return
@@ -54,44 +53,44 @@ func (c *cache) begin(ctx context.Context, k key, e *entry) {
 	objects := c.kind(k.kindKey)
 	switch {
 	case k.resource.Resource == "secrets":
-		e.change(func() { e.watch = ended })
+		e.update(func() { e.watch = ended })
 	case objects.all == nil && (objects.refused || objects.single < manyObjects):
 		c.watchOne(ctx, k, objects, e)
 	default:
 		if objects.all == nil {
 			c.watchAll(ctx, k.kindKey, objects)
 		}
-		e.change(func() { objects.all.take(k, e) })
+		e.update(func() { objects.all.attach(k, e) })
 	}
 }
 
-// take has an entry listen to the watch of all.
-func (a *allOfKind) take(k key, e *entry) {
+// attach makes the shared watch the feed of an entry.
+func (a *allOfKind) attach(k key, e *entry) {
 	e.feed, e.watch = a.feed, a.watch
 	if a.version != "" {
 		e.put(a.objects[k.path()], a.version)
 	}
 }
 
-// watchOne watches an object alone.
+// watchOne starts a watch of one object.
 func (c *cache) watchOne(ctx context.Context, k key, objects *kind, e *entry) {
 	ctx, stop := context.WithCancel(ctx)
 	from := &feed{stop}
 	objects.single++
-	e.change(func() { e.feed, e.watch = from, opening })
+	e.update(func() { e.feed, e.watch = from, opening })
 	what := c.cluster.followOne(k)
-	what.opened = func(is bool) { e.hear(from, func() { e.setOpen(is) }) }
+	what.opened = func(is bool) { e.updateFrom(from, func() { e.setOpen(is) }) }
 	go func() {
 		_ = what.follow(ctx, func(all map[string]map[string]any, now event) (bool, error) {
-			e.hear(from, func() { e.put(all[k.path()], now.version) })
+			e.updateFrom(from, func() { e.put(all[k.path()], now.version) })
 			return false, nil
 		})
-		e.hear(from, func() { e.watch = ended })
+		e.updateFrom(from, func() { e.watch = ended })
 	}()
 }
 
-// watchAll watches all objects of a kind in a namespace. Those that are watched alone
-// listen to it as soon as it works.
+// watchAll starts a watch of all objects of a kind in a namespace. Entries with their
+// own watch change to it as soon as it works.
 func (c *cache) watchAll(ctx context.Context, k kindKey, objects *kind) {
 	ctx, stop := context.WithCancel(ctx)
 	a := &allOfKind{feed: &feed{stop}, watch: opening}
@@ -100,26 +99,26 @@ func (c *cache) watchAll(ctx context.Context, k kindKey, objects *kind) {
 	what.opened = func(is bool) { c.openedAll(k, objects, a, is) }
 	go func() {
 		_ = what.follow(ctx, func(all map[string]map[string]any, now event) (bool, error) {
-			c.seeAll(k, objects, a, all, now)
+			c.applyAll(k, objects, a, all, now)
 			return false, nil
 		})
 		c.refuseAll(ctx, k, objects, a)
 	}()
 }
 
-// seeAll takes in what the watch of all says.
-func (c *cache) seeAll(k kindKey, objects *kind, a *allOfKind, all map[string]map[string]any, now event) {
+// applyAll updates the entries after an event of the shared watch.
+func (c *cache) applyAll(k kindKey, objects *kind, a *allOfKind, all map[string]map[string]any, now event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a.version = now.version
-	tell := func(name string, e *entry) {
+	update := func(name string, e *entry) {
 		path := key{k, name}.path()
-		e.hear(a.feed, func() { e.put(a.objects[path], now.version) })
+		e.updateFrom(a.feed, func() { e.put(a.objects[path], now.version) })
 	}
 	if now.of == "" {
 		a.objects = maps.Clone(all)
 		for name, e := range objects.entries {
-			tell(name, e)
+			update(name, e)
 		}
 		return
 	}
@@ -130,11 +129,11 @@ func (c *cache) seeAll(k kindKey, objects *kind, a *allOfKind, all map[string]ma
 	}
 	name := now.of[len(k.namespace)+1:]
 	if e, used := objects.entries[name]; used {
-		tell(name, e)
+		update(name, e)
 	}
 }
 
-// openedAll takes in whether the watch of all works.
+// openedAll records whether the shared watch works.
 func (c *cache) openedAll(k kindKey, objects *kind, a *allOfKind, is bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,21 +151,22 @@ func (c *cache) openedAll(k kindKey, objects *kind, a *allOfKind, is bool) {
 		switch {
 		case alone == nil:
 		case alone == a.feed:
-			e.hear(a.feed, func() { e.setOpen(is) })
+			e.updateFrom(a.feed, func() { e.setOpen(is) })
 		case is:
 			alone.stop()
 			objects.single--
-			e.change(func() { a.take(key{k, name}, e) })
+			e.update(func() { a.attach(key{k, name}, e) })
 		}
 	}
 }
 
-// refuseAll takes in that all objects cannot be watched: each is watched alone again.
+// refuseAll records that the shared watch is not allowed, and gives each entry its own
+// watch again.
 func (c *cache) refuseAll(ctx context.Context, k kindKey, objects *kind, a *allOfKind) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if ctx.Err() != nil || objects.all != a {
-		return // nobody uses it any more
+		return // it has no users left
 	}
 	objects.all, objects.refused = nil, true
 	for name, e := range objects.entries {
@@ -180,7 +180,8 @@ func (c *cache) refuseAll(ctx context.Context, k kindKey, objects *kind, a *allO
 	a.stop()
 }
 
-// older says whether a version is older than another, as far as they can be compared.
+// older reports whether a version is older than another; false if they cannot be
+// compared.
 func older(version, than string) bool {
 	order, err := resourceversion.CompareResourceVersion(version, than)
 	return err == nil && order < 0

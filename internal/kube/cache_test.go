@@ -12,14 +12,14 @@ import (
 
 const mapsPath = "/api/v1/namespaces/shop/configmaps"
 
-// numbered is the ConfigMap of a number, in a step.
+// numbered stores ConfigMap number n with a step, and returns its Ref.
 func numbered(api *kubetest.API, n int, step string) Ref {
 	ref := Ref{Kind: "ConfigMap", Namespace: "shop", Name: fmt.Sprintf("map-%d", n)}
 	api.Put(mapsPath+"/"+ref.Name, map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": ref.Name, "namespace": "shop"}, "data": map[string]any{"step": step}})
 	return ref
 }
 
-// stepNow is the step that a read gives; "gone" without an object.
+// stepNow reads the step of a ConfigMap; "gone" if there is none.
 func stepNow(t *testing.T, c *Cluster, ref Ref) string {
 	t.Helper()
 	o, err := c.Get(t.Context(), ref)
@@ -32,8 +32,8 @@ func stepNow(t *testing.T, c *Cluster, ref Ref) string {
 	return stepOf(o)
 }
 
-// TestShare: a watch that one user began serves another one who is still there, and ends
-// with the last of them, whoever that is.
+// TestShare: a watch started by one user serves the others, and ends with its last
+// user.
 func TestShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -41,10 +41,10 @@ func TestShare(t *testing.T) {
 		ref := numbered(api, 1, "1")
 		begin := func() (*Cluster, func()) {
 			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel() // a watch outlasts the call that began it
+			defer cancel() // a watch outlasts the call that started it
 			user, end := c.Share(ctx)
 			if got := stepNow(t, user, ref); got != "1" {
-				t.Errorf("it reads %s", got)
+				t.Errorf("the read returns %s", got)
 			}
 			return user, end
 		}
@@ -59,17 +59,17 @@ func TestShare(t *testing.T) {
 		api.Edit(mapsPath+"/map-1", func(o map[string]any) { o["data"] = map[string]any{"step": "2"} })
 		synctest.Wait()
 		if got := stepNow(t, b, ref); got != "2" || api.Count("") != requests {
-			t.Errorf("after A has ended B reads %s, with %d requests", got, api.Count("")-requests)
+			t.Errorf("after the end of A, B reads %s, with %d requests", got, api.Count("")-requests)
 		}
 		endB()
 		synctest.Wait()
 		if left := api.Watches(); len(left) > 0 {
-			t.Errorf("watches that nobody uses: %v", left)
+			t.Errorf("watches without users: %v", left)
 		}
-		// What has ended reads as if there were no cache.
+		// After the end, reads work as without a cache.
 		for range 2 {
 			if got := stepNow(t, b, ref); got != "2" {
-				t.Errorf("after its end B reads %s", got)
+				t.Errorf("after its end, B reads %s", got)
 			}
 		}
 		if n := api.Count("") - requests; n != 2 {
@@ -81,8 +81,8 @@ func TestShare(t *testing.T) {
 	})
 }
 
-// TestManyObjects: few objects are watched one by one, and many by one watch, which tells
-// what each of them becomes.
+// TestManyObjects: a few objects are watched one by one. Many objects share one watch,
+// which updates each of them.
 func TestManyObjects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -122,7 +122,7 @@ func TestManyObjects(t *testing.T) {
 			numbered(api, n, "2")
 		}
 		api.Drop(mapsPath + "/map-7")
-		numbered(api, many+7, "2") // of nobody
+		numbered(api, many+7, "2") // without a user
 		synctest.Wait()
 		for n := range many + 1 {
 			want := "2"
@@ -132,7 +132,7 @@ func TestManyObjects(t *testing.T) {
 			read(n, want)
 		}
 		if n := api.Count("") - requests; n != 0 {
-			t.Errorf("%d requests for what the watch has told", n)
+			t.Errorf("%d requests although the watch has the objects", n)
 		}
 		for _, end := range ends {
 			end()
@@ -144,7 +144,8 @@ func TestManyObjects(t *testing.T) {
 	})
 }
 
-// TestManyRefused: where all objects of a kind may not be listed, each is watched alone.
+// TestManyRefused: if a list of all objects is not allowed, each object is watched
+// alone.
 func TestManyRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -171,13 +172,13 @@ func TestManyRefused(t *testing.T) {
 		end()
 		synctest.Wait()
 		if left := api.Watches(); len(left) > 0 {
-			t.Errorf("watches that nobody uses: %v", left)
+			t.Errorf("watches without users: %v", left)
 		}
 	})
 }
 
-// TestWrittenIsRead: what was written is read at once, whatever watch is silent, and an
-// older state never comes back.
+// TestWrittenIsRead: a write is visible to the next read even if the watch is silent,
+// and an older state never returns.
 func TestWrittenIsRead(t *testing.T) {
 	for name, objects := range map[string]int{"alone": 1, "many": 3 * manyObjects} {
 		t.Run(name, func(t *testing.T) {
@@ -198,20 +199,20 @@ func TestWrittenIsRead(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got := stepNow(t, c, ref); got != "2" {
-					t.Errorf("after a write it reads %s", got)
+					t.Errorf("after a write the read returns %s", got)
 				}
 				if _, err := c.Delete(t.Context(), []Ref{ref}, Write{}); err != nil {
 					t.Fatal(err)
 				}
 				requests := api.Count("")
 				if got := fmt.Sprint(stepNow(t, c, ref), stepNow(t, c, ref)); got != "gonegone" || api.Count("")-requests != 1 {
-					t.Errorf("after a deletion it reads %s, with %d requests", got, api.Count("")-requests)
+					t.Errorf("after a deletion the read returns %s, with %d requests", got, api.Count("")-requests)
 				}
 				api.Mute(false)
 				numbered(api, 0, "3")
 				synctest.Wait()
 				if got := stepNow(t, c, ref); got != "3" {
-					t.Errorf("after it was made again it reads %s", got)
+					t.Errorf("after it was created again the read returns %s", got)
 				}
 			})
 		})

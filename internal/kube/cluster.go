@@ -1,10 +1,9 @@
-// Package kube talks to a cluster, as kubectl would: the same kubeconfig, the
-// same contexts. It is the only package that writes to one.
+// Package kube reads and writes the objects of a cluster. It uses the same kubeconfig
+// and the same contexts as kubectl. No other package writes to a cluster.
 //
-// Every call is repeated when it failed for a reason that may pass, and is such
-// that repeating it is safe: an answer that got lost does no harm. Objects are
-// the values that JSON decodes to, so that no field is lost that this program
-// does not know.
+// A call that fails for a temporary reason is retried. Every call is safe to repeat, so
+// a lost answer does no harm. Objects are decoded JSON values, so fields that this
+// program does not know are kept.
 package kube
 
 import (
@@ -29,12 +28,12 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// FieldManager is the name under which the API server remembers which fields are
-// canarize's.
+// FieldManager is the name under which the API server records the fields that canarize
+// owns.
 const FieldManager = "canarize"
 
-// Target says which cluster is meant, as kubectl's flags of the same names do;
-// empty fields mean kubectl's defaults, and inside a pod its own cluster.
+// Target selects the cluster, like kubectl's flags of the same names. Empty fields mean
+// kubectl's defaults; inside a pod that is the pod's own cluster.
 type Target struct{ Kubeconfig, Context string }
 
 func (t Target) loader() clientcmd.ClientConfig {
@@ -51,7 +50,8 @@ func (t Target) config() (*rest.Config, error) {
 	return config, nil
 }
 
-// Namespace is the one the context names, "default" where it names none.
+// Namespace returns the namespace of the context, or "default" if the context names
+// none.
 func (t Target) Namespace() (string, error) {
 	namespace, _, err := t.loader().Namespace()
 	if err != nil {
@@ -60,51 +60,54 @@ func (t Target) Namespace() (string, error) {
 	return namespace, nil
 }
 
-// Options say how patient a Cluster is. The zero value means the defaults.
+// Options configures the timeouts and retries of a Cluster. The zero value means the
+// defaults.
 type Options struct {
-	// Attempts is how often a call is tried before its error is believed; 0 means 8.
+	// Attempts limits the attempts of a call; 0 means 8.
 	Attempts int
-	// Timeout is how long the server may be silent in the first two attempts at a
-	// call, and the double of it in later ones; 0 means 5 s.
+	// Timeout limits how long the server may be silent during an attempt; 0 means 5 s.
+	// From the third attempt on, the limit is twice as long.
 	Timeout time.Duration
-	// Backoff is how long to wait between two attempts; nil means DefaultBackoff. What
-	// a server asks for is cut to 30 s, and to 10 s for calls that are not given up.
+	// Backoff returns the wait between two attempts; nil means DefaultBackoff. A
+	// server's Retry-After is limited to 30 s, and to 10 s for persistent calls.
 	Backoff Backoff
-	// Patient, if not nil, is asked when a call is about to be given up, as also when
-	// the client's own credentials or certificates fail; it is tried again while
-	// Patient says so. It has to be safe for concurrent use.
+	// Patient, if not nil, is called when the attempts of a call are used up, and when
+	// the client's own credentials or certificates fail. The call is retried as long as
+	// Patient returns true. It must be safe for concurrent use.
 	Patient func() bool
 	// Delayed, if not nil, is called when a call waits for the API server: after 3 s,
-	// every 30 s, and when the reason changes, once for all calls that wait for the
-	// same reason. It is never called twice at once, and no call waits for it.
+	// then every 30 s, and when the reason changes. Calls that wait for the same reason
+	// are reported once. Delayed is never called concurrently, and no call waits for
+	// it.
 	Delayed func(Delay)
-	// Silence is how long a watch may say nothing, not even that nothing has changed,
-	// before the objects are listed again; 0 means 75 s. API servers speak once a minute.
+	// Silence limits how long a watch may send nothing, not even a bookmark, before the
+	// objects are listed again; 0 means 75 s. API servers send a bookmark about once a
+	// minute.
 	Silence time.Duration
-	// Now is the clock that Leases are dated by; nil means time.Now.
+	// Now returns the time that is written to Leases; nil means time.Now.
 	Now func() time.Time
 }
 
-// Cluster is a cluster one can talk to. It is safe for concurrent use.
+// Cluster is a client of one cluster. It is safe for concurrent use.
 type Cluster struct {
 	config    *rest.Config
 	client    dynamic.Interface
-	discovery *discovery.DiscoveryClient // asks anew each time
+	discovery *discovery.DiscoveryClient // without a cache
 	mapper    *restmapper.DeferredDiscoveryRESTMapper
-	kinds     *kinds       // that were found by mapper
-	http      *http.Client // of all requests but tunnels
-	plugin    *plugin      // nil where credentials need none
+	kinds     *kinds       // found by mapper
+	http      *http.Client // of all requests except tunnels
+	plugin    *plugin      // nil if the credentials need no plugin
 	delays    *delays
 	options   Options
 	requests  *atomic.Int64
 	pods      *podWatches
-	cache     *cache     // nil where there is none
-	cached    *cacheUser // of cache; nil where nothing is remembered
-	// persistent is a cluster whose calls are not given up.
+	cache     *cache     // nil without a cache
+	cached    *cacheUser // of cache; nil without a cache
+	// persistent means that calls are retried until their context ends.
 	persistent bool
 }
 
-// Connect prepares to talk to a cluster. It sends no request yet.
+// Connect returns a client of the target's cluster. It sends no request yet.
 func Connect(target Target, options Options) (*Cluster, error) {
 	config, err := target.config()
 	if err != nil {
@@ -113,10 +116,10 @@ func Connect(target Target, options Options) (*Cluster, error) {
 	return New(config, options)
 }
 
-// New prepares to talk to the cluster of a configuration. It sends no request yet.
+// New returns a client for a REST configuration. It sends no request yet.
 func New(config *rest.Config, options Options) (*Cluster, error) {
 	c := &Cluster{config: rest.CopyConfig(config), options: options.withDefaults(), requests: new(atomic.Int64)}
-	c.config.QPS = -1 // the server says itself when it is too much
+	c.config.QPS = -1 // no client-side limit: the server limits the rate itself
 	c.config.UserAgent = "canarize"
 	if err := c.connect(); err != nil {
 		return nil, err
@@ -131,7 +134,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 	}
 	c.client, c.discovery = client, found
 	c.pods = &podWatches{cluster: c, namespaces: map[string]*podNamespace{}}
-	c.kinds = &kinds{asked: time.Now(), known: map[schema.GroupVersionKind]*meta.RESTMapping{}}
+	c.kinds = &kinds{refreshed: time.Now(), known: map[schema.GroupVersionKind]*meta.RESTMapping{}}
 	c.mapper = restmapper.NewDeferredDiscoveryRESTMapperWithContext(memory.NewMemCacheClientWithContext(found))
 	return c, nil
 }
@@ -155,31 +158,32 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Patient is the same cluster for calls that are not given up while patient says so.
+// Patient returns a copy of the client whose calls are retried as long as patient
+// returns true.
 func (c *Cluster) Patient(patient func() bool) *Cluster {
 	p := *c
 	p.options.Patient = patient
 	return &p
 }
 
-// Persistent is the same cluster for calls that must not be given up, as the one that
-// takes traffic off: they are tried until their context ends.
+// Persistent returns a copy of the client whose calls are retried until their context
+// ends. It is for calls that must succeed, such as setting the weight to 0.
 func (c *Cluster) Persistent() *Cluster {
 	p := *c
 	p.persistent = true
 	return &p
 }
 
-// Host is the address of the API server.
+// Host returns the address of the API server.
 func (c *Cluster) Host() string { return c.config.Host }
 
-// Timeout is how long the API server may be silent before a call is tried again.
+// Timeout returns how long the API server may be silent before a call is retried.
 func (c *Cluster) Timeout() time.Duration { return c.options.Timeout }
 
-// Requests is how many requests were sent so far; a watch counts as one.
+// Requests returns the number of requests sent so far; a watch counts as one.
 func (c *Cluster) Requests() int { return int(c.requests.Load()) }
 
-// Ref names an object.
+// Ref identifies an object.
 type Ref struct{ Group, Kind, Namespace, Name string }
 
 func (r Ref) String() string {
@@ -194,28 +198,28 @@ func (r Ref) String() string {
 	return r.Kind + " " + r.Namespace + "/" + r.Name
 }
 
-// RefOf names an object that carries its own identity.
+// RefOf returns the Ref of an object.
 func RefOf(object map[string]any) Ref {
 	u := unstructured.Unstructured{Object: object}
 	return Ref{Group: u.GroupVersionKind().Group, Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
 }
 
-// at finds where objects like the named one are served; in the version that is
-// given or, with "", the one the server prefers.
-func (c *Cluster) at(ctx context.Context, ref Ref, version string) (served, error) {
+// locate finds the resource that serves the object ref. The version "" means the one
+// that the server prefers.
+func (c *Cluster) locate(ctx context.Context, ref Ref, version string) (served, error) {
 	resource, namespaced, err := c.resource(ctx, ref, version)
 	switch {
 	case err != nil:
 		return served{}, err
 	case namespaced && ref.Namespace == "":
-		return served{}, fmt.Errorf("%s: it has no namespace; name one with -n", ref)
+		return served{}, fmt.Errorf("%s: the namespace is missing; set it with -n", ref)
 	case namespaced:
 		return served{c.client.Resource(resource).Namespace(ref.Namespace), keyOf(resource, ref.Namespace, ref.Name)}, nil
 	}
 	return served{c.client.Resource(resource), keyOf(resource, "", ref.Name)}, nil
 }
 
-// served is where an object is served.
+// served is the resource that serves an object.
 type served struct {
 	dynamic.ResourceInterface
 	key
@@ -231,12 +235,12 @@ func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema
 		return mapping.Resource, mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
 	}
 	find := func(ctx context.Context) (*meta.RESTMapping, error) {
-		return aside(ctx, func() (*meta.RESTMapping, error) { return c.mapper.RESTMappingWithContext(ctx, kind, versions...) })
+		return runUntil(ctx, func() (*meta.RESTMapping, error) { return c.mapper.RESTMappingWithContext(ctx, kind, versions...) })
 	}
-	mapping, err := again(ctx, c, doing{"discover", ref}, find)
-	if meta.IsNoMatchError(err) && c.kinds.old() { // somebody may have installed it meanwhile
+	mapping, err := withRetry(ctx, c, operation{"discover", ref}, find)
+	if meta.IsNoMatchError(err) && c.kinds.refresh() { // it may have been installed since
 		c.mapper.ResetWithContext(ctx)
-		mapping, err = again(ctx, c, doing{"discover", ref}, find)
+		mapping, err = withRetry(ctx, c, operation{"discover", ref}, find)
 	}
 	switch {
 	case meta.IsNoMatchError(err):
@@ -248,26 +252,25 @@ func (c *Cluster) resource(ctx context.Context, ref Ref, version string) (schema
 	return mapping.Resource, mapping.Scope.Name() == meta.RESTScopeNameNamespace, nil
 }
 
-// kinds are where objects are served, as far as that was found out. The mapper of
-// client-go keeps everybody waiting while it asks for one more kind.
+// kinds caches which resource serves which kind. The mapper of client-go has a cache
+// too, but it blocks all callers while it asks for one more kind.
 type kinds struct {
-	mu    sync.Mutex
-	known map[schema.GroupVersionKind]*meta.RESTMapping
-	asked time.Time // when the mapper had to ask anew
+	mu        sync.Mutex
+	known     map[schema.GroupVersionKind]*meta.RESTMapping
+	refreshed time.Time // when the mapper's cache was last discarded
 }
 
-// discoverAgain is how old the knowledge of what is served may be, where something is
-// missing.
-const discoverAgain = 30 * time.Second
+// rediscoverAfter is the least time between two discoveries of missing kinds.
+const rediscoverAfter = 30 * time.Second
 
-// old says, once in discoverAgain, that it is.
-func (k *kinds) old() bool {
+// refresh reports whether to discover again: true at most once in rediscoverAfter.
+func (k *kinds) refresh() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if time.Since(k.asked) < discoverAgain {
+	if time.Since(k.refreshed) < rediscoverAfter {
 		return false
 	}
-	k.asked = time.Now()
+	k.refreshed = time.Now()
 	return true
 }
 
@@ -280,7 +283,8 @@ func (k *kinds) get(kind schema.GroupVersionKind) *meta.RESTMapping {
 	return k.known[kind]
 }
 
-// wellKnown is where every Kubernetes serves what a release is remembered and locked by.
+// wellKnown returns the mapping of ConfigMaps and Leases, which every Kubernetes
+// serves. The records and locks of releases are stored in them.
 func wellKnown(kind schema.GroupVersionKind) *meta.RESTMapping {
 	if kind.Version != "" && kind.Version != "v1" {
 		return nil
@@ -301,22 +305,22 @@ func (k *kinds) put(kind schema.GroupVersionKind, mapping *meta.RESTMapping) {
 	k.known[kind] = mapping
 }
 
-// forget has all kinds asked for again.
+// forget drops all cached kinds.
 func (k *kinds) forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	clear(k.known)
-	k.asked = time.Now()
+	k.refreshed = time.Now()
 }
 
-// result is what a call gave.
+// result holds what a call returned.
 type result[T any] struct {
 	value T
 	err   error
 }
 
-// calling calls in the background, and gives what comes of it.
-func calling[T any](call func() (T, error)) <-chan result[T] {
+// start runs call in a goroutine and sends its result.
+func start[T any](call func() (T, error)) <-chan result[T] {
 	done := make(chan result[T], 1)
 	go func() {
 		value, err := call()
@@ -325,18 +329,19 @@ func calling[T any](call func() (T, error)) <-chan result[T] {
 	return done
 }
 
-// aside calls, and does not wait for a call longer than its context lasts.
-func aside[T any](ctx context.Context, call func() (T, error)) (T, error) {
-	done := calling(call)
+// runUntil runs call and returns its result, or the cause of ctx shortly after ctx
+// ends.
+func runUntil[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	done := start(call)
 	select {
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
 	}
-	late := time.NewTimer(asideGrace)
+	late := time.NewTimer(runUntilGrace)
 	defer late.Stop()
 	select {
-	case r := <-done: // its own error says more
+	case r := <-done: // its own error has more detail
 		return r.value, r.err
 	case <-late.C:
 		var none T
@@ -344,21 +349,21 @@ func aside[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	}
 }
 
-// asideGrace is how long a call whose context has ended is waited for: one that is not
-// kept waiting by another ends at once.
-const asideGrace = 100 * time.Millisecond
+// runUntilGrace is how long runUntil waits for a call after its context has ended. A
+// call that is not blocked by another one ends at once.
+const runUntilGrace = 100 * time.Millisecond
 
-// undiscovered words the error of a question of which client-go gives the code alone,
-// not what the API server says about it. The permission is none that canarize rbac
-// prints: Kubernetes grants it to whoever is logged in.
+// undiscovered wraps an error of discovery, for which client-go keeps only the code and
+// not the API server's text. canarize rbac does not print this permission: Kubernetes
+// grants it to every logged-in user.
 func undiscovered(ref Ref, err error) error {
 	if apierrors.IsForbidden(err) {
-		return fmt.Errorf("%s: not allowed to find out where the cluster serves it (%w); the ClusterRole system:discovery has the permission", ref, err)
+		return fmt.Errorf("%s: not allowed to discover how the cluster serves it (%w); the ClusterRole system:discovery has the permission", ref, err)
 	}
-	return failed(ref, "finding out where the cluster serves it", err)
+	return failed(ref, "discover", err)
 }
 
-// notServedError says that a cluster does not know a kind of objects.
+// notServedError reports that a cluster does not serve a kind.
 type notServedError struct {
 	kind schema.GroupVersionKind
 	err  error
@@ -366,13 +371,13 @@ type notServedError struct {
 
 func (e notServedError) Error() string {
 	name := strings.TrimSuffix(schema.GroupVersion{Group: e.kind.Group, Version: e.kind.Version}.String(), "/")
-	return fmt.Sprintf("the cluster does not serve %s of %s; install what brings it, or leave the object out", e.kind.Kind, name)
+	return fmt.Sprintf("the cluster does not serve %s of %s; install its CRD, or leave the object out", e.kind.Kind, name)
 }
 
 func (e notServedError) Unwrap() error { return e.err }
 
-// IsNotFound says whether an error means that an object, or its kind, does not
-// exist in the cluster.
+// IsNotFound reports whether err means that an object, or its kind, does not exist in
+// the cluster.
 func IsNotFound(err error) bool {
 	var unserved notServedError
 	return apierrors.IsNotFound(err) || errors.As(err, &unserved)
@@ -383,7 +388,7 @@ func IsNotFound(err error) bool {
 type ForbiddenError struct {
 	Ref  Ref
 	Verb string
-	Err  error // what the API server says
+	Err  error // of the API server
 }
 
 func (e *ForbiddenError) Error() string {
@@ -392,13 +397,13 @@ func (e *ForbiddenError) Error() string {
 
 func (e *ForbiddenError) Unwrap() error { return e.Err }
 
-// failed words the error of a call: what was done to which object.
+// failed wraps the error of a call with its object and verb.
 func failed(ref Ref, verb string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case isNamespaceGone(err):
-		return fmt.Errorf("%s: %s: the namespace %s does not exist: it was never made, or somebody has deleted it with everything in it: %w", ref, verb, ref.Namespace, err)
+		return fmt.Errorf("%s: %s: the namespace %s does not exist: it was never created, or somebody deleted it with everything in it: %w", ref, verb, ref.Namespace, err)
 	case IsTerminating(err):
 		return fmt.Errorf("%s: %s: the namespace %s is being deleted: %w", ref, verb, ref.Namespace, err)
 	case isKindGone(err):

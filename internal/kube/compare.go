@@ -13,18 +13,17 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// same says whether a write left an object as it was, by its content: its version
-// may have been counted up meanwhile by a controller that writes its status.
+// same reports whether a write left the content of an object unchanged. The version may
+// differ, because a controller may have written the status.
 func same(before, after map[string]any) bool {
 	return reflect.DeepEqual(content(before), content(after))
 }
 
-// bookkeeping are the fields of metadata that the API server keeps about an
-// object's history. They change without anybody wanting anything else.
+// bookkeeping lists the fields of metadata in which the API server records an object's
+// history. They change although nobody wants another content.
 var bookkeeping = [...]string{"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"}
 
-// content is what somebody has asked for: an object without its history and
-// without its status.
+// content returns an object without its history and status.
 func content(object map[string]any) map[string]any {
 	if object == nil {
 		return nil
@@ -39,9 +38,9 @@ func content(object map[string]any) map[string]any {
 	return out
 }
 
-// merged is about what applying an object would give: objects are merged, and
-// everything else is replaced. Lists that the API server would merge, such as
-// containers, are merged by their names.
+// merged approximates the result of applying an object: maps are merged, and everything
+// else is replaced. Lists that the API server merges, such as containers, are merged by
+// name.
 func merged(before, object map[string]any) map[string]any {
 	if before == nil {
 		return runtime.DeepCopyJSON(object)
@@ -67,8 +66,8 @@ func mergedValue(before, wanted any) any {
 	return runtime.DeepCopyJSONValue(wanted)
 }
 
-// mergedList merges each wanted element with the old one of the same name, so that
-// defaults the server has filled in are no difference.
+// mergedList merges each wanted element with the old one of the same name, so that the
+// server's defaults do not count as a difference.
 func mergedList(before, wanted []any) []any {
 	byName := map[string]any{}
 	for i, old := range before {
@@ -90,9 +89,8 @@ func nameIn(element any, i int) string {
 	return fmt.Sprint("index ", i)
 }
 
-// Diff is a unified diff of what changes did, or with a dry run would do, without
-// the API server's bookkeeping. Of a Secret it shows which keys differ, never a
-// value.
+// Diff returns a unified diff of changes, without the API server's bookkeeping. For a
+// Secret it shows only which keys differ, never a value.
 func Diff(changes []Change) ([]byte, error) {
 	var out bytes.Buffer
 	for _, change := range changes {
@@ -125,8 +123,8 @@ func text(object map[string]any) ([]byte, error) {
 	return yaml.Marshal(object)
 }
 
-// masked gives the contents of two versions of an object; the values of a Secret
-// are replaced by whether they are the same.
+// masked returns the contents of two versions of an object. In a Secret, each value is
+// replaced by a text that is equal only for equal values.
 func masked(before, after map[string]any) (old, now map[string]any) {
 	old, now = content(before), content(after)
 	isSecret := func(o map[string]any) bool {
@@ -145,13 +143,13 @@ func masked(before, after map[string]any) (old, now map[string]any) {
 		maskValues(a, equal, "(masked, old)")
 		maskValues(b, equal, "(masked, new)")
 		for _, o := range []map[string]any{old, now} {
-			if _, isMap := o[field].(map[string]any); !isMap && o[field] != nil { // a mistake, with who knows what in it
+			if _, isMap := o[field].(map[string]any); !isMap && o[field] != nil { // an invalid type, which may contain anything
 				o[field] = "(masked)"
 			}
 		}
 	}
 	for _, o := range []map[string]any{old, now} {
-		// What kubectl apply keeps about a Secret has its values in it.
+		// The annotation of kubectl apply contains the values of the Secret.
 		unstructured.RemoveNestedField(o, "metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration")
 	}
 	return old, now
@@ -166,7 +164,7 @@ func maskValues(values map[string]any, equal map[string]bool, otherwise string) 
 	}
 }
 
-// normal is a value as JSON has it: what was read from YAML has other numbers.
+// normal converts an object to decoded JSON; numbers from YAML have other types.
 func normal(object map[string]any) (map[string]any, error) {
 	encoded, err := json.Marshal(object)
 	if err != nil {

@@ -45,8 +45,8 @@ func TestMerged(t *testing.T) {
 	}
 }
 
-// TestMergedLaws: merging an object into itself changes nothing, and merging twice
-// is merging once.
+// TestMergedLaws: merging an object into itself changes nothing, and merging twice is
+// the same as merging once.
 func TestMergedLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := object(t, 3), object(t, 3)
@@ -114,7 +114,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestDiffMasks: no value of a Secret is ever in a diff.
+// TestDiffMasks: a diff never shows a value of a Secret.
 func TestDiffMasks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		contents := rapid.MapOf(rapid.StringMatching(`[a-c]`), rapid.StringMatching(`secret[0-9]`))
@@ -155,7 +155,7 @@ func TestConflictError(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(owners)); !slices.Equal(got, []string{"argocd-controller", "helm"}) {
 		t.Errorf("owners %q", got)
 	}
-	const want = `Deployment shop/web: owned by somebody else: .spec.b by "argocd-controller"; .spec.a, .spec.c by "helm"`
+	const want = `Deployment shop/web: other field managers own the fields: .spec.b by "argocd-controller"; .spec.a, .spec.c by "helm"`
 	if got := (&ConflictError{Ref: Ref{Kind: "Deployment", Namespace: "shop", Name: "web"}, Fields: owners}).Error(); got != want {
 		t.Error(got)
 	}
@@ -179,6 +179,6 @@ func TestRecordOf(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if _, err := RecordOf(values{"binaryData": values{"z": "?"}}); err == nil {
-		t.Error("no error for what is not base64")
+		t.Error("no error for invalid base64")
 	}
 }

@@ -17,11 +17,11 @@ import (
 	"k8s.io/client-go/util/csaupgrade"
 )
 
-// ConflictError says that somebody else owns fields that were to be written.
+// ConflictError reports that other field managers own fields that were to be written.
 type ConflictError struct {
 	Ref Ref
-	// Fields are the paths of the fields in dispute, by the name of their owner: a
-	// field manager, such as argocd-controller.
+	// Fields maps each owner to the paths of its fields. An owner is a field manager,
+	// such as argocd-controller.
 	Fields map[string][]string
 }
 
@@ -30,14 +30,14 @@ func (e *ConflictError) Error() string {
 	for _, owner := range slices.Sorted(maps.Keys(e.Fields)) {
 		parts = append(parts, fmt.Sprintf("%s by %q", strings.Join(e.Fields[owner], ", "), owner))
 	}
-	return fmt.Sprintf("%s: owned by somebody else: %s", e.Ref, strings.Join(parts, "; "))
+	return fmt.Sprintf("%s: other field managers own the fields: %s", e.Ref, strings.Join(parts, "; "))
 }
 
 // clientSideApply is the field manager of kubectl apply without --server-side.
 const clientSideApply = "kubectl-client-side-apply"
 
-// adoption is the patch by which canarize takes over what kubectl apply has set in an
-// object; nil when there is nothing to take over.
+// adoption returns the patch that makes canarize the owner of what kubectl apply has
+// set in an object; nil if there is nothing to take over.
 func adoption(object map[string]any) ([]byte, error) {
 	if object == nil {
 		return nil, nil
@@ -45,16 +45,17 @@ func adoption(object map[string]any) ([]byte, error) {
 	return csaupgrade.UpgradeManagedFieldsPatch(&unstructured.Unstructured{Object: object}, sets.New(clientSideApply), FieldManager)
 }
 
-// adoptable says whether adopt would take something over.
+// adoptable reports whether adopt would take over anything.
 func adoptable(object map[string]any) bool {
 	patch, err := adoption(object)
 	return err == nil && patch != nil
 }
 
-// adopt makes canarize the owner of what kubectl apply has set, as kubectl itself
-// does when it begins to apply on the server: it is the same manifests' earlier
-// version. Otherwise every changed field would be in dispute, and what the new
-// version no longer has would stay for ever. It gives the object as it is then.
+// adopt makes canarize the owner of what kubectl apply has set, and returns the
+// resulting object. kubectl does the same when it changes to server-side apply: the
+// fields come from an earlier version of the same manifests. Without it, every changed
+// field would be a conflict, and fields that the new version dropped would stay for
+// ever.
 func (c *Cluster) adopt(ctx context.Context, ref Ref, resource served, object map[string]any) (map[string]any, error) {
 	for object != nil {
 		patch, err := adoption(object)
@@ -64,26 +65,26 @@ func (c *Cluster) adopt(ctx context.Context, ref Ref, resource served, object ma
 		if patch == nil {
 			break
 		}
-		after, err := again(ctx, c, doing{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		after, err := withRetry(ctx, c, operation{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 			return resource.Patch(ctx, ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
 		})
 		switch {
 		case err == nil:
-			c.cached.saw(resource.key, after.Object)
+			c.cached.store(resource.key, after.Object)
 			return after.Object, nil
 		case !apierrors.IsConflict(err):
 			return nil, failed(ref, "patch", err)
 		}
-		if object, err = c.fresh(ctx, ref, resource); err != nil { // somebody wrote it at the same moment
+		if object, err = c.fresh(ctx, ref, resource); err != nil { // somebody else wrote it at the same moment
 			return nil, err
 		}
 	}
 	return object, nil
 }
 
-// ownersOf gives the fields in dispute by owner, nil when an error is about
-// something else. The API server names the owner only inside a text, quoted:
-// conflict with "kubectl" using apps/v1.
+// ownersOf returns the conflicting fields by owner; nil if err is not such a conflict.
+// The API server names the owner only in a text, in quotes: conflict with "kubectl"
+// using apps/v1.
 func ownersOf(err error) map[string][]string {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Details == nil {
@@ -103,7 +104,8 @@ func ownersOf(err error) map[string][]string {
 	return owners
 }
 
-// quoted is the first quoted part of a text, or all of it when there is none.
+// quoted returns the first quoted part of a text, or the whole text if nothing is
+// quoted.
 func quoted(s string) string {
 	if _, rest, found := strings.Cut(s, `"`); found {
 		if inside, _, closed := strings.Cut(rest, `"`); closed {

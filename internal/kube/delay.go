@@ -7,44 +7,45 @@ import (
 	"time"
 )
 
-// Delay says that a call waits for the API server.
+// Delay reports that a call waits for the API server.
 type Delay struct {
-	// Host is the API server.
+	// Host is the address of the API server.
 	Host string
-	// Doing names the request, such as GET ConfigMap shop/canarize-shop.
-	Doing string
+	// Request names the request, for example GET ConfigMap shop/canarize-shop.
+	Request string
 	// For is how long the call has waited so far, over all its attempts.
 	For time.Duration
-	// Reason is why the last attempt failed, or what is waited for when none has.
+	// Reason is why the last attempt failed, or what the call waits for if none has
+	// failed.
 	Reason error
 }
 
-// String is a line for people.
+// String returns a line for users.
 func (d Delay) String() string {
-	return fmt.Sprintf("waiting for the API server %s: %s, for %d s: %v", d.Host, d.Doing, int(d.For.Round(time.Second)/time.Second), d.Reason)
+	return fmt.Sprintf("waiting for the API server %s: %s, for %d s: %v", d.Host, d.Request, int(d.For.Round(time.Second)/time.Second), d.Reason)
 }
 
-// When a wait is worth a word: after a while, and then again after longer ones.
+// When a wait is reported: first after delayFirst, then every delayEvery.
 const (
 	delayFirst = 3 * time.Second
 	delayEvery = 30 * time.Second
 )
 
-// delays tells of the calls of a cluster that wait. While the API server is away many
-// do, for the same reason, which is told once in delayEvery.
+// delays reports the calls of a cluster that wait. During an outage many calls wait for
+// the same reason, which is reported once in delayEvery.
 type delays struct {
-	host string
-	tell func(Delay)
+	host   string
+	report func(Delay)
 
-	mu      sync.Mutex
-	said    map[string]time.Time // when a reason was told last
-	telling bool                 // somebody is being told, who may be slow
+	mu        sync.Mutex
+	reported  map[string]time.Time // when each reason was last reported
+	reporting bool                 // report is being called; it may be slow
 }
 
-// delayed is a call that may come to wait.
+// delayed is a call that may have to wait.
 type delayed struct {
 	*delays
-	what  doing
+	what  operation
 	began time.Time
 
 	// The mutex of delays guards these.
@@ -54,12 +55,12 @@ type delayed struct {
 	ended  bool
 }
 
-func (d *delays) begin(what doing) *delayed {
+func (d *delays) begin(what operation) *delayed {
 	w := &delayed{delays: d, what: what, began: time.Now()}
-	if d.tell != nil {
+	if d.report != nil {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		w.timer = time.AfterFunc(delayFirst, w.speak)
+		w.timer = time.AfterFunc(delayFirst, w.reportWait)
 	}
 	return w
 }
@@ -73,66 +74,67 @@ func (w *delayed) end() {
 	}
 }
 
-// failed notes why an attempt failed; a reason that is new is told soon.
+// failed records why an attempt failed. A new reason is reported at once.
 func (w *delayed) failed(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reason = reasonOf(err)
-	w.hurry()
+	w.reportSoon()
 }
 
-// waitsFor notes that a credential plugin has to answer first; "" that it has.
+// waitsFor records which credential plugin has to answer first; "" means none.
 func (w *delayed) waitsFor(plugin string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.plugin = plugin
 }
 
-// hurry has a reason that was not told lately be told at once. It needs the mutex.
-func (w *delayed) hurry() {
+// reportSoon reports the reason at once, unless it was reported recently. The caller
+// holds the mutex.
+func (w *delayed) reportSoon() {
 	if w.timer == nil || w.ended || time.Since(w.began) < delayFirst {
 		return
 	}
-	if told, known := w.said[reasonKey(w.why())]; !known || time.Since(told) >= delayEvery {
+	if last, known := w.reported[reasonKey(w.why())]; !known || time.Since(last) >= delayEvery {
 		w.timer.Reset(0)
 	}
 }
 
-// speak tells of the wait, from a goroutine that nobody waits for. Whoever is slow to
-// listen misses lines.
-func (w *delayed) speak() {
+// reportWait reports the wait. It runs in its own goroutine, so a slow report blocks no
+// call; it only misses lines.
+func (w *delayed) reportWait() {
 	w.mu.Lock()
 	now, why := time.Now(), w.why()
 	key := reasonKey(why)
-	told, known := w.said[key]
+	last, known := w.reported[key]
 	switch {
 	case w.ended:
 		w.mu.Unlock()
 		return
-	case known && now.Sub(told) < delayEvery:
-		w.timer.Reset(delayEvery - now.Sub(told))
+	case known && now.Sub(last) < delayEvery:
+		w.timer.Reset(delayEvery - now.Sub(last))
 		w.mu.Unlock()
 		return
-	case w.telling:
+	case w.reporting:
 		w.timer.Reset(time.Second)
 		w.mu.Unlock()
 		return
 	}
-	for old, when := range w.said {
+	for old, when := range w.reported {
 		if now.Sub(when) >= delayEvery {
-			delete(w.said, old)
+			delete(w.reported, old)
 		}
 	}
-	w.said[key], w.telling = now, true
+	w.reported[key], w.reporting = now, true
 	w.timer.Reset(delayEvery)
 	w.mu.Unlock()
-	w.tell(Delay{Host: w.host, Doing: w.what.String(), For: now.Sub(w.began), Reason: why})
+	w.report(Delay{Host: w.host, Request: w.what.String(), For: now.Sub(w.began), Reason: why})
 	w.mu.Lock()
-	w.telling = false
+	w.reporting = false
 	w.mu.Unlock()
 }
 
-// why is the reason of the wait. It needs the mutex.
+// why returns the reason of the wait. The caller holds the mutex.
 func (w *delayed) why() error {
 	switch {
 	case w.plugin != "":
@@ -145,7 +147,8 @@ func (w *delayed) why() error {
 
 var errNoAnswer = fmt.Errorf("no answer yet")
 
-// numbers differ between errors of the same reason: ports, times, versions.
+// numbers matches what differs between errors of the same reason: ports, times,
+// versions.
 var numbers = regexp.MustCompile(`\d+`)
 
 func reasonKey(reason error) string { return numbers.ReplaceAllString(reason.Error(), "#") }

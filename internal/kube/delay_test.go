@@ -16,27 +16,28 @@ import (
 	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
-// lines collects what is told of waits, with the seconds since the beginning.
+// lines collects the reported waits, with the seconds since the beginning.
 type lines struct {
-	mu    sync.Mutex
-	began time.Time
-	told  []string
+	mu      sync.Mutex
+	began   time.Time
+	reports []string
 }
 
 func (l *lines) add(d Delay) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.told = append(l.told, fmt.Sprintf("%d s: %s", int(time.Since(l.began).Seconds()), d))
+	l.reports = append(l.reports, fmt.Sprintf("%d s: %s", int(time.Since(l.began).Seconds()), d))
 }
 
 func (l *lines) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Join(l.told, "\n")
+	return strings.Join(l.reports, "\n")
 }
 
-// warmUp finds out what is served, after which an outage is one of the calls alone.
-// client-go's discovery sleeps while it holds a lock, for which a test's clock stands.
+// warmUp fills the cache of discovery, so that a later outage affects only the calls
+// themselves. client-go's discovery sleeps while it holds a lock, and a lock stops the
+// clock of synctest.
 func warmUp(t *testing.T, c *Cluster) {
 	t.Helper()
 	if _, err := c.Get(t.Context(), aMapping); err != nil {
@@ -44,15 +45,15 @@ func warmUp(t *testing.T, c *Cluster) {
 	}
 }
 
-// A wait is told after 3 s, every 30 s, and when the reason changes: never a line for
-// every attempt, however many calls wait.
-func TestDelayIsTold(t *testing.T) {
+// A wait is reported after 3 s, every 30 s, and when the reason changes. There is never
+// a line for each attempt, however many calls wait.
+func TestDelayIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		said := &lines{began: time.Now()}
-		c, api := newFake(t, Options{Delayed: said.add, Patient: func() bool { return true }})
+		delays := &lines{began: time.Now()}
+		c, api := newFake(t, Options{Delayed: delays.add, Patient: func() bool { return true }})
 		warmUp(t, c)
 		before := api.Count("GET")
-		said.began = time.Now()
+		delays.began = time.Now()
 		var reason atomic.Value
 		reason.Store(syscall.ECONNREFUSED)
 		api.Intercept(func(*http.Request) (*http.Response, error) { return nil, reason.Load().(error) })
@@ -70,26 +71,26 @@ func TestDelayIsTold(t *testing.T) {
 33 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 33 s: connection refused
 63 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 63 s: connection refused
 `
-		got := said.text()
+		got := delays.text()
 		if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 3 || !strings.Contains(got, "no route to host") {
 			t.Error(got)
 		}
 		if n := api.Count("GET") - before; n < 50 {
-			t.Errorf("%d attempts; it was to be many", n)
+			t.Errorf("%d attempts, want at least 50", n)
 		}
 	})
 }
 
-// Nothing is told of a call that is quick, and whoever does not listen stops nobody.
-func TestDelayStopsNobody(t *testing.T) {
+// A quick call is not reported, and a report that blocks stops no call.
+func TestDelayBlocksNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		told, stuck := 0, make(chan struct{})
+		reports, stuck := 0, make(chan struct{})
 		c, api := newFake(t, Options{Delayed: func(Delay) {
-			told++
-			<-stuck // as a terminal after Ctrl-S
+			reports++
+			<-stuck // like a terminal after Ctrl-S
 		}})
-		if _, err := c.Get(t.Context(), aMapping); err != nil || told != 0 {
-			t.Fatal(told, err)
+		if _, err := c.Get(t.Context(), aMapping); err != nil || reports != 0 {
+			t.Fatal(reports, err)
 		}
 		var away atomic.Bool
 		away.Store(true)
@@ -106,14 +107,14 @@ func TestDelayStopsNobody(t *testing.T) {
 		}()
 		time.Sleep(10 * time.Minute)
 		away.Store(false)
-		if err := <-done; err != nil || told != 1 {
-			t.Errorf("told %d times: %v", told, err)
+		if err := <-done; err != nil || reports != 1 {
+			t.Errorf("reported %d times: %v", reports, err)
 		}
 		close(stuck)
 	})
 }
 
-// What a server may ask for is bounded, most of all where traffic is taken off.
+// Retry-After is limited, most of all for calls that set the weight to 0.
 func TestRetryAfterIsCapped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -130,7 +131,7 @@ func TestRetryAfterIsCapped(t *testing.T) {
 		for name, w := range map[string]struct {
 			cluster *Cluster
 			most    time.Duration
-		}{"others": {c, mostAsked}, "taking traffic off": {c.Persistent(), mostAskedPersistent}} {
+		}{"others": {c, maxRetryAfter}, "taking traffic off": {c.Persistent(), maxRetryAfterPersistent}} {
 			n.Store(0)
 			began := time.Now()
 			if _, err := w.cluster.Fresh(t.Context(), aMapping); err != nil || time.Since(began) != w.most {
@@ -140,7 +141,7 @@ func TestRetryAfterIsCapped(t *testing.T) {
 	})
 }
 
-// Patience is asked for only when the attempts are used up, and again each time.
+// Patient is called only after the attempts are used up, and each time again.
 func TestPatient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
@@ -157,8 +158,8 @@ func TestPatient(t *testing.T) {
 	})
 }
 
-// An answer that takes long is waited for while it comes; silence is not, and an
-// admission webhook that is slow gets the double time in the end.
+// A slow answer is accepted as long as data arrives, but silence ends an attempt. A
+// slow admission webhook gets twice the time in the end.
 func TestSilenceEndsAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -195,7 +196,7 @@ func TestSilenceEndsAnAttempt(t *testing.T) {
 	})
 }
 
-// dripping gives a byte a second.
+// dripping returns one byte a second.
 type dripping struct {
 	rest interface{ Read([]byte) (int, error) }
 }

@@ -9,13 +9,13 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Whoever may not ask what a cluster serves is told so, and what to do.
+// A user who may not use discovery is told so, and what to do.
 func TestUndiscovered(t *testing.T) {
 	for code, words := range map[int]string{
-		http.StatusForbidden:    "not allowed to find out where the cluster serves it",
+		http.StatusForbidden:    "not allowed to discover how the cluster serves it",
 		http.StatusUnauthorized: "log in again",
 	} {
-		server := httptest.NewServer(say(code, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no"}`))
+		server := httptest.NewServer(respond(code, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no"}`))
 		t.Cleanup(server.Close)
 		cluster, err := New(&rest.Config{Host: server.URL}, Options{})
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
-// newFake is a cluster in memory.
+// newFake returns a client of a cluster in memory.
 func newFake(t *testing.T, options Options) (*Cluster, *kubetest.API) {
 	t.Helper()
 	api := kubetest.New()

@@ -15,20 +15,20 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Watch calls see with an object at once and after each of its changes, with nil
-// while it does not exist, until see says that it has seen enough or gives an
-// error, which is then returned, or ctx ends, whose cause is.
-func (c *Cluster) Watch(ctx context.Context, ref Ref, see func(object map[string]any) (enough bool, err error)) error {
+// Watch calls handle with an object at once and after each change, and with nil while
+// the object does not exist. It stops when handle returns true or an error, or ctx
+// ends; it returns that error or the cause of ctx.
+func (c *Cluster) Watch(ctx context.Context, ref Ref, handle func(object map[string]any) (enough bool, err error)) error {
 	resource, _, err := c.resource(ctx, ref, "")
 	if err != nil {
 		return err
 	}
 	k := keyOf(resource, ref.Namespace, ref.Name)
-	if err := c.cached.watch(ctx, k, see); !errors.Is(err, errNotFollowed) {
+	if err := c.cached.watch(ctx, k, handle); !errors.Is(err, errNotFollowed) {
 		return watched(ref, err)
 	}
 	err = c.followOne(k).follow(ctx, func(objects map[string]map[string]any, _ event) (bool, error) {
-		return see(objects[k.path()])
+		return handle(objects[k.path()])
 	})
 	return watched(ref, err)
 }
@@ -38,14 +38,14 @@ func (c *Cluster) followOne(k key) following {
 	return following{Cluster: c, ref: Ref{Kind: k.resource.Resource, Namespace: k.namespace, Name: k.name}, resource: k.resource, selection: selection, opened: func(bool) {}}
 }
 
-// WatchAll is Watch for all objects of a kind that a label selector selects, in the
-// namespace of kind. see gets them by NAMESPACE/NAME and must not change them.
-func (c *Cluster) WatchAll(ctx context.Context, kind Ref, selector string, see func(map[string]map[string]any) (enough bool, err error)) error {
+// WatchAll is Watch for all objects of a kind that match a label selector, in the
+// namespace of kind. handle gets them by NAMESPACE/NAME and must not change them.
+func (c *Cluster) WatchAll(ctx context.Context, kind Ref, selector string, handle func(map[string]map[string]any) (enough bool, err error)) error {
 	what, err := c.followAll(ctx, kind, selector)
 	if err != nil {
 		return err
 	}
-	return watched(kind, what.follow(ctx, func(objects map[string]map[string]any, _ event) (bool, error) { return see(objects) }))
+	return watched(kind, what.follow(ctx, func(objects map[string]map[string]any, _ event) (bool, error) { return handle(objects) }))
 }
 
 func (c *Cluster) followAll(ctx context.Context, kind Ref, selector string) (following, error) {
@@ -54,46 +54,46 @@ func (c *Cluster) followAll(ctx context.Context, kind Ref, selector string) (fol
 }
 
 func watched(ref Ref, err error) error {
-	var seen seenError
-	if errors.As(err, &seen) {
-		return seen.error
+	var own handlerError
+	if errors.As(err, &own) {
+		return own.error
 	}
 	return failed(ref, "watch", err)
 }
 
-// seenError is an error of whoever looks on, as it has to be returned.
-type seenError struct{ error }
+// handlerError is an error of a handler, which Watch returns unchanged.
+type handlerError struct{ error }
 
-// following is what is watched.
+// following describes what a watch selects.
 type following struct {
 	*Cluster
-	ref       Ref // in whose namespace the objects are
+	ref       Ref // names the namespace and, in messages, the objects
 	resource  schema.GroupVersionResource
 	selection metav1.ListOptions
-	opened    func(is bool) // is told when a watch begins to work, and when it ends
-	unlisted  bool          // objects that are there come one by one, as if they were new
+	opened    func(is bool) // called when a watch starts to work, and when it ends
+	unlisted  bool          // without a list: existing objects arrive one by one, like new ones
 }
 
-type seeing func(objects map[string]map[string]any, now event) (enough bool, err error)
+type handler func(objects map[string]map[string]any, now event) (enough bool, err error)
 
-// event says what objects are shown for.
+// event describes why a handler is called.
 type event struct {
-	of      string // NAMESPACE/NAME of the one that has changed; "" after a list, where any may have
-	version string // that the objects are of
+	of      string // NAMESPACE/NAME of the changed object; "" after a list
+	version string // of the objects
 }
 
-// watchSeconds is how long the API server is asked to keep a watch open. A watch
-// that lasts longer has died without a word.
+// watchSeconds is how long the API server should keep a watch open. A watch that lasts
+// longer is dead.
 const watchSeconds int64 = 300
 
-// follow lists objects once and then watches them. A watch that ends is continued
-// where it was; only when the server has forgotten that point are the objects
-// listed again.
-func (f following) follow(ctx context.Context, see seeing) error {
+// follow lists the objects once and then watches them. After the end of a watch it
+// continues from the same version. It lists again only if the server no longer knows
+// that version.
+func (f following) follow(ctx context.Context, handle handler) error {
 	for {
 		objects, version := map[string]map[string]any{}, ""
 		if !f.unlisted {
-			list, err := again(ctx, f.Cluster, doing{"LIST", f.ref}, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
+			list, err := withRetry(ctx, f.Cluster, operation{"LIST", f.ref}, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
 				return f.client.Resource(f.resource).Namespace(f.ref.Namespace).List(ctx, f.selection)
 			})
 			if err != nil {
@@ -103,35 +103,35 @@ func (f following) follow(ctx context.Context, see seeing) error {
 				objects[item.GetNamespace()+"/"+item.GetName()] = item.Object
 			}
 			version = list.GetResourceVersion()
-			if enough, err := see(objects, event{version: version}); enough || err != nil {
-				return seen(err)
+			if enough, err := handle(objects, event{version: version}); enough || err != nil {
+				return handled(err)
 			}
 		}
-		enough, err := f.continued(ctx, version, objects, see)
+		enough, err := f.continued(ctx, version, objects, handle)
 		if enough || err != nil {
 			return err
 		}
 	}
 }
 
-// seen marks an error of see.
-func seen(err error) error {
+// handled marks an error of a handler.
+func handled(err error) error {
 	if err == nil {
 		return nil
 	}
-	return seenError{err}
+	return handlerError{err}
 }
 
-// continued watches from a version on. It ends without an error when the objects have to
-// be listed again: the server has forgotten that version, or the watch said nothing for
-// so long that it may have stopped working.
-func (f following) continued(ctx context.Context, version string, objects map[string]map[string]any, see seeing) (enough bool, err error) {
+// continued watches from a version on. It returns no error if the objects have to be
+// listed again: the server no longer knows the version, or the watch was silent for so
+// long that it may be dead.
+func (f following) continued(ctx context.Context, version string, objects map[string]map[string]any, handle handler) (enough bool, err error) {
 	options, seconds := f.selection, watchSeconds
 	ctx = klog.NewContext(ctx, klog.Logger{})
 	options.AllowWatchBookmarks, options.TimeoutSeconds = true, &seconds
-	waiting := f.delays.begin(doing{"WATCH", f.ref})
+	waiting := f.delays.begin(operation{"WATCH", f.ref})
 	defer func() { waiting.end() }()
-	heard := time.Now() // of the objects; that a watch was opened tells nothing of them
+	heard := time.Now() // time of the last event; opening a watch does not count
 	for failures := 0; ; {
 		options.ResourceVersion = version
 		began := version
@@ -139,12 +139,12 @@ func (f following) continued(ctx context.Context, version string, objects map[st
 		if err == nil {
 			waiting.end()
 			f.opened(true)
-			version, enough, err = f.consume(ctx, w, version, &heard, objects, see)
+			version, enough, err = f.consume(ctx, w, version, &heard, objects, handle)
 			w.Stop()
-			waiting = f.delays.begin(doing{"WATCH", f.ref})
+			waiting = f.delays.begin(operation{"WATCH", f.ref})
 		}
 		f.opened(false)
-		var mine seenError
+		var mine handlerError
 		switch {
 		case enough || errors.As(err, &mine):
 			return enough, err
@@ -159,7 +159,7 @@ func (f following) continued(ctx context.Context, version string, objects map[st
 		wait := f.options.Backoff(failures, 0)
 		if err != nil {
 			var final error
-			if wait, final = f.retry(failures, err); final != nil {
+			if wait, final = f.nextWait(failures, err); final != nil {
 				return false, final
 			}
 			waiting.failed(err)
@@ -170,7 +170,7 @@ func (f following) continued(ctx context.Context, version string, objects map[st
 	}
 }
 
-// open begins a watch, whose first answer comes at once from a server that works.
+// open starts a watch. A working server answers at once.
 func (f following) open(ctx context.Context, waiting *delayed, n int, options metav1.ListOptions) (watch.Interface, error) {
 	whole, cancel := context.WithTimeout(ctx, time.Duration(watchSeconds)*time.Second+f.options.Timeout)
 	watching, a := begin(whole, waiting, f.timeout(n))
@@ -194,7 +194,7 @@ func (f following) open(ctx context.Context, waiting *delayed, n int, options me
 	return ending{w, stop}, nil
 }
 
-// ending is a watch that lets go of its context when it is stopped.
+// ending is a watch that releases its context when it is stopped.
 type ending struct {
 	watch.Interface
 	cancel func()
@@ -205,12 +205,12 @@ func (e ending) Stop() {
 	e.Interface.Stop()
 }
 
-// errSilentWatch says that a watch said nothing for longer than an API server that works
-// would be silent: it sends a bookmark about once a minute.
+// errSilentWatch reports that a watch was silent for too long. A working API server
+// sends a bookmark about once a minute.
 var errSilentWatch = errors.New("the watch is silent")
 
-// consume takes in events until the watch ends, or is silent for too long.
-func (f following) consume(ctx context.Context, w watch.Interface, version string, heard *time.Time, objects map[string]map[string]any, see seeing) (_ string, enough bool, err error) {
+// consume handles events until the watch ends or is silent for too long.
+func (f following) consume(ctx context.Context, w watch.Interface, version string, heard *time.Time, objects map[string]map[string]any, handle handler) (_ string, enough bool, err error) {
 	silence := time.NewTimer(f.options.Silence - time.Since(*heard))
 	defer silence.Stop()
 	for {
@@ -242,8 +242,8 @@ func (f following) consume(ctx context.Context, w watch.Interface, version strin
 			default:
 				objects[key] = item.Object
 			}
-			if enough, err := see(objects, event{key, version}); enough || err != nil {
-				return version, enough, seen(err)
+			if enough, err := handle(objects, event{key, version}); enough || err != nil {
+				return version, enough, handled(err)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func stepOf(o map[string]any) string {
 	return step
 }
 
-// steps collects what a watch saw.
+// steps collects what a watch reported.
 type steps struct {
 	mu   sync.Mutex
 	seen []string
@@ -45,8 +45,8 @@ func (s *steps) last() string {
 	return s.seen[len(s.seen)-1]
 }
 
-// A watch that stays open and says nothing is not believed for longer than a minute and
-// a quarter; one that sends bookmarks is, at no cost.
+// A watch that is open and sends nothing is trusted for 75 s. A watch that sends
+// bookmarks is trusted, and needs no request.
 func TestSilentWatch(t *testing.T) {
 	for name, following := range map[string]bool{"followed": true, "direct": false} {
 		t.Run(name, func(t *testing.T) {
@@ -65,13 +65,13 @@ func TestSilentWatch(t *testing.T) {
 					t.Fatal(saw.last())
 				}
 				lists := api.Count("GET /api/v1/namespaces/shop/configmaps")
-				for range 10 { // a quiet server that works
+				for range 10 { // the server works, but nothing changes
 					time.Sleep(time.Minute)
 					api.Bookmark()
 				}
 				synctest.Wait()
 				if n := api.Count("GET /api/v1/namespaces/shop/configmaps") - lists; n != 0 {
-					t.Errorf("%d requests while bookmarks came", n)
+					t.Errorf("%d requests while bookmarks returned", n)
 				}
 				api.Mute(true)
 				write(api, "2")
@@ -87,8 +87,8 @@ func TestSilentWatch(t *testing.T) {
 	}
 }
 
-// Fresh asks the API server always, and whoever follows the object sees what it read.
-func TestFreshIsNow(t *testing.T) {
+// Fresh always reads from the API server, and watchers of the object see the result.
+func TestFreshReadsTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -114,7 +114,7 @@ func TestFreshIsNow(t *testing.T) {
 		api.Mute(true)
 		write(api, "2")
 		if got := fmt.Sprint(get(c.Get), get(c.Fresh), get(c.Get)); got != "122" {
-			t.Errorf("Get, Fresh, Get give %s", got)
+			t.Errorf("Get, Fresh, Get return %s", got)
 		}
 		synctest.Wait()
 		if saw.last() != "2" {
@@ -122,7 +122,7 @@ func TestFreshIsNow(t *testing.T) {
 		}
 		api.Drop(mapPath)
 		if got := fmt.Sprint(get(c.Get), " ", get(c.Fresh), " ", get(c.Get)); got != "2 gone gone" {
-			t.Errorf("after the deletion Get, Fresh, Get give %s", got)
+			t.Errorf("after the deletion Get, Fresh, Get return %s", got)
 		}
 		cancel()
 		synctest.Wait()

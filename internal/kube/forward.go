@@ -18,9 +18,9 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 )
 
-// Tunnel is a connection to a pod, through the API server, that carries any number
-// of connections to the pod's ports, those that only listen on its own localhost
-// included. It costs one request.
+// Tunnel is a connection to a pod through the API server. It carries any number of
+// connections to the pod's ports, even to those that listen only on localhost in the
+// pod. It needs one request.
 type Tunnel struct {
 	pod     string
 	streams httpstream.Connection
@@ -36,7 +36,7 @@ func (c *Cluster) Forward(ctx context.Context, namespace, pod string) (*Tunnel, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: port-forward: %w", ref, err)
 	}
-	streams, err := again(ctx, c, doing{"port-forward to", ref}, func(ctx context.Context) (httpstream.Connection, error) {
+	streams, err := withRetry(ctx, c, operation{"port-forward to", ref}, func(ctx context.Context) (httpstream.Connection, error) {
 		return c.dial(ctx, dialer)
 	})
 	if err != nil {
@@ -45,8 +45,8 @@ func (c *Cluster) Forward(ctx context.Context, namespace, pod string) (*Tunnel, 
 	return &Tunnel{pod: ref.String(), streams: streams}, nil
 }
 
-// dialer speaks as kubectl does: through a WebSocket, and with an API server or a
-// proxy that does not know that, by SPDY.
+// dialer uses the protocols of kubectl: WebSocket, or SPDY if the API server or a proxy
+// does not support WebSocket.
 func (c *Cluster) dialer(namespace, pod string) (httpstream.Dialer, error) {
 	server, _, err := rest.DefaultServerUrlFor(c.config)
 	if err != nil {
@@ -67,10 +67,10 @@ func (c *Cluster) dialer(namespace, pod string) (httpstream.Dialer, error) {
 	}), nil
 }
 
-// dial gives up with its context, which a dialer knows nothing of.
+// dial returns when ctx ends; a dialer itself has no context.
 func (c *Cluster) dial(ctx context.Context, dialer httpstream.Dialer) (httpstream.Connection, error) {
 	if c.plugin != nil {
-		if err := c.plugin.turn(ctx, nil); err != nil {
+		if err := c.plugin.waitIdle(ctx, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -87,28 +87,28 @@ func (c *Cluster) dial(ctx context.Context, dialer httpstream.Dialer) (httpstrea
 	case r := <-dialed:
 		return r.streams, r.err
 	case <-ctx.Done():
-		came := func() {}
+		returned := func() {}
 		if c.plugin != nil {
-			came = c.plugin.leave() // it may be what was waited for
+			returned = c.plugin.abandon() // the plugin may be the reason of the delay
 		}
 		go func() {
 			if r := <-dialed; r.err == nil {
-				_ = r.streams.Close() // nobody is left who wants it
+				_ = r.streams.Close() // no caller is left
 			}
-			came()
+			returned()
 		}()
 		return nil, context.Cause(ctx)
 	}
 }
 
-// Closed is closed when the tunnel has come down.
+// Closed returns a channel that is closed when the tunnel ends.
 func (t *Tunnel) Closed() <-chan bool { return t.streams.CloseChan() }
 
-// Close takes the tunnel down with all its connections.
+// Close closes the tunnel and all its connections.
 func (t *Tunnel) Close() error { return t.streams.Close() }
 
-// Dial connects to a TCP port of the pod. What the pod's side says about a
-// connection that it cannot make comes as an error of the first read.
+// Dial connects to a TCP port of the pod. If the pod refuses the connection, the first
+// read returns its error.
 func (t *Tunnel) Dial(port int) (net.Conn, error) {
 	t.mu.Lock()
 	t.last++
@@ -121,7 +121,7 @@ func (t *Tunnel) Dial(port int) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: port %d: %w", t.pod, port, err)
 	}
-	_ = complaints.Close() // for writing: it is only read from
+	_ = complaints.Close() // closes only the direction to the pod
 	header.Set(corev1.StreamType, corev1.StreamTypeData)
 	data, err := t.streams.CreateStream(header)
 	if err != nil {
@@ -133,11 +133,11 @@ func (t *Tunnel) Dial(port int) (net.Conn, error) {
 	return c, nil
 }
 
-// Client is an HTTP client whose requests go to the pod: only the port of their
-// URLs counts, not the host.
+// Client returns an HTTP client whose requests go to the pod. It uses only the port of
+// a URL, not the host.
 func (t *Tunnel) Client() *http.Client {
 	return &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true, // an idle connection to a pod may die without a word
+		DisableKeepAlives: true, // an idle connection to a pod may die silently
 		DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
 			_, port, err := net.SplitHostPort(address)
 			if err != nil {
@@ -152,10 +152,10 @@ func (t *Tunnel) Client() *http.Client {
 	}}
 }
 
-// Pod names the pod.
+// Pod returns the pod's name for messages.
 func (t *Tunnel) Pod() string { return t.pod }
 
-// URL is that of a page of the pod, for its Client.
+// URL returns the URL of a page of the pod, for its Client.
 func (t *Tunnel) URL(port int, path string) string {
 	u := url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", strconv.Itoa(port))}
 	return u.String() + path
@@ -166,13 +166,13 @@ type forwarded struct {
 	tunnel           *Tunnel
 	data, complaints httpstream.Stream
 	address          forwardedAddress
-	complaint        chan error // one, nil when there is nothing to complain about
+	complaint        chan error // receives one error; nil if there is none
 
 	mu       sync.Mutex
 	deadline *time.Timer
 }
 
-// listen waits for the other side's complaint, and ends the connection with it.
+// listen reads the error that the pod's side sends, and ends the connection with it.
 func (c *forwarded) listen() {
 	text, err := io.ReadAll(io.LimitReader(c.complaints, 1000))
 	if err != nil || len(text) == 0 {
@@ -180,10 +180,10 @@ func (c *forwarded) listen() {
 		return
 	}
 	c.complaint <- fmt.Errorf("%s: %s", c.address, text)
-	_ = c.data.Reset() // wakes up whoever reads
+	_ = c.data.Reset() // wakes the reader
 }
 
-// complaintLimit is how long to wait, at the end of a connection, for the reason.
+// complaintLimit is how long to wait for the reason after a connection has ended.
 const complaintLimit = time.Second
 
 func (c *forwarded) Read(p []byte) (int, error) {
@@ -195,7 +195,7 @@ func (c *forwarded) Read(p []byte) (int, error) {
 	defer late.Stop()
 	select {
 	case complaint := <-c.complaint:
-		c.complaint <- nil // for the next who asks
+		c.complaint <- nil // for the next read
 		if complaint != nil {
 			return n, complaint
 		}
@@ -217,8 +217,8 @@ func (c *forwarded) Close() error {
 func (c *forwarded) LocalAddr() net.Addr  { return forwardedAddress("canarize") }
 func (c *forwarded) RemoteAddr() net.Addr { return c.address }
 
-// SetDeadline ends the connection at a time; the zero time takes that back. A
-// stream has no deadlines of its own, so one for reading counts for writing too.
+// SetDeadline ends the connection at a time; the zero time removes the deadline. A
+// stream has no deadlines of its own, so a read deadline applies to writes too.
 func (c *forwarded) SetDeadline(t time.Time) error {
 	if t.IsZero() {
 		c.setTimer(nil)

@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// isNamespaceGone says whether an error means that a namespace does not exist.
+// isNamespaceGone reports whether err means that a namespace does not exist.
 func isNamespaceGone(err error) bool {
 	var status apierrors.APIStatus
 	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
@@ -18,8 +18,8 @@ func isNamespaceGone(err error) bool {
 	return details != nil && details.Kind == "namespaces"
 }
 
-// isKindGone says whether the API server has no such resource: it answers with a page
-// that is none of its own texts. An object that is missing has one.
+// isKindGone reports whether err means that the API server does not serve the resource.
+// Then the answer is a page without a Status; for a missing object it is a Status.
 func isKindGone(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Code != http.StatusNotFound {

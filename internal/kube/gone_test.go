@@ -13,7 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
-// refusing answers every request for objects.
+// refusing makes the server refuse every request for objects.
 func refusing(a *kubetest.API, code int, text string) {
 	a.Intercept(func(r *http.Request) (*http.Response, error) {
 		if !strings.Contains(r.URL.Path, "/namespaces/") {
@@ -23,8 +23,8 @@ func refusing(a *kubetest.API, code int, text string) {
 	})
 }
 
-// A namespace that is gone, or on its way out, is said at once by every write, and not
-// taken for an object that is missing.
+// Every write reports at once that a namespace is gone or is being deleted; it does not
+// report a missing object.
 func TestNamespaceGone(t *testing.T) {
 	object := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "web", "namespace": "shop"}}
 	writes := map[string]func(context.Context, *Cluster) error{
@@ -65,8 +65,7 @@ func TestNamespaceGone(t *testing.T) {
 	}
 }
 
-// A CRD that is deleted in the middle is said to be so; when it comes back its objects
-// are found again.
+// The deletion of a CRD is reported. When the CRD is back, its objects are found again.
 func TestKindGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -91,7 +90,7 @@ func TestKindGone(t *testing.T) {
 	})
 }
 
-// A kind that is installed after it was missed is found, by one look in half a minute.
+// A kind that is installed later is found, with one discovery in 30 s.
 func TestKindComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -115,14 +114,15 @@ func TestKindComes(t *testing.T) {
 			t.Errorf("%d requests", n)
 		}
 		api.Intercept(nil)
-		time.Sleep(discoverAgain)
+		time.Sleep(rediscoverAfter)
 		if err := list(); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// A page that does not end in time, or is too long by its own word, says how long it is.
+// The error of a page that does not end in time, or that announces a size over the
+// limit, names the size.
 func TestLongPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		endless := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -131,20 +131,20 @@ func TestLongPage(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("no answer within 10s"))
 		defer cancel()
 		_, err := GetPage(ctx, endless, "http://pod/metrics", "text/plain", 32<<20)
-		if err == nil || !strings.HasPrefix(err.Error(), "its page had not ended after 10.0 MiB: no answer within 10s;") {
+		if err == nil || !strings.HasPrefix(err.Error(), "its page was incomplete after 10.0 MiB: no answer within 10s;") {
 			t.Error(err)
 		}
 		declared := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, ContentLength: 40 << 20, Body: io.NopCloser(strings.NewReader(""))}, nil
 		})}
 		_, err = GetPage(t.Context(), declared, "http://pod/metrics", "text/plain", 32<<20)
-		if err == nil || !strings.HasPrefix(err.Error(), "its page has 40.0 MiB, and at most 32.0 MiB are read;") {
+		if err == nil || !strings.HasPrefix(err.Error(), "its page has 40.0 MiB, but the limit is 32.0 MiB;") {
 			t.Error(err)
 		}
 	})
 }
 
-// endlessBody gives a MiB a second, until its request ends.
+// endlessBody returns a MiB a second until its request ends.
 type endlessBody struct{ ctx context.Context }
 
 func (b *endlessBody) Read(p []byte) (int, error) {

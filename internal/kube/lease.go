@@ -16,19 +16,20 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// lease is a lock that is being taken or held. Its version belongs to whoever
-// takes it, then to the goroutine that renews it, then to whoever releases it.
+// lease is a lock during its acquisition or while it is held. Its version is used first
+// by Acquire, then by the goroutine that renews it, then by Release: never by two at
+// once.
 type lease struct {
 	*Cluster
 	how      Lock
 	ref      Ref
 	resource dynamic.ResourceInterface
-	last     leaseVersion // as this holder wrote it
-	written  time.Time    // when it did, or began to
+	last     leaseVersion // as written by this holder
+	written  time.Time    // when this holder wrote it, or began to
 }
 
-// leaseVersion is a Lease at a moment; the zero value means that there is none.
-// The UID has to be told: the API server would make a Lease again that was deleted.
+// leaseVersion identifies a version of a Lease; the zero value means no Lease. The UID
+// is necessary, because otherwise the API server would create a deleted Lease again.
 type leaseVersion struct {
 	uid     types.UID
 	version string
@@ -38,9 +39,9 @@ func versionOf(l *coordination.Lease) leaseVersion { return leaseVersion{l.UID, 
 
 func (l *lease) acquire(ctx context.Context) error {
 	for over := (leaseVersion{}); ; {
-		taken, other, err := l.take(ctx, over)
+		taken, other, err := l.write(ctx, over)
 		switch {
-		case errors.Is(err, ErrChanged): // what was stale is gone
+		case errors.Is(err, ErrChanged): // the stale Lease is gone
 			over = leaseVersion{}
 			continue
 		case err == nil && !taken && holderOf(other) == nobody:
@@ -55,12 +56,12 @@ func (l *lease) acquire(ctx context.Context) error {
 	}
 }
 
-// take writes the Lease: a new one, or over the version of a stale one. When
-// somebody else has it, that is given instead.
-func (l *lease) take(ctx context.Context, over leaseVersion) (taken bool, other *coordination.Lease, err error) {
+// write creates the Lease, or replaces the stale version over. If somebody else holds
+// the lock, it returns their Lease.
+func (l *lease) write(ctx context.Context, over leaseVersion) (taken bool, other *coordination.Lease, err error) {
 	var sent time.Time
-	after, err := again(ctx, l.Cluster, doing{http.MethodPut, l.ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
-		sent = l.options.Now() // of this attempt: others go by it
+	after, err := withRetry(ctx, l.Cluster, operation{http.MethodPut, l.ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		sent = l.options.Now() // the time of this attempt; other processes rely on it
 		object, err := l.object(over, sent)
 		if err != nil {
 			return nil, err
@@ -83,13 +84,13 @@ func (l *lease) take(ctx context.Context, over leaseVersion) (taken bool, other 
 	}
 	l.last, l.written = versionOf(now), sent
 	if !renewed(now).Equal(metav1.NewMicroTime(sent).Truncate(time.Microsecond)) {
-		l.written = renewed(now) // by an earlier attempt, whose answer was lost
+		l.written = renewed(now) // an earlier attempt succeeded and its answer was lost
 	}
 	return true, nil, nil
 }
 
-// found reads the Lease after a write was refused. A conflict over a Lease nobody
-// has touched passes, as does one over a Lease that is gone by now.
+// found reads the Lease after a write was refused. The conflict is temporary if the
+// Lease is unchanged, or if it no longer exists.
 func (l *lease) found(ctx context.Context, over leaseVersion, refused error) (*unstructured.Unstructured, error) {
 	now, err := l.resource.Get(ctx, l.ref.Name, metav1.GetOptions{})
 	switch {
@@ -103,14 +104,15 @@ func (l *lease) found(ctx context.Context, over leaseVersion, refused error) (*u
 	return now, nil
 }
 
-// await watches a Lease of somebody else until it is gone, or stale in a version.
+// await watches another holder's Lease until it is deleted or stale. It returns the
+// stale version.
 func (l *lease) await(ctx context.Context, other *coordination.Lease) (stale leaseVersion, err error) {
 	if !l.late(other) && !l.how.Wait {
 		return leaseVersion{}, &HeldError{Ref: l.ref, Holder: holderOf(other), Renewed: renewed(other)}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	seen, told := leaseVersion{}, ""
+	seen, announced := leaseVersion{}, ""
 	patience := time.AfterFunc(l.grace(other), func() { cancel(errStale) })
 	defer patience.Stop()
 	err = l.Watch(ctx, l.ref, func(object map[string]any) (bool, error) {
@@ -129,8 +131,8 @@ func (l *lease) await(ctx context.Context, other *coordination.Lease) (stale lea
 			seen = versionOf(now)
 			patience.Reset(l.grace(now))
 		}
-		if holder := holderOf(now); holder != told && l.how.Waiting != nil {
-			told = holder
+		if holder := holderOf(now); holder != announced && l.how.Waiting != nil {
+			announced = holder
 			l.how.Waiting(holder)
 		}
 		return false, nil
@@ -143,13 +145,13 @@ func (l *lease) await(ctx context.Context, other *coordination.Lease) (stale lea
 
 var errStale = errors.New("not renewed in time")
 
-// late says whether a Lease should have been renewed by now, by the clocks of both.
+// late reports whether a Lease should have been renewed by now, according to the clocks
+// of both machines.
 func (l *lease) late(other *coordination.Lease) bool {
 	return l.options.Now().Sub(renewed(other)) > duration(other)
 }
 
-// grace is how long a Lease may stay unchanged, while it is watched, before it is
-// taken over.
+// grace returns how long a watched Lease may stay unchanged before it is taken over.
 func (l *lease) grace(other *coordination.Lease) time.Duration {
 	if l.late(other) {
 		return duration(other)/renewals + time.Second
@@ -157,13 +159,13 @@ func (l *lease) grace(other *coordination.Lease) time.Duration {
 	return duration(other)
 }
 
-// release deletes the Lease, unless it has become somebody else's.
+// release deletes the Lease, unless somebody else holds it.
 func (l *lease) release(ctx context.Context) error {
 	err := l.deleteVersion(ctx, l.ref, l.resource, l.last.version)
 	if !errors.Is(err, ErrChanged) {
 		return err
 	}
-	// A renewal may have been done whose answer did not come.
+	// A renewal may have succeeded although its answer was lost.
 	object, err := l.Fresh(ctx, l.ref)
 	if err != nil || object == nil {
 		return err
@@ -197,7 +199,7 @@ func parseLease(u *unstructured.Unstructured) (*coordination.Lease, error) {
 	return &out, nil
 }
 
-// nobody is the holder of a Lease that names none.
+// nobody stands for the holder of a Lease without a holder.
 const nobody = "nobody"
 
 func holderOf(l *coordination.Lease) string {
@@ -225,27 +227,28 @@ func leaseRef(namespace, name string) Ref {
 	return Ref{Group: coordination.GroupName, Kind: "Lease", Namespace: namespace, Name: name}
 }
 
-// LockState is what a Lease says at a moment.
+// LockState is the content of a Lease at one moment.
 type LockState struct {
-	// Holder is who has the lock; "" when nobody has.
+	// Holder identifies the holder; "" if there is none.
 	Holder string
-	// Renewed is when the holder renewed it last, by the holder's clock.
+	// Renewed is the time of the last renewal, by the holder's clock.
 	Renewed time.Time
-	// Duration is how long the lock is good without being renewed.
+	// Duration is how long the lock is valid without a renewal.
 	Duration time.Duration
-	// Version is that of the Lease: another version means that it was renewed, or
-	// taken, meanwhile. "" when there is no Lease.
+	// Version is the version of the Lease; "" if there is none. A new version means
+	// that the Lease was renewed or taken over.
 	Version string
 }
 
-// Alive reports whether somebody holds the lock and has renewed it in time, by the
-// clocks of both machines. Whoever does not trust these compares Version over Duration.
+// Alive reports whether the lock has a holder that renewed it in time, according to the
+// clocks of both machines. A caller that does not trust the clocks compares Version
+// over Duration.
 func (s LockState) Alive(now time.Time) bool {
 	return s.Holder != "" && now.Sub(s.Renewed) <= s.Duration
 }
 
-// LockState reads who holds a lock from the API server; the zero LockState when there
-// is no Lease.
+// LockState reads a lock from the API server; it returns the zero LockState if there is
+// no Lease.
 func (c *Cluster) LockState(ctx context.Context, namespace, name string) (LockState, error) {
 	ref := leaseRef(namespace, name)
 	object, err := c.Fresh(ctx, ref)
@@ -255,7 +258,7 @@ func (c *Cluster) LockState(ctx context.Context, namespace, name string) (LockSt
 	return LockStateOf(object)
 }
 
-// LockStateOf is what a Lease says, as a watch or a list gives it.
+// LockStateOf returns the LockState of a Lease that was watched or listed.
 func LockStateOf(object map[string]any) (LockState, error) {
 	l, err := parseLease(&unstructured.Unstructured{Object: object})
 	if err != nil {

@@ -8,12 +8,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// pageSize bounds one answer of the API server.
+// pageSize limits the objects in one answer of the API server.
 const pageSize = 500
 
-// List reads all objects of a kind in a namespace, or with "" in all of them, that
-// carry labels as a selector such as "a=b,c" asks for. A kind that is not served
-// has none.
+// List reads all objects of a kind in a namespace that match a label selector such as
+// "a=b,c". The namespace "" means all namespaces. A kind that is not served has no
+// objects.
 func (c *Cluster) List(ctx context.Context, kind Ref, selector string) ([]map[string]any, error) {
 	resource, _, err := c.resource(ctx, kind, "")
 	if IsNotFound(err) {
@@ -30,7 +30,7 @@ func (c *Cluster) list(ctx context.Context, r schema.GroupVersionResource, names
 	var objects []map[string]any
 	page.Limit = pageSize
 	for {
-		list, err := again(ctx, c, doing{"LIST", Ref{Kind: r.Resource, Namespace: namespace}}, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
+		list, err := withRetry(ctx, c, operation{"LIST", Ref{Kind: r.Resource, Namespace: namespace}}, func(ctx context.Context) (*unstructured.UnstructuredList, error) {
 			return c.client.Resource(r).Namespace(namespace).List(ctx, page)
 		})
 		if err != nil {

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// Lock says how to take a lock, which is a Lease.
+// Lock holds the options of a lock, which is a Lease.
 type Lock struct {
-	// Holder says who takes it, for others to read: which run of which pipeline on
-	// which machine. It has to differ between any two processes.
+	// Holder identifies the process for other users: which run of which pipeline on
+	// which machine. It must be unique for each process.
 	Holder string
-	// Labels are put on the Lease, so that a list of Leases can select it.
+	// Labels are put on the Lease, so that a list can select it.
 	Labels map[string]string
-	// Duration is how long the lock is good without being renewed, in whole
-	// seconds; 0 means a minute. It is renewed three times as often.
+	// Duration is how long the lock is valid without a renewal, in whole seconds; 0
+	// means a minute. The lock is renewed three times in that time.
 	Duration time.Duration
-	// Wait says to wait for another holder to release the lock or to stop renewing
-	// it, instead of failing with a *HeldError.
+	// Wait waits until another holder releases the lock or stops renewing it. Without
+	// it, Acquire fails with a *HeldError.
 	Wait bool
-	// Waiting, if not nil, is called with each holder that is waited for.
+	// Waiting, if not nil, is called with each holder that Acquire waits for.
 	Waiting func(holder string)
 }
 
-// HeldError says that somebody else holds a lock.
+// HeldError reports that another process holds a lock.
 type HeldError struct {
 	Ref     Ref
 	Holder  string
@@ -36,11 +36,11 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("%s: held by %s, which renewed it at %s; wait until it has finished", e.Ref, e.Holder, e.Renewed.UTC().Format(time.RFC3339))
 }
 
-// ErrLost is why the context of a lock has ended: the lock is somebody else's, or it
-// cannot be had any more.
+// ErrLost is the cause of a lock's context after the lock was lost: somebody else holds
+// it, or it can no longer be acquired.
 var ErrLost = errors.New("the lock was lost")
 
-// Held is a lock that was acquired. It is safe for concurrent use.
+// Held is an acquired lock. It is safe for concurrent use.
 type Held struct {
 	lease *lease
 	ctx   context.Context
@@ -49,30 +49,30 @@ type Held struct {
 	done  sync.WaitGroup     // of the renewals
 
 	mu      sync.Mutex
-	until   time.Time     // nobody else can have it before
+	until   time.Time     // nobody else can acquire it before
 	lost    error         // why it is lost for good
-	refused error         // why the last renewal failed for a reason that does not pass by itself
-	changed chan struct{} // closed at the next change of any of these
+	refused error         // why the last renewal failed, if the reason is permanent
+	changed chan struct{} // closed at the next change of these fields
 }
 
-// Acquire takes the lock of a name and renews it in the background until Release is
-// called, even when ctx has ended: somebody who has to clean up still holds it.
+// Acquire acquires the lock of a name and renews it in the background until Release is
+// called. The renewals continue after ctx ends, so the lock is held during a cleanup.
 //
-// A Lease whose holder does not renew it is taken over. Clocks of other machines
-// are not trusted for that: whoever is late by the clock is watched for one more
-// interval of renewal.
+// Acquire takes over a Lease that its holder no longer renews. It does not trust the
+// clocks of other machines: a Lease that looks late is watched for one more interval of
+// renewal.
 //
-// A Lease that somebody deletes is taken again at once, and an API server that is away
-// for longer than the lock is good ends nothing: the lock is renewed as soon as the
-// server is back, unless somebody else has taken it. Whoever must not act meanwhile
-// asks Sure. What others did between a deletion and the next renewal is noticed by the
-// versions of the objects that the lock guards.
+// If somebody deletes the Lease, it is created again at once. An outage of the API
+// server that lasts longer than Duration does not lose the lock: it is renewed when the
+// server is back, unless somebody else has acquired it. A caller that must not act in
+// the meantime calls Sure. What others did between a deletion and the next renewal
+// shows in the versions of the objects that the lock guards.
 func (c *Cluster) Acquire(ctx context.Context, namespace, name string, how Lock) (*Held, error) {
 	if how.Duration == 0 {
 		how.Duration = time.Minute
 	}
 	ref := leaseRef(namespace, name)
-	resource, err := c.at(ctx, ref, "v1")
+	resource, err := c.locate(ctx, ref, "v1")
 	if err != nil {
 		return nil, err
 	}
@@ -85,18 +85,19 @@ func (c *Cluster) Acquire(ctx context.Context, namespace, name string, how Lock)
 	h.ctx, h.lose = context.WithCancelCause(ctx)
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	h.stop = stop
-	l.Cluster = c.Persistent() // from now on: a renewal is not given up
+	l.Cluster = c.Persistent() // from now on, a renewal is retried without a limit
 	h.done.Go(func() { h.renew(renewing) })
 	return h, nil
 }
 
-// Context ends with the context of Acquire, and with the cause ErrLost when somebody
-// else has the lock. It does not end because the API server is away: ask Sure.
+// Context returns a context that ends with the context of Acquire, and with the cause
+// ErrLost when somebody else has the lock. An outage of the API server does not end it;
+// call Sure.
 func (h *Held) Context() context.Context { return h.ctx }
 
 // Sure returns nil at once while nobody else can have the lock. After that it waits
-// until the lock is renewed or taken again. It returns why the lock is lost, why it
-// cannot be renewed when that does not pass by itself, or the cause of ctx.
+// until the lock is renewed or acquired again. Its error is the reason why the lock is
+// lost, the permanent reason why it cannot be renewed, or the cause of ctx.
 func (h *Held) Sure(ctx context.Context) error {
 	for {
 		h.mu.Lock()
@@ -113,13 +114,13 @@ func (h *Held) Sure(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("%s: not renewed for longer than %s, somebody else may have it: %w", h.lease.ref, h.lease.how.Duration, context.Cause(ctx))
+			return fmt.Errorf("%s: not renewed for %s, so another process may hold it: %w", h.lease.ref, h.lease.how.Duration, context.Cause(ctx))
 		}
 	}
 }
 
-// Release ends the renewals and deletes the Lease, unless it is somebody else's. An
-// error only means that others have to wait a little.
+// Release ends the renewals and deletes the Lease, unless somebody else holds it. After
+// an error, others have to wait until the Lease expires.
 func (h *Held) Release(ctx context.Context) error {
 	h.stop()
 	h.done.Wait()
@@ -127,7 +128,7 @@ func (h *Held) Release(ctx context.Context) error {
 	return h.lease.release(ctx)
 }
 
-// change changes what is known of the lock, and wakes up whoever waits for it.
+// change changes the state of the lock and wakes its waiters.
 func (h *Held) change(do func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -136,7 +137,7 @@ func (h *Held) change(do func()) {
 	h.changed = make(chan struct{})
 }
 
-// renewed notes that the Lease was written as of lease.written.
+// renewed records that the Lease was written at lease.written.
 func (h *Held) renewed() {
 	h.change(func() { h.until, h.refused = h.lease.written.Add(h.lease.how.Duration), nil })
 }
@@ -144,7 +145,7 @@ func (h *Held) renewed() {
 // renewals is how often a Lease is renewed within its duration.
 const renewals = 3
 
-// renew keeps the lock until ctx ends or the lock is lost.
+// renew renews the lock until ctx ends or the lock is lost.
 func (h *Held) renew(ctx context.Context) {
 	for Pause(ctx, h.lease.how.Duration/renewals) == nil {
 		lost, err := h.lease.extend(ctx)
@@ -161,13 +162,13 @@ func (h *Held) renew(ctx context.Context) {
 	}
 }
 
-// extend renews the lock, taking it again if nobody has it. An error that is no loss
-// does not pass by itself, as a missing permission; it is tried again all the same.
+// extend renews the lock, or acquires it again if it has no holder. An error without
+// lost is permanent, such as a missing permission, but is retried all the same.
 func (l *lease) extend(ctx context.Context) (lost bool, err error) {
 	for over := l.last; ; {
-		taken, other, err := l.take(ctx, over)
+		taken, other, err := l.write(ctx, over)
 		switch {
-		case errors.Is(err, ErrChanged): // somebody has deleted it
+		case errors.Is(err, ErrChanged): // somebody deleted it
 			over = leaseVersion{}
 		case isNamespaceGone(err):
 			return true, fmt.Errorf("%w: %w", ErrLost, failed(l.ref, "renew", err))
@@ -175,7 +176,7 @@ func (l *lease) extend(ctx context.Context) (lost bool, err error) {
 			return false, failed(l.ref, "renew", err)
 		case holderOf(other) != nobody:
 			return true, fmt.Errorf("%s: %w to %s", l.ref, ErrLost, holderOf(other))
-		default: // somebody has emptied it
+		default: // somebody emptied it
 			over = versionOf(other)
 		}
 	}

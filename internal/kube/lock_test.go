@@ -23,7 +23,7 @@ func lockBy(holder string) Lock {
 	return Lock{Holder: holder, Duration: lockFor, Labels: map[string]string{"canarize.dev/release": "web"}}
 }
 
-// hold takes the lock in memory.
+// hold acquires a lock in memory.
 func hold(t *testing.T) (*Held, *Cluster, *kubetest.API) {
 	t.Helper()
 	c, api := newFake(t, Options{})
@@ -41,7 +41,7 @@ func release(t *testing.T, h *Held) {
 	}
 }
 
-// A Lease that somebody deletes is taken again at the next renewal; nothing ends.
+// If somebody deletes the Lease, the next renewal creates it again, and nothing ends.
 func TestLockDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, c, api := hold(t)
@@ -63,8 +63,8 @@ func TestLockDeleted(t *testing.T) {
 	})
 }
 
-// While the API server is away nothing ends; Sure waits from when the lock has run out
-// until it is renewed.
+// An outage of the API server ends nothing. When the lock has expired, Sure waits until
+// it is renewed.
 func TestLockOutlivesAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _, api := hold(t)
@@ -79,7 +79,7 @@ func TestLockOutlivesAnOutage(t *testing.T) {
 		away.Store(true)
 		time.Sleep(lockFor - time.Second)
 		if err := h.Sure(t.Context()); err != nil {
-			t.Error("not sure though nobody else can have it:", err)
+			t.Error("not sure although nobody else can hold it:", err)
 		}
 		time.Sleep(10 * time.Minute)
 		if err := context.Cause(h.Context()); err != nil {
@@ -87,7 +87,7 @@ func TestLockOutlivesAnOutage(t *testing.T) {
 		}
 		short, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := h.Sure(short); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "somebody else may have it") {
+		if err := h.Sure(short); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "another process may hold it") {
 			t.Error("sure while the API server is away:", err)
 		}
 		away.Store(false)
@@ -98,7 +98,7 @@ func TestLockOutlivesAnOutage(t *testing.T) {
 	})
 }
 
-// After an outage the lock is lost if somebody else has it, and only then.
+// After an outage, the lock is lost only if somebody else holds it.
 func TestLockLostInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, c, api := hold(t)
@@ -128,8 +128,8 @@ func TestLockLostInAnOutage(t *testing.T) {
 	})
 }
 
-// A lock that was taken, used and given back by somebody else during an outage is taken
-// again; what the other one did is noticed by the versions of what the lock guards.
+// If somebody else has acquired and released the lock during an outage, it is acquired
+// again. What the other process did shows in the versions of the guarded objects.
 func TestLockTakenAndReleasedInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _, api := hold(t)
@@ -145,7 +145,7 @@ func TestLockTakenAndReleasedInAnOutage(t *testing.T) {
 	})
 }
 
-// A Lease that somebody empties, or edits without taking it, is no loss.
+// A Lease that somebody empties, or edits without acquiring it, is not lost.
 func TestLockEdited(t *testing.T) {
 	for name, change := range map[string]func(map[string]any){
 		"emptied":   func(o map[string]any) { o["spec"].(map[string]any)["holderIdentity"] = "" },
@@ -168,8 +168,8 @@ func TestLockEdited(t *testing.T) {
 	}
 }
 
-// What does not pass by itself is told by Sure instead of being waited for, and the lock
-// is gone with its namespace.
+// Sure returns a permanent error at once, and a deleted namespace means that the lock
+// is lost.
 func TestLockCannotBeRenewed(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer map[string]any
@@ -205,8 +205,8 @@ func TestLockCannotBeRenewed(t *testing.T) {
 	}
 }
 
-// Who has a lock, since when it was not renewed, and that nobody has it, can be read;
-// one list selects the Leases of all releases.
+// LockState shows the holder, the last renewal, and that nobody holds the lock. One
+// list selects the Leases of all releases.
 func TestLockState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, c, api := hold(t)

@@ -16,13 +16,14 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Pages gets pages of pods through the API server, which has to reach their ports.
+// Pages gets pages of pods through the API server, which must be able to reach their
+// ports.
 type Pages struct {
 	server *url.URL
 	client *http.Client
 }
 
-// Pages prepares to get pages of pods. It sends no request yet.
+// Pages returns a client for pages of pods. It sends no request yet.
 func (c *Cluster) Pages() (*Pages, error) {
 	server, _, err := rest.DefaultServerUrlFor(c.config)
 	if err != nil {
@@ -31,20 +32,21 @@ func (c *Cluster) Pages() (*Pages, error) {
 	return &Pages{server: server, client: c.http}, nil
 }
 
-// Get gets a page of a pod's port, such as /metrics, and gives at most limit+1 bytes
-// of it. It does not try again.
+// Get gets a page of a pod's port, such as /metrics. It returns at most limit+1 bytes
+// and does not retry.
 func (p *Pages) Get(ctx context.Context, pod Pod, port int, path, accept string, limit int64) ([]byte, error) {
 	path, query, _ := strings.Cut(path, "?")
 	where := p.server.JoinPath("api", "v1", "namespaces", pod.Namespace, "pods", pod.Name+":"+strconv.Itoa(port), "proxy", path)
 	where.RawQuery = query
 	text, err := GetPage(ctx, p.client, where.String(), accept, limit)
 	if apierrors.IsForbidden(err) {
-		return nil, fmt.Errorf("not allowed to get it through the API server, which takes the verb get on pods/proxy: %w", err)
+		return nil, fmt.Errorf("not allowed to get it through the API server, which needs the verb get on pods/proxy: %w", err)
 	}
 	return text, err
 }
 
-// GetPage gets a page, whose status has to be 200, and gives at most limit+1 bytes of it.
+// GetPage gets a page and returns at most limit+1 bytes. A status other than 200 is an
+// error.
 func GetPage(ctx context.Context, client *http.Client, page, accept string, limit int64) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 	if err != nil {
@@ -64,21 +66,21 @@ func GetPage(ctx context.Context, client *http.Client, page, accept string, limi
 		limit = refusalLimit
 	}
 	if response.StatusCode == http.StatusOK && response.ContentLength > limit {
-		return nil, fmt.Errorf("its page has %s, and at most %s are read; have the program expose fewer series, or take its metrics from Prometheus", size(response.ContentLength), size(limit))
+		return nil, fmt.Errorf("its page has %s, but the limit is %s; make the program expose fewer series, or take its metrics from Prometheus", size(response.ContentLength), size(limit))
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, fmt.Errorf("its page had not ended after %s: %w; have the program expose fewer series, or take its metrics from Prometheus", size(int64(len(text))), context.Cause(ctx))
+		return nil, fmt.Errorf("its page was incomplete after %s: %w; make the program expose fewer series, or take its metrics from Prometheus", size(int64(len(text))), context.Cause(ctx))
 	case err != nil:
-		return nil, fmt.Errorf("its page broke off after %s: %w", size(int64(len(text))), err)
+		return nil, fmt.Errorf("its page ended early, after %s: %w", size(int64(len(text))), err)
 	case response.StatusCode != http.StatusOK:
 		return nil, refusal(response.StatusCode, text)
 	}
 	return text, nil
 }
 
-// size writes a number of bytes for people.
+// size formats a number of bytes for users.
 func size(n int64) string {
 	switch {
 	case n >= 1<<20:
@@ -89,10 +91,10 @@ func size(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// refusalLimit is how many bytes of an answer may say why it is none.
+// refusalLimit limits the bytes of an error page that are read.
 const refusalLimit = 64 << 10
 
-// refusal is the error of an answer: the API server's own, or that of a pod.
+// refusal returns the error that an answer describes, of the API server or of a pod.
 func refusal(code int, text []byte) error {
 	var status metav1.Status
 	if json.Unmarshal(text, &status) == nil && status.Kind == "Status" {

@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// SetReplicas sets spec.replicas, and of a HorizontalPodAutoscaler
-// spec.minReplicas, in one write that touches nothing else.
+// SetReplicas sets spec.replicas, or spec.minReplicas of a HorizontalPodAutoscaler,
+// with a patch that changes nothing else.
 func (c *Cluster) SetReplicas(ctx context.Context, ref Ref, replicas int, how Write) error {
 	field := "replicas"
 	if ref.Kind == "HorizontalPodAutoscaler" {
@@ -23,25 +23,25 @@ func (c *Cluster) SetReplicas(ctx context.Context, ref Ref, replicas int, how Wr
 	return c.SetNumber(ctx, ref, field, replicas, how)
 }
 
-// SetNumber sets a number of an object's spec in one write that touches nothing else, and
-// checks that the API server's answer has it. IsNotFound says of the error that there is
-// no such object.
+// SetNumber sets a number in an object's spec with a patch that changes nothing else,
+// and checks the number in the API server's answer. If the object does not exist,
+// IsNotFound(err) is true.
 func (c *Cluster) SetNumber(ctx context.Context, ref Ref, field string, n int, how Write) error {
 	after, err := c.patch(ctx, ref, map[string]any{"spec": map[string]any{field: n}}, how)
 	if err != nil || after == nil {
 		return err
 	}
 	if got, found, err := unstructured.NestedInt64(after.Object, "spec", field); err != nil || !found || got != int64(n) {
-		return fmt.Errorf("%s: spec.%s was set to %d, but the API server says %v; look for an admission webhook that changes it", ref, field, n, got)
+		return fmt.Errorf("%s: spec.%s was set to %d, but the API server returned %v; look for an admission webhook that changes it", ref, field, n, got)
 	}
 	return nil
 }
 
-// Annotate sets annotations in one write that touches nothing else. With the version in
-// which the object was read, it is written in that version only: ErrChanged says that
-// somebody else has written it since, so that the caller reads it and tries again, and no
-// word of two people is lost. Without a version it is written whatever it is by now.
-// IsNotFound says of the error that there is no such object.
+// Annotate sets annotations with a patch that changes nothing else. With a version, the
+// patch applies to that version of the object only. If somebody else has changed the
+// object since, Annotate returns ErrChanged; the caller then reads the object and
+// retries, so no statement of another user is lost. Without a version, the patch
+// applies to any version. If the object does not exist, IsNotFound(err) is true.
 func (c *Cluster) Annotate(ctx context.Context, ref Ref, annotations map[string]string, version string, how Write) error {
 	metadata := map[string]any{"annotations": annotations}
 	if version == "" {
@@ -61,10 +61,10 @@ func (c *Cluster) Annotate(ctx context.Context, ref Ref, annotations map[string]
 	return err
 }
 
-// patch merges a change into an object (RFC 7396), and gives what became of it; nil
-// in a dry run of the client.
+// patch sends a merge patch (RFC 7396) and returns the new object; nil in a client-side
+// dry run.
 func (c *Cluster) patch(ctx context.Context, ref Ref, change map[string]any, how Write) (*unstructured.Unstructured, error) {
-	resource, err := c.at(ctx, ref, "")
+	resource, err := c.locate(ctx, ref, "")
 	if err != nil || how.DryRun == DryRunClient {
 		return nil, err
 	}
@@ -73,11 +73,11 @@ func (c *Cluster) patch(ctx context.Context, ref Ref, change map[string]any, how
 	})
 }
 
-// patchIf is patch for a change of one version of the object, which ErrChanged says it is
-// not. done says whether an object has the change already: by an attempt whose answer was
-// lost.
+// patchIf is patch for one version of the object; it returns ErrChanged for any other
+// version. done reports whether an object already has the change, because an earlier
+// attempt succeeded and its answer was lost.
 func (c *Cluster) patchIf(ctx context.Context, ref Ref, change map[string]any, how Write, done func(*unstructured.Unstructured) bool) (*unstructured.Unstructured, error) {
-	resource, err := c.at(ctx, ref, "")
+	resource, err := c.locate(ctx, ref, "")
 	if err != nil || how.DryRun == DryRunClient {
 		return nil, err
 	}
@@ -96,14 +96,15 @@ func (c *Cluster) patchIf(ctx context.Context, ref Ref, change map[string]any, h
 	})
 }
 
-// merge sends a merge patch until settle is content with the answer.
+// merge sends a merge patch. settle turns the answer into a result, or into an error
+// that may be retried.
 func (c *Cluster) merge(ctx context.Context, ref Ref, resource served, change map[string]any, how Write, settle func(*unstructured.Unstructured, error) (*unstructured.Unstructured, error)) (*unstructured.Unstructured, error) {
 	text, err := json.Marshal(change)
 	if err != nil {
 		return nil, err
 	}
 	options := metav1.PatchOptions{FieldManager: FieldManager, DryRun: how.DryRun.option()}
-	after, err := again(ctx, c, doing{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	after, err := withRetry(ctx, c, operation{http.MethodPatch, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return settle(resource.Patch(ctx, ref.Name, types.MergePatchType, text, options))
 	})
 	switch {
@@ -113,7 +114,7 @@ func (c *Cluster) merge(ctx context.Context, ref Ref, resource served, change ma
 		return nil, failed(ref, "patch", err)
 	}
 	if how.DryRun == DryRunNone {
-		c.cached.saw(resource.key, after.Object)
+		c.cached.store(resource.key, after.Object)
 	}
 	return after, nil
 }

@@ -13,23 +13,24 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// pluginPatience is how long a credential plugin may take: somebody may have to log in
-// by a browser meanwhile.
-const pluginPatience = 3 * time.Minute
+// pluginTimeout limits how long a credential plugin may run: a user may have to log in
+// with a browser.
+const pluginTimeout = 3 * time.Minute
 
-// plugin makes requests end with their contexts also while a credential plugin has not
-// answered, which client-go waits for without a limit. At most the requests that were
-// under way at that moment are left behind: those that come later wait for them.
+// plugin ends requests with their contexts even if a credential plugin hangs, for which
+// client-go waits without a limit. A request that is running at that moment is
+// abandoned: its goroutine stays. Later requests wait until no abandoned one is left.
 type plugin struct {
 	command string
 	next    http.RoundTripper
 
-	mu     sync.Mutex
-	behind int           // requests that outlive their contexts
-	back   chan struct{} // closed when there are none any more
+	mu        sync.Mutex
+	abandoned int           // requests that outlive their contexts
+	idle      chan struct{} // closed when no abandoned request is left
 }
 
-// pluginOf names what a kubeconfig gets credentials from; "" when it has them itself.
+// pluginOf returns the name of the plugin from which a kubeconfig gets credentials; ""
+// if it has none.
 func pluginOf(config *rest.Config) string {
 	switch {
 	case config.ExecProvider != nil:
@@ -40,33 +41,33 @@ func pluginOf(config *rest.Config) string {
 	return ""
 }
 
-// crossing is a request on its way through the plugin to the network.
-type crossing struct {
+// pluginRequest is a request on its way through the plugin to the network.
+type pluginRequest struct {
 	plugin  *plugin
 	attempt *attempt
 	late    *time.Timer
 	reached atomic.Bool // the network
 
 	mu   sync.Mutex
-	sent func() // lets the attempt's clock run; nil while it does
-	over bool   // nobody waits for the request any more
+	sent func() // restarts the attempt's timer; nil while it runs
+	over bool   // no caller waits for the request any more
 }
 
-type crossingKey struct{}
+type pluginRequestKey struct{}
 
-// enter says that the plugin is at work.
-func (c *crossing) enter() {
+// enter records that the plugin runs.
+func (c *pluginRequest) enter() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over {
 		return
 	}
-	c.late.Reset(pluginPatience)
+	c.late.Reset(pluginTimeout)
 	c.sent = c.attempt.authenticate(c.plugin.command)
 }
 
-// cross says that the request goes over the network.
-func (c *crossing) cross() {
+// pass records that the request is sent to the network.
+func (c *pluginRequest) pass() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.late.Stop()
@@ -76,9 +77,9 @@ func (c *crossing) cross() {
 	}
 }
 
-// end says that the request is back, or left behind.
-func (c *crossing) end() {
-	c.cross()
+// end records that the request has returned or is abandoned.
+func (c *pluginRequest) end() {
+	c.pass()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = true
@@ -86,15 +87,15 @@ func (c *crossing) end() {
 
 // RoundTrip implements http.RoundTripper.
 func (p *plugin) RoundTrip(r *http.Request) (*http.Response, error) {
-	c := &crossing{plugin: p, attempt: attemptOf(r.Context()), late: time.NewTimer(pluginPatience)}
+	c := &pluginRequest{plugin: p, attempt: attemptOf(r.Context()), late: time.NewTimer(pluginTimeout)}
 	c.enter()
 	defer c.end()
-	if err := p.turn(r.Context(), c.late.C); err != nil {
+	if err := p.waitIdle(r.Context(), c.late.C); err != nil {
 		return nil, err
 	}
-	r = r.WithContext(context.WithValue(r.Context(), crossingKey{}, c))
-	response, err := leaving(r.Context(), p, c, func() (*http.Response, error) { return p.next.RoundTrip(r) }, func(late *http.Response) { _ = late.Body.Close() })
-	var left leftError
+	r = r.WithContext(context.WithValue(r.Context(), pluginRequestKey{}, c))
+	response, err := abandonable(r.Context(), p, c, func() (*http.Response, error) { return p.next.RoundTrip(r) }, func(late *http.Response) { _ = late.Body.Close() })
+	var left abandonedError
 	if err != nil && !c.reached.Load() && !errors.As(err, &left) {
 		err = clientError{fmt.Errorf("the credential plugin %s of the kubeconfig: %s; run it by itself to see why", p.command, strings.Join(strings.Fields(err.Error()), " "))}
 	}
@@ -104,77 +105,77 @@ func (p *plugin) RoundTrip(r *http.Request) (*http.Response, error) {
 // WrappedRoundTripper lets client-go find the transport.
 func (p *plugin) WrappedRoundTripper() http.RoundTripper { return p.next }
 
-// turn waits until no request is left behind.
-func (p *plugin) turn(ctx context.Context, late <-chan time.Time) error {
+// waitIdle waits until no abandoned request is left.
+func (p *plugin) waitIdle(ctx context.Context, late <-chan time.Time) error {
 	p.mu.Lock()
-	back := p.back
+	idle := p.idle
 	p.mu.Unlock()
-	if back == nil {
+	if idle == nil {
 		return nil
 	}
 	select {
-	case <-back:
+	case <-idle:
 		return nil
 	case <-ctx.Done():
-		return p.left(context.Cause(ctx))
+		return p.unanswered(context.Cause(ctx))
 	case <-late:
 		return p.overdue()
 	}
 }
 
-// leftError says that a call did not wait for its request any longer.
-type leftError struct{ error }
+// abandonedError reports that a call no longer waits for its request.
+type abandonedError struct{ error }
 
-func (e leftError) Unwrap() error { return e.error }
+func (e abandonedError) Unwrap() error { return e.error }
 
-func (p *plugin) left(cause error) error {
-	return leftError{fmt.Errorf("the credential plugin %s of the kubeconfig has not answered: %w", p.command, cause)}
+func (p *plugin) unanswered(cause error) error {
+	return abandonedError{fmt.Errorf("the credential plugin %s of the kubeconfig has not answered: %w", p.command, cause)}
 }
 
 func (p *plugin) overdue() error {
-	return clientError{leftError{fmt.Errorf("the credential plugin %s of the kubeconfig has not answered for %s; run it by itself to see why", p.command, pluginPatience)}}
+	return clientError{abandonedError{fmt.Errorf("the credential plugin %s of the kubeconfig has not answered for %s; run it by itself to see why", p.command, pluginTimeout)}}
 }
 
-// leaving calls, and leaves the call behind when ctx ends or the plugin is overdue. What
-// it gives afterwards goes to dispose.
-func leaving[T any](ctx context.Context, p *plugin, c *crossing, call func() (T, error), dispose func(T)) (T, error) {
-	done := calling(call)
+// abandonable runs call, but abandons it when ctx ends or the plugin times out. A later
+// result goes to dispose.
+func abandonable[T any](ctx context.Context, p *plugin, c *pluginRequest, call func() (T, error), dispose func(T)) (T, error) {
+	done := start(call)
 	var why error
 	select {
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
-		why = p.left(context.Cause(ctx))
+		why = p.unanswered(context.Cause(ctx))
 		if c.reached.Load() {
-			why = leftError{context.Cause(ctx)}
+			why = abandonedError{context.Cause(ctx)}
 		}
 	case <-c.late.C:
 		why = p.overdue()
 	}
-	came := p.leave()
+	returned := p.abandon()
 	go func() {
 		if r := <-done; r.err == nil {
 			dispose(r.value)
 		}
-		came()
+		returned()
 	}()
 	var none T
 	return none, why
 }
 
-// leave counts a request that is left behind, until it has come back.
-func (p *plugin) leave() (came func()) {
+// abandon counts an abandoned request until it returns.
+func (p *plugin) abandon() (returned func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.behind++; p.back == nil {
-		p.back = make(chan struct{})
+	if p.abandoned++; p.idle == nil {
+		p.idle = make(chan struct{})
 	}
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.behind--; p.behind == 0 {
-			close(p.back)
-			p.back = nil
+		if p.abandoned--; p.abandoned == 0 {
+			close(p.idle)
+			p.idle = nil
 		}
 	}
 }

@@ -21,34 +21,35 @@ import (
 	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
-// hangingPlugin is a cluster in memory whose credential plugin answers when it is told to.
-func hangingPlugin(t *testing.T, options Options) (c *Cluster, server *kubetest.API, asked *atomic.Int32, answer chan error) {
+// hangingPlugin returns a cluster in memory whose credential plugin answers only when
+// the test lets it.
+func hangingPlugin(t *testing.T, options Options) (c *Cluster, server *kubetest.API, starts *atomic.Int32, answer chan error) {
 	t.Helper()
 	c, server = newFake(t, options)
 	warmUp(t, c)
-	asked, answer = new(atomic.Int32), make(chan error)
+	starts, answer = new(atomic.Int32), make(chan error)
 	direct := c.http.Transport
 	c.plugin = &plugin{command: "kubelogin", next: roundTripper(func(r *http.Request) (*http.Response, error) {
-		asked.Add(1)
+		starts.Add(1)
 		if err := <-answer; err != nil {
 			return nil, err
 		}
 		return direct.RoundTrip(r)
 	})}
 	c.http.Transport = c.plugin
-	return c, server, asked, answer
+	return c, server, starts, answer
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A call ends with its context though the credential plugin hangs, names the plugin,
-// and asks it once however often it is tried again.
+// A call ends with its context although the credential plugin hangs. The error names
+// the plugin, and retries do not start the plugin again.
 func TestPluginHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		said := &lines{began: time.Now()}
-		c, _, asked, answer := hangingPlugin(t, Options{Delayed: said.add})
+		delays := &lines{began: time.Now()}
+		c, _, starts, answer := hangingPlugin(t, Options{Delayed: delays.add})
 		killed := errors.New("killed")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Minute, killed)
 		defer cancel()
@@ -57,34 +58,34 @@ func TestPluginHangs(t *testing.T) {
 		if !errors.Is(err, killed) || !strings.Contains(err.Error(), "credential plugin kubelogin") || time.Since(began) != 20*time.Minute {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
-		if n := asked.Load(); n != 1 {
-			t.Errorf("the plugin was asked %d times at once", n)
+		if n := starts.Load(); n != 1 {
+			t.Errorf("the plugin was started %d times at once", n)
 		}
-		if text := said.text(); !strings.HasPrefix(text, "3 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 3 s: the credential plugin kubelogin has not answered yet\n33 s: ") {
+		if text := delays.text(); !strings.HasPrefix(text, "3 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 3 s: the credential plugin kubelogin has not answered yet\n33 s: ") {
 			t.Error(text)
 		}
 		close(answer)
 		if _, err := c.Fresh(t.Context(), aMapping); err != nil {
-			t.Error("when it has answered:", err)
+			t.Error("after its answer:", err)
 		}
 	})
 }
 
-// A plugin that does not answer is given up in the end, and says so; somebody who logs
-// in meanwhile has the time for it.
+// A plugin that does not answer times out with an error of its own, after enough time
+// for a login.
 func TestPluginIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _, _, answer := hangingPlugin(t, Options{})
 		began := time.Now()
 		_, err := c.Fresh(t.Context(), aMapping)
-		if err == nil || !strings.Contains(err.Error(), "the credential plugin kubelogin of the kubeconfig has not answered for 3m0s") || time.Since(began) != pluginPatience {
+		if err == nil || !strings.Contains(err.Error(), "the credential plugin kubelogin of the kubeconfig has not answered for 3m0s") || time.Since(began) != pluginTimeout {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
 		close(answer)
 	})
 	synctest.Test(t, func(t *testing.T) {
-		c, server, asked, answer := hangingPlugin(t, Options{})
-		time.AfterFunc(pluginPatience-time.Second, func() { close(answer) })
+		c, server, starts, answer := hangingPlugin(t, Options{})
+		time.AfterFunc(pluginTimeout-time.Second, func() { close(answer) })
 		var all sync.WaitGroup
 		for range 3 {
 			all.Go(func() {
@@ -94,14 +95,13 @@ func TestPluginIsSlow(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if asked.Load() != 3 || server.Count("GET /api/v1/namespaces/shop/configmaps/web") != 3+1 {
-			t.Errorf("asked %d times, %d requests", asked.Load(), server.Count("GET"))
+		if starts.Load() != 3 || server.Count("GET /api/v1/namespaces/shop/configmaps/web") != 3+1 {
+			t.Errorf("started %d times, %d requests", starts.Load(), server.Count("GET"))
 		}
 	})
 }
 
-// A plugin that fails is a failure of the client: final at once, unless a canary has
-// traffic.
+// A failure of the plugin is a client error: permanent, unless a canary has traffic.
 func TestPluginFails(t *testing.T) {
 	for command, words := range map[string]string{
 		"no-such-kubelogin": "executable no-such-kubelogin not found",
@@ -127,7 +127,7 @@ func TestPluginFails(t *testing.T) {
 			_, err = c.Get(ctx, aMapping)
 			cancel()
 			if err == nil || !strings.Contains(err.Error(), words) || !strings.Contains(err.Error(), "the credential plugin "+command) || (tries == 12) != patient || !patient && tries != 0 {
-				t.Errorf("%s, patient %v: tried again %d times: %v", command, patient, tries, err)
+				t.Errorf("%s, patient %v: retried %d times: %v", command, patient, tries, err)
 			}
 			if c.Requests() != 0 {
 				t.Errorf("%d requests were sent", c.Requests())
@@ -136,8 +136,8 @@ func TestPluginFails(t *testing.T) {
 	}
 }
 
-// What the client does wrong is not tried again.
-func TestClientsFailuresAreFinal(t *testing.T) {
+// A client error is not retried.
+func TestClientErrorsAreFinal(t *testing.T) {
 	secure, plain := httptest.NewUnstartedServer(http.NotFoundHandler()), httptest.NewServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
@@ -159,7 +159,7 @@ func TestClientsFailuresAreFinal(t *testing.T) {
 		}
 		_, err = cluster.Get(t.Context(), aMapping)
 		if err == nil || !strings.Contains(err.Error(), c.words) || tries != 0 {
-			t.Errorf("%s: tried again %d times: %v", name, tries, err)
+			t.Errorf("%s: retried %d times: %v", name, tries, err)
 		}
 	}
 	for _, host := range []string{"ftp://example.com", "https://exa mple.com"} {
@@ -169,8 +169,9 @@ func TestClientsFailuresAreFinal(t *testing.T) {
 	}
 }
 
-// A host that does not resolve, or refuses connections, is believed after the attempts.
-func TestNoHostIsBelievedAfterAllAttempts(t *testing.T) {
+// A host that does not resolve, or that refuses connections, is an error after all
+// attempts.
+func TestUnreachableHostFailsAfterAllAttempts(t *testing.T) {
 	for _, host := range []string{"https://no-such-host.invalid", "https://localhost:1"} {
 		tries := 0
 		c, err := New(&rest.Config{Host: host}, Options{Backoff: func(int, time.Duration) time.Duration {
@@ -181,12 +182,12 @@ func TestNoHostIsBelievedAfterAllAttempts(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err = c.Get(t.Context(), aMapping); err == nil || !strings.Contains(err.Error(), "given up after 8 attempts") || tries != 7 {
-			t.Errorf("%s: tried again %d times: %v", host, tries, err)
+			t.Errorf("%s: retried %d times: %v", host, tries, err)
 		}
 	}
 }
 
-// listen says a line to whoever connects.
+// listen accepts connections and writes a line to each.
 func listen(t *testing.T, line string) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "localhost:0")

@@ -12,21 +12,21 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// Pod is a pod whose containers run.
+// Pod is a running pod.
 type Pod struct {
 	Namespace, Name, UID string
-	// Restarts is how often its containers were started again.
+	// Restarts counts the restarts of its containers.
 	Restarts int
-	// Ready says that it gets requests: it is ready, and not about to end.
+	// Ready means that the pod gets requests: it is ready and is not being deleted.
 	Ready bool
 }
 
-// Ref names the pod.
+// Ref returns the pod's Ref.
 func (p Pod) Ref() Ref { return Ref{Kind: "Pod", Namespace: p.Namespace, Name: p.Name} }
 
-// Pods are the pods that a label selector selects, followed by a watch, so that asking
-// for them again costs no request. All who follow the same pods share a watch. It is safe
-// for concurrent use.
+// Pods watches the running pods that match a label selector, so that reading them again
+// needs no request. All Pods with the same selector share a watch. It is safe for
+// concurrent use.
 type Pods struct {
 	shared *podWatches
 	what   podKey
@@ -36,12 +36,12 @@ type Pods struct {
 	stopped bool
 }
 
-// Follow prepares to follow pods. It sends no request yet. The caller closes it.
+// Follow returns Pods for a selector. It sends no request yet. The caller closes it.
 func (c *Cluster) Follow(namespace, selector string) *Pods {
 	return &Pods{shared: c.pods, what: podKey{namespace, selector}}
 }
 
-// Close ends the watch, unless somebody else follows the same pods.
+// Close ends the watch, unless other Pods share it.
 func (p *Pods) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -50,8 +50,8 @@ func (p *Pods) Close() {
 	p.watch = nil
 }
 
-// Running are the pods that run now, by namespace and name. A watch that fails is
-// an error once, and begun again with the next call.
+// Running returns the pods that run now, sorted by namespace and name. After an error
+// of the watch, the next call starts a new watch.
 func (p *Pods) Running(ctx context.Context) ([]Pod, error) {
 	var now []Pod
 	err := p.Watch(ctx, func(pods []Pod) (bool, error) {
@@ -61,21 +61,21 @@ func (p *Pods) Running(ctx context.Context) ([]Pod, error) {
 	return now, err
 }
 
-// Watch calls see with the pods that run, at once and after each change, until see
-// returns true or an error, the watch fails, or ctx ends; it returns the error or the
-// cause of ctx. see must not change the pods.
-func (p *Pods) Watch(ctx context.Context, see func(pods []Pod) (enough bool, err error)) error {
+// Watch calls handle with the running pods at once and after each change. It stops when
+// handle returns true or an error, the watch fails, or ctx ends; it returns that error
+// or the cause of ctx. handle must not change the pods.
+func (p *Pods) Watch(ctx context.Context, handle func(pods []Pod) (enough bool, err error)) error {
 	return p.watchObjects(ctx, func(objects map[string]map[string]any) (bool, error) {
 		pods, err := runningPods(objects)
 		if err != nil {
 			return false, err
 		}
-		return see(pods)
+		return handle(pods)
 	})
 }
 
 // watchObjects is Watch for the objects of all pods, by NAMESPACE/NAME.
-func (p *Pods) watchObjects(ctx context.Context, see func(objects map[string]map[string]any) (enough bool, err error)) error {
+func (p *Pods) watchObjects(ctx context.Context, handle func(objects map[string]map[string]any) (enough bool, err error)) error {
 	w, err := p.current(ctx)
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (p *Pods) watchObjects(ctx context.Context, see func(objects map[string]map
 			return err
 		}
 		if known {
-			if enough, err := see(objects); enough || err != nil {
+			if enough, err := handle(objects); enough || err != nil {
 				return err
 			}
 		}
@@ -98,13 +98,13 @@ func (p *Pods) watchObjects(ctx context.Context, see func(objects map[string]map
 	}
 }
 
-// current is the watch that goes on, or a new one.
+// current returns the running watch, or starts a new one.
 func (p *Pods) current(ctx context.Context) (*podWatch, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.stopped:
-		return nil, fmt.Errorf("pods in namespace %s: they are no longer followed", p.what.namespace)
+		return nil, fmt.Errorf("pods in namespace %s: no longer watched", p.what.namespace)
 	case p.watch != nil && !p.watch.failed():
 		return p.watch, nil
 	}
@@ -137,7 +137,7 @@ func runningPods(objects map[string]map[string]any) ([]Pod, error) {
 	return pods, nil
 }
 
-// SelectorOf writes the selector of a workload as Follow takes it.
+// SelectorOf returns the selector of a workload in the form that Follow takes.
 func SelectorOf(workload map[string]any) (string, error) {
 	spec, _ := workload["spec"].(map[string]any)
 	given, _ := spec["selector"].(map[string]any)
@@ -150,7 +150,7 @@ func SelectorOf(workload map[string]any) (string, error) {
 		return "", fmt.Errorf("%s: selector: %w", RefOf(workload), err)
 	}
 	if labels.Empty() {
-		return "", fmt.Errorf("%s: it has no selector of its pods", RefOf(workload))
+		return "", fmt.Errorf("%s: its selector for pods is empty", RefOf(workload))
 	}
 	return labels.String(), nil
 }

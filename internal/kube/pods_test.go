@@ -30,7 +30,7 @@ func podNames(pods []Pod) string {
 	return strings.Join(names, ", ")
 }
 
-// TestPodsAreShared: all who follow the same pods share a list and a watch, which ends
+// TestPodsAreShared: Pods with the same selector share a list and a watch, which ends
 // with the last of them.
 func TestPodsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestPodsAreShared(t *testing.T) {
 			}
 			all[i].Close()
 		}
-		if _, err := all[1].Running(t.Context()); err == nil || !strings.Contains(err.Error(), "no longer followed") {
+		if _, err := all[1].Running(t.Context()); err == nil || !strings.Contains(err.Error(), "no longer watched") {
 			t.Error(err)
 		}
 		synctest.Wait()
@@ -72,8 +72,8 @@ func TestPodsAreShared(t *testing.T) {
 	})
 }
 
-// TestPodsAgain: a watch that is not allowed is an error, and begun again with the next
-// call.
+// TestPodsAgain: a watch that is not allowed is an error, and the next call starts it
+// again.
 func TestPodsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -103,8 +103,8 @@ func TestPodsAgain(t *testing.T) {
 	})
 }
 
-// TestManySelectors: the pods of few selectors are watched apart, and those of many by one
-// watch of all pods, which tells each what becomes of its own.
+// TestManySelectors: a few selectors have a watch each. Many selectors share one watch
+// of all pods, which updates each of them.
 func TestManySelectors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -140,7 +140,7 @@ func TestManySelectors(t *testing.T) {
 		requests := api.Count("")
 		see(func(n int) string { return name(n) + "-2 false" })
 		if n := api.Count("") - requests; n != 0 {
-			t.Errorf("%d requests for what the watches have told", n)
+			t.Errorf("%d requests although the watches have the pods", n)
 		}
 		for _, p := range all {
 			p.Close()
@@ -152,8 +152,8 @@ func TestManySelectors(t *testing.T) {
 	})
 }
 
-// TestManyWaits: that many workloads do not become ready costs few watches of pods, and
-// each says what keeps its own.
+// TestManyWaits: many workloads that do not become ready need few watches of pods, and
+// each reports the problem of its own pods.
 func TestManyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})

@@ -9,26 +9,26 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// podKey says which pods are followed.
+// podKey identifies pods by namespace and label selector.
 type podKey struct{ namespace, selector string }
 
-// manySelectors is from how many watches of pods in a namespace on all its pods are
-// watched at once.
+// manySelectors is the number of pod watches in a namespace from which one watch serves
+// them all.
 const manySelectors = 16
 
-// podWatches are the watches of pods that go on. Those who follow the same pods share one.
+// podWatches holds the running watches of pods. Pods with the same selector share one.
 type podWatches struct {
 	cluster *Cluster
 
-	mu         sync.Mutex // before that of a podWatch
+	mu         sync.Mutex // is locked before the mutex of a podWatch
 	namespaces map[string]*podNamespace
 }
 
-// podNamespace is what is watched in a namespace. The mutex of podWatches guards it.
+// podNamespace holds the watches of a namespace. The mutex of podWatches guards it.
 type podNamespace struct {
 	watches map[string]*podWatch // by selector
 	alone   int                  // watches of the pods of one selector
-	all     *allPods             // nil while they are few
+	all     *allPods             // nil while there are few watches
 }
 
 // allPods is a watch of all pods in a namespace. The mutex of podWatches guards it.
@@ -36,23 +36,22 @@ type allPods struct {
 	stop    context.CancelFunc
 	known   bool
 	objects map[string]map[string]any // by NAMESPACE/NAME
-	tells   map[*podWatch]bool
+	watches map[*podWatch]bool
 }
 
-// podWatch is what is known of the pods of a selector; when it has ended, another one has
-// to begin.
+// podWatch holds the pods of a selector. It is not used again after its end.
 type podWatch struct {
 	selector labels.Selector
-	users    int                // podWatches.mu guards it
-	stop     context.CancelFunc // of a watch of its own; nil where allPods tells
+	users    int                // guarded by podWatches.mu
+	stop     context.CancelFunc // of its own watch; nil if allPods updates it
 	ended    chan struct{}
 	end      func() // closes ended
 
 	mu      sync.Mutex
-	known   bool                      // objects or err are
-	objects map[string]map[string]any // by NAMESPACE/NAME; not changed, but replaced
+	known   bool                      // objects or err is set
+	objects map[string]map[string]any // by NAMESPACE/NAME; replaced, never changed
 	err     error
-	changed chan struct{} // closed at the next change of any of these
+	changed chan struct{} // closed at the next change of these fields
 }
 
 func newPodWatch(selector labels.Selector) *podWatch {
@@ -71,7 +70,7 @@ func (s *podWatches) namespace(name string) *podNamespace {
 	return n
 }
 
-// join is the watch of pods that goes on, or a new one, which outlasts ctx.
+// join returns the running watch of pods, or starts one that outlasts ctx.
 func (s *podWatches) join(ctx context.Context, what podKey) (*podWatch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,21 +96,21 @@ func (s *podWatches) join(ctx context.Context, what podKey) (*podWatch, error) {
 	return w, nil
 }
 
-// joinAll has the watch of all pods tell w of its own.
+// joinAll makes the watch of all pods update w.
 func (s *podWatches) joinAll(ctx context.Context, stop context.CancelFunc, namespace string, n *podNamespace, w *podWatch) {
 	if n.all != nil {
 		stop()
 	} else {
-		n.all = &allPods{stop: stop, tells: map[*podWatch]bool{}}
+		n.all = &allPods{stop: stop, watches: map[*podWatch]bool{}}
 		go s.followAll(ctx, namespace, n.all)
 	}
-	n.all.tells[w] = true
+	n.all.watches[w] = true
 	if n.all.known {
-		w.take(n.all.objects)
+		w.setAll(n.all.objects)
 	}
 }
 
-// leave ends a watch that nobody uses any more.
+// leave ends a watch that has no other user.
 func (s *podWatches) leave(what podKey, w *podWatch) {
 	if w == nil {
 		return
@@ -125,9 +124,9 @@ func (s *podWatches) leave(what podKey, w *podWatch) {
 		}
 		if w.stop != nil {
 			n.alone--
-		} else if n.all != nil && n.all.tells[w] {
-			delete(n.all.tells, w)
-			if len(n.all.tells) == 0 {
+		} else if n.all != nil && n.all.watches[w] {
+			delete(n.all.watches, w)
+			if len(n.all.watches) == 0 {
 				n.all.stop()
 				n.all = nil
 			}
@@ -151,7 +150,8 @@ func (s *podWatches) tidy(namespace string, n *podNamespace) {
 	}
 }
 
-// alone counts a watch that somebody else begins, unless there are many already.
+// alone counts a watch that the caller will start itself, unless there are many
+// already.
 func (s *podWatches) alone(namespace string) (may bool, done func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +176,7 @@ func (s *podWatches) followAll(ctx context.Context, namespace string, a *allPods
 		err = watched(kind, what.follow(ctx, func(all map[string]map[string]any, now event) (bool, error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			a.see(all, now)
+			a.apply(all, now)
 			return false, nil
 		}))
 	}
@@ -186,21 +186,21 @@ func (s *podWatches) followAll(ctx context.Context, namespace string, a *allPods
 	if n := s.namespaces[namespace]; n != nil && n.all == a {
 		n.all = nil
 	}
-	for w := range a.tells {
+	for w := range a.watches {
 		w.change(nil, err)
 		w.end()
 	}
 }
 
-// see tells those whose pods have changed.
-func (a *allPods) see(all map[string]map[string]any, now event) {
+// apply updates the podWatches whose pods have changed.
+func (a *allPods) apply(all map[string]map[string]any, now event) {
 	if now.of == "" {
 		a.known, a.objects = true, map[string]map[string]any{}
 		for key, object := range all {
 			a.objects[key] = withoutOwners(object)
 		}
-		for w := range a.tells {
-			w.take(a.objects)
+		for w := range a.watches {
+			w.setAll(a.objects)
 		}
 		return
 	}
@@ -211,13 +211,12 @@ func (a *allPods) see(all map[string]map[string]any, now event) {
 	} else {
 		delete(a.objects, now.of)
 	}
-	for w := range a.tells {
-		w.tell(now.of, object)
+	for w := range a.watches {
+		w.setOne(now.of, object)
 	}
 }
 
-// withoutOwners copies an object without what is remembered of who owns its fields, which
-// is half of it.
+// withoutOwners copies an object without managedFields, which are half of its size.
 func withoutOwners(object map[string]any) map[string]any {
 	meta, _ := object["metadata"].(map[string]any)
 	object, meta = maps.Clone(object), maps.Clone(meta)
@@ -231,8 +230,8 @@ func (w *podWatch) selects(object map[string]any) bool {
 	return object != nil && w.selector.Matches(labels.Set(u.GetLabels()))
 }
 
-// take takes in all pods.
-func (w *podWatch) take(all map[string]map[string]any) {
+// setAll replaces the pods by those of all that match.
+func (w *podWatch) setAll(all map[string]map[string]any) {
 	own := map[string]map[string]any{}
 	for key, object := range all {
 		if w.selects(object) {
@@ -242,8 +241,8 @@ func (w *podWatch) take(all map[string]map[string]any) {
 	w.change(own, nil)
 }
 
-// tell takes in what a pod has become, nil where it is gone.
-func (w *podWatch) tell(key string, object map[string]any) {
+// setOne updates one pod; nil means that it is gone.
+func (w *podWatch) setOne(key string, object map[string]any) {
 	w.mu.Lock()
 	_, had := w.objects[key]
 	own := maps.Clone(w.objects)
@@ -278,14 +277,14 @@ func (w *podWatch) change(objects map[string]map[string]any, err error) {
 	w.changed = make(chan struct{})
 }
 
-// now is what is known, and what will be closed when that changes.
+// now returns the current state, and a channel that is closed at its next change.
 func (w *podWatch) now() (objects map[string]map[string]any, known bool, changed <-chan struct{}, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.objects, w.known, w.changed, w.err
 }
 
-// failed says whether a watch has ended.
+// failed reports whether a watch has ended.
 func (w *podWatch) failed() bool {
 	select {
 	case <-w.ended:

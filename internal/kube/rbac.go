@@ -6,41 +6,40 @@ import (
 	"slices"
 )
 
-// Grant is what may be done to resources of an API group.
+// Grant allows verbs on resources of an API group.
 type Grant struct {
 	Group     string
 	Resources []string // with their subresources: pods/portforward
 	Verbs     []string
 }
 
-// Granted is what may be done in a namespace.
+// Granted holds the grants in a namespace.
 type Granted struct {
 	Namespace string
 	Grants    []Grant
 }
 
-// Access says what an account may do.
+// Access describes the permissions of an account.
 type Access struct {
-	Namespace string    // of the account, and of the releases
-	Account   string    // the ServiceAccount under which canarize runs
-	Granted   []Granted // may name a namespace, and a grant in it, more than once
+	Namespace string    // of the account and of the releases
+	Account   string    // the ServiceAccount that runs canarize
+	Granted   []Granted // may have several entries for a namespace, and equal grants
 }
 
-// accessName is the name of the Roles and of what binds them.
+// accessName is the name of the Roles and RoleBindings.
 const accessName = "canarize"
 
-// Written grants what a Cluster needs to apply, follow and delete objects.
+// Written returns the grant that a Cluster needs to apply, watch and delete objects.
 func Written(group string, resources ...string) Grant {
 	return Grant{group, resources, []string{"get", "list", "watch", "create", "patch", "delete"}}
 }
 
-// ReleaseGrants are what a release needs in its own namespace, sorted by API group: its
-// objects, its state and its lock, the pods' reasons for not being ready, and its routes.
-// They are here because the verbs are those with which this package applies, follows,
-// remembers and locks.
+// ReleaseGrants returns what a release needs in its own namespace, sorted by API group:
+// its objects, its record and its lock, its pods, and its routes. They are here because
+// the verbs depend on how this package applies, watches, records and locks.
 func ReleaseGrants(routes ...Grant) []Grant {
 	grants := append([]Grant{
-		{"", []string{"configmaps"}, []string{"get", "list", "watch", "create", "update", "patch", "delete"}}, // the state of releases too
+		{"", []string{"configmaps"}, []string{"get", "list", "watch", "create", "update", "patch", "delete"}}, // also for the records of releases
 		{"", []string{"secrets"}, []string{"get", "create", "patch", "delete"}},
 		Written("", "services"),
 		{"", []string{"pods"}, []string{"list", "watch"}},
@@ -55,11 +54,12 @@ func ReleaseGrants(routes ...Grant) []Grant {
 	return grants
 }
 
-// PageGrants are what Pages needs: whoever may get pods/proxy can send requests to every
-// port of every pod.
+// PageGrants returns what Pages needs. With get on pods/proxy, an account can send
+// requests to every port of every pod.
 func PageGrants() []Grant { return []Grant{{"", []string{"pods/proxy"}, []string{"get"}}} }
 
-// TunnelGrants are what Follow and Forward need: to list and watch pods, and to open tunnels to them.
+// TunnelGrants returns what Follow and Forward need: to list and watch pods, and to
+// open tunnels to them.
 func TunnelGrants() []Grant {
 	return []Grant{
 		{"", []string{"pods"}, []string{"list", "watch"}},
@@ -68,7 +68,7 @@ func TunnelGrants() []Grant {
 	}
 }
 
-// merged has every namespace once, and every grant of it.
+// merged returns one entry for each namespace, with each grant once.
 func (a Access) merged() []Granted {
 	var all []Granted
 	for _, granted := range a.Granted {
@@ -86,13 +86,13 @@ func (a Access) merged() []Granted {
 	return all
 }
 
-// Permissions are the objects that give an account its grants: the account, and a Role
-// with its binding in each of the namespaces.
+// Permissions returns the objects that grant the permissions: the ServiceAccount, and a
+// Role with its RoleBinding in each namespace.
 func (a Access) Permissions() []map[string]any {
 	objects := []map[string]any{newObject("v1", "ServiceAccount", a.Namespace, a.Account)}
 	for _, granted := range a.merged() {
 		name := accessName
-		if granted.Namespace != a.Namespace { // other namespaces may have a Role there, too
+		if granted.Namespace != a.Namespace { // other namespaces of releases may have a Role there too
 			name += "-" + a.Namespace
 		}
 		objects = append(objects, a.role(granted.Namespace, name, granted.Grants)...)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestPermissions: a Role has every grant of its namespace once, and what is asked of
-// whoever is logged in is what the Roles grant.
+// TestPermissions: a Role has every grant of its namespace once, and Denied asks for
+// exactly what the Roles grant.
 func TestPermissions(t *testing.T) {
 	routes := []Grant{Written("example.com", "routes")}
 	for name, c := range map[string]struct {

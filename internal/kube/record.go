@@ -16,9 +16,9 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// Record is what a ConfigMap remembers.
+// Record is the content of a record, which is stored in a ConfigMap.
 type Record struct {
-	// Version is that of the ConfigMap when it was read or written; "" where there
+	// Version is the version of the ConfigMap when it was read or written; "" if there
 	// is none.
 	Version string
 	Labels  map[string]string
@@ -26,14 +26,14 @@ type Record struct {
 	Binary  map[string][]byte
 }
 
-// ErrChanged says that somebody else has written a record since it was read.
-var ErrChanged = errors.New("somebody else has changed it meanwhile; read it again")
+// ErrChanged reports that somebody else has changed an object since it was read.
+var ErrChanged = errors.New("somebody else has changed it since it was read; read it again")
 
 func configMap(namespace, name string) Ref {
 	return Ref{Kind: "ConfigMap", Namespace: namespace, Name: name}
 }
 
-// Load reads a record; the zero Record when there is none.
+// Load reads a record; it returns the zero Record if there is none.
 func (c *Cluster) Load(ctx context.Context, namespace, name string) (Record, error) {
 	ref := configMap(namespace, name)
 	object, err := c.Fresh(ctx, ref)
@@ -47,7 +47,7 @@ func (c *Cluster) Load(ctx context.Context, namespace, name string) (Record, err
 	return r, nil
 }
 
-// RecordOf is the record in a ConfigMap, as a watch or a list gives it.
+// RecordOf returns the record in a ConfigMap that was watched or listed.
 func RecordOf(object map[string]any) (Record, error) {
 	u := unstructured.Unstructured{Object: object}
 	r := Record{Version: u.GetResourceVersion(), Labels: u.GetLabels()}
@@ -70,17 +70,17 @@ func RecordOf(object map[string]any) (Record, error) {
 	return r, nil
 }
 
-// Save writes a record if it is still in the version r was read in, "" meaning
-// that there is none, and gives its new version. ErrChanged says that it is not.
-// A write whose answer was lost is recognised by what it wrote.
+// Save writes a record if it still has the version r.Version; "" means that there is
+// none yet. It returns the new version, or ErrChanged. If the answer of a write was
+// lost, Save recognises its own content.
 func (c *Cluster) Save(ctx context.Context, namespace, name string, r Record) (version string, err error) {
 	ref := configMap(namespace, name)
-	resource, err := c.at(ctx, ref, "")
+	resource, err := c.locate(ctx, ref, "")
 	if err != nil {
 		return "", err
 	}
 	object := r.configMap(ref)
-	after, err := again(ctx, c, doing{http.MethodPut, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	after, err := withRetry(ctx, c, operation{http.MethodPut, ref}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		after, err := put(ctx, resource, object)
 		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || r.Version != "" && apierrors.IsNotFound(err) {
 			return r.settle(ctx, resource, object, err)
@@ -103,8 +103,8 @@ func put(ctx context.Context, resource dynamic.ResourceInterface, object *unstru
 	return resource.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager})
 }
 
-// settle looks at what a refused write has run into: its own earlier attempt, a
-// passing conflict, or somebody else's write.
+// settle finds the reason why a write was refused: its own earlier attempt, a temporary
+// conflict, or a write by somebody else.
 func (r Record) settle(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured, refused error) (*unstructured.Unstructured, error) {
 	now, err := resource.Get(ctx, object.GetName(), metav1.GetOptions{})
 	switch {
@@ -128,9 +128,8 @@ func (r Record) settle(ctx context.Context, resource dynamic.ResourceInterface, 
 	return nil, ErrChanged
 }
 
-// whyGone says that somebody has deleted a record, or the whole namespace: an object in a
-// namespace that is gone is refused with other words when it is written than when it is
-// made.
+// whyGone reports that somebody deleted a record or the whole namespace. In a namespace
+// that is gone, the API server refuses an update with another text than a creation.
 func whyGone(ctx context.Context, resource dynamic.ResourceInterface, object *unstructured.Unstructured) error {
 	anew := object.DeepCopy()
 	anew.SetResourceVersion("")
@@ -167,11 +166,11 @@ func (r Record) configMap(ref Ref) *unstructured.Unstructured {
 	return u
 }
 
-// Forget deletes a record if it is still in a version; one that is not there is no
-// error, and ErrChanged says that it has another version.
+// Forget deletes a record if it still has the given version. A missing record is no
+// error; another version is ErrChanged.
 func (c *Cluster) Forget(ctx context.Context, namespace, name, version string) error {
 	ref := configMap(namespace, name)
-	resource, err := c.at(ctx, ref, "")
+	resource, err := c.locate(ctx, ref, "")
 	if err != nil {
 		return err
 	}
@@ -180,7 +179,7 @@ func (c *Cluster) Forget(ctx context.Context, namespace, name, version string) e
 
 func (c *Cluster) deleteVersion(ctx context.Context, ref Ref, resource dynamic.ResourceInterface, version string) error {
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}}
-	_, err := again(ctx, c, doing{http.MethodDelete, ref}, func(ctx context.Context) (types.UID, error) {
+	_, err := withRetry(ctx, c, operation{http.MethodDelete, ref}, func(ctx context.Context) (types.UID, error) {
 		err := resource.Delete(ctx, ref.Name, options)
 		if !apierrors.IsConflict(err) {
 			return "", err

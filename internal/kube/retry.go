@@ -19,43 +19,43 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Backoff says how long to wait after the n-th failure in a row, counted from 1,
-// of a server that asked to be left alone for a while; 0 when it did not ask.
-type Backoff func(n int, asked time.Duration) time.Duration
+// Backoff returns the wait after the n-th failure in a row, counted from 1. retryAfter
+// is what the server asked for; 0 if it asked for nothing.
+type Backoff func(n int, retryAfter time.Duration) time.Duration
 
-// DefaultBackoff doubles from a tenth of a second to five seconds, takes a random
-// half off so that many clients do not come back at once, and never comes back
-// sooner than asked.
-func DefaultBackoff(n int, asked time.Duration) time.Duration {
+// DefaultBackoff doubles from 0.1 s to 5 s and subtracts a random part of up to one
+// half, so that many clients do not return at once. It never waits less than
+// retryAfter.
+func DefaultBackoff(n int, retryAfter time.Duration) time.Duration {
 	const first, most = 100 * time.Millisecond, 5 * time.Second
 	wait := most
 	if n < 7 {
 		wait = min(most, first<<(n-1))
 	}
 	wait = wait/2 + rand.N(wait/2)
-	return max(wait, asked)
+	return max(wait, retryAfter)
 }
 
-// Limits of what a server may ask for by Retry-After. An API server that sheds load
-// asks for a second. Whoever asks for an hour would stop a release without a word, and
-// taking traffic off must not wait for it.
+// Limits of Retry-After. An overloaded API server asks for about a second. An hour
+// would stop a release without a message, and setting the weight to 0 must not wait
+// that long.
 const (
-	mostAsked           = 30 * time.Second
-	mostAskedPersistent = 10 * time.Second
+	maxRetryAfter           = 30 * time.Second
+	maxRetryAfterPersistent = 10 * time.Second
 )
 
-// doing says what a call asks for.
-type doing struct {
+// operation identifies a call in messages.
+type operation struct {
 	verb string
 	ref  Ref
 }
 
-func (d doing) String() string { return d.verb + " " + d.ref.String() }
+func (o operation) String() string { return o.verb + " " + o.ref.String() }
 
-// again calls until the call succeeds, fails for a reason that will not pass, or
-// was tried often enough.
-func again[T any](ctx context.Context, c *Cluster, what doing, call func(context.Context) (T, error)) (T, error) {
-	ctx = klog.NewContext(ctx, klog.Logger{}) // client-go would write errors to standard error, too
+// withRetry calls call until it succeeds, fails for a permanent reason, or has used up
+// its attempts.
+func withRetry[T any](ctx context.Context, c *Cluster, what operation, call func(context.Context) (T, error)) (T, error) {
+	ctx = klog.NewContext(ctx, klog.Logger{}) // otherwise client-go also writes errors to standard error
 	waiting := c.delays.begin(what)
 	defer waiting.end()
 	var last error
@@ -69,11 +69,11 @@ func again[T any](ctx context.Context, c *Cluster, what doing, call func(context
 		}
 		last = err
 		if isKindGone(err) {
-			// Somebody has deleted a CRD, or brought it in another version.
+			// Somebody has deleted a CRD, or replaced it by another version.
 			c.kinds.forget()
 			c.mapper.ResetWithContext(ctx)
 		}
-		wait, final := c.retry(n, err)
+		wait, final := c.nextWait(n, err)
 		if final != nil {
 			return value, final
 		}
@@ -84,8 +84,8 @@ func again[T any](ctx context.Context, c *Cluster, what doing, call func(context
 	}
 }
 
-// once is the n-th attempt at a call. After an attempt that got no answer the next one
-// does not take a connection that lies idle: it may be dead, too.
+// once makes the n-th attempt of a call. After an attempt without an answer it closes
+// idle connections, because they may be dead too.
 func once[T any](ctx context.Context, c *Cluster, waiting *delayed, n int, call func(context.Context) (T, error)) (T, error) {
 	attempting, a := begin(ctx, waiting, c.timeout(n))
 	defer a.end()
@@ -101,9 +101,9 @@ func once[T any](ctx context.Context, c *Cluster, waiting *delayed, n int, call 
 	return value, err
 }
 
-// timeout is for how long the server may be silent in the n-th attempt. A server that
-// is slow to begin its answer, as behind an admission webhook, gets the double time
-// from the third attempt on.
+// timeout returns how long the server may be silent in the n-th attempt. From the third
+// attempt on, the limit is doubled for a server that answers slowly, for example
+// because of an admission webhook.
 func (c *Cluster) timeout(n int) time.Duration {
 	if n > 2 {
 		return 2 * c.options.Timeout
@@ -111,13 +111,13 @@ func (c *Cluster) timeout(n int) time.Duration {
 	return c.options.Timeout
 }
 
-// retry says how long to wait after the n-th failure in a row, or gives the error that
-// ends the call.
-func (c *Cluster) retry(n int, err error) (wait time.Duration, final error) {
-	asked, passing := passes(err, n)
-	most := mostAsked
+// nextWait returns the wait after the n-th failure in a row, or the error that ends the
+// call.
+func (c *Cluster) nextWait(n int, err error) (wait time.Duration, final error) {
+	retryAfter, passing := temporary(err, n)
+	most := maxRetryAfter
 	if c.persistent {
-		most = mostAskedPersistent
+		most = maxRetryAfterPersistent
 	}
 	switch {
 	case !passing:
@@ -127,15 +127,15 @@ func (c *Cluster) retry(n int, err error) (wait time.Duration, final error) {
 	case n >= c.options.Attempts && !c.patient():
 		return 0, fmt.Errorf("given up after %d attempts: %w", n, err)
 	}
-	return c.options.Backoff(n, min(asked, most)), nil
+	return c.options.Backoff(n, min(retryAfter, most)), nil
 }
 
-// patient says whether a call is tried again however often it failed.
+// patient reports whether a call is retried even if its attempts are used up.
 func (c *Cluster) patient() bool {
 	return c.persistent || c.options.Patient != nil && c.options.Patient()
 }
 
-// Pause waits, or gives the reason why ctx ended.
+// Pause waits for d. If ctx ends first, it returns the cause.
 func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -147,16 +147,16 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// isAnswer says whether an error is what the API server answered.
+// isAnswer reports whether err is an answer of the API server.
 func isAnswer(err error) bool {
 	var status apierrors.APIStatus
 	return errors.As(err, &status)
 }
 
-// passes says whether the reason of an error may pass by itself, and for how long
-// the server asked to be left alone. Whatever is no answer of the API server is a
-// matter of the network, except for kinds it lacks.
-func passes(err error, n int) (asked time.Duration, passing bool) {
+// temporary reports whether the reason of err may disappear without a change by a user,
+// and returns the server's Retry-After. Every error that is not an answer of the API
+// server counts as a network error, except for kinds that are not served.
+func temporary(err error, n int) (retryAfter time.Duration, passing bool) {
 	var (
 		status apierrors.APIStatus
 		other  busyError
@@ -168,23 +168,24 @@ func passes(err error, n int) (asked time.Duration, passing bool) {
 		return 0, true
 	}
 	if details := status.Status().Details; details != nil {
-		asked = time.Duration(details.RetryAfterSeconds) * time.Second
+		retryAfter = time.Duration(details.RetryAfterSeconds) * time.Second
 	}
 	code := status.Status().Code
 	if code == http.StatusUnauthorized {
-		return asked, n == 1 // the next request may carry a new token
+		return retryAfter, n == 1 // the next request may have a new token
 	}
-	return asked, code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
+	return retryAfter, code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
 }
 
-// clientError is a failure before anything was sent: of a credential plugin.
+// clientError is a failure before anything was sent, for example of a credential
+// plugin.
 type clientError struct{ error }
 
 func (e clientError) Unwrap() error { return e.error }
 
-// isClients says whether an error is one of the client or its kubeconfig: credentials
-// that cannot be had, certificates that do not fit, a server that does not speak TLS.
-// Asking again does not help, unless somebody repairs it meanwhile.
+// isClients reports whether err comes from the client or its kubeconfig: missing
+// credentials, certificates that do not match, a server without TLS. A retry helps only
+// if somebody repairs the cause.
 func isClients(err error) bool {
 	var (
 		own          clientError
@@ -198,8 +199,8 @@ func isClients(err error) bool {
 		errors.As(err, &invalid) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch) || isRefusedCertificate(err)
 }
 
-// isRefusedCertificate says whether the server has refused the client's certificate.
-// Package crypto/tls gives the reason as a text only.
+// isRefusedCertificate reports whether the server has refused the client's certificate.
+// Package crypto/tls gives the reason only as text.
 func isRefusedCertificate(err error) bool {
 	var remote *net.OpError
 	return errors.As(err, &remote) && remote.Op == "remote error" && slices.Contains([]string{
@@ -208,8 +209,8 @@ func isRefusedCertificate(err error) bool {
 	}, remote.Err.Error())
 }
 
-// reasonOf is an error without the address that was asked, which says what is known
-// and differs from call to call.
+// reasonOf removes the requested address from an error. The address is known and
+// differs from call to call.
 func reasonOf(err error) error {
 	var long *url.Error
 	if errors.As(err, &long) {
@@ -218,14 +219,14 @@ func reasonOf(err error) error {
 	return err
 }
 
-// busyError is a conflict that passes: somebody else wrote the object at the same
-// moment, and the same change can be made to what it is now.
+// busyError is a temporary conflict: somebody else wrote the object at the same moment,
+// and the change can be applied to the new version.
 type busyError struct{ error }
 
 func (e busyError) Unwrap() error { return e.error }
 
-// busy marks the conflict of a change that does not depend on what was there
-// before. That fields have other owners does not pass.
+// busy marks a conflict as temporary if the change does not depend on the version of
+// the object. A conflict over the owners of fields is permanent.
 func busy(err error) error {
 	if apierrors.IsConflict(err) && len(ownersOf(err)) == 0 {
 		return busyError{err}

@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Permission is what has to be allowed of a resource in a namespace.
+// Permission lists verbs on a resource in a namespace.
 type Permission struct {
 	Namespace string
 	Group     string
@@ -24,12 +24,12 @@ type Permission struct {
 	Verbs     []string
 }
 
-// String names the resource as kubectl auth can-i does: deployments.apps.
+// String returns the resource as kubectl auth can-i names it: deployments.apps.
 func (p Permission) String() string {
 	return schema.GroupResource{Group: p.Group, Resource: p.Resource}.String()
 }
 
-// needs are the permissions that Permissions grants.
+// needs returns the permissions that Permissions grants.
 func (a Access) needs() []Permission {
 	var all []Permission
 	for _, granted := range a.merged() {
@@ -42,15 +42,15 @@ func (a Access) needs() []Permission {
 	return all
 }
 
-// askedAtOnce bounds the questions that are under way at a time.
-const askedAtOnce = 8
+// maxReviews limits the concurrent access reviews.
+const maxReviews = 8
 
-// Denied asks the API server which of the permissions that Permissions grants whoever
-// is logged in does not have, in the order in which they are granted.
+// Denied returns the permissions in a that the current user lacks, in the order of
+// Permissions. It asks the API server for each.
 func (c *Cluster) Denied(ctx context.Context, a Access) ([]Permission, error) {
 	needs := a.needs()
 	denied, errs := make([]Permission, len(needs)), make([]error, len(needs))
-	room := make(chan struct{}, askedAtOnce)
+	room := make(chan struct{}, maxReviews)
 	var asking sync.WaitGroup
 	for i, need := range needs {
 		room <- struct{}{}
@@ -64,7 +64,7 @@ func (c *Cluster) Denied(ctx context.Context, a Access) ([]Permission, error) {
 	return slices.DeleteFunc(denied, none), errors.Join(errs...)
 }
 
-// denied leaves of a permission the verbs that are not allowed.
+// denied returns the verbs of a permission that are not allowed.
 func (c *Cluster) denied(ctx context.Context, p Permission) (Permission, error) {
 	out := p
 	out.Verbs = nil
@@ -89,20 +89,20 @@ func (c *Cluster) allowed(ctx context.Context, p Permission, verb string) (bool,
 		}},
 	}}
 	reviews := c.client.Resource(schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "selfsubjectaccessreviews"})
-	answer, err := again(ctx, c, doing{http.MethodPost, Ref{Kind: "SelfSubjectAccessReview"}}, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	answer, err := withRetry(ctx, c, operation{http.MethodPost, Ref{Kind: "SelfSubjectAccessReview"}}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return reviews.Create(ctx, review, metav1.CreateOptions{})
 	})
 	if err != nil {
-		return false, fmt.Errorf("cluster %s: asking for the permission to %s %s: %w", c.config.Host, verb, p, err)
+		return false, fmt.Errorf("cluster %s: check the permission to %s %s: %w", c.config.Host, verb, p, err)
 	}
 	allowed, _, err := unstructured.NestedBool(answer.Object, "status", "allowed")
 	return allowed, err
 }
 
-// Versions are those in which an API group is served, the preferred one first; none
-// when the cluster does not have it.
+// Versions returns the served versions of an API group, the preferred one first; none
+// if the cluster does not have the group.
 func (c *Cluster) Versions(ctx context.Context, group string) ([]string, error) {
-	groups, err := again(ctx, c, doing{"discover", Ref{Kind: "the API groups"}}, c.discovery.ServerGroupsWithContext)
+	groups, err := withRetry(ctx, c, operation{"discover", Ref{Kind: "the API groups"}}, c.discovery.ServerGroupsWithContext)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", c.config.Host, err)
 	}
@@ -119,7 +119,7 @@ func (c *Cluster) Versions(ctx context.Context, group string) ([]string, error) 
 	return versions, nil
 }
 
-// Serves says whether the cluster knows objects of this apiVersion and kind.
+// Serves reports whether the cluster serves an object's apiVersion and kind.
 func (c *Cluster) Serves(ctx context.Context, object map[string]any) (bool, error) {
 	u := unstructured.Unstructured{Object: object}
 	_, _, err := c.resource(ctx, RefOf(object), u.GroupVersionKind().Version)
@@ -129,18 +129,18 @@ func (c *Cluster) Serves(ctx context.Context, object map[string]any) (bool, erro
 	return err == nil, err
 }
 
-// IsForbidden says whether an error means that a permission is missing, or that
-// admission refuses an object.
+// IsForbidden reports whether err means that a permission is missing, or that admission
+// refuses an object.
 func IsForbidden(err error) bool { return apierrors.IsForbidden(err) }
 
-// IsRefused says whether an error means that the API server would not take an object
-// from anybody: it is not valid, or admission refuses it by a policy or a quota. The
-// text of a missing permission names the user.
+// IsRefused reports whether err means that the API server would refuse an object from
+// any user: it is invalid, or admission refuses it by a policy or a quota. The text of
+// a missing permission names the user.
 func IsRefused(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) && !strings.Contains(err.Error(), `User "`)
 }
 
-// IsTerminating says whether an error means that a namespace is being deleted.
+// IsTerminating reports whether err means that a namespace is being deleted.
 func IsTerminating(err error) bool {
 	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }

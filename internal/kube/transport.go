@@ -15,17 +15,17 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// A connection that goes silent is noticed by pings, before an attempt at a call is
-// given up: pingAfter + pingTimeout is less than the default of Options.Timeout.
-// client-go's own defaults are 30 s and 15 s. HTTP/1.1 has no pings; there it is the
-// attempt's end that closes the connection.
+// Pings detect a connection that has gone silent before the attempt times out:
+// pingAfter + pingTimeout is less than the default of Options.Timeout. client-go's own
+// defaults are 30 s and 15 s. HTTP/1.1 has no pings; there the end of the attempt
+// closes the connection.
 const (
 	pingAfter   = 2 * time.Second
 	pingTimeout = 2 * time.Second
 	dialTimeout = 10 * time.Second
 )
 
-// connect makes the client that all requests of a cluster go through.
+// connect creates the HTTP client for all requests of the cluster.
 func (c *Cluster) connect() error {
 	server, _, err := rest.DefaultServerUrlFor(c.config)
 	if err != nil {
@@ -34,8 +34,8 @@ func (c *Cluster) connect() error {
 	if server.Scheme != "https" && server.Scheme != "http" {
 		return fmt.Errorf("cluster %s: the protocol %q is not supported; the server in the kubeconfig has to begin with https://", c.config.Host, server.Scheme)
 	}
-	// With a dialer of its own a cluster has a transport of its own. client-go would
-	// share it with others, and it could not be changed.
+	// With its own dialer, the cluster gets its own transport. Otherwise client-go would
+	// share the transport with others, and it could not be changed.
 	if c.config.Dial == nil && c.config.Transport == nil {
 		c.config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	}
@@ -52,11 +52,11 @@ func (c *Cluster) connect() error {
 		transport = c.plugin
 	}
 	c.http = &http.Client{Transport: transport}
-	c.delays = &delays{host: server.Host, tell: c.options.Delayed, said: map[string]time.Time{}}
+	c.delays = &delays{host: server.Host, report: c.options.Delayed, reported: map[string]time.Time{}}
 	return nil
 }
 
-// checkHealth has a transport look after its HTTP/2 connections.
+// checkHealth enables pings on HTTP/2 connections.
 func checkHealth(transport http.RoundTripper) {
 	for {
 		switch t := transport.(type) {
@@ -71,11 +71,11 @@ func checkHealth(transport http.RoundTripper) {
 	}
 }
 
-var errBroken = errors.New("the connection broke before there was an answer")
+var errBroken = errors.New("the connection broke before an answer arrived")
 
-// observer counts requests, and hands on as errors what client-go would try again
-// by itself, after waits that nobody could set: broken connections, and servers
-// that want to be left alone for a while.
+// observer counts requests. It also turns into errors what client-go would retry by
+// itself with waits that cannot be configured: broken connections and answers with
+// Retry-After.
 type observer struct {
 	cluster *Cluster
 	next    http.RoundTripper
@@ -114,12 +114,12 @@ func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, apierrors.NewGenericServerResponse(response.StatusCode, r.Method, schema.GroupResource{}, "", string(text), max(seconds, 0), true)
 }
 
-// send sends a request that has its credentials.
+// send sends a request that already has its credentials.
 func (o *observer) send(r *http.Request) (*http.Response, error) {
-	if c, through := r.Context().Value(crossingKey{}).(*crossing); through {
+	if c, through := r.Context().Value(pluginRequestKey{}).(*pluginRequest); through {
 		c.reached.Store(true)
-		c.cross()
-		defer c.enter() // a refused token may be renewed now
+		c.pass()
+		defer c.enter() // after a refused token, the plugin may fetch a new one
 	}
 	return o.next.RoundTrip(r)
 }

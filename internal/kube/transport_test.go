@@ -19,14 +19,14 @@ import (
 	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
-// memoryNet is a network in memory, for a test's clock.
+// memoryNet is a network in memory, for synctest's clock.
 type memoryNet struct {
 	accepted chan net.Conn
 	closed   chan struct{}
 	once     sync.Once
 
 	mu    sync.Mutex
-	conns []*muteConn // by clients, in order
+	conns []*muteConn // of clients, in order
 }
 
 func newMemoryNet() *memoryNet {
@@ -63,7 +63,7 @@ func (n *memoryNet) dial(context.Context, string, string) (net.Conn, error) {
 	return c, nil
 }
 
-// mute makes all connections go silent that there are; later ones work.
+// mute makes all existing connections silent; later ones work.
 func (n *memoryNet) mute() (count int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -73,8 +73,8 @@ func (n *memoryNet) mute() (count int) {
 	return len(n.conns)
 }
 
-// muteConn is a connection that may go silent: what is written is swallowed, and nothing
-// comes, as behind a firewall that has forgotten it.
+// muteConn is a connection that can go silent, as behind a firewall that has dropped
+// its state: writes are swallowed, and nothing arrives.
 type muteConn struct {
 	net.Conn
 	silence, closing sync.Once
@@ -108,7 +108,7 @@ func (c *muteConn) Close() error {
 	return c.Conn.Close()
 }
 
-// overTLS is a cluster in memory behind real connections of HTTP/2 or HTTP/1.1.
+// overTLS returns a cluster in memory behind real connections of HTTP/2 or HTTP/1.1.
 func overTLS(t *testing.T, http2 bool) (*Cluster, *kubetest.API, *memoryNet) {
 	t.Helper()
 	_, api := newFake(t, Options{})
@@ -150,8 +150,8 @@ func (f flushing) Write(p []byte) (int, error) {
 	return n, errors.Join(err, http.NewResponseController(f.ResponseWriter).Flush())
 }
 
-// A connection that goes silent costs a call less than one attempt, by HTTP/2, and that
-// attempt by HTTP/1.1; the next attempt goes over a new connection.
+// A silent connection costs less than one attempt with HTTP/2, and one attempt with
+// HTTP/1.1. The next attempt uses a new connection.
 func TestSilentConnection(t *testing.T) {
 	for name, w := range map[string]struct {
 		http2 bool

@@ -14,21 +14,21 @@ func writeLabelled(a *kubetest.API, labels map[string]any) {
 	a.Put(mapPath, map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "web", "namespace": "shop", "labels": labels}})
 }
 
-// Only what carries the labels is deleted, by what it carries at that moment.
+// Only an object that carries the labels at the moment of the deletion is deleted.
 func TestDeleteOnly(t *testing.T) {
 	ours := map[string]any{"canarize.dev/release": "web"}
 	only := Write{Only: map[string]string{"canarize.dev/release": "web"}}
 	for name, c := range map[string]struct {
-		is, known, soon map[string]any // labels: now, by an earlier read, while it is being deleted
+		is, known, soon map[string]any // labels: now, in the cache, and after the first attempt
 		result          Result
 		reason          string
 	}{
 		"ours":                        {is: ours, result: Deleted},
-		"somebody else's":             {is: map[string]any{"app": "web"}, result: Skipped, reason: "it does not carry the label canarize.dev/release=web"},
-		"of another release":          {is: map[string]any{"canarize.dev/release": "shop"}, result: Skipped, reason: "it does not carry the label canarize.dev/release=web"},
+		"somebody else's":             {is: map[string]any{"app": "web"}, result: Skipped, reason: "it lacks the label canarize.dev/release=web"},
+		"of another release":          {is: map[string]any{"canarize.dev/release": "shop"}, result: Skipped, reason: "it lacks the label canarize.dev/release=web"},
 		"ours, as was not known yet":  {known: map[string]any{}, is: ours, result: Deleted},
-		"ours once":                   {known: ours, is: map[string]any{}, result: Skipped, reason: "it does not carry the label canarize.dev/release=web"},
-		"ours until somebody took it": {is: ours, soon: map[string]any{}, result: Skipped, reason: "it does not carry the label canarize.dev/release=web"},
+		"ours once":                   {known: ours, is: map[string]any{}, result: Skipped, reason: "it lacks the label canarize.dev/release=web"},
+		"ours until somebody took it": {is: ours, soon: map[string]any{}, result: Skipped, reason: "it lacks the label canarize.dev/release=web"},
 		"ours, and touched":           {is: ours, soon: ours, result: Deleted},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,8 +64,8 @@ func TestDeleteOnly(t *testing.T) {
 	}
 }
 
-// Of two who annotate what they have read, the second is told to read again; one whose
-// answer was lost is not told so of its own write.
+// If two users annotate the same version, the second gets ErrChanged. A lost answer to
+// the own write is not reported as a change.
 func TestAnnotateVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})
@@ -98,12 +98,12 @@ func TestAnnotateVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := c.Annotate(t.Context(), aMapping, map[string]string{"approve": "by A and B"}, versionIn(o), Write{}); err != nil {
-			t.Error("when it was read again:", err)
+			t.Error("after a new read:", err)
 		}
 	})
 }
 
-// Canary routes are found by their label alone, also where their kind is not served.
+// Canary routes are found by their label alone, even if their kind is not served.
 func TestListByLabel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, api := newFake(t, Options{})

@@ -10,16 +10,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// User is the name by which the API server knows whoever asks (SelfSubjectReview, which
-// Kubernetes allows whoever is logged in).
+// User returns the name of the current user, as the API server knows it. It uses a
+// SelfSubjectReview, which Kubernetes allows every logged-in user.
 func (c *Cluster) User(ctx context.Context) (string, error) {
 	reviews := schema.GroupVersionResource{Group: "authentication.k8s.io", Version: "v1", Resource: "selfsubjectreviews"}
 	review := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}}
-	answer, err := again(ctx, c, doing{http.MethodPost, Ref{Kind: "SelfSubjectReview"}}, func(ctx context.Context) (*unstructured.Unstructured, error) {
+	answer, err := withRetry(ctx, c, operation{http.MethodPost, Ref{Kind: "SelfSubjectReview"}}, func(ctx context.Context) (*unstructured.Unstructured, error) {
 		return c.client.Resource(reviews).Create(ctx, review, metav1.CreateOptions{})
 	})
 	if err != nil {
-		return "", fmt.Errorf("asking the API server who this is: %w", err)
+		return "", fmt.Errorf("get the name of the current user from the API server: %w", err)
 	}
 	name, _, err := unstructured.NestedString(answer.Object, "status", "userInfo", "username")
 	return name, err

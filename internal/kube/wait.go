@@ -17,21 +17,21 @@ import (
 	"github.com/canarize/canarize/internal/readiness"
 )
 
-// Wait says how to wait for objects.
+// Wait holds the options of waiting for objects.
 type Wait struct {
-	// Deadline is how long there may be no progress; 0 means 10 minutes, the
-	// default of Deployments.
+	// Deadline limits the time without progress; 0 means 10 minutes, the default of
+	// Deployments.
 	Deadline time.Duration
-	// Report, if not nil, is called whenever what is known about an object
-	// changes; never by two goroutines at once.
+	// Report, if not nil, is called whenever the progress of an object changes; never
+	// concurrently.
 	Report func(Progress)
 }
 
-// Progress is what is known about an object that is waited for.
+// Progress is the progress of an object that Ready waits for.
 type Progress struct {
 	Ref      Ref
 	Status   readiness.Status
-	Troubles []readiness.Trouble // of its pods, in the order of their names
+	Troubles []readiness.Trouble // of its pods, sorted by name
 }
 
 func (p Progress) String() string {
@@ -45,10 +45,10 @@ func (p Progress) String() string {
 	return p.Ref.String() + ": " + strings.Join(parts, "; ")
 }
 
-// NotReadyError says that an object did not become ready, and why.
+// NotReadyError reports that an object did not become ready, and why.
 type NotReadyError struct {
 	Progress
-	Reason string // "no progress for 10m0s", or that it has failed
+	Reason string // for example "no progress for 10m0s"
 }
 
 func (e *NotReadyError) Error() string {
@@ -56,9 +56,9 @@ func (e *NotReadyError) Error() string {
 }
 
 // Ready waits until all objects are ready, as internal/readiness judges. It watches
-// them and, while they are not ready, their pods. An object that fails, does not
-// get on within the deadline, or is gone, is a *NotReadyError with the pods' own
-// reasons: an image that cannot be pulled, a crash, no node, a quota.
+// them and, while they are not ready, their pods. If an object fails, makes no progress
+// within the deadline, or is deleted, the error is a *NotReadyError with the reasons of
+// its pods: an image that cannot be pulled, a crash, no node, a quota.
 func (c *Cluster) Ready(ctx context.Context, refs []Ref, how Wait) error {
 	if how.Deadline == 0 {
 		how.Deadline = 10 * time.Minute
@@ -75,7 +75,7 @@ func (c *Cluster) Ready(ctx context.Context, refs []Ref, how Wait) error {
 	for range refs {
 		if err := <-errs; err != nil && first == nil {
 			first = err
-			cancel() // the others would only wait in vain
+			cancel() // waiting for the others is useless
 		}
 	}
 	return first
@@ -89,7 +89,7 @@ type waiter struct {
 
 	mu       sync.Mutex
 	progress Progress
-	best     map[int64]int // of readiness.Progress, by generation
+	best     map[int64]int // best readiness.Progress by generation
 }
 
 func (w *waiter) wait(ctx context.Context) error {
@@ -97,7 +97,7 @@ func (w *waiter) wait(ctx context.Context) error {
 	if !errors.Is(err, errNoProgress) {
 		return err
 	}
-	// It may be the watch that does not get on: only a read of now can blame the pods.
+	// The watch itself may be stuck: only a fresh read proves that the pods are.
 	object, err := w.cluster.Fresh(ctx, w.progress.Ref)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (w *waiter) wait(ctx context.Context) error {
 		return w.gone()
 	}
 	status := readiness.Compute(object)
-	better := w.note(object, status)
+	better := w.record(object, status)
 	switch {
 	case status.Phase == readiness.Current:
 		return nil
@@ -118,10 +118,10 @@ func (w *waiter) wait(ctx context.Context) error {
 	return w.notReady("no progress for " + w.how.Deadline.String())
 }
 
-// errNoProgress ends the watch of an object that does not get on within the deadline.
+// errNoProgress ends the watch of an object that makes no progress within the deadline.
 var errNoProgress = errors.New("no progress")
 
-// follow watches until the object is ready, has failed, or does not get on.
+// follow watches until the object is ready, has failed, or makes no progress.
 func (w *waiter) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var pods sync.WaitGroup
@@ -135,7 +135,7 @@ func (w *waiter) follow(ctx context.Context) error {
 			return false, w.gone()
 		}
 		status := readiness.Compute(object)
-		if w.note(object, status) {
+		if w.record(object, status) {
 			deadline.Reset(w.how.Deadline)
 		}
 		switch status.Phase {
@@ -156,9 +156,8 @@ func (w *waiter) follow(ctx context.Context) error {
 	})
 }
 
-// note remembers and reports a status, and says whether it is better than any
-// before.
-func (w *waiter) note(object map[string]any, status readiness.Status) (better bool) {
+// record stores and reports a status, and returns whether it is better than any before.
+func (w *waiter) record(object map[string]any, status readiness.Status) (better bool) {
 	u := unstructured.Unstructured{Object: object}
 	w.mu.Lock()
 	before, known := w.best[u.GetGeneration()]
@@ -192,8 +191,8 @@ func (w *waiter) snapshot() Progress {
 	return p
 }
 
-// watchPods keeps the troubles of the pods up to date. Their reasons are a help and
-// not needed: an error, such as a missing permission, becomes one of them.
+// watchPods keeps the problems of the pods up to date. They are extra information: an
+// error, such as a missing permission, is reported like a problem of a pod.
 func (w *waiter) watchPods(ctx context.Context, selector string) {
 	pods := Ref{Kind: "Pod", Namespace: w.progress.Ref.Namespace}
 	var err error
@@ -201,20 +200,20 @@ func (w *waiter) watchPods(ctx context.Context, selector string) {
 		defer done()
 		var what following
 		if what, err = w.cluster.followAll(ctx, pods, selector); err == nil {
-			what.unlisted = true // it saves a request
-			err = watched(pods, what.follow(ctx, func(all map[string]map[string]any, _ event) (bool, error) { return w.seePods(all) }))
+			what.unlisted = true // saves a request
+			err = watched(pods, what.follow(ctx, func(all map[string]map[string]any, _ event) (bool, error) { return w.handlePods(all) }))
 		}
 	} else {
 		followed := w.cluster.Follow(pods.Namespace, selector)
 		defer followed.Close()
-		err = followed.watchObjects(ctx, w.seePods)
+		err = followed.watchObjects(ctx, w.handlePods)
 	}
 	if err != nil && ctx.Err() == nil {
 		w.setTroubles([]readiness.Trouble{{Pod: selector, Reason: "PodsNotReadable", Message: err.Error()}})
 	}
 }
 
-func (w *waiter) seePods(all map[string]map[string]any) (enough bool, err error) {
+func (w *waiter) handlePods(all map[string]map[string]any) (enough bool, err error) {
 	var troubles []readiness.Trouble
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if t, found := readiness.PodTrouble(all[key]); found {
@@ -241,11 +240,11 @@ func (w *waiter) notReady(reason string) error {
 
 func (w *waiter) gone() error {
 	p := w.snapshot()
-	p.Status = readiness.Status{Phase: readiness.Failed, Message: "it is not there"}
-	return &NotReadyError{Progress: p, Reason: "it was not created, or somebody has deleted it"}
+	p.Status = readiness.Status{Phase: readiness.Failed, Message: "it does not exist"}
+	return &NotReadyError{Progress: p, Reason: "it was never created, or somebody deleted it"}
 }
 
-// podSelector is the selector of a workload as the API server wants it in a list.
+// podSelector returns the selector of a workload as a label selector for lists.
 func podSelector(object map[string]any) (string, error) {
 	fields, _, err := unstructured.NestedMap(object, "spec", "selector")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/canarize/canarize/internal/kube/kubetest"
 )
 
-// deployment puts the Deployment shop/web, with so many of its two pods ready.
+// deployment stores Deployment shop/web with ready of its two pods ready.
 func deployment(a *kubetest.API, ready int) {
 	a.Put("/apis/apps/v1/namespaces/shop/deployments/web", map[string]any{
 		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "web", "namespace": "shop", "generation": 1},
@@ -19,13 +19,13 @@ func deployment(a *kubetest.API, ready int) {
 	})
 }
 
-// TestNoProgress: that pods do not get on is said when a read of now says so, and not
-// because a watch is silent.
+// TestNoProgress: missing progress is reported only after a fresh read confirms it, and
+// not because a watch is silent.
 func TestNoProgress(t *testing.T) {
 	web := Ref{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"}
 	for name, tt := range map[string]struct {
-		ready  int  // pods, in the end
-		broken bool // the API server does not say
+		ready  int  // pods in the end
+		broken bool // the last read fails
 		want   func(error) bool
 	}{
 		"ready meanwhile": {ready: 2, want: func(err error) bool { return err == nil }},

@@ -113,7 +113,7 @@ func (s Status) Sentence() string {
 	case s.Abandoned():
 		return s.abandoned()
 	case s.Braked && s.Phase.Active():
-		return "the gateway has not taken the traffic off the canary, so its Services lead to the stable pods and its own pods have ended; see canarize doctor, then run canarize reject again"
+		return "the gateway did not apply a weight of 0, so the canary's Services select the stable pods and its own pods have ended; see canarize doctor, then run canarize reject again"
 	case s.Held != "":
 		return "held: " + s.Held + "; run canarize reject, or continue with --override-hold once the problem is solved"
 	}

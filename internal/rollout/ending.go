@@ -71,7 +71,7 @@ func (s State) KeptForPerson() bool {
 	return s.Held != "" && s.Phase == Standing && s.Judged != nil && s.Judged.Inconclusive && s.Judged.Recommended > 0
 }
 
-// withdrawn reports whether the gateways were seen to give the canary no traffic.
+// withdrawn reports whether the gateways confirmed that the canary gets no traffic.
 func (s State) withdrawn() bool { return s.Phase == Standing && s.Weight == 0 && s.Verified == 0 }
 
 // off sets the wanted weight to 0 in every phase.
@@ -83,8 +83,8 @@ func (t *transition) off() {
 	t.unverified()
 }
 
-// wayOut is what there is time for when a process is asked to end: the weight, and a look
-// whether the gateway takes it, which brakes where it does not.
+// wayOut returns the actions for which there is time when a process has to end: set the
+// weight to 0, verify it, and brake if the gateway does not apply it.
 func (t *transition) wayOut() []Action {
 	switch {
 	case t.Phase == Deploying && t.Peak == 0: // nothing ever reached the canary
@@ -95,8 +95,8 @@ func (t *transition) wayOut() []Action {
 	return []Action{{Kind: SetWeight}, {Kind: Verify}}
 }
 
-// Ends reports whether the actions are all that the state announces, so that what they
-// come to is Finished. On the way out there is often no time for all of them.
+// Ends reports whether actions are all that the state announces, so that their end is
+// Finished. When a process has to end, there is often no time for all of them.
 func (s State) Ends(actions []Action) bool {
 	return s.Phase == Shifting || slices.Equal(actions, Pending(s))
 }

@@ -178,11 +178,11 @@ func (t *transition) failed(f Failed) (State, []Action) {
 	case t.brakes(f):
 		t.Braked = true
 		t.unverified()
-		t.addEvent(EventCorrected, "the gateway has not taken the weight of 0, so the canary's Services now lead to the stable pods, and its own pods end")
+		t.addEvent(EventCorrected, "the gateway did not apply the weight of 0, so the canary's Services now select the stable pods, and its own pods end")
 		if t.Phase == Promoting {
 			return t.State, []Action{{Kind: Brake}}
 		}
-		if t.Phase == Shifting && t.Held == "" && t.Left == nil { // whoever ends leaves nothing to decide
+		if t.Phase == Shifting && t.Held == "" && t.Left == nil { // a process that ends leaves no decision open
 			t.hold(f.Reason)
 		}
 		return t.State, Pending(t.State)
@@ -213,7 +213,7 @@ func (t *transition) failed(f Failed) (State, []Action) {
 }
 
 // brakes reports whether a failure leaves requests on a canary that must have none. A
-// weight of 0 in the cluster is not the end; no request at the canary is.
+// weight of 0 in the cluster is not enough: the canary must get no request.
 func (t *transition) brakes(f Failed) bool {
 	off := t.Weight == 0 && t.Phase != Standing && (t.Phase != Deploying || t.Peak > 0)
 	return off && !t.Braked && f.Action.Kind == Verify

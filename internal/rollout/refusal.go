@@ -20,7 +20,7 @@ const (
 	RefusedRejecting     Code = "Rejecting"     // the previous version is being rejected
 	RefusedShifting      Code = "Shifting"      // a shift of the weight is not finished
 	RefusedWeight        Code = "WeightRange"   // the routes cannot have this weight
-	RefusedBraked        Code = "Braked"        // traffic was taken off the canary without the gateway
+	RefusedBraked        Code = "Braked"        // the brake stopped the canary's requests without the gateway
 	RefusedNotReady      Code = "NotReady"      // the canary's pods are not ready yet
 	RefusedNoCanary      Code = "NoCanary"      // nothing is deployed
 	RefusedNotStanding   Code = "NotStanding"   // no canary stands at its weight

@@ -9,66 +9,67 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Live moves the traffic of canaries in a cluster.
+// Live changes the traffic of canaries in a cluster.
 //
-// A canary route may be an object of its own, or a part of the stable one, such as a
-// second backend; then both names of the rollout.Route are the same, and the router is
-// Inside, too. Objects are decoded JSON; where a method is given both, a route inside gets
-// the same object twice.
+// A canary route is an object of its own, or a part of the stable object, such as a
+// second backend. In the second case, both names in the rollout.Route are equal, and
+// the router also implements Inside. Objects are decoded JSON. For a route inside, a
+// method that takes both objects gets the same object twice.
 type Live interface {
-	// SetShare writes the weight of every canary route, each in one patch. A canary
-	// route that is not there has no share.
+	// SetShare writes the weight of every canary route with one patch each. A canary
+	// route that does not exist has no share.
 	SetShare(ctx context.Context, routes []rollout.Route, percent int) error
-	// Verify waits until every gateway gives the canary its share, for at most patience; 0
-	// is what is usual for the gateway. The text says what that was concluded from, and the
-	// proof whether a gateway was seen to do it.
+	// Verify waits until every gateway gives the canary its share, at most for
+	// patience; 0 means the gateway's default. The text describes the evidence. The
+	// proof tells whether gateways were seen to do it.
 	Verify(ctx context.Context, routes []rollout.Route, percent int, patience time.Duration) (text string, proof rollout.Proof, err error)
-	// Reachable says why no gateway could be asked for the shares of routes; nil where one
-	// can.
+	// Reachable returns nil if a gateway can verify the shares of routes, otherwise the
+	// reason why none can.
 	Reachable(ctx context.Context, routes []rollout.Route) error
-	// Find finds the canary routes of a release by their labels. Where its stable route
-	// is not known, a route has none.
+	// Find finds the canary routes of a release by their labels. A route whose stable
+	// route is unknown has none.
 	Find(ctx context.Context, namespace, release string) ([]rollout.Route, error)
-	// Limit is the largest share in percent that all routes can give.
+	// Limit returns the largest share, in percent, that all routes can have.
 	Limit(routes []rollout.Route) int
 
-	// Share is the percent that the weight on a canary route asks for.
+	// Share returns the percentage that the weight of a canary route requests.
 	Share(route rollout.Route, canary map[string]any) int
-	// Beside gives what a canary route that is not there yet has to be beside the stable
-	// object of today. Its error says why a weight of 0 would not mean that the canary
-	// gets nothing and stable all it gets now.
+	// Beside returns what a new canary route has to be beside the current stable
+	// object. It returns an error if a weight of 0 would send requests to the canary,
+	// or would take requests from stable.
 	Beside(route rollout.Route, stable, canary map[string]any) (map[string]any, error)
-	// Resync gives what the canary route has to be beside a stable object, ready to be
-	// applied, and whether it differs; nil when the stable route is gone. The canary keeps
-	// the share it has. Of a route inside, it gives the stable object with the canary's part.
+	// Resync returns what the canary route has to be beside a stable object, ready to
+	// be applied, and whether it differs; nil if the stable route no longer exists. The
+	// canary keeps its share. For a route inside, it returns the stable object with the
+	// canary's part.
 	Resync(route rollout.Route, stable, canary map[string]any) (synced map[string]any, changed bool, err error)
 }
 
-// Inside is what a router can besides whose canary routes are parts of stable objects.
+// Inside is implemented by routers whose canary routes are parts of stable objects.
 type Inside interface {
-	// Without gives a stable object without the canary's part.
+	// Without returns a stable object without the canary's part.
 	Without(route rollout.Route, stable map[string]any) (map[string]any, error)
 }
 
-// Counted is what a router can besides whose gateway counts requests by route.
+// Counted is implemented by routers whose gateway counts requests by route.
 type Counted interface {
-	// Names are those under which the gateway counts the requests of a pair of routes;
-	// both are "" of a route whose requests it does not count.
+	// Names returns the names under which the gateway counts the requests of a pair of
+	// routes. Both are "" if it does not count them.
 	Names(ctx context.Context, route rollout.Route) (stable, canary string, err error)
 }
 
-// ErrAbsent reports that an object is not there.
+// ErrAbsent reports that an object does not exist.
 var ErrAbsent = errors.New("it is not there")
 
-// Cluster is what routers need of a cluster.
+// Cluster holds the methods of a cluster that routers need.
 type Cluster interface {
-	// Get gives nil for an object that is not there.
+	// Get returns nil for an object that does not exist.
 	Get(ctx context.Context, id manifest.ID) (map[string]any, error)
-	// List gives the objects of a kind in a namespace that carry labels as a selector
-	// asks for; none where the kind is not served.
+	// List returns the objects of a kind in a namespace that match a label selector;
+	// none if the kind is not served.
 	List(ctx context.Context, kind manifest.ID, selector string) ([]map[string]any, error)
-	// SetNumber sets a number of an object's spec in one write that touches nothing else.
-	// The error is ErrAbsent where the object is not there. A persistent call is not given
-	// up before ctx ends.
+	// SetNumber sets a number in an object's spec with a patch that changes nothing
+	// else. The error is ErrAbsent if the object does not exist. A persistent call is
+	// retried until ctx ends.
 	SetNumber(ctx context.Context, id manifest.ID, field string, n int, persistent bool) error
 }

@@ -12,32 +12,32 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Named is a router by its name, which the routes of a plan carry.
+// Named is a Deriver with the name of its router. The routes of a plan have this name.
 type Named struct {
 	Name string
 	Deriver
 }
 
-// Several moves the traffic of releases whose routes belong to several routers, by name.
+// Several is a Live for routes of several routers, by name.
 type Several map[string]Live
 
-// of is the router of a route. Plans of before there were several name none.
+// of returns the router of a route. Plans of earlier versions name no router.
 func (s Several) of(r rollout.Route) (Live, error) {
 	router, known := s[r.Router]
 	if r.Router == "" && len(s) > 0 {
 		router, known = s[Default], true
 	}
 	if !known {
-		return nil, fmt.Errorf("%s: its router %q is not known; the known ones are %s", r.Stable, r.Router, strings.Join(slices.Sorted(maps.Keys(s)), ", "))
+		return nil, fmt.Errorf("%s: unknown router %q; known: %s", r.Stable, r.Router, strings.Join(slices.Sorted(maps.Keys(s)), ", "))
 	}
 	return router, nil
 }
 
-// Default is the router of routes that name none. It stands here because clusters hold
-// such routes, in plans that were stored before there were several routers.
+// Default is the router of routes without a router. It is a constant here because
+// clusters store such routes, in plans of earlier versions.
 const Default = "emissary"
 
-// each calls do with every router that has some of the routes, and with those.
+// each calls do for every router with its own routes.
 func (s Several) each(routes []rollout.Route, do func(Live, []rollout.Route) error) error {
 	var errs []error
 	byName := map[string][]rollout.Route{}
@@ -60,7 +60,7 @@ func (s Several) SetShare(ctx context.Context, routes []rollout.Route, percent i
 	return s.each(routes, func(router Live, own []rollout.Route) error { return router.SetShare(ctx, own, percent) })
 }
 
-// Verify implements Live. The proof is that of the router that has the weakest.
+// Verify implements Live. The proof is the weakest of all routers.
 func (s Several) Verify(ctx context.Context, routes []rollout.Route, percent int, patience time.Duration) (string, rollout.Proof, error) {
 	var texts []string
 	proof := rollout.SeenOnGateways
@@ -78,7 +78,7 @@ func (s Several) Verify(ctx context.Context, routes []rollout.Route, percent int
 	return strings.Join(texts, "; "), proof, nil
 }
 
-// Reachable implements Live: every router that has some of the routes must be reachable.
+// Reachable implements Live. Every router of the routes must be reachable.
 func (s Several) Reachable(ctx context.Context, routes []rollout.Route) error {
 	return s.each(routes, func(router Live, own []rollout.Route) error { return router.Reachable(ctx, own) })
 }
@@ -102,7 +102,7 @@ func (s Several) Find(ctx context.Context, namespace, release string) ([]rollout
 // Limit implements Live.
 func (s Several) Limit(routes []rollout.Route) int {
 	limit := 100
-	_ = s.each(routes, func(router Live, own []rollout.Route) error { // what has no router gets no share
+	_ = s.each(routes, func(router Live, own []rollout.Route) error { // a route without a router gets no share
 		limit = min(limit, router.Limit(own))
 		return nil
 	})
@@ -144,12 +144,12 @@ func (s Several) Without(r rollout.Route, stable map[string]any) (map[string]any
 	}
 	inside, is := router.(Inside)
 	if !is {
-		return nil, fmt.Errorf("%s: its router %s does not know how to take the canary out of it", r.Stable, r.Router)
+		return nil, fmt.Errorf("%s: its router %s cannot remove the canary from it", r.Stable, r.Router)
 	}
 	return inside.Without(r, stable)
 }
 
-// Names implements Counted. The requests of a router that does not count are not counted.
+// Names implements Counted. A router that is not Counted counts no requests.
 func (s Several) Names(ctx context.Context, r rollout.Route) (stable, canary string, err error) {
 	router, err := s.of(r)
 	if err != nil {

@@ -11,11 +11,12 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// brakeAfter is how long the gateway may take to take the traffic off the canary before
-// that is done without it. A gateway that is well takes less.
+// brakeAfter is how long the gateway may take to apply a weight of 0 before the brake
+// is used. A healthy gateway takes less.
 const brakeAfter = 2 * time.Second
 
-// patience is how long an action waits for the gateway; 0 is what is usual for it.
+// patience returns how long an action waits for the gateway; 0 means the gateway's
+// default.
 func (s *actor) patience(a rollout.Action) time.Duration {
 	first := s.state.Phase != rollout.Deploying || s.state.Peak > 0 && s.tested == ""
 	if a.Kind == rollout.Verify && a.Weight == 0 && !s.state.Braked && first {
@@ -24,12 +25,12 @@ func (s *actor) patience(a rollout.Action) time.Duration {
 	return 0
 }
 
-// brake takes the requests off the canary without the gateway: its Services lead to the
-// stable pods, which new connections reach from then on, and its own pods end, which ends
-// the old ones. A DaemonSet has no number of pods, so that its pods stay.
+// brake stops the requests to the canary without the gateway. Its Services select the
+// stable pods, so new connections go there. Its own pods end, which closes the existing
+// connections. The pods of a DaemonSet stay, because it has no number of replicas.
 func (s *actor) brake(ctx context.Context, _ rollout.Action) error {
 	if len(s.plan.Services) == 0 {
-		return errors.New("no Service of the canary is known, so that none can lead to the stable pods")
+		return errors.New("the plan has no Service of the canary that could select the stable pods")
 	}
 	for _, pair := range s.plan.Services {
 		stable, err := s.Objects.Get(ctx, pair.Stable)
@@ -40,7 +41,7 @@ func (s *actor) brake(ctx context.Context, _ rollout.Action) error {
 		selector, _ := spec["selector"].(map[string]any)
 		canary := s.planned(pair.Canary)
 		if len(selector) == 0 || canary == nil {
-			return fmt.Errorf("%s selects no pods to which %s could lead", pair.Stable, pair.Canary)
+			return fmt.Errorf("%s has no selector that %s could use", pair.Stable, pair.Canary)
 		}
 		if err := s.apply(ctx, []map[string]any{withSelector(canary, selector)}, Apply{Force: true}); err != nil {
 			return err
@@ -58,7 +59,7 @@ func (s *actor) brake(ctx context.Context, _ rollout.Action) error {
 	return nil
 }
 
-// withSelector copies a Service, with another selector.
+// withSelector returns a copy of a Service with another selector.
 func withSelector(service, selector map[string]any) map[string]any {
 	service = maps.Clone(service)
 	spec, _ := service["spec"].(map[string]any)
@@ -68,7 +69,8 @@ func withSelector(service, selector map[string]any) map[string]any {
 	return service
 }
 
-// untilBrake leaves out what there is no time for once the canary gets no request.
+// untilBrake drops the actions after the brake: there is no time for them, and the
+// canary gets no requests.
 func untilBrake(actions []rollout.Action) []rollout.Action {
 	at := slices.IndexFunc(actions, func(a rollout.Action) bool { return a.Kind == rollout.Brake })
 	return actions[:at+1]

@@ -116,14 +116,14 @@ func (s *session) zeroTraffic(ctx context.Context, cause rollout.EndCause, actio
 	return s.seeOff(ctx, cause, actions[1:])
 }
 
-// seeOff carries out what follows once the weight of 0 is written and stored: a look at
-// the gateway, and the brake where it has not taken the weight. off reports whether the
-// canary gets no new requests.
+// seeOff carries out the actions after the weight of 0 is written and stored: it verifies
+// the weight, and brakes if the gateway does not apply it. off reports whether the canary
+// gets no new requests.
 func (s *session) seeOff(ctx context.Context, cause rollout.EndCause, actions []rollout.Action) (off bool, err error) {
 	for len(actions) > 0 {
 		braking := false
 		if rest := untilBrake(actions); cause == rollout.Interrupted && len(rest) > 0 {
-			actions, braking = rest, true // there is no time to look again
+			actions, braking = rest, true // there is no time to verify again
 		}
 		ends := s.state.Ends(actions)
 		action, err := s.perform(ctx, actions)

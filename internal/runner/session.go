@@ -113,7 +113,7 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		}
 		braked := s.state.Braked
 		if actions = s.next(fact); s.state.Braked && !braked && s.state.Phase != rollout.Shifting {
-			stopped, broke = nil, "" // it goes on without the gateway
+			stopped, broke = nil, "" // the brake replaces the gateway
 		}
 		if len(actions) == 0 && s.course != nil && s.state.Phase == rollout.Standing {
 			s.course.unstored = true // the next look stores it

@@ -14,29 +14,29 @@ import (
 	"github.com/canarize/canarize/internal/runner"
 )
 
-// Options say what is looked at.
+// Options configures what is examined.
 type Options struct {
 	Cluster   *kube.Cluster
 	Namespace string
 	Gateways  []Gateway
-	Access    kube.Access     // that a release needs
-	Grant     string          // the command that prints what grants it
-	Release   *runner.Release // that is to begin, with its plan; nil is none
+	Access    kube.Access     // needed by a release
+	Grant     string          // the command that prints the missing permissions
+	Release   *runner.Release // the planned release; nil if there is none
 	Plan      rollout.Plan
-	Force     bool // fields of other owners may be taken over
+	Force     bool // taking over fields of other owners is allowed
 }
 
-// Gateway says where a kind of gateway is looked at, and who examines what was seen.
+// Gateway describes where a kind of gateway is examined, and by whom.
 type Gateway struct {
 	Namespace   string // of its pods
 	PodSelector string
 	APIGroup    string     // of its own kinds
-	Kinds       []kube.Ref // by which it decides about routes
+	Kinds       []kube.Ref // with its routing configuration
 	Examiner    doctor.Gateway
 }
 
-// Doctor looks for what would disturb a release, and for what earlier ones have left
-// behind. It only reads, and has the API server check what the release would write.
+// Doctor looks for what would disturb a release, and for leftovers of earlier ones. It
+// only reads, and lets the API server check what the release would write.
 func Doctor(ctx context.Context, o Options) (doctor.Report, error) {
 	return newSurvey(o).examine(ctx)
 }
@@ -58,12 +58,12 @@ func (s *survey) examine(ctx context.Context) (doctor.Report, error) {
 	return doctor.Examine(s.seen, gateways...), nil
 }
 
-// survey collects what a doctor looks at.
+// survey collects the objects that a doctor examines.
 type survey struct {
 	kube    *kube.Cluster
 	options Options
 	seen    doctor.Seen
-	names   []manifest.ID // of objects to get one by one, where their kind cannot be listed
+	names   []manifest.ID // objects to get one by one, because their kind cannot be listed
 }
 
 func (s *survey) permissions(ctx context.Context) error {
@@ -74,7 +74,7 @@ func (s *survey) permissions(ctx context.Context) error {
 	return err
 }
 
-// served looks for the API groups of the gateways.
+// served reads the served versions of the gateways' API groups.
 func (s *survey) served(ctx context.Context) error {
 	for _, g := range s.options.Gateways {
 		versions, err := s.kube.Versions(ctx, g.APIGroup)
@@ -86,12 +86,12 @@ func (s *survey) served(ctx context.Context) error {
 	return nil
 }
 
-// namespace looks at the namespace itself, if that is allowed.
+// namespace reads the namespace itself, if that is allowed.
 func (s *survey) namespace(ctx context.Context) error {
 	return s.get(ctx, manifest.ID{Kind: "Namespace", Name: s.options.Namespace})
 }
 
-// get adds an object, or that it is not there, if that is allowed.
+// get adds an object, or records its absence, if reading it is allowed.
 func (s *survey) get(ctx context.Context, id manifest.ID) error {
 	o, err := s.kube.Get(ctx, kube.Ref(id))
 	switch {
@@ -107,14 +107,14 @@ func (s *survey) get(ctx context.Context, id manifest.ID) error {
 	return nil
 }
 
-// listing is a kind of objects to list.
+// listing selects the objects of a kind.
 type listing struct {
 	group, kind string
 	selector    string
 }
 
-// listings are the kinds that are looked at in the namespace of a release. Of those
-// with a selector, only what canarize has made is of interest.
+// listings are the kinds that are listed in the namespace of a release. With a
+// selector, only the objects that canarize created matter.
 var listings = []listing{
 	{"apps", "Deployment", ""}, {"apps", "StatefulSet", ""}, {"apps", "DaemonSet", ""}, {"", "Pod", ""},
 	{"", "ResourceQuota", ""}, {"coordination.k8s.io", "Lease", ""},
@@ -132,7 +132,7 @@ func (s *survey) lists(ctx context.Context) error {
 	}
 	for _, g := range s.options.Gateways {
 		if g.Namespace == s.options.Namespace {
-			continue // all of its pods are there
+			continue // all its pods are listed already
 		}
 		if _, err := s.list(ctx, listing{"", "Pod", g.PodSelector}, g.Namespace); err != nil {
 			return err
@@ -141,7 +141,7 @@ func (s *survey) lists(ctx context.Context) error {
 	return nil
 }
 
-// list adds the objects of a kind in a namespace, or with "" in all, and says whether
+// list adds the objects of a kind in a namespace, "" meaning all, and reports whether
 // that was allowed.
 func (s *survey) list(ctx context.Context, l listing, namespace string) (allowed bool, err error) {
 	objects, err := s.kube.List(ctx, kube.Ref{Group: l.group, Kind: l.kind, Namespace: namespace}, l.selector)
@@ -149,7 +149,7 @@ func (s *survey) list(ctx context.Context, l listing, namespace string) (allowed
 	case kube.IsForbidden(err) && namespace == "":
 		return false, nil
 	case kube.IsForbidden(err):
-		s.seen.Unseen = append(s.seen.Unseen, fmt.Sprintf("objects of kind %s in namespace %s, but for those named by a release: not allowed to list them", l.kind, namespace))
+		s.seen.Unseen = append(s.seen.Unseen, fmt.Sprintf("objects of kind %s in namespace %s, except those that a release names: not allowed to list them", l.kind, namespace))
 		return false, nil
 	}
 	s.seen.Objects = append(s.seen.Objects, objects...)
@@ -157,8 +157,8 @@ func (s *survey) list(ctx context.Context, l listing, namespace string) (allowed
 	return err == nil, err
 }
 
-// routing reads what routes requests, of all namespaces or, where that is not allowed,
-// of the release's own.
+// routing reads the routing configuration of all namespaces, or of the release's own if
+// more is not allowed.
 func (s *survey) routing(ctx context.Context) error {
 	for _, kind := range s.kinds() {
 		l := listing{kind.Group, kind.Kind, ""}
@@ -175,12 +175,12 @@ func (s *survey) routing(ctx context.Context) error {
 		}
 	}
 	if !s.seen.Whole {
-		s.seen.Unseen = append(s.seen.Unseen, "what routes requests in other namespaces: not allowed to list it")
+		s.seen.Unseen = append(s.seen.Unseen, "routes in other namespaces: not allowed to list them")
 	}
 	return nil
 }
 
-// kinds are those by which gateways decide, each once.
+// kinds returns the kinds of the gateways' routing configuration, each once.
 func (s *survey) kinds() []kube.Ref {
 	var all []kube.Ref
 	for _, g := range s.options.Gateways {
@@ -193,22 +193,22 @@ func (s *survey) kinds() []kube.Ref {
 	return all
 }
 
-// releases reads what the cluster remembers of releases.
+// releases reads the records of releases.
 func (s *survey) releases(context.Context) error {
 	for _, o := range s.seen.Objects {
-		if o["kind"] != "ConfigMap" || !remembers(o) {
+		if o["kind"] != "ConfigMap" || !isRecord(o) {
 			continue
 		}
-		r := standingOf(o)
-		remembered := doctor.Release{Name: r.Name, State: r.State, Err: r.Err}
+		r := recordedOf(o)
+		recorded := doctor.Recorded{Name: r.Name, State: r.State, Err: r.Err}
 		if record, err := kube.RecordOf(o); r.Err == nil && err == nil && len(record.Binary[rollout.PlanKey]) > 0 {
-			remembered.Plan, remembered.Err = rollout.Unpack(record.Binary[rollout.PlanKey])
+			recorded.Plan, recorded.Err = rollout.Unpack(record.Binary[rollout.PlanKey])
 		}
 		if r.State.Phase.Active() {
 			s.names = append(s.names, r.State.Objects...)
-			s.names = append(s.names, stableIDs(remembered.Plan)...)
+			s.names = append(s.names, stableIDs(recorded.Plan)...)
 		}
-		s.seen.Releases = append(s.seen.Releases, remembered)
+		s.seen.Releases = append(s.seen.Releases, recorded)
 	}
 	return nil
 }

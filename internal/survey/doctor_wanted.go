@@ -14,7 +14,7 @@ import (
 	"github.com/canarize/canarize/internal/runner"
 )
 
-// wanted has the API server check what the release would write, and writes nothing.
+// wanted lets the API server check what the release would write; it writes nothing.
 func (s *survey) wanted(ctx context.Context) error {
 	if s.options.Release == nil {
 		return nil
@@ -44,7 +44,7 @@ func (s *survey) wanted(ctx context.Context) error {
 	return nil
 }
 
-// promotable are the objects that a promotion writes as they are in the manifests.
+// promotable returns the objects that a promotion writes unchanged from the manifests.
 func promotable(plan rollout.Plan) []map[string]any {
 	var objects []map[string]any
 	for _, o := range plan.Stable {
@@ -53,23 +53,23 @@ func promotable(plan rollout.Plan) []map[string]any {
 	return objects
 }
 
-// try gives what the API server has against an object; nil when it would take it.
+// try returns the API server's objection to an object; nil if there is none.
 func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor.Finding, error) {
 	_, err := s.kube.Apply(ctx, []map[string]any{o}, kube.Write{DryRun: kube.DryRunServer, Force: force})
 	finding := &doctor.Finding{Check: "manifest", Object: object.ID(o).String()}
 	var conflict *kube.ConflictError
 	switch {
-	case err == nil || kube.IsForbidden(err) && !kube.IsRefused(err) || kube.IsTerminating(err): // told as such
+	case err == nil || kube.IsForbidden(err) && !kube.IsRefused(err) || kube.IsTerminating(err): // other checks report these
 		return nil, nil
 	case errors.As(err, &conflict):
 		finding.Check = "owner"
 		finding.Problem = "the promotion would be refused: " + redact.Text(err.Error())
-		finding.Mend = "take it out of the manifests; or promote with --force-conflicts, and change the owner's source too, which would take it back"
+		finding.Mend = "remove the field from the manifests; or promote with --force-conflicts and change the owner's source too, because the owner would set the field back"
 	case kube.IsNotFound(err):
 		if served, err := s.kube.Serves(ctx, o); err != nil || served {
-			return nil, err // its namespace is not there, which is told as such
+			return nil, err // its namespace is missing, which another check reports
 		}
-		finding.Problem, finding.Mend = fmt.Sprintf("the cluster does not serve %v of %v", o["kind"], o["apiVersion"]), "install what brings it, or leave the object out"
+		finding.Problem, finding.Mend = fmt.Sprintf("the cluster does not serve %v of %v", o["kind"], o["apiVersion"]), "install its CRD, or leave the object out"
 	case kube.IsRefused(err):
 		finding.Problem, finding.Mend = "the API server refuses it: "+redact.Text(err.Error()), "correct the manifest"
 	default:
@@ -78,7 +78,7 @@ func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor
 	return finding, nil
 }
 
-// named gets the objects that releases name, of kinds that could not be listed.
+// named gets the objects that releases name and whose kind could not be listed.
 func (s *survey) named(ctx context.Context) error {
 	for _, id := range s.names {
 		if s.seen.Knows(id) {

@@ -11,17 +11,17 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// PreviewOptions say of which release a preview is made.
+// PreviewOptions configures a preview.
 type PreviewOptions struct {
 	Options  // with a release
 	Analysis analysis.Config
 	Gates    []rollout.Gate
-	// PerSecond is how many requests both versions get; 0 is not known. StableErrors
-	// is the percentage of them that is bad.
+	// PerSecond is the rate of requests to both versions; 0 means unknown. StableErrors
+	// is the percentage of bad requests.
 	PerSecond, StableErrors float64
 }
 
-// Preview says what a release would do. It writes nothing.
+// Preview returns what a release would do. It writes nothing.
 func Preview(ctx context.Context, o PreviewOptions) (report.Preview, error) {
 	s := newSurvey(o.Options)
 	examined, err := s.examine(ctx)
@@ -57,11 +57,11 @@ func Preview(ctx context.Context, o PreviewOptions) (report.Preview, error) {
 	return p, nil
 }
 
-// notServed is what becomes of an object of a kind that the cluster does not have.
+// notServed is the result for an object whose kind the cluster does not serve.
 const notServed kube.Result = "not served"
 
-// changes finds out what applying objects would do, by the API server or, of what it
-// would not take, by comparing. What it has against them the doctor says.
+// changes returns what applying objects would change. If the API server refuses an
+// object, changes compares it here; the doctor reports the refusal.
 func (s *survey) changes(ctx context.Context, objects []map[string]any) ([]kube.Change, error) {
 	var all []kube.Change
 	for _, o := range objects {
@@ -104,8 +104,8 @@ func objectChanges(changes []kube.Change, diffs bool) ([]report.ObjectChange, er
 	return all, nil
 }
 
-// imageChanges compares what the containers of the stable workloads run with what
-// they would run.
+// imageChanges compares the images of the stable workloads with those of the new
+// version.
 func imageChanges(plan rollout.Plan, stable []kube.Change) []report.ImageChange {
 	now := map[[2]string]string{}
 	for _, c := range stable {
@@ -138,7 +138,7 @@ func courseOf(c analysis.Config, gates []rollout.Gate) report.Course {
 	return course
 }
 
-// foreseen is what the judge can be expected to do by the metric errors.
+// foreseen returns what the judge is expected to do, by the metric errors.
 func foreseen(o PreviewOptions) *report.Foreseen {
 	f := report.Foreseen{RequestsPerSecond: o.PerSecond, StableErrors: o.StableErrors}
 	expected := func(e analysis.Expected) report.Expected {

@@ -19,28 +19,28 @@ import (
 	"github.com/canarize/canarize/internal/runner"
 )
 
-// Standing is where a release stands.
-type Standing struct {
+// Recorded is a release with its recorded state and its worker.
+type Recorded struct {
 	runner.Release
 	State  rollout.State
 	Err    error          // why the state cannot be read
-	Worker *report.Worker // who works on it; nil where that is not known
+	Worker *report.Worker // the process that works on it; nil if unknown
 }
 
-// Releases lists the releases of a namespace, or with "" of all, as the cluster
-// remembers them; with a name, only that one.
-func Releases(ctx context.Context, cluster *kube.Cluster, namespace, name string) ([]Standing, error) {
+// Releases lists the recorded releases of a namespace, "" meaning all. With a name, it
+// lists only that release.
+func Releases(ctx context.Context, cluster *kube.Cluster, namespace, name string) ([]Recorded, error) {
 	objects, err := cluster.List(ctx, kube.Ref{Kind: "ConfigMap", Namespace: namespace}, selectRelease(name))
 	if err != nil {
 		return nil, err
 	}
 	releases := releasesOf(slices.Values(objects))
-	return releases, workers(ctx, cluster, namespace, name, releases)
+	return releases, addWorkers(ctx, cluster, namespace, name, releases)
 }
 
-// workers finds out who works on releases, by their locks. Where those may not be read,
-// nobody is named.
-func workers(ctx context.Context, cluster *kube.Cluster, namespace, name string, releases []Standing) error {
+// addWorkers adds the workers of releases, from their locks. If the locks may not be
+// read, it adds none.
+func addWorkers(ctx context.Context, cluster *kube.Cluster, namespace, name string, releases []Recorded) error {
 	leases, err := cluster.List(ctx, leasesIn(namespace), selectRelease(name))
 	switch {
 	case kube.IsForbidden(err):
@@ -48,7 +48,7 @@ func workers(ctx context.Context, cluster *kube.Cluster, namespace, name string,
 	case err != nil:
 		return err
 	}
-	locksOf(slices.Values(leases)).name(releases, time.Now())
+	locksOf(slices.Values(leases)).setWorkers(releases, time.Now())
 	return nil
 }
 
@@ -56,7 +56,7 @@ func leasesIn(namespace string) kube.Ref {
 	return kube.Ref{Group: "coordination.k8s.io", Kind: "Lease", Namespace: namespace}
 }
 
-// locks are those of releases; nil where they are not known.
+// locks holds the locks of releases; nil if unknown.
 type locks map[runner.Release]kube.LockState
 
 func locksOf(leases iter.Seq[map[string]any]) locks {
@@ -70,9 +70,8 @@ func locksOf(leases iter.Seq[map[string]any]) locks {
 	return held
 }
 
-// name names who works on releases at a time, and says whether that is another than
-// was named before.
-func (l locks) name(releases []Standing, now time.Time) (changed bool) {
+// setWorkers sets the workers of releases and reports whether any has changed.
+func (l locks) setWorkers(releases []Recorded, now time.Time) (changed bool) {
 	if l == nil {
 		return false
 	}
@@ -86,41 +85,41 @@ func (l locks) name(releases []Standing, now time.Time) (changed bool) {
 	return changed
 }
 
-// lookAgain is how often it is looked whether whoever works on a release goes on.
-const lookAgain = 10 * time.Second
+// workerInterval is how often the workers are checked.
+const workerInterval = 10 * time.Second
 
-// WatchReleases calls see with the releases at once and after every change, until
-// the context ends. That somebody who worked on one was killed is a change, too.
-func WatchReleases(ctx context.Context, cluster *kube.Cluster, namespace, name string, see func([]Standing) (enough bool, err error)) error {
+// WatchReleases calls handle with the releases at once and after every change, until
+// the context ends. The death of a worker counts as a change.
+func WatchReleases(ctx context.Context, cluster *kube.Cluster, namespace, name string, handle func([]Recorded) (enough bool, err error)) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer stop(nil)
 	var mu sync.Mutex
 	var held locks
-	var releases []Standing
-	again := func() {
+	var releases []Recorded
+	update := func() {
 		mu.Lock()
 		defer mu.Unlock()
-		if !held.name(releases, time.Now()) {
+		if !held.setWorkers(releases, time.Now()) {
 			return
 		}
-		if _, err := see(releases); err != nil {
+		if _, err := handle(releases); err != nil {
 			stop(err)
 		}
 	}
-	watching.Go(func() { // where the locks may not be read the releases are shown without
+	watching.Go(func() { // without the permission to read locks, the releases are shown without workers
 		_ = cluster.WatchAll(ctx, leasesIn(namespace), selectRelease(name), func(leases map[string]map[string]any) (bool, error) {
 			mu.Lock()
 			held = locksOf(maps.Values(leases))
 			mu.Unlock()
-			again()
+			update()
 			return false, nil
 		})
 	})
 	watching.Go(func() {
-		for kube.Pause(ctx, lookAgain) == nil {
-			again()
+		for kube.Pause(ctx, workerInterval) == nil {
+			update()
 		}
 	})
 	kind := kube.Ref{Kind: "ConfigMap", Namespace: namespace}
@@ -128,22 +127,22 @@ func WatchReleases(ctx context.Context, cluster *kube.Cluster, namespace, name s
 		mu.Lock()
 		defer mu.Unlock()
 		releases = releasesOf(maps.Values(objects))
-		held.name(releases, time.Now())
-		return see(releases)
+		held.setWorkers(releases, time.Now())
+		return handle(releases)
 	})
 }
 
-// HasPods says whether an object is a workload whose pods can be counted.
+// HasPods reports whether an object is a workload whose pods can be counted.
 func HasPods(id manifest.ID) bool {
 	return slices.Contains([]string{"Deployment", "StatefulSet"}, id.Kind)
 }
 
-// WatchPods calls see with the pods of a workload at once and after every change, until
-// the context ends or see gives an error.
-func WatchPods(ctx context.Context, cluster *kube.Cluster, id manifest.ID, see func(pods report.Pods, there bool) error) error {
+// WatchPods calls handle with the pods of a workload at once and after every change. It
+// stops when handle returns an error or the context ends.
+func WatchPods(ctx context.Context, cluster *kube.Cluster, id manifest.ID, handle func(pods report.Pods, there bool) error) error {
 	return cluster.Watch(ctx, kube.Ref(id), func(o map[string]any) (bool, error) {
 		ready, _, _ := unstructured.NestedInt64(o, "status", "readyReplicas")
-		return false, see(report.Pods{Ready: int(ready), Wanted: object.Replicas(o)}, o != nil)
+		return false, handle(report.Pods{Ready: int(ready), Wanted: object.Replicas(o)}, o != nil)
 	})
 }
 
@@ -154,40 +153,41 @@ func selectRelease(name string) string {
 	return rollout.ReleaseLabel + "=" + name
 }
 
-// remembers says whether a ConfigMap is the memory of a release, and not a part of its
-// canary, which has the same label.
-func remembers(configMap map[string]any) bool {
+// isRecord reports whether a ConfigMap is the record of a release. ConfigMaps of its
+// canary have the same label.
+func isRecord(configMap map[string]any) bool {
 	name := releaseName(configMap)
 	return name != "" && object.ID(configMap).Name == rollout.RecordName(name)
 }
 
-// releaseName is the name of the release that an object is labelled with.
+// releaseName returns the release in an object's label.
 func releaseName(o map[string]any) string {
 	name, _ := object.Labels(o)[rollout.ReleaseLabel].(string)
 	return name
 }
 
-func standingOf(configMap map[string]any) Standing {
-	r := Standing{Release: runner.Release{Namespace: object.ID(configMap).Namespace, Name: releaseName(configMap)}}
+func recordedOf(configMap map[string]any) Recorded {
+	r := Recorded{Release: runner.Release{Namespace: object.ID(configMap).Namespace, Name: releaseName(configMap)}}
 	r.State, r.Err = stateOf(configMap)
 	return r
 }
 
-// releasesOf are the releases that ConfigMaps remember, by namespace and name.
-func releasesOf(configMaps iter.Seq[map[string]any]) []Standing {
-	releases := []Standing{}
+// releasesOf returns the releases that are recorded in ConfigMaps, sorted by namespace
+// and name.
+func releasesOf(configMaps iter.Seq[map[string]any]) []Recorded {
+	releases := []Recorded{}
 	for o := range configMaps {
-		if remembers(o) {
-			releases = append(releases, standingOf(o))
+		if isRecord(o) {
+			releases = append(releases, recordedOf(o))
 		}
 	}
-	slices.SortFunc(releases, func(a, b Standing) int {
+	slices.SortFunc(releases, func(a, b Recorded) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return releases
 }
 
-// stateOf reads the memory of a release from a ConfigMap as a list gives it.
+// stateOf reads the state of a release from its ConfigMap.
 func stateOf(object map[string]any) (rollout.State, error) {
 	r, err := kube.RecordOf(object)
 	if err != nil {

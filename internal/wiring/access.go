@@ -2,15 +2,15 @@ package wiring
 
 import "github.com/canarize/canarize/internal/kube"
 
-// AccessOptions say whose releases an account has to carry out.
+// AccessOptions configures the permissions of an account.
 type AccessOptions struct {
-	Namespace         string // of the account, and of the releases
+	Namespace         string // of the account and of the releases
 	EmissaryNamespace string
 	Account           string // a ServiceAccount
-	PodMetrics        bool   // whether the metric source pods is used
+	PodMetrics        bool   // the metric source pods is used
 }
 
-// Access is the least that the account needs.
+// Access returns the least permissions that the account needs.
 func Access(o AccessOptions) kube.Access {
 	var routes []kube.Grant
 	var elsewhere []kube.Granted

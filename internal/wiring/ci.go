@@ -8,8 +8,8 @@ import (
 	"github.com/canarize/canarize/internal/ci/github"
 )
 
-// CISystem is the CI system of a name; nil for none, and for auto where the
-// environment shows none. getenv is os.Getenv.
+// CISystem returns the CI system of a name. It returns nil for none, and for auto
+// outside a CI system. getenv is os.Getenv.
 func CISystem(name string, getenv func(string) string) (ci.System, error) {
 	switch {
 	case name == "azure-pipelines", name == "auto" && getenv("TF_BUILD") != "":
@@ -19,5 +19,5 @@ func CISystem(name string, getenv func(string) string) (ci.System, error) {
 	case name == "none", name == "auto":
 		return nil, nil
 	}
-	return nil, fmt.Errorf("%q is no known CI system; known: auto, none, azure-pipelines, github", name)
+	return nil, fmt.Errorf("unknown CI system %q; known: auto, none, azure-pipelines, github", name)
 }

@@ -22,8 +22,8 @@ func TestCISystem(t *testing.T) {
 			}
 			return ""
 		})
-		if have := fmt.Sprintf("%T", system); err != nil || have != c.want {
-			t.Errorf("%s with %s: %s instead of %s, error %v", c.name, c.variable, have, c.want, err)
+		if got := fmt.Sprintf("%T", system); err != nil || got != c.want {
+			t.Errorf("%s with %s: got %s, want %s, error %v", c.name, c.variable, got, c.want, err)
 		}
 		if _, annotates := system.(ci.Annotator); annotates != strings.HasPrefix(c.want, "azure") {
 			t.Errorf("%s with %s: annotates %t", c.name, c.variable, annotates)

@@ -9,18 +9,17 @@ import (
 	"github.com/canarize/canarize/internal/survey"
 )
 
-// router is a traffic router: what derives its routes, and what moves their traffic. The
-// rest may be empty.
+// router is a traffic router: its Deriver and its Live. The other fields are optional.
 type router struct {
 	name      string
 	derive    route.Deriver
 	live      func(route.Cluster) route.Live
-	gateways  []survey.Gateway // that are looked at before a release
-	grants    []kube.Grant     // that its routes need in the namespace of a release
-	elsewhere []kube.Granted   // that it needs in other namespaces
+	gateways  []survey.Gateway // examined before a release
+	grants    []kube.Grant     // needed by its routes in the namespace of a release
+	elsewhere []kube.Granted   // needed in other namespaces
 }
 
-// routers are all of them, an entry each.
+// routers returns all routers.
 func routers(emissaryNamespace string, gateways *live.Gateways) []router {
 	return []router{{
 		name:   route.Default,
@@ -37,7 +36,7 @@ func routers(emissaryNamespace string, gateways *live.Gateways) []router {
 	}}
 }
 
-// Routers derive the routes of a canary, each those of its own kinds.
+// Routers returns the derivers of all routers.
 func Routers(emissaryNamespace string) []route.Named { return named(routers(emissaryNamespace, nil)) }
 
 func named(all []router) []route.Named {

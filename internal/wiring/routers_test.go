@@ -8,12 +8,13 @@ import (
 	"github.com/canarize/canarize/internal/route/routetest/toy"
 )
 
-// TestOneLine: a router beside Emissary is a folder, here routetest/toy, and a line of the
-// table. Its canary is a part of the stable object; whole releases go through it.
+// TestOneLine: a second router beside Emissary needs a folder, here routetest/toy, and
+// a line in the table. Its canary is a part of the stable object. Whole releases pass
+// through it.
 func TestOneLine(t *testing.T) {
 	table := func(g *routetest.Gateway) []router {
 		return append(routers("emissary", nil),
-			router{name: "toy", derive: toy.Deriver{}, live: func(c route.Cluster) route.Live { return toy.Live{Cluster: c, Gateway: g.Asked} }},
+			router{name: "toy", derive: toy.Deriver{}, live: func(c route.Cluster) route.Live { return toy.Live{Cluster: c, Gateway: g.State} }},
 		)
 	}
 	routetest.Run(t, routetest.Subject{

@@ -20,10 +20,10 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/live"
 )
 
-// sources are the metric sources.
+// sources opens the metric sources.
 type sources struct{ gateways *live.Gateways }
 
-// open opens the source that a release names; one without a name is Emissary.
+// open opens the source that a release names; without a name it is Emissary.
 func (s sources) open(ctx context.Context, o hub.Opening) (*metric.Opened, error) {
 	openers := map[metric.SourceName]hub.Opener{
 		"":                  s.emissary,
@@ -35,7 +35,7 @@ func (s sources) open(ctx context.Context, o hub.Opening) (*metric.Opened, error
 	}
 	opener, known := openers[o.Config.Source]
 	if !known {
-		return nil, fmt.Errorf("the metric source %s is not known; the known ones are %v", o.Config.Source, metric.SourceNames())
+		return nil, fmt.Errorf("unknown metric source %s; known: %v", o.Config.Source, metric.SourceNames())
 	}
 	return opener(ctx, o)
 }
@@ -73,8 +73,8 @@ func openAzureMonitor(_ context.Context, o hub.Opening) (*metric.Opened, error) 
 	return &metric.Opened{Source: source, Metrics: metric.Metrics(o.Config.Queries), Remembers: true}, err
 }
 
-// series says how the series of both versions are told apart: as the release file says,
-// or by the names of their pods.
+// series returns how the series of both versions are told apart: by the labels of the
+// release file, or by the names of their pods.
 func series(o hub.Opening) (prometheus.Options, error) {
 	options := prometheus.Options{Queries: o.Config.Queries, PodLabel: o.Config.PodLabel, Labels: map[metric.Arm][]metric.Matcher{metric.Canary: o.Config.Canary, metric.Stable: o.Config.Stable}}
 	if o.Config.Canary != nil {
@@ -121,7 +121,7 @@ func (s sources) emissary(ctx context.Context, o hub.Opening) (*metric.Opened, e
 	}
 	return &metric.Opened{
 		Source: source, Metrics: metric.Metrics(emissary.Queries()), End: statistics.Close,
-		Every: time.Second, // by tunnels that are open already
+		Every: time.Second, // its tunnels are already open
 	}, nil
 }
 

@@ -26,10 +26,10 @@ func TestOpenMetrics(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		config metric.Config
-		says   string // of the error; "" is none
+		says   string // of the error; "" means no error
 	}{
 		"only TCP":             {metric.Config{}, "only TCPMappings"},
-		"an unknown one":       {metric.Config{Source: "statsd"}, "statsd is not known; the known ones are [emissary prometheus pods web azuremonitor]"},
+		"an unknown one":       {metric.Config{Source: "statsd"}, "unknown metric source statsd; known: [emissary prometheus pods web azuremonitor]"},
 		"prometheus":           {metric.Config{Source: metric.Prometheus, Access: metric.Access{Address: "http://prometheus:9090"}}, ""},
 		"prometheus, nowhere":  {metric.Config{Source: metric.Prometheus}, "expected a URL such as https://"},
 		"azuremonitor":         {metric.Config{Source: metric.AzureMonitor, Access: metric.Access{Address: "https://a.westeurope.prometheus.monitor.azure.com"}}, ""},
@@ -49,7 +49,7 @@ func TestOpenMetrics(t *testing.T) {
 			}
 			defer opened.Close()
 			if remembers := c.config.Source == metric.Prometheus || c.config.Source == metric.AzureMonitor; opened.Remembers != remembers {
-				t.Errorf("it remembers what was before: %v, want %v", opened.Remembers, remembers)
+				t.Errorf("it has a history: %v, want %v", opened.Remembers, remembers)
 			}
 			if r := opened.Reader(time.Time{}); r.Source == nil {
 				t.Errorf("%+v", r)
@@ -66,8 +66,8 @@ func (counted) Names(context.Context, rollout.Route) (stable, canary string, err
 	return "web", "web_canary", nil
 }
 
-// TestEmissaryIsReadOften: its tunnels are open already, so that a catastrophe is seen
-// within an interval.
+// TestEmissaryIsReadOften: it is read every second through open tunnels, so that a
+// catastrophe is found within an interval.
 func TestEmissaryIsReadOften(t *testing.T) {
 	cluster, err := kube.Connect(kube.Target{Kubeconfig: kubeconfig(t, "https://127.0.0.1:1")}, kube.Options{})
 	if err != nil {

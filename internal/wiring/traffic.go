@@ -9,7 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// TrafficOptions say whose view of the Mappings is computed.
+// TrafficOptions configures which Emissary's routing is computed.
 type TrafficOptions struct{ EmissaryNamespace, AmbassadorID string }
 
 // Traffic computes what Emissary does with the objects of a set.
@@ -21,8 +21,8 @@ func Traffic(set *manifest.Set, options TrafficOptions) model.Report {
 	return model.Evaluate(objects, options.emissary())
 }
 
-// LiveTraffic computes what Emissary does with the objects of a cluster; of one
-// namespace, or of all with "".
+// LiveTraffic computes what Emissary does with the objects of one namespace of a
+// cluster, or with "" of all.
 func LiveTraffic(ctx context.Context, target kube.Target, namespace string, options TrafficOptions) (model.Report, error) {
 	cluster, err := kube.Connect(target, kube.Options{Attempts: 3})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// TestUser: whoever may not ask who they are, or asks an API server that does not know,
-// can speak all the same; their name is not known then.
+// TestUser: if the user may not ask for the own name, or the API server does not
+// support it, the name is "" without an error.
 func TestUser(t *testing.T) {
 	for code, answer := range map[int]string{
 		http.StatusCreated:   `{"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1", "status": {"userInfo": {"username": "ann"}}}`,
@@ -38,7 +38,7 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// kubeconfig writes a file that leads to an API server.
+// kubeconfig writes a kubeconfig for an API server.
 func kubeconfig(t *testing.T, server string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")

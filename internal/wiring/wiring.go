@@ -1,5 +1,5 @@
-// Package wiring names the concrete adapters: routers, metric sources, CI systems. A new
-// one is a folder and a line here.
+// Package wiring lists the concrete adapters: routers, metric sources, CI systems. A
+// new adapter is a folder and a line here.
 package wiring
 
 import (
@@ -15,25 +15,25 @@ import (
 	"github.com/canarize/canarize/internal/survey"
 )
 
-// Options say which cluster releases are carried out in, and how.
+// Options configures Connect.
 type Options struct {
-	hub.Options       // Cluster, Router, Source and Emit are not looked at
+	hub.Options       // Cluster, Router, Source and Emit are ignored
 	Target            kube.Target
 	EmissaryNamespace string
-	ShareTimeout      time.Duration // for Emissary, until a share is real; 0 means its default
+	ShareTimeout      time.Duration // how long Emissary may take to apply a share; 0 means its default
 	Emit              func(rollout.Event)
 }
 
-// Hub is a hub with what it was wired with. The caller closes it.
+// Hub is a hub with the adapters of this package. The caller closes it.
 type Hub struct {
 	*hub.Hub
 	close func()
 }
 
-// Close ends what is kept open between two verifications.
+// Close closes the connections that stay open between verifications.
 func (h Hub) Close() { h.close() }
 
-// Connect prepares to carry out releases in a cluster. It sends no request yet.
+// Connect returns a hub for a cluster. It sends no request yet.
 func Connect(o Options) (Hub, error) {
 	var h Hub
 	cluster, err := kube.Connect(o.Target, kube.Options{Delayed: func(d kube.Delay) { h.Delayed(d) }})
@@ -52,7 +52,7 @@ func Connect(o Options) (Hub, error) {
 	return h, nil
 }
 
-// Survey says where a survey looks.
+// Survey returns the options of a survey.
 func Survey(target kube.Target, namespace, emissaryNamespace string, source metric.SourceName) (survey.Options, error) {
 	cluster, err := kube.Connect(target, kube.Options{Attempts: 3})
 	o := survey.Options{

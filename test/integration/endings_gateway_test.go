@@ -41,7 +41,7 @@ func testNoGateway(t *testing.T, s shop, u *users) {
 // and is not promoted, and that the same release is promoted once a gateway confirms it.
 func testUnverified(t *testing.T, s shop, u *users) {
 	s.expect(t, 0, append(s.deploy(t, "v2"), "--emissary-namespace", s.namespace))
-	s.expect(t, 0, append(shift("10"), "--emissary-namespace", s.namespace), "by the model of Emissary alone")
+	s.expect(t, 0, append(shift("10"), "--emissary-namespace", s.namespace), "computed with the model of Emissary and verified on no gateway")
 	s.expect(t, 2, verifying(promote, s.namespace), "no gateway has confirmed that the canary gets 10 %", "--unverified")
 	s.check(t, "v1", 10)
 	if got := s.state(t); got.Proof != rollout.ByModelAlone {
@@ -68,7 +68,7 @@ func testFrozen(t *testing.T, s shop, _ *users) {
 	s.expect(t, 0, verifying(s.deploy(t, "v2"), s.namespace))
 	s.expect(t, 0, verifying(shift("50"), s.namespace), "the canary gets 50 % on the gateway pod")
 	gateway.freeze(50)
-	s.expect(t, 4, verifying(reject, s.namespace), "the gateway has not taken the weight of 0", "lead to the stable pods", "canarize doctor")
+	s.expect(t, 4, verifying(reject, s.namespace), "the gateway did not apply the weight of 0", "select the stable pods", "canarize doctor")
 	service := s.get(t, s.ref("", "Service", "shop-canary"))
 	stable := s.get(t, s.ref("", "Service", "shop"))
 	if have, want := service["spec"].(map[string]any)["selector"], stable["spec"].(map[string]any)["selector"]; !reflect.DeepEqual(have, want) {

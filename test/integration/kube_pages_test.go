@@ -117,7 +117,7 @@ func testPages(t *testing.T, s site) {
 	pod := kube.Pod{Namespace: s.namespace, Name: "web-1"}
 	for path, want := range map[string]string{
 		"/metrics?a=b": "a=b text/plain", "/long": strings.Repeat("x", 51), "/broken": "418 I'm a teapot: out of order",
-		"/declared": "its page has 100 bytes, and at most 50 bytes are read; have the program expose fewer series, or take its metrics from Prometheus",
+		"/declared": "its page has 100 bytes, but the limit is 50 bytes; make the program expose fewer series, or take its metrics from Prometheus",
 	} {
 		text, err := pages.Get(t.Context(), pod, port, path, "text/plain", 50)
 		if err != nil {
@@ -134,7 +134,7 @@ func testPages(t *testing.T, s site) {
 	if pages, err = nobody.Pages(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pages.Get(t.Context(), pod, port, "/metrics", "text/plain", 50); err == nil || !strings.Contains(err.Error(), "which takes the verb get on pods/proxy") {
+	if _, err := pages.Get(t.Context(), pod, port, "/metrics", "text/plain", 50); err == nil || !strings.Contains(err.Error(), "which needs the verb get on pods/proxy") {
 		t.Error(err)
 	}
 }

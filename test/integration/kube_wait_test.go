@@ -92,7 +92,7 @@ func testGone(t *testing.T, s site) {
 	if _, err := s.cluster.Delete(t.Context(), []kube.Ref{ref}, kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-done; !errors.As(err, &notReady) || !strings.Contains(err.Error(), "it is not there") {
+	if err := <-done; !errors.As(err, &notReady) || !strings.Contains(err.Error(), "it does not exist") {
 		t.Error("deleted:", err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -154,7 +154,7 @@ func testMemoryLost(t *testing.T, s shop) {
 	}
 	o := s.expect(t, 1, []string{"doctor"})
 	for _, kind := range []string{"Mapping", "Deployment", "Service"} {
-		if text := kind + " " + s.namespace + "/shop-canary: it is left over from the canary of release shop: no release remembers it"; !strings.Contains(o.out, text) {
+		if text := kind + " " + s.namespace + "/shop-canary: it is left over from the canary of release shop: the release has no record"; !strings.Contains(o.out, text) {
 			t.Errorf("canarize doctor does not say %q:\n%s", text, o.out)
 		}
 	}

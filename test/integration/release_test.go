@@ -204,7 +204,7 @@ func testAnotherRoute(t *testing.T, s shop) {
 	if err := s.patch(t.Context(), mappings, "shop", map[string]any{"spec": map[string]any{"weight": 80}}); err != nil {
 		t.Fatal(err)
 	}
-	s.expect(t, 1, s.deploy(t, "v3"), "cannot stand beside it as it is in the cluster")
+	s.expect(t, 1, s.deploy(t, "v3"), "would not be exact beside it as it is in the cluster")
 	s.check(t, "v2", -1)
 }
 

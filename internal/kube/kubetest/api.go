@@ -1,5 +1,5 @@
-// Package kubetest is an API server in memory, for tests that need thousands of requests
-// or a clock of their own.
+// Package kubetest is an API server in memory, for tests with thousands of requests or
+// with a clock of their own.
 package kubetest
 
 import (
@@ -16,13 +16,13 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// API is an API server in memory, as the transport of a client. Tests under
-// testing/synctest use it, because the clock there stands still while a real connection
-// is open. It keeps what real ones do about versions, UIDs, preconditions and watches,
-// which the integration tests hold against a real one. It knows nothing of fields' owners.
+// API is an API server in memory that serves as the transport of a client. It is for
+// tests under testing/synctest, whose clock stands still while a real connection is
+// open. Versions, UIDs, preconditions and watches behave as on a real server, which the
+// integration tests check. It does not track the owners of fields.
 type API struct {
-	// Settle, if not nil, changes whatever is stored as a controller would. It is called
-	// with the lock held.
+	// Settle, if not nil, changes each stored object as a controller would. It is
+	// called with the lock held.
 	Settle func(object map[string]any)
 
 	mu       sync.Mutex
@@ -32,16 +32,16 @@ type API struct {
 	events   []event
 	watches  map[*watch]bool
 	requests []string // method and path, "WATCH" for a watch
-	mute     bool     // watches say nothing
+	mute     bool     // watches send nothing
 }
 
-// New is an API server without objects.
+// New returns an API server without objects.
 func New() *API {
 	return &API{objects: map[string]map[string]any{}, watches: map[*watch]bool{}}
 }
 
-// Intercept has a function answer requests instead of the server; nil, nil leaves one to
-// the server.
+// Intercept makes before answer requests instead of the server. If before returns nil,
+// nil, the server answers.
 func (a *API) Intercept(before func(r *http.Request) (*http.Response, error)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -73,26 +73,26 @@ func (a *API) RoundTrip(r *http.Request) (*http.Response, error) {
 	return Answer(code, answer), nil
 }
 
-// Serve has a request done whose answer is lost.
+// Serve carries out a request and drops the answer.
 func (a *API) Serve(r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.serve(r)
 }
 
-// Answer is a response with JSON.
+// Answer returns a response with JSON.
 func Answer(code int, answer any) *http.Response {
 	text := string(encode(answer))
 	return &http.Response{StatusCode: code, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(text))}
 }
 
-// Status is how the API server says that something failed.
+// Status returns the Status of a failed request.
 func Status(code int, reason, kind, name string) map[string]any {
 	return map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason,
 		"message": fmt.Sprintf("%s %q: %s", kind, name, reason), "details": map[string]any{"kind": kind, "name": name}}
 }
 
-// target is what a request is about.
+// target identifies what a request is about.
 type target struct {
 	list, plural, name string
 	dryRun, apply      bool
@@ -101,7 +101,7 @@ type target struct {
 
 func (t target) path() string { return t.list + "/" + t.name }
 
-// serve answers a request that is no watch.
+// serve answers a request other than a watch.
 func (a *API) serve(r *http.Request) (int, any) {
 	if answer := discover(r.URL.Path); answer != nil {
 		return http.StatusOK, answer
@@ -165,7 +165,7 @@ func (a *API) delete(to target, old map[string]any) (int, any) {
 	return http.StatusOK, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Success"}
 }
 
-// patched is an object after a merge patch (RFC 7386).
+// patched applies a merge patch (RFC 7386) to an object.
 func patched(old, patch map[string]any) map[string]any {
 	out := maps.Clone(old)
 	for name, value := range patch {
@@ -183,13 +183,13 @@ func patched(old, patch map[string]any) map[string]any {
 	return out
 }
 
-// Meta is the metadata of an object.
+// Meta returns the metadata of an object.
 func Meta(object map[string]any) map[string]any {
 	m, _ := object["metadata"].(map[string]any)
 	return m
 }
 
-// put stores an object and tells the watches.
+// put stores an object and notifies the watches.
 func (a *API) put(path string, object map[string]any) map[string]any {
 	a.version++
 	object = Copy(object)
@@ -205,7 +205,7 @@ func (a *API) put(path string, object map[string]any) map[string]any {
 		kind = "ADDED"
 	}
 	a.objects[path] = object
-	a.tell(event{a.version, kind, path, object})
+	a.notify(event{a.version, kind, path, object})
 	return object
 }
 
@@ -214,10 +214,10 @@ func (a *API) remove(path string) {
 	a.version++
 	Meta(object)["resourceVersion"] = strconv.Itoa(a.version)
 	delete(a.objects, path)
-	a.tell(event{a.version, "DELETED", path, object})
+	a.notify(event{a.version, "DELETED", path, object})
 }
 
-// Copy is a deep copy of an object, as a client would decode it.
+// Copy returns a deep copy of an object, as a client would decode it.
 func Copy(object map[string]any) map[string]any {
 	var out map[string]any
 	if err := json.Unmarshal(encode(object), &out); err != nil {
@@ -234,14 +234,14 @@ func encode(value any) []byte {
 	return text
 }
 
-// Put stores an object as somebody else does.
+// Put stores an object like another client.
 func (a *API) Put(path string, object map[string]any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.put(path, object)
 }
 
-// Edit changes an object as somebody else does.
+// Edit changes an object like another client.
 func (a *API) Edit(path string, change func(object map[string]any)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -250,28 +250,28 @@ func (a *API) Edit(path string, change func(object map[string]any)) {
 	a.put(path, object)
 }
 
-// Drop deletes an object as somebody else does.
+// Drop deletes an object like another client.
 func (a *API) Drop(path string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.remove(path)
 }
 
-// Get is an object as it is stored; nil when there is none.
+// Get returns a stored object; nil if there is none.
 func (a *API) Get(path string) map[string]any {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.objects[path]
 }
 
-// Version is that of the last write.
+// Version returns the version of the last write.
 func (a *API) Version() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.version
 }
 
-// Under are the objects whose paths begin with a text, by path.
+// Under returns the objects whose paths begin with prefix, by path.
 func (a *API) Under(prefix string) map[string]map[string]any {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -284,7 +284,7 @@ func (a *API) Under(prefix string) map[string]map[string]any {
 	return out
 }
 
-// Count counts requests that begin with a text.
+// Count counts the requests that begin with prefix.
 func (a *API) Count(prefix string) (n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -296,7 +296,7 @@ func (a *API) Count(prefix string) (n int) {
 	return n
 }
 
-// Requests are all requests so far: method and path, with WATCH for a watch.
+// Requests returns all requests so far: method and path, with WATCH for a watch.
 func (a *API) Requests() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -314,7 +314,8 @@ func (a *API) list(path string, r *http.Request) map[string]any {
 	return map[string]any{"kind": "List", "apiVersion": "v1", "metadata": map[string]any{"resourceVersion": strconv.Itoa(a.version)}, "items": items}
 }
 
-// selection says which objects a request selects, by label or by name.
+// selection returns a function that reports whether a request selects an object, by
+// label or by name.
 func selection(r *http.Request) func(object map[string]any) bool {
 	selector, err := labels.Parse(r.URL.Query().Get("labelSelector"))
 	if err != nil {

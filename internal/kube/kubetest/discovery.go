@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// kinds are what is served, by group and version.
+// kinds lists the served kinds, by group and version.
 var kinds = map[string]map[string]string{
 	"v1":                        {"configmaps": "ConfigMap", "secrets": "Secret", "pods": "Pod", "services": "Service"},
 	"apps/v1":                   {"deployments": "Deployment"},
@@ -14,7 +14,7 @@ var kinds = map[string]map[string]string{
 	"getambassador.io/v3alpha1": {"mappings": "Mapping", "tcpmappings": "TCPMapping"},
 }
 
-// discover answers questions for what is served; nil for other paths.
+// discover answers requests for discovery; it returns nil for other paths.
 func discover(path string) any {
 	groups := []any{}
 	for _, served := range slices.Sorted(maps.Keys(kinds)) {

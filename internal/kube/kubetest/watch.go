@@ -10,35 +10,35 @@ import (
 	"strings"
 )
 
-// event is what has happened to an object.
+// event is a change of an object.
 type event struct {
 	version    int
 	kind, path string
 	object     map[string]any
 }
 
-// watch is one that is open.
+// watch is an open watch.
 type watch struct {
 	path     string // of the list
 	selected func(object map[string]any) bool
-	pending  [][]byte      // API.mu guards it
-	wake     chan struct{} // there is something pending
+	pending  [][]byte      // guarded by API.mu
+	wake     chan struct{} // receives when pending is not empty
 }
 
-// watch begins a watch, which ends with its request. Without a version it begins with
-// what is there, and with one with what happened since.
+// watch opens a watch, which ends with its request. Without a version it begins with
+// the existing objects, otherwise with the events since that version.
 func (a *API) watch(r *http.Request) *http.Response {
 	out, in := io.Pipe()
 	w := &watch{path: r.URL.Path, selected: selection(r), wake: make(chan struct{}, 1)}
 	if since, err := strconv.Atoi(r.URL.Query().Get("resourceVersion")); err == nil && since > 0 {
 		for _, e := range a.events {
 			if e.version > since {
-				w.tell(e)
+				w.notify(e)
 			}
 		}
 	} else {
 		for _, path := range slices.Sorted(maps.Keys(a.objects)) {
-			w.tell(event{0, "ADDED", path, a.objects[path]})
+			w.notify(event{0, "ADDED", path, a.objects[path]})
 		}
 	}
 	a.watches[w] = true
@@ -46,7 +46,7 @@ func (a *API) watch(r *http.Request) *http.Response {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: out}
 }
 
-// send writes what is pending until the request ends.
+// send writes the pending events until the request ends.
 func (a *API) send(r *http.Request, w *watch, in *io.PipeWriter) {
 	defer in.Close()
 	defer func() {
@@ -72,9 +72,9 @@ func (a *API) send(r *http.Request, w *watch, in *io.PipeWriter) {
 	}
 }
 
-// tell tells of an event, if it is about what is watched. What is not selected any more
-// is gone for whoever watches.
-func (w *watch) tell(e event) {
+// notify adds an event, if it is about a selected object. An object that no longer
+// matches the selector is DELETED for this watch.
+func (w *watch) notify(e event) {
 	if !strings.HasPrefix(e.path, w.path+"/") {
 		return
 	}
@@ -95,24 +95,24 @@ func (w *watch) add(text []byte) {
 	}
 }
 
-// tell tells the watches of an event, unless they are mute.
-func (a *API) tell(e event) {
+// notify sends an event to the watches, unless they are muted.
+func (a *API) notify(e event) {
 	a.events = append(a.events, e)
 	for w := range a.watches {
 		if !a.mute {
-			w.tell(e)
+			w.notify(e)
 		}
 	}
 }
 
-// Mute has watches say nothing.
+// Mute stops or restarts the events of all watches.
 func (a *API) Mute(mute bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.mute = mute
 }
 
-// Bookmark tells all watches that nothing has changed.
+// Bookmark sends a bookmark to all watches.
 func (a *API) Bookmark() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -121,7 +121,7 @@ func (a *API) Bookmark() {
 	}
 }
 
-// Watches are how many watches are open, by the path of their lists.
+// Watches returns the number of open watches, by the path of their lists.
 func (a *API) Watches() map[string]int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

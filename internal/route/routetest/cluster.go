@@ -15,8 +15,8 @@ import (
 	"github.com/canarize/canarize/internal/runner"
 )
 
-// Cluster is a cluster in memory whose pods are ready at once. It fulfils what routers
-// and the runner need of one.
+// Cluster is a cluster in memory whose pods are ready at once. It implements the
+// interfaces of routers and of the runner.
 type Cluster struct {
 	mu      sync.Mutex
 	objects map[manifest.ID]map[string]any
@@ -24,7 +24,7 @@ type Cluster struct {
 	version int
 }
 
-// NewCluster is a cluster with objects.
+// NewCluster returns a cluster with objects.
 func NewCluster(objects ...map[string]any) *Cluster {
 	c := &Cluster{objects: map[manifest.ID]map[string]any{}, records: map[string]runner.Record{}}
 	for _, o := range objects {
@@ -33,7 +33,7 @@ func NewCluster(objects ...map[string]any) *Cluster {
 	return c
 }
 
-// copied is a deep copy, with numbers as decoded JSON has them.
+// copied returns a deep copy, with numbers as in decoded JSON.
 func copied(o map[string]any) map[string]any {
 	text, err := json.Marshal(o)
 	if err != nil {
@@ -46,7 +46,7 @@ func copied(o map[string]any) map[string]any {
 	return c
 }
 
-// Objects are all there are, by name.
+// Objects returns all objects by name.
 func (c *Cluster) Objects() map[manifest.ID]map[string]any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,7 +105,7 @@ func (c *Cluster) SetNumber(_ context.Context, id manifest.ID, field string, n i
 	return nil
 }
 
-// Apply implements runner.Objects. Every object becomes what is applied.
+// Apply implements runner.Objects. Each object is replaced by the applied one.
 func (c *Cluster) Apply(_ context.Context, objects []map[string]any, how runner.Apply) ([]runner.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -175,9 +175,9 @@ func (h hold) Context() context.Context     { return h.ctx }
 func (hold) Sure(ctx context.Context) error { return ctx.Err() }
 func (hold) Release()                       {}
 
-// Listen implements runner.Inbox. Nobody says anything.
-func (c *Cluster) Listen(ctx context.Context, _ manifest.ID, hear func(map[string]string)) {
-	hear(map[string]string{})
+// Listen implements runner.Inbox. There are no statements.
+func (c *Cluster) Listen(ctx context.Context, _ manifest.ID, handle func(map[string]string)) {
+	handle(map[string]string{})
 	<-ctx.Done()
 }
 

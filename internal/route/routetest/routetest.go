@@ -1,4 +1,4 @@
-// Package routetest is what every traffic router has to do, as a test.
+// Package routetest tests the contracts that every traffic router has to fulfil.
 package routetest
 
 import (
@@ -19,40 +19,40 @@ import (
 	"github.com/canarize/canarize/internal/runner"
 )
 
-// Gateway is what the routes of a subject are carried out by.
+// Gateway is the gateway of a router under test.
 type Gateway struct {
-	There   bool // there is one that can be asked
-	Follows bool // it does what the routes say
+	There   bool // it can be queried
+	Follows bool // it applies the routes
 }
 
-// Asked says whether the gateway is there, and whether it follows.
-func (g *Gateway) Asked() (there, follows bool) { return g.There, g.Follows }
+// State returns There and Follows.
+func (g *Gateway) State() (there, follows bool) { return g.There, g.Follows }
 
-// Subject is a router under test, maybe among others.
+// Subject is a router under test, perhaps among others.
 type Subject struct {
 	Routers []route.Named
-	// Live gives the router of a cluster, in whose gateway it believes.
+	// Live returns the router for a cluster and a gateway.
 	Live func(route.Cluster, *Gateway) route.Live
-	// Stable is a route, in YAML, of all requests to Service shop, port 80.
+	// Stable is a route, in YAML, for all requests to Service shop, port 80.
 	Stable string
-	// Edit changes a stable object as somebody does who edits the route.
+	// Edit changes a stable object like a user who edits the route.
 	Edit func(object map[string]any)
-	// Features are those that the router has.
+	// Features lists the features of the router.
 	Features []Feature
 }
 
-// Feature is something that not every router can do.
+// Feature is an optional ability of a router.
 type Feature string
 
-// The features that cases may need.
+// The features that tests may need.
 const (
 	OwnObject Feature = "the canary's route is an object of its own"
 	Inside    Feature = "the canary's route is a part of the stable object"
 	Counted   Feature = "the gateway counts requests by route"
-	Seen      Feature = "the gateway can be seen to give a share"
+	Seen      Feature = "the gateway can verify a share"
 )
 
-// world is an application with a route, its canary deployed, in a cluster.
+// world is an application with a route and a deployed canary in a cluster.
 type world struct {
 	*Cluster
 	subject Subject
@@ -61,32 +61,32 @@ type world struct {
 	plan    rollout.Plan
 }
 
-// cases are what a router has to do, with the feature that it takes; "" is none.
+// cases lists the tests with the feature that each needs; "" means none.
 var cases = []struct {
 	name  string
 	needs Feature
 	run   func(*testing.T, *world)
 }{
 	{"the canary begins at 0", "", beginsAtZero},
-	{"every share is the one that was set", "", sharesAreExact},
-	{"a share moves nothing but the share", "", sharesMoveNothingElse},
-	{"a canary that is not there has no share", "", absentHasNoShare},
-	{"a stable route that is edited takes the canary's along", "", editedTakesAlong},
-	{"a share is proven by a gateway alone", Seen, proofByGateway},
+	{"every share is as set", "", sharesAreExact},
+	{"setting a share changes nothing else", "", sharesMoveNothingElse},
+	{"a canary that does not exist has no share", "", absentHasNoShare},
+	{"an edit of the stable route reaches the canary's", "", editedTakesAlong},
+	{"only a gateway proves a share", Seen, proofByGateway},
 	{"the routes of a release are found without its record", "", foundByLabel},
-	{"the canary's route goes with the canary", OwnObject, ownRouteGoes},
-	{"the stable object without the canary is what it was", Inside, withoutIsBefore},
-	{"both versions are counted by names of their own", Counted, namesDiffer},
+	{"the canary's route is deleted with the canary", OwnObject, ownRouteGoes},
+	{"the stable object without the canary is unchanged", Inside, withoutIsBefore},
+	{"each version is counted under its own name", Counted, namesDiffer},
 	{"a release is promoted", "", promoted},
 	{"a release is rejected", "", rejected},
 }
 
-// Run runs the cases for which a router has the features.
+// Run runs the tests for which the router has the features.
 func Run(t *testing.T, s Subject) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			if c.needs != "" && !s.has(c.needs) {
-				t.Skipf("the router does not say that %s", c.needs)
+				t.Skipf("not a feature of the router: %s", c.needs)
 			}
 			c.run(t, newWorld(t, s))
 		})
@@ -146,7 +146,7 @@ func newWorld(t *testing.T, s Subject) *world {
 	return w
 }
 
-// must has one process after the other do what is asked for.
+// must carries out requests, each in a new process.
 func (w *world) must(t *testing.T, asks ...rollout.Request) {
 	t.Helper()
 	for _, request := range asks {
@@ -174,7 +174,7 @@ var (
 
 func shift(to int) rollout.Request { return rollout.Request{Verb: rollout.Shift, Weight: to} }
 
-// shares are those that the canary's routes ask for now.
+// shares returns the shares that the canary's routes request now.
 func (w *world) shares(t *testing.T) (shares []int) {
 	t.Helper()
 	for _, r := range w.plan.Routes {
@@ -198,7 +198,7 @@ func (w *world) expectShares(t *testing.T, percent int) {
 
 func beginsAtZero(t *testing.T, w *world) {
 	if len(w.plan.Routes) != 1 || w.plan.Routes[0].TimeoutMS <= 0 {
-		t.Fatalf("routes %+v, expected one with the time that a request may take", w.plan.Routes)
+		t.Fatalf("routes %+v, expected one with a timeout", w.plan.Routes)
 	}
 	w.must(t, deploy)
 	w.expectShares(t, 0)
@@ -232,7 +232,7 @@ func absentHasNoShare(t *testing.T, w *world) {
 		t.Error(err)
 	}
 	if err := w.live.SetShare(t.Context(), w.plan.Routes, 5); err == nil {
-		t.Error("5 % were given to a canary that is not there")
+		t.Error("no error for 5 % to a canary that does not exist")
 	}
 }
 
@@ -245,12 +245,12 @@ func editedTakesAlong(t *testing.T, w *world) {
 	stable, _ := w.Get(t.Context(), r.Stable)
 	canary, _ := w.Get(t.Context(), r.Canary)
 	if _, changed, err := w.live.Resync(r, stable, canary); err != nil || changed {
-		t.Errorf("the canary's route is still another: %v, %v", changed, err)
+		t.Errorf("the canary's route still differs: %v, %v", changed, err)
 	}
 	edited := copied(stable)
 	w.subject.Edit(edited)
 	if diff := cmp.Diff(edited, stable); diff != "" {
-		t.Errorf("what was edited is lost: %s", diff)
+		t.Errorf("the edit is lost: %s", diff)
 	}
 }
 
@@ -266,7 +266,7 @@ func proofByGateway(t *testing.T, w *world) {
 		{Gateway{}, rollout.ByModelAlone, false},
 	} {
 		*w.gateway = c.gateway
-		w.live = w.subject.Live(w.Cluster, w.gateway) // a process finds out once whether there is one
+		w.live = w.subject.Live(w.Cluster, w.gateway) // a process checks only once whether there is a gateway
 		text, proof, err := w.live.Verify(t.Context(), w.plan.Routes, 10, 0)
 		if proof != c.proof || (err != nil) != c.fails || !c.fails && !strings.Contains(text, "10 %") {
 			t.Errorf("gateway %+v: %q, %q, %v", c.gateway, text, proof, err)
@@ -289,7 +289,7 @@ func foundByLabel(t *testing.T, w *world) {
 		return found
 	}
 	if found := find(); len(found) > 0 {
-		t.Errorf("before there is a canary: %v", found)
+		t.Errorf("found before the deployment: %v", found)
 	}
 	w.must(t, deploy)
 	if found := find(); !reflect.DeepEqual(found, []manifest.ID{w.plan.Routes[0].Canary}) {
@@ -300,7 +300,7 @@ func foundByLabel(t *testing.T, w *world) {
 func ownRouteGoes(t *testing.T, w *world) {
 	w.must(t, deploy, shift(5), reject)
 	if o := w.Objects()[w.plan.Routes[0].Canary]; o != nil {
-		t.Errorf("it is still there: %v", o)
+		t.Errorf("it still exists: %v", o)
 	}
 }
 
@@ -338,7 +338,7 @@ func rejected(t *testing.T, w *world) {
 	w.expectStable(t, before, "registry.example.com/shop:1")
 }
 
-// expectStable expects nothing but what was there before, with an image.
+// expectStable expects the same objects as before, with another image.
 func (w *world) expectStable(t *testing.T, before map[manifest.ID]map[string]any, image string) {
 	t.Helper()
 	for id, o := range before {

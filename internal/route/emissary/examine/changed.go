@@ -8,7 +8,8 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/derive"
 )
 
-// changed looks for Mappings that somebody has changed during a release, by its name.
+// changed looks for Mappings that somebody changed during a release, by the release's
+// name.
 func (x *exam) changed() map[string][]doctor.Finding {
 	all := map[string][]doctor.Finding{}
 	for _, r := range x.Releases {
@@ -19,7 +20,7 @@ func (x *exam) changed() map[string][]doctor.Finding {
 	return all
 }
 
-func (x *exam) changedIn(r doctor.Release) (found findings) {
+func (x *exam) changedIn(r doctor.Recorded) (found findings) {
 	for _, route := range r.Plan.Routes {
 		stable, haveStable := x.Find(route.Stable)
 		canary, haveCanary := x.Find(route.Canary)
@@ -27,15 +28,15 @@ func (x *exam) changedIn(r doctor.Release) (found findings) {
 			continue
 		}
 		if share := derive.Share(canary.Object); share != r.State.Weight {
-			found.add("release", route.Canary.String(), fmt.Sprintf("somebody moved its weight to %d %%; the release wants %d %%", share, r.State.Weight),
-				fmt.Sprintf("let nobody else write it; canarize shift %s --to %d puts it back", r.Name, r.State.Weight))
+			found.add("release", route.Canary.String(), fmt.Sprintf("somebody changed its weight to %d %%; the release wants %d %%", share, r.State.Weight),
+				fmt.Sprintf("stop the other writer; canarize shift %s --to %d sets the weight back", r.Name, r.State.Weight))
 		}
 		if !haveStable {
-			continue // said by the group
+			continue // the check of groups reports it
 		}
 		if _, changed, err := derive.Resync(stable.Object, route.Name, canary.Object); err == nil && changed {
-			found.add("release", route.Stable.String(), "somebody changed it since the canary was made, so both may no longer be one group",
-				fmt.Sprintf("canarize shift %s --to %d takes the change over to the canary", r.Name, r.State.Weight))
+			found.add("release", route.Stable.String(), "somebody changed it since the canary was created, so the two may no longer be in one group",
+				fmt.Sprintf("canarize shift %s --to %d copies the change to the canary", r.Name, r.State.Weight))
 		}
 	}
 	return found

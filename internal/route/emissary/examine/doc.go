@@ -1,3 +1,3 @@
-// Package examine finds what would disturb a release, or disturbs it already, at
-// Emissary: its pods, its CRDs, and what it makes of the Mappings of a cluster.
+// Package examine finds at Emissary what would disturb a release or already does: in
+// its pods, its CRDs, and its handling of the cluster's Mappings.
 package examine

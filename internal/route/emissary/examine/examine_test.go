@@ -16,7 +16,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/examine"
 )
 
-// healthy is an Emissary with which nothing is wrong, and a release at 10 %.
+// healthy is an Emissary without problems, with a release at 10 %.
 const healthy = `
 {kind: Pod, apiVersion: v1, metadata: {name: emissary-1, namespace: emissary, labels: {app.kubernetes.io/name: emissary-ingress}},
  spec: {containers: [{name: ambassador, image: "docker.io/emissaryingress/emissary:3.10.0"}]},
@@ -39,7 +39,7 @@ const healthy = `
 {kind: Service, apiVersion: v1, metadata: {name: web-canary, namespace: shop, labels: {canarize.dev/track: canary, canarize.dev/release: web}}, spec: {selector: {app: web-canary}, ports: [{port: 80}]}}
 `
 
-// elsewhere is in another namespace, where nothing is looked for.
+// elsewhere is in another namespace, which is not examined.
 const elsewhere = `
 {kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: other, namespace: other},
  spec: {hostname: "*", prefix: /other/, service: "gone", weight: 300}}
@@ -59,7 +59,7 @@ func objects(t testing.TB, text string) []map[string]any {
 	return all
 }
 
-// whole makes whole numbers what Kubernetes decodes them to.
+// whole converts whole numbers to the type that Kubernetes decodes them to.
 func whole(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -80,7 +80,7 @@ func mapping(name string) manifest.ID {
 	return manifest.ID{Group: "getambassador.io", Kind: "Mapping", Namespace: "shop", Name: name}
 }
 
-// served are the versions in which the cluster serves Emissary's kinds.
+// served returns the served versions of Emissary's kinds.
 func served(versions ...string) map[string][]string {
 	return map[string][]string{"getambassador.io": versions}
 }
@@ -90,7 +90,7 @@ func seen(t testing.TB) doctor.Seen {
 	s := doctor.Seen{
 		Namespace: "shop", Whole: true, Served: served("v3alpha1", "v2"),
 		Objects: append(objects(t, healthy), objects(t, elsewhere)...),
-		Releases: []doctor.Release{{
+		Releases: []doctor.Recorded{{
 			Name:  "web",
 			State: rollout.State{Phase: rollout.Standing, Weight: 10, Verified: 10, Objects: []manifest.ID{mapping("web-canary")}},
 			Plan:  rollout.Plan{Routes: []rollout.Route{{Pair: rollout.Pair{Stable: mapping("web"), Canary: mapping("web-canary")}, Name: "web"}}},
@@ -100,7 +100,7 @@ func seen(t testing.TB) doctor.Seen {
 	return s
 }
 
-// object finds one of what was seen.
+// object returns an object that was seen.
 func object(s *doctor.Seen, kind, name string) map[string]any {
 	for _, o := range s.Objects {
 		if got := decoded.ID(o); got.Kind == kind && got.Name == name {
@@ -142,18 +142,18 @@ func TestNothingIsFoundWhereNothingIsWrong(t *testing.T) {
 	with := seen(t)
 	with.Wanted = wanted(t)
 	if r := examined(with); len(r.Findings) > 0 {
-		t.Errorf("for a release that is to begin: %+v", r.Findings)
+		t.Errorf("for a planned release: %+v", r.Findings)
 	}
 }
 
-// wanted is a release of web that is to begin.
+// wanted returns a planned release of web.
 func wanted(t testing.TB) *doctor.Wanted {
 	t.Helper()
 	s := seen(t)
 	return &doctor.Wanted{Name: "web", Plan: rollout.Plan{Routes: s.Releases[0].Plan.Routes}}
 }
 
-// TestEveryProblemIsFound has one thing wrong at a time.
+// TestEveryProblemIsFound has one problem in each case.
 func TestEveryProblemIsFound(t *testing.T) {
 	add := func(s *doctor.Seen, text string) { s.Objects = append(s.Objects, objects(t, text)...) }
 	for _, c := range []struct {
@@ -164,7 +164,7 @@ func TestEveryProblemIsFound(t *testing.T) {
 		problem string
 	}{
 		{"no CRD", func(s *doctor.Seen) { s.Served = nil }, "crd", "API group getambassador.io", "does not serve it"},
-		{"old CRD", func(s *doctor.Seen) { s.Served = served("v2", "v1") }, "crd", "API group getambassador.io", "serves v2, v1 and not v3alpha1"},
+		{"old CRD", func(s *doctor.Seen) { s.Served = served("v2", "v1") }, "crd", "API group getambassador.io", "serves v2, v1, but canarize writes Mappings in v3alpha1"},
 		{"no gateway", func(s *doctor.Seen) { remove(s, "Pod", "emissary-1") }, "emissary", "Namespace emissary", "no pod with the label"},
 		{"gateway not ready", func(s *doctor.Seen) { status(s, "Pod", "emissary-1")["conditions"] = nil }, "emissary", "Pod emissary/emissary-1", "not ready"},
 		{"unknown version", func(s *doctor.Seen) {
@@ -186,18 +186,18 @@ func TestEveryProblemIsFound(t *testing.T) {
 			spec(s, "Host", "all")["hostname"] = "a.example.com"
 			spec(s, "Mapping", "web")["hostname"] = "b.example.com"
 			spec(s, "Mapping", "web-canary")["hostname"] = "b.example.com"
-		}, "group", "Mapping shop/web", "no Host takes its group"},
+		}, "group", "Mapping shop/web", "no Host accepts its group"},
 		{"no service", func(s *doctor.Seen) {
 			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: lost, namespace: shop}, spec: {hostname: "*", prefix: /lost/, service: "lost.shop:80"}}`)
-		}, "mapping", "Mapping shop/lost", "routes to Service shop/lost, which is not there"},
+		}, "mapping", "Mapping shop/lost", "routes to Service shop/lost, which does not exist"},
 		{"order of names", func(s *doctor.Seen) {
 			s.Wanted = wanted(t)
 			route := s.Wanted.Plan.Routes[0]
 			route.Canary.Name = "web2"
 			s.Wanted.Plan.Routes = []rollout.Route{s.Wanted.Plan.Routes[0], route}
-		}, "mapping", "Mapping shop/web2", "sorts behind"},
-		{"moved", func(s *doctor.Seen) { spec(s, "Mapping", "web-canary")["weight"] = int64(40) }, "release", "Mapping shop/web-canary", "moved its weight to 40 %; the release wants 10 %"},
-		{"edited", func(s *doctor.Seen) { spec(s, "Mapping", "web")["idle_timeout_ms"] = int64(5) }, "release", "Mapping shop/web", "changed it since the canary was made"},
+		}, "mapping", "Mapping shop/web2", "sorts after"},
+		{"moved", func(s *doctor.Seen) { spec(s, "Mapping", "web-canary")["weight"] = int64(40) }, "release", "Mapping shop/web-canary", "changed its weight to 40 %; the release wants 10 %"},
+		{"edited", func(s *doctor.Seen) { spec(s, "Mapping", "web")["idle_timeout_ms"] = int64(5) }, "release", "Mapping shop/web", "changed it since the canary was created"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := seen(t)
@@ -210,13 +210,13 @@ func TestEveryProblemIsFound(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 			if found[0].Mend == "" {
-				t.Error("it does not say how to mend it")
+				t.Error("the advice is missing")
 			}
 		})
 	}
 }
 
-// TestRoutesOfOthersAreNotEmissarys: another router's routes are left to it.
+// TestRoutesOfOthersAreNotEmissarys: the routes of another router are not examined.
 func TestRoutesOfOthersAreNotEmissarys(t *testing.T) {
 	s := seen(t)
 	other := manifest.ID{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute", Namespace: "shop", Name: "web"}
@@ -232,7 +232,7 @@ func TestRoutesOfOthersAreNotEmissarys(t *testing.T) {
 }
 
 // TestWhatIsNotSeenIsNotMissing: objects of kinds that may not be listed are not
-// said to be gone.
+// reported as missing.
 func TestWhatIsNotSeenIsNotMissing(t *testing.T) {
 	s := seen(t)
 	s.Listed, s.Whole = nil, false
@@ -246,7 +246,8 @@ func TestWhatIsNotSeenIsNotMissing(t *testing.T) {
 	}
 }
 
-// TestTheOrderOfWhatIsSeenDoesNotMatter is a law.
+// TestTheOrderOfWhatIsSeenDoesNotMatter checks that the order of the objects does not
+// change the report.
 func TestTheOrderOfWhatIsSeenDoesNotMatter(t *testing.T) {
 	s := seen(t)
 	spec(&s, "Mapping", "web-canary")["weight"] = int64(40)

@@ -24,7 +24,7 @@ func (g Gateway) Examine(e *doctor.Exam) doctor.GatewayReport {
 	x.served(&gateway)
 	x.ready(&gateway)
 	x.frozen(&gateway)
-	x.posted(&routes)
+	x.postedErrors(&routes)
 	x.groups(&routes)
 	x.orders(&routes)
 	x.mappings(&routes)
@@ -36,7 +36,7 @@ type exam struct {
 	*doctor.Exam
 	gateway  string          // the namespace of Emissary's pods
 	pods     []doctor.Object // of Emissary
-	versions []string        // that run, as far as images tell them
+	versions []string        // the running versions, according to the images
 	routing  model.Configuration
 }
 
@@ -60,7 +60,7 @@ func newExam(e *doctor.Exam, namespace string) *exam {
 
 const group = "getambassador.io"
 
-// The label by which Emissary's manifests and its chart name its pods.
+// The label of Emissary's pods in its manifests and its chart.
 const podKey, podName = "app.kubernetes.io/name", "emissary-ingress"
 
 type findings []doctor.Finding
@@ -79,24 +79,24 @@ func (x *exam) served(found *findings) {
 	case len(versions) == 0:
 		found.add("crd", about, "the cluster does not serve it, so there are no Mappings", "install Emissary-ingress with its CRDs, or choose another --context")
 	case !slices.Contains(versions, wantedVersion):
-		found.add("crd", about, fmt.Sprintf("the cluster serves %s and not %s, in which canarize writes Mappings", strings.Join(versions, ", "), wantedVersion),
+		found.add("crd", about, fmt.Sprintf("the cluster serves %s, but canarize writes Mappings in %s", strings.Join(versions, ", "), wantedVersion),
 			"apply the CRDs of Emissary 3.10 or 4")
 	}
 }
 
-// ready looks at the pods of Emissary.
+// ready examines the pods of Emissary.
 func (x *exam) ready(found *findings) {
 	if len(x.pods) == 0 && x.HasAll(manifest.ID{Kind: "Pod", Namespace: x.gateway}) {
-		found.add("emissary", "Namespace "+x.gateway, fmt.Sprintf("it has no pod with the label %s=%s, so no share can be seen to be real", podKey, podName),
+		found.add("emissary", "Namespace "+x.gateway, fmt.Sprintf("it has no pod with the label %s=%s, so no share can be verified", podKey, podName),
 			"start Emissary, or name its namespace with --emissary-namespace")
 	}
 	for _, p := range x.pods {
 		if status := readiness.Compute(p.Object); status.Phase != readiness.Current {
-			found.add("emissary", p.ID.String(), "Emissary's pod is not ready: "+status.Message, fmt.Sprintf("kubectl describe pod %s -n %s says more; release when it is ready", p.ID.Name, p.ID.Namespace))
+			found.add("emissary", p.ID.String(), "Emissary's pod is not ready: "+status.Message, fmt.Sprintf("see kubectl describe pod %s -n %s; release when it is ready", p.ID.Name, p.ID.Namespace))
 		}
 	}
 	if len(x.versions) > 1 {
-		found.add("emissary", "Namespace "+x.gateway, "its pods are of several versions of Emissary: "+strings.Join(x.versions, ", "), "wait until its rollout is over, or name one installation's namespace")
+		found.add("emissary", "Namespace "+x.gateway, "its pods are of several versions of Emissary: "+strings.Join(x.versions, ", "), "wait until its rollout has finished, or name one installation's namespace")
 	}
 	for _, v := range x.versions {
 		if !strings.HasPrefix(v, "3.") && !strings.HasPrefix(v, "4.") {
@@ -105,11 +105,11 @@ func (x *exam) ready(found *findings) {
 	}
 }
 
-// imageVersion finds the version in the tag of an image of Emissary or of the
+// imageVersion matches the version in the tag of an image of Emissary or of the
 // Ambassador Edge Stack.
 var imageVersion = regexp.MustCompile(`(?:^|/)(?:emissary|emissary-ingress|ambassador|aes)(?::v?([0-9]+\.[0-9]+(?:\.[0-9]+)?)[^/]*)?$`)
 
-// versions are those of Emissary that run, as far as images tell them.
+// versions returns the running versions of Emissary, according to the images.
 func versions(pods []doctor.Object) []string {
 	var all []string
 	for _, p := range pods {
@@ -125,7 +125,7 @@ func versions(pods []doctor.Object) []string {
 	return slices.Compact(all)
 }
 
-// fact is the version of Emissary and the number of its pods.
+// fact returns the version of Emissary and the number of its pods.
 func (x *exam) fact() string {
 	if len(x.pods) == 0 {
 		return ""
@@ -140,7 +140,7 @@ func (x *exam) fact() string {
 	return fmt.Sprintf("Emissary %s, %d pods", version, len(x.pods))
 }
 
-// id is the AMBASSADOR_ID of the installation that the pods of Emissary are.
+// id returns the AMBASSADOR_ID of the pods of Emissary.
 func (x *exam) id() string {
 	for _, p := range x.pods {
 		for _, container := range p.List("spec", "containers") {

@@ -11,16 +11,16 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// seesTraffic says that 'canarize traffic' shows the same.
-const seesTraffic = "; canarize traffic --live shows what Emissary makes of the Mappings"
+// seeTraffic is advice: 'canarize traffic' shows the same problem.
+const seeTraffic = "; canarize traffic --live shows what Emissary does with the Mappings"
 
-// posted are errors that Emissary shows: about objects of the namespace, and about
-// those that concern every Mapping.
-func (x *exam) posted(found *findings) {
+// postedErrors adds the errors that Emissary posts about objects of the namespace and
+// about all Mappings.
+func (x *exam) postedErrors(found *findings) {
 	for _, p := range x.routing.Posted {
 		about := manifest.ID{Kind: p.Kind, Namespace: p.Namespace, Name: p.Name}
 		if x.inScope(about) || slices.Contains([]string{"Host", "Listener", "Module"}, p.Kind) {
-			found.add("emissary", about.String(), "Emissary posts an error: it "+p.Text, "correct it"+seesTraffic)
+			found.add("emissary", about.String(), "Emissary posts an error: it "+p.Text, "correct it"+seeTraffic)
 		}
 	}
 	if x.Whole && len(x.Served[group]) > 0 && !x.listens() {
@@ -32,8 +32,8 @@ func (x *exam) listens() bool {
 	return slices.ContainsFunc(x.Sorted(), func(o doctor.Object) bool { return o.ID.Kind == "Listener" })
 }
 
-// inScope says whether a Mapping, or a Service that carries some, is looked at: one of
-// the wanted release or, without one, any of the namespace.
+// inScope reports whether a Mapping, or a Service that contains Mappings, is examined:
+// one of the planned release, or without one any in the namespace.
 func (x *exam) inScope(id manifest.ID) bool {
 	if x.Wanted == nil {
 		return id.Namespace == x.Namespace
@@ -55,8 +55,8 @@ type member struct {
 
 func (m member) String() string { return fmt.Sprintf("%s (%d %%)", m.id, m.share) }
 
-// named lists the first of the members of a group.
-func named(all []member) string {
+// list returns the names of the first members of a group.
+func list(all []member) string {
 	const most = 6
 	var texts []string
 	for _, m := range all[:min(len(all), most)] {
@@ -86,8 +86,8 @@ func (x *exam) isCanary(id manifest.ID) bool {
 	return found && o.IsCanary()
 }
 
-// groups looks for Mappings that answer the same requests and are not a stable one
-// with its canary.
+// groups looks for Mappings with the same requests that are not just a stable Mapping
+// and its canary.
 func (x *exam) groups(found *findings) {
 	for _, g := range x.routing.Groups {
 		all, stable := x.members(g)
@@ -99,8 +99,8 @@ func (x *exam) groups(found *findings) {
 		where := fmt.Sprintf("hostname %q, prefix %q", g.Host, g.Prefix)
 		switch {
 		case len(stable) > 1:
-			found.add("group", about, fmt.Sprintf("its group (%s) has several members: %s; a canary's weight would not be its share", where, named(all)),
-				"leave one Mapping for these requests, or give the others another prefix, hostname or header"+seesTraffic)
+			found.add("group", about, fmt.Sprintf("its group (%s) has several members: %s; a canary's weight would not be its share", where, list(all)),
+				"leave one Mapping for these requests, or give the others another prefix, hostname or header"+seeTraffic)
 		case len(stable) == 0:
 			found.add("group", about, fmt.Sprintf("there is no stable Mapping beside it (%s), so it gets every request, whatever its weight", where),
 				"apply the stable Mapping at once, or delete this one")
@@ -108,22 +108,22 @@ func (x *exam) groups(found *findings) {
 			found.add("group", about, fmt.Sprintf("%d %% of the requests of its group (%s) are routed nowhere", g.Unrouted, where), "remove the weight of the stable Mapping")
 		}
 		if x.Whole && len(g.Hosts) == 0 && x.listens() {
-			found.add("group", about, fmt.Sprintf("no Host takes its group (%s), so it gets no requests", where), "apply a Host for it, or correct its hostname")
+			found.add("group", about, fmt.Sprintf("no Host accepts its group (%s), so it gets no requests", where), "apply a Host for it, or correct its hostname")
 		}
 	}
 }
 
-// mappings looks at Mappings one by one.
+// mappings examines each Mapping.
 func (x *exam) mappings(found *findings) {
 	for _, o := range x.Sorted() {
 		if o.ID.Group != group || !strings.HasSuffix(o.ID.Kind, "Mapping") || !x.inScope(o.ID) {
 			continue
 		}
 		if reason, dropped := x.drop(o); dropped {
-			found.add("mapping", o.ID.String(), "Emissary drops it: it "+reason, "correct it"+seesTraffic)
+			found.add("mapping", o.ID.String(), "Emissary drops it: it "+reason, "correct it"+seeTraffic)
 		}
 		if weight := o.Value("spec", "weight"); weight != nil && !o.IsCanary() {
-			found.add("mapping", o.ID.String(), fmt.Sprintf("it has a weight of its own (%v), so no canary can stand beside it with an exact share", weight), "remove spec.weight")
+			found.add("mapping", o.ID.String(), fmt.Sprintf("it has a weight of its own (%v), so a canary beside it cannot have an exact share", weight), "remove spec.weight")
 		}
 		if s, err := model.ParseService(o.Text("spec", "service")); err == nil {
 			x.target(found, o, s)
@@ -131,8 +131,8 @@ func (x *exam) mappings(found *findings) {
 	}
 }
 
-// orders looks for canaries that Emissary 3.10 sorts behind their stable Mapping: its
-// cache adds those to the group once more at every change of anything else.
+// orders looks for canaries that Emissary 3.10 sorts after their stable Mapping: its
+// cache then adds them to the group again with every change of another object.
 func (x *exam) orders(found *findings) {
 	if !slices.ContainsFunc(x.versions, func(v string) bool { return strings.HasPrefix(v, "3.") }) {
 		return
@@ -150,7 +150,7 @@ func (x *exam) orders(found *findings) {
 	for _, r := range routes {
 		if id := r.Canary; id.Group == group && !seen[id] && id.Name+"."+id.Namespace > r.Name+"."+id.Namespace {
 			seen[id] = true
-			found.add("mapping", id.String(), fmt.Sprintf("its name sorts behind that of its stable Mapping %s, and then its share grows in Emissary 3.10 with every change of another Mapping", r.Name),
+			found.add("mapping", id.String(), fmt.Sprintf("its name sorts after that of its stable Mapping %s; in Emissary 3.10 its share then grows with every change of another Mapping", r.Name),
 				"use a --suffix that begins with a dash, such as -canary")
 		}
 	}
@@ -162,18 +162,18 @@ func (x *exam) target(found *findings, o doctor.Object, s model.Service) {
 		return
 	}
 	if id := (manifest.ID{Kind: "Service", Namespace: o.ID.Namespace, Name: s.Name}); x.Missing(id) {
-		found.add("mapping", o.ID.String(), fmt.Sprintf("it routes to %s, which is not there, so its requests fail", id), "apply the Service, or correct spec.service")
+		found.add("mapping", o.ID.String(), fmt.Sprintf("it routes to %s, which does not exist, so its requests fail", id), "apply the Service, or correct spec.service")
 	}
 }
 
-// drop gives why a Mapping of this installation that should get requests gets none.
+// drop returns why a Mapping of this installation gets no requests although it should.
 func (x *exam) drop(o doctor.Object) (reason string, dropped bool) {
 	if o.Value("spec", "host_redirect") == true || o.Value("spec", "shadow") == true || o.Value("spec", "ambassador_id") != nil {
 		return "", false
 	}
 	for _, p := range x.routing.Posted {
 		if p.Name == o.ID.Name && p.Namespace == o.ID.Namespace {
-			return "", false // said already
+			return "", false // already reported
 		}
 	}
 	for _, d := range x.routing.Drops {

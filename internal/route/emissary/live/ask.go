@@ -9,14 +9,14 @@ import (
 	"slices"
 )
 
-// Ports of every Emissary pod.
+// The ports of every Emissary pod.
 const (
-	adminPort       = 8001 // of Envoy; on the pod's own localhost only
+	adminPort       = 8001 // of Envoy; only on the pod's localhost
 	diagnosticsPort = 8877
 )
 
-// pageLimit bounds what a pod may answer. The routes of ten thousand Mappings are
-// about 20 MB.
+// pageLimit limits the size of a page. The routes of ten thousand Mappings take about
+// 20 MB.
 const pageLimit = 200 << 20
 
 const (
@@ -25,13 +25,13 @@ const (
 	byBoth        = byEnvoy + " and " + byDiagnostics
 )
 
-// viewKey is a page of a gateway pod that says where requests go.
+// viewKey identifies a page of a gateway pod that describes its routes.
 type viewKey struct {
 	pod  podID
 	page *viewPage
 }
 
-// viewPage is a kind of pages.
+// viewPage is a kind of page.
 type viewPage struct {
 	port  int
 	path  string
@@ -44,42 +44,43 @@ var (
 	diagnosticsPage = &viewPage{diagnosticsPort, DiagnosticsPath, ParseDiagnostics}
 )
 
-// seen is what a page says, and through which tunnel it came. Those who share it must not
-// change it.
-type seen struct {
+// pageView is the content of a page, with the tunnel that it was read through. It is
+// shared and must not be changed.
+type pageView struct {
 	View
 	through Tunnel
 }
 
 // readView reads a page.
-func (g *Gateways) readView(ctx context.Context, of viewKey) (seen, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*g.cluster.Timeout()) // routes of thousands of Mappings take a while
+func (g *Gateways) readView(ctx context.Context, of viewKey) (pageView, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*g.cluster.Timeout()) // the routes of thousands of Mappings take a while
 	defer cancel()
-	tunnel, err := g.tunnels.to(ctx, of.pod)
+	tunnel, err := g.tunnels.open(ctx, of.pod)
 	if err != nil {
-		return seen{}, err
+		return pageView{}, err
 	}
 	view, err := page(ctx, tunnel, of.page.port, of.page.path, of.page.parse)
 	if errors.Is(err, context.DeadlineExceeded) {
-		g.tunnels.drop(of.pod, tunnel) // it may have died without a word
+		g.tunnels.drop(of.pod, tunnel) // the tunnel may be dead
 	}
-	return seen{view, tunnel}, err
+	return pageView{view, tunnel}, err
 }
 
-// view is what a page of a pod says now, or soon.
-func (g *Gateways) view(ctx context.Context, pod podID, page *viewPage) (seen, error) {
+// view returns a page of a pod that is read after the call began.
+func (g *Gateways) view(ctx context.Context, pod podID, page *viewPage) (pageView, error) {
 	return g.views.get(ctx, viewKey{pod, page}, g.where.Every)
 }
 
-// look asks a pod once, and says what it is to be believed for and what is not as
-// it is wanted.
-func (g *Gateways) look(ctx context.Context, pod podID, wants []Want) (source string, problems []string, err error) {
+// query queries a pod once. It returns which sources it used, and the differences from
+// wants.
+func (g *Gateways) query(ctx context.Context, pod podID, wants []Want) (source string, problems []string, err error) {
 	routes, noRoutes := g.envoyView(ctx, pod, wants)
 	switch {
 	case ctx.Err() != nil || errors.As(noRoutes, new(tunnelError)) || errors.Is(noRoutes, context.DeadlineExceeded):
 		return "", nil, noRoutes
 	case noRoutes == nil:
-		// Emissary makes its answer anew each time; there is no hurry to ask it.
+		// Emissary computes its answer anew each time, so it is not queried while Envoy
+		// has problems.
 		if problems := Check(routes.View, wants); len(problems) > 0 {
 			return byEnvoy, problems, nil
 		}
@@ -89,7 +90,7 @@ func (g *Gateways) look(ctx context.Context, pod podID, wants []Want) (source st
 	case ctx.Err() != nil:
 		return "", nil, context.Cause(ctx)
 	case noRoutes != nil && noDiagnostics != nil:
-		g.tunnels.drop(pod, diagnostics.through) // it may be the tunnel
+		g.tunnels.drop(pod, diagnostics.through) // the tunnel may be the reason
 		return "", nil, errors.Join(noRoutes, noDiagnostics)
 	case noRoutes != nil:
 		return byDiagnostics, Check(diagnostics.View, wants), nil
@@ -100,8 +101,8 @@ func (g *Gateways) look(ctx context.Context, pod podID, wants []Want) (source st
 	return byBoth, Check(routes.View, wants), nil
 }
 
-// envoyView is what Envoy does with requests.
-func (g *Gateways) envoyView(ctx context.Context, pod podID, wants []Want) (seen, error) {
+// envoyView returns what Envoy does with requests.
+func (g *Gateways) envoyView(ctx context.Context, pod podID, wants []Want) (pageView, error) {
 	routes, err := g.view(ctx, pod, routesPage)
 	if err != nil || !slices.ContainsFunc(wants, func(w Want) bool { return w.TCP }) {
 		return routes, err
@@ -111,7 +112,7 @@ func (g *Gateways) envoyView(ctx context.Context, pod podID, wants []Want) (seen
 	return routes, err
 }
 
-// page gets a page of a pod.
+// page gets and parses a page of a pod.
 func page(ctx context.Context, tunnel Tunnel, port int, path string, parse func([]byte) (View, error)) (View, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, tunnel.URL(port, path), nil)
 	if err != nil {

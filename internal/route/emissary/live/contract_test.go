@@ -11,20 +11,20 @@ import (
 	"github.com/canarize/canarize/internal/route/routetest"
 )
 
-// asked is a gateway that does what is wanted, or not.
-type asked struct{ *routetest.Gateway }
+// gatewayStub implements Verifier with a routetest.Gateway.
+type gatewayStub struct{ *routetest.Gateway }
 
-func (a asked) There(context.Context) (bool, error) { return a.Gateway.There, nil }
+func (g gatewayStub) There(context.Context) (bool, error) { return g.Gateway.There, nil }
 
-func (a asked) VerifyShare(context.Context, []live.Want, time.Duration) (live.Verified, error) {
-	if !a.Follows {
+func (g gatewayStub) VerifyShare(context.Context, []live.Want, time.Duration) (live.Verified, error) {
+	if !g.Follows {
 		return live.Verified{}, &live.NotVerifiedError{}
 	}
 	return live.Verified{Pods: 1, Sources: []string{"Envoy's routes"}}, nil
 }
 
-// TestRouter runs the contract of routers on Mappings, on TCPMappings and on a Mapping in
-// a Service's annotation.
+// TestRouter runs the router tests on Mappings, on TCPMappings, and on a Mapping in a
+// Service's annotation.
 func TestRouter(t *testing.T) {
 	const mapping = "apiVersion: getambassador.io/v3alpha1\nkind: Mapping\nmetadata: {name: shop}\nspec: {hostname: '*', prefix: /, service: 'shop:80'}\n"
 	const tcp = "apiVersion: getambassador.io/v3alpha1\nkind: TCPMapping\nmetadata: {name: shop}\nspec: {port: 9000, service: 'shop:80'}\n"
@@ -43,7 +43,7 @@ func TestRouter(t *testing.T) {
 			routetest.Run(t, routetest.Subject{
 				Routers: []route.Named{{Name: route.Default, Deriver: derive.Router{Namespace: "emissary"}}},
 				Live: func(c route.Cluster, g *routetest.Gateway) route.Live {
-					return &live.Router{Cluster: c, Namespace: "emissary", Gateways: asked{g}}
+					return &live.Router{Cluster: c, Namespace: "emissary", Gateways: gatewayStub{g}}
 				},
 				Stable: c.stable, Edit: c.edit, Features: c.features,
 			})

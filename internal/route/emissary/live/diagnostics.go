@@ -7,12 +7,12 @@ import (
 	"strconv"
 )
 
-// DiagnosticsPath is where Emissary, on port 8877 of each of its pods, says what
-// it has made of its Mappings.
+// DiagnosticsPath is the page on port 8877 of each Emissary pod that shows what
+// Emissary made of its Mappings.
 const DiagnosticsPath = "/ambassador/v0/diag/?json=true"
 
-// diagnostics has the parts of Emissary's answer that say where requests go
-// (diagd.py, ir.as_dict).
+// diagnostics has the parts of Emissary's answer that describe routes (diagd.py,
+// ir.as_dict).
 type diagnostics struct {
 	Routes *[]struct {
 		Prefix string `json:"prefix"`
@@ -33,7 +33,7 @@ type diagMapping struct {
 	Cluster   json.RawMessage `json:"cluster"`
 }
 
-// ParseDiagnostics reads Emissary's answer to DiagnosticsPath.
+// ParseDiagnostics parses Emissary's answer to DiagnosticsPath.
 func ParseDiagnostics(text []byte) (View, error) {
 	var d diagnostics
 	if err := json.Unmarshal(text, &d); err != nil {
@@ -45,7 +45,7 @@ func ParseDiagnostics(text []byte) (View, error) {
 	all := newGrouping()
 	for i, r := range *d.Routes {
 		for _, m := range r.Route.Mappings {
-			threshold := 100.0 // a Mapping alone has none
+			threshold := 100.0 // a single Mapping has none
 			if m.Weight != nil {
 				threshold = *m.Weight
 			}
@@ -60,8 +60,7 @@ func ParseDiagnostics(text []byte) (View, error) {
 	return v, nil
 }
 
-// clusterName finds the name Envoy knows a cluster by: envoy_name where names
-// were shortened.
+// clusterName returns Envoy's name of a cluster: envoy_name if the name was shortened.
 func clusterName(text json.RawMessage) string {
 	var name string
 	if json.Unmarshal(text, &name) == nil {
@@ -80,8 +79,8 @@ func clusterName(text json.RawMessage) string {
 	return cluster.Name
 }
 
-// parseError reads an error: a pair of an object's key and a text. Anything else
-// is shown as it is.
+// parseError parses an error, a pair of an object's key and a text. Anything else is
+// kept unchanged.
 func parseError(text json.RawMessage) Error {
 	var pair []string
 	if json.Unmarshal(text, &pair) == nil && len(pair) == 2 {

@@ -7,13 +7,13 @@ import (
 	"maps"
 )
 
-// ConfigDumpPath is where Envoy's admin interface, port 8001 of an Emissary pod,
-// says what its routes are.
+// ConfigDumpPath is the page of Envoy's admin interface, port 8001 of an Emissary pod,
+// that shows its routes.
 const ConfigDumpPath = "/config_dump?resource=dynamic_route_configs"
 
-// configDump has the parts of Envoy's answer that say where requests go
-// (envoy.admin.v3.ConfigDump). With ?resource= the configs are the route
-// configurations themselves, without it they are inside a RoutesConfigDump.
+// configDump has the parts of Envoy's answer that describe routes
+// (envoy.admin.v3.ConfigDump). With ?resource=, the configs are route configurations;
+// without it, they are inside a RoutesConfigDump.
 type configDump struct {
 	Configs []struct {
 		dynamicRoutes
@@ -40,8 +40,8 @@ type envoyRoute struct {
 	} `json:"route"`
 }
 
-// ParseConfigDump reads Envoy's answer to ConfigDumpPath. Redirects and direct
-// answers have no cluster and are left out.
+// ParseConfigDump parses Envoy's answer to ConfigDumpPath. It drops redirects and
+// direct answers, because they have no cluster.
 func ParseConfigDump(text []byte) (View, error) {
 	var dump configDump
 	if err := json.Unmarshal(text, &dump); err != nil {
@@ -85,8 +85,8 @@ func (h virtualHost) groups(config string) ([]Group, error) {
 	return all.groups(), nil
 }
 
-// matchKey is what routes of one group have in common: everything they match but
-// the share, and case_sensitive, which is each Mapping's own.
+// matchKey returns what the routes of a group have in common: all their conditions
+// except the share, and except case_sensitive, which may differ between Mappings.
 func matchKey(match map[string]any) (string, error) {
 	common := maps.Clone(match)
 	delete(common, "runtime_fraction")
@@ -107,9 +107,9 @@ func pathOf(match map[string]any) string {
 	return "requests"
 }
 
-// threshold is the percentage up to which a route takes requests. Envoy leaves
-// out what has its default: a numerator of 0, a denominator of HUNDRED, and the
-// whole fraction where there is none (envoy.type.v3.FractionalPercent).
+// threshold returns the percentage up to which a route gets requests. Envoy leaves out
+// defaults: a numerator of 0, a denominator of HUNDRED, and the whole fraction if there
+// is none (envoy.type.v3.FractionalPercent).
 func threshold(match map[string]any) (float64, error) {
 	runtime, found := match["runtime_fraction"].(map[string]any)
 	if !found {
@@ -127,7 +127,7 @@ func threshold(match map[string]any) (float64, error) {
 	name, _ := denominator.(string)
 	of, known := map[string]float64{"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}[name]
 	if !known {
-		return 0, fmt.Errorf("denominator %v is not known", denominator)
+		return 0, fmt.Errorf("unknown denominator %v", denominator)
 	}
 	return 100 * numerator / of, nil
 }

@@ -16,44 +16,45 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Gateway says where Emissary runs.
+// Gateway configures where Emissary runs and how it is queried.
 type Gateway struct {
-	// Namespace is that of its pods; "" means to look in all namespaces.
+	// Namespace is the namespace of its pods; "" means all namespaces.
 	Namespace string
-	// Selector selects them by label; "" means the name that Emissary's own
-	// manifests and its chart give them.
+	// Selector is the label selector of its pods; "" means the label in Emissary's own
+	// manifests and its chart.
 	Selector string
-	// Patience is how long a share may take to become real; 0 means 30 s. Emissary
-	// takes in one change a second, a large configuration more slowly.
+	// Patience is how long a share may take to be applied; 0 means 30 s. Emissary
+	// applies one change a second, and a large configuration takes longer.
 	Patience time.Duration
-	// Every is how often a pod is asked, however many want to know; 0 means twice a
-	// second. Asking goes through a tunnel and costs the API server no request.
+	// Every is the interval between two queries of a pod, shared by all callers; 0
+	// means half a second. A query uses a tunnel and needs no request to the API
+	// server.
 	Every time.Duration
 	// Forward opens a tunnel to a pod; nil means through the API server.
 	Forward func(ctx context.Context, namespace, pod string) (Tunnel, error)
 }
 
-// PodSelector selects the pods of Emissary, by the name that its own manifests and its
-// chart give them.
+// PodSelector selects the pods of Emissary by the label in its own manifests and its
+// chart.
 const PodSelector = "app.kubernetes.io/name=emissary-ingress"
 
-// Gateways are the pods of an Emissary. All releases of a process share them: there is
-// one tunnel to each pod, and each page of it is read once for all who want it at the same
-// time. They are safe for concurrent use.
+// Gateways queries the pods of an Emissary. All releases of a process share it: one
+// tunnel to each pod, and one read of a page for all callers that want it at the same
+// time. It is safe for concurrent use.
 type Gateways struct {
 	cluster *kube.Cluster
 	where   Gateway
 
 	tunnels    *tunnels
-	views      *shared[viewKey, seen]
+	views      *shared[viewKey, pageView]
 	statistics *shared[podID, statisticsPage]
 	wanted     *wanted
-	listed     *shared[struct{}, int] // how many pods there are
-	there      atomic.Bool            // there have been some
+	listed     *shared[struct{}, int] // number of pods
+	there      atomic.Bool            // there has been a pod
 }
 
-// NewGateways prepares to ask the pods of an Emissary. It sends no request yet. The
-// caller closes it.
+// NewGateways returns Gateways for an Emissary. It sends no request yet. The caller
+// closes it.
 func NewGateways(c *kube.Cluster, where Gateway) *Gateways {
 	if where.Selector == "" {
 		where.Selector = PodSelector
@@ -78,7 +79,7 @@ func NewGateways(c *kube.Cluster, where Gateway) *Gateways {
 	return g
 }
 
-// There says whether there are gateway pods to ask.
+// There reports whether there are gateway pods.
 func (g *Gateways) There(ctx context.Context) (bool, error) {
 	if g.there.Load() {
 		return true, nil
@@ -95,20 +96,20 @@ func (g *Gateways) list(ctx context.Context, _ struct{}) (int, error) {
 	return len(pods), err
 }
 
-// Close takes all tunnels down.
+// Close closes all tunnels.
 func (g *Gateways) Close() { g.keep(func(podID) bool { return false }) }
 
-// keep forgets all other pods.
+// keep drops the tunnels and pages of all other pods.
 func (g *Gateways) keep(wanted func(podID) bool) {
 	g.tunnels.keep(wanted)
 	g.views.forget(func(of viewKey) bool { return wanted(of.pod) })
 	g.statistics.forget(wanted)
 }
 
-// Verified is what a verified share was concluded from.
+// Verified describes how a share was verified.
 type Verified struct {
-	Pods    int      // gateway pods, all of which agree
-	Sources []string // who was asked
+	Pods    int      // gateway pods; all agree
+	Sources []string // the queried pages
 }
 
 func (v Verified) String() string {
@@ -119,11 +120,11 @@ func (v Verified) String() string {
 	return fmt.Sprintf("on %s, by %s", pods, strings.Join(v.Sources, ", "))
 }
 
-// NotVerifiedError says that gateways did not come to have the wanted shares.
+// NotVerifiedError reports that the gateways did not apply the wanted shares in time.
 type NotVerifiedError struct {
 	Where    Gateway
-	After    time.Duration       // that was waited
-	Problems map[string][]string // by pod; empty when there is no pod that is ready
+	After    time.Duration       // the time waited
+	Problems map[string][]string // by pod; empty if no pod is ready
 }
 
 func (e *NotVerifiedError) Error() string {
@@ -138,10 +139,10 @@ func (e *NotVerifiedError) Error() string {
 	for _, pod := range slices.Sorted(maps.Keys(e.Problems)) {
 		parts = append(parts, fmt.Sprintf("Pod %s: %s", pod, strings.Join(e.Problems[pod], "; ")))
 	}
-	return fmt.Sprintf("the gateway has not taken the shares within %s: %s", e.After, strings.Join(parts, "; "))
+	return fmt.Sprintf("the gateway has not applied the shares within %s: %s", e.After, strings.Join(parts, "; "))
 }
 
-// refusal is what a release is told of it.
+// refusal returns the error in the form that a release handles.
 func (e *NotVerifiedError) refusal() *rollout.Refusal {
 	if len(e.Problems) == 0 {
 		return &rollout.Refusal{Code: rollout.RefusedNoGatewayPod, Err: e}
@@ -149,11 +150,11 @@ func (e *NotVerifiedError) refusal() *rollout.Refusal {
 	return &rollout.Refusal{Code: rollout.RefusedNotTaken, Err: e}
 }
 
-// VerifyShare waits until every gateway pod that is ready does what is wanted, as
-// Envoy's routes show, and Emissary complains about none of the Mappings. Pods that
-// come meanwhile are asked too. Where Envoy's admin interface cannot be reached,
-// Emissary's diagnostics are believed instead, which do not know TCPMappings. It
-// gives up with a *NotVerifiedError.
+// VerifyShare waits until every ready gateway pod gives the wanted shares, according to
+// Envoy's routes, and Emissary reports no error about the Mappings. New pods are
+// queried too. If Envoy's admin interface cannot be reached, VerifyShare uses
+// Emissary's diagnostics, which do not show TCPMappings. If the shares are not applied
+// in time, it returns a *NotVerifiedError.
 func (g *Gateways) VerifyShare(ctx context.Context, wants []Want, patience time.Duration) (Verified, error) {
 	patience = cmp.Or(patience, g.where.Patience)
 	ctx, end := context.WithCancelCause(ctx)
@@ -178,7 +179,7 @@ func (g *Gateways) VerifyShare(ctx context.Context, wants []Want, patience time.
 	return Verified{}, err
 }
 
-// errAgreed ends a verification whose pods all agree.
+// errAgreed ends a verification when all pods agree.
 var errAgreed = errors.New("all gateway pods agree")
 
 // endedError ends a verification that failed.
@@ -195,7 +196,7 @@ type verification struct {
 	pods map[podID]*gatewayPod
 }
 
-// gatewayPod is a pod that is asked.
+// gatewayPod is a pod that is queried.
 type gatewayPod struct {
 	id   podID
 	stop context.CancelFunc
@@ -205,7 +206,7 @@ type gatewayPod struct {
 	problems []string
 }
 
-// update begins to ask pods that have become ready, and forgets the others.
+// update starts queries of pods that have become ready, and drops the others.
 func (v *verification) update(ctx context.Context, running []kube.Pod) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -243,11 +244,12 @@ func (v *verification) endWhenAgreed() {
 	v.end(errAgreed)
 }
 
-// ask asks a pod until it agrees. That a tunnel is not allowed does not pass.
+// ask queries a pod until it agrees. A missing permission for a tunnel is a permanent
+// error.
 func (v *verification) ask(ctx context.Context, p *gatewayPod) {
 	defer p.stop()
 	for {
-		source, problems, err := v.gateways.look(ctx, p.id, v.wants)
+		source, problems, err := v.gateways.query(ctx, p.id, v.wants)
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// ListenersPath is where Envoy's admin interface says what its listeners are. The
-// weights of TCPMappings are there.
+// ListenersPath is the page of Envoy's admin interface that shows its listeners. They
+// contain the weights of TCPMappings.
 const ListenersPath = "/config_dump?resource=dynamic_listeners"
 
-// listenersDump has the parts of Envoy's answer that say where TCP connections go
+// listenersDump has the parts of Envoy's answer that describe TCP routes
 // (envoy.admin.v3.ListenersConfigDump).
 type listenersDump struct {
 	Configs []struct {
@@ -44,8 +44,8 @@ type filter struct {
 	} `json:"typed_config"`
 }
 
-// ParseListeners reads Envoy's answer to ListenersPath. Unlike the thresholds of
-// routes, the weights of TCP clusters are parts of their sum.
+// ParseListeners parses Envoy's answer to ListenersPath. The weights of TCP clusters
+// are relative to their sum, unlike the thresholds of routes.
 func ParseListeners(text []byte) (View, error) {
 	var dump listenersDump
 	if err := json.Unmarshal(text, &dump); err != nil {

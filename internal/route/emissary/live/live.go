@@ -1,9 +1,8 @@
-// Package live reads what a running gateway says about its own routes, and
-// compares it with the shares that were asked for. It has two sources, which
-// agree on clusters: Envoy's admin interface, which is the truth, and Emissary's
-// diagnostics, which know Mappings and errors too.
+// Package live reads the routes of a running gateway and compares them with the wanted
+// shares. It has two sources, which agree on clusters: Envoy's admin interface, which
+// has the real routes, and Emissary's diagnostics, which also have Mappings and errors.
 //
-// It is pure: text in, values out. The text is foreign and may be anything.
+// The parsers are pure. Their input is foreign text and may be anything.
 package live
 
 import (
@@ -16,57 +15,57 @@ import (
 // View is what one gateway does with requests at one moment.
 type View struct {
 	Groups []Group
-	// Errors are what the gateway posts about its configuration; only the
-	// diagnostics know them.
+	// Errors holds the errors that the gateway reports about its configuration. Only
+	// the diagnostics have them.
 	Errors []Error
 }
 
-// Error is something a gateway complains about.
+// Error is an error that a gateway reports.
 type Error struct {
-	Object string // as Emissary writes it: NAME.NAMESPACE.N, or a text without dots
+	Object string // in Emissary's notation: NAME.NAMESPACE.N, or a text without dots
 	Text   string
 }
 
-// Group is a set of routes that answer the same requests.
+// Group is a set of routes for the same requests.
 type Group struct {
-	Match    string // what the routes have in common, for messages
-	Route    Route  // the same, for comparison; zero where the source does not know
+	Match    string // the common conditions of the routes, for messages
+	Route    Route  // the same, for comparison; zero if the source does not have it
 	Members  []Member
-	Unrouted float64 // percent of the requests that none of the members takes
+	Unrouted float64 // percent of the requests that no member gets
 }
 
 // Member is one route of a group with its real share.
 type Member struct {
-	// Namespace and Mapping are the Mapping the route was made from; empty when
-	// the source does not know.
+	// Namespace and Mapping identify the Mapping of the route; empty if the source does
+	// not have them.
 	Namespace, Mapping string
 	Cluster            string  // name of the Envoy cluster
 	Share              float64 // percent of the group's requests
 }
 
-// Want is the share that a Mapping is expected to have.
+// Want is the share that a Mapping should have.
 type Want struct {
 	Namespace, Mapping string
 	Cluster            string  // name of its Envoy cluster
 	Share              float64 // percent
-	// Route, if not nil, is what the Mapping matches. Several Mappings may lead to
-	// one cluster, such as one for pinned users: Envoy knows no names, and groups
-	// that match something else are passed over.
+	// Route, if not nil, has the conditions of the Mapping. Several Mappings may lead
+	// to one cluster, for example one for pinned users. Envoy has no names of Mappings,
+	// so groups with other conditions are ignored.
 	Route *Route
-	// TCP says that it is a TCPMapping; Envoy has those in its listeners.
+	// TCP means a TCPMapping, which is in Envoy's listeners.
 	TCP bool
-	// Gone says that no route may lead there at all; Share does not count then.
+	// Gone means that no route may lead to the cluster; Share is ignored.
 	Gone bool
 }
 
-// tolerance is how far a share may be off, in percent: half of the finest step
-// that Envoy's fractions know, one in a million.
+// tolerance is the allowed error of a share, in percent: half of the smallest step of
+// Envoy's fractions, one in a million.
 const tolerance = 0.00005
 
-// Check compares a view with what is wanted. It gives one sentence for each
-// thing that is not as it should be, in the order of the wants; none means that
-// the gateway has accepted them all. Emissary makes several groups of a Mapping,
-// such as for secure and for insecure requests, that are called the same.
+// Check compares a view with the wanted shares. It returns one sentence for each
+// difference, in the order of wants; none means that the gateway has applied all of
+// them. Emissary makes several groups of one Mapping, for example for secure and for
+// insecure requests, and they have the same description.
 func Check(v View, wants []Want) []string {
 	var problems []string
 	for _, w := range wants {
@@ -108,8 +107,8 @@ func (v View) check(w Want) []string {
 	return problems
 }
 
-// share sums up what a group sends to the wanted place, and says whether it is a
-// member at all, be it with nothing.
+// share returns the sum of a group's shares to a wanted target, and whether the target
+// is a member at all, even with 0 %.
 func (g Group) share(w Want) (sum float64, member bool) {
 	if w.Route != nil && g.Route.Prefix != "" && !g.Route.equal(*w.Route) {
 		return 0, false
@@ -142,9 +141,9 @@ func (w Want) String() string {
 	return kind + w.Namespace + "/" + w.Mapping
 }
 
-// shares turns cumulative thresholds, in percent, into shares. Envoy draws one
-// random number per request and takes the first route whose threshold is above
-// it, so a route gets what its threshold adds to the highest one before it.
+// shares converts cumulative thresholds, in percent, to shares. Envoy draws one random
+// number per request and takes the first route whose threshold is above it. So a route
+// gets the difference between its threshold and the highest one before it.
 func shares(thresholds []float64) (each []float64, unrouted float64) {
 	highest := 0.0
 	for _, t := range thresholds {
@@ -155,7 +154,7 @@ func shares(thresholds []float64) (each []float64, unrouted float64) {
 	return each, 100 - highest
 }
 
-// grouping collects members by what they match, in the order of their routes.
+// grouping collects members by their conditions, in the order of their routes.
 type grouping struct {
 	order      []string
 	groupOf    map[string]Group

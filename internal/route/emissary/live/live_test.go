@@ -17,7 +17,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// dump is a config_dump of Envoy with one virtual host, as with ?resource=.
+// dump returns a config_dump of Envoy with one virtual host, as with ?resource=.
 func dump(routes string) string {
 	return fmt.Sprintf(`{"configs": [{
 	  "@type": "type.googleapis.com/envoy.admin.v3.RoutesConfigDump.DynamicRouteConfig",
@@ -25,7 +25,7 @@ func dump(routes string) string {
 	}]}`, routes)
 }
 
-// envoyRoute is a route as Emissary writes it. fraction "" means none.
+// envoyRoute returns a route as Emissary writes it. The fraction "" means none.
 func envoyRoute(match, fraction, cluster string) string {
 	if fraction != "" {
 		match += `, "runtime_fraction": ` + fraction
@@ -96,7 +96,7 @@ func TestParseConfigDump(t *testing.T) {
 	}
 }
 
-// TestWholeDump reads an answer that was asked for without ?resource=.
+// TestWholeDump parses an answer to a request without ?resource=.
 func TestWholeDump(t *testing.T) {
 	whole := fmt.Sprintf(`{"configs": [{"@type": "x", "bootstrap": {}}, {"static_route_configs": [], "dynamic_route_configs": %s}]}`,
 		dump(envoyRoute(root, "", "a"))[len(`{"configs": `):len(dump(envoyRoute(root, "", "a")))-1])
@@ -111,10 +111,10 @@ func TestWholeDump(t *testing.T) {
 
 func TestWrongConfigDumps(t *testing.T) {
 	for name, text := range map[string]string{
-		"config_dump of Envoy: unexpected end of JSON input": ``,
-		"config_dump of Envoy: it has no routes yet":         `{}`,
-		`config_dump of Envoy: route configuration "listener-routeconfig": virtual host "shop-*": denominator THOUSAND is not known`:   dump(envoyRoute(root, `{"default_value": {"denominator": "THOUSAND"}}`, "a")),
-		`config_dump of Envoy: route configuration "listener-routeconfig": virtual host "shop-*": denominator 1 is not known`:          dump(envoyRoute(root, `{"default_value": {"denominator": 1}}`, "a")),
+		"config_dump of Envoy: unexpected end of JSON input":                                                                           ``,
+		"config_dump of Envoy: it has no routes yet":                                                                                   `{}`,
+		`config_dump of Envoy: route configuration "listener-routeconfig": virtual host "shop-*": unknown denominator THOUSAND`:        dump(envoyRoute(root, `{"default_value": {"denominator": "THOUSAND"}}`, "a")),
+		`config_dump of Envoy: route configuration "listener-routeconfig": virtual host "shop-*": unknown denominator 1`:               dump(envoyRoute(root, `{"default_value": {"denominator": 1}}`, "a")),
 		`config_dump of Envoy: route configuration "listener-routeconfig": virtual host "shop-*": numerator -1 is not a number from 0`: dump(envoyRoute(root, `{"default_value": {"numerator": -1}}`, "a")),
 	} {
 		if _, err := live.ParseConfigDump([]byte(text)); err == nil || err.Error() != name {
@@ -206,7 +206,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestRoute: of the groups that lead to a cluster, the Mapping's own is found.
+// TestRoute: of the groups that lead to a cluster, the Mapping's own group is found.
 func TestRoute(t *testing.T) {
 	const pinned = root + `, "headers": [{"name": "X-Canary", "string_match": {"exact": "always"}}, {"name": "x-forwarded-proto"}]`
 	view, err := live.ParseConfigDump([]byte(dump(
@@ -241,8 +241,8 @@ func TestRoute(t *testing.T) {
 	}
 }
 
-// TestSourcesAgree: for any thresholds both sources give the same shares, those of
-// a draw against each threshold in turn, and they add up to all requests.
+// TestSourcesAgree: for any thresholds, both sources give the same shares. They equal
+// those of a draw against each threshold in turn, and their sum is all requests.
 func TestSourcesAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		thresholds := rapid.SliceOfN(rapid.IntRange(0, 120), 1, 5).Draw(t, "thresholds")
@@ -282,8 +282,8 @@ func TestSourcesAgree(t *testing.T) {
 	})
 }
 
-// draws is how many of the numbers 0 to 99 find the i-th threshold first, as Envoy
-// looks for a route.
+// draws counts the numbers 0 to 99 for which the i-th threshold is the first match,
+// like Envoy's search for a route.
 func draws(thresholds []int, i int) (n int) {
 	for draw := range 100 {
 		first := -1
@@ -311,7 +311,7 @@ func FuzzParseDiagnostics(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) { checkParser(t, text, live.ParseDiagnostics) })
 }
 
-// checkParser: whatever the text, shares are parts of a whole.
+// checkParser checks that the shares from any text are parts of a whole.
 func checkParser(t *testing.T, text []byte, parse func([]byte) (live.View, error)) {
 	view, err := parse(text)
 	if err != nil {
@@ -331,7 +331,7 @@ func checkParser(t *testing.T, text []byte, parse func([]byte) (live.View, error
 	}
 }
 
-// listeners is a dump with one listener per configuration of a filter.
+// listeners returns a dump with one listener for each configuration of a filter.
 func listeners(configs ...string) string {
 	var all []string
 	for _, c := range configs {
@@ -364,7 +364,7 @@ func TestParseListeners(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if _, err := live.ParseListeners([]byte("no")); err == nil {
-		t.Error("no error for what is not JSON")
+		t.Error("no error for invalid JSON")
 	}
 }
 
@@ -373,8 +373,8 @@ func FuzzParseListeners(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) { checkParser(t, text, live.ParseListeners) })
 }
 
-// TestRealEnvoy reads what Envoy 1.40 and the gateway of test/cluster said while the
-// sample application had a canary at 10 %.
+// TestRealEnvoy parses pages of Envoy 1.40 and of the gateway of test/cluster, recorded
+// while the sample application had a canary at 10 %.
 func TestRealEnvoy(t *testing.T) {
 	route := map[string]any{"prefix": "/", "hostname": "*", "service": "sampleapp:8080"}
 	canary := map[string]any{"prefix": "/", "hostname": "*", "service": "sampleapp-canary:8080"}
@@ -400,7 +400,7 @@ func TestRealEnvoy(t *testing.T) {
 			t.Errorf("%s: %q", file, problems)
 		}
 		if problems := live.Check(view, wrong); len(problems) == 0 {
-			t.Errorf("%s: no problem with a share that is not there", file)
+			t.Errorf("%s: no problem reported for a missing share", file)
 		}
 	}
 }

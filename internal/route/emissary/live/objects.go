@@ -10,8 +10,8 @@ import (
 // APIGroup is the API group of Emissary's own resources.
 const APIGroup = "getambassador.io"
 
-// Kinds are the kinds by which Emissary decides about routes. A Service or an Ingress may
-// carry Mappings.
+// Kinds returns the kinds of Emissary's routing configuration. A Service or an Ingress
+// may contain Mappings.
 func Kinds() []kube.Ref {
 	return []kube.Ref{
 		{Kind: "Service"}, {Group: "networking.k8s.io", Kind: "Ingress"},
@@ -20,15 +20,15 @@ func Kinds() []kube.Ref {
 	}
 }
 
-// Grants are what the routes of a release need in its namespace.
+// Grants returns the permissions on routes that a release needs in its namespace.
 func Grants() []kube.Grant { return []kube.Grant{kube.Written(APIGroup, "mappings", "tcpmappings")} }
 
-// GatewayGrants are what a release needs where Emissary runs, to see what its pods really
-// do.
+// GatewayGrants returns the permissions that a release needs in Emissary's namespace,
+// to query its pods.
 func GatewayGrants() []kube.Grant { return kube.TunnelGrants() }
 
-// Objects reads from a cluster everything by which Emissary decides about routes, of a
-// namespace or, with "", of all.
+// Objects reads Emissary's routing configuration of a namespace, or with "" of all,
+// from a cluster.
 func Objects(ctx context.Context, c *kube.Cluster, namespace string) ([]map[string]any, error) {
 	versions, err := c.Versions(ctx, APIGroup)
 	if err != nil {

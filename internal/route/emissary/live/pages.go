@@ -7,14 +7,13 @@ import (
 	"github.com/canarize/canarize/internal/kube"
 )
 
-// tunnelSilence is how long a tunnel that is open may be silent before a page is read
-// through a new one. Envoy answers within milliseconds, and a connection that has died
-// without a word says nothing for ever.
+// tunnelSilence is how long an open tunnel may be silent before a page is read through
+// a new one. Envoy answers within milliseconds, but a dead connection is silent for
+// ever.
 const tunnelSilence = 2 * time.Second
 
-// Page gets a page of Envoy's admin interface on a gateway pod, through its tunnel or,
-// where that does not answer in time, through a new one. It gives at most limit+1 bytes
-// of the page.
+// Page gets a page of Envoy's admin interface on a gateway pod, and returns at most
+// limit+1 bytes. If the open tunnel does not answer in time, it uses a new one.
 func (g *Gateways) Page(ctx context.Context, pod kube.Pod, path, accept string, limit int64) ([]byte, error) {
 	id := idOf(pod)
 	open, most := g.tunnels.patience(id)
@@ -29,8 +28,8 @@ func (g *Gateways) Page(ctx context.Context, pod kube.Pod, path, accept string, 
 	return g.page(ctx, id, path, accept, limit)
 }
 
-// patience says whether there is an open tunnel to a pod, and how long it may take to
-// answer: a page that took longer before gets three times as long.
+// patience reports whether a tunnel to a pod is open, and how long it may take to
+// answer: at least three times as long as the last page.
 func (t *tunnels) patience(pod podID) (open bool, most time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -38,10 +37,10 @@ func (t *tunnels) patience(pod podID) (open bool, most time.Duration) {
 	return p.open != nil, max(tunnelSilence, 3*p.took)
 }
 
-// page gets a page through the tunnel to a pod, which is taken down when that fails.
+// page gets a page through the tunnel to a pod. After an error it closes the tunnel.
 func (g *Gateways) page(ctx context.Context, pod podID, path, accept string, limit int64) ([]byte, error) {
 	began := time.Now()
-	tunnel, err := g.tunnels.to(ctx, pod)
+	tunnel, err := g.tunnels.open(ctx, pod)
 	if err != nil {
 		return nil, err
 	}
@@ -49,13 +48,13 @@ func (g *Gateways) page(ctx context.Context, pod podID, path, accept string, lim
 	switch {
 	case err == nil:
 		g.tunnels.answered(pod, time.Since(began))
-	case context.Cause(ctx) != context.Canceled: // it may be the tunnel, and not that nobody waits any more
+	case context.Cause(ctx) != context.Canceled: // the tunnel may be the reason, unless the caller has left
 		g.tunnels.drop(pod, tunnel)
 	}
 	return text, err
 }
 
-// answered remembers how long a page took.
+// answered records how long a page took.
 func (t *tunnels) answered(pod podID, took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

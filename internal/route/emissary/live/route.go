@@ -7,12 +7,11 @@ import (
 	"strings"
 )
 
-// Route is what a Mapping matches, as far as it can be recognised in Envoy's
-// routes.
+// Route holds the conditions of a Mapping that can be recognised in Envoy's routes.
 type Route struct {
 	Prefix string // or the path, or the regular expression
-	// Conditions are the names of headers and query parameters that are looked at,
-	// in alphabetical order.
+	// Conditions has the names of the checked headers and query parameters, in
+	// alphabetical order.
 	Conditions []string
 }
 
@@ -20,11 +19,11 @@ func (r Route) equal(other Route) bool {
 	return r.Prefix == other.Prefix && slices.Equal(r.Conditions, other.Conditions)
 }
 
-// emissarys are headers that Emissary looks at by itself: it tells secure from
-// insecure requests by the one, and hosts by the other.
+// emissarys lists the headers that Emissary checks by itself: one separates secure from
+// insecure requests, the other separates hosts.
 var emissarys = []string{"x-forwarded-proto", ":authority"}
 
-// RouteOf is what a Mapping with a spec matches; nil when it has no prefix.
+// RouteOf returns the Route of a Mapping's spec; nil if it has no prefix.
 func RouteOf(spec map[string]any) *Route {
 	prefix, _ := spec["prefix"].(string)
 	if prefix == "" {
@@ -41,7 +40,7 @@ func RouteOf(spec map[string]any) *Route {
 	return &Route{Prefix: prefix, Conditions: normal(names)}
 }
 
-// routeOfMatch is what a route of Envoy matches (envoy.config.route.v3.RouteMatch).
+// routeOfMatch returns the Route of an Envoy route (envoy.config.route.v3.RouteMatch).
 func routeOfMatch(match map[string]any) Route {
 	var names []string
 	for _, field := range []string{"headers", "query_parameters"} {
@@ -54,8 +53,8 @@ func routeOfMatch(match map[string]any) Route {
 	return Route{Prefix: pathOf(match), Conditions: normal(names)}
 }
 
-// normal brings names into one form: header names know no case, and one that is
-// looked at twice is one.
+// normal normalises names: header names are case-insensitive, and a name that occurs
+// twice counts once.
 func normal(names []string) []string {
 	var out []string
 	for _, name := range names {

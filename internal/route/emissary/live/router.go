@@ -21,22 +21,22 @@ const tcpLimit = 50
 // safe for concurrent use.
 type Router struct {
 	Cluster   route.Cluster
-	Namespace string // Emissary's own
-	Gateways  Asked  // its pods
+	Namespace string   // of Emissary
+	Gateways  Verifier // its pods
 
 	mu    sync.Mutex
-	there *bool // whether there is a gateway to ask, once that is known
+	there *bool // whether there is a gateway; nil until that was checked
 }
 
-// Asked is who is asked what Emissary does, as its Gateways are.
-type Asked interface {
-	// There says whether there is anybody to ask.
+// Verifier is the part of Gateways that Router needs.
+type Verifier interface {
+	// There reports whether there is a gateway.
 	There(ctx context.Context) (bool, error)
-	// VerifyShare waits until all do what is wanted.
+	// VerifyShare waits until all gateways give the wanted shares.
 	VerifyShare(ctx context.Context, wants []Want, patience time.Duration) (Verified, error)
 }
 
-// isThere finds out, once, whether there is a gateway to ask.
+// isThere reports whether there is a gateway. It checks that once.
 func (r *Router) isThere(ctx context.Context) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -50,22 +50,22 @@ func (r *Router) isThere(ctx context.Context) (bool, error) {
 	return *r.there, nil
 }
 
-// SetShare implements route.Live. Taking traffic off the canary is not given up before
-// the context ends.
+// SetShare implements route.Live. Setting the weight to 0 is retried until the context
+// ends.
 func (r *Router) SetShare(ctx context.Context, routes []rollout.Route, percent int) error {
 	var errs []error
 	for _, pair := range routes {
 		id := pair.Canary
 		weight := derive.Weight(id.Kind, percent)
-		// At other weights Emissary stops routing, or takes no change any more, though the
-		// API server would accept them.
+		// The API server would accept other weights, but with them Emissary stops
+		// routing or applies no more changes.
 		if weight < 0 || weight > 100 && id.Kind != "TCPMapping" {
-			errs = append(errs, fmt.Errorf("%s: a weight of %d was to be written; it has to be from 0 to 100", id, weight))
+			errs = append(errs, fmt.Errorf("%s: the weight %d is out of range; use 0 to 100", id, weight))
 			continue
 		}
 		err := r.Cluster.SetNumber(ctx, id, "weight", weight, percent == 0)
 		if percent == 0 && errors.Is(err, route.ErrAbsent) {
-			continue // what is not there has no share
+			continue // an object that does not exist has no share
 		}
 		errs = append(errs, err)
 	}
@@ -92,14 +92,14 @@ func (r *Router) Beside(route rollout.Route, stable, canary map[string]any) (map
 		return nil, err
 	}
 	if synced == nil {
-		return nil, fmt.Errorf("the route %s is not in it, and a canary's route alone gets every request whatever its weight; apply the stable version first", route.Name)
+		return nil, fmt.Errorf("it has no route %s, and without it the canary's route gets every request at any weight; apply the stable version first", route.Name)
 	}
 	share, err := derive.RealShare(stable, synced, r.Namespace)
 	if err == nil && share != 0 {
 		err = fmt.Errorf("at weight 0 it would get %g %%", share)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("its canary %s cannot stand beside it as it is in the cluster: %w; mend it there first", route.Canary, err)
+		return nil, fmt.Errorf("the share of its canary %s would not be exact beside it as it is in the cluster: %w; correct it there first", route.Canary, err)
 	}
 	return synced, nil
 }
@@ -109,10 +109,10 @@ func (r *Router) Resync(route rollout.Route, stable, canary map[string]any) (map
 	return derive.Resync(stable, route.Name, canary)
 }
 
-// Verify implements route.Live: by what the gateway's pods do or, where there are none,
-// by the model of Emissary, which is no proof.
+// Verify implements route.Live. It queries the gateway's pods. Without any, it computes
+// the share by the model of Emissary, which is no proof.
 func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int, patience time.Duration) (string, rollout.Proof, error) {
-	seen, err := r.isThere(ctx)
+	exists, err := r.isThere(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -125,12 +125,12 @@ func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int
 		wants = append(wants, w...)
 	}
 	switch {
-	case percent == 0 && len(wants) == 0: // there is no route by which it could get any
-		return "the canary gets 0 %: it has no route any more", rollout.SeenOnGateways, nil
-	case !seen:
-		return fmt.Sprintf("the canary gets %d %%, by the model of Emissary alone: %v", percent, r.unreachable()), rollout.ByModelAlone, nil
+	case percent == 0 && len(wants) == 0: // without a route, the canary gets no requests
+		return "the canary gets 0 %: its route no longer exists", rollout.SeenOnGateways, nil
+	case !exists:
+		return fmt.Sprintf("the canary gets %d %%, computed with the model of Emissary and verified on no gateway: %v", percent, r.unreachable()), rollout.ByModelAlone, nil
 	case len(wants) == 0:
-		return fmt.Sprintf("the canary gets %d %%, by the model of Emissary alone", percent), rollout.ByModelAlone, nil
+		return fmt.Sprintf("the canary gets %d %%, computed with the model of Emissary and verified on no gateway", percent), rollout.ByModelAlone, nil
 	}
 	verified, err := r.Gateways.VerifyShare(ctx, wants, patience)
 	var not *NotVerifiedError
@@ -160,8 +160,8 @@ func (r *Router) Find(ctx context.Context, namespace, release string) ([]rollout
 
 // Reachable implements route.Live.
 func (r *Router) Reachable(ctx context.Context, _ []rollout.Route) error {
-	seen, err := r.isThere(ctx)
-	if err == nil && !seen {
+	exists, err := r.isThere(ctx)
+	if err == nil && !exists {
 		err = r.unreachable()
 	}
 	return err
@@ -171,8 +171,8 @@ func (r *Router) unreachable() error {
 	return fmt.Errorf("there is no pod of Emissary in namespace %s", r.Namespace)
 }
 
-// wants are the shares that a pair of routes has to have, checked by the model first.
-// What is not there any more wants nothing.
+// wants returns the shares that a pair of routes should have, after a check with the
+// model. If the canary's route does not exist, it returns none.
 func (r *Router) wants(ctx context.Context, route rollout.Route, percent int) ([]Want, error) {
 	object, stable, canary, err := r.pair(ctx, route)
 	switch {
@@ -183,23 +183,23 @@ func (r *Router) wants(ctx context.Context, route rollout.Route, percent int) ([
 	case canary == nil:
 		return nil, nil
 	case stable == nil:
-		return nil, fmt.Errorf("%s: it is gone, and its canary %s gets every request; restore it at once, or delete the canary's objects yourself", route.Stable, route.Canary)
+		return nil, fmt.Errorf("%s: it no longer exists, so its canary %s gets every request; restore it at once, or delete the canary's objects yourself", route.Stable, route.Canary)
 	}
 	share, err := derive.RealShare(object, canary, r.Namespace)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", route.Canary, err)
 	}
 	if derive.Share(canary) != percent {
-		return nil, fmt.Errorf("%s: its weight was set to %d %% and is %d %%: somebody else moves it", route.Canary, percent, derive.Share(canary))
+		return nil, fmt.Errorf("%s: its weight was set to %d %% but is %d %%: somebody else changes it", route.Canary, percent, derive.Share(canary))
 	}
 	if route.Canary.Kind == "TCPMapping" {
-		return nil, nil // the name of its cluster is not known
+		return nil, nil // the name of its cluster is unknown
 	}
 	return []Want{r.want(canary, share), r.want(stable, 100-share)}, nil
 }
 
-// pair reads a pair of routes: the stable object, the route in it, and the canary's; nil
-// for what is not there.
+// pair reads a pair of routes: the stable object, its route, and the canary's route;
+// nil for what does not exist.
 func (r *Router) pair(ctx context.Context, route rollout.Route) (object, stable, canary map[string]any, err error) {
 	if canary, err = r.Cluster.Get(ctx, route.Canary); err != nil {
 		return nil, nil, nil, err

@@ -9,8 +9,8 @@ import (
 	"github.com/canarize/canarize/internal/route"
 )
 
-// TestWantOfOneRoute: a Service may have other Mappings besides the one that a
-// release is about. Envoy knows no names; they must not count as its shares.
+// TestWantOfOneRoute: a Service may have other Mappings besides the release's. Envoy
+// has no names of Mappings, and their shares must not be mixed up.
 func TestWantOfOneRoute(t *testing.T) {
 	const routes = `{"configs": [{"route_config": {"name": "listener-8080", "virtual_hosts": [{"name": "*", "routes": [
 		{"match": {"prefix": "/other/"}, "route": {"cluster": "cluster_shop_default_8080_default"}},
@@ -35,11 +35,11 @@ func TestWantOfOneRoute(t *testing.T) {
 	}
 	wants[1].Share = 80
 	if problems := Check(view, wants); len(problems) != 1 {
-		t.Errorf("a wrong share is not found: %q", problems)
+		t.Errorf("a wrong share is not reported: %q", problems)
 	}
 }
 
-// written remembers the last number that was set.
+// written records the last number that was set.
 type written struct {
 	route.Cluster
 	last *int
@@ -50,12 +50,12 @@ func (w written) SetNumber(_ context.Context, _ manifest.ID, _ string, n int, _ 
 	return nil
 }
 
-// TestWeights: no weight is written at which Emissary stops routing, or takes no change
-// any more.
+// TestWeights: the router writes no weight at which Emissary stops routing or applies
+// no more changes.
 func TestWeights(t *testing.T) {
 	for _, c := range []struct {
 		kind            string
-		percent, weight int // -1: none is written
+		percent, weight int // weight -1: none is written
 	}{{"Mapping", 0, 0}, {"Mapping", 100, 100}, {"Mapping", 101, -1}, {"Mapping", -1, -1}, {"TCPMapping", 50, 100}, {"TCPMapping", 60, 100}} {
 		last := -1
 		r := &Router{Cluster: written{last: &last}}

@@ -8,8 +8,8 @@ import (
 	"github.com/canarize/canarize/internal/kube"
 )
 
-// shared reads things for any number of callers at once: those who want the same thing
-// share a reading.
+// shared reads values for concurrent callers: callers that want the same value share a
+// reading.
 type shared[K comparable, T any] struct {
 	read func(ctx context.Context, of K) (T, error)
 
@@ -17,17 +17,17 @@ type shared[K comparable, T any] struct {
 	last map[K]*lastReading[T]
 }
 
-// lastReading is what is known of the readings of one thing.
+// lastReading is the state of the readings of one value.
 type lastReading[T any] struct {
-	current *reading[T] // nil when none is under way
-	began   time.Time   // when the last one did
+	current *reading[T] // nil if none is running
+	began   time.Time   // begin of the last reading
 }
 
-// reading is one that is under way, or about to begin.
+// reading is a reading that runs or is about to begin.
 type reading[T any] struct {
-	began   time.Time     // zero before; shared.mu guards it
-	waiting int           // callers; shared.mu guards it
-	done    chan struct{} // closed when value and err are there
+	began   time.Time     // zero before; guarded by shared.mu
+	waiting int           // callers; guarded by shared.mu
+	done    chan struct{} // closed when value and err are set
 	value   T
 	err     error
 	stop    context.CancelFunc
@@ -37,9 +37,9 @@ func newShared[K comparable, T any](read func(context.Context, K) (T, error)) *s
 	return &shared[K, T]{read: read, last: map[K]*lastReading[T]{}}
 }
 
-// get gives a thing as it is read after the call, never as it was before. Two readings
-// begin at least spacing apart. A caller whose context ends leaves without ending the
-// reading of the others; without callers it ends.
+// get returns a value that is read after the call began, never an older one. Two readings
+// begin at least spacing apart. If the context of a caller ends, the reading continues for
+// the other callers. Without callers it ends.
 func (s *shared[K, T]) get(ctx context.Context, of K, spacing time.Duration) (T, error) {
 	since := time.Now()
 	for {
@@ -59,8 +59,8 @@ func (s *shared[K, T]) get(ctx context.Context, of K, spacing time.Duration) (T,
 	}
 }
 
-// join is the reading of a thing that begins after a time, or the one under way that has
-// to end before it.
+// join returns a reading that begins after since (mine is true), or the running one
+// that has to end first.
 func (s *shared[K, T]) join(ctx context.Context, of K, since time.Time, spacing time.Duration) (r *reading[T], mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +103,7 @@ func (s *shared[K, T]) carryOut(ctx context.Context, of K, last *lastReading[T],
 	}
 }
 
-// leave ends a reading that nobody waits for any more.
+// leave ends a reading without callers.
 func (s *shared[K, T]) leave(of K, r *reading[T]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,11 +112,11 @@ func (s *shared[K, T]) leave(of K, r *reading[T]) {
 	}
 	r.stop()
 	if last := s.last[of]; last != nil && last.current == r {
-		last.current = nil // whoever comes begins another
+		last.current = nil // the next caller starts a new reading
 	}
 }
 
-// forget forgets when things that are not wanted any more were read.
+// forget drops the state of values that are no longer wanted.
 func (s *shared[K, T]) forget(wanted func(K) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSharedReadings: however many want a page, it is read once for all who ask before a
-// reading begins, readings are apart, and nobody gets a page from before they asked.
+// TestSharedReadings: all callers before the begin of a reading share it, readings keep
+// their distance, and no caller gets a value from before its call.
 func TestSharedReadings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var readings, atOnce atomic.Int64
@@ -38,12 +38,12 @@ func TestSharedReadings(t *testing.T) {
 			all.Go(func() {
 				time.Sleep(time.Duration(n) * 7 * time.Millisecond)
 				for range seconds {
-					asked := time.Now()
+					called := time.Now()
 					is, err := s.get(t.Context(), "page", time.Second)
-					if err != nil || is.Before(asked) {
-						t.Errorf("asked at %s, got what was at %s, error %v", asked, is, err)
+					if err != nil || is.Before(called) {
+						t.Errorf("called at %s, got the value of %s, error %v", called, is, err)
 					}
-					time.Sleep(time.Until(asked.Add(time.Second)))
+					time.Sleep(time.Until(called.Add(time.Second)))
 				}
 			})
 		}
@@ -54,8 +54,8 @@ func TestSharedReadings(t *testing.T) {
 	})
 }
 
-// TestSharedReadingOutlivesCallers: who leaves does not end the reading of those who
-// stay, and the last one ends it.
+// TestSharedReadingOutlivesCallers: a caller that leaves does not end the reading of
+// the others, and the last one does.
 func TestSharedReadingOutlivesCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended atomic.Int64
@@ -95,7 +95,7 @@ func TestSharedReadingOutlivesCallers(t *testing.T) {
 		<-got
 		synctest.Wait()
 		if ended.Load() != 1 {
-			t.Error("a reading goes on that nobody wants")
+			t.Error("a reading without callers continues")
 		}
 		close(release)
 		if text, err := s.get(t.Context(), "page", 0); text != "read" || err != nil {
@@ -104,7 +104,8 @@ func TestSharedReadingOutlivesCallers(t *testing.T) {
 	})
 }
 
-// TestSplitStatistics: each release gets the lines of its own clusters, and those of none.
+// TestSplitStatistics: each release gets the lines of its own clusters, and the lines
+// without a cluster.
 func TestSplitStatistics(t *testing.T) {
 	page := splitStatistics([]byte(`# TYPE envoy_cluster_upstream_rq_xx counter
 envoy_cluster_upstream_rq_xx{envoy_response_code_class="2",envoy_cluster_name="a"} 1

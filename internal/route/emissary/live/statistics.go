@@ -16,8 +16,8 @@ import (
 	"github.com/canarize/canarize/internal/metric/scrape"
 )
 
-// Statistics are what the gateway's Envoys count of some clusters. All Statistics that
-// are open share the page of a pod. The caller closes them.
+// Statistics reads what the gateway's Envoys count for some clusters. All open
+// Statistics share the page of a pod. The caller closes it.
 type Statistics struct {
 	gateways *Gateways
 	followed *kube.Pods
@@ -25,13 +25,14 @@ type Statistics struct {
 	close    func()
 }
 
-// statisticsEvery is how often the page of a pod is read when several releases want it.
+// statisticsEvery is how often the page of a pod is read for several releases.
 const statisticsEvery = time.Second
 
-// statisticsLimit bounds the page of a pod that several releases share: 10,000 clusters.
+// statisticsLimit limits the page of a pod that several releases share: 10,000
+// clusters.
 const statisticsLimit = 64 << 20
 
-// Statistics prepares to read what every gateway pod counts of clusters.
+// Statistics returns Statistics for clusters of every gateway pod.
 func (g *Gateways) Statistics(clusters []string) *Statistics {
 	g.wanted.change(clusters, 1)
 	return &Statistics{
@@ -40,11 +41,11 @@ func (g *Gateways) Statistics(clusters []string) *Statistics {
 	}
 }
 
-// wanted are the clusters whose statistics are read.
+// wanted holds the clusters whose statistics are read.
 type wanted struct {
 	mu       sync.Mutex
 	releases int
-	clusters map[string]int // how many want each
+	clusters map[string]int // number of users by cluster
 }
 
 func (w *wanted) change(clusters []string, by int) {
@@ -64,8 +65,9 @@ func (w *wanted) path() string {
 	return emissary.Path(slices.Sorted(maps.Keys(w.clusters)))
 }
 
-// spacing is how far apart readings of a page begin: whoever is alone has a rhythm of
-// their own, and whoever has little time does not wait for half of it.
+// spacing returns the time between the begins of two readings of a page. A single user
+// has its own rhythm. A user whose context ends soon must not wait for half of its
+// time.
 func (w *wanted) spacing(ctx context.Context) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,11 +80,11 @@ func (w *wanted) spacing(ctx context.Context) time.Duration {
 	return statisticsEvery
 }
 
-// readStatistics reads the page of a pod, of all clusters that are wanted.
+// readStatistics reads the page of a pod for all wanted clusters.
 func (g *Gateways) readStatistics(ctx context.Context, pod podID) (statisticsPage, error) {
 	text, err := g.Page(ctx, kube.Pod{Namespace: pod.namespace, Name: pod.name, UID: pod.uid}, g.wanted.path(), exposition.Accept, statisticsLimit)
 	if err == nil && len(text) > statisticsLimit {
-		err = fmt.Errorf("its statistics have more than %d MiB, the most that is read", statisticsLimit>>20)
+		err = fmt.Errorf("its statistics exceed the limit of %d MiB", statisticsLimit>>20)
 	}
 	if err != nil {
 		return nil, err
@@ -90,7 +92,7 @@ func (g *Gateways) readStatistics(ctx context.Context, pod podID) (statisticsPag
 	return splitStatistics(text), nil
 }
 
-// statisticsPage has the lines of a page by the cluster that they are about, "" for none.
+// statisticsPage has the lines of a page by their cluster; "" for lines without one.
 type statisticsPage map[string][][]byte
 
 func splitStatistics(text []byte) statisticsPage {
@@ -110,7 +112,7 @@ func splitStatistics(text []byte) statisticsPage {
 	return page
 }
 
-// of is the page of some clusters.
+// of returns the lines for some clusters.
 func (p statisticsPage) of(clusters []string) []byte {
 	var out []byte
 	for _, name := range slices.Concat([]string{""}, clusters) {

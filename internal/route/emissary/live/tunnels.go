@@ -10,24 +10,25 @@ import (
 	"github.com/canarize/canarize/internal/kube"
 )
 
-// Tunnel is a connection to a gateway pod, as kube.Tunnel is.
+// Tunnel is a connection to a gateway pod, like kube.Tunnel.
 type Tunnel interface {
-	// Client is an HTTP client whose requests go to the pod, and URL a page for it.
+	// Client returns an HTTP client whose requests go to the pod. URL returns the URL
+	// of a page for it.
 	Client() *http.Client
 	URL(port int, path string) string
-	// Pod names the pod.
+	// Pod returns the pod's name for messages.
 	Pod() string
-	// Closed is closed when the tunnel has come down.
+	// Closed returns a channel that is closed when the tunnel ends.
 	Closed() <-chan bool
 	Close() error
 }
 
-// podID names a gateway pod. Another pod of the same name has another UID.
+// podID identifies a gateway pod. A new pod with the same name has another UID.
 type podID struct{ namespace, name, uid string }
 
 func idOf(p kube.Pod) podID { return podID{p.Namespace, p.Name, p.UID} }
 
-// tunnels are those to the gateway's pods, one for each.
+// tunnels holds one tunnel to each gateway pod.
 type tunnels struct {
 	forward func(ctx context.Context, namespace, pod string) (Tunnel, error)
 
@@ -37,19 +38,19 @@ type tunnels struct {
 
 // podTunnel is the tunnel to a pod.
 type podTunnel struct {
-	turn chan struct{} // held by whoever opens it
+	turn chan struct{} // held while the tunnel is opened
 
-	open Tunnel        // nil while there is none; tunnels.mu guards it
-	took time.Duration // the last page; tunnels.mu guards it
+	open Tunnel        // nil if there is none; guarded by tunnels.mu
+	took time.Duration // duration of the last page; guarded by tunnels.mu
 }
 
-// tunnelError reports that there is no tunnel to a pod.
+// tunnelError reports that a tunnel cannot be opened.
 type tunnelError struct{ error }
 
 func (e tunnelError) Unwrap() error { return e.error }
 
-// to is the tunnel to a pod that is open, or a new one.
-func (t *tunnels) to(ctx context.Context, pod podID) (Tunnel, error) {
+// open returns the open tunnel to a pod, or opens one.
+func (t *tunnels) open(ctx context.Context, pod podID) (Tunnel, error) {
 	t.mu.Lock()
 	p := t.of(pod)
 	t.mu.Unlock()
@@ -77,7 +78,7 @@ func (t *tunnels) to(ctx context.Context, pod podID) (Tunnel, error) {
 	defer t.mu.Unlock()
 	if t.all[pod] != p {
 		_ = opened.Close()
-		return nil, tunnelError{fmt.Errorf("Pod %s/%s: it is gone", pod.namespace, pod.name)}
+		return nil, tunnelError{fmt.Errorf("Pod %s/%s: it no longer exists", pod.namespace, pod.name)}
 	}
 	p.close()
 	p.open = opened
@@ -94,8 +95,8 @@ func (t *tunnels) of(pod podID) *podTunnel {
 	return p
 }
 
-// close takes a tunnel down. What an error of that could say is of no interest: the
-// tunnel is not used again. It needs the mutex.
+// close closes a tunnel. It ignores the error, because the tunnel is not used again. It
+// needs the mutex.
 func (p *podTunnel) close() {
 	if p.open != nil {
 		_ = p.open.Close()
@@ -103,7 +104,7 @@ func (p *podTunnel) close() {
 	}
 }
 
-// drop takes a tunnel down that does not work.
+// drop closes a broken tunnel.
 func (t *tunnels) drop(pod podID, broken Tunnel) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -112,7 +113,7 @@ func (t *tunnels) drop(pod podID, broken Tunnel) {
 	}
 }
 
-// keep takes the tunnels to all other pods down.
+// keep closes the tunnels to all other pods.
 func (t *tunnels) keep(wanted func(podID) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package toy is the smallest traffic router there can be, for tests of the contracts: an
+// Package toy is the smallest possible traffic router, for tests of the contracts. An
 // object of kind Split gives requests to a Service, and a share of them to another one.
 // The canary's route is a part of the stable object.
 package toy
@@ -44,7 +44,7 @@ func (Deriver) Canary(request route.Request) (route.Result, error) {
 // Live implements route.Live and route.Inside.
 type Live struct {
 	Cluster route.Cluster
-	// Gateway says whether there is one, and whether it does what Splits say.
+	// Gateway returns whether there is a gateway, and whether it does what Splits say.
 	Gateway func() (there, follows bool)
 }
 
@@ -91,8 +91,8 @@ func (l Live) Reachable(context.Context, []rollout.Route) error {
 	return nil
 }
 
-// Find implements route.Live. A Split carries no label of a release, so that all are found
-// that have a canary.
+// Find implements route.Live. A Split has no label of a release, so Find returns all
+// Splits with a canary.
 func (l Live) Find(ctx context.Context, namespace, _ string) ([]rollout.Route, error) {
 	objects, err := l.Cluster.List(ctx, manifest.ID{Group: "toy.example.com", Kind: "Split", Namespace: namespace}, "")
 	var routes []rollout.Route
@@ -144,7 +144,7 @@ func (Live) Without(_ rollout.Route, stable map[string]any) (map[string]any, err
 	return with(stable, alone), nil
 }
 
-// with is an object with another spec.
+// with returns an object with another spec.
 func with(object, spec map[string]any) map[string]any {
 	object = maps.Clone(object)
 	object["spec"] = spec

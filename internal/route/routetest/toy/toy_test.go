@@ -12,7 +12,7 @@ func TestRouter(t *testing.T) {
 	routetest.Run(t, routetest.Subject{
 		Routers: []route.Named{{Name: "toy", Deriver: toy.Deriver{}}},
 		Live: func(c route.Cluster, g *routetest.Gateway) route.Live {
-			return toy.Live{Cluster: c, Gateway: g.Asked}
+			return toy.Live{Cluster: c, Gateway: g.State}
 		},
 		Stable:   toy.Stable,
 		Edit:     toy.Edit,
