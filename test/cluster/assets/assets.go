@@ -93,7 +93,7 @@ func (s Store) Ensure(ctx context.Context) (Assets, error) {
 		return a, nil
 	}
 	if s.Source == "" {
-		return Assets{}, errors.New("Kubernetes is not built yet, and the folder test/cluster with its source was not found: run `go -C test/cluster run . build` in the canarize repository")
+		return Assets{}, errors.New("the programs of Kubernetes are not built yet, and the folder test/cluster with their source was not found: run `go -C test/cluster run . build` in the canarize repository")
 	}
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return Assets{}, fmt.Errorf("make the cache folder: %w", err)

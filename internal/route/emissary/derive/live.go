@@ -144,11 +144,11 @@ func RealShare(stable, canary map[string]any, namespace string) (float64, error)
 	g := s.groups[key]
 	switch {
 	case g == nil:
-		return 0, fmt.Errorf("Emissary drops it: it %s", s.why(key))
+		return 0, fmt.Errorf("it is dropped by Emissary: it %s", s.why(key))
 	case len(g.Rows) != 2:
-		return 0, errors.New("Emissary does not group it with its stable route, so its weight has no effect")
+		return 0, errors.New("it is not in one group with its stable route, so its weight has no effect")
 	case g.Unrouted > 0:
-		return 0, fmt.Errorf("Emissary routes %d %% of the requests nowhere", g.Unrouted)
+		return 0, fmt.Errorf("%d %% of the requests of its group are routed nowhere", g.Unrouted)
 	}
 	for _, row := range g.Rows {
 		if rowKey(row.Namespace, row.Mapping) == key {

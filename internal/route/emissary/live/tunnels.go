@@ -78,7 +78,7 @@ func (t *tunnels) open(ctx context.Context, pod podID) (Tunnel, error) {
 	defer t.mu.Unlock()
 	if t.all[pod] != p {
 		_ = opened.Close()
-		return nil, tunnelError{fmt.Errorf("Pod %s/%s: it no longer exists", pod.namespace, pod.name)}
+		return nil, tunnelError{fmt.Errorf("%s no longer exists", kube.Ref{Kind: "Pod", Namespace: pod.namespace, Name: pod.name})}
 	}
 	p.close()
 	p.open = opened
