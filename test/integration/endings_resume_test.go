@@ -25,7 +25,7 @@ func testResumedAfterInterrupt(t *testing.T, s shop, u *users) {
 	cmd, heard := u.atFifty(t, s)
 	signal(t, cmd, os.Interrupt)
 	s.ended(t, cmd, heard, 5)
-	hears(t, heard, "interrupted; traffic is back on stable")
+	hears(t, heard, "interrupted; the canary's weight is 0; no gateway could verify")
 	s.check(t, "v1", 0)
 	testResumedBad(t, s, u)
 }
