@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,10 +24,7 @@ type Several map[string]Live
 
 // of returns the router of a route. Plans of earlier versions name no router.
 func (s Several) of(r rollout.Route) (Live, error) {
-	router, known := s[r.Router]
-	if r.Router == "" && len(s) > 0 {
-		router, known = s[Default], true
-	}
+	router, known := s[routerOf(r)]
 	if !known {
 		return nil, fmt.Errorf("%s: unknown router %q; known: %s", r.Stable, r.Router, strings.Join(slices.Sorted(maps.Keys(s)), ", "))
 	}
@@ -37,6 +35,9 @@ func (s Several) of(r rollout.Route) (Live, error) {
 // clusters store such routes, in plans of earlier versions.
 const Default = "emissary"
 
+// routerOf returns the name of a route's router.
+func routerOf(r rollout.Route) string { return cmp.Or(r.Router, Default) }
+
 // each calls do for every router with its own routes.
 func (s Several) each(routes []rollout.Route, do func(Live, []rollout.Route) error) error {
 	var errs []error
@@ -46,11 +47,10 @@ func (s Several) each(routes []rollout.Route, do func(Live, []rollout.Route) err
 			errs = append(errs, err)
 			continue
 		}
-		byName[r.Router] = append(byName[r.Router], r)
+		byName[routerOf(r)] = append(byName[routerOf(r)], r)
 	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		router, _ := s.of(byName[name][0])
-		errs = append(errs, do(router, byName[name]))
+		errs = append(errs, do(s[name], byName[name]))
 	}
 	return errors.Join(errs...)
 }
