@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"errors"
-	"maps"
 	"time"
 
 	"github.com/canarize/canarize/internal/kube"
@@ -70,14 +69,7 @@ func annotated(objects []map[string]any, annotations map[string]string) []map[st
 	}
 	copies := make([]map[string]any, len(objects))
 	for i, o := range objects {
-		meta, all := maps.Clone(object.Metadata(o)), map[string]any{}
-		maps.Copy(all, object.Annotations(o))
-		for key, value := range annotations {
-			all[key] = value
-		}
-		meta["annotations"] = all
-		copies[i] = maps.Clone(o)
-		copies[i]["metadata"] = meta
+		copies[i] = object.WithAnnotations(o, annotations)
 	}
 	return copies
 }

@@ -1,9 +1,11 @@
 // Package object reads single facts from decoded objects. If a field is missing or has
 // another type, the result is empty. Callers must not modify the results: they are parts
-// of the object.
+// of the object. Functions that begin with With return a copy and leave the object as it
+// is.
 package object
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
@@ -51,6 +53,27 @@ func Replicas(o map[string]any) int {
 		return int(n)
 	}
 	return 1
+}
+
+// WithSpec returns a copy of an object with another spec.
+func WithSpec(o, spec map[string]any) map[string]any {
+	o = maps.Clone(o)
+	o["spec"] = spec
+	return o
+}
+
+// WithAnnotations returns a copy of an object with annotations added.
+func WithAnnotations(o map[string]any, annotations map[string]string) map[string]any {
+	meta, all := map[string]any{}, map[string]any{}
+	maps.Copy(meta, Metadata(o))
+	maps.Copy(all, Annotations(o))
+	for key, value := range annotations {
+		all[key] = value
+	}
+	meta["annotations"] = all
+	o = maps.Clone(o)
+	o["metadata"] = meta
+	return o
 }
 
 func in(o map[string]any, path ...string) map[string]any {

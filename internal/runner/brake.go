@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -37,8 +38,7 @@ func (s *actor) brake(ctx context.Context, _ rollout.Action) error {
 		if err != nil {
 			return err
 		}
-		spec, _ := stable["spec"].(map[string]any)
-		selector, _ := spec["selector"].(map[string]any)
+		selector, _ := object.Spec(stable)["selector"].(map[string]any)
 		canary := s.planned(pair.Canary)
 		if len(selector) == 0 || canary == nil {
 			return fmt.Errorf("%s has no selector that %s could use", pair.Stable, pair.Canary)
@@ -61,12 +61,9 @@ func (s *actor) brake(ctx context.Context, _ rollout.Action) error {
 
 // withSelector returns a copy of a Service with another selector.
 func withSelector(service, selector map[string]any) map[string]any {
-	service = maps.Clone(service)
-	spec, _ := service["spec"].(map[string]any)
-	spec = maps.Clone(spec)
+	spec := maps.Clone(object.Spec(service))
 	spec["selector"] = selector
-	service["spec"] = spec
-	return service
+	return object.WithSpec(service, spec)
 }
 
 // untilBrake drops the actions after the brake: there is no time for them, and the

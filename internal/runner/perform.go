@@ -308,10 +308,9 @@ func (s *actor) promotable(o map[string]any) map[string]any {
 func Unscaled(plan rollout.Plan, o map[string]any) map[string]any {
 	id := object.ID(o)
 	for _, w := range plan.Workloads {
-		if spec, ok := o["spec"].(map[string]any); ok && w.Stable == id && w.Scaler != (manifest.ID{}) {
-			o, spec = maps.Clone(o), maps.Clone(spec)
+		if spec := maps.Clone(object.Spec(o)); spec != nil && w.Stable == id && w.Scaler != (manifest.ID{}) {
 			delete(spec, "replicas")
-			o["spec"] = spec
+			o = object.WithSpec(o, spec)
 		}
 	}
 	return o

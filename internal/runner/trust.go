@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -37,7 +36,7 @@ func (s *actor) stamped() []map[string]any {
 	objects := slices.Clone(s.plan.Canary)
 	for i, o := range objects {
 		if slices.Contains(s.workloads(false), object.ID(o)) {
-			objects[i] = withAnnotation(o, PlanAnnotation, planDigest(s.record.Plan))
+			objects[i] = object.WithAnnotations(o, map[string]string{PlanAnnotation: planDigest(s.record.Plan)})
 		}
 	}
 	return objects
@@ -188,14 +187,4 @@ func (s *actor) removable(ids []manifest.ID) []manifest.ID {
 func annotation(o map[string]any, key string) (value string, found bool) {
 	value, found = object.Annotations(o)[key].(string)
 	return value, found
-}
-
-// withAnnotation returns a copy of an object with one more annotation.
-func withAnnotation(o map[string]any, key, value string) map[string]any {
-	copied, meta, annotations := map[string]any{}, map[string]any{}, map[string]any{}
-	maps.Copy(copied, o)
-	maps.Copy(meta, object.Metadata(o))
-	maps.Copy(annotations, object.Annotations(o))
-	annotations[key], meta["annotations"], copied["metadata"] = value, annotations, meta
-	return copied
 }

@@ -20,7 +20,7 @@ import (
 const Stable = "apiVersion: toy.example.com/v1\nkind: Split\nmetadata: {name: shop}\nspec: {path: /, service: shop}\n"
 
 // Edit changes the path of a Split.
-func Edit(object map[string]any) { object["spec"].(map[string]any)["path"] = "/edited" }
+func Edit(split map[string]any) { object.Spec(split)["path"] = "/edited" }
 
 // Deriver implements route.Deriver for objects of kind Split.
 type Deriver struct{}
@@ -58,8 +58,8 @@ const (
 func (l Live) SetShare(ctx context.Context, routes []rollout.Route, percent int) error {
 	var errs []error
 	for _, r := range routes {
-		object, err := l.Cluster.Get(ctx, r.Stable)
-		spec, _ := object["spec"].(map[string]any)
+		split, err := l.Cluster.Get(ctx, r.Stable)
+		spec := object.Spec(split)
 		switch {
 		case err != nil:
 			errs = append(errs, err)
@@ -97,7 +97,7 @@ func (l Live) Find(ctx context.Context, namespace, _ string) ([]rollout.Route, e
 	objects, err := l.Cluster.List(ctx, manifest.ID{Group: "toy.example.com", Kind: "Split", Namespace: namespace}, "")
 	var routes []rollout.Route
 	for _, o := range objects {
-		if spec, _ := o["spec"].(map[string]any); spec[canaryField] != nil {
+		if object.Spec(o)[canaryField] != nil {
 			id := object.ID(o)
 			routes = append(routes, rollout.Route{Pair: rollout.Pair{Stable: id, Canary: id}})
 		}
@@ -109,9 +109,8 @@ func (l Live) Find(ctx context.Context, namespace, _ string) ([]rollout.Route, e
 func (Live) Limit([]rollout.Route) int { return 100 }
 
 // Share implements route.Live.
-func (Live) Share(_ rollout.Route, object map[string]any) int {
-	spec, _ := object["spec"].(map[string]any)
-	switch n := spec[weightField].(type) {
+func (Live) Share(_ rollout.Route, split map[string]any) int {
+	switch n := object.Spec(split)[weightField].(type) {
 	case int64:
 		return int(n)
 	case float64:
@@ -122,31 +121,23 @@ func (Live) Share(_ rollout.Route, object map[string]any) int {
 
 // Beside implements route.Live.
 func (l Live) Beside(r rollout.Route, stable, canary map[string]any) (map[string]any, error) {
-	object, _, err := l.Resync(r, stable, canary)
-	return object, err
+	split, _, err := l.Resync(r, stable, canary)
+	return split, err
 }
 
 // Resync implements route.Live.
 func (l Live) Resync(r rollout.Route, stable, canary map[string]any) (map[string]any, bool, error) {
-	spec, _ := stable["spec"].(map[string]any)
+	spec := object.Spec(stable)
 	synced := maps.Clone(spec)
 	synced[canaryField], synced[weightField] = r.Name, int64(l.Share(r, canary))
 	changed := spec[canaryField] != r.Name || l.Share(r, stable) != l.Share(r, canary)
-	return with(stable, synced), changed, nil
+	return object.WithSpec(stable, synced), changed, nil
 }
 
 // Without implements route.Inside.
 func (Live) Without(_ rollout.Route, stable map[string]any) (map[string]any, error) {
-	spec, _ := stable["spec"].(map[string]any)
-	alone := maps.Clone(spec)
+	alone := maps.Clone(object.Spec(stable))
 	delete(alone, canaryField)
 	delete(alone, weightField)
-	return with(stable, alone), nil
-}
-
-// with returns an object with another spec.
-func with(object, spec map[string]any) map[string]any {
-	object = maps.Clone(object)
-	object["spec"] = spec
-	return object
+	return object.WithSpec(stable, alone), nil
 }
