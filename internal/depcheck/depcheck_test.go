@@ -131,6 +131,12 @@ func TestLaws(t *testing.T) {
 type source struct {
 	path, room string
 	syntax     *ast.File
+	files      *token.FileSet // has the positions in syntax
+}
+
+// position returns the file and the line of a part of the file.
+func (f source) position(n ast.Node) string {
+	return fmt.Sprintf("%s:%d", f.path, f.files.Position(n.Pos()).Line)
 }
 
 // sources reads the Go files of this module, and test files only below test/.
@@ -158,7 +164,7 @@ func sources(t *testing.T) []source {
 		if err != nil {
 			return err
 		}
-		all = append(all, source{filepath.ToSlash(name), filepath.ToSlash(filepath.Dir(name)), syntax})
+		all = append(all, source{filepath.ToSlash(name), filepath.ToSlash(filepath.Dir(name)), syntax, files})
 		return nil
 	})
 	if err != nil {

@@ -2,11 +2,9 @@ package depcheck
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
-	"os"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,19 +20,13 @@ var aWord = regexp.MustCompile(`\bcanarize (analyze|approve|completion|deploy|di
 // TestCoreNamesNoCommands checks every string literal of the core.
 func TestCoreNamesNoCommands(t *testing.T) {
 	read := 0
-	for _, room := range core {
-		err := filepath.WalkDir(filepath.Join("..", room), func(path string, _ os.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			read++
-			for _, word := range commandsIn(t, path) {
-				t.Errorf("%s: move this to internal/cli; a core package must not name commands or flags", word)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+	for _, f := range sources(t) {
+		if !slices.ContainsFunc(core, func(room string) bool { return strings.HasPrefix(f.path, "internal/"+room+"/") }) {
+			continue
+		}
+		read++
+		for _, literal := range commandsIn(f.syntax) {
+			t.Errorf("%s: %s: move this to internal/cli; a core package must not name commands or flags", f.position(literal), literal.Value)
 		}
 	}
 	if read < 50 {
@@ -42,21 +34,15 @@ func TestCoreNamesNoCommands(t *testing.T) {
 	}
 }
 
-func commandsIn(t *testing.T, path string) (found []string) {
-	t.Helper()
-	files := token.NewFileSet()
-	file, err := parser.ParseFile(files, path, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ast.Inspect(file, func(n ast.Node) bool {
+func commandsIn(syntax *ast.File) (found []*ast.BasicLit) {
+	ast.Inspect(syntax, func(n ast.Node) bool {
 		literal, is := n.(*ast.BasicLit)
 		if !is || literal.Kind != token.STRING {
 			return true
 		}
 		text, err := strconv.Unquote(literal.Value)
 		if err == nil && aWord.MatchString(text) {
-			found = append(found, files.Position(literal.Pos()).String()+": "+literal.Value)
+			found = append(found, literal)
 		}
 		return true
 	})
