@@ -44,18 +44,9 @@ func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
 	}
 	fields = append(fields, q.service)
 
-	context := ""
-	switch t := q.tls.(type) {
-	case bool:
-		if t {
-			context = "no-cert-upstream"
-		}
-	default:
-		if truthy(t) && hasContext(plain(t)) {
-			context = plain(t)
-		} else if truthy(t) {
-			n.errs = append(n.errs, fmt.Sprintf("the TLSContext %q is not defined: Emissary connects without it", plain(t)))
-		}
+	context, problem := tlsContext(q.tls, hasContext)
+	if problem != "" {
+		n.errs = append(n.errs, problem)
 	}
 
 	service, originates := q.service, false
@@ -97,6 +88,23 @@ func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
 		n.stats = plain(q.statsName)
 	}
 	return n
+}
+
+// tlsContext returns the TLSContext that the field tls of a Mapping selects, "" if none.
+func tlsContext(tls any, hasContext func(string) bool) (context, problem string) {
+	if originates, is := tls.(bool); is {
+		if originates {
+			context = "no-cert-upstream"
+		}
+		return context, ""
+	}
+	switch {
+	case !truthy(tls):
+		return "", ""
+	case !hasContext(plain(tls)):
+		return "", fmt.Sprintf("the TLSContext %q is not defined: Emissary connects without it", plain(tls))
+	}
+	return plain(tls), ""
 }
 
 // aim sets the host and port that the cluster connects to.
