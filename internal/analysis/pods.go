@@ -89,9 +89,9 @@ func (c *canaryPods) culprit(dispersion float64) string {
 // e-process, because it rejects no release.
 const clearEvidence = 20
 
-// clearCulprit returns the culprit if there is that much evidence against it,
-// else "". spread is the dispersion of stable's pods. clearCulprit assumes that all
-// bad requests may be in one interval.
+// clearCulprit returns the name of the culprit if the evidence against that pod is at
+// least clearEvidence, and otherwise "". spread is the dispersion of stable's pods. The
+// evidence is computed as if all bad requests were in one interval, where it is weakest.
 func (c *canaryPods) clearCulprit(spread *dispersion) string {
 	name := c.culprit(1)
 	if name == "" {

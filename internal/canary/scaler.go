@@ -17,9 +17,8 @@ func (w *workload) scalerTarget() manifest.ID {
 	return manifest.ID{Kind: w.object.Kind(), Namespace: w.namespace, Name: w.object.Name()}
 }
 
-// scaler derives the canary's autoscaler. Its minimum is 1, or what
-// Options.Replicas asks for. Its maximum is that of stable, raised to the
-// minimum if necessary.
+// scaler derives the canary's autoscaler. Its minimum is Options.Replicas, or 1 if that
+// is not set. Its maximum is stable's maximum, or the minimum if that is larger.
 func (d *derivation) scaler(o *manifest.Object, w *workload) {
 	c := d.derive(o)
 	spec := manifest.Get(c.Root, "spec")

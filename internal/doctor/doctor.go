@@ -21,15 +21,15 @@ type Finding struct {
 type Report struct {
 	Namespace string `json:"namespace"`
 	// Gateways describes the gateways that were found, for example by version and
-	// number of pods; "" if there is none. Its name in JSON is that of the first
-	// supported gateway; scripts read it.
+	// number of pods; "" if there is none. In JSON the field keeps the name "emissary",
+	// because scripts read it: Emissary was the first supported gateway.
 	Gateways string    `json:"emissary"`
 	Findings []Finding `json:"findings"`
 	// Unseen lists what could not be read, and why.
 	Unseen []string `json:"unseen"`
 }
 
-// Seen is what was read from a cluster.
+// Seen holds the facts that were read from a cluster.
 type Seen struct {
 	Namespace string // of the releases
 	Now       time.Time

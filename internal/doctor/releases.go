@@ -10,7 +10,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// unfinished is what to run if a process ended in a phase.
+// unfinished says which command to run after a process ended in a phase.
 var unfinished = map[rollout.Phase]string{
 	rollout.Deploying: "run canarize deploy again, or canarize reject %s",
 	rollout.Shifting:  "run canarize shift %s --to WEIGHT again, or canarize reject",
