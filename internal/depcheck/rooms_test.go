@@ -56,6 +56,7 @@ var rooms = []room{
 
 	{"internal/survey", "reads the state of a cluster: releases, and what `doctor` and `plan` need to know", "analysis doctor kube manifest object redact report rollout runner", false},
 	{"internal/doctor", "the state of a cluster → findings: what would disturb a release or was left behind, each with what to do", "canary manifest object readiness rollout", true},
+	{"internal/doctor/doctortest", "tests what `doctor` finds, with and without gateways", "doctor object", false},
 
 	{"internal/report", "events and records → terminal, log lines, JSON, HTML, Markdown, JUnit", "chart doctor manifest rollout simulate", false},
 	{"internal/chart", "draws simulations and releases as SVG", "", true},

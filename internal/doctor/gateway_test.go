@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/doctor/doctortest"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
 )
@@ -43,10 +44,10 @@ func TestGatewaysTakePart(t *testing.T) {
 	s.Wanted.Refused = []doctor.Finding{{Check: "owner", Object: "Deployment shop/web"}}
 	s.Denied = []doctor.Denied{{Resource: "deployments.apps", Namespace: "shop", Verbs: []string{"patch"}}}
 	s.Releases[0].State.Phase = rollout.Promoting
-	spec(&s, "Deployment", "web")["paused"] = true
-	s.Objects = append(s.Objects, objects(t, `{kind: Service, apiVersion: v1, metadata: {name: old-canary, namespace: shop, labels: {canarize.dev/release: old, canarize.dev/track: canary}}}
+	doctortest.Spec(&s, "Deployment", "web")["paused"] = true
+	doctortest.Add(t, &s, `{kind: Service, apiVersion: v1, metadata: {name: old-canary, namespace: shop, labels: {canarize.dev/release: old, canarize.dev/track: canary}}}
 ---
-{kind: Route, apiVersion: routes.example.com/v1, metadata: {name: old-canary, namespace: shop, labels: {canarize.dev/release: old}}, spec: {service: gone}}`)...)
+{kind: Route, apiVersion: routes.example.com/v1, metadata: {name: old-canary, namespace: shop, labels: {canarize.dev/release: old}}, spec: {service: gone}}`)
 	r := doctor.Examine(s, gateway{"unseen"}, gateway{"routes"})
 	if r.Gateways != "routes v2" {
 		t.Errorf("the fact is %q", r.Gateways)

@@ -1,17 +1,11 @@
 package examine_test
 
 import (
-	"math/rand"
-	"reflect"
-	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-	"sigs.k8s.io/yaml"
-
 	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/doctor/doctortest"
 	"github.com/canarize/canarize/internal/manifest"
-	decoded "github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route/emissary/examine"
 )
@@ -45,37 +39,6 @@ const elsewhere = `
  spec: {hostname: "*", prefix: /other/, service: "gone", weight: 300}}
 `
 
-func objects(t testing.TB, text string) []map[string]any {
-	t.Helper()
-	var all []map[string]any
-	for _, document := range strings.Split(text, "---") {
-		var o map[string]any
-		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
-			t.Fatalf("%v\n%s", err, document)
-		}
-		whole(o)
-		all = append(all, o)
-	}
-	return all
-}
-
-// whole converts whole numbers to the type that Kubernetes decodes them to.
-func whole(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for key := range v {
-			v[key] = whole(v[key])
-		}
-	case []any:
-		for i := range v {
-			v[i] = whole(v[i])
-		}
-	case float64:
-		return int64(v)
-	}
-	return v
-}
-
 func mapping(name string) manifest.ID {
 	return manifest.ID{Group: "getambassador.io", Kind: "Mapping", Namespace: "shop", Name: name}
 }
@@ -89,7 +52,7 @@ func seen(t testing.TB) doctor.Seen {
 	t.Helper()
 	s := doctor.Seen{
 		Namespace: "shop", Whole: true, Served: served("v3alpha1", "v2"),
-		Objects: append(objects(t, healthy), objects(t, elsewhere)...),
+		Objects: append(doctortest.Objects(t, healthy), doctortest.Objects(t, elsewhere)...),
 		Releases: []doctor.Recorded{{
 			Name:  "web",
 			State: rollout.State{Phase: rollout.Standing, Weight: 10, Verified: 10, Objects: []manifest.ID{mapping("web-canary")}},
@@ -98,36 +61,6 @@ func seen(t testing.TB) doctor.Seen {
 	}
 	s.Listed = []manifest.ID{{Kind: "Pod"}, {Kind: "Service"}, {Group: "getambassador.io", Kind: "Mapping"}}
 	return s
-}
-
-// object returns an object that was seen.
-func object(s *doctor.Seen, kind, name string) map[string]any {
-	for _, o := range s.Objects {
-		if got := decoded.ID(o); got.Kind == kind && got.Name == name {
-			return o
-		}
-	}
-	return nil
-}
-
-func spec(s *doctor.Seen, kind, name string) map[string]any {
-	fields, _ := object(s, kind, name)["spec"].(map[string]any)
-	return fields
-}
-
-func status(s *doctor.Seen, kind, name string) map[string]any {
-	fields, _ := object(s, kind, name)["status"].(map[string]any)
-	return fields
-}
-
-func remove(s *doctor.Seen, kind, name string) {
-	var kept []map[string]any
-	for _, o := range s.Objects {
-		if got := decoded.ID(o); got.Kind != kind || got.Name != name {
-			kept = append(kept, o)
-		}
-	}
-	s.Objects = kept
 }
 
 func examined(s doctor.Seen) doctor.Report {
@@ -155,7 +88,6 @@ func wanted(t testing.TB) *doctor.Wanted {
 
 // TestEveryProblemIsFound has one problem in each case.
 func TestEveryProblemIsFound(t *testing.T) {
-	add := func(s *doctor.Seen, text string) { s.Objects = append(s.Objects, objects(t, text)...) }
 	for _, c := range []struct {
 		name    string
 		plant   func(*doctor.Seen)
@@ -165,30 +97,30 @@ func TestEveryProblemIsFound(t *testing.T) {
 	}{
 		{"no CRD", func(s *doctor.Seen) { s.Served = nil }, "crd", "API group getambassador.io", "does not serve it"},
 		{"old CRD", func(s *doctor.Seen) { s.Served = served("v2", "v1") }, "crd", "API group getambassador.io", "serves v2, v1, but canarize writes Mappings in v3alpha1"},
-		{"no gateway", func(s *doctor.Seen) { remove(s, "Pod", "emissary-1") }, "emissary", "Namespace emissary", "no pod with the label"},
-		{"gateway not ready", func(s *doctor.Seen) { status(s, "Pod", "emissary-1")["conditions"] = nil }, "emissary", "Pod emissary/emissary-1", "not ready"},
+		{"no gateway", func(s *doctor.Seen) { doctortest.Remove(s, "Pod", "emissary-1") }, "emissary", "Namespace emissary", "no pod with the label"},
+		{"gateway not ready", func(s *doctor.Seen) { doctortest.Status(s, "Pod", "emissary-1")["conditions"] = nil }, "emissary", "Pod emissary/emissary-1", "not ready"},
 		{"unknown version", func(s *doctor.Seen) {
-			spec(s, "Pod", "emissary-1")["containers"] = []any{map[string]any{"image": "quay.io/datawire/aes:v2.5.1@sha256:0"}}
+			doctortest.Spec(s, "Pod", "emissary-1")["containers"] = []any{map[string]any{"image": "quay.io/datawire/aes:v2.5.1@sha256:0"}}
 		}, "emissary", "Emissary 2.5.1", "another version"},
 		{"two versions", func(s *doctor.Seen) {
-			containers := spec(s, "Pod", "emissary-1")["containers"].([]any)
-			spec(s, "Pod", "emissary-1")["containers"] = append(containers, map[string]any{"image": "ghcr.io/emissary-ingress/emissary:4.1.0-rc.1"})
+			containers := doctortest.Spec(s, "Pod", "emissary-1")["containers"].([]any)
+			doctortest.Spec(s, "Pod", "emissary-1")["containers"] = append(containers, map[string]any{"image": "ghcr.io/emissary-ingress/emissary:4.1.0-rc.1"})
 		}, "emissary", "Namespace emissary", "3.10.0, 4.1.0"},
-		{"no listener", func(s *doctor.Seen) { remove(s, "Listener", "http") }, "emissary", "Listeners", "there is none"},
+		{"no listener", func(s *doctor.Seen) { doctortest.Remove(s, "Listener", "http") }, "emissary", "Listeners", "there is none"},
 		{"posted", func(s *doctor.Seen) {
-			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: bad, namespace: shop}, spec: {hostname: "*", service: web}}`)
+			doctortest.Add(t, s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: bad, namespace: shop}, spec: {hostname: "*", service: web}}`)
 		}, "emissary", "Mapping shop/bad", "Emissary posts an error"},
 		{"group", func(s *doctor.Seen) {
-			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: rival, namespace: other}, spec: {hostname: "*", prefix: /, service: rival}}`)
+			doctortest.Add(t, s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: rival, namespace: other}, spec: {hostname: "*", prefix: /, service: rival}}`)
 		}, "group", "Mapping shop/web", "several members: Mapping shop/web-canary (10 %), Mapping other/rival (45 %), Mapping shop/web (45 %)"},
-		{"no stable", func(s *doctor.Seen) { remove(s, "Mapping", "web") }, "group", "Mapping shop/web-canary", "it gets every request"},
+		{"no stable", func(s *doctor.Seen) { doctortest.Remove(s, "Mapping", "web") }, "group", "Mapping shop/web-canary", "it gets every request"},
 		{"no host", func(s *doctor.Seen) {
-			spec(s, "Host", "all")["hostname"] = "a.example.com"
-			spec(s, "Mapping", "web")["hostname"] = "b.example.com"
-			spec(s, "Mapping", "web-canary")["hostname"] = "b.example.com"
+			doctortest.Spec(s, "Host", "all")["hostname"] = "a.example.com"
+			doctortest.Spec(s, "Mapping", "web")["hostname"] = "b.example.com"
+			doctortest.Spec(s, "Mapping", "web-canary")["hostname"] = "b.example.com"
 		}, "group", "Mapping shop/web", "no Host accepts its group"},
 		{"no service", func(s *doctor.Seen) {
-			add(s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: lost, namespace: shop}, spec: {hostname: "*", prefix: /lost/, service: "lost.shop:80"}}`)
+			doctortest.Add(t, s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: lost, namespace: shop}, spec: {hostname: "*", prefix: /lost/, service: "lost.shop:80"}}`)
 		}, "mapping", "Mapping shop/lost", "routes to Service shop/lost, which does not exist"},
 		{"order of names", func(s *doctor.Seen) {
 			s.Wanted = wanted(t)
@@ -196,22 +128,13 @@ func TestEveryProblemIsFound(t *testing.T) {
 			route.Canary.Name = "web2"
 			s.Wanted.Plan.Routes = []rollout.Route{s.Wanted.Plan.Routes[0], route}
 		}, "mapping", "Mapping shop/web2", "sorts after"},
-		{"moved", func(s *doctor.Seen) { spec(s, "Mapping", "web-canary")["weight"] = int64(40) }, "release", "Mapping shop/web-canary", "changed its weight to 40 %; the release wants 10 %"},
-		{"edited", func(s *doctor.Seen) { spec(s, "Mapping", "web")["idle_timeout_ms"] = int64(5) }, "release", "Mapping shop/web", "changed it since the canary was created"},
+		{"moved", func(s *doctor.Seen) { doctortest.Spec(s, "Mapping", "web-canary")["weight"] = int64(40) }, "release", "Mapping shop/web-canary", "changed its weight to 40 %; the release wants 10 %"},
+		{"edited", func(s *doctor.Seen) { doctortest.Spec(s, "Mapping", "web")["idle_timeout_ms"] = int64(5) }, "release", "Mapping shop/web", "changed it since the canary was created"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := seen(t)
 			c.plant(&s)
-			found := examined(s).Findings
-			if len(found) != 1 {
-				t.Fatalf("%d findings: %+v", len(found), found)
-			}
-			if f := found[0]; f.Check != c.check || f.Object != c.object || !strings.Contains(f.Problem, c.problem) {
-				t.Errorf("%+v", f)
-			}
-			if found[0].Mend == "" {
-				t.Error("the advice is missing")
-			}
+			doctortest.Finds(t, examined(s), c.check, c.object, c.problem)
 		})
 	}
 }
@@ -222,9 +145,9 @@ func TestRoutesOfOthersAreNotEmissarys(t *testing.T) {
 	other := manifest.ID{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute", Namespace: "shop", Name: "web"}
 	canary := other
 	canary.Name = "web2"
-	s.Objects = append(s.Objects, objects(t, `{kind: HTTPRoute, apiVersion: gateway.networking.k8s.io/v1, metadata: {name: web, namespace: shop}, spec: {a: b}}
+	doctortest.Add(t, &s, `{kind: HTTPRoute, apiVersion: gateway.networking.k8s.io/v1, metadata: {name: web, namespace: shop}, spec: {a: b}}
 ---
-{kind: HTTPRoute, apiVersion: gateway.networking.k8s.io/v1, metadata: {name: web2, namespace: shop}, spec: {c: d}}`)...)
+{kind: HTTPRoute, apiVersion: gateway.networking.k8s.io/v1, metadata: {name: web2, namespace: shop}, spec: {c: d}}`)
 	s.Releases[0].Plan.Routes = append(s.Releases[0].Plan.Routes, rollout.Route{Pair: rollout.Pair{Stable: other, Canary: canary}, Name: "web"})
 	if found := examined(s).Findings; len(found) > 0 {
 		t.Errorf("%+v", found)
@@ -238,7 +161,7 @@ func TestWhatIsNotSeenIsNotMissing(t *testing.T) {
 	s.Listed, s.Whole = nil, false
 	for _, kind := range []string{"Service", "Mapping", "Host", "Listener"} {
 		for _, name := range []string{"web", "web-canary", "all", "http"} {
-			remove(&s, kind, name)
+			doctortest.Remove(&s, kind, name)
 		}
 	}
 	if found := examined(s).Findings; len(found) > 0 {
@@ -250,20 +173,9 @@ func TestWhatIsNotSeenIsNotMissing(t *testing.T) {
 // change the report.
 func TestTheOrderOfWhatIsSeenDoesNotMatter(t *testing.T) {
 	s := seen(t)
-	spec(&s, "Mapping", "web-canary")["weight"] = int64(40)
-	s.Objects = append(s.Objects, objects(t, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: rival, namespace: shop}, spec: {hostname: "*", prefix: /, service: rival}}
+	doctortest.Spec(&s, "Mapping", "web-canary")["weight"] = int64(40)
+	doctortest.Add(t, &s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: rival, namespace: shop}, spec: {hostname: "*", prefix: /, service: rival}}
 ---
-{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: bad, namespace: shop}, spec: {hostname: "*", service: web}}`)...)
-	want := examined(s)
-	rapid.Check(t, func(t *rapid.T) {
-		order := rand.New(rand.NewSource(rapid.Int64().Draw(t, "seed"))).Perm(len(s.Objects))
-		mixed := s
-		mixed.Objects = nil
-		for _, i := range order {
-			mixed.Objects = append(mixed.Objects, s.Objects[i])
-		}
-		if got := examined(mixed); !reflect.DeepEqual(got, want) {
-			t.Fatalf("%+v\nin another order %+v", want, got)
-		}
-	})
+{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: bad, namespace: shop}, spec: {hostname: "*", service: web}}`)
+	doctortest.IgnoresOrder(t, s, examined)
 }

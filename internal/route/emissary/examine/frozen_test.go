@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/doctor/doctortest"
 	"github.com/canarize/canarize/internal/route/emissary/examine"
 )
 
@@ -30,7 +31,7 @@ func TestFrozen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := seen(t)
-			s.Objects = append(s.Objects, objects(t, c.object)...)
+			doctortest.Add(t, &s, c.object)
 			var frozen []doctor.Finding
 			for _, f := range doctor.Examine(s, examine.Gateway{Namespace: "emissary"}).Findings {
 				if f.Check == "frozen" {
