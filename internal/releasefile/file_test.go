@@ -58,17 +58,21 @@ spec:
 `, func(r *File) { r.Name, r.Namespace, r.Analysis = "shop", "web", whole }},
 		"an alias": {"spec:\n  analysis: {bake: &long 20m, deadline: *long}\n", func(r *File) { r.Analysis.Bake, r.Analysis.Deadline = 1200, 1200 }},
 	} {
-		t.Run(name, func(t *testing.T) {
-			have, err := Parse("release.yml", []byte(head+c.spec))
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := Default()
-			c.want(&want)
-			if diff := cmp.Diff(want, have); diff != "" {
-				t.Error(diff)
-			}
-		})
+		t.Run(name, func(t *testing.T) { parsesTo(t, head+c.spec, c.want) })
+	}
+}
+
+// parsesTo checks that a text is the default file with the changes of want.
+func parsesTo(t *testing.T, text string, want func(*File)) {
+	t.Helper()
+	have, err := Parse("release.yml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected := Default()
+	want(&expected)
+	if diff := cmp.Diff(expected, have); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -37,17 +35,7 @@ func TestParseParts(t *testing.T) {
 		}},
 		"by hand": {"{promotion: {automatic: false}}", func(r *File) { r.Promotion.Automatic, r.Gates = false, []rollout.Gate{sure} }},
 	} {
-		t.Run(name, func(t *testing.T) {
-			have, err := Parse("release.yml", []byte(head+"spec: "+c.spec+"\n"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := Default()
-			c.want(&want)
-			if diff := cmp.Diff(want, have); diff != "" {
-				t.Error(diff)
-			}
-		})
+		t.Run(name, func(t *testing.T) { parsesTo(t, head+"spec: "+c.spec+"\n", c.want) })
 	}
 }
 
