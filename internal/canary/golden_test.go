@@ -2,95 +2,42 @@ package canary_test
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/manifest/golden"
 )
-
-var update = flag.Bool("update", false, "write the files that the tests compare with")
 
 // TestGolden derives the canary of every input in testdata/golden and compares
 // the canary or the error, and the notes, with the file.
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/golden/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no files", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { compare(t, file) })
-	}
-}
-
-func compare(t *testing.T, file string) {
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string]string{}
-	var kept []txtar.File
-	for _, f := range archive.Files {
-		files[f.Name] = string(f.Data)
-		if f.Name == "options.json" || f.Name == "input.yml" || f.Name == "stable.yml" {
-			kept = append(kept, f)
+	golden.Compare(t, []string{"error", "canary.yml", "notes"}, func(t *testing.T, files map[string]string) map[string]string {
+		canaries, notes, err := derive(t, files)
+		if err != nil {
+			return map[string]string{"error": err.Error() + "\n"}
 		}
-	}
-	have := map[string]string{}
-	canaries, notes, err := derive(t, files)
-	if err != nil {
-		have["error"] = err.Error() + "\n"
-	} else {
-		have["canary.yml"], have["notes"] = canaries, notes
-	}
-	archive.Files = kept
-	for _, name := range []string{"error", "canary.yml", "notes"} {
-		if *update && have[name] != "" {
-			archive.Files = append(archive.Files, txtar.File{Name: name, Data: []byte(have[name])})
-		}
-		if diff := cmp.Diff(files[name], have[name]); diff != "" && !*update {
-			t.Errorf("%s (-want +have; -update writes it):\n%s", name, diff)
-		}
-	}
-	if *update {
-		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+		return map[string]string{"canary.yml": canaries, "notes": notes}
+	})
 }
 
 // TestOrderOfInput derives every input in reverse order. The objects must be
 // the same.
 func TestOrderOfInput(t *testing.T) {
-	files, err := filepath.Glob("testdata/golden/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files := map[string]string{}
-		for _, f := range archive.Files {
-			files[f.Name] = string(f.Data)
-		}
+	for name, files := range golden.Files(t) {
 		documents := strings.Split(files["input.yml"], "---\n")
 		slices.Reverse(documents)
 		files["input.yml"] = strings.Join(documents, "---\n")
 		have, _, err := derive(t, files)
 		if (err != nil) != (files["error"] != "") {
-			t.Errorf("%s backwards: %v", file, err)
+			t.Errorf("%s backwards: %v", name, err)
 		}
 		if diff := cmp.Diff(sorted(files["canary.yml"]), sorted(have)); diff != "" {
-			t.Errorf("%s backwards: %s", file, diff)
+			t.Errorf("%s backwards: %s", name, diff)
 		}
 	}
 }

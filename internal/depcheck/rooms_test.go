@@ -18,6 +18,7 @@ var rooms = []room{
 
 	{"internal/input", "files, folders, standard input, kustomizations → objects", "manifest", false},
 	{"internal/manifest", "reads, edits and writes YAML keeping comments; object identity; sets of objects", "", true},
+	{"internal/manifest/golden", "compares, in tests, what is derived from manifests with stored files", "", false},
 	{"internal/object", "small questions to decoded objects: identity, labels, pods; copies with another spec or annotations", "manifest", true},
 	{"internal/canary", "stable objects → canary (and baseline) objects: names, labels, selectors, references", "manifest", true},
 	{"internal/plan", "manifests → a canary and the plan of its release", "canary manifest object redact rollout route", true},

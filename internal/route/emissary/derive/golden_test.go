@@ -2,68 +2,26 @@ package derive_test
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
-
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/manifest/golden"
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/emissary/derive"
 )
-
-var update = flag.Bool("update", false, "write the files that the tests compare with")
 
 // TestGolden derives the routes of every input in testdata/golden and compares
 // the routes or the error, and the notes, with the file. Every Service with a
 // selector has a canary.
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/golden/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no files", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { compare(t, file) })
-	}
-}
-
-func compare(t *testing.T, file string) {
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string]string{}
-	var kept []txtar.File
-	for _, f := range archive.Files {
-		files[f.Name] = string(f.Data)
-		if f.Name == "request.json" || f.Name == "input.yml" {
-			kept = append(kept, f)
+	golden.Compare(t, []string{"error", "routes.yml", "notes"}, func(t *testing.T, files map[string]string) map[string]string {
+		routes, notes, err := routesOf(t, files)
+		if err != nil {
+			return map[string]string{"error": err.Error() + "\n"}
 		}
-	}
-	have := map[string]string{}
-	if routes, notes, err := routesOf(t, files); err != nil {
-		have["error"] = err.Error() + "\n"
-	} else {
-		have["routes.yml"], have["notes"] = routes, notes
-	}
-	archive.Files = kept
-	for _, name := range []string{"error", "routes.yml", "notes"} {
-		if *update && have[name] != "" {
-			archive.Files = append(archive.Files, txtar.File{Name: name, Data: []byte(have[name])})
-		}
-		if diff := cmp.Diff(files[name], have[name]); diff != "" && !*update {
-			t.Errorf("%s (-want +have; -update writes it):\n%s", name, diff)
-		}
-	}
-	if *update {
-		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+		return map[string]string{"routes.yml": routes, "notes": notes}
+	})
 }
 
 // routesOf derives the routes of an archive. The canary gets a tenth of the
