@@ -158,6 +158,13 @@ func TestBadPod(t *testing.T) {
 		o := observe(i, 7)
 		o.Time, o.Weight = float64(15*i), 7
 		d = j.Observe(o)
+		again, err := Restore(j.config, []byte(stateOf(t, j)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := again.Standing(); !sameDecision(have, d) {
+			t.Fatalf("a restored judge says %+v\nwant %+v", have, d)
+		}
 	}
 	if d.Verdict != Promote {
 		t.Errorf("without the bad pod: %s %s %s", d.Verdict, d.Cause, d.Reason)

@@ -183,6 +183,9 @@ func TestRestore(t *testing.T) {
 			if have, want := stateOf(t, again), stateOf(t, j); have != want {
 				t.Fatalf("stored again:\n%s\nwant\n%s", have, want)
 			}
+			if have, want := again.Standing(), j.Standing(); !sameDecision(have, want) {
+				t.Fatalf("restored: %+v\nwant %+v", have, want)
+			}
 			have, want := again.Observe(o), j.Observe(o)
 			if !sameDecision(have, want) || stateOf(t, again) != stateOf(t, j) {
 				t.Fatalf("restored: %+v\nwant %+v", have, want)

@@ -240,6 +240,7 @@ func (j *Judge) forgiven() bool {
 		r.Safe, r.Belief, r.Estimate = safe{}, belief{}, ratioEstimate{}
 		r.Own, r.Pods = dispersion{}, canaryPods{}
 	}
+	j.report()
 	return true
 }
 
