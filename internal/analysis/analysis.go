@@ -8,6 +8,13 @@ package analysis
 // many of them were bad (an error, or slower than a boundary).
 type Counts struct{ Bad, Total int64 }
 
+// Requests returns the requests of the canary and of both versions in an observation:
+// those of the metric with the most.
+func (o Observation) Requests() (canary, all int64) {
+	f := o.flow()
+	return int64(f.canary), int64(f.both)
+}
+
 // Arm holds one version's counts of a metric in one interval. If Pods is not
 // empty, Counts is its sum.
 type Arm struct {

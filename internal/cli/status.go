@@ -27,9 +27,12 @@ single release it also shows the events. It only needs permission to read Config
 With permission to read Leases, it also shows who works on a release, or since when
 nobody does.
 
-With --watch it keeps showing changes. On a terminal it redraws in place: the requested
-and the verified share, the canary's pods if it may read them, and the judge's last
-verdict. Elsewhere it prints a line for each event; with -o json it prints the full
+There are three truths about the canary's share: ASKED is the weight that was asked for,
+TAKEN what the gateways were last seen to give, and SEEN the part of the requests that
+the canary got since. STATUS says why they differ.
+
+With --watch it keeps showing changes. On a terminal it redraws in place: the share,
+the canary's pods if it may read them, and the judge's last verdict. Elsewhere it prints a line for each event; with -o json it prints the full
 status after each change.`,
 		Example: `  canarize status
   canarize status shop --watch

@@ -50,13 +50,10 @@ func (f *engineFlags) printStatus(streams Streams, s report.Status) error {
 func printStatuses(w io.Writer, all []report.Status, single bool, now time.Time, fuzzy bool) error {
 	var text bytes.Buffer
 	t := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
-	t.row("NAMESPACE", "RELEASE", "PHASE", "WEIGHT", "VERIFIED", "STARTED", "STATUS")
+	t.row("NAMESPACE", "RELEASE", "PHASE", "ASKED", "TAKEN", "SEEN", "STARTED", "STATUS")
 	for _, s := range all {
-		verified := "-"
-		if s.Verified != nil {
-			verified = fmt.Sprintf("%d %%", *s.Verified)
-		}
-		t.row(s.Namespace, s.Release, string(s.Phase), fmt.Sprintf("%d %%", s.Weight), verified, moment(s.Started, now, fuzzy), s.Sentence())
+		share := s.Share()
+		t.row(s.Namespace, s.Release, string(s.Phase), share.Asked, share.Taken, share.Seen, moment(s.Started, now, fuzzy), s.Sentence())
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -55,6 +55,7 @@ type world struct {
 	routed  map[string]routed
 	dump    string                     // config_dump
 	version int                        // of the cluster when routed and dump were computed
+	frozen  bool                       // the gateway applies no change
 	events  map[string][]rollout.Event // by release
 }
 
@@ -159,10 +160,12 @@ func plan(n int, image string) *rollout.Plan {
 	pair := func(group, kind string) rollout.Pair {
 		return rollout.Pair{Stable: id(group, kind, ""), Canary: id(group, kind, "-canary")}
 	}
+	canary := application(n, "-canary", image)
 	return &rollout.Plan{
-		Stable: application(n, "", image), Canary: application(n, "-canary", image),
+		Stable: application(n, "", image), Canary: canary,
 		Workloads: []rollout.Workload{{Pair: pair("apps", "Deployment")}},
-		Routes:    []rollout.Route{{Pair: pair("getambassador.io", "Mapping"), TimeoutMS: 3000}},
+		Services:  []rollout.Pair{pair("", "Service")},
+		Routes:    []rollout.Route{{Pair: pair("getambassador.io", "Mapping"), TimeoutMS: 3000, Target: derive.Cluster(canary[2], gatewayNamespace)}},
 	}
 }
 
@@ -213,7 +216,7 @@ func (t *tunnel) Pod() string                      { return t.pod }
 func (t *tunnel) Closed() <-chan bool              { return t.closed }
 func (t *tunnel) Close() error                     { t.close(); return nil }
 func answer(text string) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(text))}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}, Body: io.NopCloser(strings.NewReader(text))}, nil
 }
 
 // RoundTrip answers for the pod.
@@ -253,7 +256,7 @@ type names struct{ cluster, stats string }
 
 // route computes the routes of the current Mappings, as Emissary would.
 func (w *world) route() {
-	if w.version == w.Version() {
+	if w.version == w.Version() || w.frozen {
 		return
 	}
 	w.version, w.routed = w.Version(), map[string]routed{}
@@ -281,7 +284,10 @@ func (w *world) route() {
 		}
 		routes = append(routes, fmt.Sprintf(`{"match": {"prefix": "/%s/"}, "route": {"cluster": %q}}`, name, r.stable.cluster))
 	}
-	w.dump = fmt.Sprintf(`{"configs": [{"route_config": {"name": "routes", "virtual_hosts": [{"name": "all", "routes": [%s]}]}}]}`, strings.Join(routes, ","))
+	config := fmt.Sprintf(`{"name": "routes", "virtual_hosts": [{"name": "all", "routes": [%s]}]}`, strings.Join(routes, ","))
+	if !strings.Contains(w.dump, config) {
+		w.dump = fmt.Sprintf(`{"configs": [{"route_config": %s, "last_updated": %q}]}`, config, time.Now().UTC().Format(time.RFC3339Nano))
+	}
 }
 
 // imageOf returns the image in a Deployment.

@@ -155,6 +155,6 @@ func copyImages(stable, canary map[string]any) {
 
 func (p *planning) routes() {
 	for _, r := range p.generated.Routes {
-		p.plan.Routes = append(p.plan.Routes, rollout.Route{Pair: p.pair(r.Derived), Name: r.Name, TimeoutMS: r.TimeoutMS, Router: r.Router})
+		p.plan.Routes = append(p.plan.Routes, rollout.Route{Pair: p.pair(r.Derived), Name: r.Name, TimeoutMS: r.TimeoutMS, Router: r.Router, Target: r.Target})
 	}
 }

@@ -96,14 +96,7 @@ func single(s Status, pods map[manifest.ID]Pods) []string {
 		lines = append(lines, fmt.Sprintf("  %-*s ", wide, name)+fmt.Sprintf(format, args...))
 	}
 	if s.Phase.Active() {
-		seen := "not verified yet"
-		switch {
-		case s.Proof == rollout.ByModelAlone:
-			seen = "not verified on any gateway"
-		case s.Verified != nil:
-			seen = fmt.Sprintf("%d %% verified", *s.Verified)
-		}
-		add("share", "%s  %d %% requested, %s", sparkline(weights(s)), s.Weight, seen)
+		add("share", "%s  %s", sparkline(weights(s)), s.Share())
 		for _, id := range s.Objects {
 			if p, known := pods[id]; known {
 				add("pods", "%s: %d of %d ready", id.Name, p.Ready, p.Wanted)

@@ -34,7 +34,7 @@ func TestBoardRedraws(t *testing.T) {
 	s := boardStatus(rollout.Shifting, 5, nil, "deploy", "on the way\x1b[2J")
 	expect(s,
 		"web/shop  shifting",
-		"  share     ▁▁  5 % requested, not verified yet",
+		"  share     ▁▁  5 % asked for, not verified since the last change",
 		"  03:04:00    0 %  deploy",
 		"  03:04:01    5 %  on the way?[2J")
 	five := 5
@@ -43,7 +43,7 @@ func TestBoardRedraws(t *testing.T) {
 	pods[s.Objects[0]] = Pods{Ready: 1, Wanted: 2}
 	expect(s,
 		"web/shop  standing",
-		"  share     ▁▁  5 % requested, 5 % verified",
+		"  share     ▁▁  5 % asked for, the gateway gives 5 %",
 		"  pods      shop-canary: 1 of 2 ready",
 		"  errors    canary 1 of 400 bad (0.25 %)   stable 10 of 4000 bad (0.25 %)",
 		"            health ██████░░░░░░ 50 %   harm ░░░░░░░░░░░░ 0 %",

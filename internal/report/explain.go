@@ -55,20 +55,11 @@ func link(r rollout.Run) string {
 
 // facts returns what was released, by whom, and its state.
 func (r Report) facts() []fact {
-	weight := fmt.Sprintf("%d %%", r.Weight)
-	switch {
-	case r.Phase == rollout.Promoted || r.Phase == rollout.Rejected:
-		weight = "none, the canary is removed"
-	case r.Proof == rollout.ByModelAlone:
-		weight += ", computed by the model of the gateway, but not verified, because no gateway could be asked"
-	case r.Verified == nil:
-		weight += ", not verified since the last change"
-	case *r.Verified == r.Weight:
-		weight += ", verified"
-	default:
-		weight += fmt.Sprintf(" requested, %d %% verified last", *r.Verified)
+	share := "none, the canary is removed"
+	if r.Phase.Active() {
+		share = r.Share().String()
 	}
-	all := []fact{{Name: "State", Value: r.State()}, {Name: "Weight of the canary", Value: weight}, {Name: "Began", Value: clock(r.Started)}}
+	all := []fact{{Name: "State", Value: r.State()}, {Name: "Share of the canary", Value: share}, {Name: "Began", Value: clock(r.Started)}}
 	if events, _ := r.events(); len(events) > 0 {
 		last := events[len(events)-1].Time
 		all = append(all, fact{Name: "Last event", Value: fmt.Sprintf("%s, after %s", clock(last), last.Sub(r.Started).Round(time.Second))})

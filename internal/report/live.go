@@ -44,7 +44,11 @@ func (l *live) lines() []string {
 	if j == nil {
 		return nil
 	}
-	return append([]string{fmt.Sprintf("%-*s %s  %d %%", nameWidth(j), "share", sparkline(l.weights), j.Weight)}, evidence(j, nameWidth(j))...)
+	share := fmt.Sprintf("%-*s %s  %d %%", nameWidth(j), "share", sparkline(l.weights), j.Weight)
+	if part := seen(j.Seen); part != unknown {
+		share += fmt.Sprintf(", %s of the requests seen", part)
+	}
+	return append([]string{share}, evidence(j, nameWidth(j))...)
 }
 
 // nameWidth returns the width of the name column.

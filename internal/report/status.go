@@ -20,7 +20,11 @@ type Status struct {
 	Weight   int           `json:"weight"`
 	Verified *int          `json:"verified"`
 	Proof    rollout.Proof `json:"proof,omitempty"`
-	Step     int           `json:"step"` // shifts so far
+	// Taken says what the gateways did when they last failed to apply the weight. Seen
+	// counts the requests at the weight. Both are nil if unknown.
+	Taken *rollout.Taken `json:"taken,omitempty"`
+	Seen  *rollout.Seen  `json:"seen,omitempty"`
+	Step  int            `json:"step"` // shifts so far
 	// Held is the reason why the release waits for somebody to decide.
 	Held    string      `json:"held,omitempty"`
 	Started time.Time   `json:"started"`
@@ -70,6 +74,7 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
 		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Objects: s.Objects, Events: s.History,
 		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked,
+		Taken: s.Taken,
 	}
 	if s.Verified != rollout.Unknown {
 		if out.Proof = s.Proof; s.Proof == rollout.SeenOnGateways {
@@ -78,6 +83,9 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 	}
 	if s.Judged != nil {
 		out.Judged = s.Judged.Shown()
+		if s.Phase.Active() && s.Judged.Weight == s.Weight {
+			out.Seen = s.Judged.Seen
+		}
 	}
 	if out.Objects == nil {
 		out.Objects = []manifest.ID{}
@@ -112,6 +120,8 @@ func (s Status) Sentence() string {
 		return s.Error
 	case s.Abandoned():
 		return s.abandoned()
+	case s.Braked && s.Phase.Active() && s.behind() != "":
+		return "no request reaches the canary: " + s.behind() + " at a weight of 0, so its Services select the stable pods and its own pods have ended; see canarize doctor, then run canarize reject again"
 	case s.Braked && s.Phase.Active():
 		return "the gateway did not apply a weight of 0, so the canary's Services select the stable pods and its own pods have ended; see canarize doctor, then run canarize reject again"
 	case s.Held != "":
@@ -135,6 +145,9 @@ func (s Status) Sentence() string {
 	case rollout.Retiring:
 		return "stable is the new version, the canary is being removed; if no process works on it, run canarize promote again"
 	case rollout.Rejecting:
+		if behind := s.behind(); behind != "" {
+			return "the canary's weight is 0, but " + behind + "; see canarize doctor, and run canarize reject again"
+		}
 		if s.Verified == nil {
 			return "the canary's weight is 0, but no gateway has confirmed it yet; if no process works on it, run canarize reject again"
 		}

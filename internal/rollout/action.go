@@ -99,6 +99,9 @@ type Failed struct {
 	Action Action
 	Reason string
 	Err    error // the cause of Reason, for the faces; may be nil
+	// Taken says what the gateways do with the requests, if the action was a Verify and they
+	// answered.
+	Taken *Taken
 	// Untouched reports that no stable object was replaced yet, by this process or
 	// another.
 	Untouched bool

@@ -23,6 +23,8 @@ type Judged struct {
 	// current weight. It is not stored: what other processes counted is not its own
 	// judgement.
 	Own int64 `json:"-"`
+	// Seen counts the requests at the current weight; nil if unknown.
+	Seen *Seen `json:"seen,omitempty"`
 	// Watched is how long the release was watched, in seconds, by all processes together.
 	Watched float64 `json:"watched"`
 	// Judge is the state for analysis.Restore; nil when the release is over.

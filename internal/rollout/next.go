@@ -132,14 +132,14 @@ func (t *transition) finished(f Finished) {
 	switch t.Phase {
 	case Standing: // the share was verified again
 		if f.Proof != "" {
-			t.Verified, t.Proof = t.Weight, f.Proof
+			t.Verified, t.Proof, t.Taken = t.Weight, f.Proof, nil
 		}
 	case Deploying:
 		t.Weight, t.Verified, t.Proof, t.Tested, t.Ready = 0, 0, f.Proof, f.Tested, t.now.Time.UTC()
-		t.Peak, t.Braked = 0, false
+		t.Peak, t.Braked, t.Taken = 0, false, nil
 		t.enter(Standing, "the canary is ready and gets no traffic yet")
 	case Shifting:
-		t.Verified, t.Proof, t.Peak, t.Grow = t.Weight, f.Proof, 0, false
+		t.Verified, t.Proof, t.Taken, t.Peak, t.Grow = t.Weight, f.Proof, nil, 0, false
 		t.enter(Standing, "the canary gets %d %% of the traffic", t.Weight)
 	case Promoting:
 		t.unhold()
@@ -161,7 +161,7 @@ func (t *transition) finished(f Finished) {
 func (t *transition) over(phase Phase, text string) {
 	t.Weight, t.Verified, t.Objects, t.Stable = 0, 0, nil, nil
 	t.unhold()
-	t.Guarded, t.Paused, t.Awaiting, t.Left = false, nil, "", nil
+	t.Guarded, t.Paused, t.Awaiting, t.Left, t.Taken = false, nil, "", nil, nil
 	if t.Judged != nil {
 		last := *t.Judged
 		last.Judge = nil
@@ -174,6 +174,11 @@ func (t *transition) over(phase Phase, text string) {
 // weight is in force, the weight becomes 0.
 func (t *transition) failed(f Failed) (State, []Action) {
 	t.addEvent(EventFailed, "%s: %s", f.Action.Kind, f.Reason)
+	if f.Taken != nil {
+		taken := *f.Taken
+		taken.At = t.now.Time.UTC()
+		t.Taken = &taken
+	}
 	switch {
 	case t.brakes(f):
 		t.Braked = true

@@ -81,6 +81,10 @@ type Route struct {
 	Name      string `json:"name"`
 	TimeoutMS int    `json:"timeoutMS"`        // the timeout of a request
 	Router    string `json:"router,omitempty"` // "" is route.Default, the first router there was
+	// Target is the gateway's name for where the canary's requests go, by which a share is
+	// found after the canary's route was deleted. It is "" if unknown, as in plans of
+	// earlier versions.
+	Target string `json:"target,omitempty"`
 }
 
 // Inside reports whether the canary's route is a part of the stable object.

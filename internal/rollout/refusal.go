@@ -62,6 +62,7 @@ type Refusal struct {
 	Gates   []string // the gates of the release
 	Before  string   // what Gate protects
 	Because string   // the text of the hold, or of the failure
+	Taken   *Taken   // what the gateways do instead; nil if unknown
 	Err     error    // the cause, for the faces; it is not unwrapped
 }
 

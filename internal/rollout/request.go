@@ -72,7 +72,7 @@ func (t *transition) deploy(r Request) (State, []Action) {
 		Schema: Schema, Phase: Deploying, Verified: Unknown, Started: t.now.Time.UTC(),
 		Plan: r.Fresh.Plan, Stable: r.Fresh.Stable, Objects: r.Fresh.Objects, Images: r.Fresh.Images,
 		Gates: r.Fresh.Gates, Guarded: r.Guarded, Total: t.Total, History: t.History,
-		Braked: t.Braked && t.Phase.Active(),
+		Braked: t.Braked && t.Phase.Active(), Taken: t.Taken,
 	}
 	if t.Phase.Active() { // the objects of the earlier version are removed in the end, too
 		fresh.Peak = max(t.Weight, t.Peak, t.Verified, 0)

@@ -55,6 +55,9 @@ type State struct {
 
 	// Proof says how Verified was determined.
 	Proof Proof `json:"proof,omitempty"`
+	// Taken says what the gateways did when they last failed to apply a weight; nil after
+	// they have applied one.
+	Taken *Taken `json:"taken,omitempty"`
 
 	// Plan is the digest of the new version. Tested is the digest of the canary's pods
 	// and their configuration at the time they became ready.

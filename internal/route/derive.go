@@ -47,5 +47,6 @@ type Route struct {
 	manifest.Derived        // Stable is the object that contains the stable route
 	Name             string // of the stable route; "" if the canary's route was generated
 	TimeoutMS        int    // how long a request may take
+	Target           string // the gateway's name for where the canary's requests go; "" if unknown
 	Router           string // the router's name; set by its caller
 }

@@ -129,7 +129,7 @@ func (s *session) seeOff(ctx context.Context, cause rollout.EndCause, actions []
 		action, err := s.perform(ctx, actions)
 		switch {
 		case err != nil:
-			actions = s.next(rollout.Failed{Action: action, Reason: err.Error(), Err: err})
+			actions = s.next(rollout.Failed{Action: action, Reason: err.Error(), Err: err, Taken: takenOf(err)})
 			if len(actions) == 0 && (braking || action.Kind == rollout.Brake) {
 				return false, errors.Join(err, s.save(ctx))
 			}
@@ -158,6 +158,14 @@ func (s *session) endCause(ctx context.Context, err error) rollout.EndCause {
 		return rollout.Broken
 	}
 	return rollout.Done
+}
+
+// takenOf returns what the gateways do with the requests, if an error knows it.
+func takenOf(err error) *rollout.Taken {
+	if refused := new(rollout.Refusal); errors.As(err, &refused) {
+		return refused.Taken
+	}
+	return nil
 }
 
 func reasonOf(err error) string {

@@ -109,7 +109,7 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		fact = rollout.Finished{Tested: s.tested, Proof: s.proof}
 		if err != nil {
 			stopped, broke = errors.Join(stopped, err), cmp.Or(broke, action.Kind)
-			fact = rollout.Failed{Action: action, Reason: err.Error(), Err: err, Untouched: errors.As(err, new(untouchedError)), Objected: errors.As(err, new(objectionError)), Unready: errors.As(err, new(NotReadyError)), Proof: s.proof}
+			fact = rollout.Failed{Action: action, Reason: err.Error(), Err: err, Untouched: errors.As(err, new(untouchedError)), Objected: errors.As(err, new(objectionError)), Unready: errors.As(err, new(NotReadyError)), Taken: takenOf(err), Proof: s.proof}
 		}
 		braked := s.state.Braked
 		if actions = s.next(fact); s.state.Braked && !braked && s.state.Phase != rollout.Shifting {

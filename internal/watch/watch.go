@@ -57,8 +57,9 @@ type Watcher struct {
 	read     time.Time            // when the last reading was made
 	troubles []string             // of the last reading
 
-	started time.Time // when this process began to watch
-	own     int64     // requests to the canary that it has counted since the weight changed
+	started time.Time    // when this process began to watch
+	own     int64        // requests to the canary that it has counted since the weight changed
+	seen    rollout.Seen // since the weight changed, by all processes
 }
 
 // New returns a Watcher. It reads nothing yet.
@@ -71,6 +72,9 @@ func New(o Options) (*Watcher, error) {
 	}
 	w.judge, err = analysis.Restore(o.Analysis, o.Judged.Judge)
 	w.weight = o.Judged.Weight
+	if o.Judged.Seen != nil {
+		w.seen = *o.Judged.Seen
+	}
 	w.begun = true
 	return w, err
 }
@@ -83,6 +87,9 @@ func (w *Watcher) start(ctx context.Context, weight int) (analysis.Decision, err
 	w.begin, w.started = now, now
 	if w.Judged != nil {
 		w.begin = now.Add(-seconds(w.Judged.Watched))
+	}
+	if weight != w.weight {
+		w.seen = rollout.Seen{}
 	}
 	w.counter, w.weight, w.changed = w.Open(w.begin), weight, now
 	out := w.counter.Read(ctx, now, metric.Weight{Percent: float64(weight)})
@@ -121,7 +128,9 @@ func (w *Watcher) Look(ctx context.Context, weight int) (rollout.Judged, error) 
 	}
 	if weight != w.weight {
 		w.weight, w.changed = weight, w.Now()
-		w.own = -w.partial.CanaryRequests() // the requests of the current interval came before the change
+		// The requests of the current interval came before the change.
+		canary, all := w.partial.Requests()
+		w.own, w.seen = -w.partial.CanaryRequests(), rollout.Seen{Canary: -canary, All: -all}
 	}
 	for {
 		came, err := w.next(ctx)
@@ -288,6 +297,8 @@ func (w *Watcher) observe(came progress) analysis.Decision {
 	current := w.current()
 	w.observed = w.read
 	w.own += o.CanaryRequests()
+	canary, all := o.Requests()
+	w.seen.Canary, w.seen.All = max(w.seen.Canary+canary, 0), max(w.seen.All+all, 0)
 	o.Time, o.Weight = w.read.Sub(w.begin).Seconds(), float64(w.weight)
 	d := current.observe(o)
 	if current.Judge == w.judge || d.Verdict == analysis.Reject {
@@ -328,7 +339,7 @@ func (w *Watcher) judged(d analysis.Decision) (rollout.Judged, error) {
 			Time: w.read.UTC(), Weight: w.weight, Verdict: d.Verdict, Reason: reason,
 			Metrics: rollout.MetricsOf(d.Evidence),
 		},
-		Own: w.ownRequests(), Cause: d.Cause, Inconclusive: d.Inconclusive, Recommended: int(d.Weight),
+		Own: w.ownRequests(), Seen: new(w.seen), Cause: d.Cause, Inconclusive: d.Inconclusive, Recommended: int(d.Weight),
 		Watched: w.observed.Sub(w.begin).Seconds(), Judge: state,
 		Reject: reject, Promote: promote,
 	}, nil

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,6 +109,9 @@ func (a *API) serve(r *http.Request) (int, any) {
 	}
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	at := slices.Index(parts, "namespaces")
+	if at < 0 && r.Method == http.MethodGet { // a list of all namespaces
+		return http.StatusOK, a.list(strings.TrimSuffix(r.URL.Path, parts[len(parts)-1])+"namespaces/*/"+parts[len(parts)-1], r)
+	}
 	if at < 0 || len(parts) < at+3 {
 		return http.StatusNotFound, Status(404, "NotFound", "", "")
 	}
@@ -303,11 +307,11 @@ func (a *API) Requests() []string {
 	return slices.Clone(a.requests)
 }
 
-func (a *API) list(path string, r *http.Request) map[string]any {
+func (a *API) list(pattern string, r *http.Request) map[string]any {
 	selected := selection(r)
 	items := []any{}
 	for _, key := range slices.Sorted(maps.Keys(a.objects)) {
-		if strings.HasPrefix(key, path+"/") && selected(a.objects[key]) {
+		if in, _ := path.Match(pattern+"/*", key); in && selected(a.objects[key]) {
 			items = append(items, a.objects[key])
 		}
 	}

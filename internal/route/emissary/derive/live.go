@@ -126,6 +126,19 @@ func optionsFor(route map[string]any, namespace string) model.Options {
 	return options
 }
 
+// Installation returns the ambassador_id of the first Emissary installation that a route is
+// for; "" is the default.
+func Installation(route map[string]any) string { return optionsFor(route, "").AmbassadorID }
+
+// Freezes returns what in a Mapping makes Envoy refuse every configuration of an
+// installation.
+func Freezes(mapping map[string]any, ambassadorID string) []string {
+	return model.Freezes(mapping, model.Options{AmbassadorID: ambassadorID})
+}
+
+// SampleHeader is the header by which a share below one percent is taken.
+const SampleHeader = model.SampleHeader
+
 // RealShare returns the share in percent that a canary route really gets next
 // to its stable route. It does not consider other routes and Hosts. The error
 // says what prevents the share. namespace is Emissary's own.

@@ -198,7 +198,8 @@ func (d *derivation) finish(r derived, name string) {
 	if r.stable != nil {
 		stable = r.stable.Name()
 	}
-	d.result.Routes = append(d.result.Routes, route.Route{Derived: pair, Name: stable, TimeoutMS: Timeout(d.request.Set.Value(r.canary))})
+	value := d.request.Set.Value(r.canary)
+	d.result.Routes = append(d.result.Routes, route.Route{Derived: pair, Name: stable, TimeoutMS: Timeout(value), Target: Cluster(value, d.router.Namespace)})
 }
 
 // setStats gives the canary its own statistics name, the one that Emissary

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // The ports of every Emissary pod.
@@ -48,7 +49,16 @@ var (
 // shared and must not be changed.
 type pageView struct {
 	View
+	now     time.Time // when it was read, by the gateway's clock; zero if unknown
 	through Tunnel
+}
+
+// unchanged returns how long the routes have not changed; 0 if unknown.
+func (v pageView) unchanged() time.Duration {
+	if v.now.IsZero() || v.Changed.IsZero() {
+		return 0
+	}
+	return max(v.now.Sub(v.Changed), 0)
 }
 
 // readView reads a page.
@@ -59,11 +69,11 @@ func (g *Gateways) readView(ctx context.Context, of viewKey) (pageView, error) {
 	if err != nil {
 		return pageView{}, err
 	}
-	view, err := page(ctx, tunnel, of.page.port, of.page.path, of.page.parse)
+	view, now, err := page(ctx, tunnel, of.page.port, of.page.path, of.page.parse)
 	if errors.Is(err, context.DeadlineExceeded) {
 		g.tunnels.drop(of.pod, tunnel) // the tunnel may be dead
 	}
-	return pageView{view, tunnel}, err
+	return pageView{view, now, tunnel}, err
 }
 
 // view returns a page of a pod that is read after the call began.
@@ -71,34 +81,40 @@ func (g *Gateways) view(ctx context.Context, pod podID, page *viewPage) (pageVie
 	return g.views.get(ctx, viewKey{pod, page}, g.where.Every)
 }
 
-// query queries a pod once. It returns which sources it used, and the differences from
-// wants.
-func (g *Gateways) query(ctx context.Context, pod podID, wants []Want) (source string, problems []string, err error) {
+// answer is what a pod does, compared with what it should do.
+type answer struct {
+	source   string   // the pages that were used
+	problems []string // differences from the wanted shares
+	view     pageView
+}
+
+// query queries a pod once.
+func (g *Gateways) query(ctx context.Context, pod podID, wants []Want) (answer, error) {
 	routes, noRoutes := g.envoyView(ctx, pod, wants)
 	switch {
 	case ctx.Err() != nil || errors.As(noRoutes, new(tunnelError)) || errors.Is(noRoutes, context.DeadlineExceeded):
-		return "", nil, noRoutes
+		return answer{}, noRoutes
 	case noRoutes == nil:
 		// Emissary computes its answer anew each time, so it is not queried while Envoy
 		// has problems.
 		if problems := Check(routes.View, wants); len(problems) > 0 {
-			return byEnvoy, problems, nil
+			return answer{byEnvoy, problems, routes}, nil
 		}
 	}
 	diagnostics, noDiagnostics := g.view(ctx, pod, diagnosticsPage)
 	switch {
 	case ctx.Err() != nil:
-		return "", nil, context.Cause(ctx)
+		return answer{}, context.Cause(ctx)
 	case noRoutes != nil && noDiagnostics != nil:
 		g.tunnels.drop(pod, diagnostics.through) // the tunnel may be the reason
-		return "", nil, errors.Join(noRoutes, noDiagnostics)
+		return answer{}, errors.Join(noRoutes, noDiagnostics)
 	case noRoutes != nil:
-		return byDiagnostics, Check(diagnostics.View, wants), nil
+		return answer{byDiagnostics, Check(diagnostics.View, wants), diagnostics}, nil
 	case noDiagnostics != nil:
-		return byEnvoy, nil, nil
+		return answer{byEnvoy, nil, routes}, nil
 	}
 	routes.Errors = diagnostics.Errors
-	return byBoth, Check(routes.View, wants), nil
+	return answer{byBoth, Check(routes.View, wants), routes}, nil
 }
 
 // envoyView returns what Envoy does with requests.
@@ -112,27 +128,31 @@ func (g *Gateways) envoyView(ctx context.Context, pod podID, wants []Want) (page
 	return routes, err
 }
 
-// page gets and parses a page of a pod.
-func page(ctx context.Context, tunnel Tunnel, port int, path string, parse func([]byte) (View, error)) (View, error) {
+// page gets and parses a page of a pod. It also returns the time of the pod's clock.
+func page(ctx context.Context, tunnel Tunnel, port int, path string, parse func([]byte) (View, error)) (View, time.Time, error) {
+	fail := func(err error) (View, time.Time, error) {
+		return View{}, time.Time{}, fmt.Errorf("%s: %w", tunnel.Pod(), err)
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, tunnel.URL(port, path), nil)
 	if err != nil {
-		return View{}, err
+		return fail(err)
 	}
 	response, err := tunnel.Client().Do(request)
 	if err != nil {
-		return View{}, fmt.Errorf("%s: %w", tunnel.Pod(), err)
+		return fail(err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return View{}, fmt.Errorf("%s: port %d: %s", tunnel.Pod(), port, response.Status)
+		return fail(fmt.Errorf("port %d: %s", port, response.Status))
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, pageLimit))
 	if err != nil {
-		return View{}, fmt.Errorf("%s: port %d: %w", tunnel.Pod(), port, err)
+		return fail(fmt.Errorf("port %d: %w", port, err))
 	}
 	view, err := parse(text)
 	if err != nil {
-		return View{}, fmt.Errorf("%s: %w", tunnel.Pod(), err)
+		return fail(err)
 	}
-	return view, nil
+	now, _ := http.ParseTime(response.Header.Get("Date")) // zero without one
+	return view, now, nil
 }

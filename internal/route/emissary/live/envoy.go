@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 )
 
 // ConfigDumpPath is the page of Envoy's admin interface, port 8001 of an Emissary pod,
@@ -22,7 +23,8 @@ type configDump struct {
 }
 
 type dynamicRoutes struct {
-	Config struct {
+	Updated string `json:"last_updated"`
+	Config  struct {
 		Name         string        `json:"name"`
 		VirtualHosts []virtualHost `json:"virtual_hosts"`
 	} `json:"route_config"`
@@ -53,6 +55,9 @@ func ParseConfigDump(text []byte) (View, error) {
 	var v View
 	for _, c := range dump.Configs {
 		for _, d := range append(c.Dynamic, c.dynamicRoutes) {
+			if updated, err := time.Parse(time.RFC3339, d.Updated); err == nil && updated.After(v.Changed) {
+				v.Changed = updated
+			}
 			for _, host := range d.Config.VirtualHosts {
 				groups, err := host.groups(d.Config.Name)
 				if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -50,7 +51,8 @@ type Gateways struct {
 	statistics *shared[podID, statisticsPage]
 	wanted     *wanted
 	listed     *shared[struct{}, int] // number of pods
-	there      atomic.Bool            // there has been a pod
+	suspects   *shared[search, []string]
+	there      atomic.Bool // there has been a pod
 }
 
 // NewGateways returns Gateways for an Emissary. It sends no request yet. The caller
@@ -76,6 +78,7 @@ func NewGateways(c *kube.Cluster, where Gateway) *Gateways {
 		wanted:  &wanted{clusters: map[string]int{}},
 	}
 	g.views, g.statistics, g.listed = newShared(g.readView), newShared(g.readStatistics), newShared(g.list)
+	g.suspects = newShared(g.searchSuspects)
 	return g
 }
 
@@ -125,6 +128,8 @@ type NotVerifiedError struct {
 	Where    Gateway
 	After    time.Duration       // the time waited
 	Problems map[string][]string // by pod; empty if no pod is ready
+	Taken    *rollout.Taken      // what the pods do instead; nil if none has answered
+	Suspects []string            // objects that may be the reason, each with why
 }
 
 func (e *NotVerifiedError) Error() string {
@@ -139,7 +144,10 @@ func (e *NotVerifiedError) Error() string {
 	for _, pod := range slices.Sorted(maps.Keys(e.Problems)) {
 		parts = append(parts, fmt.Sprintf("Pod %s: %s", pod, strings.Join(e.Problems[pod], "; ")))
 	}
-	return fmt.Sprintf("the gateway has not applied the shares within %s: %s", e.After, strings.Join(parts, "; "))
+	if e.Taken != nil && e.Taken.Unchanged > 0 {
+		parts = append(parts, e.Taken.Reason())
+	}
+	return fmt.Sprintf("the gateway has not applied the shares within %s: %s", e.After, strings.Join(append(parts, e.Suspects...), "; "))
 }
 
 // refusal returns the error in the form that a release handles.
@@ -147,7 +155,7 @@ func (e *NotVerifiedError) refusal() *rollout.Refusal {
 	if len(e.Problems) == 0 {
 		return &rollout.Refusal{Code: rollout.RefusedNoGatewayPod, Err: e}
 	}
-	return &rollout.Refusal{Code: rollout.RefusedNotTaken, Err: e}
+	return &rollout.Refusal{Code: rollout.RefusedNotTaken, Taken: e.Taken, Err: e}
 }
 
 // VerifyShare waits until every ready gateway pod gives the wanted shares, according to
@@ -158,7 +166,7 @@ func (e *NotVerifiedError) refusal() *rollout.Refusal {
 func (g *Gateways) VerifyShare(ctx context.Context, wants []Want, patience time.Duration) (Verified, error) {
 	patience = cmp.Or(patience, g.where.Patience)
 	ctx, end := context.WithCancelCause(ctx)
-	v := &verification{gateways: g, wants: wants, end: end, pods: map[podID]*gatewayPod{}}
+	v := &verification{gateways: g, wants: wants, began: time.Now(), end: end, pods: map[podID]*gatewayPod{}}
 	defer v.asking.Wait()
 	defer end(nil)
 	limit := time.AfterFunc(patience, func() { end(endedError{v.refused(patience)}) })
@@ -189,6 +197,7 @@ type endedError struct{ error }
 type verification struct {
 	gateways *Gateways
 	wants    []Want
+	began    time.Time
 	end      context.CancelCauseFunc
 	asking   sync.WaitGroup
 
@@ -202,7 +211,8 @@ type gatewayPod struct {
 	stop context.CancelFunc
 
 	agrees   bool
-	source   string
+	answer   answer
+	answered time.Time // when; zero if never
 	problems []string
 }
 
@@ -249,7 +259,8 @@ func (v *verification) endWhenAgreed() {
 func (v *verification) ask(ctx context.Context, p *gatewayPod) {
 	defer p.stop()
 	for {
-		source, problems, err := v.gateways.query(ctx, p.id, v.wants)
+		got, err := v.gateways.query(ctx, p.id, v.wants)
+		problems := got.problems
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -260,7 +271,10 @@ func (v *verification) ask(ctx context.Context, p *gatewayPod) {
 			problems = []string{err.Error()}
 		}
 		v.mu.Lock()
-		p.agrees, p.source, p.problems = len(problems) == 0, source, problems
+		p.agrees, p.problems = len(problems) == 0, problems
+		if err == nil {
+			p.answered, p.answer = time.Now(), got
+		}
 		v.endWhenAgreed()
 		v.mu.Unlock()
 		if len(problems) == 0 || kube.Pause(ctx, v.gateways.where.Every) != nil {
@@ -274,7 +288,7 @@ func (v *verification) verified() Verified {
 	defer v.mu.Unlock()
 	sources := map[string]bool{}
 	for _, p := range v.pods {
-		sources[p.source] = true
+		sources[p.answer.source] = true
 	}
 	return Verified{Pods: len(v.pods), Sources: slices.Sorted(maps.Keys(sources))}
 }
@@ -288,5 +302,35 @@ func (v *verification) refused(after time.Duration) error {
 			problems[p.id.namespace+"/"+p.id.name] = p.problems
 		}
 	}
-	return &NotVerifiedError{Where: v.gateways.where, After: after, Problems: problems}
+	return &NotVerifiedError{Where: v.gateways.where, After: after, Problems: problems, Taken: v.taken()}
+}
+
+// taken returns what the pods do; nil if none has answered. The routes of a pod are
+// unchanged if they are older than the verification, which begins after the weight was
+// written.
+func (v *verification) taken() *rollout.Taken {
+	t := rollout.Taken{Pods: len(v.pods), Least: 100}
+	unchanged, known := time.Duration(math.MaxInt64), false
+	for _, p := range v.pods {
+		age := time.Duration(0)
+		if !p.answered.IsZero() {
+			known = true
+			least, most := p.answer.view.taken(v.wants)
+			t.Least, t.Most = min(t.Least, least), max(t.Most, most)
+			if age = p.answer.view.unchanged(); age < p.answered.Sub(v.began) {
+				age = 0
+			}
+		}
+		if !p.agrees {
+			t.Behind++
+			unchanged = min(unchanged, age)
+		}
+	}
+	if !known {
+		return nil
+	}
+	if t.Behind > 0 {
+		t.Unchanged = unchanged.Seconds()
+	}
+	return &t
 }

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // View is what one gateway does with requests at one moment.
@@ -18,6 +19,9 @@ type View struct {
 	// Errors holds the errors that the gateway reports about its configuration. Only
 	// the diagnostics have them.
 	Errors []Error
+	// Changed is when the routes last changed, by the gateway's clock; zero if unknown.
+	// Only Envoy has it.
+	Changed time.Time
 }
 
 // Error is an error that a gateway reports.
@@ -54,7 +58,10 @@ type Want struct {
 	Route *Route
 	// TCP means a TCPMapping, which is in Envoy's listeners.
 	TCP bool
-	// Gone means that no route may lead to the cluster; Share is ignored.
+	// Canary means that the Mapping is a canary's.
+	Canary bool
+	// Gone means that the Mapping no longer exists. It must get no request; Share is
+	// ignored.
 	Gone bool
 }
 
@@ -88,8 +95,9 @@ func (v View) check(w Want) []string {
 		}
 		found = true
 		switch {
+		case w.Gone && share <= tolerance:
 		case w.Gone:
-			problems = append(problems, fmt.Sprintf("%s still has a route for %s", w, g.Match))
+			problems = append(problems, fmt.Sprintf("%s no longer exists but still gets %g %% of %s", w, share, g.Match))
 		case math.Abs(share-w.Share) > tolerance:
 			problems = append(problems, fmt.Sprintf("%s has %g %% of %s, not %g %%", w, share, g.Match, w.Share))
 		case g.Unrouted > tolerance:
@@ -123,6 +131,27 @@ func (g Group) share(w Want) (sum float64, member bool) {
 		}
 	}
 	return sum, member
+}
+
+// taken returns the smallest and the largest share that the canaries among wants get. A
+// canary without a route gets nothing.
+func (v View) taken(wants []Want) (least, most float64) {
+	least = 100
+	for _, w := range wants {
+		if !w.Canary {
+			continue
+		}
+		found := false
+		for _, g := range v.Groups {
+			if share, member := g.share(w); member {
+				found, least, most = true, min(least, share), max(most, share)
+			}
+		}
+		if !found {
+			least = 0
+		}
+	}
+	return min(least, most), most
 }
 
 func (e Error) names(w Want) bool {

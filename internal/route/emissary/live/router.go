@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +36,10 @@ type Verifier interface {
 	There(ctx context.Context) (bool, error)
 	// VerifyShare waits until all gateways give the wanted shares.
 	VerifyShare(ctx context.Context, wants []Want, patience time.Duration) (Verified, error)
+	// Suspects returns the objects that make Envoy refuse every configuration of an
+	// installation, each with the reason. It searches all namespaces, or only the given
+	// one if more is not allowed.
+	Suspects(ctx context.Context, namespace, ambassadorID string) ([]string, error)
 }
 
 // isThere reports whether there is a gateway. It checks that once.
@@ -125,8 +131,8 @@ func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int
 		wants = append(wants, w...)
 	}
 	switch {
-	case percent == 0 && len(wants) == 0: // without a route, the canary gets no requests
-		return "the canary gets 0 %: its route no longer exists", rollout.SeenOnGateways, nil
+	case percent == 0 && len(wants) == 0:
+		return "the canary gets 0 %: its route no longer exists; no gateway was asked", rollout.ByModelAlone, nil
 	case !exists:
 		return fmt.Sprintf("the canary gets %d %%, computed with the model of Emissary and verified on no gateway: %v", percent, r.unreachable()), rollout.ByModelAlone, nil
 	case len(wants) == 0:
@@ -135,12 +141,26 @@ func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int
 	verified, err := r.Gateways.VerifyShare(ctx, wants, patience)
 	var not *NotVerifiedError
 	if errors.As(err, &not) {
+		if patience == 0 { // nobody waits for the brake
+			not.Suspects = r.knownSuspects(ctx, routes)
+		}
 		return "", "", not.refusal()
 	}
 	if err != nil {
 		return "", "", err
 	}
 	return fmt.Sprintf("the canary gets %d %% %s", percent, verified), rollout.SeenOnGateways, nil
+}
+
+// searchTime limits the search for the reason of a failure.
+const searchTime = 2 * time.Second
+
+// knownSuspects returns the suspects that can be found soon.
+func (r *Router) knownSuspects(ctx context.Context, routes []rollout.Route) []string {
+	ctx, stop := context.WithTimeout(ctx, searchTime)
+	defer stop()
+	suspects, _ := r.suspects(ctx, routes) // the failure itself is what matters
+	return suspects
 }
 
 // Find implements route.Live.
@@ -152,19 +172,59 @@ func (r *Router) Find(ctx context.Context, namespace, release string) ([]rollout
 			return nil, err
 		}
 		for _, o := range objects {
-			routes = append(routes, rollout.Route{Pair: rollout.Pair{Canary: object.ID(o)}})
+			routes = append(routes, rollout.Route{Pair: rollout.Pair{Canary: object.ID(o)}, Target: derive.Cluster(o, r.Namespace)})
 		}
 	}
 	return routes, nil
 }
 
-// Reachable implements route.Live.
-func (r *Router) Reachable(ctx context.Context, _ []rollout.Route) error {
+// Reachable implements route.Live. It also returns an error if an object stops all changes
+// of the gateway, or if the gateway still gives requests to a canary whose route does not
+// exist.
+func (r *Router) Reachable(ctx context.Context, routes []rollout.Route) error {
 	exists, err := r.isThere(ctx)
 	if err == nil && !exists {
 		err = r.unreachable()
 	}
+	if err != nil {
+		return err
+	}
+	suspects, err := r.suspects(ctx, routes)
+	if err == nil && len(suspects) > 0 {
+		err = errors.New(strings.Join(suspects, "; "))
+	}
+	if err != nil {
+		return err
+	}
+	var wants []Want
+	for _, route := range routes {
+		_, stable, canary, err := r.pair(ctx, route)
+		if err != nil {
+			return err
+		}
+		if canary == nil {
+			wants = append(wants, gone(route, stable)...)
+		}
+	}
+	if len(wants) > 0 {
+		_, err = r.Gateways.VerifyShare(ctx, wants, 0)
+	}
 	return err
+}
+
+// suspects returns the objects that stop all changes of the gateway, each with the reason.
+func (r *Router) suspects(ctx context.Context, routes []rollout.Route) ([]string, error) {
+	if len(routes) == 0 {
+		return nil, nil
+	}
+	_, stable, canary, err := r.pair(ctx, routes[0])
+	if err != nil {
+		return nil, err
+	}
+	if stable == nil {
+		stable = canary
+	}
+	return r.Gateways.Suspects(ctx, routes[0].Canary.Namespace, derive.Installation(stable))
 }
 
 func (r *Router) unreachable() error {
@@ -172,7 +232,7 @@ func (r *Router) unreachable() error {
 }
 
 // wants returns the shares that a pair of routes should have, after a check with the
-// model. If the canary's route does not exist, it returns none.
+// model. A canary's route that does not exist must get no request.
 func (r *Router) wants(ctx context.Context, route rollout.Route, percent int) ([]Want, error) {
 	object, stable, canary, err := r.pair(ctx, route)
 	switch {
@@ -181,7 +241,7 @@ func (r *Router) wants(ctx context.Context, route rollout.Route, percent int) ([
 	case canary == nil && percent > 0:
 		return nil, &rollout.Refusal{Code: rollout.RefusedGone, Objects: []string{route.Canary.String()}}
 	case canary == nil:
-		return nil, nil
+		return gone(route, stable), nil
 	case stable == nil:
 		return nil, fmt.Errorf("%s: it no longer exists, so its canary %s gets every request; restore it at once, or delete the canary's objects yourself", route.Stable, route.Canary)
 	}
@@ -195,7 +255,30 @@ func (r *Router) wants(ctx context.Context, route rollout.Route, percent int) ([
 	if route.Canary.Kind == "TCPMapping" {
 		return nil, nil // the name of its cluster is unknown
 	}
-	return []Want{r.want(canary, share), r.want(stable, 100-share)}, nil
+	wants := []Want{r.want(canary, share), r.want(stable, 100-share)}
+	wants[0].Canary = true
+	return wants, nil
+}
+
+// gone returns that a canary's route which does not exist must get no request. The
+// gateway may still have it: from an earlier release, or because it applies no change.
+// Routes with other conditions than stable's lead there on purpose, such as those of
+// pinned users.
+func gone(route rollout.Route, stable map[string]any) []Want {
+	if route.Target == "" || route.Canary.Kind == "TCPMapping" {
+		return nil
+	}
+	w := Want{Namespace: route.Canary.Namespace, Mapping: route.Canary.Name, Cluster: route.Target, Canary: true, Gone: true}
+	if stable == nil {
+		return []Want{w}
+	}
+	w.Route = RouteOf(object.Spec(stable))
+	if w.Route == nil {
+		return []Want{w}
+	}
+	sampled := w
+	sampled.Route = &Route{w.Route.Prefix, normal(append(slices.Clone(w.Route.Conditions), derive.SampleHeader))}
+	return []Want{w, sampled}
 }
 
 // pair reads a pair of routes: the stable object, its route, and the canary's route;
