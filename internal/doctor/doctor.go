@@ -51,9 +51,16 @@ type Seen struct {
 	// Served lists the served versions of the gateways' API groups.
 	Served   map[string][]string
 	Releases []Recorded
+	// Posted lists the errors that the gateways themselves report. Asked means that they
+	// could be asked.
+	Posted []Posted
+	Asked  bool
 	// Wanted is the planned release; nil if none was named.
 	Wanted *Wanted
 }
+
+// Posted is an error that a gateway reports about an object, whose kind it does not name.
+type Posted struct{ Namespace, Name, Text string }
 
 // Denied lists verbs on a resource that are not allowed.
 type Denied struct {
@@ -67,6 +74,9 @@ type Recorded struct {
 	State rollout.State
 	Plan  rollout.Plan
 	Err   error // why the record cannot be read
+	// Behind says what the gateway does instead of what the routes ask for; "" if nothing,
+	// or if it was not asked.
+	Behind string
 }
 
 // Wanted is a planned release.

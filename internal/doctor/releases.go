@@ -33,6 +33,9 @@ func (e *Exam) releases(gateways []GatewayReport) {
 		if r.State.Held != "" {
 			e.find("release", about, "it is held: "+r.State.Held, fmt.Sprintf("canarize reject %s, or repeat the command with --override-hold once the problem is solved", r.Name))
 		}
+		if r.Behind != "" {
+			e.find("gateway", about, "the gateway does something else than its routes ask for: "+r.Behind, fmt.Sprintf("see canarize traffic --live; if nothing changes, canarize reject %s takes the requests off the canary without the gateway", r.Name))
+		}
 		e.gone(about, r)
 		for _, g := range gateways {
 			e.found = append(e.found, g.Changed[r.Name]...)

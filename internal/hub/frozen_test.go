@@ -1,13 +1,17 @@
 package hub_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/canarize/canarize/internal/analysis"
+	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
+	"github.com/canarize/canarize/internal/route/emissary/live"
 )
 
 // odd is a Mapping in another namespace that makes Envoy refuse every configuration.
@@ -100,4 +104,45 @@ func TestBeforeAnything(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAsker: an examination is told what a frozen gateway does instead, and nothing if the
+// gateway follows.
+func TestAsker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		asker := live.Asker{Gateways: w.gateways, Namespace: gatewayNamespace}
+		defer asker.Close()
+		p := plan(0, "good:2")
+		canary := p.Canary[2]
+		canary["spec"].(values)["weight"] = 5.
+		w.Put(pathOf(canary), canary)
+		behind := func() string {
+			text, err := asker.Behind(t.Context(), func(id manifest.ID) map[string]any {
+				return w.Get(mappingsPath + id.Name)
+			}, p.Routes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}
+		if text := behind(); text != "" {
+			t.Errorf("the gateway follows: %s", text)
+		}
+		w.freeze(true)
+		time.Sleep(time.Minute)
+		w.Edit(pathOf(canary), func(o map[string]any) { o["spec"].(values)["weight"] = 50. })
+		if text := behind(); !strings.Contains(text, "5 %") || !strings.Contains(text, "frozen or slow") {
+			t.Errorf("weight 50, frozen at 5: %q", text)
+		}
+		w.Drop(pathOf(canary))
+		if text := behind(); !strings.Contains(text, "no longer exists but still gets 5 %") {
+			t.Errorf("deleted, frozen at 5: %q", text)
+		}
+		w.fault = `["app-0-canary.shop.1", "is odd"], ["x", "y"]`
+		posted, known, err := asker.Posted(t.Context())
+		if want := []route.Posted{{Namespace: "shop", Name: "app-0-canary", Text: "is odd"}, {Text: "y"}}; !known || err != nil || !slices.Equal(posted, want) {
+			t.Errorf("%v, %v, %v", posted, known, err)
+		}
+	})
 }

@@ -56,6 +56,7 @@ type world struct {
 	dump    string                     // config_dump
 	version int                        // of the cluster when routed and dump were computed
 	frozen  bool                       // the gateway applies no change
+	fault   string                     // errors in its diagnostics
 	events  map[string][]rollout.Event // by release
 }
 
@@ -240,7 +241,7 @@ func (t *tunnel) RoundTrip(r *http.Request) (*http.Response, error) {
 		w.route()
 		return answer(w.statistics(regexp.MustCompile(r.URL.Query().Get("filter"))))
 	}
-	return answer(`{"route_info": [], "errors": []}`)
+	return answer(`{"route_info": [], "errors": [` + w.fault + `]}`)
 }
 
 // routed is an application as the gateway routes it.

@@ -73,3 +73,19 @@ type Cluster interface {
 	// retried until ctx ends.
 	SetNumber(ctx context.Context, id manifest.ID, field string, n int, persistent bool) error
 }
+
+// Asker asks a running gateway what it does, for an examination.
+type Asker interface {
+	// Behind compares what the gateway does with what the routes of a release ask for. It
+	// returns what differs, or "". get returns an object of the cluster; nil if it does not
+	// exist.
+	Behind(ctx context.Context, get func(manifest.ID) map[string]any, routes []rollout.Route) (string, error)
+	// Posted returns the errors that the gateway reports, if they are known.
+	Posted(ctx context.Context) (posted []Posted, known bool, err error)
+	// Close closes the connections.
+	Close()
+}
+
+// Posted is an error that a gateway reports about an object, whose kind it does not name.
+// An error about no object has no name.
+type Posted struct{ Namespace, Name, Text string }

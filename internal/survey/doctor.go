@@ -11,6 +11,7 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/runner"
 )
 
@@ -33,6 +34,7 @@ type Gateway struct {
 	APIGroup    string     // of its own kinds
 	Kinds       []kube.Ref // with its routing configuration
 	Examiner    doctor.Gateway
+	Asker       route.Asker // nil if the running gateway is not asked
 }
 
 // Doctor looks for what would disturb a release, and for leftovers of earlier ones. It
@@ -46,7 +48,7 @@ func newSurvey(o Options) *survey {
 }
 
 func (s *survey) examine(ctx context.Context) (doctor.Report, error) {
-	for _, step := range []func(context.Context) error{s.permissions, s.served, s.namespace, s.lists, s.routing, s.releases, s.wanted, s.named} {
+	for _, step := range []func(context.Context) error{s.permissions, s.served, s.namespace, s.lists, s.routing, s.releases, s.wanted, s.named, s.gateways} {
 		if err := step(ctx); err != nil {
 			return doctor.Report{}, err
 		}

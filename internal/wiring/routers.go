@@ -29,7 +29,7 @@ func routers(emissaryNamespace string, gateways *live.Gateways) []router {
 		},
 		gateways: []survey.Gateway{{
 			Namespace: emissaryNamespace, PodSelector: live.PodSelector, APIGroup: live.APIGroup, Kinds: live.Kinds(),
-			Examiner: examine.Gateway{Namespace: emissaryNamespace},
+			Examiner: examine.Gateway{Namespace: emissaryNamespace}, Asker: live.Asker{Gateways: gateways, Namespace: emissaryNamespace},
 		}},
 		grants:    live.Grants(),
 		elsewhere: []kube.Granted{{Namespace: emissaryNamespace, Grants: live.GatewayGrants()}},

@@ -59,8 +59,11 @@ func Survey(target kube.Target, namespace, emissaryNamespace string, source metr
 		Cluster: cluster, Namespace: namespace,
 		Access: Access(AccessOptions{Namespace: namespace, EmissaryNamespace: emissaryNamespace, PodMetrics: source == metric.Pods}),
 	}
-	for _, r := range routers(emissaryNamespace, nil) {
+	if err != nil {
+		return o, err
+	}
+	for _, r := range routers(emissaryNamespace, live.NewGateways(cluster, live.Gateway{Namespace: emissaryNamespace})) {
 		o.Gateways = append(o.Gateways, r.gateways...)
 	}
-	return o, err
+	return o, nil
 }

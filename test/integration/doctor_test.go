@@ -24,6 +24,7 @@ import (
 type clinic struct {
 	shop
 	emissary site
+	gateway  *emissary
 }
 
 func (s suite) newClinic(t *testing.T, text string) clinic {
@@ -33,7 +34,8 @@ func (s suite) newClinic(t *testing.T, text string) clinic {
 	c.emissary.namespace += "-emissary"
 	c.apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+c.emissary.namespace+"}")
 	c.emissary.apply(t, "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}")
-	c.emissary.pod(t, "emissary-1", c.startClinicNode(t), gatewayLabels, running)
+	c.gateway = c.openEmissary(t, c.startKubelet(t, c.namespace), c.emissary.namespace)
+	c.emissary.pod(t, "emissary-1", c.namespace, gatewayLabels, running)
 	for _, object := range []string{
 		"{apiVersion: getambassador.io/v3alpha1, kind: Listener, metadata: {name: http}, spec: {port: 8080, protocol: HTTP, securityModel: XFP, hostBinding: {namespace: {from: ALL}}}}",
 		"{apiVersion: getambassador.io/v3alpha1, kind: Host, metadata: {name: all}, spec: {hostname: '*', requestPolicy: {insecure: {action: Route}}}}",
@@ -48,13 +50,6 @@ func (s suite) newClinic(t *testing.T, text string) clinic {
 		})
 	}
 	return c
-}
-
-// startClinicNode starts a node whose Emissary reports a share of 10 %.
-func (c clinic) startClinicNode(t *testing.T) string {
-	t.Helper()
-	c.startGateway(t, c.startKubelet(t, c.namespace), "emissary-1", 10)
-	return c.namespace
 }
 
 // examine runs canarize doctor and checks its exit code.
@@ -96,6 +91,11 @@ func (s suite) testDoctor(t *testing.T) {
 	c.expect(t, 0, append(c.deploy(t, "v2"), "--emissary-namespace", "nowhere"))
 	c.expect(t, 0, append(shift("10"), "--emissary-namespace", "nowhere"))
 	healthy("during a release")
+	c.gateway.freeze(50)
+	if r := c.examine(t, 1); len(r.Findings) != 1 || r.Findings[0].Check != "gateway" || !strings.Contains(r.Findings[0].Problem, "50 %") {
+		t.Errorf("with a gateway that gives another share: %+v", r)
+	}
+	c.gateway.thaw()
 	c.least(t)
 	if err := c.applyAs(t, "argocd-controller", map[string]any{"containers": []any{map[string]any{"name": "shop", "image": "registry.example.com/shop:v1"}}}); err != nil {
 		t.Fatal(err)

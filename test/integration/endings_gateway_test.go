@@ -95,18 +95,24 @@ func (e *emissary) thaw()            { e.frozen.Store(0) }
 // the Mappings ask for, until it is frozen.
 func (s shop) startEmissary(t *testing.T) *emissary {
 	t.Helper()
-	gateway := &emissary{}
 	k := s.startKubelet(t, s.namespace)
 	s.pod(t, "emissary-1", s.namespace, gatewayLabels, running)
+	return s.openEmissary(t, k, s.namespace)
+}
+
+// openEmissary lets a pod emissary-1 of a kubelet be a gateway in a namespace.
+func (s shop) openEmissary(t *testing.T, k *kubelet, namespace string) *emissary {
+	t.Helper()
+	gateway := &emissary{}
 	of := func(name string) (cluster string, weight int) {
 		object, err := s.cluster.Get(t.Context(), s.ref("getambassador.io", "Mapping", name))
 		if err != nil || object == nil {
 			return "", 0
 		}
 		if frozen := gateway.frozen.Load(); frozen > 0 && name == "shop-canary" {
-			return derive.Cluster(object, s.namespace), int(frozen) - 1
+			return derive.Cluster(object, namespace), int(frozen) - 1
 		}
-		return derive.Cluster(object, s.namespace), derive.Share(object)
+		return derive.Cluster(object, namespace), derive.Share(object)
 	}
 	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RequestURI() != live.ConfigDumpPath {

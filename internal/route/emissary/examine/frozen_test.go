@@ -48,3 +48,33 @@ func TestFrozen(t *testing.T) {
 		})
 	}
 }
+
+// TestPosted: the errors that Emissary really posts are shown, once, and those that canarize
+// computes are told apart from them.
+func TestPosted(t *testing.T) {
+	const wrong = `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: odd, namespace: shop}, spec: {hostname: "*", prefix: /x, service: web, path_redirect: /a, prefix_redirect: /b, host_redirect: true}}`
+	posted := func(asked bool, real ...doctor.Posted) (texts []string) {
+		s := seen(t)
+		s.Namespace, s.Asked, s.Posted = "shop", asked, real
+		doctortest.Add(t, &s, wrong)
+		for _, f := range doctor.Examine(s, examine.Gateway{Namespace: "emissary"}).Findings {
+			if strings.Contains(f.Problem, "posts") {
+				texts = append(texts, f.Object+": "+f.Problem)
+			}
+		}
+		return texts
+	}
+	computed := posted(false)
+	if len(computed) != 1 || !strings.Contains(computed[0], "Emissary posts an error: it ") {
+		t.Fatalf("computed: %q", computed)
+	}
+	if both := posted(true, doctor.Posted{Namespace: "shop", Name: "odd", Text: "bad redirect"}); len(both) != 1 || both[0] != "shop/odd: Emissary posts an error: bad redirect" {
+		t.Errorf("both: %q", both)
+	}
+	if silent := posted(true); len(silent) != 1 || !strings.Contains(silent[0], "although Emissary posts no error about it (yet)") {
+		t.Errorf("Emissary posts none: %q", silent)
+	}
+	if other := posted(true, doctor.Posted{Namespace: "other", Name: "x", Text: "bad"}, doctor.Posted{Text: "about nothing"}); len(other) != 2 {
+		t.Errorf("others: %q", other)
+	}
+}

@@ -15,17 +15,36 @@ import (
 const seeTraffic = "; canarize traffic --live shows what Emissary does with the Mappings"
 
 // postedErrors adds the errors that Emissary posts about objects of the namespace and
-// about all Mappings.
+// about all Mappings: those that it was asked for, and those that canarize computes.
 func (x *exam) postedErrors(found *findings) {
+	for _, p := range x.Posted {
+		about := manifest.ID{Group: group, Kind: "Mapping", Namespace: p.Namespace, Name: p.Name}
+		switch {
+		case p.Name == "":
+			found.add("emissary", "Emissary", "Emissary posts an error: "+p.Text, "correct it"+seeTraffic)
+		case x.inScope(about):
+			found.add("emissary", p.Namespace+"/"+p.Name, "Emissary posts an error: "+p.Text, "correct it"+seeTraffic)
+		}
+	}
 	for _, p := range x.routing.Posted {
 		about := manifest.ID{Kind: p.Kind, Namespace: p.Namespace, Name: p.Name}
-		if x.inScope(about) || slices.Contains([]string{"Host", "Listener", "Module"}, p.Kind) {
-			found.add("emissary", about.String(), "Emissary posts an error: it "+p.Text, "correct it"+seeTraffic)
+		if x.posts(p) || !x.inScope(about) && !slices.Contains([]string{"Host", "Listener", "Module"}, p.Kind) {
+			continue
 		}
+		problem := "Emissary posts an error: it " + p.Text
+		if x.Asked {
+			problem = "it " + p.Text + ", although Emissary posts no error about it (yet)"
+		}
+		found.add("emissary", about.String(), problem, "correct it"+seeTraffic)
 	}
 	if x.Whole && len(x.Served[group]) > 0 && !x.listens() {
 		found.add("emissary", "Listeners", "there is none, so Emissary takes no requests", "apply a Listener, as Emissary's quick start does")
 	}
+}
+
+// posts reports whether Emissary itself posts an error about the object of p.
+func (x *exam) posts(p model.Problem) bool {
+	return slices.ContainsFunc(x.Posted, func(real doctor.Posted) bool { return real.Namespace == p.Namespace && real.Name == p.Name })
 }
 
 func (x *exam) listens() bool {
