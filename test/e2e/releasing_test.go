@@ -110,6 +110,10 @@ type outcome struct {
 	took     time.Duration
 	cpu      time.Duration
 	memory   int64 // peak, in bytes
+	// bad is the number of bad answers to users. off is the time from the first of them
+	// until Envoy sent the canary nothing any more.
+	bad int
+	off time.Duration
 }
 
 // try runs a verb, which has to end within verbLimit.

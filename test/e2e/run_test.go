@@ -226,6 +226,7 @@ func (r running) rejected(t *testing.T, name, manifests, says string) outcome {
 	if !got.first.IsZero() {
 		off = r.routes.since(0, got.first)
 	}
+	o.bad, o.off = got.total-got.versions["1"]-got.versions["2"], off
 	row(name, o, got, off)
 	r.wants(t, o, 3, says)
 	r.nothingLeft(t, before)
