@@ -13,6 +13,8 @@ type Judge struct {
 	arms     [2]Arm   // workspace for histograms
 	evidence map[string]Evidence
 	standing Decision
+	text     []byte // workspace for strayed
+	strayed  string // the last sentence about a share that has strayed
 }
 
 // state is everything that a judge stores.
@@ -81,7 +83,7 @@ func (j *Judge) Observe(o Observation) Decision {
 		return j.standing
 	}
 	if seconds == 0 { // the release begins
-		j.s.Traffic.Weight = o.Weight
+		j.s.Traffic.begin(o.Weight)
 		j.standing.Reason = reasonBefore
 		return j.standing
 	}

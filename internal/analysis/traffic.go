@@ -4,11 +4,11 @@ import "math"
 
 // traffic holds the requests of both arms, whichever metric counted them.
 type traffic struct {
-	Now      float64 `json:"now"`      // requests of both arms in the last interval
-	Rate     float64 `json:"rate"`     // recent requests per second of both arms
-	Weight   float64 `json:"weight"`   // configured at the end of the last observation, percent
-	Canary   float64 `json:"canary"`   // recent requests of the canary, at constant weights
-	Expected float64 `json:"expected"` // expected requests of the canary from its weight
+	Now     float64   `json:"now"`               // requests of both arms in the last interval
+	Rate    float64   `json:"rate"`              // recent requests per second of both arms
+	Weight  float64   `json:"weight"`            // configured at the end of the last observation, percent
+	Earlier []earlier `json:"earlier,omitempty"` // weights that may still be in force, oldest first
+	portion
 	Unserved float64 `json:"unserved"` // expected since the canary's last request
 	Waited   float64 `json:"waited"`   // seconds since the canary's last request
 	Seen     bool    `json:"seen"`     // the canary has had a request
@@ -24,11 +24,12 @@ type waiting struct {
 	Mixed   bool    `json:"mixed"`
 	Least   float64 `json:"least"` // range of weights meanwhile, percent
 	Most    float64 `json:"most"`
+	// Early means that earlier weights may have been in force meanwhile, from
+	// Lowest to Highest percent.
+	Early   bool    `json:"early,omitempty"`
+	Lowest  float64 `json:"lowest,omitempty"`
+	Highest float64 `json:"highest,omitempty"`
 }
-
-// halfLife is the number of observations after which the past counts half for
-// the real share.
-const halfLife = 8
 
 // flow holds the traffic of one observation.
 type flow struct {
@@ -47,7 +48,11 @@ func (t *traffic) add(f flow, seconds, weight float64) waiting {
 	w.Mixed = w.Mixed || weight != t.Weight
 	w.Least, w.Most = min(w.Least, weight), max(w.Most, weight)
 	w.Canary, w.Both, w.Seconds = w.Canary+f.canary, w.Both+f.both, w.Seconds+seconds
-	t.Weight = weight
+	for _, e := range t.Earlier {
+		w.early(e.Least, e.Most)
+	}
+	t.age(seconds)
+	t.change(weight)
 	all := *w
 	if f.measured {
 		t.learn(all)
@@ -60,16 +65,12 @@ func (t *traffic) learn(w waiting) {
 	t.Now = w.Both
 	t.rate(w.Both, w.Seconds)
 	t.Waited += w.Seconds
-	t.Unserved += w.Least / 100 * w.Both
+	least, most := w.inForce()
+	t.Unserved += least / 100 * w.Both
 	if w.Canary > 0 {
 		t.Waited, t.Unserved = 0, 0
 	}
-	if w.Mixed {
-		return
-	}
-	kept := math.Exp2(-1. / halfLife)
-	t.Canary = t.Canary*kept + w.Canary
-	t.Expected = t.Expected*kept + w.Most/100*w.Both
+	t.compare(w.Canary, w.Both, least, most)
 }
 
 // rate updates the rate of requests of both arms.
@@ -82,29 +83,6 @@ func (t *traffic) rate(both, seconds float64) {
 		t.Rate = now
 	}
 	t.Rate += (now - t.Rate) / 3
-}
-
-// unservedLimit is the number of missing canary requests from which the route
-// is to blame and not chance (e^-12 is 6 in a million).
-const unservedLimit = 12
-
-// strayed reports whether the canary's real share is at most half or at least
-// twice its weight, by far more than chance would explain.
-func (t *traffic) strayed() bool {
-	if t.Unserved >= unservedLimit {
-		return true
-	}
-	off := math.Abs(math.Sqrt(t.Canary+.375) - math.Sqrt(t.Expected+.375)) // standard deviation 1/2
-	return off > 2 && (t.Canary < t.Expected/2 || t.Canary > 2*t.Expected)
-}
-
-// multiple returns the canary's real share divided by its weight if it has
-// strayed, else 1.
-func (t *traffic) multiple() float64 {
-	if !t.strayed() || t.Expected == 0 || t.Canary == 0 {
-		return 1
-	}
-	return t.Canary / t.Expected
 }
 
 // flow returns the traffic of the metric with the most requests. Every request

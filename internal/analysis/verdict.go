@@ -19,7 +19,6 @@ const (
 	reasonNoTraffic  = "No request was seen in this interval, so there is nothing to judge."
 	reasonNoCanary   = "The canary has had no request yet, so there is nothing to judge."
 	reasonUnserved   = "The canary gets no requests although its weight should give it some; check its route and its pods."
-	reasonStrayed    = "The canary's real share of the requests is far from its weight; check its route. The judge goes on with the real share."
 	reasonLowTraffic = "The rate of requests is too low for a decision before the deadline; raise the weight, the margin, or the deadline."
 	reasonGauge      = "A gauge of the canary differs too much from stable's."
 	reasonBadPod     = "One pod of the canary is bad, the others are not; replace that pod."
@@ -196,7 +195,7 @@ func (j *Judge) obstacle(pod string) Decision {
 	case t.Unserved >= unservedLimit:
 		return hold(Routing, reasonUnserved)
 	case t.strayed():
-		return hold(Routing, reasonStrayed)
+		return hold(Routing, j.strayedReason())
 	case t.Now == 0:
 		return hold(NoData, reasonNoTraffic)
 	case !t.Seen || t.Waited >= stale:
