@@ -35,6 +35,12 @@ type Observation struct {
 	Metrics map[string]Pair
 	Gauges  map[string]Gauge
 	Latency map[string]HistogramPair
+	// Uncertain means that requests may have gone by any weight, such as those
+	// from before somebody watched.
+	Uncertain bool
+	// Mended means that somebody else had changed the route or its weight, and
+	// that it was set right in this interval.
+	Mended bool
 }
 
 // Gauge holds the means of a measured quantity over one interval. NaN means not

@@ -44,6 +44,7 @@ func (j *Judge) Catastrophe(o Observation) bool {
 // has. Of a latency it keeps the bounds that both have.
 func (o Observation) Join(next Observation) Observation {
 	out := next
+	out.Uncertain, out.Mended = o.Uncertain || next.Uncertain, o.Mended || next.Mended
 	out.Metrics = joined(o.Metrics, next.Metrics, func(a, b Pair) Pair {
 		return Pair{Canary: a.Canary.join(b.Canary), Stable: a.Stable.join(b.Stable)}
 	})

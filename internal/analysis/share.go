@@ -49,13 +49,29 @@ func (t *traffic) change(weight float64) {
 	if weight == t.Weight {
 		return
 	}
+	t.remember(earlier{t.Weight, t.Weight, lingers})
+	t.Weight = weight
+}
+
+// doubt prepares for an interval of some seconds whose requests may have gone
+// by any weight. After a route was mended, its share so far says nothing.
+func (t *traffic) doubt(o Observation, seconds float64) {
+	if o.Mended {
+		t.portion, t.Unserved = portion{}, 0
+	}
+	if o.Mended || o.Uncertain {
+		t.remember(earlier{0, 100, lingers + seconds})
+	}
+}
+
+// remember adds earlier weights. If there are many, it joins the oldest ones.
+func (t *traffic) remember(e earlier) {
 	if n := len(t.Earlier); n == maxEarlier {
 		a, b := t.Earlier[0], t.Earlier[1]
-		t.Earlier[1] = earlier{min(a.Least, b.Least), max(a.Most, b.Most), b.Left}
+		t.Earlier[1] = earlier{min(a.Least, b.Least), max(a.Most, b.Most), max(a.Left, b.Left)}
 		t.Earlier = append(t.Earlier[:0], t.Earlier[1:]...)
 	}
-	t.Earlier = append(t.Earlier, earlier{t.Weight, t.Weight, lingers})
-	t.Weight = weight
+	t.Earlier = append(t.Earlier, e)
 }
 
 // age forgets the weights that are no longer in force after some seconds.

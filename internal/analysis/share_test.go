@@ -248,6 +248,45 @@ func TestLagIsNotBlamed(t *testing.T) {
 	})
 }
 
+// TestMended checks that a route that somebody else had changed is compared
+// anew once it is mended.
+func TestMended(t *testing.T) {
+	for _, foreign := range []float64{0, 20} { // the real share, instead of 5 %
+		j := newJudge(t, nil)
+		j.Observe(Observation{Weight: 5})
+		var d Decision
+		for i := 1; i <= 12; i++ {
+			n := int64(75)
+			if i > 8 {
+				n = int64(15 * foreign)
+			}
+			d = j.Observe(errorsOf(float64(15*i), 5, 0, n, 0, 1500-n))
+		}
+		if d.Cause != Routing {
+			t.Fatalf("a share of %g %%: %s %s", foreign, d.Verdict, d.Cause)
+		}
+		o := errorsOf(195, 5, 0, int64(7*foreign+40), 0, int64(1460-7*foreign))
+		o.Mended = true
+		if d := j.Observe(o); d.Verdict != Continue {
+			t.Errorf("a share of %g %%, mended: %s %s: %s", foreign, d.Verdict, d.Cause, d.Reason)
+		}
+	}
+}
+
+// TestUncertain checks that requests from before somebody watched are not
+// compared with the weight. A route that stays wrong is found nevertheless.
+func TestUncertain(t *testing.T) {
+	j := newJudge(t, nil)
+	j.Observe(Observation{Weight: 5})
+	for i := 1; i <= 6; i++ {
+		o := errorsOf(float64(15*i), 5, 0, 300, 0, 1200)
+		o.Uncertain = i == 1
+		if d := j.Observe(o); (d.Cause == Routing) != (i == 6) {
+			t.Errorf("interval %d: %s %s: %s", i, d.Verdict, d.Cause, d.Reason)
+		}
+	}
+}
+
 // TestOlderShareIsForgotten checks that the share in a state of an earlier
 // canarize, which counted intervals with requests of an earlier weight, is
 // compared anew.

@@ -15,6 +15,9 @@ type Watcher interface {
 	// Guard watches while the weight is being changed. If it sees a catastrophe before
 	// ctx ends, it returns the judgement and true.
 	Guard(ctx context.Context) (judged rollout.Judged, catastrophe bool)
+	// Mended tells that somebody else had changed the canary's routes, and that they were
+	// set right since the last look.
+	Mended()
 }
 
 // Gatekeeper asks gates.
@@ -92,6 +95,7 @@ type course struct {
 	stored       time.Time // when evidence was last stored
 	checked      time.Time // when the share was last checked
 	unstored     bool      // there is evidence worth storing
+	mended       bool      // routes were set right, and the watcher does not know yet
 }
 
 // follow carries out decisions until there is nothing left to do.
@@ -247,6 +251,10 @@ func (s *session) look(ctx context.Context, why *rollout.Refusal) error {
 			return err
 		}
 		c.unstored = false
+	}
+	if c.mended {
+		c.watcher.Mended()
+		c.mended = false
 	}
 	judged, err := c.watcher.Look(c.people.attend(ctx), s.state.Weight)
 	c.heard.People = c.people.status(s.state.Started)

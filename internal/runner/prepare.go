@@ -130,6 +130,9 @@ func (s *session) correct(ctx context.Context) error {
 		return err
 	}
 	moved := slices.DeleteFunc(shares, func(share int) bool { return share == s.state.Weight })
+	if s.course != nil && len(moved)+len(edited) > 0 {
+		s.course.mended = true
+	}
 	if len(moved) > 0 {
 		if err := s.drive(ctx, rollout.Moved{Weight: slices.Max(moved)}); err != nil {
 			return err

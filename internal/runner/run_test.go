@@ -23,6 +23,8 @@ type eyes struct {
 	onLook func(n, weight int)
 	guard  func() (rollout.Judged, bool)
 
+	mended []int // the last looks before routes were set right
+
 	weight int
 	here   int64 // looks at the weight
 	blind  bool  // counts no request
@@ -67,6 +69,8 @@ func (e *eyes) own(weight int) int64 {
 	}
 	return e.here
 }
+
+func (e *eyes) Mended() { e.mended = append(e.mended, e.looks) }
 
 func (e *eyes) Guard(ctx context.Context) (rollout.Judged, bool) {
 	if e.guard != nil {
@@ -155,6 +159,9 @@ func TestRunVerifies(t *testing.T) {
 		}
 		if !slices.ContainsFunc(s.History, func(e rollout.Event) bool { return e.Kind == rollout.EventCorrected }) {
 			t.Error("the weight was not put back")
+		}
+		if len(e.mended) != 1 || e.mended[0] < 30 || e.mended[0] > 34 { // a look takes 15 s
+			t.Errorf("the watcher was told after looks %v", e.mended)
 		}
 	})
 }

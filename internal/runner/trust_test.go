@@ -230,6 +230,8 @@ func (quiet) Look(_ context.Context, weight int) (rollout.Judged, error) {
 	j.Weight, j.Own = weight, 1
 	return j, nil
 }
+func (quiet) Mended() {}
+
 func (quiet) Guard(context.Context) (rollout.Judged, bool) { return rollout.Judged{}, false }
 
 func zipped(t testing.TB, text []byte) []byte {

@@ -57,6 +57,10 @@ type Watcher struct {
 	read     time.Time            // when the last reading was made
 	troubles []string             // of the last reading
 
+	// uncertain means that the current interval may hold requests from before this process
+	// began to watch, mended that the canary's routes were set right in it.
+	uncertain, mended bool
+
 	started time.Time    // when this process began to watch
 	own     int64        // requests to the canary that it has counted since the weight changed
 	seen    rollout.Seen // since the weight changed, by all processes
@@ -97,7 +101,7 @@ func (w *Watcher) start(ctx context.Context, weight int) (analysis.Decision, err
 		w.counter = nil
 		return analysis.Decision{}, err
 	}
-	w.troubles, w.observed, w.read = out.Troubles, now, now
+	w.troubles, w.observed, w.read, w.uncertain = out.Troubles, now, now, true
 	if w.begun {
 		return w.judge.Standing(), nil
 	}
@@ -142,6 +146,10 @@ func (w *Watcher) Look(ctx context.Context, weight int) (rollout.Judged, error) 
 		}
 	}
 }
+
+// Mended tells that somebody else had changed the canary's routes, and that they were set
+// right since the last look.
+func (w *Watcher) Mended() { w.mended = true }
 
 // Guard reads until there is a catastrophe, or until ctx ends. It returns the judgement
 // and true after a catastrophe.
@@ -300,6 +308,7 @@ func (w *Watcher) observe(came progress) analysis.Decision {
 	canary, all := o.Requests()
 	w.seen.Canary, w.seen.All = max(w.seen.Canary+canary, 0), max(w.seen.All+all, 0)
 	o.Time, o.Weight = w.read.Sub(w.begin).Seconds(), float64(w.weight)
+	o.Uncertain, o.Mended, w.uncertain, w.mended = w.uncertain, w.mended, false, false
 	d := current.observe(o)
 	if current.Judge == w.judge || d.Verdict == analysis.Reject {
 		return d

@@ -23,6 +23,7 @@ type site struct {
 	last     time.Time
 	begin    time.Time
 	readings int
+	foreign  int64 // the weight that somebody else has set; 0: nobody
 	// outcome may change the n-th reading.
 	outcome func(n int, o *metric.Outcome)
 }
@@ -42,7 +43,11 @@ func (s *site) Read(_ context.Context, now time.Time, w metric.Weight) metric.Ou
 	if first {
 		return out
 	}
-	canary := all * int64(w.Percent) / 100
+	weight := int64(w.Percent)
+	if s.foreign > 0 {
+		weight = s.foreign
+	}
+	canary := all * weight / 100
 	out.Observation.Metrics = map[string]analysis.Pair{"http": {
 		Canary: &analysis.Arm{Counts: analysis.Counts{Bad: int64(s.bad * float64(canary)), Total: canary}},
 		Stable: &analysis.Arm{Counts: analysis.Counts{Total: all - canary}},
@@ -176,6 +181,59 @@ func TestResume(t *testing.T) {
 	last, _ := follow(t, w, weight)
 	if last.Verdict != analysis.Promote || last.Watched < fast().Bake || last.Watched > fast().Bake+5*60 {
 		t.Errorf("%s after %g s", last.Verdict, last.Watched)
+	}
+}
+
+// TestFirstInterval checks that the judge does not compare the share of a first interval,
+// whose counts may begin before this process: a stored sample may be a minute old.
+func TestFirstInterval(t *testing.T) {
+	s := &site{now: noon, perSec: 200}
+	c := fast()
+	c.Ramp.Steps = []analysis.Step{{Weight: 5, Hold: time.Hour.Seconds()}}
+	w := s.watch(t, c, nil)
+	var j rollout.Judged
+	for range 8 {
+		j = look(t, w, 5)
+	}
+	s.last = time.Time{}
+	w = s.watch(t, c, &j)
+	look(t, w, 5)
+	s.foreign = 100 // before this process began
+	s.outcome = func(int, *metric.Outcome) {
+		if s.now.Sub(w.started) > 5*time.Second {
+			s.foreign = 0
+		}
+	}
+	for range 8 {
+		if j := look(t, w, 5); j.Verdict != analysis.Continue {
+			t.Fatalf("%s: %s", j.Verdict, j.Reason)
+		}
+	}
+}
+
+// TestMended checks that a weight that somebody else had set is forgotten when it is set
+// right.
+func TestMended(t *testing.T) {
+	s := &site{now: noon, perSec: 200}
+	c := fast()
+	c.Ramp.Steps = []analysis.Step{{Weight: 5, Hold: time.Hour.Seconds()}}
+	w := s.watch(t, c, nil)
+	for range 8 {
+		look(t, w, 5)
+	}
+	s.foreign = 50
+	for range 4 {
+		look(t, w, 5)
+	}
+	if j := look(t, w, 5); j.Cause != analysis.Routing || !strings.Contains(j.Reason, " at a mean weight of 5 %") {
+		t.Fatalf("at 50 %% instead of 5 %%: %s %s: %s", j.Verdict, j.Cause, j.Reason)
+	}
+	s.foreign = 0
+	w.Mended()
+	for range 10 {
+		if j := look(t, w, 5); j.Verdict != analysis.Continue {
+			t.Fatalf("%s: %s", j.Verdict, j.Reason)
+		}
 	}
 }
 
