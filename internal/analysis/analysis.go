@@ -84,6 +84,10 @@ const (
 	Drift      Cause = "gauge"       // a gauge of the canary drifts from stable's
 )
 
+// EndsByMore reports whether more requests to the canary end a hold with this cause. No
+// other hold raises the weight.
+func (c Cause) EndsByMore() bool { return c == NoData || c == LowTraffic }
+
 // Decision is the judge's answer to an observation. The judge reuses Evidence
 // for the next observation.
 type Decision struct {

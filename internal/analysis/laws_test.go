@@ -121,6 +121,7 @@ func TestNumbersStayFinite(t *testing.T) {
 		}
 		canary, stable := int64(0), int64(0)
 		var final *Decision
+		weight := j.Standing().Weight
 		for _, o := range drawRelease(t) {
 			d := j.Observe(o)
 			for _, p := range o.Metrics {
@@ -137,6 +138,10 @@ func TestNumbersStayFinite(t *testing.T) {
 					t.Fatalf("%s: %+v", name, e)
 				}
 			}
+			if d.Verdict == Hold && !d.Cause.EndsByMore() && d.Weight > weight {
+				t.Fatalf("a hold with cause %s raises the weight from %g to %g", d.Cause, weight, d.Weight)
+			}
+			weight = d.Weight
 			if !(d.Weight >= 0 && d.Weight <= 100) {
 				t.Fatalf("weight %v", d.Weight)
 			}

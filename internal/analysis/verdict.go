@@ -251,14 +251,14 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 		if d.Verdict == Hold && d.Cause != Routing {
 			seconds = 0
 		}
-		ramp.walk(steps, t.Weight, seconds, in.blind || j.doubtful())
+		ramp.walk(steps, t.Weight, seconds, in.blind || d.Verdict == Hold || j.doubtful())
 		return ramp.Weight
 	}
 	enough := 0.0
 	switch {
-	case d.Verdict == Continue, d.Cause == Routing, d.Cause == NoData && t.Now > 0:
+	case d.Verdict == Continue, d.Cause == NoData && t.Now > 0: // more requests end a lack of them
 		enough = j.enough()
-	case d.Cause != BadPod: // with a bad pod the weight may fall but not rise
+	case d.Cause != BadPod && d.Cause != Routing: // with these the weight may fall but not rise
 		return ramp.Weight
 	}
 	if in.blind && t.Seen {

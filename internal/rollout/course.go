@@ -212,6 +212,8 @@ func (c Course) advance(spec Spec, s State, h Heard) Decision {
 		return Decision{Do: DoApply, Fact: wanted}
 	}
 	switch {
+	case h.Judged.Verdict == analysis.Hold && !h.Judged.Cause.EndsByMore():
+		return Decision{Do: DoLook}
 	case s.Weight > 0 && s.Proof != SeenOnGateways && !c.Unverified:
 		return Decision{Do: DoEnd, Why: &Refusal{Code: RefusedUnverified, Weight: s.Weight}}
 	case s.Weight > 0 && h.Judged.Own == 0:

@@ -98,6 +98,8 @@ func (l *laws) permitted(p *process, a Request) {
 		l.fail(p, "analyze wants %s", a.Verb)
 	case !first && !own:
 		l.fail(p, "%s to %d %% without a judgement of its own", a.Verb, a.Weight)
+	case h.Judged != nil && h.Judged.Verdict == analysis.Hold && h.Judged.Cause != analysis.NoData && h.Judged.Cause != analysis.LowTraffic:
+		l.fail(p, "%s to %d %% while the judge holds: %s", a.Verb, a.Weight, h.Judged.Cause)
 	case people.Status != Current || people.Hold != nil || people.Rejected != nil:
 		l.fail(p, "%s to %d %% although people object, or were not read", a.Verb, a.Weight)
 	case p.said.Hold != nil || p.said.Rejected != nil:
@@ -286,7 +288,7 @@ func rare(t *rapid.T, label string, words ...string) string {
 func judgement(t *rapid.T, s State, first int) *Judged {
 	next := map[bool]int{true: first, false: min(2*s.Weight+5, 100)}[s.Weight == 0]
 	j := &Judged{Look: Look{Verdict: analysis.Continue, Reason: "so"}, Recommended: next, Own: 10}
-	word := rare(t, "judge", "unseen", "same", "less", "reject", "hold", "hold 0", "waits", "promote")
+	word := rare(t, "judge", "unseen", "same", "less", "reject", "hold", "hold 0", "waits", "waits, and wants more", "promote")
 	if word == "" && s.Weight >= 30 && rapid.Bool().Draw(t, "healthy") {
 		word = "promote"
 	}
@@ -308,6 +310,8 @@ func judgement(t *rapid.T, s State, first int) *Judged {
 		j.Verdict, j.Recommended, j.Inconclusive = analysis.Hold, 0, true
 	case "waits":
 		j.Verdict, j.Recommended = analysis.Hold, s.Weight
+	case "waits, and wants more":
+		j.Verdict, j.Cause = analysis.Hold, rapid.SampledFrom([]analysis.Cause{analysis.Source, analysis.Routing, analysis.Drift, analysis.BadPod, analysis.NoData, analysis.LowTraffic}).Draw(t, "cause")
 	}
 	return j
 }
