@@ -10,15 +10,6 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// unfinished says which command to run after a process ended in a phase.
-var unfinished = map[rollout.Phase]string{
-	rollout.Deploying: "run canarize deploy again, or canarize reject %s",
-	rollout.Shifting:  "run canarize shift %s --to WEIGHT again, or canarize reject",
-	rollout.Promoting: "finish with canarize promote %s",
-	rollout.Retiring:  "finish with canarize promote %s",
-	rollout.Rejecting: "finish with canarize reject %s",
-}
-
 // releases examines the recorded releases.
 func (e *Exam) releases(gateways []GatewayReport) {
 	for _, r := range e.Releases {
@@ -27,11 +18,8 @@ func (e *Exam) releases(gateways []GatewayReport) {
 			e.find("release", about, "its record cannot be read: "+r.Err.Error(), fmt.Sprintf("use the version of canarize that wrote it, or delete its canary's objects and ConfigMap %s", rollout.RecordPrefix+r.Name))
 			continue
 		}
-		if mend, under := unfinished[r.State.Phase]; under && e.lockless(r.Name) {
-			e.find("release", about, fmt.Sprintf("a process ended while it was %s, at a weight of %d %%: %s", r.State.Phase, r.State.Weight, holder(r.State)), fmt.Sprintf(mend, r.Name))
-		}
-		if r.State.Held != "" {
-			e.find("release", about, "it is held: "+r.State.Held, fmt.Sprintf("canarize reject %s, or repeat the command with --override-hold once the problem is solved", r.Name))
+		if problem, mend := unfinished(r.Name, r.State, e.lockless(r.Name)); problem != "" {
+			e.find("release", about, problem, mend)
 		}
 		if r.Behind != "" {
 			e.find("gateway", about, "the gateway does something else than its routes ask for: "+r.Behind, fmt.Sprintf("see canarize traffic --live; if nothing changes, canarize reject %s takes the requests off the canary without the gateway", r.Name))
