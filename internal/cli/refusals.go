@@ -42,10 +42,13 @@ func advice(release runner.Release, err error) string {
 
 // adviceOnCluster covers errors of the cluster.
 func adviceOnCluster(err error) string {
+	var conflict *kube.ConflictError
 	switch {
 	case errors.As(err, new(*kube.ForbiddenError)):
 		return "canarize rbac prints the permissions that are needed"
-	case errors.As(err, new(*kube.ConflictError)):
+	case errors.As(err, &conflict) && conflict.ByHand():
+		return "put these changes into the manifests, leave the fields out, or undo the changes with --force-conflicts"
+	case errors.As(err, &conflict):
 		return "leave these fields out, or take them over with --force-conflicts"
 	}
 	return ""

@@ -79,6 +79,8 @@ func TestAdvice(t *testing.T) {
 		{runner.StoppedError{Err: &rollout.Refusal{Code: rollout.Stopped, Because: "it failed", Err: tested}}, "run canarize reject shop and deploy again"},
 		{errors.Join(errors.New("a"), fmt.Errorf("b: %w", forbidden), forbidden), "canarize rbac prints the permissions that are needed"},
 		{&rollout.Refusal{Code: rollout.RefusedNoGateway, Err: forbidden}, "canarize rbac prints the permissions that are needed; name the gateway's namespace with --emissary-namespace, or repeat with --unverified"},
+		{&kube.ConflictError{Fields: map[string][]string{"kubectl-edit": nil, "kubectl (scale)": nil}}, "put these changes into the manifests, leave the fields out, or undo the changes with --force-conflicts"},
+		{&kube.ConflictError{Fields: map[string][]string{"kubectl-edit": nil, "helm": nil}}, "leave these fields out, or take them over with --force-conflicts"},
 		{fmt.Errorf("apply: %w", &kube.ConflictError{}), "leave these fields out, or take them over with --force-conflicts"},
 		{&rollout.Refusal{Code: rollout.RefusedNoGatewayPod}, "check that Emissary runs there; --emissary-namespace names another namespace"},
 		{&rollout.Refusal{Code: rollout.RefusedNotTaken}, "canarize traffic --live shows what Emissary does with the Mappings"},

@@ -151,9 +151,8 @@ func (c *Cluster) tryReplace(ctx context.Context, ref Ref, resource served, obje
 	return after.Object, nil
 }
 
-// serverApply applies an object. canarize itself may own a field under another kind of
-// operation: by the patch of a weight or a scale, or in a dry run by what adopt would
-// take over. The API server treats that as another owner.
+// serverApply applies an object. Fields that are ours may conflict: those of a patch by
+// canarize, and in a dry run those that adopt would take over.
 func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource served, object map[string]any, how Write) (map[string]any, error) {
 	text, err := json.Marshal(object)
 	if err != nil {
@@ -164,16 +163,17 @@ func (c *Cluster) serverApply(ctx context.Context, ref Ref, resource served, obj
 		after, err := resource.Patch(ctx, ref.Name, types.ApplyPatchType, text, options)
 		return after, busy(err)
 	})
-	owners := ownersOf(err)
-	own := false
-	for _, manager := range []string{FieldManager, clientSideApply} {
-		_, found := owners[manager]
-		own = own || found
-		delete(owners, manager)
+	own, others := false, map[string][]string{}
+	for o, fields := range ownersOf(err) {
+		if o.ours() {
+			own = true
+			continue
+		}
+		others[o.String()] = append(others[o.String()], fields...)
 	}
 	switch {
-	case len(owners) > 0:
-		return nil, &ConflictError{Ref: ref, Fields: owners}
+	case len(others) > 0:
+		return nil, &ConflictError{Ref: ref, Fields: others}
 	case own && !how.Force:
 		how.Force = true
 		return c.serverApply(ctx, ref, resource, object, how)

@@ -1,16 +1,10 @@
 package kube
 
 import (
-	"errors"
-	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 )
 
@@ -144,29 +138,6 @@ func TestDiffMasks(t *testing.T) {
 			t.Fatalf("a value is shown:\n%s", text)
 		}
 	})
-}
-
-func TestConflictError(t *testing.T) {
-	cause := func(owner, field string) metav1.StatusCause {
-		return metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict, Message: fmt.Sprintf("conflict with %q using apps/v1", owner), Field: field}
-	}
-	err := apierrors.NewApplyConflict([]metav1.StatusCause{cause("helm", ".spec.a"), cause("argocd-controller", ".spec.b"), cause("helm", ".spec.c")}, "conflicts")
-	owners := ownersOf(fmt.Errorf("wrapped: %w", err))
-	if got := slices.Sorted(maps.Keys(owners)); !slices.Equal(got, []string{"argocd-controller", "helm"}) {
-		t.Errorf("owners %q", got)
-	}
-	const want = `Deployment shop/web: other field managers own the fields: .spec.b by "argocd-controller"; .spec.a, .spec.c by "helm"`
-	if got := (&ConflictError{Ref: Ref{Kind: "Deployment", Namespace: "shop", Name: "web"}, Fields: owners}).Error(); got != want {
-		t.Error(got)
-	}
-	for _, other := range []error{nil, errors.New("x"), apierrors.NewConflict(metav1.SchemeGroupVersion.WithResource("x").GroupResource(), "x", errors.New("y"))} {
-		if owners := ownersOf(other); owners != nil {
-			t.Errorf("%v: owners %v", other, owners)
-		}
-	}
-	if got := quoted("no quotes"); got != "no quotes" {
-		t.Error(got)
-	}
 }
 
 func TestRecordOf(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,28 +22,87 @@ import (
 type ConflictError struct {
 	Ref Ref
 	// Fields maps each owner to the paths of its fields. An owner is a field manager,
-	// such as argocd-controller.
+	// such as argocd-controller. If it wrote through a subresource, that follows in
+	// parentheses: kubectl (scale).
 	Fields map[string][]string
 }
 
 func (e *ConflictError) Error() string {
 	var parts []string
 	for _, owner := range slices.Sorted(maps.Keys(e.Fields)) {
-		parts = append(parts, fmt.Sprintf("%s by %q", strings.Join(e.Fields[owner], ", "), owner))
+		manager, through := owner, ""
+		if at := strings.LastIndex(owner, " ("); at >= 0 {
+			manager, through = owner[:at], owner[at:]
+		}
+		parts = append(parts, fmt.Sprintf("%s by %q%s", strings.Join(e.Fields[owner], ", "), manager, through))
 	}
 	return fmt.Sprintf("%s: other field managers own the fields: %s", e.Ref, strings.Join(parts, "; "))
 }
 
-// clientSideApply is the field manager of kubectl apply without --server-side.
-const clientSideApply = "kubectl-client-side-apply"
+// ByHand reports whether somebody changed all the fields with commands of kubectl.
+func (e *ConflictError) ByHand() bool {
+	for owner := range e.Fields {
+		if owner != "kubectl" && !strings.HasPrefix(owner, "kubectl ") && !strings.HasPrefix(owner, "kubectl-") {
+			return false
+		}
+	}
+	return len(e.Fields) > 0
+}
 
-// adoption returns the patch that makes canarize the owner of what kubectl apply has
-// set in an object; nil if there is nothing to take over.
+// owner is a field manager, as managedFields and conflicts name it.
+type owner struct {
+	manager, subresource string
+	apply                bool // by server-side apply; otherwise by an update or a patch
+}
+
+func (o owner) String() string {
+	if o.subresource == "" {
+		return o.manager
+	}
+	return fmt.Sprintf("%s (%s)", o.manager, o.subresource)
+}
+
+func ownerOf(e metav1.ManagedFieldsEntry) owner {
+	return owner{e.Manager, e.Subresource, e.Operation == metav1.ManagedFieldsOperationApply}
+}
+
+// byManifest holds what kubectl writes from a file of manifests: by apply --server-side,
+// apply, create and replace. Its fields come from an earlier version of the manifests that
+// canarize applies. What people change by hand (kubectl edit, patch, scale, set) is not in
+// the manifests, and neither is what a controller writes.
+var byManifest = []owner{
+	{manager: "kubectl", apply: true},
+	{manager: "kubectl-client-side-apply"}, {manager: "kubectl-create"}, {manager: "kubectl-replace"},
+}
+
+// ours reports whether canarize may take the fields of an owner over without being told.
+// canarize itself may own a field under another kind of operation, by the patch of a
+// weight or a scale. The API server treats that as another owner.
+func (o owner) ours() bool { return o.manager == FieldManager || slices.Contains(byManifest, o) }
+
+// adoption returns the patch that makes canarize the owner of what kubectl has written
+// from manifests into an object; nil if there is nothing to take over.
 func adoption(object map[string]any) ([]byte, error) {
 	if object == nil {
 		return nil, nil
 	}
-	return csaupgrade.UpgradeManagedFieldsPatch(&unstructured.Unstructured{Object: object}, sets.New(clientSideApply), FieldManager)
+	u := unstructured.Unstructured{Object: maps.Clone(object)}
+	entries := u.GetManagedFields() // a copy
+	managers := sets.New[string]()
+	for i, e := range entries {
+		if slices.Contains(byManifest, ownerOf(e)) {
+			// csaupgrade takes over updates by the names of their managers.
+			entries[i].Manager, entries[i].Operation = fmt.Sprintf("adopted %d", i), metav1.ManagedFieldsOperationUpdate
+			managers.Insert(entries[i].Manager)
+		}
+	}
+	if managers.Len() == 0 {
+		return nil, nil
+	}
+	metadata, _ := object["metadata"].(map[string]any)
+	u.Object["metadata"] = maps.Clone(metadata)
+	u.SetManagedFields(entries)
+	return csaupgrade.UpgradeManagedFieldsPatch(&u, managers, FieldManager)
 }
 
 // adoptable reports whether adopt would take over anything.
@@ -51,11 +111,10 @@ func adoptable(object map[string]any) bool {
 	return err == nil && patch != nil
 }
 
-// adopt makes canarize the owner of what kubectl apply has set, and returns the
-// resulting object. kubectl does the same when it changes to server-side apply: the
+// adopt makes canarize the owner of what kubectl has written from manifests, and returns
+// the resulting object. kubectl does the same when it changes to server-side apply: the
 // fields come from an earlier version of the same manifests. Without it, every changed
-// field would be a conflict, and fields that the new version dropped would stay for
-// ever.
+// field would be a conflict, and fields that the new version dropped would stay for ever.
 func (c *Cluster) adopt(ctx context.Context, ref Ref, resource served, object map[string]any) (map[string]any, error) {
 	for object != nil {
 		patch, err := adoption(object)
@@ -83,34 +142,50 @@ func (c *Cluster) adopt(ctx context.Context, ref Ref, resource served, object ma
 }
 
 // ownersOf returns the conflicting fields by owner; nil if err is not such a conflict.
-// The API server names the owner only in a text, in quotes: conflict with "kubectl"
-// using apps/v1.
-func ownersOf(err error) map[string][]string {
+func ownersOf(err error) map[owner][]string {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Details == nil {
 		return nil
 	}
-	var owners map[string][]string
+	var owners map[owner][]string
 	for _, cause := range status.Status().Details.Causes {
 		if cause.Type != metav1.CauseTypeFieldManagerConflict {
 			continue
 		}
 		if owners == nil {
-			owners = map[string][]string{}
+			owners = map[owner][]string{}
 		}
-		owner := quoted(cause.Message)
-		owners[owner] = append(owners[owner], cause.Field)
+		o := parseOwner(cause.Message)
+		owners[o] = append(owners[o], cause.Field)
 	}
 	return owners
 }
 
-// quoted returns the first quoted part of a text, or the whole text if nothing is
-// quoted.
-func quoted(s string) string {
-	if _, rest, found := strings.Cut(s, `"`); found {
-		if inside, _, closed := strings.Cut(rest, `"`); closed {
-			return inside
-		}
+// parseOwner reads the owner from the text of a conflict, the only place in which the API
+// server names it: conflict with "kubectl" with subresource "scale" using apps/v1. Only
+// updates have a version. A text without quotes is the name of an owner that is not ours.
+func parseOwner(text string) owner {
+	at := strings.Index(text, `"`)
+	if at < 0 {
+		return owner{manager: text}
 	}
-	return s
+	var o owner
+	o.manager, text = quoted(text[at:])
+	if rest, found := strings.CutPrefix(text, " with subresource "); found {
+		o.subresource, text = quoted(rest)
+	}
+	o.apply = text == ""
+	return o
+}
+
+// quoted returns the quoted text at the beginning of s, and the rest.
+func quoted(s string) (text, rest string) {
+	prefix, err := strconv.QuotedPrefix(s)
+	if err == nil {
+		text, err = strconv.Unquote(prefix)
+	}
+	if err != nil {
+		return s, ""
+	}
+	return text, s[len(prefix):]
 }

@@ -65,6 +65,9 @@ func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor
 		finding.Check = "owner"
 		finding.Problem = "the promotion would be refused: " + redact.Text(err.Error())
 		finding.Mend = "remove the field from the manifests; or promote with --force-conflicts and change the owner's source too, because the owner would set the field back"
+		if conflict.ByHand() {
+			finding.Mend = "somebody changed the field by hand: put the change into the manifests, or undo it by promoting with --force-conflicts"
+		}
 	case kube.IsNotFound(err):
 		if served, err := s.kube.Serves(ctx, o); err != nil || served {
 			return nil, err // its namespace is missing, which another check reports

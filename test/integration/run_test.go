@@ -19,6 +19,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/report"
@@ -32,7 +33,7 @@ func (s suite) testRuns(t *testing.T) {
 		"promoted": testRunPromoted, "rejected": testRunRejected, "crash": testRunCrash, "broken": testRunBroken,
 		"interrupted": testRunInterrupted, "killed": testRunKilled, "source away": testRunSourceAway,
 		"hold and approve": testRunHoldAndApprove, "silent": testRunSilent, "outage": testRunOutage, "reject beside": testRunRejectBeside, "analyze": testAnalyze,
-		"foreign owner": testRunForeignOwner, "cost": testRunCost, "kubectl apply": testRunAfterKubectl,
+		"foreign owner": testRunForeignOwner, "cost": testRunCost, "kubectl apply": testRunAfterClientSide, "kubectl apply server-side": testRunAfterServerSide,
 		"template steps": testTemplateSteps, "template stages": testTemplateStages, "cancelled": testRunCancelled,
 		"unread output": testRunUnread, "gate interrupted": testRunGateInterrupted,
 	} {
@@ -336,13 +337,30 @@ func testRunForeignOwner(t *testing.T, s shop, u *users) {
 	s.check(t, "v2", -1)
 }
 
+// testRunAfterClientSide runs after kubectl apply.
+func testRunAfterClientSide(t *testing.T, s shop, u *users) {
+	testRunAfterKubectl(t, s, u, func(resource dynamic.ResourceInterface, o *unstructured.Unstructured) error {
+		_, err := resource.Create(t.Context(), o, metav1.CreateOptions{FieldManager: "kubectl-client-side-apply"})
+		return err
+	})
+}
+
+// testRunAfterServerSide runs after kubectl apply --server-side.
+func testRunAfterServerSide(t *testing.T, s shop, u *users) {
+	testRunAfterKubectl(t, s, u, func(resource dynamic.ResourceInterface, o *unstructured.Unstructured) error {
+		_, err := resource.Apply(t.Context(), "shop", o, metav1.ApplyOptions{FieldManager: "kubectl"})
+		return err
+	})
+}
+
 // testRunAfterKubectl checks that fields set by kubectl apply do not count as another
 // owner's, and that fields that the new version no longer has are removed.
-func testRunAfterKubectl(t *testing.T, s shop, u *users) {
-	deployment := s.get(t, s.ref("apps", "Deployment", "shop"))
-	delete(deployment["metadata"].(map[string]any), "managedFields")
-	delete(deployment["metadata"].(map[string]any), "resourceVersion")
-	deployment["metadata"].(map[string]any)["name"] = "shop"
+func testRunAfterKubectl(t *testing.T, s shop, u *users, apply func(dynamic.ResourceInterface, *unstructured.Unstructured) error) {
+	t.Helper()
+	deployment := map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "shop"},
+		"spec": s.get(t, s.ref("apps", "Deployment", "shop"))["spec"],
+	}
 	containers, _, _ := unstructured.NestedSlice(deployment, "spec", "template", "spec", "containers")
 	containers[0].(map[string]any)["env"] = []any{map[string]any{"name": "OLD", "value": "1"}, map[string]any{"name": "NODE", "value": "unknown"}}
 	if err := unstructured.SetNestedSlice(deployment, containers, "spec", "template", "spec", "containers"); err != nil {
@@ -352,7 +370,7 @@ func testRunAfterKubectl(t *testing.T, s shop, u *users) {
 	if err := resource.Delete(t.Context(), "shop", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := resource.Create(t.Context(), &unstructured.Unstructured{Object: deployment}, metav1.CreateOptions{FieldManager: "kubectl-client-side-apply"}); err != nil {
+	if err := apply(resource, &unstructured.Unstructured{Object: deployment}); err != nil {
 		t.Fatal(err)
 	}
 	s.text = strings.Replace(s.text, "        envFrom:", "        env: [{name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}]\n        envFrom:", 1)
