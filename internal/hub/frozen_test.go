@@ -80,7 +80,7 @@ func TestBeforeAnything(t *testing.T) {
 				w.Drop(pathOf(canary))
 			},
 			func(w *world) { w.freeze(false) },
-			"Mapping shop/app-0-canary no longer exists but still gets 5 %",
+			"Mapping shop/app-0-canary has 5 % of the requests, although it no longer exists",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestAsker(t *testing.T) {
 			t.Errorf("weight 50, frozen at 5: %q", text)
 		}
 		w.Drop(pathOf(canary))
-		if text := behind(); !strings.Contains(text, "no longer exists but still gets 5 %") {
+		if text := behind(); !strings.Contains(text, "has 5 % of the requests, although it no longer exists") {
 			t.Errorf("deleted, frozen at 5: %q", text)
 		}
 		w.fault = `["app-0-canary.shop.1", "is odd"], ["x", "y"]`

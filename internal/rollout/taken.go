@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -37,17 +38,19 @@ func (t Taken) Share() string {
 // Reason says why the gateways have not taken the weight, as far as that is known. It is
 // "" if nothing is known.
 func (t Taken) Reason() string {
-	text := ""
+	var reasons []string
 	if t.Behind > 0 && t.Behind < t.Pods {
-		text = fmt.Sprintf("%d of %d gateway pods behind", t.Behind, t.Pods)
+		reasons = append(reasons, fmt.Sprintf("%d of %d gateway pods behind", t.Behind, t.Pods))
 	}
-	if t.Unchanged <= 0 {
-		return text
+	if t.Unchanged > 0 {
+		reasons = append(reasons, t.Idle())
 	}
-	if text != "" {
-		text += ", "
-	}
-	return text + fmt.Sprintf("no route changed for %s, so the gateway is frozen or slow", time.Duration(math.Round(t.Unchanged))*time.Second)
+	return strings.Join(reasons, ", ")
+}
+
+// Idle says what follows from routes that have not changed.
+func (t Taken) Idle() string {
+	return fmt.Sprintf("no route changed for %s, so the gateway is frozen or slow", time.Duration(math.Round(t.Unchanged))*time.Second)
 }
 
 // Seen counts the requests of both versions since the canary's current weight was in

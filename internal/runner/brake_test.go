@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/canarize/canarize/internal/rollout"
@@ -59,6 +60,9 @@ func TestBrake(t *testing.T) {
 			err := leave(w)
 			if err == nil || name == "interrupted" && !errors.Is(err, ErrInterrupted) {
 				t.Errorf("%v", err)
+			}
+			if n := strings.Count(fmt.Sprint(err), "it gets 50 %"); n > 1 {
+				t.Errorf("it says %d times what the gateway gives: %v", n, err)
 			}
 			w.served(t)
 			if s := w.state(t); !s.Braked || s.Verified == 0 {

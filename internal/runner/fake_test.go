@@ -300,7 +300,7 @@ func (c *cluster) Verify(ctx context.Context, routes []rollout.Route, percent in
 			share = *c.frozen
 		}
 		if share != percent {
-			return "", "", fmt.Errorf("%s: it gets %d %%, not %d %%", r.Canary, share, percent)
+			return "", "", &rollout.Refusal{Code: rollout.RefusedNotTaken, Err: fmt.Errorf("%s: it gets %d %%, not %d %%", r.Canary, share, percent)}
 		}
 	}
 	if c.unseen {

@@ -108,7 +108,7 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		}
 		fact = rollout.Finished{Tested: s.tested, Proof: s.proof}
 		if err != nil {
-			stopped, broke = errors.Join(stopped, err), cmp.Or(broke, action.Kind)
+			stopped, broke = also(stopped, err), cmp.Or(broke, action.Kind)
 			fact = rollout.Failed{Action: action, Reason: err.Error(), Err: err, Untouched: errors.As(err, new(untouchedError)), Objected: errors.As(err, new(objectionError)), Unready: errors.As(err, new(NotReadyError)), Taken: takenOf(err), Proof: s.proof}
 		}
 		braked := s.state.Braked
@@ -128,6 +128,20 @@ func (s *session) drive(ctx context.Context, fact rollout.Fact) error {
 		return StoppedError{s.state, broke, stopped}
 	}
 	return nil
+}
+
+// also joins an error with an earlier one. If the gateway does not give the wanted share,
+// and then not 0 % either, the first error says everything.
+func also(earlier, err error) error {
+	if notTaken(earlier) && notTaken(err) {
+		return earlier
+	}
+	return errors.Join(earlier, err)
+}
+
+func notTaken(err error) bool {
+	var r *rollout.Refusal
+	return errors.As(err, &r) && r.Code == rollout.RefusedNotTaken
 }
 
 // endedBy returns the error of work that ended with its context: the cause of the

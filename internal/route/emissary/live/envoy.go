@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -31,8 +32,9 @@ type dynamicRoutes struct {
 }
 
 type virtualHost struct {
-	Name   string       `json:"name"`
-	Routes []envoyRoute `json:"routes"`
+	Name    string       `json:"name"`
+	Domains []string     `json:"domains"`
+	Routes  []envoyRoute `json:"routes"`
 }
 
 type envoyRoute struct {
@@ -59,7 +61,7 @@ func ParseConfigDump(text []byte) (View, error) {
 				v.Changed = updated
 			}
 			for _, host := range d.Config.VirtualHosts {
-				groups, err := host.groups(d.Config.Name)
+				groups, err := host.groups()
 				if err != nil {
 					return View{}, fmt.Errorf("config_dump of Envoy: route configuration %q: virtual host %q: %w", d.Config.Name, host.Name, err)
 				}
@@ -70,7 +72,15 @@ func ParseConfigDump(text []byte) (View, error) {
 	return v, nil
 }
 
-func (h virtualHost) groups(config string) ([]Group, error) {
+// hosts names the hosts whose requests a virtual host gets.
+func (h virtualHost) hosts() string {
+	if len(h.Domains) == 0 {
+		return h.Name
+	}
+	return "host " + strings.Join(h.Domains, ", ")
+}
+
+func (h virtualHost) groups() ([]Group, error) {
 	all := newGrouping()
 	for _, r := range h.Routes {
 		if r.Route == nil || r.Route.Cluster == "" {
@@ -84,7 +94,7 @@ func (h virtualHost) groups(config string) ([]Group, error) {
 		if err != nil {
 			return nil, err
 		}
-		group := Group{Match: fmt.Sprintf("%s (%s, %s)", pathOf(r.Match), config, h.Name), Route: routeOfMatch(r.Match)}
+		group := Group{Match: fmt.Sprintf("%s (%s)", pathOf(r.Match), h.hosts()), Route: routeOfMatch(r.Match)}
 		all.add(key, group, Member{Cluster: r.Route.Cluster}, threshold)
 	}
 	return all.groups(), nil

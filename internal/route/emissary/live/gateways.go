@@ -127,7 +127,8 @@ func (v Verified) String() string {
 type NotVerifiedError struct {
 	Where    Gateway
 	After    time.Duration       // the time waited
-	Problems map[string][]string // by pod; empty if no pod is ready
+	Pods     int                 // ready pods, also those without a problem
+	Problems map[string][]string // by namespace/name of the pod; empty if no pod is ready
 	Taken    *rollout.Taken      // what the pods do instead; nil if none has answered
 	Suspects []string            // objects that may be the reason, each with why
 }
@@ -140,14 +141,11 @@ func (e *NotVerifiedError) Error() string {
 		}
 		return fmt.Sprintf("no pod of the gateway with the label %s is ready in %s", e.Where.Selector, namespace)
 	}
-	var parts []string
-	for _, pod := range slices.Sorted(maps.Keys(e.Problems)) {
-		parts = append(parts, fmt.Sprintf("Pod %s: %s", pod, strings.Join(e.Problems[pod], "; ")))
-	}
+	text := fmt.Sprintf("the gateway has not applied the shares within %s%s", e.After, inWords(e.Problems, e.Pods))
 	if e.Taken != nil && e.Taken.Unchanged > 0 {
-		parts = append(parts, e.Taken.Reason())
+		text += "; " + e.Taken.Idle()
 	}
-	return fmt.Sprintf("the gateway has not applied the shares within %s: %s", e.After, strings.Join(append(parts, e.Suspects...), "; "))
+	return strings.Join(append([]string{text}, e.Suspects...), "; ")
 }
 
 // refusal returns the error in the form that a release handles.
@@ -228,7 +226,7 @@ func (v *verification) update(ctx context.Context, running []kube.Pod) {
 			continue
 		}
 		asking, stop := context.WithCancel(ctx)
-		p := &gatewayPod{id: id, stop: stop, problems: []string{"has not answered yet"}}
+		p := &gatewayPod{id: id, stop: stop, problems: []string{"no answer yet"}}
 		v.pods[id] = p
 		v.asking.Go(func() { v.ask(asking, p) })
 	}
@@ -268,7 +266,7 @@ func (v *verification) ask(ctx context.Context, p *gatewayPod) {
 			v.end(endedError{err})
 			return
 		case err != nil:
-			problems = []string{err.Error()}
+			problems = []string{noAnswer(p.id, err)}
 		}
 		v.mu.Lock()
 		p.agrees, p.problems = len(problems) == 0, problems
@@ -302,7 +300,7 @@ func (v *verification) refused(after time.Duration) error {
 			problems[p.id.namespace+"/"+p.id.name] = p.problems
 		}
 	}
-	return &NotVerifiedError{Where: v.gateways.where, After: after, Problems: problems, Taken: v.taken()}
+	return &NotVerifiedError{Where: v.gateways.where, After: after, Pods: len(v.pods), Problems: problems, Taken: v.taken()}
 }
 
 // taken returns what the pods do; nil if none has answered. The routes of a pod are

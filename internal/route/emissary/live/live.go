@@ -6,8 +6,6 @@
 package live
 
 import (
-	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -68,52 +66,6 @@ type Want struct {
 // tolerance is the allowed error of a share, in percent: half of the smallest step of
 // Envoy's fractions, one in a million.
 const tolerance = 0.00005
-
-// Check compares a view with the wanted shares. It returns one sentence for each
-// difference, in the order of wants; none means that the gateway has applied all of
-// them. Emissary makes several groups of one Mapping, for example for secure and for
-// insecure requests, and they have the same description.
-func Check(v View, wants []Want) []string {
-	var problems []string
-	for _, w := range wants {
-		for _, problem := range v.check(w) {
-			if !slices.Contains(problems, problem) {
-				problems = append(problems, problem)
-			}
-		}
-	}
-	return problems
-}
-
-func (v View) check(w Want) []string {
-	var problems []string
-	found := false
-	for _, g := range v.Groups {
-		share, member := g.share(w)
-		if !member {
-			continue
-		}
-		found = true
-		switch {
-		case w.Gone && share <= tolerance:
-		case w.Gone:
-			problems = append(problems, fmt.Sprintf("%s no longer exists but still gets %g %% of %s", w, share, g.Match))
-		case math.Abs(share-w.Share) > tolerance:
-			problems = append(problems, fmt.Sprintf("%s has %g %% of %s, not %g %%", w, share, g.Match, w.Share))
-		case g.Unrouted > tolerance:
-			problems = append(problems, fmt.Sprintf("%g %% of %s is routed nowhere", g.Unrouted, g.Match))
-		}
-	}
-	if !found && !w.Gone {
-		problems = append(problems, fmt.Sprintf("%s has no route", w))
-	}
-	for _, e := range v.Errors {
-		if w.Mapping != "" && e.names(w) {
-			problems = append(problems, fmt.Sprintf("%s: %s", w, e.Text))
-		}
-	}
-	return problems
-}
 
 // share returns the sum of a group's shares to a wanted target, and whether the target
 // is a member at all, even with 0 %.
