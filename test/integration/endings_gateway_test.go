@@ -80,6 +80,10 @@ func testFrozen(t *testing.T, s shop, _ *users) {
 	if got := s.status(t); !got.Braked || got.Verified != nil || got.Weight != 0 {
 		t.Errorf("status says braked %v, weight %d, verified %v", got.Braked, got.Weight, got.Verified)
 	}
+	says := s.try(t, "doctor", "--emissary-namespace", s.namespace).out
+	if strings.Count(says, "it is held: the gateway has not applied the shares within ") != 1 || strings.Contains(says, "a process ended") {
+		t.Errorf("canarize doctor says %s", says)
+	}
 	gateway.thaw()
 	s.expect(t, 0, verifying(reject, s.namespace), "rejected")
 	s.check(t, "v1", -1)
