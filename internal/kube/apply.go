@@ -99,7 +99,7 @@ func (c *Cluster) apply(ctx context.Context, object map[string]any, how Write) (
 	}
 	before, err := c.last(ctx, ref, resource)
 	if err == nil && how.DryRun == DryRunNone {
-		before, err = c.adopt(ctx, ref, resource, before)
+		before, err = c.adopt(ctx, ref, resource, before, object)
 	}
 	if err != nil {
 		return Change{}, err
@@ -110,11 +110,14 @@ func (c *Cluster) apply(ctx context.Context, object map[string]any, how Write) (
 	} else {
 		change.After, err = c.serverApply(ctx, ref, resource, object, how)
 	}
-	if how.DryRun == DryRunServer && apierrors.IsInvalid(err) && adoptable(before) {
+	if how.DryRun == DryRunServer && apierrors.IsInvalid(err) && adoptable(before, object) {
 		change.After, err = c.tryReplace(ctx, ref, resource, object)
 	}
 	if err != nil {
 		return Change{}, err
+	}
+	if how.DryRun == DryRunServer {
+		keepReplicas(change.After, object, before)
 	}
 	switch {
 	case before == nil:

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -81,33 +83,80 @@ var byManifest = []owner{
 func (o owner) ours() bool { return o.manager == FieldManager || slices.Contains(byManifest, o) }
 
 // adoption returns the patch that makes canarize the owner of what kubectl has written
-// from manifests into an object; nil if there is nothing to take over.
-func adoption(object map[string]any) ([]byte, error) {
+// from manifests into an object, before next is applied to it; nil if there is nothing to
+// do. If next leaves out the number of pods, nobody owns that afterwards: the API server
+// would reset a number to 1 that loses its owner by an apply.
+func adoption(object, next map[string]any) ([]byte, error) {
 	if object == nil {
 		return nil, nil
 	}
-	u := unstructured.Unstructured{Object: maps.Clone(object)}
-	entries := u.GetManagedFields() // a copy
+	u := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{}}}
+	before := (&unstructured.Unstructured{Object: object}).GetManagedFields()
+	entries := slices.Clone(before)
+	_, scaled, _ := unstructured.NestedFieldNoCopy(next, "spec", "replicas")
 	managers := sets.New[string]()
 	for i, e := range entries {
-		if slices.Contains(byManifest, ownerOf(e)) {
-			// csaupgrade takes over updates by the names of their managers.
+		fromFile := slices.Contains(byManifest, ownerOf(e))
+		if !scaled && (fromFile || ownerOf(e) == owner{manager: FieldManager, apply: true}) {
+			fields, err := withoutReplicas(e.FieldsV1)
+			if err != nil {
+				return nil, err
+			}
+			entries[i].FieldsV1 = fields
+		}
+		if fromFile { // csaupgrade takes over updates by the names of their managers
 			entries[i].Manager, entries[i].Operation = fmt.Sprintf("adopted %d", i), metav1.ManagedFieldsOperationUpdate
 			managers.Insert(entries[i].Manager)
 		}
 	}
-	if managers.Len() == 0 {
+	u.SetManagedFields(entries)
+	if err := csaupgrade.UpgradeManagedFields(u, managers, FieldManager); err != nil {
+		return nil, err
+	}
+	after := u.GetManagedFields()
+	if apiequality.Semantic.DeepEqual(before, after) {
 		return nil, nil
 	}
-	metadata, _ := object["metadata"].(map[string]any)
-	u.Object["metadata"] = maps.Clone(metadata)
-	u.SetManagedFields(entries)
-	return csaupgrade.UpgradeManagedFieldsPatch(&u, managers, FieldManager)
+	return json.Marshal([]map[string]any{
+		{"op": "replace", "path": "/metadata/managedFields", "value": after},
+		// The API server refuses the patch as a conflict if somebody wrote the object meanwhile.
+		{"op": "replace", "path": "/metadata/resourceVersion", "value": (&unstructured.Unstructured{Object: object}).GetResourceVersion()},
+	})
 }
 
-// adoptable reports whether adopt would take over anything.
-func adoptable(object map[string]any) bool {
-	patch, err := adoption(object)
+// withoutReplicas returns a set of fields without spec.replicas.
+func withoutReplicas(fields *metav1.FieldsV1) (*metav1.FieldsV1, error) {
+	if fields == nil {
+		return nil, nil
+	}
+	var set map[string]any
+	if err := json.Unmarshal([]byte(fields.GetRawString()), &set); err != nil {
+		return nil, fmt.Errorf("managedFields: %w", err)
+	}
+	spec, _ := set["f:spec"].(map[string]any)
+	if _, owned := spec["f:replicas"]; !owned {
+		return fields, nil
+	}
+	if delete(spec, "f:replicas"); len(spec) == 0 {
+		delete(set, "f:spec")
+	}
+	text, err := json.Marshal(set)
+	return metav1.NewFieldsV1(string(text)), err
+}
+
+// keepReplicas corrects the result of a dry run, which cannot adopt: the number of pods
+// that next leaves out stays as it is before.
+func keepReplicas(after, next, before map[string]any) {
+	n, known, _ := unstructured.NestedFieldNoCopy(before, "spec", "replicas")
+	_, set, _ := unstructured.NestedFieldNoCopy(next, "spec", "replicas")
+	if spec, isObject := after["spec"].(map[string]any); isObject && known && !set {
+		spec["replicas"] = n
+	}
+}
+
+// adoptable reports whether adopt would do anything.
+func adoptable(object, next map[string]any) bool {
+	patch, err := adoption(object, next)
 	return err == nil && patch != nil
 }
 
@@ -115,9 +164,9 @@ func adoptable(object map[string]any) bool {
 // the resulting object. kubectl does the same when it changes to server-side apply: the
 // fields come from an earlier version of the same manifests. Without it, every changed
 // field would be a conflict, and fields that the new version dropped would stay for ever.
-func (c *Cluster) adopt(ctx context.Context, ref Ref, resource served, object map[string]any) (map[string]any, error) {
+func (c *Cluster) adopt(ctx context.Context, ref Ref, resource served, object, next map[string]any) (map[string]any, error) {
 	for object != nil {
-		patch, err := adoption(object)
+		patch, err := adoption(object, next)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", ref, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -98,7 +99,7 @@ func TestAdoption(t *testing.T) {
 		object := unstructured.Unstructured{Object: values{"metadata": values{"resourceVersion": "7"}}}
 		object.SetManagedFields(entries)
 		before := object.DeepCopy()
-		patch, err := adoption(object.Object)
+		patch, err := adoption(object.Object, values{"spec": values{"replicas": 1}})
 		if err != nil || (patch != nil) != adopted {
 			t.Fatalf("patch %s, %v", patch, err)
 		}
@@ -147,4 +148,38 @@ func applied(t *rapid.T, patch []byte) (own map[string]bool, others []metav1.Man
 		}
 	}
 	return own, others
+}
+
+// TestReplicasStay: the number of pods, left out of the next version, belongs neither to
+// canarize nor to kubectl's manifests afterwards; all other fields stay as they were.
+func TestReplicasStay(t *testing.T) {
+	entry := func(o owner, fields string) metav1.ManagedFieldsEntry {
+		e := metav1.ManagedFieldsEntry{Manager: o.manager, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: o.subresource, APIVersion: "apps/v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields)}
+		if o.apply {
+			e.Operation = metav1.ManagedFieldsOperationApply
+		}
+		return e
+	}
+	own, scale := owner{manager: FieldManager, apply: true}, owner{manager: "kube-controller-manager", subresource: "scale"}
+	for name, tt := range map[string]struct {
+		before []metav1.ManagedFieldsEntry
+		next   values
+		want   string // managedFields of canarize; "" if nothing is written
+	}{
+		"kubectl":        {[]metav1.ManagedFieldsEntry{entry(byManifest[0], `{"f:spec":{"f:replicas":{},"f:x":{}}}`)}, values{}, `{"f:spec":{"f:x":{}}}`},
+		"canarize":       {[]metav1.ManagedFieldsEntry{entry(own, `{"f:spec":{"f:replicas":{},"f:x":{}}}`)}, values{}, `{"f:spec":{"f:x":{}}}`},
+		"nothing else":   {[]metav1.ManagedFieldsEntry{entry(own, `{"f:metadata":{"f:x":{}},"f:spec":{"f:replicas":{}}}`)}, values{}, `{"f:metadata":{"f:x":{}}}`},
+		"not owned":      {[]metav1.ManagedFieldsEntry{entry(own, `{"f:spec":{"f:x":{}}}`), entry(scale, `{"f:spec":{"f:replicas":{}}}`)}, values{}, ""},
+		"in the version": {[]metav1.ManagedFieldsEntry{entry(own, `{"f:spec":{"f:replicas":{}}}`)}, values{"spec": values{"replicas": 2}}, ""},
+		"no owner":       {nil, values{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			object := unstructured.Unstructured{Object: values{"metadata": values{}}}
+			object.SetManagedFields(tt.before)
+			patch, err := adoption(object.Object, tt.next)
+			if err != nil || (patch == nil) != (tt.want == "") || tt.want != "" && !strings.Contains(string(patch), `"fieldsV1":`+tt.want) {
+				t.Errorf("%s, %v; want %s", patch, err, tt.want)
+			}
+		})
+	}
 }

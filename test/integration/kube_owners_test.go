@@ -19,7 +19,7 @@ import (
 
 // owned is the stable version of testOwners. The next version has another image and
 // replicas, and lacks OLD.
-const owned = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: %s, namespace: %s}, spec: {replicas: 1, selector: {matchLabels: {app: web}},
+const owned = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: %s, namespace: %s}, spec: {replicas: 3, selector: {matchLabels: {app: web}},
   template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: "registry.example.com/web:1", env: [{name: OLD, value: "1"}]}]}}}}`
 
 // testOwners applies an object in the ways of people, pipelines and controllers, and then
@@ -31,7 +31,7 @@ func testOwners(t *testing.T, s site) {
 		return []string{"apply", "--server-side", "--field-manager=" + manager, "-f", "FILE"}
 	}
 	apply := []string{"apply", "-f", "FILE"}
-	scale := []string{"scale", "--replicas=3", "deployment/NAME"}
+	scale := []string{"scale", "--replicas=4", "deployment/NAME"}
 	for name, tt := range map[string]struct {
 		steps [][]string
 		owner string // "" if the next version is applied
@@ -56,7 +56,7 @@ func testOwners(t *testing.T, s site) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := s.applied(t, name, tt.steps)
-			object := []map[string]any{s.object(t, strings.NewReplacer("web:1", "web:2", "replicas: 1", "replicas: 2", `, env: [{name: OLD, value: "1"}]`, "").Replace(fmt.Sprintf(owned, name, s.namespace)))}
+			object := []map[string]any{s.object(t, strings.NewReplacer("web:1", "web:2", "replicas: 3", "replicas: 2", `, env: [{name: OLD, value: "1"}]`, "").Replace(fmt.Sprintf(owned, name, s.namespace)))}
 			for _, how := range []kube.DryRun{kube.DryRunServer, kube.DryRunNone} {
 				changes, err := s.cluster.Apply(t.Context(), object, kube.Write{DryRun: how})
 				var conflict *kube.ConflictError
@@ -84,6 +84,31 @@ func testOwners(t *testing.T, s site) {
 	}
 }
 
+// testReplicasStay applies a version that leaves out the number of pods, as one with an
+// autoscaler does. Whoever set the number before, it stays: without it, the API server
+// would scale the workload down to one pod.
+func testReplicasStay(t *testing.T, s site) {
+	for name, steps := range map[string][][]string{
+		"apply": {{"apply", "-f", "FILE"}}, "server-side": {{"apply", "--server-side", "-f", "FILE"}}, "create": {{"create", "-f", "FILE"}},
+		"hpa": {{"apply", "-f", "FILE"}, {"HPA"}}, "canarize": {{"CANARIZE"}}, "canarize-apply": {{"CANARIZE"}, {"apply", "-f", "FILE"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, _, _ := unstructured.NestedInt64(s.applied(t, name, steps), "spec", "replicas")
+			object := []map[string]any{s.object(t, strings.NewReplacer("web:1", "web:2", "replicas: 3,", "").Replace(fmt.Sprintf(owned, name, s.namespace)))}
+			for _, how := range []kube.DryRun{kube.DryRunServer, kube.DryRunNone, kube.DryRunServer, kube.DryRunNone} {
+				changes, err := s.cluster.Apply(t.Context(), object, kube.Write{DryRun: how})
+				if err != nil {
+					t.Fatal(err)
+				}
+				now := changes[0].After
+				if n, _, _ := unstructured.NestedInt64(now, "spec", "replicas"); n != before || imageOf(now) != "registry.example.com/web:2" {
+					t.Errorf("dry run %d: %d replicas of %s, before there were %d", how, n, imageOf(now), before)
+				}
+			}
+		})
+	}
+}
+
 // applied runs kubectl with each step, and returns the object in the end.
 func (s site) applied(t *testing.T, name string, steps [][]string) map[string]any {
 	t.Helper()
@@ -94,8 +119,12 @@ func (s site) applied(t *testing.T, name string, steps [][]string) map[string]an
 	}
 	k := program{path: s.kubectl, dir: dir, args: []string{"--kubeconfig", s.kubeconfig, "--cache-dir", t.TempDir(), "-n", s.namespace}}
 	for _, step := range steps {
-		if slices.Equal(step, []string{"HPA"}) {
+		switch step[0] {
+		case "HPA":
 			s.autoscale(t, name, 5)
+			continue
+		case "CANARIZE":
+			s.apply(t, fmt.Sprintf(owned, name, s.namespace))
 			continue
 		}
 		args := slices.Clone(step)

@@ -24,7 +24,7 @@ import (
 // testKube tests internal/kube, each test in its own namespace.
 func (s suite) testKube(t *testing.T) {
 	tests := map[string]func(*testing.T, site){
-		"apply": testApply, "conflict": testConflict, "owners": testOwners, "dry run": testDryRun, "delete": testDelete, "delete only": testDeleteOnly, "annotate": testAnnotate, "not served": testNotServed,
+		"apply": testApply, "conflict": testConflict, "owners": testOwners, "replicas": testReplicasStay, "dry run": testDryRun, "delete": testDelete, "delete only": testDeleteOnly, "annotate": testAnnotate, "not served": testNotServed,
 		"weight": testWeight, "record": testRecord, "records of many": testRecordsOfMany,
 		"lock": testLock, "stale lock": testStaleLock, "lost lock": testLostLock, "deleted lock": testDeletedLock, "locks of many": testLocksOfMany,
 		"ready": testReady, "not ready": testNotReady, "gone while waiting": testGone, "watch": testWatch,
