@@ -39,11 +39,14 @@ such as a weight of 101, traffic does not refuse it but shows what Emissary does
 			if err := checkNamespaces(f.namespace, f.options.EmissaryNamespace); err != nil {
 				return err
 			}
-			report, err := f.report(cmd.Context(), args, streams)
+			report, unread, err := f.report(cmd.Context(), args, streams)
 			if err != nil {
 				return err
 			}
-			return outside(printTraffic(streams.Out, report, f.output))
+			for _, what := range unread {
+				fmt.Fprintln(streams.Err, "canarize: "+oneLine(what))
+			}
+			return outside(printTraffic(streams.Out, report, unread, f.output))
 		},
 	}
 	flags := cmd.Flags()
@@ -59,21 +62,22 @@ such as a weight of 101, traffic does not refuse it but shows what Emissary does
 	return cmd
 }
 
-func (f *trafficFlags) report(ctx context.Context, args []string, streams Streams) (model.Report, error) {
+// report returns what Emissary does, and sentences about what could not be read.
+func (f *trafficFlags) report(ctx context.Context, args []string, streams Streams) (report model.Report, unread []string, err error) {
 	if f.live {
 		if len(args) > 0 {
-			return model.Report{}, fmt.Errorf("--live reads the cluster; omit %s or --live", args[0])
+			return report, nil, fmt.Errorf("--live reads the cluster; omit %s or --live", args[0])
 		}
-		report, err := wiring.LiveTraffic(ctx, f.target, f.namespace, f.options)
-		return report, foreign(err)
+		report, unread, err = wiring.LiveTraffic(ctx, f.target, f.namespace, f.options)
+		return report, unread, foreign(err)
 	}
 	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.recursive, Stdin: streams.In})
 	if err != nil {
-		return model.Report{}, err
+		return report, nil, err
 	}
 	set, err := plan.NewSet(objects, f.namespace)
 	if err != nil {
-		return model.Report{}, err
+		return report, nil, err
 	}
-	return wiring.Traffic(set, f.options), nil
+	return wiring.Traffic(set, f.options), nil, nil
 }

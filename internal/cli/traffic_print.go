@@ -11,12 +11,12 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-func printTraffic(w io.Writer, report model.Report, output string) error {
+func printTraffic(w io.Writer, report model.Report, unread []string, output string) error {
 	var text bytes.Buffer
 	if output == "json" {
 		e := json.NewEncoder(&text)
 		e.SetEscapeHTML(false)
-		if err := e.Encode(report); err != nil {
+		if err := e.Encode(newTrafficJSON(report, unread)); err != nil {
 			return err
 		}
 		_, err := w.Write(escapeJSON(text.Bytes()))
@@ -28,12 +28,12 @@ func printTraffic(w io.Writer, report model.Report, output string) error {
 		t.group(g)
 	}
 	for _, g := range report.TCPGroups {
-		for _, row := range g.Rows {
-			t.row("tcp "+g.Host, ":"+g.Port, row.Namespace+"/"+row.Mapping, fmt.Sprintf("%.2f %%", row.Share))
-		}
+		t.tcpGroup(g)
 	}
-	for _, d := range report.Drops {
-		t.row("dropped", "", d.Namespace+"/"+d.Mapping, "0 %", d.Reason)
+	for _, kind := range dropKinds(report) {
+		for _, d := range kind.drops {
+			t.row("dropped", kind.label, d.Namespace+"/"+d.Mapping, "0 %", d.Reason)
+		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -71,5 +71,16 @@ func (t table) group(g model.Group) {
 	}
 	if len(g.Hosts) == 0 {
 		t.row(host, g.Prefix, "(no Host takes this group)")
+	}
+}
+
+func (t table) tcpGroup(g model.TCPGroup) {
+	for _, row := range g.Rows {
+		cells := []string{"tcp " + g.Host, g.Address + ":" + g.Port, row.Namespace + "/" + row.Mapping}
+		if g.Unserved != "" {
+			t.row(append(cells, "0 %", g.Unserved)...)
+			continue
+		}
+		t.row(append(cells, fmt.Sprintf("%.2f %%", row.Share))...)
 	}
 }

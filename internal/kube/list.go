@@ -12,15 +12,18 @@ import (
 const pageSize = 500
 
 // List reads all objects of a kind in a namespace that match a label selector such as
-// "a=b,c". The namespace "" means all namespaces. A kind that is not served has no
-// objects.
+// "a=b,c". The namespace "" means all namespaces. Objects of a cluster-scoped kind are in
+// none. A kind that is not served has no objects.
 func (c *Cluster) List(ctx context.Context, kind Ref, selector string) ([]map[string]any, error) {
-	resource, _, err := c.resource(ctx, kind, "")
+	resource, namespaced, err := c.resource(ctx, kind, "")
 	if IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !namespaced {
+		kind.Namespace = ""
 	}
 	items, err := c.list(ctx, resource, kind.Namespace, metav1.ListOptions{LabelSelector: selector})
 	return items, failed(kind, "list", err)

@@ -33,8 +33,12 @@ type Gateway struct {
 	PodSelector string
 	APIGroup    string     // of its own kinds
 	Kinds       []kube.Ref // with its routing configuration
-	Examiner    doctor.Gateway
-	Asker       route.Asker // nil if the running gateway is not asked
+	// Optional lists kinds of the routing configuration that need not be readable. Unread
+	// returns a sentence about one that may not be listed.
+	Optional []kube.Ref
+	Unread   func(kind string) string
+	Examiner doctor.Gateway
+	Asker    route.Asker // nil if the running gateway is not asked
 }
 
 // Doctor looks for what would disturb a release, and for leftovers of earlier ones. It
@@ -178,6 +182,33 @@ func (s *survey) routing(ctx context.Context) error {
 	}
 	if !s.seen.Whole {
 		s.seen.Unseen = append(s.seen.Unseen, "routes in other namespaces: not allowed to list them")
+	}
+	return s.optional(ctx)
+}
+
+// optional reads the optional kinds of the routing configuration, of all namespaces or of
+// the release's own.
+func (s *survey) optional(ctx context.Context) error {
+	for _, g := range s.options.Gateways {
+		for _, kind := range g.Optional {
+			l := listing{kind.Group, kind.Kind, ""}
+			everywhere, err := s.list(ctx, l, "")
+			if err != nil {
+				return err
+			}
+			if everywhere {
+				continue
+			}
+			kind.Namespace = s.options.Namespace
+			objects, err := s.kube.List(ctx, kind, "")
+			switch {
+			case kube.IsForbidden(err):
+				s.seen.Unseen = append(s.seen.Unseen, g.Unread(kind.Kind))
+			case err != nil:
+				return err
+			}
+			s.seen.Objects = append(s.seen.Objects, objects...)
+		}
 	}
 	return nil
 }

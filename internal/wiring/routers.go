@@ -28,7 +28,7 @@ func routers(emissaryNamespace string, gateways *live.Gateways) []router {
 			return &live.Router{Cluster: c, Namespace: emissaryNamespace, Gateways: gateways}
 		},
 		gateways: []survey.Gateway{{
-			Namespace: emissaryNamespace, PodSelector: live.PodSelector, APIGroup: live.APIGroup, Kinds: live.Kinds(),
+			Namespace: emissaryNamespace, PodSelector: live.PodSelector, APIGroup: live.APIGroup, Kinds: live.Kinds(), Optional: live.OptionalKinds(), Unread: live.Unread,
 			Examiner: examine.Gateway{Namespace: emissaryNamespace}, Asker: live.Asker{Gateways: gateways, Namespace: emissaryNamespace},
 		}},
 		grants:    live.Grants(),

@@ -22,17 +22,17 @@ func Traffic(set *manifest.Set, options TrafficOptions) model.Report {
 }
 
 // LiveTraffic computes what Emissary does with the objects of one namespace of a
-// cluster, or with "" of all.
-func LiveTraffic(ctx context.Context, target kube.Target, namespace string, options TrafficOptions) (model.Report, error) {
+// cluster, or with "" of all. unread says which kinds it may not list.
+func LiveTraffic(ctx context.Context, target kube.Target, namespace string, options TrafficOptions) (report model.Report, unread []string, err error) {
 	cluster, err := kube.Connect(target, kube.Options{Attempts: 3})
 	if err != nil {
-		return model.Report{}, err
+		return model.Report{}, nil, err
 	}
-	objects, err := live.Objects(ctx, cluster, namespace)
+	objects, unread, err := live.Objects(ctx, cluster, namespace)
 	if err != nil {
-		return model.Report{}, err
+		return model.Report{}, nil, err
 	}
-	return model.Evaluate(objects, options.emissary()), nil
+	return model.Evaluate(objects, options.emissary()), unread, nil
 }
 
 func (o TrafficOptions) emissary() model.Options {

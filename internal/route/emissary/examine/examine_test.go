@@ -122,6 +122,11 @@ func TestEveryProblemIsFound(t *testing.T) {
 		{"no service", func(s *doctor.Seen) {
 			doctortest.Add(t, s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: lost, namespace: shop}, spec: {hostname: "*", prefix: /lost/, service: "lost.shop:80"}}`)
 		}, "mapping", "Mapping shop/lost", "routes to Service shop/lost, which does not exist"},
+		{"dropped TCPMapping", func(s *doctor.Seen) {
+			doctortest.Add(t, s, `{kind: TCPMapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: db, namespace: shop}, spec: {port: 9000, service: "x.other"}}
+---
+{kind: TCPMapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: db.canary, namespace: shop}, spec: {port: 9000, service: "x.other"}}`)
+		}, "mapping", "TCPMapping shop/db", "up to its first dot"},
 		{"order of names", func(s *doctor.Seen) {
 			s.Wanted = wanted(t)
 			route := s.Wanted.Plan.Routes[0]

@@ -191,18 +191,27 @@ func (x *exam) drop(o doctor.Object) (reason string, dropped bool) {
 		return "", false
 	}
 	for _, p := range x.routing.Posted {
-		if p.Name == o.ID.Name && p.Namespace == o.ID.Namespace {
+		if p.Kind == o.ID.Kind && p.Name == o.ID.Name && p.Namespace == o.ID.Namespace {
 			return "", false // already reported
 		}
 	}
-	for _, d := range x.routing.Drops {
+	drops := x.routing.Drops
+	if o.ID.Kind == "TCPMapping" {
+		drops = x.routing.TCPDrops
+	}
+	for _, d := range drops {
 		if d.Mapping == o.ID.Name && d.Namespace == o.ID.Namespace {
-			return d.Reason, !slices.ContainsFunc(x.routing.Groups, func(g model.Group) bool {
-				return slices.ContainsFunc(g.Rows, func(row model.Row) bool {
-					return row.Namespace == d.Namespace && row.Mapping == d.Mapping+"."+d.Namespace
-				})
-			})
+			return d.Reason, !x.hasAlias(d)
 		}
 	}
 	return "", false
+}
+
+// hasAlias reports whether a Mapping has a share under Emissary's name NAME.NAMESPACE.
+func (x *exam) hasAlias(d model.Drop) bool {
+	return slices.ContainsFunc(x.routing.Groups, func(g model.Group) bool {
+		return slices.ContainsFunc(g.Rows, func(row model.Row) bool {
+			return row.Namespace == d.Namespace && row.Mapping == d.Mapping+"."+d.Namespace
+		})
+	})
 }

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/canarize/canarize/internal/kube"
 )
@@ -10,13 +11,26 @@ import (
 // APIGroup is the API group of Emissary's own resources.
 const APIGroup = "getambassador.io"
 
-// Kinds returns the kinds of Emissary's routing configuration. A Service or an Ingress
-// may contain Mappings.
+const networkingGroup = "networking.k8s.io"
+
+// Kinds returns the kinds of Emissary's routing configuration that decide which Mappings
+// get requests. A Service may contain Mappings.
 func Kinds() []kube.Ref {
 	return []kube.Ref{
-		{Kind: "Service"}, {Group: "networking.k8s.io", Kind: "Ingress"},
+		{Kind: "Service"},
 		{Group: APIGroup, Kind: "Mapping"}, {Group: APIGroup, Kind: "TCPMapping"},
 		{Group: APIGroup, Kind: "Host"}, {Group: APIGroup, Kind: "Listener"}, {Group: APIGroup, Kind: "Module"},
+	}
+}
+
+// OptionalKinds returns the other kinds of Emissary's routing configuration. Few clusters
+// have objects of them, and few accounts may list them. Emissary makes Mappings of an
+// Ingress of its class.
+func OptionalKinds() []kube.Ref {
+	return []kube.Ref{
+		{Group: networkingGroup, Kind: "Ingress"}, {Group: networkingGroup, Kind: "IngressClass"},
+		{Group: APIGroup, Kind: "TLSContext"}, {Group: APIGroup, Kind: "ConsulResolver"},
+		{Group: APIGroup, Kind: "KubernetesEndpointResolver"}, {Group: APIGroup, Kind: "KubernetesServiceResolver"},
 	}
 }
 
@@ -28,26 +42,41 @@ func Grants() []kube.Grant { return []kube.Grant{kube.Written(APIGroup, "mapping
 func GatewayGrants() []kube.Grant { return kube.TunnelGrants() }
 
 // Objects reads Emissary's routing configuration of a namespace, or with "" of all,
-// from a cluster.
-func Objects(ctx context.Context, c *kube.Cluster, namespace string) ([]map[string]any, error) {
+// from a cluster. It skips optional kinds that it may not list, and returns a sentence
+// about each of them.
+func Objects(ctx context.Context, c *kube.Cluster, namespace string) (objects []map[string]any, unread []string, err error) {
 	versions, err := c.Versions(ctx, APIGroup)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(versions) == 0 {
-		return nil, fmt.Errorf("cluster %s: it does not serve %s; is Emissary-ingress installed?", c.Host(), APIGroup)
+		return nil, nil, fmt.Errorf("cluster %s: it does not serve %s; is Emissary-ingress installed?", c.Host(), APIGroup)
 	}
-	var objects []map[string]any
-	for _, kind := range Kinds() {
+	required := Kinds()
+	for i, kind := range slices.Concat(required, OptionalKinds()) {
 		kind.Namespace = namespace
 		items, err := c.List(ctx, kind, "")
-		if kube.IsForbidden(err) {
-			return nil, fmt.Errorf("cluster %s: not allowed to list objects of kind %s; grant the verb list on them, or read a single namespace: %w", c.Host(), kind.Kind, err)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cluster %s: %w", c.Host(), err)
+		switch {
+		case kube.IsForbidden(err) && i >= len(required):
+			unread = append(unread, Unread(kind.Kind))
+			continue
+		case kube.IsForbidden(err):
+			return nil, nil, fmt.Errorf("cluster %s: not allowed to list objects of kind %s; grant the verb list on them, or read a single namespace: %w", c.Host(), kind.Kind, err)
+		case err != nil:
+			return nil, nil, fmt.Errorf("cluster %s: %w", c.Host(), err)
 		}
 		objects = append(objects, items...)
 	}
-	return objects, nil
+	return objects, unread, nil
+}
+
+// Unread returns a sentence about an optional kind that may not be listed.
+func Unread(kind string) string {
+	switch kind {
+	case "Ingress":
+		return "Ingresses were not read: not allowed to list them. Emissary makes Mappings of those of its class, so shares may differ"
+	case "IngressClass":
+		return "IngressClasses were not read: not allowed to list them. An Ingress counts only if its annotation kubernetes.io/ingress.class is ambassador"
+	}
+	return kind + "s were not read: not allowed to list them. Mappings that need one may be shown as dropped"
 }

@@ -46,6 +46,7 @@ func (e evaluation) report() Report {
 	log := e.world.log
 	report := Report{TCPGroups: e.tcp, Groups: assemble(e.groups, e.world)}
 	report.Drops = drops(e.all, report.Groups)
+	report.TCPDrops = tcpDrops(e.all, e.tcp)
 	report.Dropped = make([]string, len(report.Drops))
 	for i, d := range report.Drops {
 		report.Dropped[i] = d.Mapping
@@ -153,15 +154,42 @@ func drops(all []*resource, groups []Group) []Drop {
 		if r.kind != "Mapping" || rows[key{r.name, r.namespace}] || shadows[r.name] {
 			continue
 		}
-		out = append(out, Drop{Mapping: r.name, Namespace: r.namespace, Reason: r.reason()})
+		out = append(out, r.drop())
 	}
-	sort.SliceStable(out, func(i, j int) bool {
-		if out[i].Mapping != out[j].Mapping {
-			return out[i].Mapping < out[j].Mapping
-		}
-		return out[i].Namespace < out[j].Namespace
-	})
+	sortDrops(out)
 	return out
+}
+
+// tcpDrops returns the TCPMappings that no group lists.
+func tcpDrops(all []*resource, groups []TCPGroup) []Drop {
+	type key struct{ alias, namespace string }
+	rows := map[key]bool{}
+	for _, g := range groups {
+		for _, row := range g.Rows {
+			rows[key{row.Mapping, row.Namespace}] = true
+		}
+	}
+	var out []Drop
+	for _, r := range all {
+		if r.kind == "TCPMapping" && (!rows[key{r.alias, r.namespace}] || r.refused != "") {
+			out = append(out, r.drop())
+		}
+	}
+	sortDrops(out)
+	return out
+}
+
+func (r *resource) drop() Drop {
+	return Drop{Mapping: r.name, Namespace: r.namespace, Reason: r.reason()}
+}
+
+func sortDrops(all []Drop) {
+	sort.SliceStable(all, func(i, j int) bool {
+		if all[i].Mapping != all[j].Mapping {
+			return all[i].Mapping < all[j].Mapping
+		}
+		return all[i].Namespace < all[j].Namespace
+	})
 }
 
 // reason returns why no group lists a Mapping under its name.

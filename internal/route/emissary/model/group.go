@@ -40,8 +40,7 @@ func groupUp(mappings []*mapping, log *journal) []*group {
 // add follows add_mapping in ir.py and irhttpmappinggroup.py.
 func (g *group) add(m *mapping, log *journal) {
 	if g.keys[m.cacheKey] {
-		short, _, _ := strings.Cut(m.alias, ".")
-		m.refused = fmt.Sprintf("has the same name up to its first dot, %q, as another member of its group: Emissary removes it silently", short)
+		m.refused = sameKey(m.resource)
 		log.warn(m.String() + ": " + m.refused)
 		return
 	}
@@ -78,6 +77,11 @@ func (g *group) add(m *mapping, log *journal) {
 			g.rank = m.rank
 		}
 	}
+}
+
+// sameKey returns why Emissary removes a member with the cache key of another.
+func sameKey(r *resource) string {
+	return fmt.Sprintf("has the same name up to its first dot, %q, as another member of its group: Emissary removes it silently", shortName(r))
 }
 
 // mismatches returns the fields in which a Mapping differs from the group's

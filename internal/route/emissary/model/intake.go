@@ -172,8 +172,11 @@ func newResource(o map[string]any) *resource {
 	if r.kind == "Mapping" && version == "v2" {
 		r.spec = convertMappingSpec(r.spec)
 	}
-	if r.kind == "Mapping" {
+	switch r.kind {
+	case "Mapping":
 		r.refused = checkMapping(r.spec)
+	case "TCPMapping":
+		r.refused = checkTCPMapping(r.spec)
 	}
 	return r
 }

@@ -123,9 +123,12 @@ func newMapping(r *resource, w *world) *mapping {
 
 // cacheKey returns Emissary's name for a Mapping in its cache (make_cache_key
 // in irbasemapping.py). Only the part of the name before its first dot counts.
-func cacheKey(r *resource) string {
+func cacheKey(r *resource) string { return r.kind + "-" + shortName(r) + "-" + r.namespace }
+
+// shortName returns the name up to its first dot.
+func shortName(r *resource) string {
 	name, _, _ := strings.Cut(r.alias, ".")
-	return r.kind + "-" + name + "-" + r.namespace
+	return name
 }
 
 // readMatches sets host, headers and query. It returns what is wrong with them.

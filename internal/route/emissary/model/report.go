@@ -33,11 +33,13 @@ type Report struct {
 
 	// Drops has one entry for each name in Dropped, in the same order.
 	Drops []Drop `json:"-"`
-	// TCPGroups holds the groups of TCPMappings.
+	// TCPGroups holds the groups of TCPMappings, and TCPDrops the TCPMappings
+	// that are in none, sorted.
 	TCPGroups []TCPGroup `json:"-"`
+	TCPDrops  []Drop     `json:"-"`
 }
 
-// Drop is a Mapping that gets no requests, and the reason.
+// Drop is a Mapping or TCPMapping that gets no requests, and the reason.
 type Drop struct {
 	Mapping   string // metadata.name
 	Namespace string
@@ -87,6 +89,9 @@ type TCPGroup struct {
 	Port    string
 	Host    string // "" means all server names
 	Rows    []TCPRow
+	// Unserved says why no connection reaches the group, as a sentence without
+	// its subject. It is "" if connections may reach it.
+	Unserved string
 }
 
 // TCPRow is one TCPMapping with its real share.

@@ -7,15 +7,32 @@ import (
 
 // tcpGroup is a set of TCPMappings on one port, while it is built.
 type tcpGroup struct {
-	first   *resource
-	members []*resource
-	keys    map[string]bool
+	first    *resource
+	members  []*resource
+	keys     map[string]bool
+	unserved string // why no connection reaches it; "" if one may
 }
 
 // tcpCore returns the fields on which all members of a TCP group must agree
 // (CoreMappingKeys in irtcpmappinggroup.py). Only HTTP has labels.
 func tcpCore() []string {
 	return []string{"address", "circuit_breakers", "enable_ipv4", "enable_ipv6", "host", "idle_timeout_ms", "port", "tls"}
+}
+
+// checkTCPMapping returns what validation rejects in a TCPMapping's spec, or "".
+func checkTCPMapping(spec map[string]any) string {
+	if _, ok := number(spec["port"]); !ok {
+		return "has no port: Emissary ignores it"
+	}
+	if _, ok := spec["service"].(string); !ok {
+		return "has no service: Emissary ignores it"
+	}
+	if weight, found := spec["weight"]; found {
+		if _, ok := number(weight); !ok {
+			return "has a wrong value in weight: Emissary ignores the whole TCPMapping"
+		}
+	}
+	return ""
 }
 
 // groupTCP sorts TCPMappings into groups and computes their shares
@@ -48,6 +65,9 @@ func groupTCP(resources []*resource, w *world) []TCPGroup {
 		out = append(out, g.finish(w))
 	}
 	w.listen(groups)
+	for i, g := range groups {
+		out[i].Unserved = g.unserved
+	}
 	return out
 }
 
@@ -57,15 +77,18 @@ func groupTCP(resources []*resource, w *world) []TCPGroup {
 func (w *world) listen(groups []*tcpGroup) {
 	taken := map[string]*resource{}
 	for i := len(groups) - 1; i >= 0; i-- {
-		r := groups[i].first
+		g := groups[i]
+		r := g.first
 		name := text(r.spec["host"])
 		if name != "" && !w.terminates(name) {
-			w.log.post(r, "has a host, but no TLSContext or Host terminates TLS for it: Emissary disables it")
+			g.unserved = "has a host, but no TLSContext or Host terminates TLS for it: Emissary disables it"
+			w.log.post(r, g.unserved)
 			continue
 		}
 		bind := bindTo("tcp", text(r.spec["address"]), r.spec["port"])
 		if winner := taken[bind+" "+name]; winner != nil {
-			w.log.post(r, fmt.Sprintf("listens on the same port and host as %s: Emissary ignores it", winner))
+			g.unserved = fmt.Sprintf("listens on the same port and host as %s: Emissary ignores it", winner)
+			w.log.post(r, g.unserved)
 			continue
 		}
 		taken[bind+" "+name] = r
@@ -96,6 +119,8 @@ func breakersOf(r *resource, w *world) (any, bool) {
 
 func (g *tcpGroup) add(r *resource, w *world) {
 	if g.keys[cacheKey(r)] {
+		r.refused = sameKey(r)
+		w.log.warn(r.String() + ": " + r.refused)
 		return
 	}
 	var fields []string

@@ -1,0 +1,99 @@
+package cli
+
+import "github.com/canarize/canarize/internal/route/emissary/model"
+
+// trafficJSON is the JSON form of a report. The first four fields are those of
+// model.Report. The others are left out if they are empty.
+type trafficJSON struct {
+	Groups  []groupJSON `json:"groups"`
+	Dropped []string    `json:"dropped"`
+	Error   bool        `json:"error"`
+	Errors  []string    `json:"errors"`
+
+	TCPGroups []tcpGroupJSON `json:"tcpGroups,omitempty"`
+	Drops     []dropJSON     `json:"drops,omitempty"`
+	Unread    []string       `json:"unread,omitempty"`
+}
+
+type groupJSON struct {
+	Host     *string   `json:"host"`
+	Prefix   string    `json:"prefix"`
+	Routed   bool      `json:"routed"`
+	Unrouted int       `json:"unrouted"`
+	Shadows  []string  `json:"shadows"`
+	Rows     []rowJSON `json:"rows"`
+}
+
+type rowJSON struct{ model.Row }
+
+type tcpGroupJSON struct {
+	Address  string       `json:"address"`
+	Port     string       `json:"port"`
+	Host     string       `json:"host"`
+	Unserved string       `json:"unserved,omitempty"`
+	Rows     []tcpRowJSON `json:"rows"`
+}
+
+type tcpRowJSON struct {
+	Mapping   string  `json:"mapping"`
+	Namespace string  `json:"namespace"`
+	Share     float64 `json:"share"` // 0 if the group is unserved
+}
+
+type dropJSON struct {
+	Kind      string `json:"kind"`
+	Mapping   string `json:"mapping"`
+	Namespace string `json:"namespace"`
+	Reason    string `json:"reason"`
+}
+
+func newTrafficJSON(report model.Report, unread []string) trafficJSON {
+	out := trafficJSON{
+		Groups: []groupJSON{}, Dropped: append([]string{}, report.Dropped...),
+		Error: report.Error, Errors: append([]string{}, report.Errors...), Unread: unread,
+	}
+	for _, g := range report.Groups {
+		out.Groups = append(out.Groups, newGroupJSON(g))
+	}
+	for _, g := range report.TCPGroups {
+		out.TCPGroups = append(out.TCPGroups, newTCPGroupJSON(g))
+	}
+	for _, kind := range dropKinds(report) {
+		for _, d := range kind.drops {
+			out.Drops = append(out.Drops, dropJSON{kind.name, d.Mapping, d.Namespace, d.Reason})
+		}
+	}
+	return out
+}
+
+func newGroupJSON(g model.Group) groupJSON {
+	out := groupJSON{Prefix: g.Prefix, Routed: g.Routed, Unrouted: g.Unrouted, Shadows: append([]string{}, g.Shadows...), Rows: []rowJSON{}}
+	if g.Host != "" {
+		out.Host = &g.Host
+	}
+	for _, row := range g.Rows {
+		out.Rows = append(out.Rows, rowJSON{row})
+	}
+	return out
+}
+
+func newTCPGroupJSON(g model.TCPGroup) tcpGroupJSON {
+	out := tcpGroupJSON{Address: g.Address, Port: g.Port, Host: g.Host, Unserved: g.Unserved, Rows: []tcpRowJSON{}}
+	for _, row := range g.Rows {
+		if g.Unserved != "" {
+			row.Share = 0
+		}
+		out.Rows = append(out.Rows, tcpRowJSON{row.Mapping, row.Namespace, row.Share})
+	}
+	return out
+}
+
+// kindOfDrops holds the drops of a kind.
+type kindOfDrops struct {
+	name, label string // label is the second cell of a row in the table
+	drops       []model.Drop
+}
+
+func dropKinds(report model.Report) []kindOfDrops {
+	return []kindOfDrops{{"Mapping", "", report.Drops}, {"TCPMapping", "tcp", report.TCPDrops}}
+}

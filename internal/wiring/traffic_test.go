@@ -1,0 +1,140 @@
+package wiring
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/route/emissary/model"
+)
+
+type object = map[string]any
+
+// served lists the kinds of a cluster with Emissary, by group and version and plural.
+var served = map[string]map[string]string{
+	"v1":                   {"services": "Service"},
+	"networking.k8s.io/v1": {"ingresses": "Ingress", "ingressclasses": "IngressClass"},
+	"getambassador.io/v3alpha1": {
+		"mappings": "Mapping", "tcpmappings": "TCPMapping", "hosts": "Host", "listeners": "Listener", "modules": "Module",
+		"tlscontexts": "TLSContext", "consulresolvers": "ConsulResolver",
+		"kubernetesendpointresolvers": "KubernetesEndpointResolver", "kubernetesserviceresolvers": "KubernetesServiceResolver",
+	},
+}
+
+// cluster is an API server that lists objects, except of the kinds that it forbids.
+type cluster struct {
+	objects   []object
+	forbidden []string // plurals
+	listed    []string // paths
+}
+
+func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	write := func(code int, v any) {
+		w.WriteHeader(code)
+		_ = json.NewEncoder(w).Encode(v)
+	}
+	var groups []any
+	for _, version := range []string{"networking.k8s.io/v1", "getambassador.io/v3alpha1"} {
+		group, v, _ := strings.Cut(version, "/")
+		at := object{"groupVersion": version, "version": v}
+		groups = append(groups, object{"name": group, "versions": []any{at}, "preferredVersion": at})
+	}
+	switch r.URL.Path {
+	case "/api":
+		write(200, object{"kind": "APIVersions", "versions": []string{"v1"}})
+		return
+	case "/apis":
+		write(200, object{"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+		return
+	}
+	for version, kinds := range served {
+		root := strings.Replace("/apis/"+version, "/apis/v1", "/api/v1", 1)
+		if rest, under := strings.CutPrefix(r.URL.Path, root); under {
+			write(c.answer(version, kinds, rest, r.URL.Path))
+			return
+		}
+	}
+	write(404, object{"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound"})
+}
+
+func (c *cluster) answer(version string, kinds map[string]string, rest, path string) (int, object) {
+	if rest == "" {
+		var resources []any
+		for plural, kind := range kinds {
+			resources = append(resources, object{"name": plural, "kind": kind, "namespaced": kind != "IngressClass", "verbs": []string{"list"}})
+		}
+		return 200, object{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}
+	}
+	c.listed = append(c.listed, path)
+	parts := strings.Split(strings.Trim(rest, "/"), "/")
+	plural := parts[len(parts)-1]
+	if slices.Contains(c.forbidden, plural) {
+		return 403, object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"}
+	}
+	items := []object{}
+	for _, o := range c.objects {
+		if o["kind"] == kinds[plural] {
+			items = append(items, o)
+		}
+	}
+	return 200, object{"kind": kinds[plural] + "List", "apiVersion": version, "metadata": object{}, "items": items}
+}
+
+func (c *cluster) traffic(t *testing.T, namespace string) (model.Report, []string, error) {
+	t.Helper()
+	server := httptest.NewServer(c)
+	t.Cleanup(server.Close)
+	return LiveTraffic(t.Context(), kube.Target{Kubeconfig: kubeconfig(t, server.URL)}, namespace, TrafficOptions{EmissaryNamespace: "emissary"})
+}
+
+func newObject(version, kind, name string, spec object) object {
+	return object{"apiVersion": version, "kind": kind, "metadata": object{"name": name, "namespace": "shop"}, "spec": spec}
+}
+
+const emissarys = "getambassador.io/v3alpha1"
+
+// TestLiveTrafficReadsEveryKind checks that everything that decides what a TCPMapping gets
+// is read: also a TLSContext and a resolver.
+func TestLiveTrafficReadsEveryKind(t *testing.T) {
+	c := &cluster{objects: []object{
+		newObject(emissarys, "TCPMapping", "db", object{"port": 9000, "service": "db", "host": "db.example.com", "resolver": "own"}),
+		newObject(emissarys, "TCPMapping", "odd", object{"port": 9000, "service": "db", "resolver": "none"}),
+		newObject(emissarys, "TLSContext", "db", object{"hosts": []any{"db.example.com"}}),
+		newObject(emissarys, "KubernetesServiceResolver", "own", object{}),
+	}}
+	for _, namespace := range []string{"", "shop"} {
+		report, unread, err := c.traffic(t, namespace)
+		switch {
+		case err != nil || len(unread) > 0:
+			t.Fatalf("unread %q, error %v", unread, err)
+		case len(report.TCPGroups) != 1 || report.TCPGroups[0].Unserved != "" || report.TCPGroups[0].Rows[0].Mapping != "db":
+			t.Errorf("groups %+v", report.TCPGroups)
+		case len(report.TCPDrops) != 1 || report.TCPDrops[0].Mapping != "odd":
+			t.Errorf("drops %+v", report.TCPDrops)
+		}
+	}
+	if !slices.Contains(c.listed, "/apis/networking.k8s.io/v1/namespaces/shop/ingresses") || slices.Contains(c.listed, "/apis/networking.k8s.io/v1/namespaces/shop/ingressclasses") {
+		t.Errorf("listed %q: an IngressClass is in no namespace", c.listed)
+	}
+}
+
+// TestLiveTrafficWithoutPermissions checks that optional kinds that may not be listed are
+// named, and that the others are an error.
+func TestLiveTrafficWithoutPermissions(t *testing.T) {
+	mapping := newObject(emissarys, "Mapping", "web", object{"hostname": "*", "prefix": "/", "service": "web"})
+	optional := []string{"ingresses", "ingressclasses", "tlscontexts", "consulresolvers", "kubernetesendpointresolvers", "kubernetesserviceresolvers"}
+	report, unread, err := (&cluster{objects: []object{mapping}, forbidden: optional}).traffic(t, "")
+	if err != nil || len(unread) != len(optional) || !strings.HasPrefix(unread[0], "Ingresses were not read: not allowed to list them") || len(report.Groups) != 1 {
+		t.Errorf("unread %q, error %v, report %+v", unread, err, report)
+	}
+	for _, plural := range []string{"mappings", "tcpmappings", "hosts", "services"} {
+		if _, _, err := (&cluster{forbidden: []string{plural}}).traffic(t, ""); err == nil || !strings.Contains(err.Error(), "not allowed to list objects of kind") {
+			t.Errorf("%s: error %v", plural, err)
+		}
+	}
+}
