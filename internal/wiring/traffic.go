@@ -32,7 +32,9 @@ func LiveTraffic(ctx context.Context, target kube.Target, namespace string, opti
 	if err != nil {
 		return model.Report{}, nil, err
 	}
-	return model.Evaluate(objects, options.emissary()), unread, nil
+	emissary := options.emissary()
+	emissary.Running = true
+	return model.Evaluate(objects, emissary), unread, nil
 }
 
 func (o TrafficOptions) emissary() model.Options {

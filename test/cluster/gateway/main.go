@@ -51,7 +51,7 @@ type options struct {
 }
 
 func parse(args []string, errs io.Writer) (options, error) {
-	o := options{emissary: model.Options{Complete: true}, upstreams: map[string]envoyconf.Endpoint{}}
+	o := options{emissary: model.Options{Complete: true, Running: true}, upstreams: map[string]envoyconf.Endpoint{}}
 	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "how to reach the API server; empty: as a pod does")

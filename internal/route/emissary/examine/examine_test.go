@@ -122,6 +122,11 @@ func TestEveryProblemIsFound(t *testing.T) {
 		{"no service", func(s *doctor.Seen) {
 			doctortest.Add(t, s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: lost, namespace: shop}, spec: {hostname: "*", prefix: /lost/, service: "lost.shop:80"}}`)
 		}, "mapping", "Mapping shop/lost", "routes to Service shop/lost, which does not exist"},
+		{"same short name", func(s *doctor.Seen) {
+			doctortest.Add(t, s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: own.a, namespace: shop}, spec: {hostname: "*", prefix: /a/, service: "x.other"}}
+---
+{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: own.b, namespace: shop}, spec: {hostname: "*", prefix: /b/, service: "x.other"}}`)
+		}, "mapping", "Mapping shop/own.b", `up to its first dot, "own", as Mapping shop/own.a`},
 		{"dropped TCPMapping", func(s *doctor.Seen) {
 			doctortest.Add(t, s, `{kind: TCPMapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: db, namespace: shop}, spec: {port: 9000, service: "x.other"}}
 ---

@@ -54,7 +54,7 @@ func newExam(e *doctor.Exam, namespace string) *exam {
 			objects = append(objects, o.Object)
 		}
 	}
-	x.routing = model.Configure(objects, model.Options{Namespace: namespace, AmbassadorID: x.id(), Complete: e.Whole})
+	x.routing = model.Configure(objects, model.Options{Namespace: namespace, AmbassadorID: x.id(), Complete: e.Whole, Running: true})
 	return x
 }
 

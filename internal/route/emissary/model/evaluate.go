@@ -27,8 +27,9 @@ func evaluate(objects []map[string]any, opts Options) evaluation {
 	w := newWorld(c, opts, log)
 
 	var mappings []*mapping
+	names := nameCache{}
 	for _, r := range c.mappings {
-		if m := newMapping(r, w); m != nil {
+		if m := newMapping(r, w); m != nil && !names.takesOther(r, m.groupID, w) {
 			mappings = append(mappings, m)
 		}
 	}

@@ -14,6 +14,9 @@ type Options struct {
 	// Complete means that the set has all objects, as in a cluster. Then no
 	// Host or Listener is assumed, and a missing one has its real effect.
 	Complete bool
+	// Running means that Emissary has applied a change since it started, and so
+	// forgotten the Mappings that its cache confuses with others.
+	Running bool
 }
 
 // Report describes what Emissary does with a set of objects.

@@ -40,6 +40,7 @@ func checkTCPMapping(spec map[string]any) string {
 func groupTCP(resources []*resource, w *world) []TCPGroup {
 	var groups []*tcpGroup
 	byID := map[string]*tcpGroup{}
+	names := nameCache{}
 	for _, r := range resources {
 		if _, ok := breakersOf(r, w); !ok {
 			r.refused = "its circuit_breakers are not valid: Emissary ignores it"
@@ -52,6 +53,9 @@ func groupTCP(resources []*resource, w *world) []TCPGroup {
 			continue
 		}
 		id := or(text(r.spec["address"]), "*") + plain(r.spec["port"]) + or(text(r.spec["host"]), "*")
+		if names.takesOther(r, id, w) {
+			continue
+		}
 		g := byID[id]
 		if g == nil {
 			g = &tcpGroup{first: r, keys: map[string]bool{}}

@@ -132,7 +132,7 @@ func newTestbed(t *testing.T, names ...string) *testbed {
 	b.controller = &Controller{
 		Source: b.source, Proxy: b.envoy, Upstreams: map[string]envoyconf.Endpoint{},
 		Site:    envoyconf.Site{Dir: t.TempDir(), Bind: "127.0.0.1", AdminHost: "127.0.0.1", AdminPort: admin, ByEndpoints: true},
-		Options: model.Options{Namespace: "emissary", Complete: true},
+		Options: model.Options{Namespace: "emissary", Complete: true, Running: true},
 		Log:     slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Faults:  fault.New(),
 	}
