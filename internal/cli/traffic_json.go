@@ -22,9 +22,14 @@ type groupJSON struct {
 	Unrouted int       `json:"unrouted"`
 	Shadows  []string  `json:"shadows"`
 	Rows     []rowJSON `json:"rows"`
+	Unserved string    `json:"unserved,omitempty"`
 }
 
-type rowJSON struct{ model.Row }
+type rowJSON struct {
+	model.Row
+	Of   string   `json:"of,omitempty"`
+	Real *float64 `json:"real,omitempty"` // left out if it is the share
+}
 
 type tcpGroupJSON struct {
 	Address  string       `json:"address"`
@@ -71,8 +76,15 @@ func newGroupJSON(g model.Group) groupJSON {
 	if g.Host != "" {
 		out.Host = &g.Host
 	}
-	for _, row := range g.Rows {
-		out.Rows = append(out.Rows, rowJSON{row})
+	for i, row := range g.Rows {
+		r := rowJSON{Row: row}
+		if g.Reach != nil {
+			r.Of, r.Real = g.Reach.Of, &g.Reach.Real[i]
+		}
+		out.Rows = append(out.Rows, r)
+	}
+	if g.Reach != nil {
+		out.Unserved = g.Reach.Unserved
 	}
 	return out
 }

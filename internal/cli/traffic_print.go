@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -60,8 +61,8 @@ func (t table) group(g model.Group) {
 	if host == "" {
 		host = "(none)"
 	}
-	for _, row := range g.Rows {
-		t.row(host, g.Prefix, row.Namespace+"/"+row.Mapping, fmt.Sprintf("%d %%", row.Share), row.Cluster, row.Stats)
+	for i, row := range g.Rows {
+		t.row(host, g.Prefix, row.Namespace+"/"+row.Mapping, share(g, i), row.Cluster, row.Stats)
 	}
 	for _, shadow := range g.Shadows {
 		t.row(host, g.Prefix, shadow, "shadow")
@@ -72,7 +73,29 @@ func (t table) group(g model.Group) {
 	if len(g.Hosts) == 0 {
 		t.row(host, g.Prefix, "(no Host takes this group)")
 	}
+	if g.Reach != nil && g.Reach.Unserved != "" {
+		t.row(host, g.Prefix, "(this group "+g.Reach.Unserved+")")
+	}
 }
+
+// share describes the share of a row: that of its group, and the real one if the group
+// gets a part of the requests.
+func share(g model.Group, row int) string {
+	percent := fmt.Sprintf("%d %%", g.Rows[row].Share)
+	switch r := g.Reach; {
+	case r == nil:
+		return percent
+	case r.Unserved != "":
+		return "0 %"
+	case r.Of == "":
+		return fmt.Sprintf("%s (%s %%)", percent, decimal(r.Real[row]))
+	default:
+		return fmt.Sprintf("%s of %s (%s %%)", percent, r.Of, decimal(r.Real[row]))
+	}
+}
+
+// decimal formats a number without an exponent.
+func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 func (t table) tcpGroup(g model.TCPGroup) {
 	for _, row := range g.Rows {

@@ -148,6 +148,9 @@ func (v verification) check(r derived) error {
 	if len(g.Hosts) == 0 {
 		v.note(manifest.Warning, r.owner, "no Host of the input matches its group, so no request reaches it or its canary")
 	}
+	if g.Reach != nil && g.Reach.Unserved != "" {
+		return r.owner.Errorf(nil, "its group (hostname %q, prefix %q), and so its canary, %s; remove that Mapping, or give one of them another prefix, hostname or header", g.Host, g.Prefix, g.Reach.Unserved)
+	}
 	return v.checkShares(r, g, stable)
 }
 

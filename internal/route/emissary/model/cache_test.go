@@ -61,7 +61,9 @@ func TestOneMappingForEachShortName(t *testing.T) {
 				}
 			}
 		}
-		dotless := slices.DeleteFunc(slices.Clone(set), func(o map[string]any) bool { return strings.Contains(o["metadata"].(map[string]any)["name"].(string), ".") })
+		dotless := slices.DeleteFunc(slices.Clone(set), func(o map[string]any) bool {
+			return strings.Contains(o["metadata"].(map[string]any)["name"].(string), ".")
+		})
 		if diff := cmp.Diff(model.Evaluate(dotless, options), model.Evaluate(dotless, running)); diff != "" {
 			t.Error(diff)
 		}

@@ -105,17 +105,34 @@ func inOrder(groups []*group) []*group {
 func assemble(groups []*group, w *world) []Group {
 	used := map[string]bool{}
 	for _, g := range groups {
-		g.hosts = w.hosts.matching(g)
+		g.virtual, g.hosts = w.hosts.matching(g)
 		for _, m := range g.members {
 			if len(g.hosts) > 0 {
 				used[m.clusters.envoy] = true
 			}
 		}
 	}
+	ordered := inOrder(groups)
+	w.reach(ordered)
 	out := []Group{}
-	for _, g := range inOrder(groups) {
-		if len(g.members) > 0 && !g.first.internal {
-			out = append(out, g.report(used))
+	whole := map[string]int{} // by base, the group without a sample
+	var bases []string
+	for _, g := range ordered {
+		if len(g.members) == 0 || g.first.internal {
+			continue
+		}
+		if _, found := whole[g.base]; !found && !g.sampled {
+			whole[g.base] = len(out)
+		}
+		bases = append(bases, g.base)
+		out = append(out, g.report(used))
+		if r := out[len(out)-1].Reach; r != nil && r.Unserved != "" {
+			w.log.warn(g.first.String() + ": its group " + r.Unserved)
+		}
+	}
+	for i, g := range out {
+		if at, found := whole[bases[i]]; found && g.Reach != nil && g.Reach.Sampled {
+			g.Reach.Whole = at
 		}
 	}
 	return out
@@ -135,6 +152,7 @@ func (g *group) report(used map[string]bool) Group {
 		})
 		out.Routed = out.Routed || used[m.clusters.envoy]
 	}
+	out.Reach = g.portion.report(g, percent)
 	return out
 }
 

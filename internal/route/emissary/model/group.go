@@ -19,6 +19,10 @@ type group struct {
 	anyHost  bool // a regular expression matches the host
 	labels   map[string]any
 	hosts    []string // hostnames of the Hosts that match it
+	virtual  []*host  // those Hosts
+	base     string   // of its claim
+	sampled  bool     // it matches a sample of the requests
+	portion  *portion // nil if no Host matches it
 }
 
 // groupUp sorts Mappings into groups, in Emissary's order of resources.

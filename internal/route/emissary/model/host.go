@@ -101,22 +101,25 @@ func selects(selector, labels map[string]any) bool {
 	return true
 }
 
-// matching returns the sorted hostnames of the virtual hosts that match a
-// group.
-func (s *hostSet) matching(g *group) []string {
-	var names []string
+// matching returns the virtual hosts that match a group, and their sorted
+// hostnames.
+func (s *hostSet) matching(g *group) (matching []*host, names []string) {
 	candidates := s.virtual
 	if g.host != "" && !g.anyHost && !strings.Contains(g.host, "*") {
 		// No other host can match a literal hostname.
 		candidates = append(append([]*host(nil), s.globs...), s.exact[g.host]...)
 	}
 	for _, h := range candidates {
-		if h.matches(g) && (len(names) == 0 || names[len(names)-1] != h.hostname) {
+		if !h.matches(g) {
+			continue
+		}
+		matching = append(matching, h)
+		if len(names) == 0 || names[len(names)-1] != h.hostname {
 			names = append(names, h.hostname)
 		}
 	}
 	sort.Strings(names)
-	return compact(names)
+	return matching, compact(names)
 }
 
 func compact(sorted []string) []string {

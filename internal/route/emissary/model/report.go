@@ -69,6 +69,27 @@ type Group struct {
 	// Hosts holds the sorted hostnames of the Hosts that match the group. If
 	// it is empty, no request reaches the group, whatever Routed says.
 	Hosts []string `json:"-"`
+	// Reach is nil if every request with the group's match reaches it.
+	Reach *Reach `json:"-"`
+}
+
+// Reach describes a group that gets a part of the requests with its match: it
+// samples them by their id, or Envoy tries a group with the same match first.
+// If several virtual hosts serve the group, it is about the one with the
+// largest part.
+type Reach struct {
+	// Of is the part, such as "1/16". It is "" if the rows get different parts.
+	Of string
+	// Real holds, for each row, its real share of the requests, in percent.
+	// Requests that differ in their id only are counted together.
+	Real []float64
+	// Unserved says why no request reaches the group, as a sentence without its
+	// subject. It is "" if some do.
+	Unserved string
+	// Sampled reports whether the group matches a sample of the requests. Whole
+	// is then the index of the group for the others, -1 if there is none.
+	Sampled bool
+	Whole   int
 }
 
 // Row is one Mapping of a group with its real share.
