@@ -110,19 +110,30 @@ func (x *exam) isCanary(id manifest.ID) bool {
 func (x *exam) groups(found *findings) {
 	for _, g := range x.routing.Groups {
 		all, stable := x.members(g)
+		if rest := x.rest(g, all); len(stable) == 0 {
+			stable = rest
+		}
 		scoped := slices.DeleteFunc(slices.Concat(stable, all), func(m member) bool { return !x.inScope(m.id) })
 		if len(scoped) == 0 {
 			continue
 		}
 		about := scoped[0].id.String()
 		where := fmt.Sprintf("hostname %q, prefix %q", g.Host, g.Prefix)
+		if g.Reach != nil && g.Reach.Sampled {
+			where += fmt.Sprintf(", %s of the requests by their %s", g.Reach.Of, model.SampleHeader)
+		}
 		switch {
+		case g.Reach != nil && g.Reach.Unserved != "":
+			found.add("group", about, fmt.Sprintf("its group (%s) %s", where, g.Reach.Unserved),
+				"delete one of the two, or give one another prefix, hostname or header"+seeTraffic)
 		case len(stable) > 1:
 			found.add("group", about, fmt.Sprintf("its group (%s) has several members: %s; a canary's weight would not be its share", where, list(all)),
 				"leave one Mapping for these requests, or give the others another prefix, hostname or header"+seeTraffic)
 		case len(stable) == 0:
 			found.add("group", about, fmt.Sprintf("there is no stable Mapping beside it (%s), so it gets every request, whatever its weight", where),
 				"apply the stable Mapping at once, or delete this one")
+		case len(all) == 1 && all[0].canary:
+			found.add("group", about, fmt.Sprintf("it is left over from a share below 1 %%: it keeps its sample (%s) for the stable version", where), "delete it")
 		case g.Unrouted > 0:
 			found.add("group", about, fmt.Sprintf("%d %% of the requests of its group (%s) are routed nowhere", g.Unrouted, where), "remove the weight of the stable Mapping")
 		}
@@ -130,6 +141,27 @@ func (x *exam) groups(found *findings) {
 			found.add("group", about, fmt.Sprintf("no Host accepts its group (%s), so it gets no requests", where), "apply a Host for it, or correct its hostname")
 		}
 	}
+}
+
+// rest returns the members of a sample that route to the stable version, as a pair of
+// 'canarize generate' with a share below 1 % has one: those whose cluster a stable Mapping
+// for the other requests has.
+func (x *exam) rest(g model.Group, all []member) (rest []member) {
+	if g.Reach == nil || !g.Reach.Sampled || g.Reach.Whole < 0 {
+		return nil
+	}
+	whole := x.routing.Groups[g.Reach.Whole]
+	others, _ := x.members(whole)
+	stable := map[string]bool{} // by cluster
+	for i, row := range whole.Rows {
+		stable[row.Cluster] = stable[row.Cluster] || !others[i].canary
+	}
+	for i, row := range g.Rows {
+		if stable[row.Cluster] {
+			rest = append(rest, all[i])
+		}
+	}
+	return rest
 }
 
 // mappings examines each Mapping.
