@@ -27,8 +27,9 @@ type groupJSON struct {
 
 type rowJSON struct {
 	model.Row
-	Of   string   `json:"of,omitempty"`
-	Real *float64 `json:"real,omitempty"` // left out if it is the share
+	Of      string   `json:"of,omitempty"`
+	Real    *float64 `json:"real,omitempty"` // left out if it is the share
+	Ingress string   `json:"ingress,omitempty"`
 }
 
 type tcpGroupJSON struct {
@@ -49,6 +50,7 @@ type dropJSON struct {
 	Kind      string `json:"kind"`
 	Mapping   string `json:"mapping"`
 	Namespace string `json:"namespace"`
+	Ingress   string `json:"ingress,omitempty"`
 	Reason    string `json:"reason"`
 }
 
@@ -65,7 +67,7 @@ func newTrafficJSON(report model.Report, unread []string) trafficJSON {
 	}
 	for _, kind := range dropKinds(report) {
 		for _, d := range kind.drops {
-			out.Drops = append(out.Drops, dropJSON{kind.name, d.Mapping, d.Namespace, d.Reason})
+			out.Drops = append(out.Drops, dropJSON{kind.name, d.Mapping, d.Namespace, d.Ingress, d.Reason})
 		}
 	}
 	return out
@@ -77,7 +79,7 @@ func newGroupJSON(g model.Group) groupJSON {
 		out.Host = &g.Host
 	}
 	for i, row := range g.Rows {
-		r := rowJSON{Row: row}
+		r := rowJSON{Row: row, Ingress: row.Ingress}
 		if g.Reach != nil {
 			r.Of, r.Real = g.Reach.Of, &g.Reach.Real[i]
 		}

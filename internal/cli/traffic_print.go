@@ -33,7 +33,7 @@ func printTraffic(w io.Writer, report model.Report, unread []string, output stri
 	}
 	for _, kind := range dropKinds(report) {
 		for _, d := range kind.drops {
-			t.row("dropped", kind.label, d.Namespace+"/"+d.Mapping, "0 %", d.Reason)
+			t.row("dropped", kind.label, mappingName(d.Namespace, d.Mapping, d.Ingress), "0 %", d.Reason)
 		}
 	}
 	if err := t.Flush(); err != nil {
@@ -62,7 +62,7 @@ func (t table) group(g model.Group) {
 		host = "(none)"
 	}
 	for i, row := range g.Rows {
-		t.row(host, g.Prefix, row.Namespace+"/"+row.Mapping, share(g, i), row.Cluster, row.Stats)
+		t.row(host, g.Prefix, mappingName(row.Namespace, row.Mapping, row.Ingress), share(g, i), row.Cluster, row.Stats)
 	}
 	for _, shadow := range g.Shadows {
 		t.row(host, g.Prefix, shadow, "shadow")
@@ -76,6 +76,14 @@ func (t table) group(g model.Group) {
 	if g.Reach != nil && g.Reach.Unserved != "" {
 		t.row(host, g.Prefix, "(this group "+g.Reach.Unserved+")")
 	}
+}
+
+// mappingName names a Mapping, and the Ingress that Emissary made it of.
+func mappingName(namespace, mapping, ingress string) string {
+	if ingress != "" {
+		return fmt.Sprintf("%s/%s (of Ingress %s)", namespace, mapping, ingress)
+	}
+	return namespace + "/" + mapping
 }
 
 // share describes the share of a row: that of its group, and the real one if the group

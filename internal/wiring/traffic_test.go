@@ -123,6 +123,24 @@ func TestLiveTrafficReadsEveryKind(t *testing.T) {
 	}
 }
 
+// TestLiveTrafficCountsIngresses checks that an Ingress of Emissary's class, which is known
+// by an object in no namespace, is counted.
+func TestLiveTrafficCountsIngresses(t *testing.T) {
+	backend := object{"service": object{"name": "old", "port": object{"number": 80}}}
+	rules := []any{object{"http": object{"paths": []any{object{"path": "/", "pathType": "Prefix", "backend": backend}}}}}
+	c := &cluster{objects: []object{
+		newObject(emissarys, "Mapping", "web", object{"hostname": "*", "prefix": "/", "service": "web"}),
+		newObject("networking.k8s.io/v1", "Ingress", "old", object{"ingressClassName": "main", "rules": rules}),
+		newObject("networking.k8s.io/v1", "IngressClass", "main", object{"controller": "getambassador.io/ingress-controller"}),
+	}}
+	for _, namespace := range []string{"", "shop"} {
+		report, _, err := c.traffic(t, namespace)
+		if err != nil || len(report.Groups) != 1 || len(report.Groups[0].Rows) != 2 || report.Groups[0].Rows[0].Ingress != "old" || report.Groups[0].Rows[0].Share != 50 {
+			t.Errorf("error %v, groups %+v", err, report.Groups)
+		}
+	}
+}
+
 // TestLiveTrafficWithoutPermissions checks that optional kinds that may not be listed are
 // named, and that the others are an error.
 func TestLiveTrafficWithoutPermissions(t *testing.T) {

@@ -69,7 +69,7 @@ func (v verification) checkSample(r derived, sample *model.Group, stable service
 	}
 	for _, g := range groups[from+1 : to] {
 		if overlaps(g, *sample) && !v.isSampled(g, groups[:from]) {
-			return r.owner.Errorf(nil, "Mapping %s/%s (hostname %q, prefix %q) would lose requests to the sample for a share below 1 %%, which Emissary tries first; use a whole percentage", g.Rows[0].Namespace, g.Rows[0].Mapping, g.Host, g.Prefix)
+			return r.owner.Errorf(nil, "%s (hostname %q, prefix %q) would lose requests to the sample for a share below 1 %%, which Emissary tries first; use a whole percentage", g.Rows[0].Member(), g.Host, g.Prefix)
 		}
 	}
 	return v.checkShares(r, sample, rest)

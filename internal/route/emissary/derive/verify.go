@@ -42,6 +42,9 @@ func (d *derivation) verify() error {
 			if err := v.check(r); err != nil {
 				return err
 			}
+			for _, text := range v.after.report.Uncounted {
+				d.note(manifest.Warning, r.owner, "the shares may be others: "+text)
+			}
 		}
 	}
 	return nil
@@ -50,9 +53,11 @@ func (d *derivation) verify() error {
 // relevant returns the objects of the input that Emissary reads.
 func (d *derivation) relevant() []map[string]any {
 	var objects []map[string]any
+	ingress := slices.ContainsFunc(d.request.Set.Objects, func(o *manifest.Object) bool { return o.Kind() == "Ingress" })
 	for _, o := range d.request.Set.Objects {
 		annotated := manifest.Get(o.Root, "metadata", "annotations", "getambassador.io/config") != nil
-		if o.Group() == group || annotated {
+		forIngress := ingress && slices.Contains([]string{"Ingress", "IngressClass", "Service"}, o.Kind())
+		if o.Group() == group || annotated || forIngress {
 			objects = append(objects, d.request.Set.Value(o))
 		}
 	}
@@ -154,6 +159,13 @@ func (v verification) check(r derived) error {
 	return v.checkShares(r, g, stable)
 }
 
+func kindOf(row model.Row) string {
+	if row.Ingress != "" {
+		return "Ingress"
+	}
+	return "Mapping"
+}
+
 func (v verification) checkShares(r derived, g *model.Group, stable serviceAt) error {
 	want := *v.request.Weight
 	var canary, old *model.Row
@@ -165,7 +177,7 @@ func (v verification) checkShares(r derived, g *model.Group, stable serviceAt) e
 		case stable:
 			old = row
 		default:
-			return r.owner.Errorf(nil, "its group (hostname %q, prefix %q) has another member, Mapping %s/%s, so the shares would not be %d and %d %%; remove that Mapping first", g.Host, g.Prefix, row.Namespace, row.Mapping, want, 100-want)
+			return r.owner.Errorf(nil, "its group (hostname %q, prefix %q) has another member, %s, so the shares would not be %d and %d %%; remove that %s first", g.Host, g.Prefix, row.Member(), want, 100-want, kindOf(*row))
 		}
 	}
 	switch {
@@ -188,7 +200,7 @@ func (v verification) checkGenerated(r derived, g *model.Group) error {
 	}
 	for _, row := range g.Rows {
 		if key := rowKey(row.Namespace, row.Mapping); key != r.key() {
-			return r.owner.Errorf(nil, "--gen-mapping: %s%s is already the route of Mapping %s/%s; choose another --prefix or --hostname", v.request.Hostname, v.request.Prefix, row.Namespace, row.Mapping)
+			return r.owner.Errorf(nil, "--gen-mapping: %s%s is already the route of %s; choose another --prefix or --hostname", v.request.Hostname, v.request.Prefix, row.Member())
 		}
 	}
 	return nil

@@ -50,7 +50,7 @@ func newExam(e *doctor.Exam, namespace string) *exam {
 	x.versions = versions(x.pods)
 	var objects []map[string]any
 	for _, o := range e.Sorted() {
-		if o.ID.Group == group || o.GetAnnotations()["getambassador.io/config"] != "" {
+		if model.Reads(o.Object) {
 			objects = append(objects, o.Object)
 		}
 	}

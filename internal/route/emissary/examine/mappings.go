@@ -28,6 +28,9 @@ func (x *exam) postedErrors(found *findings) {
 	}
 	for _, p := range x.routing.Posted {
 		about := manifest.ID{Kind: p.Kind, Namespace: p.Namespace, Name: p.Name}
+		if p.Ingress != "" {
+			about = ingressID(p.Namespace, p.Ingress)
+		}
 		if x.posts(p) || !x.inScope(about) && !slices.Contains([]string{"Host", "Listener", "Module"}, p.Kind) {
 			continue
 		}
@@ -91,6 +94,9 @@ func (x *exam) members(g model.Group) (all, stable []member) {
 	for _, row := range g.Rows {
 		name, _ := strings.CutSuffix(row.Mapping, "."+row.Namespace) // of the second Mapping of a name
 		m := member{id: manifest.ID{Group: group, Kind: "Mapping", Namespace: row.Namespace, Name: name}, share: row.Share}
+		if row.Ingress != "" {
+			m.id = ingressID(row.Namespace, row.Ingress)
+		}
 		m.canary = x.isCanary(m.id)
 		all = append(all, m)
 		if !m.canary {
@@ -98,6 +104,10 @@ func (x *exam) members(g model.Group) (all, stable []member) {
 		}
 	}
 	return all, stable
+}
+
+func ingressID(namespace, name string) manifest.ID {
+	return manifest.ID{Group: "networking.k8s.io", Kind: "Ingress", Namespace: namespace, Name: name}
 }
 
 func (x *exam) isCanary(id manifest.ID) bool {

@@ -27,6 +27,7 @@ type Configuration struct {
 // Problem is an error that Emissary posts about an object.
 type Problem struct {
 	Kind, Namespace, Name string
+	Ingress               string // that Emissary made the object of; "" for others
 	Text                  string
 }
 

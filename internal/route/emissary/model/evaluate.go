@@ -5,8 +5,8 @@ import "sort"
 // Evaluate computes what Emissary does with a set of decoded Kubernetes
 // objects. It uses Mappings (v1, v2, v3alpha1), TCPMappings, Hosts, Modules,
 // Listeners, resolvers and TLSContexts, including those in the
-// getambassador.io/config annotation of a Service or Ingress, and ignores other
-// objects. If the set has no Host, it assumes one for *; if it has no HTTP
+// getambassador.io/config annotation of a Service or Ingress and those that
+// Emissary makes of an Ingress of its class, and ignores other objects. If the set has no Host, it assumes one for *; if it has no HTTP
 // Listener, it assumes one for all Hosts. It assumes neither if the set is
 // complete. It does not change the objects.
 func Evaluate(objects []map[string]any, opts Options) Report {
@@ -54,6 +54,7 @@ func (e evaluation) report() Report {
 	}
 	report.Error = log.posted
 	report.Errors = append([]string{}, log.texts...)
+	report.Uncounted = log.uncounted
 	return report
 }
 
@@ -148,7 +149,7 @@ func (g *group) report(used map[string]bool) Group {
 		m := g.members[row.position]
 		out.Rows = append(out.Rows, Row{
 			Mapping: m.alias, Namespace: m.namespace, Share: percent[i],
-			Cluster: m.clusters.envoy, Stats: m.clusters.stats,
+			Cluster: m.clusters.envoy, Stats: m.clusters.stats, Ingress: m.ingress,
 		})
 		out.Routed = out.Routed || used[m.clusters.envoy]
 	}
@@ -199,7 +200,7 @@ func tcpDrops(all []*resource, groups []TCPGroup) []Drop {
 }
 
 func (r *resource) drop() Drop {
-	return Drop{Mapping: r.name, Namespace: r.namespace, Reason: r.reason()}
+	return Drop{Mapping: r.name, Namespace: r.namespace, Ingress: r.ingress, Reason: r.reason()}
 }
 
 func sortDrops(all []Drop) {

@@ -42,6 +42,7 @@ func FuzzParseService(f *testing.F) {
 func FuzzEvaluate(f *testing.F) {
 	f.Add([]byte(`[{"apiVersion":"getambassador.io/v3alpha1","kind":"Mapping","metadata":{"name":"a"},"spec":{"prefix":"/","service":"a","weight":-1}}]`))
 	f.Add([]byte(`[{"apiVersion":"v1","kind":"Service","metadata":{"name":"a","annotations":{"getambassador.io/config":"apiVersion: ambassador/v1\nkind: Mapping\nname: x\nprefix: /\nservice: [1]\n---\n&a [*a]"}}}]`))
+	f.Add([]byte(`[{"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"name":"a","annotations":{"kubernetes.io/ingress.class":"ambassador"}},"spec":{"tls":[{"hosts":[1],"secretName":"s"}],"backend":{"serviceName":"a","servicePort":"x"},"rules":[{"host":"*.a","http":{"paths":[{"path":1,"backend":{"service":{"name":"a","port":{"number":1e9}}}}]}}]}}]`))
 	if source, err := os.ReadFile(filepath.Join("testdata", "generated.json")); err == nil {
 		var sets map[string]struct {
 			Mappings json.RawMessage `json:"mappings"`

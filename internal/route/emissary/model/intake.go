@@ -21,11 +21,20 @@ type resource struct {
 	labels  map[string]any
 	spec    map[string]any
 	refused string // why validation rejects it; "" if it does not
+	ingress string // the Ingress that Emissary made it of, in its namespace; "" for others
 	foreign bool   // belongs to another ambassador_id
 	ignored bool   // has an apiVersion that Emissary does not watch
 }
 
-func (r *resource) String() string { return r.kind + " " + r.namespace + "/" + r.name }
+func (r *resource) String() string { return member(r.kind, r.namespace, r.name, r.ingress) }
+
+// member describes a Mapping, or the Ingress that Emissary made it of.
+func member(kind, namespace, name, ingress string) string {
+	if ingress != "" {
+		return fmt.Sprintf("Ingress %s/%s (as %s %s)", namespace, ingress, kind, name)
+	}
+	return kind + " " + namespace + "/" + name
+}
 
 // catalog holds the resources of each storage class in Emissary's order.
 type catalog struct {
@@ -85,6 +94,7 @@ func collect(objects []map[string]any, opts Options, log *journal) *catalog {
 	sort.SliceStable(direct, func(i, j int) bool {
 		return direct[i].kind+" "+direct[i].version < direct[j].kind+" "+direct[j].version
 	})
+	c.all = append(c.all, ingressResources(objects, opts, log)...)
 	c.all = append(c.all, direct...)
 	sort.SliceStable(c.all, func(i, j int) bool { return c.all[i].key < c.all[j].key })
 	filed := map[string]map[string]*resource{}

@@ -76,7 +76,37 @@ func drawSet(t *rapid.T) []map[string]any {
 			}},
 		})
 	}
+	if rapid.Bool().Draw(t, "ingress?") {
+		set = append(set, drawIngress(t), map[string]any{
+			"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": map[string]any{"name": "main"},
+			"spec": map[string]any{"controller": "getambassador.io/ingress-controller"},
+		})
+	}
 	return set
+}
+
+func drawIngress(t *rapid.T) map[string]any {
+	var paths []any
+	for range rapid.IntRange(0, 2).Draw(t, "paths") {
+		paths = append(paths, map[string]any{
+			"path":     rapid.SampledFrom([]string{"/", "/app", ""}).Draw(t, "path"),
+			"pathType": rapid.SampledFrom([]string{"Prefix", "Exact"}).Draw(t, "pathType"),
+			"backend":  map[string]any{"service": map[string]any{"name": "old", "port": map[string]any{"number": 80}}},
+		})
+	}
+	rule := map[string]any{"http": map[string]any{"paths": paths}}
+	optional(t, rule, "host", "app.example.com", "*.example.com")
+	spec := map[string]any{"rules": []any{rule}}
+	optional(t, spec, "ingressClassName", "main", "emissary")
+	optional(t, spec, "tls", []any{map[string]any{"secretName": "s"}})
+	optional(t, spec, "defaultBackend", map[string]any{"service": map[string]any{"name": "old", "port": map[string]any{"number": 80}}})
+	return map[string]any{
+		"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "spec": spec,
+		"metadata": map[string]any{
+			"name": rapid.SampledFrom([]string{"a", "web", "zz"}).Draw(t, "ingress"), "namespace": "default",
+			"annotations": map[string]any{"kubernetes.io/ingress.class": rapid.SampledFrom([]string{"ambassador", "nginx"}).Draw(t, "class")},
+		},
+	}
 }
 
 func TestSharesAddUp(t *testing.T) {
@@ -209,7 +239,7 @@ func anything(depth int) *rapid.Generator[any] {
 }
 
 func TestNothingPanics(t *testing.T) {
-	kinds := []string{"Mapping", "TCPMapping", "Host", "Module", "Listener", "ConsulResolver", "TLSContext", "Service"}
+	kinds := []string{"Mapping", "TCPMapping", "Host", "Module", "Listener", "ConsulResolver", "TLSContext", "Service", "Ingress", "IngressClass"}
 	rapid.Check(t, func(t *rapid.T) {
 		var set []map[string]any
 		for i := range rapid.IntRange(1, 4).Draw(t, "objects") {
@@ -218,7 +248,7 @@ func TestNothingPanics(t *testing.T) {
 				meta["name"] = "ambassador"
 			}
 			set = append(set, map[string]any{
-				"apiVersion": rapid.SampledFrom([]string{"getambassador.io/v3alpha1", "getambassador.io/v2", "getambassador.io/v1", "v1"}).Draw(t, "version"),
+				"apiVersion": rapid.SampledFrom([]string{"getambassador.io/v3alpha1", "getambassador.io/v2", "getambassador.io/v1", "v1", "networking.k8s.io/v1"}).Draw(t, "version"),
 				"kind":       rapid.SampledFrom(kinds).Draw(t, "kind"),
 				"metadata":   meta,
 				"spec":       anything(3).Draw(t, "spec"),

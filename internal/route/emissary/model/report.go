@@ -40,12 +40,16 @@ type Report struct {
 	// that are in none, sorted.
 	TCPGroups []TCPGroup `json:"-"`
 	TCPDrops  []Drop     `json:"-"`
+	// Uncounted has those of Errors that are about an Ingress whose IngressClass
+	// is not in the set.
+	Uncounted []string `json:"-"`
 }
 
 // Drop is a Mapping or TCPMapping that gets no requests, and the reason.
 type Drop struct {
 	Mapping   string // metadata.name
 	Namespace string
+	Ingress   string // as in Row
 	Reason    string // a sentence without its subject: "is for another ambassador_id"
 }
 
@@ -105,7 +109,13 @@ type Row struct {
 	// Stats is the name under which Envoy counts the cluster. In Prometheus it
 	// is the label envoy_cluster_name.
 	Stats string `json:"stats"`
+	// Ingress is the name of the Ingress that Emissary made the Mapping of, or ""
+	// if there is a Mapping.
+	Ingress string `json:"-"`
 }
+
+// Member describes the Mapping, or the Ingress that Emissary made it of.
+func (r Row) Member() string { return member("Mapping", r.Namespace, r.Mapping, r.Ingress) }
 
 // TCPGroup is a set of TCPMappings on one port.
 type TCPGroup struct {

@@ -96,3 +96,6 @@ func TestShares(t *testing.T) { sharesResult = agree(t, "shares.json") }
 // TestGeneratedSets does the same with sets that were generated to cover more
 // cases; see testdata/README.md.
 func TestGeneratedSets(t *testing.T) { t.Log(agree(t, "generated.json")) }
+
+// TestIngresses does the same with sets that have Ingresses.
+func TestIngresses(t *testing.T) { t.Log(agree(t, "ingress.json")) }

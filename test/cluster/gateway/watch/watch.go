@@ -20,6 +20,7 @@ func kinds() []schema.GroupVersionResource {
 	out := []schema.GroupVersionResource{
 		services(), slices(),
 		{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"},
+		{Group: "networking.k8s.io", Version: "v1", Resource: "ingressclasses"},
 	}
 	for _, plural := range []string{
 		"mappings", "tcpmappings", "hosts", "modules", "listeners", "tlscontexts",
