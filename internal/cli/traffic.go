@@ -28,8 +28,9 @@ func newTraffic(streams Streams) *cobra.Command {
 		Short: "Show what Emissary really does with Mappings",
 		Long: `Traffic computes what Emissary does with the Mappings of the input or, with --live, of
 a cluster: which Mappings form a group, the real share of each, the names of its Envoy
-cluster and statistics, and which Mappings are dropped. If a Mapping has a wrong value,
-such as a weight of 101, traffic does not refuse it but shows what Emissary does.`,
+cluster and statistics, and which Mappings are dropped. TCPMappings, and Ingresses of
+Emissary's class, count too. If a Mapping has a wrong value, such as a weight of 101,
+traffic does not refuse it but shows what Emissary does.`,
 		Example: `  canarize traffic manifests <(canarize generate -w 1 manifests)
   canarize traffic --live -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,8 +44,8 @@ such as a weight of 101, traffic does not refuse it but shows what Emissary does
 			if err != nil {
 				return err
 			}
-			for _, what := range unread {
-				fmt.Fprintln(streams.Err, "canarize: "+oneLine(what))
+			if unread != "" {
+				fmt.Fprintln(streams.Err, "canarize: "+oneLine(unread))
 			}
 			return outside(printTraffic(streams.Out, report, unread, f.output))
 		},
@@ -62,22 +63,22 @@ such as a weight of 101, traffic does not refuse it but shows what Emissary does
 	return cmd
 }
 
-// report returns what Emissary does, and sentences about what could not be read.
-func (f *trafficFlags) report(ctx context.Context, args []string, streams Streams) (report model.Report, unread []string, err error) {
+// report returns what Emissary does, and a sentence about what could not be read.
+func (f *trafficFlags) report(ctx context.Context, args []string, streams Streams) (report model.Report, unread string, err error) {
 	if f.live {
 		if len(args) > 0 {
-			return report, nil, fmt.Errorf("--live reads the cluster; omit %s or --live", args[0])
+			return report, "", fmt.Errorf("--live reads the cluster; omit %s or --live", args[0])
 		}
 		report, unread, err = wiring.LiveTraffic(ctx, f.target, f.namespace, f.options)
 		return report, unread, foreign(err)
 	}
 	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.recursive, Stdin: streams.In})
 	if err != nil {
-		return report, nil, err
+		return report, "", err
 	}
 	set, err := plan.NewSet(objects, f.namespace)
 	if err != nil {
-		return report, nil, err
+		return report, "", err
 	}
-	return wiring.Traffic(set, f.options), nil, nil
+	return wiring.Traffic(set, f.options), "", nil
 }

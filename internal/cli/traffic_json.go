@@ -12,7 +12,7 @@ type trafficJSON struct {
 
 	TCPGroups []tcpGroupJSON `json:"tcpGroups,omitempty"`
 	Drops     []dropJSON     `json:"drops,omitempty"`
-	Unread    []string       `json:"unread,omitempty"`
+	Unread    string         `json:"unread,omitempty"`
 }
 
 type groupJSON struct {
@@ -54,7 +54,7 @@ type dropJSON struct {
 	Reason    string `json:"reason"`
 }
 
-func newTrafficJSON(report model.Report, unread []string) trafficJSON {
+func newTrafficJSON(report model.Report, unread string) trafficJSON {
 	out := trafficJSON{
 		Groups: []groupJSON{}, Dropped: append([]string{}, report.Dropped...),
 		Error: report.Error, Errors: append([]string{}, report.Errors...), Unread: unread,

@@ -12,7 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-func printTraffic(w io.Writer, report model.Report, unread []string, output string) error {
+func printTraffic(w io.Writer, report model.Report, unread string, output string) error {
 	var text bytes.Buffer
 	if output == "json" {
 		e := json.NewEncoder(&text)

@@ -34,9 +34,9 @@ type Gateway struct {
 	APIGroup    string     // of its own kinds
 	Kinds       []kube.Ref // with its routing configuration
 	// Optional lists kinds of the routing configuration that need not be readable. Unread
-	// returns a sentence about one that may not be listed.
+	// returns a sentence about those that may not be listed.
 	Optional []kube.Ref
-	Unread   func(kind string) string
+	Unread   func(kinds []string) string
 	Examiner doctor.Gateway
 	Asker    route.Asker // nil if the running gateway is not asked
 }
@@ -190,9 +190,9 @@ func (s *survey) routing(ctx context.Context) error {
 // the release's own.
 func (s *survey) optional(ctx context.Context) error {
 	for _, g := range s.options.Gateways {
+		var unread []string
 		for _, kind := range g.Optional {
-			l := listing{kind.Group, kind.Kind, ""}
-			everywhere, err := s.list(ctx, l, "")
+			everywhere, err := s.list(ctx, listing{kind.Group, kind.Kind, ""}, "")
 			if err != nil {
 				return err
 			}
@@ -203,11 +203,14 @@ func (s *survey) optional(ctx context.Context) error {
 			objects, err := s.kube.List(ctx, kind, "")
 			switch {
 			case kube.IsForbidden(err):
-				s.seen.Unseen = append(s.seen.Unseen, g.Unread(kind.Kind))
+				unread = append(unread, kind.Kind)
 			case err != nil:
 				return err
 			}
 			s.seen.Objects = append(s.seen.Objects, objects...)
+		}
+		if len(unread) > 0 {
+			s.seen.Unseen = append(s.seen.Unseen, g.Unread(unread))
 		}
 	}
 	return nil

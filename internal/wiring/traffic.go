@@ -22,15 +22,18 @@ func Traffic(set *manifest.Set, options TrafficOptions) model.Report {
 }
 
 // LiveTraffic computes what Emissary does with the objects of one namespace of a
-// cluster, or with "" of all. unread says which kinds it may not list.
-func LiveTraffic(ctx context.Context, target kube.Target, namespace string, options TrafficOptions) (report model.Report, unread []string, err error) {
+// cluster, or with "" of all. unread says in a sentence which kinds it may not list, or is "".
+func LiveTraffic(ctx context.Context, target kube.Target, namespace string, options TrafficOptions) (report model.Report, unread string, err error) {
 	cluster, err := kube.Connect(target, kube.Options{Attempts: 3})
 	if err != nil {
-		return model.Report{}, nil, err
+		return model.Report{}, "", err
 	}
-	objects, unread, err := live.Objects(ctx, cluster, namespace)
+	objects, kinds, err := live.Objects(ctx, cluster, namespace)
 	if err != nil {
-		return model.Report{}, nil, err
+		return model.Report{}, "", err
+	}
+	if len(kinds) > 0 {
+		unread = live.Unread(kinds)
 	}
 	emissary := options.emissary()
 	emissary.Running = true

@@ -6,18 +6,22 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/canarize/canarize/internal/doctor"
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/route/emissary/model"
+	"github.com/canarize/canarize/internal/survey"
 )
 
 type object = map[string]any
 
 // served lists the kinds of a cluster with Emissary, by group and version and plural.
 var served = map[string]map[string]string{
-	"v1":                   {"services": "Service"},
-	"networking.k8s.io/v1": {"ingresses": "Ingress", "ingressclasses": "IngressClass"},
+	"v1":                     {"services": "Service", "configmaps": "ConfigMap"},
+	"coordination.k8s.io/v1": {"leases": "Lease"},
+	"networking.k8s.io/v1":   {"ingresses": "Ingress", "ingressclasses": "IngressClass"},
 	"getambassador.io/v3alpha1": {
 		"mappings": "Mapping", "tcpmappings": "TCPMapping", "hosts": "Host", "listeners": "Listener", "modules": "Module",
 		"tlscontexts": "TLSContext", "consulresolvers": "ConsulResolver",
@@ -29,7 +33,9 @@ var served = map[string]map[string]string{
 type cluster struct {
 	objects   []object
 	forbidden []string // plurals
-	listed    []string // paths
+
+	mu     sync.Mutex
+	listed []string // paths
 }
 
 func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -39,7 +45,7 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(v)
 	}
 	var groups []any
-	for _, version := range []string{"networking.k8s.io/v1", "getambassador.io/v3alpha1"} {
+	for _, version := range []string{"coordination.k8s.io/v1", "networking.k8s.io/v1", "getambassador.io/v3alpha1"} {
 		group, v, _ := strings.Cut(version, "/")
 		at := object{"groupVersion": version, "version": v}
 		groups = append(groups, object{"name": group, "versions": []any{at}, "preferredVersion": at})
@@ -47,6 +53,9 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/api":
 		write(200, object{"kind": "APIVersions", "versions": []string{"v1"}})
+		return
+	case "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
+		write(201, object{"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "status": object{"allowed": true}})
 		return
 	case "/apis":
 		write(200, object{"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
@@ -70,7 +79,9 @@ func (c *cluster) answer(version string, kinds map[string]string, rest, path str
 		}
 		return 200, object{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}
 	}
+	c.mu.Lock()
 	c.listed = append(c.listed, path)
+	c.mu.Unlock()
 	parts := strings.Split(strings.Trim(rest, "/"), "/")
 	plural := parts[len(parts)-1]
 	if slices.Contains(c.forbidden, plural) {
@@ -85,7 +96,7 @@ func (c *cluster) answer(version string, kinds map[string]string, rest, path str
 	return 200, object{"kind": kinds[plural] + "List", "apiVersion": version, "metadata": object{}, "items": items}
 }
 
-func (c *cluster) traffic(t *testing.T, namespace string) (model.Report, []string, error) {
+func (c *cluster) traffic(t *testing.T, namespace string) (model.Report, string, error) {
 	t.Helper()
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
@@ -110,7 +121,7 @@ func TestLiveTrafficReadsEveryKind(t *testing.T) {
 	for _, namespace := range []string{"", "shop"} {
 		report, unread, err := c.traffic(t, namespace)
 		switch {
-		case err != nil || len(unread) > 0:
+		case err != nil || unread != "":
 			t.Fatalf("unread %q, error %v", unread, err)
 		case len(report.TCPGroups) != 1 || report.TCPGroups[0].Unserved != "" || report.TCPGroups[0].Rows[0].Mapping != "db":
 			t.Errorf("groups %+v", report.TCPGroups)
@@ -147,12 +158,42 @@ func TestLiveTrafficWithoutPermissions(t *testing.T) {
 	mapping := newObject(emissarys, "Mapping", "web", object{"hostname": "*", "prefix": "/", "service": "web"})
 	optional := []string{"ingresses", "ingressclasses", "tlscontexts", "consulresolvers", "kubernetesendpointresolvers", "kubernetesserviceresolvers"}
 	report, unread, err := (&cluster{objects: []object{mapping}, forbidden: optional}).traffic(t, "")
-	if err != nil || len(unread) != len(optional) || !strings.HasPrefix(unread[0], "Ingresses were not read: not allowed to list them") || len(report.Groups) != 1 {
+	if err != nil || !strings.HasPrefix(unread, "Ingresses, IngressClasses, TLSContexts, ConsulResolvers, KubernetesEndpointResolvers, KubernetesServiceResolvers were not read: not allowed to list them; ") || len(report.Groups) != 1 {
 		t.Errorf("unread %q, error %v, report %+v", unread, err, report)
 	}
 	for _, plural := range []string{"mappings", "tcpmappings", "hosts", "services"} {
 		if _, _, err := (&cluster{forbidden: []string{plural}}).traffic(t, ""); err == nil || !strings.Contains(err.Error(), "not allowed to list objects of kind") {
 			t.Errorf("%s: error %v", plural, err)
+		}
+	}
+}
+
+// TestDoctorWithoutIngresses checks that doctor counts an Ingress, and that it says so and
+// goes on if it may not list them.
+func TestDoctorWithoutIngresses(t *testing.T) {
+	backend := object{"service": object{"name": "web", "port": object{"number": 80}}}
+	ingress := newObject("networking.k8s.io/v1", "Ingress", "old", object{"rules": []any{object{"http": object{"paths": []any{object{"path": "/", "backend": backend}}}}}})
+	ingress["metadata"].(object)["annotations"] = object{"kubernetes.io/ingress.class": "ambassador"}
+	for _, forbidden := range [][]string{nil, {"ingresses", "ingressclasses"}} {
+		server := httptest.NewServer(&cluster{forbidden: forbidden, objects: []object{
+			newObject(emissarys, "Mapping", "web", object{"hostname": "*", "prefix": "/", "service": "web"}), ingress,
+		}})
+		t.Cleanup(server.Close)
+		options, err := Survey(kube.Target{Kubeconfig: kubeconfig(t, server.URL)}, "shop", "emissary", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := survey.Doctor(t.Context(), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const unread = "Ingresses, IngressClasses were not read: not allowed to list them; Emissary makes Mappings of an Ingress of its class, which change shares"
+		if slices.Contains(report.Unseen, unread) != (forbidden != nil) {
+			t.Errorf("forbidden %q: unseen %q", forbidden, report.Unseen)
+		}
+		counted := slices.ContainsFunc(report.Findings, func(f doctor.Finding) bool { return strings.Contains(f.Problem, "Ingress shop/old (50 %)") })
+		if counted != (forbidden == nil) {
+			t.Errorf("forbidden %q: findings %+v", forbidden, report.Findings)
 		}
 	}
 }

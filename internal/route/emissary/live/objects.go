@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/canarize/canarize/internal/kube"
 )
@@ -42,8 +43,7 @@ func Grants() []kube.Grant { return []kube.Grant{kube.Written(APIGroup, "mapping
 func GatewayGrants() []kube.Grant { return kube.TunnelGrants() }
 
 // Objects reads Emissary's routing configuration of a namespace, or with "" of all,
-// from a cluster. It skips optional kinds that it may not list, and returns a sentence
-// about each of them.
+// from a cluster. It skips optional kinds that it may not list, and returns them.
 func Objects(ctx context.Context, c *kube.Cluster, namespace string) (objects []map[string]any, unread []string, err error) {
 	versions, err := c.Versions(ctx, APIGroup)
 	if err != nil {
@@ -58,7 +58,7 @@ func Objects(ctx context.Context, c *kube.Cluster, namespace string) (objects []
 		items, err := c.List(ctx, kind, "")
 		switch {
 		case kube.IsForbidden(err) && i >= len(required):
-			unread = append(unread, Unread(kind.Kind))
+			unread = append(unread, kind.Kind)
 			continue
 		case kube.IsForbidden(err):
 			return nil, nil, fmt.Errorf("cluster %s: not allowed to list objects of kind %s; grant the verb list on them, or read a single namespace: %w", c.Host(), kind.Kind, err)
@@ -70,13 +70,18 @@ func Objects(ctx context.Context, c *kube.Cluster, namespace string) (objects []
 	return objects, unread, nil
 }
 
-// Unread returns a sentence about an optional kind that may not be listed.
-func Unread(kind string) string {
-	switch kind {
-	case "Ingress":
-		return "Ingresses were not read: not allowed to list them. Emissary makes Mappings of those of its class, so shares may differ"
-	case "IngressClass":
-		return "IngressClasses were not read: not allowed to list them. An Ingress counts only if its annotation kubernetes.io/ingress.class is ambassador"
+// Unread returns a sentence about optional kinds that may not be listed.
+func Unread(kinds []string) string {
+	var names []string
+	for _, kind := range kinds {
+		if kind == "Ingress" || kind == "IngressClass" {
+			kind += "e"
+		}
+		names = append(names, kind+"s")
 	}
-	return kind + "s were not read: not allowed to list them. Mappings that need one may be shown as dropped"
+	text := strings.Join(names, ", ") + " were not read: not allowed to list them"
+	if slices.Contains(kinds, "Ingress") || slices.Contains(kinds, "IngressClass") {
+		text += "; Emissary makes Mappings of an Ingress of its class, which change shares"
+	}
+	return text
 }
