@@ -9,7 +9,8 @@ import (
 	"github.com/canarize/canarize/internal/input"
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/plan"
-	"github.com/canarize/canarize/internal/route/emissary/model"
+	"github.com/canarize/canarize/internal/redact"
+	"github.com/canarize/canarize/internal/route/emissary/traffic"
 	"github.com/canarize/canarize/internal/wiring"
 )
 
@@ -30,7 +31,11 @@ func newTraffic(streams Streams) *cobra.Command {
 a cluster: which Mappings form a group, the real share of each, the names of its Envoy
 cluster and statistics, and which Mappings are dropped. TCPMappings, and Ingresses of
 Emissary's class, count too. If a Mapping has a wrong value, such as a weight of 101,
-traffic does not refuse it but shows what Emissary does.`,
+traffic does not refuse it but shows what Emissary does.
+
+With --live it also asks every gateway pod: TAKEN is the share that Envoy's routes give,
+and SEEN the part of the requests of two seconds. Lines below the table say why they
+differ from ASKED.`,
 		Example: `  canarize traffic manifests <(canarize generate -w 1 manifests)
   canarize traffic --live -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -40,14 +45,17 @@ traffic does not refuse it but shows what Emissary does.`,
 			if err := checkNamespaces(f.namespace, f.options.EmissaryNamespace); err != nil {
 				return err
 			}
-			report, unread, err := f.report(cmd.Context(), args, streams)
+			report, err := f.report(cmd.Context(), args, streams)
 			if err != nil {
 				return err
 			}
-			if unread != "" {
-				fmt.Fprintln(streams.Err, "canarize: "+oneLine(unread))
+			if report.Unread != "" {
+				fmt.Fprintln(streams.Err, "canarize: "+oneLine(report.Unread))
 			}
-			return outside(printTraffic(streams.Out, report, unread, f.output))
+			if report.Silent != nil {
+				fmt.Fprintln(streams.Err, "canarize: what the gateway gives is not shown: "+oneLine(redact.Error(report.Silent).Error()))
+			}
+			return outside(printTraffic(streams.Out, report, f.output))
 		},
 	}
 	flags := cmd.Flags()
@@ -63,22 +71,22 @@ traffic does not refuse it but shows what Emissary does.`,
 	return cmd
 }
 
-// report returns what Emissary does, and a sentence about what could not be read.
-func (f *trafficFlags) report(ctx context.Context, args []string, streams Streams) (report model.Report, unread string, err error) {
+// report returns what Emissary does.
+func (f *trafficFlags) report(ctx context.Context, args []string, streams Streams) (traffic.Report, error) {
 	if f.live {
 		if len(args) > 0 {
-			return report, "", fmt.Errorf("--live reads the cluster; omit %s or --live", args[0])
+			return traffic.Report{}, fmt.Errorf("--live reads the cluster; omit %s or --live", args[0])
 		}
-		report, unread, err = wiring.LiveTraffic(ctx, f.target, f.namespace, f.options)
-		return report, unread, foreign(err)
+		t, err := wiring.ReadTraffic(ctx, f.target, f.namespace, f.options)
+		return t, foreign(err)
 	}
 	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.recursive, Stdin: streams.In})
 	if err != nil {
-		return report, "", err
+		return traffic.Report{}, err
 	}
 	set, err := plan.NewSet(objects, f.namespace)
 	if err != nil {
-		return report, "", err
+		return traffic.Report{}, err
 	}
-	return wiring.Traffic(set, f.options), "", nil
+	return traffic.Report{Report: wiring.Traffic(set, f.options)}, nil
 }

@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/canarize/canarize/internal/route/emissary/model"
+import (
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route/emissary/model"
+	"github.com/canarize/canarize/internal/route/emissary/traffic"
+)
 
 // trafficJSON is the JSON form of a report. The first four fields are those of
 // model.Report. The others are left out if they are empty.
@@ -30,6 +34,15 @@ type rowJSON struct {
 	Of      string   `json:"of,omitempty"`
 	Real    *float64 `json:"real,omitempty"` // left out if it is the share
 	Ingress string   `json:"ingress,omitempty"`
+	// Taken and Seen are what a running gateway does.
+	Taken *rollout.Taken `json:"taken,omitempty"`
+	Seen  *seenJSON      `json:"seen,omitempty"`
+}
+
+// seenJSON counts the requests of a Mapping and of its group.
+type seenJSON struct {
+	Requests int64 `json:"requests"`
+	Of       int64 `json:"of"`
 }
 
 type tcpGroupJSON struct {
@@ -54,18 +67,22 @@ type dropJSON struct {
 	Reason    string `json:"reason"`
 }
 
-func newTrafficJSON(report model.Report, unread string) trafficJSON {
+func newTrafficJSON(report traffic.Report) trafficJSON {
 	out := trafficJSON{
 		Groups: []groupJSON{}, Dropped: append([]string{}, report.Dropped...),
-		Error: report.Error, Errors: append([]string{}, report.Errors...), Unread: unread,
+		Error: report.Error, Errors: append([]string{}, report.Errors...), Unread: report.Unread,
 	}
-	for _, g := range report.Groups {
-		out.Groups = append(out.Groups, newGroupJSON(g))
+	for i, g := range report.Groups {
+		group := newGroupJSON(g)
+		if report.Truths != nil {
+			group.observed(report.Truths[i])
+		}
+		out.Groups = append(out.Groups, group)
 	}
 	for _, g := range report.TCPGroups {
 		out.TCPGroups = append(out.TCPGroups, newTCPGroupJSON(g))
 	}
-	for _, kind := range dropKinds(report) {
+	for _, kind := range dropKinds(report.Report) {
 		for _, d := range kind.drops {
 			out.Drops = append(out.Drops, dropJSON{kind.name, d.Mapping, d.Namespace, d.Ingress, d.Reason})
 		}
@@ -89,6 +106,16 @@ func newGroupJSON(g model.Group) groupJSON {
 		out.Unserved = g.Reach.Unserved
 	}
 	return out
+}
+
+// observed adds what a running gateway does.
+func (g groupJSON) observed(truths []traffic.Truth) {
+	for i, truth := range truths {
+		g.Rows[i].Taken = &truth.Taken
+		if truth.Seen != nil {
+			g.Rows[i].Seen = &seenJSON{truth.Seen.Canary, truth.Seen.All}
+		}
+	}
 }
 
 func newTCPGroupJSON(g model.TCPGroup) tcpGroupJSON {

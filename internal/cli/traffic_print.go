@@ -5,33 +5,44 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/route/emissary/model"
+	"github.com/canarize/canarize/internal/route/emissary/traffic"
 )
 
-func printTraffic(w io.Writer, report model.Report, unread string, output string) error {
+func printTraffic(w io.Writer, routes traffic.Report, output string) error {
 	var text bytes.Buffer
 	if output == "json" {
 		e := json.NewEncoder(&text)
 		e.SetEscapeHTML(false)
-		if err := e.Encode(newTrafficJSON(report, unread)); err != nil {
+		if err := e.Encode(newTrafficJSON(routes)); err != nil {
 			return err
 		}
 		_, err := w.Write(escapeJSON(text.Bytes()))
 		return err
 	}
 	t := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
-	t.row("HOST", "PREFIX", "MAPPING", "SHARE", "CLUSTER", "STATISTICS")
-	for _, g := range report.Groups {
-		t.group(g)
+	shares := []string{"SHARE"}
+	if routes.Truths != nil {
+		shares = []string{"ASKED", "TAKEN", "SEEN"}
 	}
-	for _, g := range report.TCPGroups {
+	t.row(slices.Concat([]string{"HOST", "PREFIX", "MAPPING"}, shares, []string{"CLUSTER", "STATISTICS"})...)
+	for i, g := range routes.Groups {
+		if routes.Truths == nil {
+			t.group(g, nil)
+		} else {
+			t.group(g, routes.Truths[i])
+		}
+	}
+	for _, g := range routes.TCPGroups {
 		t.tcpGroup(g)
 	}
-	for _, kind := range dropKinds(report) {
+	for _, kind := range dropKinds(routes.Report) {
 		for _, d := range kind.drops {
 			t.row("dropped", kind.label, mappingName(d.Namespace, d.Mapping, d.Ingress), "0 %", d.Reason)
 		}
@@ -39,7 +50,10 @@ func printTraffic(w io.Writer, report model.Report, unread string, output string
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for _, message := range report.Errors {
+	for _, line := range behind(routes) {
+		fmt.Fprintln(&text, oneLine(line))
+	}
+	for _, message := range routes.Errors {
 		fmt.Fprintln(&text, "error: "+oneLine(message))
 	}
 	_, err := io.WriteString(w, Escape(text.String()))
@@ -56,13 +70,36 @@ func (t table) row(cells ...string) {
 	fmt.Fprintln(t, strings.Join(cells, "\t"))
 }
 
-func (t table) group(g model.Group) {
+// behind says for each Mapping that the gateway gives another share what it gives, and why.
+func behind(routes traffic.Report) (lines []string) {
+	for i, truths := range routes.Truths {
+		for j, truth := range truths {
+			if truth.Taken.Behind == 0 {
+				continue
+			}
+			row := routes.Groups[i].Rows[j]
+			line := fmt.Sprintf("not taken: %s: %d %% asked for, the gateway gives %s", mappingName(row.Namespace, row.Mapping, row.Ingress), row.Share, truth.Taken.Share())
+			if why := truth.Taken.Reason(); why != "" {
+				line += " (" + why + ")"
+			}
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// group prints the rows of a group. truths has an element for each row, or is nil.
+func (t table) group(g model.Group, truths []traffic.Truth) {
 	host := g.Host
 	if host == "" {
 		host = "(none)"
 	}
 	for i, row := range g.Rows {
-		t.row(host, g.Prefix, mappingName(row.Namespace, row.Mapping, row.Ingress), share(g, i), row.Cluster, row.Stats)
+		cells := []string{host, g.Prefix, mappingName(row.Namespace, row.Mapping, row.Ingress), share(g, i)}
+		if truths != nil {
+			cells = append(cells, truths[i].Taken.Share(), report.SeenShare(truths[i].Seen))
+		}
+		t.row(append(cells, row.Cluster, row.Stats)...)
 	}
 	for _, shadow := range g.Shadows {
 		t.row(host, g.Prefix, shadow, "shadow")

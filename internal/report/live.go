@@ -45,7 +45,7 @@ func (l *live) lines() []string {
 		return nil
 	}
 	share := fmt.Sprintf("%-*s %s  %d %%", nameWidth(j), "share", sparkline(l.weights), j.Weight)
-	if part := seen(j.Seen); part != unknown {
+	if part := SeenShare(j.Seen); part != unknown {
 		share += fmt.Sprintf(", %s of the requests seen", part)
 	}
 	return append([]string{share}, evidence(j, nameWidth(j))...)

@@ -21,7 +21,7 @@ const unknown = "-"
 
 // Share returns the three truths about the canary's share.
 func (s Status) Share() Share {
-	share := Share{Asked: fmt.Sprintf("%d %%", s.Weight), Taken: unknown, Seen: seen(s.Seen)}
+	share := Share{Asked: fmt.Sprintf("%d %%", s.Weight), Taken: unknown, Seen: SeenShare(s.Seen)}
 	switch {
 	case s.Verified != nil:
 		share.Taken = fmt.Sprintf("%d %%", *s.Verified)
@@ -33,8 +33,8 @@ func (s Status) Share() Share {
 	return share
 }
 
-// seen returns the canary's part of the requests.
-func seen(s *rollout.Seen) string {
+// SeenShare returns a part of the requests as a text; "-" if it is unknown.
+func SeenShare(s *rollout.Seen) string {
 	part, known := s.Percent()
 	switch {
 	case !known:

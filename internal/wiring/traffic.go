@@ -5,8 +5,8 @@ import (
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
-	"github.com/canarize/canarize/internal/route/emissary/live"
 	"github.com/canarize/canarize/internal/route/emissary/model"
+	"github.com/canarize/canarize/internal/route/emissary/traffic"
 )
 
 // TrafficOptions configures which Emissary's routing is computed.
@@ -21,23 +21,14 @@ func Traffic(set *manifest.Set, options TrafficOptions) model.Report {
 	return model.Evaluate(objects, options.emissary())
 }
 
-// LiveTraffic computes what Emissary does with the objects of one namespace of a
-// cluster, or with "" of all. unread says in a sentence which kinds it may not list, or is "".
-func LiveTraffic(ctx context.Context, target kube.Target, namespace string, options TrafficOptions) (report model.Report, unread string, err error) {
+// ReadTraffic computes what Emissary does with the objects of one namespace of a cluster,
+// or with "" of all, and asks the gateway what it really does.
+func ReadTraffic(ctx context.Context, target kube.Target, namespace string, options TrafficOptions) (traffic.Report, error) {
 	cluster, err := kube.Connect(target, kube.Options{Attempts: 3})
 	if err != nil {
-		return model.Report{}, "", err
+		return traffic.Report{}, err
 	}
-	objects, kinds, err := live.Objects(ctx, cluster, namespace)
-	if err != nil {
-		return model.Report{}, "", err
-	}
-	if len(kinds) > 0 {
-		unread = live.Unread(kinds)
-	}
-	emissary := options.emissary()
-	emissary.Running = true
-	return model.Evaluate(objects, emissary), unread, nil
+	return traffic.Read(ctx, cluster, namespace, options.emissary())
 }
 
 func (o TrafficOptions) emissary() model.Options {

@@ -15,7 +15,7 @@ import (
 	"github.com/canarize/canarize/internal/survey"
 )
 
-type object = map[string]any
+type values = map[string]any
 
 // served lists the kinds of a cluster with Emissary, by group and version and plural.
 var served = map[string]map[string]string{
@@ -31,7 +31,7 @@ var served = map[string]map[string]string{
 
 // cluster is an API server that lists objects, except of the kinds that it forbids.
 type cluster struct {
-	objects   []object
+	objects   []values
 	forbidden []string // plurals
 
 	mu     sync.Mutex
@@ -47,18 +47,18 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var groups []any
 	for _, version := range []string{"coordination.k8s.io/v1", "networking.k8s.io/v1", "getambassador.io/v3alpha1"} {
 		group, v, _ := strings.Cut(version, "/")
-		at := object{"groupVersion": version, "version": v}
-		groups = append(groups, object{"name": group, "versions": []any{at}, "preferredVersion": at})
+		at := values{"groupVersion": version, "version": v}
+		groups = append(groups, values{"name": group, "versions": []any{at}, "preferredVersion": at})
 	}
 	switch r.URL.Path {
 	case "/api":
-		write(200, object{"kind": "APIVersions", "versions": []string{"v1"}})
+		write(200, values{"kind": "APIVersions", "versions": []string{"v1"}})
 		return
 	case "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
-		write(201, object{"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "status": object{"allowed": true}})
+		write(201, values{"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "status": values{"allowed": true}})
 		return
 	case "/apis":
-		write(200, object{"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+		write(200, values{"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 		return
 	}
 	for version, kinds := range served {
@@ -68,16 +68,16 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	write(404, object{"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound"})
+	write(404, values{"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound"})
 }
 
-func (c *cluster) answer(version string, kinds map[string]string, rest, path string) (int, object) {
+func (c *cluster) answer(version string, kinds map[string]string, rest, path string) (int, values) {
 	if rest == "" {
 		var resources []any
 		for plural, kind := range kinds {
-			resources = append(resources, object{"name": plural, "kind": kind, "namespaced": kind != "IngressClass", "verbs": []string{"list"}})
+			resources = append(resources, values{"name": plural, "kind": kind, "namespaced": kind != "IngressClass", "verbs": []string{"list"}})
 		}
-		return 200, object{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}
+		return 200, values{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}
 	}
 	c.mu.Lock()
 	c.listed = append(c.listed, path)
@@ -85,26 +85,27 @@ func (c *cluster) answer(version string, kinds map[string]string, rest, path str
 	parts := strings.Split(strings.Trim(rest, "/"), "/")
 	plural := parts[len(parts)-1]
 	if slices.Contains(c.forbidden, plural) {
-		return 403, object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"}
+		return 403, values{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"}
 	}
-	items := []object{}
+	items := []values{}
 	for _, o := range c.objects {
 		if o["kind"] == kinds[plural] {
 			items = append(items, o)
 		}
 	}
-	return 200, object{"kind": kinds[plural] + "List", "apiVersion": version, "metadata": object{}, "items": items}
+	return 200, values{"kind": kinds[plural] + "List", "apiVersion": version, "metadata": values{}, "items": items}
 }
 
 func (c *cluster) traffic(t *testing.T, namespace string) (model.Report, string, error) {
 	t.Helper()
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
-	return LiveTraffic(t.Context(), kube.Target{Kubeconfig: kubeconfig(t, server.URL)}, namespace, TrafficOptions{EmissaryNamespace: "emissary"})
+	traffic, err := ReadTraffic(t.Context(), kube.Target{Kubeconfig: kubeconfig(t, server.URL)}, namespace, TrafficOptions{EmissaryNamespace: "emissary"})
+	return traffic.Report, traffic.Unread, err
 }
 
-func newObject(version, kind, name string, spec object) object {
-	return object{"apiVersion": version, "kind": kind, "metadata": object{"name": name, "namespace": "shop"}, "spec": spec}
+func newObject(version, kind, name string, spec values) values {
+	return values{"apiVersion": version, "kind": kind, "metadata": values{"name": name, "namespace": "shop"}, "spec": spec}
 }
 
 const emissarys = "getambassador.io/v3alpha1"
@@ -112,11 +113,11 @@ const emissarys = "getambassador.io/v3alpha1"
 // TestLiveTrafficReadsEveryKind checks that everything that decides what a TCPMapping gets
 // is read: also a TLSContext and a resolver.
 func TestLiveTrafficReadsEveryKind(t *testing.T) {
-	c := &cluster{objects: []object{
-		newObject(emissarys, "TCPMapping", "db", object{"port": 9000, "service": "db", "host": "db.example.com", "resolver": "own"}),
-		newObject(emissarys, "TCPMapping", "odd", object{"port": 9000, "service": "db", "resolver": "none"}),
-		newObject(emissarys, "TLSContext", "db", object{"hosts": []any{"db.example.com"}}),
-		newObject(emissarys, "KubernetesServiceResolver", "own", object{}),
+	c := &cluster{objects: []values{
+		newObject(emissarys, "TCPMapping", "db", values{"port": 9000, "service": "db", "host": "db.example.com", "resolver": "own"}),
+		newObject(emissarys, "TCPMapping", "odd", values{"port": 9000, "service": "db", "resolver": "none"}),
+		newObject(emissarys, "TLSContext", "db", values{"hosts": []any{"db.example.com"}}),
+		newObject(emissarys, "KubernetesServiceResolver", "own", values{}),
 	}}
 	for _, namespace := range []string{"", "shop"} {
 		report, unread, err := c.traffic(t, namespace)
@@ -137,12 +138,12 @@ func TestLiveTrafficReadsEveryKind(t *testing.T) {
 // TestLiveTrafficCountsIngresses checks that an Ingress of Emissary's class, which is known
 // by an object in no namespace, is counted.
 func TestLiveTrafficCountsIngresses(t *testing.T) {
-	backend := object{"service": object{"name": "old", "port": object{"number": 80}}}
-	rules := []any{object{"http": object{"paths": []any{object{"path": "/", "pathType": "Prefix", "backend": backend}}}}}
-	c := &cluster{objects: []object{
-		newObject(emissarys, "Mapping", "web", object{"hostname": "*", "prefix": "/", "service": "web"}),
-		newObject("networking.k8s.io/v1", "Ingress", "old", object{"ingressClassName": "main", "rules": rules}),
-		newObject("networking.k8s.io/v1", "IngressClass", "main", object{"controller": "getambassador.io/ingress-controller"}),
+	backend := values{"service": values{"name": "old", "port": values{"number": 80}}}
+	rules := []any{values{"http": values{"paths": []any{values{"path": "/", "pathType": "Prefix", "backend": backend}}}}}
+	c := &cluster{objects: []values{
+		newObject(emissarys, "Mapping", "web", values{"hostname": "*", "prefix": "/", "service": "web"}),
+		newObject("networking.k8s.io/v1", "Ingress", "old", values{"ingressClassName": "main", "rules": rules}),
+		newObject("networking.k8s.io/v1", "IngressClass", "main", values{"controller": "getambassador.io/ingress-controller"}),
 	}}
 	for _, namespace := range []string{"", "shop"} {
 		report, _, err := c.traffic(t, namespace)
@@ -155,9 +156,9 @@ func TestLiveTrafficCountsIngresses(t *testing.T) {
 // TestLiveTrafficWithoutPermissions checks that optional kinds that may not be listed are
 // named, and that the others are an error.
 func TestLiveTrafficWithoutPermissions(t *testing.T) {
-	mapping := newObject(emissarys, "Mapping", "web", object{"hostname": "*", "prefix": "/", "service": "web"})
+	mapping := newObject(emissarys, "Mapping", "web", values{"hostname": "*", "prefix": "/", "service": "web"})
 	optional := []string{"ingresses", "ingressclasses", "tlscontexts", "consulresolvers", "kubernetesendpointresolvers", "kubernetesserviceresolvers"}
-	report, unread, err := (&cluster{objects: []object{mapping}, forbidden: optional}).traffic(t, "")
+	report, unread, err := (&cluster{objects: []values{mapping}, forbidden: optional}).traffic(t, "")
 	if err != nil || !strings.HasPrefix(unread, "Ingresses, IngressClasses, TLSContexts, ConsulResolvers, KubernetesEndpointResolvers, KubernetesServiceResolvers were not read: not allowed to list them; ") || len(report.Groups) != 1 {
 		t.Errorf("unread %q, error %v, report %+v", unread, err, report)
 	}
@@ -171,12 +172,12 @@ func TestLiveTrafficWithoutPermissions(t *testing.T) {
 // TestDoctorWithoutIngresses checks that doctor counts an Ingress, and that it says so and
 // goes on if it may not list them.
 func TestDoctorWithoutIngresses(t *testing.T) {
-	backend := object{"service": object{"name": "web", "port": object{"number": 80}}}
-	ingress := newObject("networking.k8s.io/v1", "Ingress", "old", object{"rules": []any{object{"http": object{"paths": []any{object{"path": "/", "backend": backend}}}}}})
-	ingress["metadata"].(object)["annotations"] = object{"kubernetes.io/ingress.class": "ambassador"}
+	backend := values{"service": values{"name": "web", "port": values{"number": 80}}}
+	ingress := newObject("networking.k8s.io/v1", "Ingress", "old", values{"rules": []any{values{"http": values{"paths": []any{values{"path": "/", "backend": backend}}}}}})
+	ingress["metadata"].(values)["annotations"] = values{"kubernetes.io/ingress.class": "ambassador"}
 	for _, forbidden := range [][]string{nil, {"ingresses", "ingressclasses"}} {
-		server := httptest.NewServer(&cluster{forbidden: forbidden, objects: []object{
-			newObject(emissarys, "Mapping", "web", object{"hostname": "*", "prefix": "/", "service": "web"}), ingress,
+		server := httptest.NewServer(&cluster{forbidden: forbidden, objects: []values{
+			newObject(emissarys, "Mapping", "web", values{"hostname": "*", "prefix": "/", "service": "web"}), ingress,
 		}})
 		t.Cleanup(server.Close)
 		options, err := Survey(kube.Target{Kubeconfig: kubeconfig(t, server.URL)}, "shop", "emissary", "")
