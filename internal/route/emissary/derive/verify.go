@@ -203,6 +203,9 @@ func (v verification) checkGenerated(r derived, g *model.Group) error {
 			return r.owner.Errorf(nil, "--gen-mapping: %s%s is already the route of %s; choose another --prefix or --hostname", v.request.Hostname, v.request.Prefix, row.Member())
 		}
 	}
+	if g.Reach != nil && g.Reach.Unserved != "" {
+		return r.owner.Errorf(nil, "--gen-mapping: the Mapping for %s%s %s; choose another --prefix or --hostname", v.request.Hostname, v.request.Prefix, g.Reach.Unserved)
+	}
 	return nil
 }
 

@@ -1,9 +1,6 @@
 package model
 
-import (
-	"math/bits"
-	"strings"
-)
+import "strings"
 
 // idSet is a set of request ids: the hexadecimal digits that are possible at
 // each of the last positions, one bit for each digit. nil means all ids.
@@ -81,13 +78,4 @@ func (s idSet) has(number int) bool {
 		number >>= 4
 	}
 	return true
-}
-
-// part returns the part of all ids that belong to the set.
-func (s idSet) part() fraction {
-	f := fraction{1, 1}
-	for _, digits := range s {
-		f = fraction{f.n * bits.OnesCount16(digits), f.of * 16}
-	}
-	return f
 }

@@ -22,7 +22,7 @@ func tcpCore() []string {
 // checkTCPMapping returns what validation rejects in a TCPMapping's spec, or "".
 func checkTCPMapping(spec map[string]any) string {
 	if _, ok := number(spec["port"]); !ok {
-		return "has no port: Emissary ignores it"
+		return "has no port that is a number: Emissary ignores it"
 	}
 	if _, ok := spec["service"].(string); !ok {
 		return "has no service: Emissary ignores it"
