@@ -22,7 +22,7 @@ type group struct {
 	virtual  []*host  // those Hosts
 	base     string   // of its claim
 	sampled  bool     // it matches a sample of the requests
-	portion  *portion // nil if no Host matches it
+	portion  *portion // of the requests that it gets
 }
 
 // groupUp sorts Mappings into groups, in Emissary's order of resources.

@@ -56,6 +56,9 @@ func (w *world) reach(ordered []*group) {
 			}
 			tried[at] = append(tried[at], c)
 		}
+		if best == nil { // no Host takes it
+			best = c.portion(nil)
+		}
 		g.portion = best
 	}
 }
@@ -110,7 +113,7 @@ func (c claimant) portion(earlier []claimant) *portion {
 // report returns what the portion means for the rows; nil if the group gets all
 // requests.
 func (p *portion) report(g *group, shares []int) *Reach {
-	if p == nil || p.part.n == p.part.of {
+	if p.part.n == p.part.of {
 		return nil
 	}
 	out := &Reach{Sampled: g.sampled, Of: p.part.String(), Whole: -1}

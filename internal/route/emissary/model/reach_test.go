@@ -81,6 +81,7 @@ func TestReach(t *testing.T) {
 		{"case of the path, first", []map[string]any{web("web", map[string]any{"prefix": "/A"}), web("web2", map[string]any{"prefix": "/a", "case_sensitive": false})}, "web2 100 %, web 100 % of 0: 0 %"},
 		{"exact path", []map[string]any{web("web", nil), web("web2", map[string]any{"precedence": 5, "prefix_exact": true})}, "web2 100 %, web 100 %"},
 		{"a sample", []map[string]any{web("web", nil), web("web-canary", ids(".*0$", map[string]any{"weight": 4})), web("web-rest", ids(".*0$", nil))}, "web-canary 4 % of 1/16: 0.25 %, web-rest 96 % of 1/16: 6 %, web 100 % of 15/16: 93.75 %"},
+		{"a sample that no Host takes", []map[string]any{selecting, web("web-canary", ids(".*0$", map[string]any{"weight": 4})), web("web-rest", ids(".*0$", nil))}, "web-canary 4 % of 1/16: 0.25 %, web-rest 96 % of 1/16: 6 %"},
 		{"two digits", []map[string]any{web("web", nil), web("web-canary", ids(".*00$", map[string]any{"weight": 1})), web("web-rest", ids(".*00$", nil))}, "web-canary 1 % of 1/256: 0.00390625 %, web-rest 99 % of 1/256: 0.38671875 %, web 100 % of 255/256: 99.609375 %"},
 		{"a class of digits", []map[string]any{web("web", nil), web("web2", ids(".*[0-3e]", nil))}, "web2 100 % of 5/16: 31.25 %, web 100 % of 11/16: 68.75 %"},
 		{"two samples", []map[string]any{web("web", nil), web("web1", ids(".*0$", nil)), web("web2", ids(".*00$", nil))}, "web2 100 % of 1/256: 0.390625 %, web1 100 % of 15/256: 5.859375 %, web 100 % of 15/16: 93.75 %"},
