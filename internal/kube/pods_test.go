@@ -126,6 +126,7 @@ func TestManySelectors(t *testing.T) {
 			}
 		}
 		see(func(n int) string { return name(n) + "-1 true" })
+		synctest.Wait() // a list may be known before the watch after it has begun
 		if n := api.Watches()[podsPath]; n != manySelectors+1 {
 			t.Errorf("%d watches for %d selectors", n, many)
 		}
