@@ -46,7 +46,6 @@ func TestManyReleases(t *testing.T) {
 
 // carryOut carries out many releases, a third of them with a bad version.
 func carryOut(t *testing.T, releases int, seed uint64) cost {
-	before := runtime.NumGoroutine()
 	w := newWorld(t, releases)
 	random := rand.New(rand.NewPCG(seed, 1))
 	var all sync.WaitGroup
@@ -66,10 +65,7 @@ func carryOut(t *testing.T, releases int, seed uint64) cost {
 	}
 	c := w.follow(&all)
 	w.gateways.Close()
-	synctest.Wait()
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines before, %d after", before, after)
-	}
+	synctest.Wait() // synctest.Test itself fails if a goroutine is left
 	if left := w.Watches(); len(left) > 0 {
 		t.Errorf("watches without users: %v", left)
 	}

@@ -45,13 +45,16 @@ func (g *Gateways) Statistics(clusters []string) *Statistics {
 type wanted struct {
 	mu       sync.Mutex
 	releases int
+	left     time.Time      // when the last one ended
 	clusters map[string]int // number of users by cluster
 }
 
 func (w *wanted) change(clusters []string, by int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.releases += by
+	if w.releases += by; by < 0 {
+		w.left = time.Now()
+	}
 	for _, name := range clusters {
 		if w.clusters[name] += by; w.clusters[name] == 0 {
 			delete(w.clusters, name)
@@ -66,12 +69,12 @@ func (w *wanted) path() string {
 }
 
 // spacing returns the time between the begins of two readings of a page. A single user
-// has its own rhythm. A user whose context ends soon must not wait for half of its
+// has its own rhythm, unless many users come one after the other. A user whose context ends soon must not wait for half of its
 // time.
 func (w *wanted) spacing(ctx context.Context) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.releases < 2 {
+	if w.releases < 2 && time.Since(w.left) >= statisticsEvery {
 		return 0
 	}
 	if deadline, has := ctx.Deadline(); has {
