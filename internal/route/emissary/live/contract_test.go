@@ -16,7 +16,9 @@ type gatewayStub struct{ *routetest.Gateway }
 
 func (g gatewayStub) There(context.Context) (bool, error) { return g.Gateway.There, nil }
 
-func (g gatewayStub) Suspects(context.Context, string, string) ([]string, error) { return nil, nil }
+func (g gatewayStub) Suspects(context.Context, string, string, time.Duration) ([]string, error) {
+	return nil, nil
+}
 
 func (g gatewayStub) VerifyShare(context.Context, []live.Want, time.Duration) (live.Verified, error) {
 	if !g.Follows {

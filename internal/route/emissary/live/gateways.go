@@ -51,7 +51,7 @@ type Gateways struct {
 	statistics *shared[podID, statisticsPage]
 	wanted     *wanted
 	listed     *shared[struct{}, int] // number of pods
-	suspects   *shared[search, []string]
+	suspects   *shared[search, []suspect]
 	there      atomic.Bool // there has been a pod
 }
 

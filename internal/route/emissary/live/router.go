@@ -37,9 +37,10 @@ type Verifier interface {
 	// VerifyShare waits until all gateways give the wanted shares.
 	VerifyShare(ctx context.Context, wants []Want, patience time.Duration) (Verified, error)
 	// Suspects returns the objects that make Envoy refuse every configuration of an
-	// installation, each with the reason. It searches all namespaces, or only the given
-	// one if more is not allowed.
-	Suspects(ctx context.Context, namespace, ambassadorID string) ([]string, error)
+	// installation, each with the reason. If there is none, it returns the first ones that
+	// changed after the gateway's last change, which was idle ago; none if idle is 0. It
+	// searches all namespaces, or only the given one if more is not allowed.
+	Suspects(ctx context.Context, namespace, ambassadorID string, idle time.Duration) ([]string, error)
 }
 
 // isThere reports whether there is a gateway. It checks that once.
@@ -142,7 +143,7 @@ func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int
 	var not *NotVerifiedError
 	if errors.As(err, &not) {
 		if patience == 0 { // nobody waits for the brake
-			not.Suspects = r.knownSuspects(ctx, routes)
+			not.Suspects = r.knownSuspects(ctx, routes, not.Taken)
 		}
 		return "", "", not.refusal()
 	}
@@ -156,10 +157,14 @@ func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int
 const searchTime = 2 * time.Second
 
 // knownSuspects returns the suspects that can be found soon.
-func (r *Router) knownSuspects(ctx context.Context, routes []rollout.Route) []string {
+func (r *Router) knownSuspects(ctx context.Context, routes []rollout.Route, taken *rollout.Taken) []string {
 	ctx, stop := context.WithTimeout(ctx, searchTime)
 	defer stop()
-	suspects, _ := r.suspects(ctx, routes) // the failure itself is what matters
+	idle := time.Duration(0)
+	if taken != nil {
+		idle = time.Duration(taken.Unchanged * float64(time.Second))
+	}
+	suspects, _ := r.suspects(ctx, routes, idle) // the failure itself is what matters
 	return suspects
 }
 
@@ -189,7 +194,7 @@ func (r *Router) Reachable(ctx context.Context, routes []rollout.Route) error {
 	if err != nil {
 		return err
 	}
-	suspects, err := r.suspects(ctx, routes)
+	suspects, err := r.suspects(ctx, routes, 0)
 	if err == nil && len(suspects) > 0 {
 		err = errors.New(strings.Join(suspects, "; "))
 	}
@@ -213,7 +218,8 @@ func (r *Router) Reachable(ctx context.Context, routes []rollout.Route) error {
 }
 
 // suspects returns the objects that stop all changes of the gateway, each with the reason.
-func (r *Router) suspects(ctx context.Context, routes []rollout.Route) ([]string, error) {
+// idle is as for Verifier.
+func (r *Router) suspects(ctx context.Context, routes []rollout.Route, idle time.Duration) ([]string, error) {
 	if len(routes) == 0 {
 		return nil, nil
 	}
@@ -224,7 +230,7 @@ func (r *Router) suspects(ctx context.Context, routes []rollout.Route) ([]string
 	if stable == nil {
 		stable = canary
 	}
-	return r.Gateways.Suspects(ctx, routes[0].Canary.Namespace, derive.Installation(stable))
+	return r.Gateways.Suspects(ctx, routes[0].Canary.Namespace, derive.Installation(stable), idle)
 }
 
 func (r *Router) unreachable() error {
