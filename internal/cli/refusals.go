@@ -101,6 +101,7 @@ var onRefusal = map[rollout.Code]func(name string, r *rollout.Refusal) string{
 		return "to define gates, run or deploy with a release file that names them"
 	},
 	rollout.RefusedNoGateway:    always("name the gateway's namespace with --emissary-namespace, or repeat with --unverified"),
+	rollout.RefusedNotFollowing: always("mend that first; canarize doctor examines the gateway"),
 	rollout.RefusedNoGatewayPod: always("check that Emissary runs there; --emissary-namespace names another namespace"),
 	rollout.RefusedNotTaken:     always("canarize traffic --live shows what Emissary does with the Mappings"),
 	rollout.RefusedGone:         naming("run canarize reject %s and deploy again"),

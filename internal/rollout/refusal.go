@@ -32,6 +32,7 @@ const (
 	RefusedStableChanged Code = "StableChanged" // promotion would undo somebody's change
 	RefusedNoGate        Code = "NoGate"        // the release has no gate of that name
 	RefusedNoGateway     Code = "NoGateway"     // no gateway can verify a share
+	RefusedNotFollowing  Code = "NotFollowing"  // the gateway applies no changes, or not the last ones
 	RefusedNoGatewayPod  Code = "NoGatewayPod"  // no pod of the gateway is ready
 	RefusedNotTaken      Code = "ShareNotTaken" // the gateways do not give the requested share
 	RefusedGone          Code = "Gone"          // somebody deleted an object of the canary
@@ -117,6 +118,9 @@ var factOf = map[Code]func(*Refusal) string{
 	},
 	RefusedNoGateway: func(r *Refusal) string {
 		return fmt.Sprintf("nothing was changed, because no gateway can verify a share: %v", r.Err)
+	},
+	RefusedNotFollowing: func(r *Refusal) string {
+		return fmt.Sprintf("nothing was changed, because the gateway does not follow: %v", r.Err)
 	},
 	RefusedNoGatewayPod: (*Refusal).behind,
 	RefusedNotTaken:     (*Refusal).behind,

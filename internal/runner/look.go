@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,7 +29,7 @@ func (s *actor) untouched(ctx context.Context) bool {
 // reachable checks that a gateway can verify the canary's shares.
 func (s *actor) reachable(ctx context.Context, routes []rollout.Route) error {
 	err := s.Router.Reachable(ctx, routes)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || errors.As(err, new(*rollout.Refusal)) {
 		return err
 	}
 	return &rollout.Refusal{Code: rollout.RefusedNoGateway, Err: err}

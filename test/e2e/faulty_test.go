@@ -14,7 +14,9 @@ import (
 // that does not, the release is held without a request on the canary. No request fails
 // because of the release.
 func TestFaultyGateway(t *testing.T) {
-	r := running{startReleasing(t), "4m", "{weight: 5, hold: 6s}, {weight: 50, hold: 6s}", "{source: emissary}", "", 5, "2"}
+	// A gateway that is slow or recovers has applied a share by then.
+	const patience = "share: 20s"
+	r := running{startReleasing(t), "4m", "{weight: 5, hold: 6s}, {weight: 50, hold: 6s}", "{source: emissary}", "", "", 5, "2"}
 	const slow = 3 * time.Second
 	fmt.Printf("%-44s %9s %7s %8s %5s\n", "while a run releases a good version", "requests", "failed", "took", "code")
 	for _, c := range []struct {
@@ -36,7 +38,7 @@ func TestFaultyGateway(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := r
-			r.Site = r.For(t)
+			r.Site, r.timeouts = r.For(t), patience
 			pods := r.GatewayPods(c.pods)
 			r.stable(t)
 			before := r.objects()

@@ -32,7 +32,7 @@ func spread(all []time.Duration) string {
 // TestReactions measures how soon a bad version gets no requests any more, over several runs.
 func TestReactions(t *testing.T) {
 	n := runs(t)
-	r := running{startReleasing(t), "3m", "{weight: 5, hold: 6s}, {weight: 50, hold: 6s}", "{source: emissary}", "", 5, "2"}
+	r := running{startReleasing(t), "3m", "{weight: 5, hold: 6s}, {weight: 50, hold: 6s}", "{source: emissary}", "", "", 5, "2"}
 	r.stable(t)
 	for _, c := range []struct {
 		name string
@@ -57,7 +57,7 @@ func TestBrakeBesideWeight(t *testing.T) {
 	n := runs(t)
 	r := startReleasing(t)
 	awaitSteady(r.Site)
-	for _, app := range []struct{ name, latency, grace string }{{"answers of 20 ms", "20", "30"}, {"answers of 1 s, pods end after 1 s", "1000", "1"}} {
+	for _, app := range []struct{ name, latency, grace string }{{"answers of 20 ms", "20", "30"}, {"answers of 1 s, pods end at once", "1000", "0"}} {
 		manifests := r.variant(t, `value: "100"`, fmt.Sprintf("value: \"100\"\n            - {name: LATENCY_MS, value: %q}", app.latency), "terminationGracePeriodSeconds: 30", "terminationGracePeriodSeconds: "+app.grace)
 		r.verb(t, "deploy", manifests, "-I", "registry.example.com/app:2")
 		r.verb(t, "shift", "sampleapp", "--to", "50") // makes the pods for it

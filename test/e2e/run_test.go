@@ -27,12 +27,14 @@ spec:
   ramp: {steps: [%s]}
   metrics: %s
   gates: [%s]
+  timeouts: {%s}
 `
 
 // running is a site for releases by `canarize run`, with their settings.
 type running struct {
 	releasing
 	deadline, steps, metrics, gates string
+	timeouts                        string
 	margin                          float64 // of latency, in percentage points
 	image                           string  // the image's tag
 }
@@ -40,7 +42,7 @@ type running struct {
 // TestRun runs releases to their end on its own site, under load: a good one and one that
 // only fails, and with E2E=all, which takes eight minutes, all others.
 func TestRun(t *testing.T) {
-	r := running{startReleasing(t), "3m", "{weight: 5, hold: 6s}, {weight: 50, hold: 6s}", "{source: emissary}", "", 5, "2"}
+	r := running{startReleasing(t), "3m", "{weight: 5, hold: 6s}, {weight: 50, hold: 6s}", "{source: emissary}", "", "", 5, "2"}
 	r.stable(t)
 	fmt.Printf("%-26s %9s %9s %9s %6s %8s %8s\n", "run", "took", "requests", "bad", "off", "CPU", "memory")
 	type step struct {
@@ -67,7 +69,7 @@ func TestRun(t *testing.T) {
 func (r running) args(t *testing.T, manifests string) []string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "release.yml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, judged, r.deadline, r.margin, r.steps, r.metrics, r.gates), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, judged, r.deadline, r.margin, r.steps, r.metrics, r.gates, r.timeouts), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	args := []string{"run", "--config", file, manifests, "-I", "registry.example.com/app:" + r.image}

@@ -195,11 +195,11 @@ func (r *Router) Reachable(ctx context.Context, routes []rollout.Route) error {
 		return err
 	}
 	suspects, err := r.suspects(ctx, routes, 0)
-	if err == nil && len(suspects) > 0 {
-		err = errors.New(strings.Join(suspects, "; "))
-	}
 	if err != nil {
 		return err
+	}
+	if len(suspects) > 0 {
+		return notFollowing(errors.New(strings.Join(suspects, "; ")))
 	}
 	var wants []Want
 	for _, route := range routes {
@@ -211,10 +211,18 @@ func (r *Router) Reachable(ctx context.Context, routes []rollout.Route) error {
 			wants = append(wants, gone(route, stable)...)
 		}
 	}
-	if len(wants) > 0 {
-		_, err = r.Gateways.VerifyShare(ctx, wants, 0)
+	if len(wants) == 0 {
+		return nil
+	}
+	_, err = r.Gateways.VerifyShare(ctx, wants, 0)
+	if errors.As(err, new(*NotVerifiedError)) {
+		return notFollowing(err)
 	}
 	return err
+}
+
+func notFollowing(err error) error {
+	return &rollout.Refusal{Code: rollout.RefusedNotFollowing, Err: err}
 }
 
 // suspects returns the objects that stop all changes of the gateway, each with the reason.

@@ -4,6 +4,7 @@ package traffic
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/canarize/canarize/internal/kube"
@@ -46,6 +47,13 @@ func Read(ctx context.Context, cluster *kube.Cluster, namespace string, options 
 	}
 	options.Running = true
 	r.Report = model.Evaluate(objects, options)
+	for _, o := range objects {
+		if id := object.ID(o); id.Kind == "Mapping" {
+			for _, problem := range model.Freezes(o, options) {
+				r.Errors = append(r.Errors, fmt.Sprintf("%s: %s; Envoy refuses the whole configuration, so Emissary applies no change", id, problem))
+			}
+		}
+	}
 	gateways := live.NewGateways(cluster, live.Gateway{Namespace: options.Namespace})
 	defer gateways.Close()
 	subjects := subjects(r.Report, objects)
