@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/canarize/canarize/internal/spool"
@@ -70,16 +71,23 @@ func unread(t *testing.T) *os.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	full := make(chan struct{})
-	go func() {
-		defer close(full)
-		for range 1 << 10 { // more than a pipe holds
-			if n, err := write.Write(bytes.Repeat([]byte("x"), 4<<10)); n == 0 || err != nil {
-				return // closed
+	t.Cleanup(func() { _, _ = read.Close(), write.Close() })
+	raw, err := write.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{4 << 10, 1} { // until not even a byte has room
+		block := bytes.Repeat([]byte("x"), size)
+		if err := raw.Write(func(fd uintptr) bool {
+			for {
+				if _, err := syscall.Write(int(fd), block); err != nil && !errors.Is(err, syscall.EINTR) {
+					return true
+				}
 			}
+		}); err != nil {
+			t.Fatal(err)
 		}
-	}()
-	t.Cleanup(func() { _, _ = read.Close(), write.Close(); <-full })
+	}
 	return write
 }
 
