@@ -70,8 +70,8 @@ func ownerOf(e metav1.ManagedFieldsEntry) owner {
 
 // byManifest holds what kubectl writes from a file of manifests: by apply --server-side,
 // apply, create and replace. Its fields come from an earlier version of the manifests that
-// canarize applies. What people change by hand (kubectl edit, patch, scale, set) is not in
-// the manifests, and neither is what a controller writes.
+// canarize applies. Changes by hand (kubectl edit, patch, scale, set) and by controllers are
+// in no manifest.
 var byManifest = []owner{
 	{manager: "kubectl", apply: true},
 	{manager: "kubectl-client-side-apply"}, {manager: "kubectl-create"}, {manager: "kubectl-replace"},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"regexp"
 	"slices"
@@ -59,11 +60,13 @@ const (
 	Latency = "latency" // of whole requests at the service, in buckets
 )
 
+// responses is the counter of all responses, by cluster and class.
+const responses = "envoy_cluster_upstream_rq_xx"
+
 // Queries returns the metrics of this source. Responses that Envoy makes
 // itself, for a timeout or because there is no pod, count like the service's
 // own. Requests whose client went away do not count.
 func Queries() []metric.Query {
-	const responses = "envoy_cluster_upstream_rq_xx"
 	return []metric.Query{
 		{Metric: metric.Metric{Name: Errors, Kind: metric.KindRatio}, Bad: metric.Selector{Name: responses}.With(metric.Equal("envoy_response_code_class", "5")), Total: metric.Selector{Name: responses}},
 		{Metric: metric.Metric{Name: Latency, Kind: metric.KindLatency}, Buckets: metric.Selector{Name: "envoy_cluster_upstream_rq_time_bucket"}, PerSecond: 1000},
@@ -111,6 +114,19 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 		return metric.Reading{}, errors.New("emissary: no gateway pod is ready; check that Emissary runs, and in the namespace that you named")
 	}
 	return r, nil
+}
+
+// Responses returns the number of responses by cluster, from a page with the statistics of
+// an Envoy.
+func Responses(page []byte) (map[string]float64, error) {
+	counts := map[string]float64{}
+	err := exposition.Parse(page, func(name string) bool { return name == responses }, func(s exposition.Sample) error {
+		if !math.IsNaN(s.Value) && !math.IsInf(s.Value, 0) {
+			counts[s.Labels["envoy_cluster_name"]] += s.Value
+		}
+		return nil
+	})
+	return counts, err
 }
 
 func (s *Source) parse(page scrape.Page) (values []metric.Value, err error) {

@@ -175,3 +175,18 @@ func (written) Pods(context.Context) ([]scrape.Pod, error) {
 }
 
 func (w written) Page(context.Context, scrape.Pod) ([]byte, error) { return []byte(w), nil }
+
+// TestResponses: the responses of all classes count, by cluster, and nothing else does.
+func TestResponses(t *testing.T) {
+	const page = `envoy_cluster_upstream_rq_xx{envoy_response_code_class="2",envoy_cluster_name="a"} 40
+envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",envoy_cluster_name="a"} 2
+envoy_cluster_upstream_rq_xx{envoy_response_code_class="2",envoy_cluster_name="b"} NaN
+envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="a",le="25"} 42
+`
+	if counts, err := emissary.Responses([]byte(page)); err != nil || counts["a"] != 42 || counts["b"] != 0 {
+		t.Errorf("%v, %v", counts, err)
+	}
+	if _, err := emissary.Responses([]byte("<html>")); err == nil {
+		t.Error("no error for a page that is no metrics")
+	}
+}

@@ -8,7 +8,7 @@ import (
 	"github.com/canarize/canarize/internal/doctor/doctortest"
 )
 
-// sampled is what 'canarize generate -w 0.25' makes beside the stable Mapping web.
+// sampled holds the Mappings that 'canarize generate -w 0.25' makes beside the stable Mapping web.
 const sampled = `
 {kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: web-canary, namespace: shop, labels: {canarize.dev/track: canary}},
  spec: {hostname: "*", prefix: /, service: "web-canary:80", timeout_ms: 100, weight: 4, stats_name: web_canary, regex_headers: {x-request-id: ".*0$"}}}

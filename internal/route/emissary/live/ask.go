@@ -81,7 +81,7 @@ func (g *Gateways) view(ctx context.Context, pod podID, page *viewPage) (pageVie
 	return g.views.get(ctx, viewKey{pod, page}, g.where.Every)
 }
 
-// answer is what a pod does, compared with what it should do.
+// answer holds what a pod does, and how that differs from what it should do.
 type answer struct {
 	source   string   // the pages that were used
 	problems []string // differences from the wanted shares

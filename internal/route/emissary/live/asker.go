@@ -49,16 +49,8 @@ func (a Asker) Behind(ctx context.Context, get func(manifest.ID) map[string]any,
 
 // Posted implements route.Asker. It reads the diagnostics of a pod.
 func (a Asker) Posted(ctx context.Context) (posted []route.Posted, known bool, err error) {
-	if there, err := a.Gateways.There(ctx); err != nil || !there {
-		return nil, false, err
-	}
-	pods := a.Gateways.Pods()
-	defer pods.Close()
-	running, err := pods.Running(ctx)
-	for _, p := range running {
-		if !p.Ready {
-			continue
-		}
+	ready, err := a.Gateways.readyPods(ctx)
+	for _, p := range ready {
 		var page pageView
 		if page, err = a.Gateways.view(ctx, idOf(p), diagnosticsPage); err != nil {
 			continue

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -307,28 +306,17 @@ func (v *verification) refused(after time.Duration) error {
 // unchanged if they are older than the verification, which begins after the weight was
 // written.
 func (v *verification) taken() *rollout.Taken {
-	t := rollout.Taken{Pods: len(v.pods), Least: 100}
-	unchanged, known := time.Duration(math.MaxInt64), false
+	shares := make([]podShare, 0, len(v.pods))
 	for _, p := range v.pods {
-		age := time.Duration(0)
+		share := podShare{agrees: p.agrees}
 		if !p.answered.IsZero() {
-			known = true
-			least, most := p.answer.view.taken(v.wants)
-			t.Least, t.Most = min(t.Least, least), max(t.Most, most)
-			if age = p.answer.view.unchanged(); age < p.answered.Sub(v.began) {
-				age = 0
+			share.known = true
+			share.least, share.most = p.answer.view.taken(v.wants)
+			if share.unchanged = p.answer.view.unchanged(); share.unchanged < p.answered.Sub(v.began) {
+				share.unchanged = 0
 			}
 		}
-		if !p.agrees {
-			t.Behind++
-			unchanged = min(unchanged, age)
-		}
+		shares = append(shares, share)
 	}
-	if !known {
-		return nil
-	}
-	if t.Behind > 0 {
-		t.Unchanged = unchanged.Seconds()
-	}
-	return &t
+	return takenOf(shares)
 }

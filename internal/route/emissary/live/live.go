@@ -85,27 +85,6 @@ func (g Group) share(w Want) (sum float64, member bool) {
 	return sum, member
 }
 
-// taken returns the smallest and the largest share that the canaries among wants get. A
-// canary without a route gets nothing.
-func (v View) taken(wants []Want) (least, most float64) {
-	least = 100
-	for _, w := range wants {
-		if !w.Canary {
-			continue
-		}
-		found := false
-		for _, g := range v.Groups {
-			if share, member := g.share(w); member {
-				found, least, most = true, min(least, share), max(most, share)
-			}
-		}
-		if !found {
-			least = 0
-		}
-	}
-	return min(least, most), most
-}
-
 func (e Error) names(w Want) bool {
 	full := w.Mapping + "." + w.Namespace
 	return e.Object == full || strings.HasPrefix(e.Object, full+".")

@@ -1,11 +1,9 @@
 package live
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"math"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +20,7 @@ type Subject struct {
 	Group int    // subjects of one group share the same requests
 }
 
-// Observed is what the gateway does with the requests of a Subject.
+// Observed holds the share of a Subject, and its requests.
 type Observed struct {
 	// Taken is the share that the gateway pods give the Mapping. Behind counts the pods
 	// that give another share than the wanted one.
@@ -36,32 +34,18 @@ type Observed struct {
 // Observe reads what all ready gateway pods do with the requests of some Mappings, and
 // counts the requests for a time. It fails if one of the pods cannot be read.
 func (g *Gateways) Observe(ctx context.Context, subjects []Subject, during time.Duration) ([]Observed, error) {
-	there, err := g.There(ctx)
+	ready, err := g.readyPods(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !there {
-		return nil, errors.New("there is no pod of the gateway")
-	}
-	followed := g.Pods()
-	defer followed.Close()
-	running, err := followed.Running(ctx)
-	if err != nil {
-		return nil, err
-	}
-	path := emissary.Path(statsOf(subjects))
-	var all []podReading
-	for _, p := range running {
-		if p.Ready {
-			all = append(all, podReading{pod: p})
-		}
-	}
-	if len(all) == 0 {
+	if len(ready) == 0 {
 		return nil, errors.New("no pod of the gateway is ready")
 	}
+	path := emissary.Path(statsOf(subjects))
+	all := make([]podReading, len(ready))
 	var reading sync.WaitGroup
-	for i := range all {
-		reading.Go(func() { all[i].read(ctx, g, path, during) })
+	for i, pod := range ready {
+		reading.Go(func() { all[i].read(ctx, g, pod, path, during) })
 	}
 	reading.Wait()
 	for _, r := range all {
@@ -72,36 +56,41 @@ func (g *Gateways) Observe(ctx context.Context, subjects []Subject, during time.
 	return observed(subjects, all), nil
 }
 
-// statsOf returns the names of the statistics, each once.
-func statsOf(subjects []Subject) (names []string) {
-	known := map[string]bool{}
-	for _, s := range subjects {
-		if !known[s.Stats] {
-			known[s.Stats] = true
-			names = append(names, s.Stats)
-		}
-	}
-	return names
+// readyPods returns the gateway pods that are ready.
+func (g *Gateways) readyPods(ctx context.Context) ([]kube.Pod, error) {
+	followed := g.Pods()
+	defer followed.Close()
+	running, err := followed.Running(ctx)
+	return slices.DeleteFunc(running, func(p kube.Pod) bool { return !p.Ready }), err
 }
 
-// podReading is what one pod does.
+// statsOf returns the names of the statistics, each once.
+func statsOf(subjects []Subject) []string {
+	names := make([]string, len(subjects))
+	for i, s := range subjects {
+		names[i] = s.Stats
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// podReading holds the routes of one pod, and the requests that it counted.
 type podReading struct {
-	pod    kube.Pod
 	view   pageView
 	counts map[string]float64 // requests meanwhile, by the name of the statistics
 	err    error
 }
 
-func (r *podReading) read(ctx context.Context, g *Gateways, path string, during time.Duration) {
-	if r.view, r.err = g.view(ctx, idOf(r.pod), routesPage); r.err != nil {
+func (r *podReading) read(ctx context.Context, g *Gateways, pod kube.Pod, path string, during time.Duration) {
+	if r.view, r.err = g.view(ctx, idOf(pod), routesPage); r.err != nil {
 		return
 	}
-	before, err := g.requests(ctx, r.pod, path)
+	before, err := g.requests(ctx, pod, path)
 	if err == nil {
 		err = kube.Pause(ctx, during)
 	}
 	if err == nil {
-		r.counts, err = g.requests(ctx, r.pod, path)
+		r.counts, err = g.requests(ctx, pod, path)
 	}
 	for name := range r.counts {
 		r.counts[name] = max(r.counts[name]-before[name], 0)
@@ -115,18 +104,7 @@ func (g *Gateways) requests(ctx context.Context, pod kube.Pod, path string) (map
 	if err != nil {
 		return nil, err
 	}
-	counts := map[string]float64{}
-	for name, lines := range splitStatistics(text) {
-		for _, line := range lines {
-			if !bytes.HasPrefix(line, []byte("envoy_cluster_upstream_rq_xx{")) {
-				continue
-			}
-			if n, err := strconv.ParseFloat(string(line[bytes.LastIndexByte(line, ' ')+1:]), 64); err == nil && !math.IsInf(n, 0) && !math.IsNaN(n) {
-				counts[name] += n
-			}
-		}
-	}
-	return counts, nil
+	return emissary.Responses(text)
 }
 
 // observed combines the readings of all pods.
@@ -137,52 +115,49 @@ func observed(subjects []Subject, pods []podReading) []Observed {
 			counts[name] += n
 		}
 	}
-	groups := map[string]int{} // the group of each name; -1 if it has several
-	all := map[int]float64{}
+	groupOf, all, mixed := map[string]int{}, map[int]float64{}, map[int]bool{} // mixed: counted together with another group
 	for _, s := range subjects {
-		if in, known := groups[s.Stats]; known && in != s.Group {
-			groups[s.Stats] = -1
-		} else if !known {
-			groups[s.Stats] = s.Group
+		in, known := groupOf[s.Stats]
+		switch {
+		case !known:
+			groupOf[s.Stats] = s.Group
 			all[s.Group] += counts[s.Stats]
+		case in != s.Group:
+			mixed[in], mixed[s.Group] = true, true
 		}
+	}
+	byCluster := make([]map[string]View, len(pods))
+	for i, p := range pods {
+		byCluster[i] = p.view.byCluster()
 	}
 	out := make([]Observed, len(subjects))
 	for i, s := range subjects {
-		out[i].Taken = takenBy(s.Want, pods)
-		if alone(subjects, groups, s.Group) {
+		s.Canary = true // whose share View.taken returns
+		shares := make([]podShare, len(pods))
+		for j, p := range pods {
+			least, most := byCluster[j][s.Cluster].taken([]Want{s.Want})
+			shares[j] = podShare{agrees: !off(least, s.Share) && !off(most, s.Share), known: true, least: least, most: most, unchanged: p.view.unchanged()}
+		}
+		out[i].Taken = *takenOf(shares)
+		if !mixed[s.Group] {
 			out[i].Seen = &rollout.Seen{Canary: int64(counts[s.Stats]), All: int64(all[s.Group])}
 		}
 	}
 	return out
 }
 
-// alone reports whether Envoy counts the requests of every Mapping of a group apart from
-// those of other groups.
-func alone(subjects []Subject, groups map[string]int, group int) bool {
-	for _, s := range subjects {
-		if s.Group == group && groups[s.Stats] != group {
-			return false
+// byCluster returns views of the groups that have a route to each cluster.
+func (v View) byCluster() map[string]View {
+	views := map[string]View{}
+	for _, g := range v.Groups {
+		for i, m := range g.Members {
+			if slices.ContainsFunc(g.Members[:i], func(before Member) bool { return before.Cluster == m.Cluster }) {
+				continue
+			}
+			view := views[m.Cluster]
+			view.Groups = append(view.Groups, g)
+			views[m.Cluster] = view
 		}
 	}
-	return true
-}
-
-// takenBy returns the share that the pods give a Mapping.
-func takenBy(w Want, pods []podReading) rollout.Taken {
-	w.Canary = true
-	t := rollout.Taken{Least: 100, Pods: len(pods)}
-	idle := time.Duration(math.MaxInt64)
-	for _, p := range pods {
-		least, most := p.view.taken([]Want{w})
-		t.Least, t.Most = min(t.Least, least), max(t.Most, most)
-		if off(least, w.Share) || off(most, w.Share) {
-			t.Behind++
-			idle = min(idle, p.view.unchanged())
-		}
-	}
-	if t.Behind > 0 {
-		t.Unchanged = idle.Seconds()
-	}
-	return t
+	return views
 }
