@@ -29,7 +29,7 @@ var rooms = []room{
 	{"internal/route/routetest/toy", "the smallest router, for tests: its canary is part of the stable object", "manifest object rollout route", false},
 	{"internal/route/emissary/model", "what Emissary does with a set of objects: groups, real shares, names, dropped Mappings", "", true},
 	{"internal/route/emissary/derive", "derives the canary Mapping for a stable one, and keeps it in step with it in a cluster", "manifest object route route/emissary/model", true},
-	{"internal/route/emissary/examine", "what `doctor` finds at Emissary: problems of its pods, its CRDs and the Mappings, and changes during a release", "doctor manifest object readiness rollout route/emissary/derive route/emissary/model", true},
+	{"internal/route/emissary/examine", "what `doctor` finds at Emissary: problems of its pods, its CRDs and the Mappings, and changes during a release", "doctor manifest readiness rollout route/emissary/derive route/emissary/model", true},
 	{"internal/route/emissary/live", "sets shares in a cluster, and verifies them in every gateway pod", "excerpt kube manifest metric metric/emissary metric/exposition metric/scrape object rollout route route/emissary/derive", false},
 
 	{"internal/analysis", "the judge: takes counts of both versions, returns a decision with its evidence", "", true},

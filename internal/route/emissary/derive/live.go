@@ -130,10 +130,13 @@ func optionsFor(route map[string]any, namespace string) model.Options {
 // for; "" is the default.
 func Installation(route map[string]any) string { return optionsFor(route, "").AmbassadorID }
 
-// Freezes returns what in a Mapping makes Envoy refuse every configuration of an
-// installation.
-func Freezes(mapping map[string]any, ambassadorID string) []string {
-	return model.Freezes(mapping, model.Options{AmbassadorID: ambassadorID})
+// Freezing returns why a Mapping makes Envoy refuse every configuration of an installation;
+// nothing if it does not.
+func Freezing(mapping map[string]any, ambassadorID string) (reasons []string) {
+	for _, p := range model.Freezing([]map[string]any{mapping}, model.Options{AmbassadorID: ambassadorID}) {
+		reasons = append(reasons, p.Text)
+	}
+	return reasons
 }
 
 // SampleHeader is the header by which a share below one percent is taken.

@@ -39,7 +39,7 @@ func (g *Gateways) Suspects(ctx context.Context, namespace, ambassadorID string,
 	var certain []string
 	for _, s := range all {
 		for _, problem := range s.problems {
-			certain = append(certain, fmt.Sprintf("%s: %s; Envoy refuses the whole configuration, so Emissary applies no change", s.id, problem))
+			certain = append(certain, fmt.Sprintf("%s: %s", s.id, problem))
 		}
 	}
 	if len(certain) > 0 || idle <= 0 {
@@ -71,7 +71,7 @@ func (g *Gateways) searchSuspects(ctx context.Context, of search) ([]suspect, er
 	}
 	all := make([]suspect, len(mappings))
 	for i, m := range mappings {
-		all[i] = suspect{object.ID(m), derive.Freezes(m, of.ambassadorID), changedAt(m)}
+		all[i] = suspect{object.ID(m), derive.Freezing(m, of.ambassadorID), changedAt(m)}
 	}
 	return all, nil
 }

@@ -5,17 +5,49 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 )
 
-// Freezes returns what Envoy refuses in a Mapping. Envoy refuses the whole configuration
-// with it, so Emissary applies no change at all any more, not even a weight of 0, and
-// posts nothing (seen on Emissary 4.1: "no update performed (invalid envoy configuration
-// generated)"). A Mapping for another installation harms only that one.
-func Freezes(mapping map[string]any, opts Options) (problems []string) {
-	spec := object(mapping["spec"])
-	if !accepts(spec, opts.AmbassadorID) {
-		return nil
+// Freezing returns the Mappings among objects, those in annotations included, that make
+// Envoy refuse the whole configuration, each with the reason. Emissary then applies no
+// change at all any more, not even a weight of 0, and posts nothing (seen on Emissary 4.1:
+// "no update performed (invalid envoy configuration generated)"). A Mapping for another
+// installation harms only that one.
+func Freezing(objects []map[string]any, opts Options) (all []Problem) {
+	for _, m := range mappingsIn(objects) {
+		spec, meta := object(m["spec"]), object(m["metadata"])
+		if !accepts(spec, opts.AmbassadorID) {
+			continue
+		}
+		for _, problem := range refused(spec) {
+			all = append(all, Problem{
+				Kind: "Mapping", Namespace: text(meta["namespace"]), Name: text(meta["name"]),
+				Text: problem + "; Envoy refuses the whole configuration, so Emissary applies no change",
+			})
+		}
 	}
+	return all
+}
+
+// mappingsIn returns the Mappings among objects and in their annotations. An annotation
+// that cannot be read has none.
+func mappingsIn(objects []map[string]any) (all []map[string]any) {
+	for _, o := range objects {
+		if strings.HasPrefix(text(o["apiVersion"]), apiGroup) && o["kind"] == "Mapping" {
+			all = append(all, o)
+		}
+		inside, _ := AnnotationObjects(o)
+		for _, m := range inside {
+			if m["kind"] == "Mapping" {
+				all = append(all, ToV3Alpha1(m))
+			}
+		}
+	}
+	return all
+}
+
+// refused returns what Envoy refuses in the spec of a Mapping.
+func refused(spec map[string]any) (problems []string) {
 	check := func(field string, pattern any) {
 		text, is := pattern.(string)
 		if !is {

@@ -47,12 +47,8 @@ func Read(ctx context.Context, cluster *kube.Cluster, namespace string, options 
 	}
 	options.Running = true
 	r.Report = model.Evaluate(objects, options)
-	for _, o := range objects {
-		if id := object.ID(o); id.Kind == "Mapping" {
-			for _, problem := range model.Freezes(o, options) {
-				r.Errors = append(r.Errors, fmt.Sprintf("%s: %s; Envoy refuses the whole configuration, so Emissary applies no change", id, problem))
-			}
-		}
+	for _, p := range model.Freezing(objects, options) {
+		r.Errors = append(r.Errors, fmt.Sprintf("%s %s/%s: %s", p.Kind, p.Namespace, p.Name, p.Text))
 	}
 	gateways := live.NewGateways(cluster, live.Gateway{Namespace: options.Namespace})
 	defer gateways.Close()
