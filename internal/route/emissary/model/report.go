@@ -1,7 +1,5 @@
 package model
 
-import "encoding/json"
-
 // Options identifies the Emissary installation.
 type Options struct {
 	// Namespace is the namespace in which Emissary itself runs. It decides
@@ -136,39 +134,4 @@ type TCPRow struct {
 	// cumulative numbers to Envoy as weights, so a canary of weight w next to
 	// a stable without weight gets 100·w/(w+100) percent.
 	Share float64
-}
-
-// MarshalJSON writes null for a missing host and [] for missing lists.
-func (g Group) MarshalJSON() ([]byte, error) {
-	type plain Group
-	out := struct {
-		Host *string `json:"host"`
-		plain
-	}{plain: plain(g)}
-	if g.Host != "" {
-		out.Host = &g.Host
-	}
-	if out.Shadows == nil {
-		out.Shadows = []string{}
-	}
-	if out.Rows == nil {
-		out.Rows = []Row{}
-	}
-	return json.Marshal(out)
-}
-
-// MarshalJSON writes [] for missing lists.
-func (r Report) MarshalJSON() ([]byte, error) {
-	type plain Report
-	out := plain(r)
-	if out.Groups == nil {
-		out.Groups = []Group{}
-	}
-	if out.Dropped == nil {
-		out.Dropped = []string{}
-	}
-	if out.Errors == nil {
-		out.Errors = []string{}
-	}
-	return json.Marshal(out)
 }
