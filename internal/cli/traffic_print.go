@@ -78,11 +78,7 @@ func behind(routes traffic.Report) (lines []string) {
 				continue
 			}
 			row := routes.Groups[i].Rows[j]
-			line := fmt.Sprintf("not taken: %s: %d %% asked for, the gateway gives %s", mappingName(row.Namespace, row.Mapping, row.Ingress), row.Share, truth.Taken.Share())
-			if why := truth.Taken.Reason(); why != "" {
-				line += " (" + why + ")"
-			}
-			lines = append(lines, line)
+			lines = append(lines, fmt.Sprintf("not taken: %s: %d %% asked for, the gateway gives %s", mappingName(row.Namespace, row.Mapping, row.Ingress), row.Share, truth.Taken))
 		}
 	}
 	return lines

@@ -70,9 +70,5 @@ func (s Status) behind() string {
 	if s.Taken == nil || s.Verified != nil || s.Taken.Least == float64(s.Weight) && s.Taken.Most == float64(s.Weight) {
 		return ""
 	}
-	text := "the gateway gives the canary " + s.Taken.Share()
-	if why := s.Taken.Reason(); why != "" {
-		text += " (" + why + ")"
-	}
-	return text
+	return "the gateway gives the canary " + s.Taken.String()
 }

@@ -132,14 +132,16 @@ func (t *transition) finished(f Finished) {
 	switch t.Phase {
 	case Standing: // the share was verified again
 		if f.Proof != "" {
-			t.Verified, t.Proof, t.Taken = t.Weight, f.Proof, nil
+			t.verified(f.Proof)
 		}
 	case Deploying:
-		t.Weight, t.Verified, t.Proof, t.Tested, t.Ready = 0, 0, f.Proof, f.Tested, t.now.Time.UTC()
-		t.Peak, t.Braked, t.Taken = 0, false, nil
+		t.Weight, t.Tested, t.Ready = 0, f.Tested, t.now.Time.UTC()
+		t.Peak, t.Braked = 0, false
+		t.verified(f.Proof)
 		t.enter(Standing, "the canary is ready and gets no traffic yet")
 	case Shifting:
-		t.Verified, t.Proof, t.Taken, t.Peak, t.Grow = t.Weight, f.Proof, nil, 0, false
+		t.Peak, t.Grow = 0, false
+		t.verified(f.Proof)
 		t.enter(Standing, "the canary gets %d %% of the traffic", t.Weight)
 	case Promoting:
 		t.unhold()
@@ -230,6 +232,9 @@ func (t *transition) unpromoted(format string, args ...any) {
 	t.Reason = nil
 	t.enter(Standing, format, args...)
 }
+
+// verified stores that the weight is in force.
+func (t *transition) verified(proof Proof) { t.Verified, t.Proof, t.Taken = t.Weight, proof, nil }
 
 // unverified drops the last verified share.
 func (t *transition) unverified() { t.Verified, t.Proof = Unknown, "" }

@@ -35,6 +35,14 @@ func (t Taken) Share() string {
 	return fmt.Sprintf("%g to %g %%", t.Least, t.Most)
 }
 
+// String returns the share, with the reason why it is not the weight, if that is known.
+func (t Taken) String() string {
+	if why := t.Reason(); why != "" {
+		return fmt.Sprintf("%s (%s)", t.Share(), why)
+	}
+	return t.Share()
+}
+
 // Reason says why the gateways have not taken the weight, as far as that is known. It is
 // "" if nothing is known.
 func (t Taken) Reason() string {
