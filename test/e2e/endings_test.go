@@ -193,7 +193,7 @@ func (r running) untilWaiting(t *testing.T, e ending, args []string) *endingRun 
 	}
 	out.run = start(through, t, args...)
 	out.run.await(t, "waiting for gate sign-off")
-	if got := r.routes.last().weight; got != 50 {
+	if got := r.routes.now(t); got != 50 {
 		t.Fatalf("the canary has %d %% while the run waits for a person, expected 50 %%\n%s", got, out.run.log)
 	}
 	return out

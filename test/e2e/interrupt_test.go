@@ -163,7 +163,7 @@ func testNotTaken(t *testing.T, r releasing) {
 		!strings.Contains(o.log, "Mapping default/sampleapp-canary has 0 % of the requests, not 50 %") {
 		t.Errorf("exit code %d\n%s%s", o.code, o.out, o.log)
 	}
-	if got := r.routes.last().weight; got != 0 {
+	if got := r.routes.now(t); got != 0 {
 		t.Errorf("the canary has %d %%", got)
 	}
 	if o := r.try(t, "shift", "sampleapp", "--to", "50"); o.code != 4 {

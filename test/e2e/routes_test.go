@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os/exec"
@@ -19,35 +20,51 @@ import (
 // test, and returns the local address.
 func forward(t *testing.T, s *site.Site, port string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), s.Kubectl, "--kubeconfig", s.Kubeconfig, "-n", "emissary",
-		"port-forward", "deployment/emissary-ingress", ":"+port)
-	out, err := cmd.StdoutPipe()
+	address, stop, err := tunnel(t.Context(), s, port)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	t.Cleanup(stop)
+	return address
+}
+
+// tunnel runs `kubectl port-forward` to a port of a gateway pod until it is stopped, and
+// returns the local address. kubectl ends by itself as soon as the pod refuses a connection.
+func tunnel(ctx context.Context, s *site.Site, port string) (address string, stop func(), err error) {
+	cmd := exec.CommandContext(ctx, s.Kubectl, "--kubeconfig", s.Kubeconfig, "-n", "emissary",
+		"port-forward", "deployment/emissary-ingress", ":"+port)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", nil, err
 	}
-	late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
-	t.Cleanup(func() {
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed
-	})
+	}
+	late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer late.Stop()
 	line, err := bufio.NewReader(out).ReadString('\n') // Forwarding from 127.0.0.1:PORT -> 8001
-	late.Stop()
 	_, address, found := strings.Cut(strings.TrimSpace(line), "from ")
 	if err != nil || !found {
-		t.Fatalf("port-forward says %q, %v", line, err)
+		stop()
+		return "", nil, fmt.Errorf("port-forward says %q, %v", line, err)
 	}
 	address, _, _ = strings.Cut(address, " ")
-	return address
+	return address, stop, nil
 }
 
 // absent is the weight of a canary without a route in Envoy.
 const absent = -1
 
+// unread is the weight while no gateway pod answers: more than any other, so that it never
+// counts as a canary without traffic.
+const unread = 1000
+
 // envoyRoutes follows the weight of the sample's canary in Envoy itself, by polling the dump
-// of its routes on the gateway's pod.
+// of its routes on a pod of the gateway; on another one if that pod, or its Envoy, ends.
 type envoyRoutes struct {
 	mu      sync.Mutex
 	weights []observed
@@ -63,29 +80,46 @@ type observed struct {
 func followRoutes(t *testing.T, s *site.Site, namespace string) *envoyRoutes {
 	t.Helper()
 	cluster := "cluster_sampleapp_canary_" + namespace + "_8080_" + namespace
-	url := "http://" + forward(t, s, "8001") + "/config_dump?resource=dynamic_route_configs"
-	if _, known := canaryWeight(site.Get(url), cluster); !known {
-		t.Fatalf("Envoy's routes cannot be read: %.200q", site.Get(url))
-	}
 	r := &envoyRoutes{}
-	stop, done := make(chan struct{}), make(chan struct{})
+	r.add(unread)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			if weight, known := canaryWeight(site.Get(url), cluster); known {
-				r.add(weight)
+		for ctx.Err() == nil {
+			address, close, err := tunnel(ctx, s, "8001")
+			if err != nil {
+				continue
 			}
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-			}
+			r.poll(ctx, "http://"+address+"/config_dump?resource=dynamic_route_configs", cluster)
+			close()
 		}
 	}()
-	t.Cleanup(func() { close(stop); <-done })
+	t.Cleanup(func() { stop(); <-done })
+	r.now(t)
 	return r
+}
+
+// poll adds the weights that one gateway pod has, until the pod does not answer.
+func (r *envoyRoutes) poll(ctx context.Context, url, cluster string) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		weight, known := canaryWeight(site.Get(url), cluster)
+		if ctx.Err() != nil {
+			return
+		}
+		if !known {
+			r.add(unread)
+			return
+		}
+		r.add(weight)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func (r *envoyRoutes) add(weight int) {
@@ -100,10 +134,15 @@ func (r *envoyRoutes) add(weight int) {
 func (r *envoyRoutes) last() observed {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.weights) == 0 {
-		return observed{weight: absent}
-	}
 	return r.weights[len(r.weights)-1]
+}
+
+// now returns a weight that was read.
+func (r *envoyRoutes) now(t *testing.T) int {
+	t.Helper()
+	weight := unread
+	await(t, "Envoy's routes", func() bool { weight = r.last().weight; return weight != unread })
+	return weight
 }
 
 // since returns how long after a time Envoy first had a weight, or no route, for the canary;
