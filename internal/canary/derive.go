@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 )
 
 // Derive makes a canary of every workload of the set that a Service selects,
@@ -46,7 +47,23 @@ func Derive(set *manifest.Set, options Options) (Result, error) {
 		return Result{}, err
 	}
 	d.inInputOrder()
+	d.result.Pods = d.pods()
 	return d.result, nil
+}
+
+func (d *derivation) pods() []Pods {
+	var all []Pods
+	for _, w := range d.index.workloads {
+		if !w.chosen {
+			continue
+		}
+		p := Pods{Stable: w.object, Canary: w.derived, Namespace: w.namespace, Labels: w.labels, CanaryLabels: w.canaryLabels}
+		for _, s := range w.services {
+			p.Services = append(p.Services, s.object)
+		}
+		all = append(all, p)
+	}
+	return all
 }
 
 // derivation is one run of Derive.
@@ -59,8 +76,12 @@ type derivation struct {
 	result  Result
 }
 
-func (d *derivation) note(level manifest.Level, o *manifest.Object, format string, args ...any) {
-	d.result.Notes = append(d.result.Notes, manifest.Note{Level: level, Object: o, Text: fmt.Sprintf(format, args...)})
+func (d *derivation) note(level note.Level, o *manifest.Object, format string, args ...any) {
+	d.result.Notes = append(d.result.Notes, note.Note{Level: level, Object: o, Text: fmt.Sprintf(format, args...)})
+}
+
+func (d *derivation) warn(name note.Name, o *manifest.Object, format string, args ...any) {
+	d.result.Notes = append(d.result.Notes, note.Note{Level: note.Warning, Name: name, Object: o, Text: fmt.Sprintf(format, args...)})
 }
 
 // choose selects the workloads that get a canary: the Deployments that a
@@ -78,9 +99,9 @@ func (d *derivation) choose() error {
 		switch {
 		case w.chosen:
 		case o.Kind() != "Deployment":
-			d.note(manifest.Info, o, "gets no canary by default; make one with --include %s/%s", strings.ToLower(o.Kind()), o.Name())
+			d.note(note.Info, o, "gets no canary by default; make one with --include %s/%s", strings.ToLower(o.Kind()), o.Name())
 		case len(w.services) == 0:
-			d.note(manifest.Info, o, "gets no canary: no Service of the input selects its pods")
+			d.note(note.Info, o, "gets no canary: no Service of the input selects its pods")
 		default:
 			w.chosen = true
 		}
@@ -104,11 +125,11 @@ func (d *derivation) noteService(s *service) {
 	switch {
 	case s.hasCanary():
 	case manifest.GetString(s.object.Root, "spec", "type") == "ExternalName":
-		d.note(manifest.Info, s.object, "gets no canary: an ExternalName Service selects no pods")
+		d.note(note.Info, s.object, "gets no canary: an ExternalName Service selects no pods")
 	case s.selector.empty():
-		d.note(manifest.Info, s.object, "gets no canary: it has no spec.selector")
+		d.note(note.Info, s.object, "gets no canary: it has no spec.selector")
 	case len(s.workloads) == 0:
-		d.note(manifest.Info, s.object, "gets no canary: its selector matches no pods of the input")
+		d.note(note.Info, s.object, "gets no canary: its selector matches no pods of the input")
 	}
 }
 
@@ -181,7 +202,7 @@ func (d *derivation) noteRest() {
 	for _, b := range d.index.budgets {
 		for _, w := range d.index.pods.candidates(b.namespace, b.selector) {
 			if w.chosen && b.selector.matches(w.labels) {
-				d.note(manifest.Info, b.object, "not copied: a disruption budget would block the drain of a node with a one-pod canary")
+				d.note(note.Info, b.object, "not copied: a disruption budget would block the drain of a node with a one-pod canary")
 				break
 			}
 		}
@@ -197,7 +218,7 @@ func (d *derivation) warnAboutScaler(o *manifest.Object, path []string) {
 	name := manifest.GetString(manifest.Get(o.Root, path...), "name")
 	for _, w := range d.index.workloads {
 		if w.chosen && w.object.Name() == name && w.namespace == d.index.set.Namespace(o) {
-			d.note(manifest.Warning, o, "scales %s, but not its canary", w.object.ID())
+			d.warn(note.OtherScaler, o, "scales %s, but not its canary", w.object.ID())
 			return
 		}
 	}
@@ -246,5 +267,4 @@ func (d *derivation) inInputOrder() {
 		place[o] = i
 	}
 	slices.SortStableFunc(d.result.Derived, func(a, b manifest.Derived) int { return place[a.Stable] - place[b.Stable] })
-	slices.SortStableFunc(d.result.Notes, func(a, b manifest.Note) int { return place[a.Object] - place[b.Object] })
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/manifest/golden"
+	"github.com/canarize/canarize/internal/note"
 )
 
 // TestGolden derives the canary of every input in testdata/golden and compares
@@ -63,12 +64,13 @@ func derive(t *testing.T, files map[string]string) (canaries, notes string, err 
 	if files["stable.yml"] != "" {
 		options.Baseline = read(t, "stable.yml", files["stable.yml"], namespace)
 	}
-	result, err := canary.Derive(read(t, "input.yml", files["input.yml"], namespace), options)
+	set := read(t, "input.yml", files["input.yml"], namespace)
+	result, err := canary.Derive(set, options)
 	if err != nil {
 		return "", "", err
 	}
-	for _, n := range result.Notes {
-		if n.Level > manifest.Debug {
+	for _, n := range note.Sort(result.Notes, set.Objects) {
+		if n.Level > note.Debug {
 			notes += n.String() + "\n"
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 )
 
 // monitor derives a ServiceMonitor or PodMonitor for the canary's pods or
@@ -11,7 +12,7 @@ import (
 func (d *derivation) monitor(o *manifest.Object) {
 	s, err := labelSelector(o, "spec.selector", manifest.Get(o.Root, "spec", "selector"))
 	if err != nil {
-		d.note(manifest.Warning, o, "%v", err)
+		d.warn(note.UnreadableMonitor, o, "%v", err)
 		return
 	}
 	find := d.servicesMissedBy

@@ -1,6 +1,9 @@
 package canary
 
-import "github.com/canarize/canarize/internal/manifest"
+import (
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
+)
 
 // The track label of canarize and its values.
 const (
@@ -64,5 +67,17 @@ type Result struct {
 	Derived []manifest.Derived
 	// Services holds the stable Services with their canary Services.
 	Services []manifest.Derived
-	Notes    []manifest.Note
+	// Pods describes the pods of every workload with a canary.
+	Pods  []Pods
+	Notes []note.Note
+}
+
+// Pods describes the pods of a workload and of its canary.
+type Pods struct {
+	Stable, Canary *manifest.Object // the workloads
+	Namespace      string
+	// Labels are the labels of the stable pods, CanaryLabels those of the canary pods.
+	Labels, CanaryLabels map[string]string
+	// Services holds the stable Services that select the stable pods.
+	Services []*manifest.Object
 }

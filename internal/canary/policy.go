@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 )
 
 // policy derives the network policies that protect and connect the canary as
@@ -104,7 +105,7 @@ func (d *derivation) warnOfAccidents(p podSelecting, canaries podIndex) {
 		s, candidates := d.peer(p.object, peer, p.namespace, canaries)
 		for _, w := range candidates {
 			if w.chosen && s.matches(w.canaryLabels) && !s.matches(w.labels) {
-				d.note(manifest.Warning, p.object, "admits the canary pods of %s by label, but not the stable pods", w.object.ID())
+				d.warn(note.PeerPolicy, p.object, "admits the canary pods of %s by label, but not the stable pods", w.object.ID())
 				return
 			}
 		}
@@ -123,7 +124,7 @@ func (d *derivation) peers(p podSelecting, copied bool, itself *workload) {
 			_, admitted := d.admitted(p.object, peer, p.namespace)
 			for _, w := range admitted {
 				if w != itself {
-					d.note(manifest.Warning, p.object, "admits the pods of %s by label, but not those of its canary; pass --copy-peers to add a copy that does", w.object.ID())
+					d.warn(note.PeerPolicy, p.object, "admits the pods of %s by label, but not those of its canary; pass --copy-peers to add a copy that does", w.object.ID())
 					return
 				}
 			}

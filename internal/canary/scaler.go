@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 )
 
 // scaledBy returns the identity of the workload that an autoscaler scales.
@@ -63,7 +64,7 @@ func (d *derivation) describe(scaler *manifest.Object, namespace string, ref *ma
 			return
 		}
 	}
-	d.note(manifest.Warning, scaler, "scales the canary by a metric of %s %s, which does not measure the canary alone", kind, name)
+	d.warn(note.SharedMetric, scaler, "scales the canary by a metric of %s %s, which does not measure the canary alone", kind, name)
 }
 
 // otherScalers are other kinds that act on a workload by its name. They get no

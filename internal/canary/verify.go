@@ -2,6 +2,7 @@ package canary
 
 import (
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 )
 
 // verify checks the laws on the result, so that Derive never returns a wrong
@@ -57,7 +58,7 @@ func (d *derivation) verifyStableSelectors(canaries podIndex) error {
 	}
 	for _, b := range d.index.budgets {
 		if w := leak(b.namespace, b.selector); w != nil {
-			d.note(manifest.Warning, b.object, "also selects the canary pods of %s: they count towards the budget", w.object.ID())
+			d.warn(note.SharedBudget, b.object, "also selects the canary pods of %s: they count towards the budget", w.object.ID())
 		}
 	}
 	return nil

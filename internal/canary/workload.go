@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 )
 
 // workload derives the canary of a workload.
@@ -49,7 +50,7 @@ func (d *derivation) setReplicas(w *workload, spec *manifest.Node) {
 		n = d.options.Replicas.N
 	}
 	manifest.Put(spec, "replicas", manifest.NewInt(n))
-	d.note(manifest.Debug, w.object, "the canary starts with %d of %d pods", n, stable)
+	d.note(note.Debug, w.object, "the canary starts with %d of %d pods", n, stable)
 }
 
 // relabelOwnPods changes the affinity and spread rules that select the
@@ -90,14 +91,14 @@ func (d *derivation) governingService(w *workload, spec *manifest.Node) {
 func (d *derivation) warnAboutPod(w *workload, podSpec *manifest.Node) {
 	for _, v := range manifest.Items(podSpec, "volumes") {
 		if claim := manifest.GetString(v, "persistentVolumeClaim", "claimName"); claim != "" {
-			d.note(manifest.Warning, w.object, "the canary mounts the same PersistentVolumeClaim %s as stable", claim)
+			d.warn(note.SharedClaim, w.object, "the canary mounts the same PersistentVolumeClaim %s as stable", claim)
 		}
 	}
 	if manifest.IsTrue(manifest.Get(w.object.Root, "spec", "paused")) {
-		d.note(manifest.Warning, w.object, "spec.paused is true, so the canary will not start; remove it")
+		d.warn(note.PausedWorkload, w.object, "spec.paused is true, so the canary will not start; remove it")
 	}
 	if manifest.IsTrue(manifest.Get(podSpec, "hostNetwork")) {
-		d.note(manifest.Warning, w.object, "hostNetwork: a canary pod needs a node where no stable pod uses its ports")
+		d.warn(note.HostNetwork, w.object, "hostNetwork: a canary pod needs a node where no stable pod uses its ports")
 	}
 	for _, list := range []string{"initContainers", "containers"} {
 		for _, c := range manifest.Items(podSpec, list) {
@@ -113,7 +114,7 @@ func (d *derivation) warnAboutEnvironment(w *workload, container *manifest.Node)
 		value := manifest.GetString(e, "value")
 		for _, s := range w.services {
 			if namesHost(value, s.object.Name()) {
-				d.note(manifest.Warning, w.object, "in the canary, %s still names the stable Service %s", manifest.GetString(e, "name"), s.object.Name())
+				d.warn(note.StableAddress, w.object, "in the canary, %s still names the stable Service %s", manifest.GetString(e, "name"), s.object.Name())
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/input"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/plan"
 	"github.com/canarize/canarize/internal/wiring"
 )
@@ -154,11 +155,11 @@ func (f *canaryFlags) read(ctx context.Context, args []string, streams Streams) 
 }
 
 // notes formats the notes of a derivation, one per line.
-func (f *canaryFlags) notes(notes []manifest.Note) string {
+func (f *canaryFlags) notes(notes []note.Note) string {
 	var text strings.Builder
-	for _, note := range notes {
-		if f.debug || note.Level > manifest.Debug {
-			fmt.Fprintln(&text, "canarize: "+oneLine(note.String()))
+	for _, n := range notes {
+		if f.debug || n.Level > note.Debug {
+			fmt.Fprintln(&text, "canarize: "+oneLine(n.String()))
 		}
 	}
 	return text.String()

@@ -13,22 +13,24 @@ type room struct {
 // package that is missing here fails the test.
 var rooms = []room{
 	{"cmd/canarize", "`os.Exit(cli.Main(...))`", "cli", false},
-	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines canary ci doctor hub input kube manifest plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner simulate spool survey wiring", false},
+	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines canary ci doctor hub input kube manifest note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner simulate spool survey wiring", false},
 	{"internal/wiring", "names the concrete routers, metric sources and CI systems, and nothing else", "ci ci/azurepipelines ci/github hub kube manifest metric metric/azuremonitor metric/emissary metric/endpoint metric/pods metric/prometheus metric/web rollout route route/emissary/derive route/emissary/examine route/emissary/live route/emissary/model route/emissary/traffic runner survey", false},
 
 	{"internal/input", "files, folders, standard input, kustomizations → objects", "manifest", false},
 	{"internal/manifest", "reads, edits and writes YAML keeping comments; object identity; sets of objects", "", true},
 	{"internal/manifest/golden", "compares, in tests, what is derived from manifests with stored files", "", false},
 	{"internal/object", "small questions to decoded objects: identity, labels, pods; copies with another spec or annotations", "manifest", true},
-	{"internal/canary", "stable objects → canary (and baseline) objects: names, labels, selectors, references", "manifest", true},
-	{"internal/plan", "manifests → a canary and the plan of its release", "canary manifest object redact rollout route", true},
+	{"internal/note", "what a derivation tells its reader: the names of its warnings, by harm, and which of them the user accepts", "manifest", true},
+	{"internal/canary", "stable objects → canary (and baseline) objects: names, labels, selectors, references", "manifest note", true},
+	{"internal/harm", "what a second copy beside stable would do: what both share, and what only one can have", "canary manifest note", true},
+	{"internal/plan", "manifests → a canary and the plan of its release", "canary harm manifest note object redact rollout route", true},
 	{"internal/releasefile", "one table of the fields of a release file: the parser, the JSON Schema and the docs come from it", "analysis manifest metric redact rollout", true},
 
-	{"internal/route", "the two contracts of a traffic router: derive routes from manifests, move traffic in a cluster", "manifest rollout", true},
+	{"internal/route", "the two contracts of a traffic router: derive routes from manifests, move traffic in a cluster", "manifest note rollout", true},
 	{"internal/route/routetest", "tests what every router must do, on a cluster in memory", "canary manifest object plan rollout route runner", false},
 	{"internal/route/routetest/toy", "the smallest router, for tests: its canary is part of the stable object", "manifest object rollout route", false},
 	{"internal/route/emissary/model", "what Emissary does with a set of objects: groups, real shares, names, dropped Mappings", "", true},
-	{"internal/route/emissary/derive", "derives the canary Mapping for a stable one, and keeps it in step with it in a cluster", "manifest object route route/emissary/model", true},
+	{"internal/route/emissary/derive", "derives the canary Mapping for a stable one, and keeps it in step with it in a cluster", "manifest note object route route/emissary/model", true},
 	{"internal/route/emissary/examine", "what `doctor` finds at Emissary: problems of its pods, its CRDs and the Mappings, and changes during a release", "doctor manifest readiness rollout route/emissary/derive route/emissary/model", true},
 	{"internal/route/emissary/live", "sets shares in a cluster, and verifies them in every gateway pod", "excerpt kube manifest metric metric/emissary metric/exposition metric/scrape object rollout route route/emissary/derive", false},
 

@@ -6,7 +6,9 @@ import (
 	"fmt"
 
 	"github.com/canarize/canarize/internal/canary"
+	"github.com/canarize/canarize/internal/harm"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/route"
 )
 
@@ -21,6 +23,8 @@ type Options struct {
 	Digits           int  // the share is the requests whose id ends in this many zeros
 	GenerateMapping  bool
 	Prefix, Hostname string
+	// Accept names the warnings that the user knows about.
+	Accept []note.Name
 	// Routers derive the canary's routes. Each router handles its own kinds.
 	Routers []route.Named
 }
@@ -31,7 +35,7 @@ type Generated struct {
 	// this order, the pods exist before requests come.
 	Derived []manifest.Derived
 	Routes  []route.Route // the routes among Derived
-	Notes   []manifest.Note
+	Notes   []note.Note   // sorted by note.Sort
 }
 
 // Canaries returns the new objects.
@@ -68,7 +72,7 @@ func Generate(set *manifest.Set, options Options) (Generated, error) {
 	if err != nil {
 		return Generated{}, err
 	}
-	g := Generated{Derived: pods.Derived, Notes: pods.Notes}
+	g := Generated{Derived: pods.Derived, Notes: append(pods.Notes, harm.Examine(set, pods)...)}
 	for _, router := range options.Routers {
 		routes, err := router.Canary(route.Request{
 			Set: set, Services: pods.Services, Weight: options.Weight, Digits: options.Digits,
@@ -87,6 +91,8 @@ func Generate(set *manifest.Set, options Options) (Generated, error) {
 		g.Notes = append(g.Notes, routes.Notes...)
 	}
 	g.noteRest(set)
+	note.Accept(g.Notes, options.Accept)
+	g.Notes = note.Sort(g.Notes, set.Objects)
 	return g, set.CheckNew(g.Derived)
 }
 
@@ -101,7 +107,7 @@ func (g *Generated) noteRest(set *manifest.Set) {
 	}
 	for _, o := range set.Objects {
 		if !known[o] {
-			g.Notes = append(g.Notes, manifest.Note{Level: manifest.Debug, Object: o, Text: "left alone"})
+			g.Notes = append(g.Notes, note.Note{Level: note.Debug, Object: o, Text: "left alone"})
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/canarize/canarize/internal/note"
 )
 
 // TestLawReferencesFollow is law 7 for references of pods. Configuration in the input is
@@ -169,9 +171,9 @@ func (x outcome) checkOtherSide(t *rapid.T, p pair, before, after []obj, ingress
 		if identity(other.of) == identity(p.stable.of) || slices.Equal(want, got) {
 			continue
 		}
-		warned := slices.ContainsFunc(x.notes, func(n note) bool {
+		warned := slices.ContainsFunc(x.notes, func(n note.Note) bool {
 			policy := plain(t, []obj{n.Object.Value()})[0]
-			return n.Level == warning && kind(policy) == "NetworkPolicy" && selectorSelects(policy, other, "spec", "podSelector")
+			return n.Level == note.Warning && kind(policy) == "NetworkPolicy" && selectorSelects(policy, other, "spec", "podSelector")
 		})
 		if x.world.options.Canary.CopyPeers || !warned {
 			t.Errorf("%s admits of the canary %s (ingress %v) %v, of stable %v; warned: %v", identity(other.of), identity(p.canary.of), ingress, got, want, warned)

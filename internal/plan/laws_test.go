@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/plan"
 )
 
@@ -22,7 +23,7 @@ type outcome struct {
 	output []obj
 	// stable maps each object of the output to the one it was made from.
 	stable []obj
-	notes  []manifest.Note
+	notes  []note.Note
 	text   []byte // the output as printed
 }
 
@@ -196,10 +197,6 @@ func (x outcome) of(k string) []obj {
 	}
 	return all
 }
-
-type note = manifest.Note
-
-const warning = manifest.Warning
 
 // runOn runs the engine on parsed objects.
 func runOn(t rapid.TB, x outcome, objects []*manifest.Object) []byte {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 )
@@ -22,7 +23,7 @@ type ReleaseOptions struct {
 type Planned struct {
 	Name  string
 	Plan  rollout.Plan
-	Notes []manifest.Note
+	Notes []note.Note
 }
 
 // Release derives the plan of a release from the objects of a new version.

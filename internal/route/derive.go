@@ -4,7 +4,10 @@
 // the tests of package routetest.
 package route
 
-import "github.com/canarize/canarize/internal/manifest"
+import (
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
+)
 
 // Deriver derives the routes of a canary from manifests. It is pure.
 type Deriver interface {
@@ -39,7 +42,7 @@ type Request struct {
 type Result struct {
 	Derived []manifest.Derived // routes, by the input object that they come from
 	Routes  []Route            // the same routes, in the same order
-	Notes   []manifest.Note
+	Notes   []note.Note
 }
 
 // Route is a canary route with its stable route.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 )
 
 // generate makes a canary Mapping for a Service to which no Mapping of the
@@ -18,7 +19,7 @@ func (d *derivation) generate() error {
 	}
 	if !d.request.Generate {
 		for _, s := range unrouted {
-			d.note(manifest.Info, s.Stable, "no Mapping of the input routes to it, so its canary gets no requests through Emissary; pass the Mapping too, or --gen-mapping")
+			d.note(note.Info, s.Stable, "no Mapping of the input routes to it, so its canary gets no requests through Emissary; pass the Mapping too, or --gen-mapping")
 		}
 		return nil
 	}
@@ -57,7 +58,7 @@ func (d *derivation) generated(s manifest.Derived) error {
 	r := derived{owner: s.Stable, canary: c, namespace: namespace}
 	d.setWeight(r, spec)
 	d.finish(r, d.canaryName(s.Stable.Name()))
-	d.note(manifest.Warning, s.Stable, fmt.Sprintf("a Mapping was generated for its canary at %s%s; the stable Service must have one with the same hostname and prefix, or the canary gets every request", d.request.Hostname, d.request.Prefix))
+	d.warn(note.GeneratedRoute, s.Stable, fmt.Sprintf("a Mapping was generated for its canary at %s%s; the stable Service must have one with the same hostname and prefix, or the canary gets every request", d.request.Hostname, d.request.Prefix))
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/manifest/golden"
+	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/emissary/derive"
 )
@@ -55,8 +56,8 @@ func routesOf(t *testing.T, files map[string]string) (routes, notes string, err 
 	if err != nil {
 		return "", "", err
 	}
-	for _, n := range result.Notes {
-		if n.Level > manifest.Debug {
+	for _, n := range note.Sort(result.Notes, set.Objects) {
+		if n.Level > note.Debug {
 			notes += n.String() + "\n"
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
@@ -62,8 +63,12 @@ type derived struct {
 
 const group = "getambassador.io"
 
-func (d *derivation) note(level manifest.Level, o *manifest.Object, text string) {
-	d.result.Notes = append(d.result.Notes, manifest.Note{Level: level, Object: o, Text: text})
+func (d *derivation) note(level note.Level, o *manifest.Object, text string) {
+	d.result.Notes = append(d.result.Notes, note.Note{Level: level, Object: o, Text: text})
+}
+
+func (d *derivation) warn(name note.Name, o *manifest.Object, text string) {
+	d.result.Notes = append(d.result.Notes, note.Note{Level: note.Warning, Name: name, Object: o, Text: text})
 }
 
 // object derives the routes for an object of the input.
@@ -92,7 +97,7 @@ func (d *derivation) mapping(owner, stable *manifest.Object) error {
 		return nil
 	}
 	if manifest.IsTrue(manifest.Get(spec, "shadow")) {
-		d.note(manifest.Info, owner, "gets no canary: a shadow Mapping only mirrors requests")
+		d.note(note.Info, owner, "gets no canary: a shadow Mapping only mirrors requests")
 		return nil
 	}
 	if err := d.checkExact(owner, stable); err != nil {

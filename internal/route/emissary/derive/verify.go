@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
@@ -43,7 +44,7 @@ func (d *derivation) verify() error {
 				return err
 			}
 			for _, text := range v.after.report.Uncounted {
-				d.note(manifest.Warning, r.owner, "the shares may be others: "+text)
+				d.warn(note.UncertainShare, r.owner, "the shares may be others: "+text)
 			}
 		}
 	}
@@ -138,7 +139,7 @@ func (v verification) check(r derived) error {
 		if reason, dropped := v.before().drop(stable); dropped {
 			return r.stable.Errorf(nil, "it %s; correct it, or leave it out", reason)
 		}
-		v.note(manifest.Warning, r.owner, fmt.Sprintf("with the Hosts and Modules of the input, no request reaches Mapping %s (%s)", r.stable.Name(), v.before().why(stable)))
+		v.warn(note.UnreachedRoute, r.owner, fmt.Sprintf("with the Hosts and Modules of the input, no request reaches Mapping %s (%s)", r.stable.Name(), v.before().why(stable)))
 		return nil
 	}
 	if g == nil {
@@ -151,7 +152,7 @@ func (v verification) check(r derived) error {
 		return r.owner.Errorf(nil, "with its canary, Emissary would drop or regroup the stable Mapping (%s)", v.after.why(stable))
 	}
 	if len(g.Hosts) == 0 {
-		v.note(manifest.Warning, r.owner, "no Host of the input matches its group, so no request reaches it or its canary")
+		v.warn(note.UnreachedRoute, r.owner, "no Host of the input matches its group, so no request reaches it or its canary")
 	}
 	if g.Reach != nil && g.Reach.Unserved != "" {
 		return r.owner.Errorf(nil, "its group (hostname %q, prefix %q), and so its canary, %s; remove that Mapping, or give one of them another prefix, hostname or header", g.Host, g.Prefix, g.Reach.Unserved)
@@ -188,7 +189,7 @@ func (v verification) checkShares(r derived, g *model.Group, stable serviceAt) e
 	case canary.Stats == old.Stats:
 		return r.owner.Errorf(nil, "the canary and stable would share the statistics name %s, so their metrics would add up; remove stats_name from the Module's defaults", canary.Stats)
 	}
-	v.note(manifest.Debug, r.owner, fmt.Sprintf("Emissary gives the canary %d %% (cluster %s, statistics %s) and stable %d %%", canary.Share, canary.Cluster, canary.Stats, old.Share))
+	v.note(note.Debug, r.owner, fmt.Sprintf("Emissary gives the canary %d %% (cluster %s, statistics %s) and stable %d %%", canary.Share, canary.Cluster, canary.Stats, old.Share))
 	return nil
 }
 
@@ -224,7 +225,7 @@ func (v verification) checkTCP(r derived) error {
 }
 
 func (d *derivation) noteTCP(r derived, weight int, share float64) {
-	d.note(manifest.Info, r.owner, fmt.Sprintf("the real share of a TCPMapping is w/(w+100): weight %d gives the canary %.2f %%", weight, share))
+	d.note(note.Info, r.owner, fmt.Sprintf("the real share of a TCPMapping is w/(w+100): weight %d gives the canary %.2f %%", weight, share))
 }
 
 // why returns the model's reason why a Mapping gets no requests.

@@ -1,0 +1,93 @@
+package note
+
+import "slices"
+
+// Name is the stable name of a kind of warning. It does not change between versions of
+// canarize, because release files accept warnings by it.
+type Name string
+
+// The names, from the most harmful to the least.
+const (
+	SharedClaim       Name = "shared-claim"
+	Recreate          Name = "recreate"
+	LeaderElection    Name = "leader-election"
+	SharedWork        Name = "shared-work"
+	SharedMetric      Name = "shared-metric"
+	OtherScaler       Name = "other-scaler"
+	HostPort          Name = "host-port"
+	HostNetwork       Name = "host-network"
+	GeneratedConfig   Name = "generated-config"
+	SharedIdentity    Name = "shared-identity"
+	ForeignSelector   Name = "foreign-selector"
+	PeerPolicy        Name = "peer-policy"
+	OtherResolver     Name = "other-resolver"
+	StickySession     Name = "sticky-session"
+	GeneratedRoute    Name = "generated-route"
+	UnreachedRoute    Name = "unreached-route"
+	UncertainShare    Name = "uncertain-share"
+	StableAddress     Name = "stable-address"
+	ImageLeft         Name = "image-left"
+	PausedWorkload    Name = "paused-workload"
+	SharedBudget      Name = "shared-budget"
+	UnreadableMonitor Name = "unreadable-monitor"
+)
+
+// meanings explains the names, in the order of their harm.
+var meanings = []struct {
+	name    Name
+	meaning string
+}{
+	{SharedClaim, "The canary mounts a PersistentVolumeClaim that stable mounts too: two versions write to the same volume, or the canary's pod cannot start on another node."},
+	{Recreate, "The strategy of the workload is Recreate: its authors say that two versions must not run at the same time."},
+	{LeaderElection, "The pods elect a leader, and the canary takes part: it may do all the work whatever its weight, or none of it and look healthy."},
+	{SharedWork, "The pods take work from a place that both versions share, such as a queue, so the canary gets work whatever its weight."},
+	{SharedMetric, "The canary's autoscaler follows a metric that is not the canary's own, so it scales with stable's load."},
+	{OtherScaler, "An object of a kind that canarize does not copy scales the stable workload, but not its canary."},
+	{HostPort, "The pods use ports of their node, so a canary pod needs a node without a stable pod."},
+	{HostNetwork, "The pods use the network of their node, so a canary pod needs a node without a stable pod."},
+	{GeneratedConfig, "A controller makes a ConfigMap or Secret that both versions read, so the new version's manifests change what stable reads."},
+	{SharedIdentity, "An annotation, variable or argument makes the canary pods members of something under stable's name, so they may get its traffic or mix with its figures."},
+	{ForeignSelector, "An object of another program selects the stable pods, but not the canary pods, and canarize does not know how to copy it."},
+	{PeerPolicy, "A network policy admits only one of the two versions by label."},
+	{OtherResolver, "A Mapping finds its Service by another resolver than Kubernetes', which has to know the canary's name too."},
+	{StickySession, "Sessions stick to a pod, but the weight is drawn before that, so users meet both versions."},
+	{GeneratedRoute, "A route was made for the canary although the input has none for stable."},
+	{UnreachedRoute, "With the Hosts and Modules of the input, no request reaches the route."},
+	{UncertainShare, "The share cannot be computed exactly from the input."},
+	{StableAddress, "A variable or an argument names the stable Service, so the canary calls stable where it means itself."},
+	{ImageLeft, "An image of the command line matches a container of a workload without a canary, which keeps its image."},
+	{PausedWorkload, "The workload is paused, so its canary does not start."},
+	{SharedBudget, "A disruption budget counts the canary's pods as well."},
+	{UnreadableMonitor, "The selector of a monitor cannot be read, so the canary may not be monitored."},
+}
+
+// Names returns all names, from the most harmful to the least.
+func Names() []Name {
+	names := make([]Name, len(meanings))
+	for i, m := range meanings {
+		names[i] = m.name
+	}
+	return names
+}
+
+// Meaning returns a sentence that explains the name.
+func (n Name) Meaning() string {
+	if i := n.rank(); i < len(meanings) {
+		return meanings[i].meaning
+	}
+	return ""
+}
+
+// rank is the place of the name among all, from 0 for the most harmful. An unknown name
+// comes last.
+func (n Name) rank() int {
+	for i, m := range meanings {
+		if m.name == n {
+			return i
+		}
+	}
+	return len(meanings)
+}
+
+// Known reports whether the name is one of Names.
+func (n Name) Known() bool { return slices.Contains(Names(), n) }
