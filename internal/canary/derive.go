@@ -3,14 +3,13 @@ package canary
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/note"
 )
 
-// Derive makes a canary of every workload of the set that a Service selects,
-// and of everything the canary needs. On an error, which names the object and
+// Derive makes a canary of every workload of the set that gets traffic, see choose,
+// and of everything that the canary needs. On an error, which names the object and
 // the line, the result is empty.
 func Derive(set *manifest.Set, options Options) (Result, error) {
 	x, err := newIndex(set)
@@ -19,7 +18,7 @@ func Derive(set *manifest.Set, options Options) (Result, error) {
 	}
 	d := &derivation{
 		index: x, options: options,
-		images:  imageSetter{images: options.Images, used: make([]bool, len(options.Images))},
+		images:  newImageSetter(options.Images),
 		copied:  map[*manifest.Object]bool{},
 		scalers: map[manifest.ID][]*manifest.Object{},
 	}
@@ -37,6 +36,7 @@ func Derive(set *manifest.Set, options Options) (Result, error) {
 	}
 	x.separate(options.Suffix, options.Labels)
 	d.deriveAll()
+	d.leaveImages()
 	if err := d.images.unused(); err != nil {
 		return Result{}, err
 	}
@@ -82,84 +82,6 @@ func (d *derivation) note(level note.Level, o *manifest.Object, format string, a
 
 func (d *derivation) warn(name note.Name, o *manifest.Object, format string, args ...any) {
 	d.result.Notes = append(d.result.Notes, note.Note{Level: note.Warning, Name: name, Object: o, Text: fmt.Sprintf(format, args...)})
-}
-
-// choose selects the workloads that get a canary: the Deployments that a
-// Service selects and the workloads the user includes.
-func (d *derivation) choose() error {
-	included := make([]bool, len(d.options.Include))
-	any := false
-	for _, w := range d.index.workloads {
-		o := w.object
-		for i, ref := range d.options.Include {
-			if strings.EqualFold(ref.Kind, o.Kind()) && ref.Name == o.Name() {
-				w.chosen, included[i] = true, true
-			}
-		}
-		switch {
-		case w.chosen:
-		case o.Kind() != "Deployment":
-			d.note(note.Info, o, "gets no canary by default; make one with --include %s/%s", strings.ToLower(o.Kind()), o.Name())
-		case len(w.services) == 0:
-			d.note(note.Info, o, "gets no canary: no Service of the input selects its pods")
-		default:
-			w.chosen = true
-		}
-		any = any || w.chosen
-	}
-	for i, ref := range d.options.Include {
-		if !included[i] {
-			return fmt.Errorf("--include %s/%s: no such Deployment, StatefulSet or DaemonSet in the input", ref.Kind, ref.Name)
-		}
-	}
-	for _, s := range d.index.services {
-		d.noteService(s)
-	}
-	if !any {
-		return d.nothingLeft()
-	}
-	return nil
-}
-
-func (d *derivation) noteService(s *service) {
-	switch {
-	case s.hasCanary():
-	case manifest.GetString(s.object.Root, "spec", "type") == "ExternalName":
-		d.note(note.Info, s.object, "gets no canary: an ExternalName Service selects no pods")
-	case s.selector.empty():
-		d.note(note.Info, s.object, "gets no canary: it has no spec.selector")
-	case len(s.workloads) == 0:
-		d.note(note.Info, s.object, "gets no canary: its selector matches no pods of the input")
-	}
-}
-
-// nothingLeft explains why no workload gets a canary. It names the Service or
-// workload that comes closest.
-func (d *derivation) nothingLeft() error {
-	for _, s := range d.index.services {
-		selector := manifest.Get(s.object.Root, "spec", "selector")
-		switch {
-		case manifest.GetString(s.object.Root, "spec", "type") == "ExternalName":
-			return s.object.Errorf(manifest.Get(s.object.Root, "spec", "type"), "no canary possible: an ExternalName Service selects no pods, and no other Service selects a Deployment; pass a Service that does")
-		case s.selector.empty():
-			return s.object.Errorf(manifest.Get(s.object.Root, "spec"), "no canary possible: the Service has no selector, and no other Service selects a Deployment; give it one")
-		case len(s.workloads) == 0:
-			return s.object.Errorf(selector, "no canary possible: the selector matches the pods of no Deployment in the input; pass the Deployment's manifest too")
-		}
-	}
-	if len(d.index.workloads) > 0 {
-		o := d.index.workloads[0].object
-		for _, w := range d.index.workloads {
-			if w.object.Kind() == "Deployment" {
-				return w.object.Errorf(nil, "no canary possible: no Service of the input selects its pods; pass the Service's manifest too, or --include deployment/%s", w.object.Name())
-			}
-		}
-		return o.Errorf(nil, "no canary possible: a %s gets none by default; make one with --include %s/%s", o.Kind(), strings.ToLower(o.Kind()), o.Name())
-	}
-	if len(d.index.set.Objects) == 0 {
-		return fmt.Errorf("the input has no objects; pass the manifests of an application: a Deployment and its Service at least")
-	}
-	return d.index.set.Objects[0].Errorf(nil, "no canary possible: the input has no Deployment; pass the Deployment's manifest too")
 }
 
 // deriveAll derives an object from every object of the input whose kind needs
@@ -210,6 +132,31 @@ func (d *derivation) noteRest() {
 	for _, o := range d.index.others {
 		if path, found := otherScalers[o.Kind()]; found {
 			d.warnAboutScaler(o, path)
+		}
+	}
+}
+
+// leaveImages warns about objects that keep an image which the user wants to replace.
+func (d *derivation) leaveImages() {
+	if len(d.options.Images) == 0 {
+		return
+	}
+	leave := func(o *manifest.Object, podSpec *manifest.Node) {
+		if image, wanted := d.images.leave(o, podSpec); wanted != "" {
+			d.warn(note.ImageLeft, o, "keeps the image %s, because it gets no canary, although --image %s matches it; a promotion applies its manifest as it is: change the image there", image, wanted)
+		}
+	}
+	for _, w := range d.index.workloads {
+		if !w.chosen {
+			leave(w.object, manifest.Get(w.template(), "spec"))
+		}
+	}
+	for _, o := range d.index.others {
+		switch spec := manifest.Get(o.Root, "spec"); o.Kind() {
+		case "CronJob":
+			leave(o, manifest.Get(spec, "jobTemplate", "spec", "template", "spec"))
+		case "Job":
+			leave(o, manifest.Get(spec, "template", "spec"))
 		}
 	}
 }

@@ -69,7 +69,12 @@ func Repository(ref string) string {
 type imageSetter struct {
 	images []Image
 	used   []bool
-	seen   []string // "container (image)" for every container
+	seen   []string           // "container (image)" for every container
+	left   []*manifest.Object // for every image, an object without a canary that it matches
+}
+
+func newImageSetter(images []Image) imageSetter {
+	return imageSetter{images: images, used: make([]bool, len(images)), left: make([]*manifest.Object, len(images))}
 }
 
 // apply replaces the images of the containers and init containers of a pod.
@@ -87,21 +92,43 @@ func (s *imageSetter) apply(podSpec *manifest.Node) {
 func (s *imageSetter) container(c *manifest.Node) {
 	name, image := manifest.GetString(c, "name"), manifest.GetString(c, "image")
 	s.seen = append(s.seen, fmt.Sprintf("%s (%s)", name, image))
+	chosen := s.choose(c, func(i int) { s.used[i] = true })
+	if chosen != nil && image != chosen.Reference {
+		manifest.PutString(c, "image", chosen.Reference)
+	}
+}
+
+// choose returns the image for a container, or nil. The container's name takes precedence
+// over a repository. matched is called for every image that matches.
+func (s *imageSetter) choose(c *manifest.Node, matched func(i int)) *Image {
+	name, image := manifest.GetString(c, "name"), manifest.GetString(c, "image")
 	var chosen *Image
 	for i := range s.images {
 		candidate := &s.images[i]
 		byName := candidate.Container != "" && candidate.Container == name
 		byRepository := candidate.Container == "" && Repository(candidate.Reference) == Repository(image)
 		if byName || byRepository && image != "" {
-			s.used[i] = true
-			if chosen == nil || byName { // the container's name takes precedence over a repository
+			matched(i)
+			if chosen == nil || byName {
 				chosen = candidate
 			}
 		}
 	}
-	if chosen != nil && image != chosen.Reference {
-		manifest.PutString(c, "image", chosen.Reference)
+	return chosen
+}
+
+// leave returns the first image of an object without a canary that the user wants to
+// replace by another one, and the wanted one.
+func (s *imageSetter) leave(o *manifest.Object, podSpec *manifest.Node) (image, wanted string) {
+	for _, list := range []string{"initContainers", "containers"} {
+		for _, c := range manifest.Items(podSpec, list) {
+			chosen := s.choose(c, func(i int) { s.left[i] = o })
+			if now := manifest.GetString(c, "image"); wanted == "" && chosen != nil && now != chosen.Reference {
+				image, wanted = now, chosen.Reference
+			}
+		}
 	}
+	return image, wanted
 }
 
 // unused returns an error that names the first replacement that matched
@@ -114,6 +141,9 @@ func (s *imageSetter) unused() error {
 		given, what := s.images[i].Reference, "has an image of this repository"
 		if s.images[i].Container != "" {
 			given, what = s.images[i].Container+"="+given, "has this name"
+		}
+		if o := s.left[i]; o != nil {
+			return o.Errorf(nil, "--image %s: only containers without a canary have such an image or name; --include %s/%s makes a canary of it", given, strings.ToLower(o.Kind()), o.Name())
 		}
 		return fmt.Errorf("--image %s: no container %s; the containers are %s", given, what, strings.Join(s.seen, ", "))
 	}

@@ -103,7 +103,7 @@ func TestImages(t *testing.T) {
 		{flags: "busybox:1 index.docker.io/library/proxy:4", want: map[int]string{1: "busybox:1", 3: "index.docker.io/library/proxy:4"}},
 		{flags: "registry.example.com/shop/web:2", err: "no container has an image of this repository"},
 		{flags: "web=registry.example.com:5000/shop/web:2", err: "no container has this name"},
-		{flags: "worker:2", err: "no container has an image of this repository"}, // the worker gets no canary
+		{flags: "worker:2", err: "only containers without a canary have such an image or name; --include deployment/worker"},
 		{flags: "busybox:1 busybox:2", err: "both busybox:1 and busybox:2 are given"},
 		{flags: "main=a main=b", err: "both a and b are given"},
 		{flags: "busybox:1 docker.io/busybox:2", err: "both busybox:1 and docker.io/busybox:2"},

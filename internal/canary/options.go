@@ -26,9 +26,11 @@ type Options struct {
 	Labels map[string]string
 	// Replicas is the number of canary pods.
 	Replicas Replicas
-	// Include names workloads that get a canary although their kind gets none
-	// by default.
+	// Include names workloads that get a canary although they get none by default.
 	Include []WorkloadRef
+	// Routed holds the Services that a route of the input leads to. It is nil if the
+	// input has no route: then every Service may have one elsewhere.
+	Routed map[manifest.ID]bool
 	// CopyPeers copies other applications' network policies that admit the
 	// stable pods by label. The copies admit the canary pods.
 	CopyPeers bool

@@ -73,7 +73,7 @@ func TestReplicas(t *testing.T) {
 			if c.min != "none" {
 				text += strings.Replace(autoscaler, "MIN", c.min, 1)
 			}
-			result, err := canary.Derive(read(t, "input.yml", text, "default"), canary.Options{Weight: c.weight, Suffix: "-canary", Replicas: c.replicas})
+			result, err := canary.Derive(read(t, "input.yml", text, "default"), canary.Options{Weight: c.weight, Suffix: "-canary", Replicas: c.replicas, Include: []canary.WorkloadRef{{Kind: "Deployment", Name: "web"}}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -21,7 +22,8 @@ import (
 type canaryFlags struct {
 	suffix, namespace, replicas, emissaryNamespace string
 	images, labels, include                        []string
-	copyPeers, recursive, debug                    bool
+	accept                                         []string
+	copyPeers, recursive, debug, strict            bool
 }
 
 // register adds all flags except --namespace, whose meaning depends on the verb.
@@ -31,6 +33,8 @@ func (f *canaryFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&f.labels, "labels", "l", nil, "labels `k=v,...` for every new object and the canary's pods; repeatable")
 	flags.StringVar(&f.replicas, "replicas", "weight", "number of canary pods: a number, `same` as stable, or weight (stable × weight / 100, rounded up, at least 1)")
 	flags.StringArrayVar(&f.include, "include", nil, "`KIND/NAME` of a workload that canarize would otherwise leave alone; repeatable")
+	flags.StringArrayVar(&f.accept, "accept", nil, "`NAME` of a warning that you know about; repeatable")
+	flags.BoolVar(&f.strict, "strict", false, "fail on a warning that is not accepted")
 	flags.BoolVar(&f.copyPeers, "copy-peers", false, "copy the network policies of other applications that admit the stable pods by label")
 	flags.StringVar(&f.emissaryNamespace, "emissary-namespace", "emissary", "namespace of Emissary")
 	flags.BoolVarP(&f.recursive, "recursive", "R", false, "also read the subfolders of folders")
@@ -40,7 +44,7 @@ func (f *canaryFlags) register(flags *pflag.FlagSet) {
 // options parses and checks the flags.
 func (f *canaryFlags) options() (plan.Options, error) {
 	o := plan.Options{Routers: wiring.Routers(f.emissaryNamespace), Canary: canary.Options{Namespace: f.namespace, CopyPeers: f.copyPeers}}
-	for _, step := range []func(*plan.Options) error{f.setImages, f.setLabels, f.setReplicas, f.setInclude, f.setNames} {
+	for _, step := range []func(*plan.Options) error{f.setImages, f.setLabels, f.setReplicas, f.setInclude, f.setAccept, f.setNames} {
 		if err := step(&o); err != nil {
 			return o, err
 		}
@@ -123,6 +127,45 @@ func (f *canaryFlags) setInclude(o *plan.Options) error {
 	return nil
 }
 
+func (f *canaryFlags) setAccept(o *plan.Options) error {
+	for _, text := range f.accept {
+		name := note.Name(text)
+		if !name.Known() {
+			return fmt.Errorf("--accept %q: no warning has this name; the names are %s", text, joined(note.Names()))
+		}
+		o.Accept = append(o.Accept, name)
+	}
+	return nil
+}
+
+func texts(names []note.Name) []string {
+	all := make([]string, len(names))
+	for i, n := range names {
+		all[i] = string(n)
+	}
+	return all
+}
+
+func joined(names []note.Name) string { return strings.Join(texts(names), ", ") }
+
+// tell writes the notes of a derivation, and with --strict returns an error if a warning
+// is not accepted. If the derivation failed, it writes only why workloads were left alone,
+// if that is the reason.
+func (f *canaryFlags) tell(notes []note.Note, failed error, write func(text string)) error {
+	var left *canary.LeftAloneError
+	if errors.As(failed, &left) && len(left.Lines) > 1 {
+		write(f.notes(left.Lines))
+	}
+	if failed != nil {
+		return failed
+	}
+	write(f.notes(notes))
+	if names := note.Unaccepted(notes); f.strict && len(names) > 0 {
+		return fmt.Errorf("--strict: there are warnings that are not accepted: %s; read them above, and name those that you know about with --accept, or in spec.accept of the release file", joined(names))
+	}
+	return nil
+}
+
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 // checkNamespaces checks --namespace, which may be empty as in kubectl, and
@@ -158,7 +201,7 @@ func (f *canaryFlags) read(ctx context.Context, args []string, streams Streams) 
 func (f *canaryFlags) notes(notes []note.Note) string {
 	var text strings.Builder
 	for _, n := range notes {
-		if f.debug || n.Level > note.Debug {
+		if f.debug || n.Level > note.Debug && !n.Accepted {
 			fmt.Fprintln(&text, "canarize: "+oneLine(n.String()))
 		}
 	}

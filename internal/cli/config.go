@@ -143,6 +143,7 @@ func (f *deployFlags) complete(args []string) ([]string, error) {
 	setFromFile(c, "suffix", &f.canary.suffix, r.Canary.Suffix)
 	setFromFile(c, "replicas", &f.canary.replicas, r.Canary.Replicas)
 	setFromFile(c, "include", &f.canary.include, r.Canary.Include)
+	setFromFile(c, "accept", &f.canary.accept, texts(r.Accept))
 	setFromFile(c, "copy-peers", &f.canary.copyPeers, r.Canary.CopyPeers)
 	setFromFile(c, "emissary-namespace", &f.canary.emissaryNamespace, r.EmissaryNamespace)
 	setFromFile(c, "labels", &f.canary.labels, pairs(r.Canary.Labels))

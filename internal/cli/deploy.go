@@ -8,8 +8,10 @@ import (
 
 	"github.com/canarize/canarize/internal/input"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/plan"
 	"github.com/canarize/canarize/internal/releasefile"
+	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 )
@@ -20,6 +22,8 @@ type deployFlags struct {
 	canary canaryFlags
 	engine engineFlags
 	name   string
+	// leftAlone is set by plan.
+	leftAlone []report.LeftAlone
 }
 
 func newDeploy(streams Streams) *cobra.Command {
@@ -76,7 +80,7 @@ func checkName(name string) error {
 }
 
 // plan reads the release file and the manifests, and derives the plan of the release. It
-// leaves the release file in f.engine.config.
+// leaves the release file in f.engine.config, and what gets no canary in f.leftAlone.
 func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) (runner.Release, rollout.Plan, error) {
 	none := func(err error) (runner.Release, rollout.Plan, error) { return runner.Release{}, rollout.Plan{}, err }
 	args, err := f.complete(args)
@@ -96,12 +100,23 @@ func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) 
 		return none(err)
 	}
 	planned, err := plan.Release(set, plan.ReleaseOptions{Generate: options, Name: f.name, Workload: f.engine.config.release.Workload})
-	if err != nil {
+	if err := f.canary.tell(planned.Notes, err, func(text string) { streams.spool.PutText(streams.Err, text) }); err != nil {
 		return none(f.engine.config.withSource(err))
 	}
-	streams.spool.PutText(streams.Err, f.canary.notes(planned.Notes))
+	f.leftAlone = leftAlone(planned.Notes)
 	release := runner.Release{Namespace: planned.Plan.Workloads[0].Stable.Namespace, Name: planned.Name}
 	return release, planned.Plan, checkName(release.Name)
+}
+
+// leftAlone returns what the input has that gets no canary.
+func leftAlone(notes []note.Note) []report.LeftAlone {
+	var all []report.LeftAlone
+	for _, n := range notes {
+		if n.Level == note.Info {
+			all = append(all, report.LeftAlone{Object: n.Object.ID().String(), Why: n.Text})
+		}
+	}
+	return all
 }
 
 // read reads the input. Objects without a namespace get the namespace that kubectl would

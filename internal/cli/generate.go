@@ -134,11 +134,7 @@ func (f *generateFlags) generate(ctx context.Context, args []string, streams Str
 		}
 	}
 	g, err := plan.Generate(set, options)
-	if err != nil {
-		return plan.Generated{}, err
-	}
-	fmt.Fprint(streams.Err, f.notes(g.Notes))
-	return g, nil
+	return g, f.tell(g.Notes, err, func(text string) { fmt.Fprint(streams.Err, text) })
 }
 
 func newGenerate(streams Streams) *cobra.Command {
@@ -148,11 +144,14 @@ func newGenerate(streams Streams) *cobra.Command {
 		Use:   "generate [flags] FILE|DIR|-...",
 		Short: "Derive a canary from the manifests of the new version",
 		Long: `Generate reads the manifests of an application's new version and prints its
-canary: for every Deployment that a Service selects, a Deployment, Service,
+canary: for every Deployment that a Mapping leads to, a Deployment, Service,
 configuration, autoscaler and network policies named NAME-canary, and for every
-Mapping that routes to that Service, a Mapping that gives the canary exactly the
-requested share. It neither prints nor changes the objects of the input, and it
-needs no cluster.
+such Mapping one that gives the canary exactly the requested share. If the input
+has no Mapping, every Deployment that a Service selects gets a canary. Generate
+neither prints nor changes the objects of the input, and it needs no cluster.
+
+A note says why a workload is left alone. A warning says what a second version
+beside the first may disturb; docs/warnings.md explains them by their names.
 
 A folder stands for its *.yml, *.yaml and *.json files. If it has a
 kustomization.yaml, canarize builds it. "-" is standard input.`,

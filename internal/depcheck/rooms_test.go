@@ -24,7 +24,7 @@ var rooms = []room{
 	{"internal/canary", "stable objects → canary (and baseline) objects: names, labels, selectors, references", "manifest note", true},
 	{"internal/harm", "what a second copy beside stable would do: what both share, and what only one can have", "canary manifest note", true},
 	{"internal/plan", "manifests → a canary and the plan of its release", "canary harm manifest note object redact rollout route", true},
-	{"internal/releasefile", "one table of the fields of a release file: the parser, the JSON Schema and the docs come from it", "analysis manifest metric redact rollout", true},
+	{"internal/releasefile", "one table of the fields of a release file: the parser, the JSON Schema and the docs come from it", "analysis manifest metric note redact rollout", true},
 
 	{"internal/route", "the two contracts of a traffic router: derive routes from manifests, move traffic in a cluster", "manifest note rollout", true},
 	{"internal/route/routetest", "tests what every router must do, on a cluster in memory", "canary manifest object plan rollout route runner", false},

@@ -68,6 +68,10 @@ func Generate(set *manifest.Set, options Options) (Generated, error) {
 			options.Canary.Weight = 1 // the real share of all requests is smaller
 		}
 	}
+	var err error
+	if options.Canary.Routed, err = routed(set, options); err != nil {
+		return Generated{}, err
+	}
 	pods, err := canary.Derive(set, options.Canary)
 	if err != nil {
 		return Generated{}, err
@@ -94,6 +98,30 @@ func Generate(set *manifest.Set, options Options) (Generated, error) {
 	note.Accept(g.Notes, options.Accept)
 	g.Notes = note.Sort(g.Notes, set.Objects)
 	return g, set.CheckNew(g.Derived)
+}
+
+// routed returns the Services of the set that a route leads to, or nil if the set has no
+// route. A Mapping that is to be generated counts only if no other route leads to a
+// Service of the set.
+func routed(set *manifest.Set, options Options) (map[manifest.ID]bool, error) {
+	services := map[manifest.ID]bool{}
+	any := false
+	for _, router := range options.Routers {
+		leads, err := router.Leads(set)
+		if err != nil {
+			return nil, err
+		}
+		any = any || leads.Any
+		for id := range leads.Services {
+			if set.Find(id) != nil {
+				services[id] = true
+			}
+		}
+	}
+	if !any || options.GenerateMapping && len(services) == 0 {
+		return nil, nil
+	}
+	return services, nil
 }
 
 // noteRest adds a note for every object that has neither a canary nor a note.

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -44,9 +45,10 @@ func TestLawNoLeak(t *testing.T) {
 	})
 }
 
-// TestLawEverythingGetsACanary checks that every selected workload and its Service get a
-// canary. Workers and other workloads get one if they are included.
-func TestLawEverythingGetsACanary(t *testing.T) {
+// TestLawWhoGetsACanary checks which workloads get a canary: those that the user includes,
+// and the Deployments that get traffic and are safe to run twice. The Services of those
+// get one, too. Every other workload has one note that says why.
+func TestLawWhoGetsACanary(t *testing.T) {
 	checkLaw(t, func(t *rapid.T, x outcome) {
 		has := map[string]bool{}
 		for i := range x.output {
@@ -54,23 +56,68 @@ func TestLawEverythingGetsACanary(t *testing.T) {
 				has[identity(x.stable[i])] = true
 			}
 		}
-		services := x.of("Service")
 		for _, p := range podsIn(x.input) {
-			selected := slices.ContainsFunc(services, func(s obj) bool { return serviceSelects(s, p) })
 			included := slices.ContainsFunc(x.world.options.Canary.Include, func(ref canary.WorkloadRef) bool {
 				return strings.EqualFold(ref.Kind, kind(p.of)) && ref.Name == name(p.of)
 			})
-			if want := selected && kind(p.of) == "Deployment" || included; has[identity(p.of)] != want {
+			want := included || kind(p.of) == "Deployment" && x.getsTraffic(t, p) && x.safeTwice(p.of)
+			if has[identity(p.of)] != want {
 				t.Errorf("%s has a canary: %v, want %v", identity(p.of), !want, want)
 			}
+			if lines := x.linesAbout(p.of); !want && lines != 1 {
+				t.Errorf("%s is left alone with %d lines", identity(p.of), lines)
+			}
 		}
-		for _, s := range services {
+		for _, s := range x.of("Service") {
 			want := slices.ContainsFunc(x.workloads(), func(p pair) bool { return serviceSelects(s, p.stable) })
 			if has[identity(s)] != want {
 				t.Errorf("%s has a canary: %v, want %v", identity(s), !want, want)
 			}
 		}
 	})
+}
+
+// getsTraffic reports whether a Service with a route selects the pods; with any Service if
+// the world has no route.
+func (x outcome) getsTraffic(t *rapid.T, p pods) bool {
+	routes := slices.Concat(x.of("Mapping"), x.of("TCPMapping"))
+	for _, s := range x.of("Service") {
+		routes = append(routes, stableMappings(t, s)...)
+	}
+	return slices.ContainsFunc(x.of("Service"), func(s obj) bool {
+		routed := slices.ContainsFunc(routes, func(m obj) bool {
+			host := strings.TrimSuffix(strings.TrimPrefix(str(m, "spec", "service"), "http://"), ":80")
+			return host == name(s) && namespace(m) == namespace(s) || host == name(s)+"."+namespace(s) || strings.HasPrefix(host, name(s)+"."+namespace(s)+".svc")
+		})
+		return serviceSelects(s, p) && (len(routes) == 0 || routed)
+	})
+}
+
+// safeTwice reports whether a workload has pods and no claim that only one node may mount.
+func (x outcome) safeTwice(o obj) bool {
+	if spec := o["spec"].(obj); fmt.Sprint(spec["replicas"]) == "0" {
+		return false
+	}
+	for _, v := range list(o, "spec", "template", "spec", "volumes") {
+		claim := str(v.(obj), "persistentVolumeClaim", "claimName")
+		many := slices.ContainsFunc(x.of("PersistentVolumeClaim"), func(c obj) bool {
+			modes := fmt.Sprint(c["spec"].(obj)["accessModes"])
+			return name(c) == claim && namespace(c) == namespace(o) && strings.Contains(modes, "Many")
+		})
+		if claim != "" && !many {
+			return false
+		}
+	}
+	return true
+}
+
+func (x outcome) linesAbout(o obj) (n int) {
+	for _, note := range x.notes {
+		if note.Object.Kind() == kind(o) && note.Object.Name() == name(o) && strings.HasPrefix(note.Text, "gets no canary: ") {
+			n++
+		}
+	}
+	return n
 }
 
 // TestLawNoTheft is law 2: no workload of the input adopts the canary's pods, and the

@@ -51,6 +51,7 @@ func Release(set *manifest.Set, options ReleaseOptions) (Planned, error) {
 	}
 	p.objects(planned.Name)
 	p.routes()
+	p.warnings()
 	planned.Plan = p.plan
 	return planned, nil
 }
@@ -150,6 +151,14 @@ func copyImages(stable, canary map[string]any) {
 			if image, named := a["image"]; named && ok {
 				b["image"] = image
 			}
+		}
+	}
+}
+
+func (p *planning) warnings() {
+	for _, n := range p.generated.Notes {
+		if n.Level == note.Warning {
+			p.plan.Warnings = append(p.plan.Warnings, rollout.Warning{Name: string(n.Name), Object: p.set.ID(n.Object), Text: n.Text, Accepted: n.Accepted})
 		}
 	}
 }

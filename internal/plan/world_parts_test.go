@@ -29,7 +29,21 @@ func (w *world) podSpec(a *application, selector obj) obj {
 			"podAffinity":     obj{"preferredDuringSchedulingIgnoredDuringExecution": []any{obj{"weight": 1, "podAffinityTerm": term()}}},
 		}
 	}
+	if w.chance(8, "claim?") {
+		volumes, _ := spec["volumes"].([]any)
+		spec["volumes"] = append(volumes, obj{"name": "disk", "persistentVolumeClaim": obj{"claimName": w.claim(a)}})
+	}
 	return spec
+}
+
+// claim draws a PersistentVolumeClaim and returns its name.
+func (w *world) claim(a *application) string {
+	n := w.unique("PersistentVolumeClaim", a.name[:min(len(a.name), 40)], 60)
+	mode := one(w, "access mode", "ReadWriteMany", "ReadWriteMany", "ReadOnlyMany", "ReadWriteOnce", "ReadWriteOncePod", "outside")
+	if mode != "outside" {
+		w.add(newObject("v1", "PersistentVolumeClaim", a.ns, n, obj{"accessModes": []any{mode}}))
+	}
+	return n
 }
 
 // expressed writes a selector with expressions only.

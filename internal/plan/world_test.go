@@ -190,7 +190,10 @@ func (w *world) workload(a *application, kind, name string) obj {
 	}
 	spec := obj{"selector": selector, "template": obj{"metadata": obj{"labels": labelled(labels)}, "spec": w.podSpec(a, selector)}}
 	if kind != "DaemonSet" && w.chance(80, "replicas?") {
-		spec["replicas"] = w.number("replicas", 0, 30)
+		spec["replicas"] = w.number("replicas", 1, 30)
+		if w.chance(2, "no replicas?") {
+			spec["replicas"] = 0
+		}
 	}
 	if w.chance(20, "pod annotations?") {
 		spec["template"].(obj)["metadata"].(obj)["annotations"] = obj{"prometheus.io/scrape": "true", "helm.sh/hook": "kept", "checksum/config": "0123"}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/metric"
+	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -25,6 +26,8 @@ type File struct {
 	// Images lists images as [CONTAINER=]IMAGE.
 	Images []string
 	Canary Canary
+	// Accept names the warnings that the user knows about.
+	Accept []note.Name
 	// EmissaryNamespace is the namespace of Emissary.
 	EmissaryNamespace string
 
@@ -129,6 +132,7 @@ func (r *File) form() form {
 			field{"manifests", listOf(&r.Manifests, "", text), "Files and folders of the new version's manifests, relative to this file. Arguments of the command replace them."},
 			field{"images", listOf(&r.Images, "", imageForm), "Images of the new version, [CONTAINER=]IMAGE: for every container of that name, or of the same repository. --image replaces them."},
 			field{"canary", canaryForm(&r.Canary), "How the canary is derived from the manifests."},
+			field{"accept", listOf(&r.Accept, "", func(to *note.Name) form { return oneOf(to, note.Names()...) }), "The names of warnings about the manifests that you know about; see warnings.md. They are told as accepted, and --strict passes them."},
 			field{"router", object(
 				field{"emissary", object(
 					field{"namespace", matching(&r.EmissaryNamespace, namespaceName, namespaceWords), "The namespace Emissary runs in."},

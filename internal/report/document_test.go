@@ -38,7 +38,8 @@ func promoted() Report {
 	pods := manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "eu", Name: "shop"}
 	state := rollout.State{
 		Phase: rollout.Promoted, Started: noon, Run: azure, Plan: strings.Repeat("1a", 32), Tested: strings.Repeat("2b", 32), Step: 3,
-		Images: []rollout.Image{{Workload: pods, Container: "web", Image: "registry.example.com/shop@sha256:" + strings.Repeat("3c", 32)}},
+		Warnings: []rollout.Warning{{Name: "host-port", Object: pods, Text: "uses hostPort 80", Accepted: true}},
+		Images:   []rollout.Image{{Workload: pods, Container: "web", Image: "registry.example.com/shop@sha256:" + strings.Repeat("3c", 32)}},
 		History: []rollout.Event{
 			event(-60, rollout.EventPhase, rollout.Promoted, 0, "promoted: the release before"),
 			event(0, rollout.EventAsked, rollout.Deploying, 0, "deploy 1a1a1a1a1a1a"),

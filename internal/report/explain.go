@@ -97,6 +97,9 @@ func (r Report) explain() []string {
 			why = append(why, fmt.Sprintf("%s: %s.", clock(e.Time), strings.TrimSuffix(e.Text, ".")))
 		}
 	}
+	for _, w := range r.Warnings {
+		why = append(why, "When the canary was derived, there was a warning about "+w.String()+".")
+	}
 	why = append(why, r.judged())
 	if r.pinned() {
 		why = append(why, "Every image is pinned by a digest, which identifies exactly what ran.")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/rollout"
 )
 
 // Preview describes what a release would do, for the people who approve it. Its JSON form
@@ -20,11 +21,21 @@ type Preview struct {
 	// Stable lists the changes of a promotion, Canary the objects of the canary.
 	Stable []ObjectChange `json:"stable"`
 	Canary []ObjectChange `json:"canary"`
-	Course Course         `json:"course"`
+	// Warnings are what the derivation of the canary found in the manifests, the most
+	// harmful first. LeftAlone lists what gets no canary.
+	Warnings  []rollout.Warning `json:"warnings"`
+	LeftAlone []LeftAlone       `json:"leftAlone"`
+	Course    Course            `json:"course"`
 	// Foreseen is nil if the traffic is unknown.
 	Foreseen *Foreseen        `json:"foreseen"`
 	Findings []doctor.Finding `json:"findings"`
 	Unseen   []string         `json:"unseen"`
+}
+
+// LeftAlone is an object without a canary.
+type LeftAlone struct {
+	Object string `json:"object"`
+	Why    string `json:"why"`
 }
 
 // ImageChange is the image of a container now, and after a promotion.

@@ -32,6 +32,7 @@ func (p Preview) markdown(o MarkdownOptions, diffs, left int) string {
 	for _, sentence := range p.Course.sentences() {
 		fmt.Fprintf(&b, "%s\n\n", text(sentence))
 	}
+	p.markdownNotes(&b, text)
 	p.markdownFindings(&b, text)
 	if p.Foreseen != nil {
 		header, rows := p.Foreseen.table()
@@ -57,6 +58,18 @@ func (p Preview) markdown(o MarkdownOptions, diffs, left int) string {
 		fmt.Fprintf(&b, "\n%d diffs are left out; canarize plan shows them.\n", left)
 	}
 	return b.String()
+}
+
+func (p Preview) markdownNotes(b *strings.Builder, text func(string) string) {
+	for _, w := range p.Warnings {
+		fmt.Fprintf(b, "- **warning** %s\n", text(w.String()))
+	}
+	for _, l := range p.LeftAlone {
+		fmt.Fprintf(b, "- %s: %s\n", text(l.Object), text(l.Why))
+	}
+	if len(p.Warnings)+len(p.LeftAlone) > 0 {
+		b.WriteString("\n")
+	}
 }
 
 func (p Preview) markdownFindings(b *strings.Builder, text func(string) string) {

@@ -8,6 +8,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/canarize/canarize/internal/doctor"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
 )
 
 func preview() Preview {
@@ -19,9 +21,11 @@ func preview() Preview {
 			{Object: "Deployment shop/web", Result: "configured", Diff: "--- Deployment shop/web\n+++ Deployment shop/web\n@@ -1 +1 @@\n-web:1\n+web:2\n"},
 			{Object: "Service shop/web", Result: "unchanged"},
 		},
-		Canary:   []ObjectChange{{Object: "Deployment shop/web-canary", Result: "created"}},
-		Course:   Course{Steps: []float64{5, 50}, Bake: 600, Deadline: 3600, Interval: 15, Warmup: 60, Gates: []string{"lunch before promotion"}},
-		Findings: []doctor.Finding{{Check: "stable", Object: "Deployment shop/web", Problem: "it | is\npaused", Mend: "resume *it*"}},
+		Canary:    []ObjectChange{{Object: "Deployment shop/web-canary", Result: "created"}},
+		Warnings:  []rollout.Warning{{Name: "shared-claim", Object: manifest.ID{Kind: "Deployment", Namespace: "shop", Name: "web"}, Text: "mounts *it*\ntoo"}, {Name: "host-port", Text: "port", Accepted: true}},
+		LeftAlone: []LeftAlone{{"Deployment shop/db", "gets no canary: | no route"}},
+		Course:    Course{Steps: []float64{5, 50}, Bake: 600, Deadline: 3600, Interval: 15, Warmup: 60, Gates: []string{"lunch before promotion"}},
+		Findings:  []doctor.Finding{{Check: "stable", Object: "Deployment shop/web", Problem: "it | is\npaused", Mend: "resume *it*"}},
 		Foreseen: &Foreseen{RequestsPerSecond: 50, StableErrors: .1, Weights: []ForeseenWeight{
 			{Weight: 5, Requests: 2.5, Rejects: []Expected{{Errors: .6, Seconds: 605}, {Errors: 100, Seconds: .3}}, Promotion: Expected{Seconds: math.Inf(1)}},
 		}},
@@ -35,6 +39,7 @@ func TestPreviewMarkdown(t *testing.T) {
 		"| Deployment shop/web, web | web:1 → web:2 |\n",
 		"The share takes the steps 5, 50 %. The earliest promotion comes after 10m, and the deadline is 1h.\n",
 		"Gates: lunch before promotion.\n",
+		"- **warning** Deployment shop/web: mounts \\*it\\* too (shared-claim)\n- **warning** : port (host-port, accepted)\n- Deployment shop/db: gets no canary: \\| no route\n\n",
 		"1 finding of canarize doctor:\n\n- Deployment shop/web: it \\| is paused; resume \\*it\\*\n",
 		"| share | canary's requests | 0.6 % errors: rejected in | 100 % errors: rejected in | as good as stable: enough evidence in |\n|---|---|---|---|---|\n| 5 % | 2.5 a second | 10m | less than 1s | never |\n",
 		"| stable | Service shop/web | unchanged |\n| canary | Deployment shop/web-canary | created |\n",

@@ -32,6 +32,7 @@ func PreviewText(p Preview, escape func(string) string) (string, error) {
 			b.WriteString("\n" + escapeLines(c.Diff, escape))
 		}
 	}
+	p.textNotes(&b, escape)
 	fmt.Fprintf(&b, "\n%s\n", escape(strings.Join(p.Course.sentences(), " ")))
 	if p.Foreseen != nil {
 		fmt.Fprintf(&b, "\n%s\n\n", p.premise())
@@ -51,6 +52,21 @@ func PreviewText(p Preview, escape func(string) string) (string, error) {
 		fmt.Fprintf(&b, "  %s: %s\n    %s\n", escape(f.Object), escape(f.Problem), escape(f.Mend))
 	}
 	return b.String(), nil
+}
+
+func (p Preview) textNotes(b *strings.Builder, escape func(string) string) {
+	if len(p.Warnings) > 0 {
+		b.WriteString("\nwarnings about the manifests, the most harmful first\n")
+	}
+	for _, w := range p.Warnings {
+		fmt.Fprintf(b, "  %s\n", escape(w.String()))
+	}
+	if len(p.LeftAlone) > 0 {
+		b.WriteString("\nleft alone\n")
+	}
+	for _, l := range p.LeftAlone {
+		fmt.Fprintf(b, "  %s: %s\n", escape(l.Object), escape(l.Why))
+	}
 }
 
 func (p Preview) findingCount() string {

@@ -35,8 +35,10 @@ type Status struct {
 	Tested  string          `json:"tested,omitempty"`
 	Images  []rollout.Image `json:"images,omitempty"` // of the new version, from the manifests
 	Objects []manifest.ID   `json:"objects"`          // of the canary
-	Events  []rollout.Event `json:"events"`
-	DryRun  bool            `json:"dryRun,omitempty"`
+	// Warnings are what the derivation of the canary found in the manifests.
+	Warnings []rollout.Warning `json:"warnings,omitempty"`
+	Events   []rollout.Event   `json:"events"`
+	DryRun   bool              `json:"dryRun,omitempty"`
 	// Guarded means that a run has to watch the canary's share. Worker is the process
 	// that works on the release now; nil if unknown.
 	Guarded bool    `json:"guarded,omitempty"`
@@ -72,7 +74,7 @@ type Worker struct {
 func StatusOf(namespace, name string, s rollout.State) Status {
 	out := Status{
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
-		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Objects: s.Objects, Events: s.History,
+		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Warnings: s.Warnings, Objects: s.Objects, Events: s.History,
 		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked,
 		Taken: s.Taken,
 	}

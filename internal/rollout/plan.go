@@ -28,6 +28,8 @@ type Plan struct {
 	Services []Pair `json:"services,omitempty"`
 	// Configs pairs the stable ConfigMaps and Secrets with the canary's copies.
 	Configs []Pair `json:"configs,omitempty"`
+	// Warnings are what the derivation of the canary found in the manifests.
+	Warnings []Warning `json:"warnings,omitempty"`
 }
 
 // Objects returns the identities of the canary's objects.

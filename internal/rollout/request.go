@@ -14,7 +14,9 @@ type Fresh struct {
 	Stable  []Fingerprint
 	Objects []manifest.ID // the canary's objects
 	Images  []Image
-	Gates   []string // names of all gates
+	// Warnings are what the derivation found in the manifests.
+	Warnings []Warning
+	Gates    []string // names of all gates
 }
 
 func (t *transition) requested(r Request) (State, []Action) {
@@ -71,7 +73,8 @@ func (t *transition) deploy(r Request) (State, []Action) {
 	fresh := State{
 		Schema: Schema, Phase: Deploying, Verified: Unknown, Started: t.now.Time.UTC(),
 		Plan: r.Fresh.Plan, Stable: r.Fresh.Stable, Objects: r.Fresh.Objects, Images: r.Fresh.Images,
-		Gates: r.Fresh.Gates, Guarded: r.Guarded, Total: t.Total, History: t.History,
+		Warnings: clipWarnings(r.Fresh.Warnings),
+		Gates:    r.Fresh.Gates, Guarded: r.Guarded, Total: t.Total, History: t.History,
 		Braked: t.Braked && t.Phase.Active(), Taken: t.Taken,
 	}
 	if t.Phase.Active() { // the objects of the earlier version are removed in the end, too

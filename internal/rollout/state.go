@@ -72,6 +72,10 @@ type State struct {
 	// release is over.
 	Images []Image `json:"images,omitempty"`
 
+	// Warnings are what the derivation of the canary found in the manifests, the most
+	// harmful first. They are kept when the release is over.
+	Warnings []Warning `json:"warnings,omitempty"`
+
 	// Held says why nothing continues until somebody decides; "" if nothing is held.
 	Held string `json:"held,omitempty"`
 	// Unready reports that the release is held because the canary's pods did not become

@@ -11,9 +11,25 @@ import (
 
 // Deriver derives the routes of a canary from manifests. It is pure.
 type Deriver interface {
+	// Leads finds the Services of the set that the set's routes lead to.
+	Leads(*manifest.Set) (Leads, error)
 	// Canary derives the routes that send a share to the canary Services. It checks
 	// that the share is exact.
 	Canary(Request) (Result, error)
+}
+
+// Leads says where the routes of a set of objects lead.
+type Leads struct {
+	Any      bool                 // the set has a route, wherever it leads
+	Services map[manifest.ID]bool // Services that a route leads to
+}
+
+// Add adds a route that leads to a Service.
+func (l *Leads) Add(namespace, name string) {
+	if l.Services == nil {
+		l.Services = map[manifest.ID]bool{}
+	}
+	l.Any, l.Services[manifest.ID{Kind: "Service", Namespace: namespace, Name: name}] = true, true
 }
 
 // Request is the input of a Deriver.

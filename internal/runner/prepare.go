@@ -99,7 +99,7 @@ func (s *session) prepareDeploy(ctx context.Context, request *rollout.Request, p
 	if plan, err = s.beside(ctx, plan); err != nil {
 		return err
 	}
-	request.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images(), Gates: request.Fresh.Gates}
+	request.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images(), Warnings: plan.Warnings, Gates: request.Fresh.Gates}
 	s.fresh = !s.state.Phase.Active()
 	if s.state.Plan != digest || s.fresh {
 		if request.Fresh.Stable, err = s.fingerprints(ctx, plan.Stable); err != nil {

@@ -3,6 +3,7 @@ package survey
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/kube"
@@ -16,6 +17,8 @@ type PreviewOptions struct {
 	Options  // with a release
 	Analysis analysis.Config
 	Gates    []rollout.Gate
+	// LeftAlone lists what of the manifests gets no canary.
+	LeftAlone []report.LeftAlone
 	// PerSecond is the rate of requests to both versions; 0 means unknown. StableErrors
 	// is the percentage of bad requests.
 	PerSecond, StableErrors float64
@@ -30,6 +33,7 @@ func Preview(ctx context.Context, o PreviewOptions) (report.Preview, error) {
 	}
 	p := report.Preview{
 		Namespace: o.Release.Namespace, Release: o.Release.Name, Images: []report.ImageChange{},
+		Warnings: slices.Concat([]rollout.Warning{}, o.Plan.Warnings), LeftAlone: slices.Concat([]report.LeftAlone{}, o.LeftAlone),
 		Course: courseOf(o.Analysis, o.Gates), Findings: examined.Findings, Unseen: examined.Unseen,
 	}
 	stable, err := s.changes(ctx, promotable(o.Plan))

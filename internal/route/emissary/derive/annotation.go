@@ -9,29 +9,34 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// annotation derives the canaries of the Mappings in a Service's
-// getambassador.io/config annotation, as separate v3alpha1 objects.
-func (d *derivation) annotation(owner *manifest.Object) error {
+// mappings returns the Mappings and TCPMappings that an object of the input is or, in its
+// getambassador.io/config annotation, contains; the latter as v3alpha1 objects.
+func mappings(o *manifest.Object) ([]*manifest.Object, error) {
+	switch {
+	case o.Group() == group && isMapping(o.Kind()):
+		return []*manifest.Object{o}, nil
+	case o.Group() != "" || o.Kind() != "Service":
+		return nil, nil
+	}
 	const key = "getambassador.io/config"
-	text := manifest.Get(owner.Root, "metadata", "annotations", key)
+	text := manifest.Get(o.Root, "metadata", "annotations", key)
 	if text == nil {
-		return nil
+		return nil, nil
 	}
-	values, err := model.AnnotationObjects(owner.Value()) // with the namespace as written
+	values, err := model.AnnotationObjects(o.Value()) // with the namespace as written
 	if err != nil {
-		return owner.Errorf(text, "annotation %s: %w", key, errors.Unwrap(err))
+		return nil, o.Errorf(text, "annotation %s: %w", key, errors.Unwrap(err))
 	}
+	var all []*manifest.Object
 	for _, v := range values {
-		kind, _ := v["kind"].(string)
-		if kind != "Mapping" && kind != "TCPMapping" {
-			continue
-		}
-		if err := d.mapping(owner, annotated(owner, v)); err != nil {
-			return err
+		if kind, _ := v["kind"].(string); isMapping(kind) {
+			all = append(all, annotated(o, v))
 		}
 	}
-	return nil
+	return all, nil
 }
+
+func isMapping(kind string) bool { return kind == "Mapping" || kind == "TCPMapping" }
 
 // annotated returns the v3alpha1 object with the same meaning as a Mapping in
 // an annotation.

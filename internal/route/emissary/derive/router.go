@@ -73,13 +73,13 @@ func (d *derivation) warn(name note.Name, o *manifest.Object, text string) {
 
 // object derives the routes for an object of the input.
 func (d *derivation) object(o *manifest.Object) error {
-	switch {
-	case o.Group() == group && (o.Kind() == "Mapping" || o.Kind() == "TCPMapping"):
-		return d.mapping(o, o)
-	case o.Group() == "" && o.Kind() == "Service":
-		return d.annotation(o)
+	all, err := mappings(o)
+	for _, m := range all {
+		if err == nil {
+			err = d.mapping(o, m)
+		}
 	}
-	return nil
+	return err
 }
 
 // mapping derives the canary of one Mapping or TCPMapping.
@@ -140,6 +140,17 @@ const maxTCPShare = 50
 // nil. Text that names no Service, such as an IP address, is not an error,
 // unless its host is such a Service: then the rest of the text is wrong.
 func (d *derivation) target(text, namespace string) (*manifest.Derived, model.Service, serviceAt, error) {
+	s, at, wrong := serviceOf(text, namespace)
+	pair := d.services[at]
+	if pair == nil {
+		return nil, s, at, nil
+	}
+	return pair, s, at, wrong
+}
+
+// serviceOf returns the Service that a Mapping's service names. If the text is wrong,
+// serviceOf returns the Service that its host names, and an error.
+func serviceOf(text, namespace string) (model.Service, serviceAt, error) {
 	s, wrong := model.ParseService(text)
 	if wrong != nil {
 		s, _ = model.ParseService(hostOf(text))
@@ -148,11 +159,7 @@ func (d *derivation) target(text, namespace string) (*manifest.Derived, model.Se
 	if s.Namespace != "" {
 		at.namespace = s.Namespace
 	}
-	pair := d.services[at]
-	if pair == nil {
-		return nil, s, at, nil
-	}
-	return pair, s, at, wrong
+	return s, at, wrong
 }
 
 // hostOf returns the part between a scheme and a port or path.

@@ -47,11 +47,17 @@ type ingressSet struct {
 	classes  map[string]bool           // by name of an IngressClass, whether it is Emissary's
 	services map[string]map[string]any // by namespace/name
 	seen     map[string]bool           // the Ingresses, by namespace/name
+	guess    bool                      // judge an unknown IngressClass by its name
 }
 
 // ingressResources returns what Emissary makes of the Ingresses among objects.
 func ingressResources(objects []map[string]any, opts Options, log *journal) []*resource {
-	s := &ingressSet{opts: opts, log: log, classes: map[string]bool{}, services: map[string]map[string]any{}, seen: map[string]bool{}}
+	s := &ingressSet{opts: opts, log: log}
+	return s.resources(objects)
+}
+
+func (s *ingressSet) resources(objects []map[string]any) []*resource {
+	s.classes, s.services, s.seen = map[string]bool{}, map[string]map[string]any{}, map[string]bool{}
 	var all []map[string]any
 	for _, o := range objects {
 		name := text(object(o["metadata"])["name"])
@@ -77,6 +83,20 @@ func ingressResources(objects []map[string]any, opts Options, log *journal) []*r
 	return out
 }
 
+// IngressServices returns the service of every Mapping that Emissary makes of the
+// Ingresses among objects. An IngressClass that is not among them is Emissary's if its
+// name says so.
+func IngressServices(objects []map[string]any, opts Options) []string {
+	s := &ingressSet{opts: opts, log: &journal{}, guess: true}
+	var services []string
+	for _, r := range s.resources(objects) {
+		if r.kind == "Mapping" {
+			services = append(services, text(r.spec["service"]))
+		}
+	}
+	return services
+}
+
 // isOwn reports whether an object is for this installation.
 func (s *ingressSet) isOwn(o map[string]any) bool {
 	id, found := annotation(o, idAnnotation)
@@ -94,6 +114,9 @@ func (s *ingressSet) takes(o map[string]any) bool {
 	}
 	own, known := s.classes[class]
 	if lower := strings.ToLower(class); !known && (strings.Contains(lower, "ambassador") || strings.Contains(lower, "emissary")) {
+		if s.guess {
+			return s.isOwn(o)
+		}
 		text := fmt.Sprintf("%s: its IngressClass %q is unknown here; if it is Emissary's, Emissary makes Mappings of the Ingress, which are not counted", identity(o), class)
 		s.log.warn(text)
 		s.log.uncounted = append(s.log.uncounted, text)

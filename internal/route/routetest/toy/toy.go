@@ -25,6 +25,17 @@ func Edit(split map[string]any) { object.Spec(split)["path"] = "/edited" }
 // Deriver implements route.Deriver for objects of kind Split.
 type Deriver struct{}
 
+// Leads implements route.Deriver.
+func (Deriver) Leads(set *manifest.Set) (route.Leads, error) {
+	var leads route.Leads
+	for _, o := range set.Objects {
+		if o.Group() == "toy.example.com" && o.Kind() == "Split" {
+			leads.Add(set.Namespace(o), manifest.GetString(o.Root, "spec", "service"))
+		}
+	}
+	return leads, nil
+}
+
 // Canary implements route.Deriver.
 func (Deriver) Canary(request route.Request) (route.Result, error) {
 	var result route.Result
