@@ -32,7 +32,11 @@ func (d *derivation) workload(w *workload) {
 	w.relabelOwnPods(podSpec)
 	d.useCopies(w, podSpec)
 	d.governingService(w, spec)
-	d.warnAboutPod(w, podSpec)
+	for _, list := range []string{"initContainers", "containers"} {
+		for _, c := range manifest.Items(podSpec, list) {
+			d.warnAboutEnvironment(w, c)
+		}
+	}
 }
 
 func (d *derivation) setReplicas(w *workload, spec *manifest.Node) {
@@ -83,26 +87,6 @@ func (d *derivation) governingService(w *workload, spec *manifest.Node) {
 	for _, s := range w.services {
 		if name != "" && s.object.Name() == name {
 			manifest.PutString(spec, "serviceName", WithSuffix(name, d.options.Suffix, maxLabelName))
-		}
-	}
-}
-
-// warnAboutPod warns about what the canary pods share with the stable pods.
-func (d *derivation) warnAboutPod(w *workload, podSpec *manifest.Node) {
-	for _, v := range manifest.Items(podSpec, "volumes") {
-		if claim := manifest.GetString(v, "persistentVolumeClaim", "claimName"); claim != "" {
-			d.warn(note.SharedClaim, w.object, "the canary mounts the same PersistentVolumeClaim %s as stable", claim)
-		}
-	}
-	if manifest.IsTrue(manifest.Get(w.object.Root, "spec", "paused")) {
-		d.warn(note.PausedWorkload, w.object, "spec.paused is true, so the canary will not start; remove it")
-	}
-	if manifest.IsTrue(manifest.Get(podSpec, "hostNetwork")) {
-		d.warn(note.HostNetwork, w.object, "hostNetwork: a canary pod needs a node where no stable pod uses its ports")
-	}
-	for _, list := range []string{"initContainers", "containers"} {
-		for _, c := range manifest.Items(podSpec, list) {
-			d.warnAboutEnvironment(w, c)
 		}
 	}
 }

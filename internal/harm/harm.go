@@ -4,20 +4,59 @@
 package harm
 
 import (
+	"fmt"
+
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/note"
 )
 
-// Examine returns warnings about the canary of a set of objects.
+// Examine returns warnings about the canary of a set of objects. Its work grows with the
+// size of the set, not with its square.
 func Examine(set *manifest.Set, derived canary.Result) []note.Note {
-	e := examination{set: set, derived: derived}
+	e := newExamination(set, derived)
+	for _, s := range e.subjects {
+		e.claims(s)
+		e.recreate(s)
+		e.hostPorts(s)
+		e.paused(s)
+	}
+	for _, s := range derived.Services {
+		e.sessions(s.Stable)
+	}
 	return e.notes
 }
 
+// subject is a workload that gets a canary.
+type subject struct {
+	canary.Pods
+	template    *manifest.Node    // of the stable pods
+	spec        *manifest.Node    // of the template
+	annotations map[string]string // of the template
+}
+
+func (s *subject) is(kind string) bool { return s.Stable.Kind() == kind }
+
 // examination is one run of Examine.
 type examination struct {
-	set     *manifest.Set
-	derived canary.Result
-	notes   []note.Note
+	subjects []*subject
+	set      *manifest.Set
+	notes    []note.Note
+}
+
+func newExamination(set *manifest.Set, derived canary.Result) *examination {
+	e := &examination{set: set}
+	for _, p := range derived.Pods {
+		template := manifest.Get(p.Stable.Root, "spec", "template")
+		e.subjects = append(e.subjects, &subject{Pods: p, template: template, spec: manifest.Get(template, "spec"), annotations: manifest.StringMap(template, "metadata", "annotations")})
+	}
+	return e
+}
+
+func (e *examination) warn(name note.Name, o *manifest.Object, format string, args ...any) {
+	e.notes = append(e.notes, note.Note{Level: note.Warning, Name: name, Object: o, Text: fmt.Sprintf(format, args...)})
+}
+
+func (e *examination) inform(o *manifest.Object, format string, args ...any) {
+	e.notes = append(e.notes, note.Note{Level: note.Info, Object: o, Text: fmt.Sprintf(format, args...)})
 }

@@ -37,16 +37,16 @@ var meanings = []struct {
 	name    Name
 	meaning string
 }{
-	{SharedClaim, "The canary mounts a PersistentVolumeClaim that stable mounts too: two versions write to the same volume, or the canary's pod cannot start on another node."},
+	{SharedClaim, "The canary mounts a volume that stable mounts too, such as a PersistentVolumeClaim or a path of a node: two versions write the same files, or the canary's pod cannot start on another node."},
 	{Recreate, "The strategy of the workload is Recreate: its authors say that two versions must not run at the same time."},
 	{LeaderElection, "The pods elect a leader, and the canary takes part: it may do all the work whatever its weight, or none of it and look healthy."},
-	{SharedWork, "The pods take work from a place that both versions share, such as a queue, so the canary gets work whatever its weight."},
-	{SharedMetric, "The canary's autoscaler follows a metric that is not the canary's own, so it scales with stable's load."},
-	{OtherScaler, "An object of a kind that canarize does not copy scales the stable workload, but not its canary."},
+	{SharedWork, "Work passes between the versions whatever the weight: the pods share a queue, or a job of the old version runs beside the new one."},
+	{SharedMetric, "The canary's autoscaler follows a metric that is not the canary's own, so it scales with stable's load, or not at all."},
+	{OtherScaler, "An object of a kind that canarize does not copy acts on the stable workload, such as by its number of pods or their resources, but not on its canary."},
 	{HostPort, "The pods use ports of their node, so a canary pod needs a node without a stable pod."},
 	{HostNetwork, "The pods use the network of their node, so a canary pod needs a node without a stable pod."},
-	{GeneratedConfig, "A controller makes a ConfigMap or Secret that both versions read, so the new version's manifests change what stable reads."},
-	{SharedIdentity, "An annotation, variable or argument makes the canary pods members of something under stable's name, so they may get its traffic or mix with its figures."},
+	{GeneratedConfig, "A controller makes a ConfigMap or Secret that the pods read: both versions read the same one, or the canary's copy differs from it."},
+	{SharedIdentity, "An annotation, variable or argument makes the canary pods members of something under stable's name, so they get its traffic or work whatever the weight, or take from stable what only one pod can have."},
 	{ForeignSelector, "An object of another program selects the stable pods, but not the canary pods, and canarize does not know how to copy it."},
 	{PeerPolicy, "A network policy admits only one of the two versions by label."},
 	{OtherResolver, "A Mapping finds its Service by another resolver than Kubernetes', which has to know the canary's name too."},
