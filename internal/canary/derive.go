@@ -129,11 +129,6 @@ func (d *derivation) noteRest() {
 			}
 		}
 	}
-	for _, o := range d.index.others {
-		if path, found := otherScalers[o.Kind()]; found {
-			d.warnAboutScaler(o, path)
-		}
-	}
 }
 
 // leaveImages warns about objects that keep an image which the user wants to replace.
@@ -157,16 +152,6 @@ func (d *derivation) leaveImages() {
 			leave(o, manifest.Get(spec, "jobTemplate", "spec", "template", "spec"))
 		case "Job":
 			leave(o, manifest.Get(spec, "template", "spec"))
-		}
-	}
-}
-
-func (d *derivation) warnAboutScaler(o *manifest.Object, path []string) {
-	name := manifest.GetString(manifest.Get(o.Root, path...), "name")
-	for _, w := range d.index.workloads {
-		if w.chosen && w.object.Name() == name && w.namespace == d.index.set.Namespace(o) {
-			d.warn(note.OtherScaler, o, "scales %s, but not its canary", w.object.ID())
-			return
 		}
 	}
 }

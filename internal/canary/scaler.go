@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	"github.com/canarize/canarize/internal/manifest"
-	"github.com/canarize/canarize/internal/note"
 )
 
 // scaledBy returns the identity of the workload that an autoscaler scales.
@@ -39,37 +38,58 @@ func (d *derivation) scaler(o *manifest.Object, w *workload) {
 	}
 	manifest.Put(spec, "minReplicas", manifest.NewInt(least))
 	for _, metric := range manifest.Items(spec, "metrics") {
+		object, pods := manifest.Get(metric, "object"), manifest.Get(metric, "pods")
 		for _, field := range []string{"describedObject", "target"} { // target in autoscaling/v2beta1
-			d.describe(o, w.namespace, manifest.Get(metric, "object", field))
+			if d.describe(w.namespace, manifest.Get(object, field)) {
+				w.followMetric(object)
+			}
 		}
+		w.followMetric(pods)
 	}
 }
 
 // describe replaces a metric's reference to a stable object by one to its
-// canary.
-func (d *derivation) describe(scaler *manifest.Object, namespace string, ref *manifest.Node) {
+// canary, and reports whether there is one.
+func (d *derivation) describe(namespace string, ref *manifest.Node) bool {
 	kind, name := manifest.GetString(ref, "kind"), manifest.GetString(ref, "name")
 	if kind == "" {
-		return
+		return false
 	}
 	for _, s := range d.index.services {
 		if kind == "Service" && s.object.Name() == name && s.namespace == namespace && s.derived != nil {
 			manifest.PutString(ref, "name", s.derived.Name())
-			return
+			return true
 		}
 	}
 	for _, w := range d.index.workloads {
 		if kind == w.object.Kind() && w.object.Name() == name && w.namespace == namespace && w.derived != nil {
 			manifest.PutString(ref, "name", w.derived.Name())
+			return true
+		}
+	}
+	return false
+}
+
+// followMetric makes the selectors of a metric's series follow the labels of the canary
+// pods.
+func (w *workload) followMetric(source *manifest.Node) {
+	w.followSeries(manifest.Get(source, "metric", "selector"))
+	w.followSeries(manifest.Get(source, "selector")) // in autoscaling/v2beta1
+}
+
+// followSeries changes only a selector that names nothing but labels which change, because
+// other labels of a series need not be those of a pod. Series have no track label.
+func (w *workload) followSeries(n *manifest.Node) {
+	equal := manifest.StringMap(n, "matchLabels")
+	if len(equal) == 0 || len(manifest.Items(n, "matchExpressions")) > 0 {
+		return
+	}
+	for key, value := range equal {
+		if w.labels[key] != value || w.canaryLabels[key] == value {
 			return
 		}
 	}
-	d.warn(note.SharedMetric, scaler, "scales the canary by a metric of %s %s, which does not measure the canary alone", kind, name)
-}
-
-// otherScalers are other kinds that act on a workload by its name. They get no
-// copy for the canary.
-var otherScalers = map[string][]string{
-	"VerticalPodAutoscaler": {"spec", "targetRef"},
-	"ScaledObject":          {"spec", "scaleTargetRef"},
+	for key := range sortedPairs(equal) {
+		manifest.PutString(manifest.Get(n, "matchLabels"), key, w.canaryLabels[key])
+	}
 }

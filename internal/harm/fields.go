@@ -3,6 +3,8 @@ package harm
 import (
 	"regexp"
 	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
 )
 
 // references matches a reference to another variable.
@@ -24,4 +26,15 @@ func subscript(path, field string) (key string, is bool) {
 		return "", false
 	}
 	return strings.CutSuffix(rest, "']")
+}
+
+// texts returns the scalars of the list at a path.
+func texts(n *manifest.Node, path ...string) []string {
+	var all []string
+	for _, item := range manifest.Items(n, path...) {
+		if manifest.IsScalar(item) {
+			all = append(all, item.Value)
+		}
+	}
+	return all
 }

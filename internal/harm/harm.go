@@ -21,8 +21,14 @@ func Examine(set *manifest.Set, derived canary.Result) []note.Note {
 		e.hostPorts(s)
 		e.paused(s)
 	}
+	for _, d := range derived.Derived {
+		e.metrics(d)
+	}
 	for _, s := range derived.Services {
 		e.sessions(s.Stable)
+	}
+	for _, o := range e.scalers {
+		e.otherScaler(o)
 	}
 	return e.notes
 }
@@ -35,20 +41,33 @@ type subject struct {
 	annotations map[string]string // of the template
 }
 
+func (s *subject) String() string { return s.Stable.ID().String() }
+
 func (s *subject) is(kind string) bool { return s.Stable.Kind() == kind }
+
+// changes reports whether a pod label has another value on the canary.
+func (s *subject) changes(label string) bool {
+	return s.Labels[label] != s.CanaryLabels[label]
+}
+
+// target names a workload as other objects do.
+type target struct{ namespace, kind, name string }
 
 // examination is one run of Examine.
 type examination struct {
 	subjects []*subject
-	set      *manifest.Set
-	notes    []note.Note
+	byTarget map[target]*subject
+	*index
+	notes []note.Note
 }
 
 func newExamination(set *manifest.Set, derived canary.Result) *examination {
-	e := &examination{set: set}
+	e := &examination{index: newIndex(set), byTarget: make(map[target]*subject, len(derived.Pods))}
 	for _, p := range derived.Pods {
 		template := manifest.Get(p.Stable.Root, "spec", "template")
-		e.subjects = append(e.subjects, &subject{Pods: p, template: template, spec: manifest.Get(template, "spec"), annotations: manifest.StringMap(template, "metadata", "annotations")})
+		s := &subject{Pods: p, template: template, spec: manifest.Get(template, "spec"), annotations: manifest.StringMap(template, "metadata", "annotations")}
+		e.subjects = append(e.subjects, s)
+		e.byTarget[target{p.Namespace, p.Stable.Kind(), p.Stable.Name()}] = s
 	}
 	return e
 }
