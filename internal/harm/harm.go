@@ -19,6 +19,7 @@ func Examine(set *manifest.Set, derived canary.Result) []note.Note {
 		e.claims(s)
 		e.recreate(s)
 		e.hostPorts(s)
+		e.config(s)
 		e.paused(s)
 	}
 	for _, d := range derived.Derived {
