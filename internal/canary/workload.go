@@ -2,7 +2,6 @@ package canary
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/note"
@@ -32,11 +31,7 @@ func (d *derivation) workload(w *workload) {
 	w.relabelOwnPods(podSpec)
 	d.useCopies(w, podSpec)
 	d.governingService(w, spec)
-	for _, list := range []string{"initContainers", "containers"} {
-		for _, c := range manifest.Items(podSpec, list) {
-			d.warnAboutEnvironment(w, c)
-		}
-	}
+	d.warnAboutAddresses(w, podSpec)
 }
 
 func (d *derivation) setReplicas(w *workload, spec *manifest.Node) {
@@ -89,27 +84,4 @@ func (d *derivation) governingService(w *workload, spec *manifest.Node) {
 			manifest.PutString(spec, "serviceName", WithSuffix(name, d.options.Suffix, maxLabelName))
 		}
 	}
-}
-
-// warnAboutEnvironment warns about variables that make the canary call its own
-// stable Service.
-func (d *derivation) warnAboutEnvironment(w *workload, container *manifest.Node) {
-	for _, e := range manifest.Items(container, "env") {
-		value := manifest.GetString(e, "value")
-		for _, s := range w.services {
-			if namesHost(value, s.object.Name()) {
-				d.warn(note.StableAddress, w.object, "in the canary, %s still names the stable Service %s", manifest.GetString(e, "name"), s.object.Name())
-			}
-		}
-	}
-}
-
-// namesHost reports whether a value is the host name, alone or followed by a
-// port, a domain or a path.
-func namesHost(value, name string) bool {
-	if _, after, found := strings.Cut(value, "://"); found {
-		value = after
-	}
-	rest, found := strings.CutPrefix(value, name)
-	return found && (strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "/"))
 }

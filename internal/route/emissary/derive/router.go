@@ -1,12 +1,14 @@
 package derive
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/emissary/model"
+	"github.com/canarize/canarize/internal/servicename"
 )
 
 // Router derives canary Mappings for the Emissary in the given namespace.
@@ -106,7 +108,7 @@ func (d *derivation) mapping(owner, stable *manifest.Object) error {
 	d.routed[at] = true
 	c := stable.Clone()
 	cspec := manifest.Get(c.Root, "spec")
-	manifest.PutString(cspec, "service", target.WithName(pair.Canary.Name()).String())
+	manifest.PutString(cspec, "service", target.WithService(pair.Canary.Name()).String())
 	r := derived{owner: owner, stable: stable, canary: c, namespace: namespace, tcp: stable.Kind() == "TCPMapping"}
 	d.setWeight(r, cspec)
 	if d.request.Digits > 0 {
@@ -139,38 +141,42 @@ const maxTCPShare = 50
 // target returns the Service with a canary that a Mapping's service names, or
 // nil. Text that names no Service, such as an IP address, is not an error,
 // unless its host is such a Service: then the rest of the text is wrong.
-func (d *derivation) target(text, namespace string) (*manifest.Derived, model.Service, serviceAt, error) {
-	s, at, wrong := serviceOf(text, namespace)
+func (d *derivation) target(text, namespace string) (*manifest.Derived, servicename.Address, serviceAt, error) {
+	address, at, wrong := serviceOf(text, namespace)
 	pair := d.services[at]
 	if pair == nil {
-		return nil, s, at, nil
+		return nil, address, at, nil
 	}
-	return pair, s, at, wrong
+	return pair, address, at, wrong
 }
 
-// serviceOf returns the Service that a Mapping's service names. If the text is wrong,
-// serviceOf returns the Service that its host names, and an error.
-func serviceOf(text, namespace string) (model.Service, serviceAt, error) {
-	s, wrong := model.ParseService(text)
+// serviceOf returns the Service that a Mapping's service names; zero if that is a host
+// outside the cluster. If the text is wrong, serviceOf returns the Service that its host
+// names, and an error.
+func serviceOf(text, namespace string) (servicename.Address, serviceAt, error) {
+	address, wrong := servicename.ParseAddress(text)
+	host := address.Host
 	if wrong != nil {
-		s, _ = model.ParseService(hostOf(text))
+		host = hostOf(text)
 	}
-	at := serviceAt{namespace, s.Name}
-	if s.Namespace != "" {
-		at.namespace = s.Namespace
+	name, known := servicename.Parse(host)
+	if !known {
+		return address, serviceAt{}, wrong
 	}
-	return s, at, wrong
+	return address, serviceAt{cmp.Or(name.Namespace, namespace), name.Service}, wrong
 }
 
-// hostOf returns the part between a scheme and a port or path.
+// hostOf returns the part between a scheme or user and a port or path.
 func hostOf(service string) string {
 	if _, rest, found := strings.Cut(service, "://"); found {
 		service = rest
 	}
-	if end := strings.IndexAny(service, ":/?#"); end >= 0 {
+	if end := strings.IndexAny(service, "/?#"); end >= 0 {
 		service = service[:end]
 	}
-	return service
+	service = service[strings.LastIndex(service, "@")+1:]
+	host, _, _ := strings.Cut(service, ":")
+	return host
 }
 
 // canaryName returns the name of a canary Mapping. It has no dots, because

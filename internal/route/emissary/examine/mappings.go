@@ -9,6 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route/emissary/model"
+	"github.com/canarize/canarize/internal/servicename"
 )
 
 // seeTraffic is advice: 'canarize traffic' shows the same problem.
@@ -186,9 +187,7 @@ func (x *exam) mappings(found *findings) {
 		if weight := o.Value("spec", "weight"); weight != nil && !o.IsCanary() {
 			found.add("mapping", o.ID.String(), fmt.Sprintf("it has a weight of its own (%v), so a canary beside it cannot have an exact share", weight), "remove spec.weight")
 		}
-		if s, err := model.ParseService(o.Text("spec", "service")); err == nil {
-			x.target(found, o, s)
-		}
+		x.target(found, o)
 	}
 }
 
@@ -218,11 +217,13 @@ func (x *exam) orders(found *findings) {
 }
 
 // target looks for the Service that a Mapping routes to.
-func (x *exam) target(found *findings, o doctor.Object, s model.Service) {
-	if s.Namespace != "" && s.Namespace != o.ID.Namespace {
+func (x *exam) target(found *findings, o doctor.Object) {
+	address, err := servicename.ParseAddress(o.Text("spec", "service"))
+	s, known := servicename.Parse(address.Host)
+	if err != nil || !known || s.Namespace != "" && s.Namespace != o.ID.Namespace {
 		return
 	}
-	if id := (manifest.ID{Kind: "Service", Namespace: o.ID.Namespace, Name: s.Name}); x.Missing(id) {
+	if id := (manifest.ID{Kind: "Service", Namespace: o.ID.Namespace, Name: s.Service}); x.Missing(id) {
 		found.add("mapping", o.ID.String(), fmt.Sprintf("it routes to %s, which does not exist, so its requests fail", id), "apply the Service, or correct spec.service")
 	}
 }

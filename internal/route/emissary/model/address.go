@@ -177,3 +177,23 @@ func underscored(text string) string {
 		return '_'
 	}, text)
 }
+
+// isScheme follows the grammar of a URL scheme, RFC 3986 section 3.1.
+func isScheme(text string) bool {
+	if text == "" || !isLetter(rune(text[0])) {
+		return false
+	}
+	return strings.IndexFunc(text, func(r rune) bool { return !isSchemeChar(r) }) < 0
+}
+
+func isSchemeChar(r rune) bool {
+	return isLetter(r) || isDigit(r) || r == '+' || r == '-' || r == '.'
+}
+
+func isDigits(text string) bool {
+	return text != "" && strings.IndexFunc(text, func(r rune) bool { return !isDigit(r) }) < 0
+}
+
+func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+
+func isDigit(r rune) bool { return '0' <= r && r <= '9' }

@@ -11,32 +11,6 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-func TestParseService(t *testing.T) {
-	for _, c := range []struct {
-		source string
-		want   model.Service
-		canary string
-	}{
-		{"web", model.Service{Name: "web"}, "web-canary"},
-		{"web:8080", model.Service{Name: "web", Port: "8080"}, "web-canary:8080"},
-		{"https://web.shop:443", model.Service{Scheme: "https", Name: "web", Namespace: "shop", Port: "443"}, "https://web-canary.shop:443"},
-		{"web.web.svc.web", model.Service{Name: "web", Namespace: "web", Domain: "svc.web"}, "web-canary.web.svc.web"},
-		{"HTTP://Web:080", model.Service{Scheme: "HTTP", Name: "Web", Port: "080"}, "HTTP://web-canary:080"},
-	} {
-		got, err := model.ParseService(c.source)
-		if err != nil || got != c.want || got.String() != c.source || got.WithName("web-canary").String() != c.canary {
-			t.Errorf("%q: %+v %v, with name %q", c.source, got, err, got.WithName("web-canary"))
-		}
-	}
-	for _, source := range []string{
-		"", "web:", ":80", "web:http", "web:65536", "web/path", "a@b", "127.0.0.1:80", "[::1]:80", "web..x", "web.", "://web", "//web", "a://b://c", " web", "web:80:80",
-	} {
-		if got, err := model.ParseService(source); err == nil {
-			t.Errorf("%q: got %+v, want an error", source, got)
-		}
-	}
-}
-
 // TestErrors checks the messages to the user, about errors that Emissary posts
 // and about silent ones.
 func TestErrors(t *testing.T) {

@@ -10,33 +10,6 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
-// FuzzParseService checks that a service that parses is written back byte for
-// byte, and that replacing the name changes nothing else.
-func FuzzParseService(f *testing.F) {
-	for _, seed := range []string{
-		"web", "web:80", "https://web.other:8443", "web.default.svc.cluster.local", "HTTP://Web", "127.0.0.1", "[::1]:80",
-		"web:", ":80", "web.", "a/b", "web:080", "", "x://", "wéb",
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, source string) {
-		s, err := model.ParseService(source)
-		if err != nil {
-			return
-		}
-		if got := s.String(); got != source {
-			t.Errorf("%q came back as %q", source, got)
-		}
-		if got, want := s.WithName("x").String(), strings.Replace(source, s.Name, "x", 1); s.Scheme == "" && got != want {
-			t.Errorf("%q with another name: %q, want %q", source, got, want)
-		}
-		again, err := model.ParseService(s.WithName("x").String())
-		if err != nil || again != s.WithName("x") {
-			t.Errorf("%q with another name does not parse: %+v %v", source, again, err)
-		}
-	})
-}
-
 // FuzzEvaluate checks that no JSON makes the model panic or changes the shape
 // of its report.
 func FuzzEvaluate(f *testing.F) {
