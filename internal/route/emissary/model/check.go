@@ -14,14 +14,17 @@ func (m *mapping) checkResolver(w *world) string {
 	name := w.resolverName(m.resource)
 	switch w.resolverKind(m.resource) {
 	case "":
-		return fmt.Sprintf("its resolver %q is not defined", name)
+		if _, refused := w.resolvers[name]; refused {
+			return fmt.Sprintf("has the resolver %q, which has no datacenter", name)
+		}
+		return fmt.Sprintf("has the resolver %q, which is not defined", name)
 	case "KubernetesServiceResolver":
 		if truthy(m.spec["load_balancer"]) {
-			return fmt.Sprintf("the resolver %q does not do load_balancer", name)
+			return fmt.Sprintf("has a load_balancer, which its resolver %q does not do", name)
 		}
 	case "ConsulResolver":
 		if strings.Contains(m.service, ".") {
-			return "a Consul resolver allows no dot in its service"
+			return "has a dot in its service, which a Consul resolver does not allow"
 		}
 	}
 	return ""
@@ -37,7 +40,7 @@ func (m *mapping) checkBreakers(w *world) string {
 	}
 	ids, ok := breakerIDs(m.breakers)
 	if !ok {
-		return "its circuit_breakers are not valid"
+		return "has circuit_breakers that are not valid"
 	}
 	m.breakerIDs = ids
 	return ""
@@ -105,13 +108,13 @@ func (m *mapping) checkRetries() string {
 	case "5xx", "gateway-error", "connect-failure", "retriable-4xx", "refused-stream", "retriable-status-codes":
 		return ""
 	}
-	return "its retry_policy is not valid"
+	return "has a retry_policy that is not valid"
 }
 
 // checkErrorResponses rejects custom error responses, which Emissary 4 removed.
 func (m *mapping) checkErrorResponses() string {
 	if _, found := m.spec["error_response_overrides"]; found {
-		return "error_response_overrides is not supported since Emissary 4"
+		return "has error_response_overrides, which Emissary does not support since 4.0"
 	}
 	return ""
 }
@@ -121,7 +124,7 @@ func (m *mapping) checkBalancer() string {
 	if !found || validBalancer(object(lb)) {
 		return ""
 	}
-	return "its load_balancer is not valid"
+	return "has a load_balancer that is not valid"
 }
 
 // validBalancer corresponds to validate_load_balancer in irhttpmapping.py.
@@ -147,7 +150,7 @@ func validBalancer(lb map[string]any) bool {
 
 func (m *mapping) checkOutliers() string {
 	if _, found := m.spec["outlier_detection"]; found {
-		return "outlier_detection is not supported"
+		return "has outlier_detection, which is not supported"
 	}
 	return ""
 }

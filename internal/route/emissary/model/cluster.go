@@ -67,7 +67,7 @@ func nameCluster(q clusterRequest, hasContext func(string) bool) clusterNames {
 		fields = append(fields, "otls", context)
 	}
 	if scheme, rest, found := strings.Cut(service, "://"); found {
-		n.errs = append(n.errs, fmt.Sprintf("the service has the unknown scheme %q: Emissary ignores it", scheme))
+		n.errs = append(n.errs, fmt.Sprintf("has a service with the unknown scheme %q: Emissary ignores it", scheme))
 		service = rest
 	}
 	if originates && truthy(q.hostRewrite) {
@@ -102,7 +102,7 @@ func tlsContext(tls any, hasContext func(string) bool) (context, problem string)
 	case !truthy(tls):
 		return "", ""
 	case !hasContext(plain(tls)):
-		return "", fmt.Sprintf("the TLSContext %q is not defined: Emissary connects without it", plain(tls))
+		return "", fmt.Sprintf("has the TLSContext %q, which is not defined: Emissary connects without it", plain(tls))
 	}
 	return plain(tls), ""
 }
@@ -128,13 +128,13 @@ func addressErrors(service string) []string {
 	a, err := parseAddress("random://" + service)
 	var errs []string
 	if a.extra {
-		errs = append(errs, "the service has more than host and port: Emissary ignores the rest")
+		errs = append(errs, "has a service with more than host and port: Emissary ignores the rest")
 	}
 	switch {
 	case err != nil:
-		errs = append(errs, fmt.Sprintf("Emissary cannot use the service: %v", err))
+		errs = append(errs, fmt.Sprintf("has a service that Emissary cannot use: %v", err))
 	case a.host == "":
-		errs = append(errs, "the service has no hostname: Emissary ignores the cluster")
+		errs = append(errs, "has a service without a hostname: Emissary ignores the cluster")
 	}
 	return errs
 }

@@ -166,7 +166,7 @@ func (g *group) checkRedirect(w *world) {
 	switch plain(code) {
 	case "301", "302", "303", "307", "308":
 	default:
-		w.log.post(g.redirect.resource, "its redirect_response_code is not one of 301, 302, 303, 307, 308: Emissary answers 301")
+		w.log.post(g.redirect.resource, "has a redirect_response_code that is not one of 301, 302, 303, 307, 308: Emissary answers 301")
 	}
 }
 

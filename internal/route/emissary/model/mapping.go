@@ -144,7 +144,7 @@ func (m *mapping) readMatches() string {
 		case !strings.EqualFold(name, ":authority"):
 			m.headers = append(m.headers, match{name: name, value: value})
 		case strings.Contains(value, "*"):
-			problem = "its :authority header contains *, which matches nothing"
+			problem = "has an :authority header with *, which matches nothing"
 		default:
 			host = value
 		}
@@ -156,7 +156,7 @@ func (m *mapping) readMatches() string {
 	if v, found := m.spec["host"]; found {
 		host, hostRegex = text(v), truthy(m.spec["host_regex"])
 		if !hostRegex && strings.Contains(host, "*") {
-			problem = "its host contains *, which matches nothing (hostname is a glob, host is not)"
+			problem = "has a host with *, which matches nothing (hostname is a glob, host is not)"
 		}
 	}
 	// hostname overrides all of them, even a regular expression.
@@ -195,7 +195,7 @@ func (m *mapping) qualifyService(w *world) {
 	}
 	service, err := qualify(text(m.spec["service"]), namespace)
 	if err != nil {
-		w.log.post(m.resource, "its service "+strconv.Quote(text(m.spec["service"]))+" is malformed: "+err.Error())
+		w.log.post(m.resource, "has the malformed service "+strconv.Quote(text(m.spec["service"]))+": "+err.Error())
 	}
 	m.service = service
 }

@@ -43,12 +43,12 @@ func groupTCP(resources []*resource, w *world) []TCPGroup {
 	names := nameCache{}
 	for _, r := range resources {
 		if _, ok := breakersOf(r, w); !ok {
-			r.refused = "its circuit_breakers are not valid: Emissary ignores it"
+			r.refused = "has circuit_breakers that are not valid: Emissary ignores it"
 			w.log.post(r, r.refused)
 			continue
 		}
 		if w.resolverKind(r) == "" {
-			r.refused = fmt.Sprintf("its resolver %q is not defined: Emissary ignores it", w.resolverName(r))
+			r.refused = fmt.Sprintf("has the resolver %q, which is not defined: Emissary ignores it", w.resolverName(r))
 			w.log.post(r, r.refused)
 			continue
 		}
@@ -185,7 +185,7 @@ func (w *world) nameTCP(r *resource) {
 	}
 	service, err := qualify(text(r.spec["service"]), namespace)
 	if err != nil {
-		w.log.post(r, fmt.Sprintf("its service %q is malformed: %v", text(r.spec["service"]), err))
+		w.log.post(r, fmt.Sprintf("has the malformed service %q: %v", text(r.spec["service"]), err))
 	}
 	breakers, _ := breakersOf(r, w)
 	ids, _ := breakerIDs(breakers)
