@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -142,11 +143,27 @@ func Freezing(mapping map[string]any, ambassadorID string) (reasons []string) {
 // SampleHeader is the header by which a share below one percent is taken.
 const SampleHeader = model.SampleHeader
 
+// endpointModule returns a Module with the only kind of default resolver with which Emissary
+// accepts a load_balancer.
+func endpointModule(ambassadorID string) map[string]any {
+	return map[string]any{
+		"apiVersion": group + "/v3alpha1", "kind": "Module", "metadata": map[string]any{"name": "ambassador"},
+		"spec": map[string]any{"ambassador_id": []any{cmp.Or(ambassadorID, "default")}, "config": map[string]any{"resolver": "endpoint"}},
+	}
+}
+
 // RealShare returns the share in percent that a canary route really gets next
-// to its stable route. It does not consider other routes and Hosts. The error
+// to its stable route. It does not consider other routes and Hosts, and it assumes that the
+// resolvers exist that the routes need. The error
 // says what prevents the share. namespace is Emissary's own.
 func RealShare(stable, canary map[string]any, namespace string) (float64, error) {
-	report := model.Evaluate([]map[string]any{stable, canary}, optionsFor(canary, namespace))
+	options := optionsFor(canary, namespace)
+	options.AssumeResolvers = true
+	objects := []map[string]any{stable, canary}
+	if object.Spec(canary)["load_balancer"] != nil {
+		objects = append(objects, endpointModule(options.AmbassadorID))
+	}
+	report := model.Evaluate(objects, options)
 	id := object.ID(canary)
 	key := serviceAt{namespace: id.Namespace, name: id.Name}
 	s := newShares(report)

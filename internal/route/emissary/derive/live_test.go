@@ -126,6 +126,15 @@ func TestRealShare(t *testing.T) {
 			"TCP", route("TCPMapping", "shop", values{"port": 9000, "service": "shop:1"}),
 			route("TCPMapping", "shop-canary", values{"port": 9000, "service": "shop-canary:1", "weight": 25}), 20, false,
 		},
+		{"a resolver of the cluster", mapping("shop", values{"resolver": "pods"}), mapping("shop-canary", values{"resolver": "pods", "weight": 10}), 10, false},
+		{
+			"a load balancer", mapping("shop", values{"load_balancer": values{"policy": "round_robin"}}),
+			mapping("shop-canary", values{"load_balancer": values{"policy": "round_robin"}, "weight": 10}), 10, false,
+		},
+		{
+			"a wrong load balancer", mapping("shop", values{"load_balancer": values{"policy": "x"}}),
+			mapping("shop-canary", values{"load_balancer": values{"policy": "x"}, "weight": 10}), 0, true,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := RealShare(c.stable, c.canary, "emissary")
@@ -135,6 +144,14 @@ func TestRealShare(t *testing.T) {
 		})
 	}
 	if got := Cluster(mapping("shop", nil), "emissary"); got != "cluster_shop_eu_eu" {
+		t.Errorf("cluster %q", got)
+	}
+	balanced := mapping("shop", values{"resolver": "pods", "load_balancer": values{"policy": "round_robin"}})
+	if got := Cluster(balanced, "emissary"); got != "cluster_shop_eu_eu_er_round_robin" {
+		t.Errorf("cluster %q", got)
+	}
+	delete(balanced["spec"].(values), "resolver")
+	if got := Cluster(balanced, "emissary"); got != "cluster_shop_eu_eu_er_round_robin" {
 		t.Errorf("cluster %q", got)
 	}
 }

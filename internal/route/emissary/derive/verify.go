@@ -33,16 +33,19 @@ func (d *derivation) verify() error {
 		}
 	}
 	for _, id := range ids {
-		options := model.Options{Namespace: d.router.Namespace, AmbassadorID: id}
+		options := model.Options{Namespace: d.router.Namespace, AmbassadorID: id, AssumeResolvers: true}
 		v := verification{
 			derivation: d,
 			before:     sync.OnceValue(func() shares { return newShares(model.Evaluate(objects, options)) }),
 			after:      newShares(model.Evaluate(with, options)),
 		}
+		options.AssumeResolvers = false
+		upstreams := model.NewUpstreams(objects, options)
 		for _, r := range byID[id] {
 			if err := v.check(r); err != nil {
 				return err
 			}
+			d.warnAboutUpstream(r, upstreams)
 			for _, text := range v.after.report.Uncounted {
 				d.warn(note.UncertainShare, r.owner, "the shares may be others: "+text)
 			}

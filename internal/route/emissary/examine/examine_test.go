@@ -149,6 +149,24 @@ func TestEveryProblemIsFound(t *testing.T) {
 	}
 }
 
+// TestOtherTargetsAreNoServices: a host outside, and a name that Kubernetes does not resolve,
+// need no Service.
+func TestOtherTargetsAreNoServices(t *testing.T) {
+	s := seen(t)
+	doctortest.Add(t, &s, `{kind: ConsulResolver, apiVersion: getambassador.io/v3alpha1, metadata: {name: eu, namespace: other}, spec: {datacenter: eu}}
+---
+{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: a, namespace: shop}, spec: {hostname: "*", prefix: /a/, service: "lost.shop.io:80"}}
+---
+{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: b, namespace: shop}, spec: {hostname: "*", prefix: /b/, service: "lost:80", resolver: eu}}
+---
+{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: c, namespace: shop}, spec: {hostname: "*", prefix: /c/, service: "localhost:80"}}
+---
+{kind: TCPMapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: d, namespace: shop}, spec: {port: 9000, service: "10.0.0.1:80"}}`)
+	if found := examined(s).Findings; len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+}
+
 // TestRoutesOfOthersAreNotEmissarys: the routes of another router are not examined.
 func TestRoutesOfOthersAreNotEmissarys(t *testing.T) {
 	s := seen(t)

@@ -38,6 +38,8 @@ type exam struct {
 	pods     []doctor.Object // of Emissary
 	versions []string        // the running versions, according to the images
 	routing  model.Configuration
+	// upstreams knows the resolvers of the Mappings.
+	upstreams model.Upstreams
 }
 
 func newExam(e *doctor.Exam, namespace string) *exam {
@@ -54,7 +56,8 @@ func newExam(e *doctor.Exam, namespace string) *exam {
 			objects = append(objects, o.Object)
 		}
 	}
-	x.routing = model.Configure(objects, model.Options{Namespace: namespace, AmbassadorID: x.id(), Complete: e.Whole, Running: true})
+	options := model.Options{Namespace: namespace, AmbassadorID: x.id(), Complete: e.Whole, Running: true}
+	x.routing, x.upstreams = model.Configure(objects, options), model.NewUpstreams(objects, options)
 	return x
 }
 

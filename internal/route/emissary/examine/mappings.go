@@ -218,6 +218,10 @@ func (x *exam) orders(found *findings) {
 
 // target looks for the Service that a Mapping routes to.
 func (x *exam) target(found *findings, o doctor.Object) {
+	spec, _ := o.Value("spec").(map[string]any)
+	if _, kind := x.upstreams.Resolver(spec); !model.IsKubernetes(kind) {
+		return
+	}
 	address, err := servicename.ParseAddress(o.Text("spec", "service"))
 	s, known := servicename.Parse(address.Host)
 	if err != nil || !known || s.Namespace != "" && s.Namespace != o.ID.Namespace {

@@ -12,6 +12,9 @@ type Options struct {
 	// Complete means that the set has all objects, as in a cluster. Then no
 	// Host or Listener is assumed, and a missing one has its real effect.
 	Complete bool
+	// AssumeResolvers means that a resolver that is not in the set exists, and
+	// finds the endpoints of Kubernetes' Services.
+	AssumeResolvers bool
 	// Running means that Emissary has applied a change since it started, and so
 	// forgotten the Mappings that its cache confuses with others.
 	Running bool

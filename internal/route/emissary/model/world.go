@@ -8,7 +8,7 @@ type world struct {
 	module    module
 	hosts     *hostSet
 	listeners []*listener
-	resolvers map[string]string // name → kind
+	resolvers map[string]string // name → kind; "" for one that Emissary refuses
 	contexts  map[string]bool   // names of TLSContexts
 	// contextHosts holds the hostnames for which TLSContexts terminate TLS.
 	contextHosts map[string]bool
@@ -79,11 +79,11 @@ func (m module) fallback(field string) any {
 // check posts Emissary's errors about a Module (finalize in irambassador.py).
 func (m module) check(log *journal) {
 	if v, found := m.config["load_balancer"]; found && !validBalancer(object(v)) {
-		log.post(m.resource, "its load_balancer is not valid")
+		log.post(m.resource, "has a load_balancer that is not valid")
 	}
 	if m.breakers != nil {
 		if _, ok := breakerIDs(m.breakers); !ok {
-			log.post(m.resource, "its circuit_breakers are not valid: Emissary rejects every Mapping without its own")
+			log.post(m.resource, "has circuit_breakers that are not valid: Emissary rejects every Mapping without its own")
 		}
 	}
 	if policy, found := m.config["retry_policy"]; found {
@@ -93,7 +93,7 @@ func (m module) check(log *journal) {
 		}
 	}
 	if _, found := m.config["error_response_overrides"]; found {
-		log.post(m.resource, "error_response_overrides is not supported since Emissary 4")
+		log.post(m.resource, "has error_response_overrides, which Emissary does not support since 4.0")
 	}
 }
 
@@ -101,9 +101,11 @@ func (m module) check(log *journal) {
 // ones (irserviceresolver.py). Two pairs of names are aliases.
 func resolverKinds(resources []*resource, log *journal) map[string]string {
 	kinds := map[string]string{}
+	var refused []string
 	for _, r := range resources {
 		if r.kind == "ConsulResolver" && !truthy(r.spec["datacenter"]) {
 			log.post(r, "has no datacenter: Emissary does not know the resolver")
+			refused = append(refused, r.alias)
 			continue
 		}
 		kinds[r.alias] = r.kind
@@ -123,6 +125,11 @@ func resolverKinds(resources []*resource, log *journal) map[string]string {
 			kinds[own.twin] = a
 		}
 	}
+	for _, name := range refused {
+		if _, found := kinds[name]; !found {
+			kinds[name] = ""
+		}
+	}
 	return kinds
 }
 
@@ -135,7 +142,13 @@ func (w *world) resolverName(r *resource) string {
 }
 
 // resolverKind returns the kind of that resolver, or "" if it is not defined.
-func (w *world) resolverKind(r *resource) string { return w.resolvers[w.resolverName(r)] }
+func (w *world) resolverKind(r *resource) string {
+	kind, found := w.resolvers[w.resolverName(r)]
+	if !found && w.opts.AssumeResolvers {
+		return "KubernetesEndpointResolver"
+	}
+	return kind
+}
 
 // cluster names the cluster of a Mapping. Mappings with the same long name
 // share the cluster of the first one, including its statistics name
@@ -199,10 +212,15 @@ func namesOf(o map[string]any, opts Options) clusterNames {
 		return clusterNames{}
 	}
 	log := &journal{}
+	opts.AssumeResolvers = true
 	w := newWorld(&catalog{}, opts, log)
-	// Assume that a named TLSContext exists; it is not known here.
+	// Assume that a named TLSContext exists, and that the Module names a resolver
+	// for a load_balancer; they are not known here.
 	if name := text(r.spec["tls"]); name != "" {
 		w.contexts[name] = true
+	}
+	if truthy(r.spec["load_balancer"]) {
+		w.module.resolver = "endpoint"
 	}
 	m := newMapping(r, w)
 	if m == nil {
