@@ -20,10 +20,11 @@ import (
 
 // canaryFlags are the unparsed flags of every verb that derives a canary.
 type canaryFlags struct {
-	suffix, namespace, replicas, emissaryNamespace string
-	images, labels, include                        []string
-	accept                                         []string
-	copyPeers, recursive, debug, strict            bool
+	suffix, namespace, replicas         string
+	emissary                            emissaryFlags
+	images, labels, include             []string
+	accept                              []string
+	copyPeers, recursive, debug, strict bool
 }
 
 // register adds all flags except --namespace, whose meaning depends on the verb.
@@ -36,15 +37,15 @@ func (f *canaryFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.accept, "accept", nil, "`NAME` of a warning that you know about; repeatable")
 	flags.BoolVar(&f.strict, "strict", false, "fail on a warning that is not accepted")
 	flags.BoolVar(&f.copyPeers, "copy-peers", false, "copy the network policies of other applications that admit the stable pods by label")
-	flags.StringVar(&f.emissaryNamespace, "emissary-namespace", "emissary", "namespace of Emissary")
+	f.emissary.register(flags)
 	flags.BoolVarP(&f.recursive, "recursive", "R", false, "also read the subfolders of folders")
 	flags.BoolVar(&f.debug, "debug", false, "print every decision and its reason on stderr")
 }
 
 // options parses and checks the flags.
 func (f *canaryFlags) options() (plan.Options, error) {
-	o := plan.Options{Routers: wiring.Routers(f.emissaryNamespace), Canary: canary.Options{Namespace: f.namespace, CopyPeers: f.copyPeers}}
-	for _, step := range []func(*plan.Options) error{f.setImages, f.setLabels, f.setReplicas, f.setInclude, f.setAccept, f.setNames} {
+	o := plan.Options{Canary: canary.Options{Namespace: f.namespace, CopyPeers: f.copyPeers}}
+	for _, step := range []func(*plan.Options) error{f.setImages, f.setLabels, f.setReplicas, f.setInclude, f.setAccept, f.setNames, f.setRouters} {
 		if err := step(&o); err != nil {
 			return o, err
 		}
@@ -186,7 +187,13 @@ func (f *canaryFlags) setNames(o *plan.Options) error {
 	if o.Canary.Suffix, err = canary.ParseSuffix(f.suffix); err != nil {
 		return fmt.Errorf("--suffix: %w", err)
 	}
-	return checkNamespaces(f.namespace, f.emissaryNamespace)
+	return checkNamespaces(f.namespace, f.emissary.namespace)
+}
+
+func (f *canaryFlags) setRouters(o *plan.Options) error {
+	emissary, err := f.emissary.parse()
+	o.Routers = wiring.Routers(emissary)
+	return err
 }
 
 func (f *canaryFlags) read(ctx context.Context, args []string, streams Streams) (*manifest.Set, error) {

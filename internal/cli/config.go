@@ -123,7 +123,7 @@ func (f *engineFlags) complete() error {
 	}
 	r := f.config.release
 	setFromFile(&f.config, "namespace", &f.namespace, r.Namespace)
-	setFromFile(&f.config, "emissary-namespace", &f.emissaryNamespace, r.EmissaryNamespace)
+	f.emissary.complete(&f.config)
 	setFromFile(&f.config, "timeout", &f.timeout, r.Timeouts.Ready)
 	setFromFile(&f.config, "on-cancel", &f.onCancel, string(r.OnCancel))
 	setFromFile(&f.config, "force-conflicts", &f.force, r.Promotion.ForceConflicts)
@@ -145,7 +145,7 @@ func (f *deployFlags) complete(args []string) ([]string, error) {
 	setFromFile(c, "include", &f.canary.include, r.Canary.Include)
 	setFromFile(c, "accept", &f.canary.accept, texts(r.Accept))
 	setFromFile(c, "copy-peers", &f.canary.copyPeers, r.Canary.CopyPeers)
-	setFromFile(c, "emissary-namespace", &f.canary.emissaryNamespace, r.EmissaryNamespace)
+	f.canary.emissary.complete(c)
 	setFromFile(c, "labels", &f.canary.labels, pairs(r.Canary.Labels))
 	if len(args) == 0 {
 		args = c.manifests()

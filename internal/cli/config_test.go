@@ -42,7 +42,7 @@ func completed(t *testing.T, spec string, flags ...string) (deployFlags, []strin
 
 // equal compares flags except for the release file itself.
 var equal = cmp.Options{
-	cmp.AllowUnexported(deployFlags{}, canaryFlags{}, engineFlags{}),
+	cmp.AllowUnexported(deployFlags{}, canaryFlags{}, engineFlags{}, emissaryFlags{}),
 	cmpopts.IgnoreTypes(configFlag{}), cmpopts.EquateEmpty(),
 }
 
@@ -55,7 +55,7 @@ func TestReleaseFileDefaults(t *testing.T) {
 	plain.register(cmd)
 	plain.engine.registerWrites(cmd.Flags())
 	plain.engine.registerCancel(cmd.Flags())
-	plain.engine.namespace, plain.engine.emissaryNamespace = "blue", "emissary"
+	plain.engine.namespace, plain.engine.emissary.namespace = "blue", "emissary"
 	if diff := cmp.Diff(plain, bare, equal); diff != "" {
 		t.Error(diff)
 	}
@@ -64,16 +64,16 @@ func TestReleaseFileDefaults(t *testing.T) {
 func TestReleaseFileAndFlags(t *testing.T) {
 	const spec = `workload: shop, manifests: [base, ../other], images: [a:1, b:2],
   canary: {suffix: -next, replicas: 7, labels: {z: "1", a: b}, include: [sts/db], copyPeers: true},
-  router: {emissary: {namespace: edge}}, timeouts: {ready: 3m}, onCancel: hold, promotion: {forceConflicts: true}`
+  router: {emissary: {namespace: edge, version: 4.2}}, timeouts: {ready: 3m}, onCancel: hold, promotion: {forceConflicts: true}`
 	f, manifests := completed(t, spec)
 	want := deployFlags{
 		name: "shop",
 		canary: canaryFlags{
-			suffix: "-next", replicas: "7", emissaryNamespace: "edge", copyPeers: true,
+			suffix: "-next", replicas: "7", emissary: emissaryFlags{"edge", "4.2"}, copyPeers: true,
 			images: []string{"a:1", "b:2"}, labels: []string{"a=b", "z=1"}, include: []string{"sts/db"},
 		},
 		engine: engineFlags{
-			namespace: "blue", emissaryNamespace: "edge", timeout: 3 * time.Minute, onCancel: "hold", force: true,
+			namespace: "blue", emissary: emissaryFlags{"edge", "4.2"}, timeout: 3 * time.Minute, onCancel: "hold", force: true,
 			ci: "auto", progress: "auto", color: "auto", dryRun: "none",
 		},
 	}
@@ -84,11 +84,11 @@ func TestReleaseFileAndFlags(t *testing.T) {
 		t.Error(diff)
 	}
 
-	f, manifests = completed(t, spec, "-n", "red", "--name", "x", "-I", "c:3", "-s", "-old", "-l", "k=v", "--replicas", "same", "--include", "ds/log", "--copy-peers=false", "--emissary-namespace", "emissary", "--timeout", "1s", "--on-cancel", "zero", "file.yml")
+	f, manifests = completed(t, spec, "-n", "red", "--name", "x", "-I", "c:3", "-s", "-old", "-l", "k=v", "--replicas", "same", "--include", "ds/log", "--copy-peers=false", "--emissary-namespace", "emissary", "--emissary-version", "3.10", "--timeout", "1s", "--on-cancel", "zero", "file.yml")
 	want = deployFlags{
 		name: "x",
 		canary: canaryFlags{
-			suffix: "-old", replicas: "same", emissaryNamespace: "emissary",
+			suffix: "-old", replicas: "same", emissary: emissaryFlags{"emissary", "3.10"},
 			images: []string{"c:3"}, labels: []string{"k=v"}, include: []string{"ds/log"},
 		},
 		engine: engineFlags{

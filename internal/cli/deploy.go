@@ -17,7 +17,7 @@ import (
 )
 
 // deployFlags are the unparsed flags of deploy. canary and engine both have a namespace
-// and an Emissary namespace; plan copies the given values to both.
+// and an Emissary; plan copies the given values to both.
 type deployFlags struct {
 	canary canaryFlags
 	engine engineFlags
@@ -87,7 +87,7 @@ func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) 
 	if err != nil {
 		return none(err)
 	}
-	f.canary.namespace, f.engine.emissaryNamespace = f.engine.namespace, f.canary.emissaryNamespace
+	f.canary.namespace, f.engine.emissary = f.engine.namespace, f.canary.emissary
 	if err := f.engine.check(); err != nil {
 		return none(f.engine.config.withSource(err))
 	}

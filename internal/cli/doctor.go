@@ -68,7 +68,7 @@ func (f *doctorFlags) inputs() ([]string, error) {
 	if err := f.deploy.engine.complete(); err != nil || len(f.manifests) > 0 {
 		return f.manifests, err
 	}
-	setFromFile(c, "emissary-namespace", &f.deploy.canary.emissaryNamespace, c.release.EmissaryNamespace)
+	f.deploy.canary.emissary.complete(c)
 	return c.manifests(), nil
 }
 
@@ -90,7 +90,7 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (survey.Opti
 		o.Release, o.Plan = &release, plan
 		return o, err
 	}
-	e.emissaryNamespace = f.deploy.canary.emissaryNamespace
+	e.emissary = f.deploy.canary.emissary
 	if err := e.check(); err != nil {
 		return o, e.config.withSource(err)
 	}
@@ -104,9 +104,9 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (survey.Opti
 // survey returns the options to look at a namespace without a release.
 func (f *engineFlags) survey(namespace string) (survey.Options, error) {
 	file := f.config.release
-	o, err := wiring.Survey(f.target, namespace, f.emissaryNamespace, file.Metrics.Source)
+	o, err := wiring.Survey(f.target, namespace, f.emissary.namespace, file.Metrics.Source)
 	o.Force = file.Promotion.ForceConflicts
-	o.Grant = fmt.Sprintf("canarize rbac -n %s --emissary-namespace %s", namespace, f.emissaryNamespace)
+	o.Grant = fmt.Sprintf("canarize rbac -n %s --emissary-namespace %s", namespace, f.emissary.namespace)
 	return o, foreign(err)
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -29,7 +30,7 @@ type engineFlags struct {
 	config                      configFlag
 	namespace                   string
 	output, progress, color     string
-	emissaryNamespace           string
+	emissary                    emissaryFlags
 	dryRun, onCancel, ci        string
 	noWait, force, overrideHold bool
 	untested, unverified        bool
@@ -60,11 +61,6 @@ func (f *engineFlags) registerWrites(flags *pflag.FlagSet) {
 	flags.StringVar(&f.dryRun, "dry-run", "none", "`none`, client (only compare), or server (the API server checks the writes, but stores nothing)")
 	flags.BoolVar(&f.noWait, "no-wait", false, "fail at once if another process works on the release")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "how long to wait for pods that make no progress")
-}
-
-// registerEmissary adds the flag for the gateway that verifies a share.
-func (f *engineFlags) registerEmissary(flags *pflag.FlagSet) {
-	flags.StringVar(&f.emissaryNamespace, "emissary-namespace", "emissary", "namespace of Emissary")
 }
 
 // registerVersion adds the flag that selects a version.
@@ -113,11 +109,10 @@ func (f *engineFlags) check() error {
 			return err
 		}
 	}
-	emissary := f.emissaryNamespace
-	if emissary == "" {
-		emissary = "emissary" // the verb has no such flag
+	if _, err := f.emissary.parse(); err != nil {
+		return err
 	}
-	return checkNamespaces(f.namespace, emissary)
+	return checkNamespaces(f.namespace, cmp.Or(f.emissary.namespace, "emissary")) // a verb may have no such flag
 }
 
 // inNamespace returns the namespace to work in.
@@ -130,13 +125,14 @@ func (f *engineFlags) inNamespace() (string, error) {
 }
 
 func (f *engineFlags) options(patient bool, emit func(rollout.Event)) wiring.Options {
+	emissary, _ := f.emissary.parse() // check has seen an error
 	dry := map[string]kube.DryRun{"client": kube.DryRunClient, "server": kube.DryRunServer}
 	return wiring.Options{
 		Options: hub.Options{
 			DryRun: dry[f.dryRun], NoWait: f.noWait, Patient: patient,
 			Runner: runner.Options{ReadyTimeout: f.timeout, HoldOnCancel: f.onCancel == "hold", Force: f.force},
 		},
-		Target: f.target, EmissaryNamespace: f.emissaryNamespace, ShareTimeout: f.config.release.Timeouts.Share,
+		Target: f.target, Emissary: emissary, ShareTimeout: f.config.release.Timeouts.Share,
 		Emit: emit,
 	}
 }

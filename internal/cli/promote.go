@@ -39,7 +39,7 @@ program.`,
 	flags.BoolVar(&f.untested, "untested", false, "continue although no request reaches the canary")
 	f.registerUnverified(flags)
 	f.registerVersion(flags)
-	f.registerEmissary(flags)
+	f.emissary.register(flags)
 	f.registerWrites(flags)
 	f.registerCancel(flags)
 	return cmd

@@ -103,14 +103,17 @@ var onRefusal = map[rollout.Code]func(name string, r *rollout.Refusal) string{
 	rollout.RefusedNoGateway:    always("name the gateway's namespace with --emissary-namespace, or repeat with --unverified"),
 	rollout.RefusedNotFollowing: always("mend that first; canarize doctor examines the gateway"),
 	rollout.RefusedNoGatewayPod: always("check that Emissary runs there; --emissary-namespace names another namespace"),
-	rollout.RefusedNotTaken:     always("canarize traffic --live shows what Emissary does with the Mappings"),
-	rollout.RefusedGone:         naming("run canarize reject %s and deploy again"),
-	rollout.RefusedNotRecord:    always("choose another --name"),
-	rollout.RefusedSchema:       naming("use the version of canarize that began the release, or run canarize reject %s, which finds the canary's routes by their labels"),
-	rollout.RefusedDamaged:      naming("canarize reject %s finds the canary's routes by their labels and takes the traffic off"),
-	rollout.WaitsForRequests:    nothing,
-	rollout.WaitsForPeople:      nothing,
-	rollout.WaitsForResume:      naming("canarize resume %s ends the hold"),
+	rollout.RefusedGatewayVersion: func(_ string, r *rollout.Refusal) string {
+		return fmt.Sprintf("name the version with --emissary-version %s, or as spec.router.emissary.version of the release file", r.Version)
+	},
+	rollout.RefusedNotTaken:  always("canarize traffic --live shows what Emissary does with the Mappings"),
+	rollout.RefusedGone:      naming("run canarize reject %s and deploy again"),
+	rollout.RefusedNotRecord: always("choose another --name"),
+	rollout.RefusedSchema:    naming("use the version of canarize that began the release, or run canarize reject %s, which finds the canary's routes by their labels"),
+	rollout.RefusedDamaged:   naming("canarize reject %s finds the canary's routes by their labels and takes the traffic off"),
+	rollout.WaitsForRequests: nothing,
+	rollout.WaitsForPeople:   nothing,
+	rollout.WaitsForResume:   naming("canarize resume %s ends the hold"),
 	rollout.WaitsForApproval: func(name string, r *rollout.Refusal) string {
 		return fmt.Sprintf("canarize approve %s %s lets it pass", name, r.Gate)
 	},

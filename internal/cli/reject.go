@@ -30,7 +30,7 @@ does not answer, reject retries until it is stopped.`,
 	flags := cmd.Flags()
 	f.register(flags)
 	flags.BoolVar(&ifActive, "if-active", false, "succeed without doing anything if there is no release to reject")
-	f.registerEmissary(flags)
+	f.emissary.register(flags)
 	f.registerWrites(flags)
 	return cmd
 }

@@ -166,7 +166,7 @@ while the canary warms up; 5 interrupted.`,
 	flags.BoolVar(&f.overrideHold, "override-hold", false, "continue although the release is held")
 	f.registerVersion(flags)
 	f.register(flags)
-	f.registerEmissary(flags)
+	f.emissary.register(flags)
 	f.registerWrites(flags)
 	f.registerCancel(flags)
 	return cmd

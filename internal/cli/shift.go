@@ -46,7 +46,7 @@ weight once, and copies changes of the stable Mapping to the canary's.`,
 	flags.BoolVar(&f.overrideHold, "override-hold", false, "continue although the release is held")
 	f.registerVersion(flags)
 	f.register(flags)
-	f.registerEmissary(flags)
+	f.emissary.register(flags)
 	f.registerWrites(flags)
 	f.registerCancel(flags)
 	return cmd

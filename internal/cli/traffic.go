@@ -16,10 +16,10 @@ import (
 
 // trafficFlags are the unparsed flags of traffic.
 type trafficFlags struct {
-	options           wiring.TrafficOptions
-	target            kube.Target
-	output, namespace string
-	recursive, live   bool
+	emissary                        emissaryFlags
+	target                          kube.Target
+	output, namespace, ambassadorID string
+	recursive, live                 bool
 }
 
 func newTraffic(streams Streams) *cobra.Command {
@@ -33,7 +33,8 @@ cluster and statistics, and which Mappings are dropped. TCPMappings, and Ingress
 Emissary's class, count too. If a Mapping has a wrong value, such as a weight of 101,
 traffic does not refuse it but shows what Emissary does.
 
-With --live it also asks every gateway pod: TAKEN is the share that Envoy's routes give,
+With --live the version of Emissary is that of its pods, if their images tell it, unless
+--emissary-version is given. Traffic then also asks every gateway pod: TAKEN is the share that Envoy's routes give,
 and SEEN the part of the requests of two seconds. Lines below the table say why they
 differ from ASKED.`,
 		Example: `  canarize traffic manifests <(canarize generate -w 1 manifests)
@@ -42,10 +43,14 @@ differ from ASKED.`,
 			if f.output != "" && f.output != "json" {
 				return unknownOutput(f.output, "json")
 			}
-			if err := checkNamespaces(f.namespace, f.options.EmissaryNamespace); err != nil {
+			if err := checkNamespaces(f.namespace, f.emissary.namespace); err != nil {
 				return err
 			}
-			report, err := f.report(cmd.Context(), args, streams)
+			emissary, err := f.emissary.parse()
+			if err != nil {
+				return err
+			}
+			report, err := f.report(cmd.Context(), args, wiring.TrafficOptions{Emissary: emissary, AmbassadorID: f.ambassadorID}, streams)
 			if err != nil {
 				return err
 			}
@@ -65,19 +70,19 @@ differ from ASKED.`,
 	flags.StringVar(&f.target.Context, "context", "", "with --live: kubeconfig context to use")
 	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "with --live: kubeconfig file to use")
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of objects without one, objects of other namespaces are an error; with --live: the only namespace to read")
-	flags.StringVar(&f.options.EmissaryNamespace, "emissary-namespace", "emissary", "namespace of Emissary")
-	flags.StringVar(&f.options.AmbassadorID, "ambassador-id", "default", "ambassador_id of the Emissary to show")
+	f.emissary.register(flags)
+	flags.StringVar(&f.ambassadorID, "ambassador-id", "default", "ambassador_id of the Emissary to show")
 	flags.BoolVarP(&f.recursive, "recursive", "R", false, "also read the subfolders of folders")
 	return cmd
 }
 
 // report returns what Emissary does.
-func (f *trafficFlags) report(ctx context.Context, args []string, streams Streams) (traffic.Report, error) {
+func (f *trafficFlags) report(ctx context.Context, args []string, options wiring.TrafficOptions, streams Streams) (traffic.Report, error) {
 	if f.live {
 		if len(args) > 0 {
 			return traffic.Report{}, fmt.Errorf("--live reads the cluster; omit %s or --live", args[0])
 		}
-		t, err := wiring.ReadTraffic(ctx, f.target, f.namespace, f.options)
+		t, err := wiring.ReadTraffic(ctx, f.target, f.namespace, options)
 		return t, foreign(err)
 	}
 	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.recursive, Stdin: streams.In})
@@ -88,5 +93,5 @@ func (f *trafficFlags) report(ctx context.Context, args []string, streams Stream
 	if err != nil {
 		return traffic.Report{}, err
 	}
-	return traffic.Report{Report: wiring.Traffic(set, f.options)}, nil
+	return traffic.Report{Report: wiring.Traffic(set, options)}, nil
 }

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,8 @@ type Pod struct {
 	Namespace, Name, UID string
 	// Restarts counts the restarts of its containers.
 	Restarts int
+	// Images are those of its containers.
+	Images []string
 	// Ready means that the pod gets requests: it is ready and is not being deleted.
 	Ready bool
 }
@@ -115,16 +118,26 @@ func (p *Pods) current(ctx context.Context) (*podWatch, error) {
 }
 
 func runningPods(objects map[string]map[string]any) ([]Pod, error) {
+	running := maps.Clone(objects)
+	maps.DeleteFunc(running, func(_ string, o map[string]any) bool {
+		status, _ := o["status"].(map[string]any)
+		return status["phase"] != string(corev1.PodRunning)
+	})
+	return PodsOf(slices.Collect(maps.Values(running)))
+}
+
+// PodsOf returns the pods of decoded objects, sorted by namespace and name.
+func PodsOf(objects []map[string]any) ([]Pod, error) {
 	var pods []Pod
 	for _, o := range objects {
 		var pod corev1.Pod
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o, &pod); err != nil {
 			return nil, fmt.Errorf("%s: %w", RefOf(o), err)
 		}
-		if pod.Status.Phase != corev1.PodRunning {
-			continue
-		}
 		p := Pod{Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID)}
+		for _, c := range pod.Spec.Containers {
+			p.Images = append(p.Images, c.Image)
+		}
 		for _, c := range pod.Status.ContainerStatuses {
 			p.Restarts += int(c.RestartCount)
 		}

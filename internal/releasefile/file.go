@@ -28,8 +28,9 @@ type File struct {
 	Canary Canary
 	// Accept names the warnings that the user knows about.
 	Accept []note.Name
-	// EmissaryNamespace is the namespace of Emissary.
-	EmissaryNamespace string
+	// EmissaryNamespace is the namespace of Emissary, and EmissaryVersion its version; ""
+	// for the default.
+	EmissaryNamespace, EmissaryVersion string
 
 	// Analysis holds spec.analysis and spec.ramp.
 	Analysis analysis.Config
@@ -136,6 +137,7 @@ func (r *File) form() form {
 			field{"router", object(
 				field{"emissary", object(
 					field{"namespace", matching(&r.EmissaryNamespace, namespaceName, namespaceWords), "The namespace Emissary runs in."},
+					field{"version", versionForm(&r.EmissaryVersion), "The version of Emissary, such as 4.1, for which shares are computed: after 4.1 TCPMappings have other shares. Default: 4.1."},
 				), "Emissary-ingress."},
 			), "What routes requests to the canary."},
 			field{"analysis", r.analysisForm(), "How sure a verdict must be, and when it may be given."},

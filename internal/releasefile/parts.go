@@ -66,6 +66,22 @@ func replicasForm(to *string) form {
 	return form{read, schema{AnyOf: []schema{number.schema, {Enum: words}}, Default: *to}}
 }
 
+var versionPattern = regexp.MustCompile(`^v?[0-9]{1,4}(\.[0-9]{1,4}(\.[0-9]{1,4}((\.[0-9A-Za-z]|[A-Za-z])[0-9A-Za-z.]*)?)?)?([-+][0-9A-Za-z][-0-9A-Za-z.+]*)?$`)
+
+// versionForm accepts a version, also one that YAML takes for a number.
+func versionForm(to *string) form {
+	var n float64
+	read := func(v value) error {
+		node := v.resolved()
+		if node.Kind != yaml.ScalarNode || !versionPattern.MatchString(node.Value) {
+			return v.errorf("expected a version, such as 4.1 or 3.10.0")
+		}
+		*to = node.Value
+		return nil
+	}
+	return form{read, schema{AnyOf: []schema{{Type: types{"string"}, Pattern: versionPattern.String()}, number(&n).schema}}}
+}
+
 func gateForm(g *rollout.Gate) form {
 	return object(
 		field{"name", matching(&g.Name, releaseName, releaseNameWords), "The name that events and canarize approve use."},

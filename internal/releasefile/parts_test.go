@@ -20,10 +20,12 @@ func TestParseParts(t *testing.T) {
 		"canary": {"{canary: {suffix: -next, replicas: 3, labels: {a: b}, include: [sts/db], copyPeers: true}}", func(r *File) {
 			r.Canary = Canary{"-next", "3", map[string]string{"a": "b"}, []string{"sts/db"}, true}
 		}},
-		"same":   {"{canary: {replicas: same}}", func(r *File) { r.Canary.Replicas = "same" }},
-		"router": {"{router: {emissary: {namespace: ambassador}}}", func(r *File) { r.EmissaryNamespace = "ambassador" }},
-		"rest":   {"{timeouts: {ready: 90s, share: 1m}, onCancel: hold}", func(r *File) { r.Timeouts, r.OnCancel = Timeouts{90 * time.Second, time.Minute}, CancelHold }},
-		"force":  {"{promotion: {forceConflicts: true}}", func(r *File) { r.Promotion.ForceConflicts = true }},
+		"same":                      {"{canary: {replicas: same}}", func(r *File) { r.Canary.Replicas = "same" }},
+		"router":                    {"{router: {emissary: {namespace: ambassador}}}", func(r *File) { r.EmissaryNamespace = "ambassador" }},
+		"version":                   {"{router: {emissary: {version: v4.2.0-rc.1}}}", func(r *File) { r.EmissaryVersion = "v4.2.0-rc.1" }},
+		"version that is no number": {"{router: {emissary: {version: 3.10}}}", func(r *File) { r.EmissaryVersion = "3.10" }},
+		"rest":                      {"{timeouts: {ready: 90s, share: 1m}, onCancel: hold}", func(r *File) { r.Timeouts, r.OnCancel = Timeouts{90 * time.Second, time.Minute}, CancelHold }},
+		"force":                     {"{promotion: {forceConflicts: true}}", func(r *File) { r.Promotion.ForceConflicts = true }},
 		"by hand, named before the gates": {"{promotion: {automatic: false}, gates: [{name: a, exec: [make, check], weight: 20, timeout: 1m}, {name: b, http: 'https://a/b'}, {name: c, manual: true, weight: 0}]}", func(r *File) {
 			r.Promotion.Automatic = false
 			r.Gates = []rollout.Gate{
@@ -51,6 +53,8 @@ func TestParsePartsRefuses(t *testing.T) {
 		"canary: {labels: {a: 1}}":                                      "spec.canary.labels.a: expected a string",
 		"router: {istio: {}}":                                           "spec.router.istio is not known; spec.router may have emissary",
 		"router: {emissary: {namespace: A}}":                            `namespace: "A": expected at most 63`,
+		"router: {emissary: {version: latest}}":                         "spec.router.emissary.version: expected a version, such as 4.1",
+		"router: {emissary: {version: [4]}}":                            "spec.router.emissary.version: expected a version, such as 4.1",
 		"promotion: {automatic: never}":                                 "spec.promotion.automatic: expected true or false",
 		"timeouts: {ready: 0s}":                                         "spec.timeouts.ready: expected a duration above 0",
 		"timeouts: {ready: 10}":                                         "spec.timeouts.ready: expected a duration with its unit",

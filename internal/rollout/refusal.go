@@ -13,38 +13,39 @@ type Code string
 
 // The reasons why something is not done with a release, or not yet.
 const (
-	RefusedHeld          Code = "Held"          // somebody has to decide first
-	RefusedVerb          Code = "UnknownVerb"   // no such request exists
-	RefusedOtherVersion  Code = "OtherVersion"  // the release is not of the expected version
-	RefusedPromoting     Code = "Promoting"     // the previous version is being promoted
-	RefusedRejecting     Code = "Rejecting"     // the previous version is being rejected
-	RefusedShifting      Code = "Shifting"      // a shift of the weight is not finished
-	RefusedWeight        Code = "WeightRange"   // the routes cannot have this weight
-	RefusedBraked        Code = "Braked"        // the brake stopped the canary's requests without the gateway
-	RefusedNotReady      Code = "NotReady"      // the canary's pods are not ready yet
-	RefusedNoCanary      Code = "NoCanary"      // nothing is deployed
-	RefusedNotStanding   Code = "NotStanding"   // no canary stands at its weight
-	RefusedNoRelease     Code = "NoRelease"     // there is nothing to reject
-	RefusedPromoted      Code = "Promoted"      // too late to reject
-	RefusedUntested      Code = "Untested"      // the canary gets no requests
-	RefusedUnverified    Code = "Unverified"    // no gateway has confirmed the share
-	RefusedCanaryChanged Code = "CanaryChanged" // the canary changed after it was tested
-	RefusedStableChanged Code = "StableChanged" // promotion would undo somebody's change
-	RefusedNoGate        Code = "NoGate"        // the release has no gate of that name
-	RefusedNoGateway     Code = "NoGateway"     // no gateway can verify a share
-	RefusedNotFollowing  Code = "NotFollowing"  // the gateway applies no changes, or not the last ones
-	RefusedNoGatewayPod  Code = "NoGatewayPod"  // no pod of the gateway is ready
-	RefusedNotTaken      Code = "ShareNotTaken" // the gateways do not give the requested share
-	RefusedGone          Code = "Gone"          // somebody deleted an object of the canary
-	RefusedNotRecord     Code = "NotARecord"    // the ConfigMap is not the record of a release
-	RefusedSchema        Code = "UnknownSchema" // another version of canarize wrote the state
-	RefusedDamaged       Code = "DamagedState"  // the stored state is invalid
-	WaitsForRequests     Code = "NoRequests"    // this process has counted no request to the canary
-	WaitsForPeople       Code = "PeopleUnheard" // holds and approvals cannot be read
-	WaitsForResume       Code = "OnHold"        // a person holds the release
-	WaitsForApproval     Code = "ManualGate"    // a person has to approve a manual gate
-	WaitsForGate         Code = "Gate"          // a program or URL has to agree
-	Stopped              Code = "Stopped"       // something failed, or somebody has to decide
+	RefusedHeld           Code = "Held"           // somebody has to decide first
+	RefusedVerb           Code = "UnknownVerb"    // no such request exists
+	RefusedOtherVersion   Code = "OtherVersion"   // the release is not of the expected version
+	RefusedPromoting      Code = "Promoting"      // the previous version is being promoted
+	RefusedRejecting      Code = "Rejecting"      // the previous version is being rejected
+	RefusedShifting       Code = "Shifting"       // a shift of the weight is not finished
+	RefusedWeight         Code = "WeightRange"    // the routes cannot have this weight
+	RefusedBraked         Code = "Braked"         // the brake stopped the canary's requests without the gateway
+	RefusedNotReady       Code = "NotReady"       // the canary's pods are not ready yet
+	RefusedNoCanary       Code = "NoCanary"       // nothing is deployed
+	RefusedNotStanding    Code = "NotStanding"    // no canary stands at its weight
+	RefusedNoRelease      Code = "NoRelease"      // there is nothing to reject
+	RefusedPromoted       Code = "Promoted"       // too late to reject
+	RefusedUntested       Code = "Untested"       // the canary gets no requests
+	RefusedUnverified     Code = "Unverified"     // no gateway has confirmed the share
+	RefusedCanaryChanged  Code = "CanaryChanged"  // the canary changed after it was tested
+	RefusedStableChanged  Code = "StableChanged"  // promotion would undo somebody's change
+	RefusedNoGate         Code = "NoGate"         // the release has no gate of that name
+	RefusedNoGateway      Code = "NoGateway"      // no gateway can verify a share
+	RefusedNotFollowing   Code = "NotFollowing"   // the gateway applies no changes, or not the last ones
+	RefusedNoGatewayPod   Code = "NoGatewayPod"   // no pod of the gateway is ready
+	RefusedGatewayVersion Code = "GatewayVersion" // the gateway is of another version than the weights are computed for
+	RefusedNotTaken       Code = "ShareNotTaken"  // the gateways do not give the requested share
+	RefusedGone           Code = "Gone"           // somebody deleted an object of the canary
+	RefusedNotRecord      Code = "NotARecord"     // the ConfigMap is not the record of a release
+	RefusedSchema         Code = "UnknownSchema"  // another version of canarize wrote the state
+	RefusedDamaged        Code = "DamagedState"   // the stored state is invalid
+	WaitsForRequests      Code = "NoRequests"     // this process has counted no request to the canary
+	WaitsForPeople        Code = "PeopleUnheard"  // holds and approvals cannot be read
+	WaitsForResume        Code = "OnHold"         // a person holds the release
+	WaitsForApproval      Code = "ManualGate"     // a person has to approve a manual gate
+	WaitsForGate          Code = "Gate"           // a program or URL has to agree
+	Stopped               Code = "Stopped"        // something failed, or somebody has to decide
 )
 
 // Refusal says why something is not done with a release, or not yet. It holds a code and
@@ -122,9 +123,10 @@ var factOf = map[Code]func(*Refusal) string{
 	RefusedNotFollowing: func(r *Refusal) string {
 		return fmt.Sprintf("nothing was changed, because the gateway does not follow: %v", r.Err)
 	},
-	RefusedNoGatewayPod: (*Refusal).behind,
-	RefusedNotTaken:     (*Refusal).behind,
-	RefusedGone:         func(r *Refusal) string { return strings.Join(r.Objects, ", ") + " is missing; somebody deleted it" },
+	RefusedNoGatewayPod:   (*Refusal).behind,
+	RefusedGatewayVersion: func(r *Refusal) string { return fmt.Sprint(r.Err) },
+	RefusedNotTaken:       (*Refusal).behind,
+	RefusedGone:           func(r *Refusal) string { return strings.Join(r.Objects, ", ") + " is missing; somebody deleted it" },
 	RefusedNotRecord: func(r *Refusal) string {
 		return fmt.Sprintf("%s is not the record of a release: it lacks the label %s", strings.Join(r.Objects, ", "), ReleaseLabel)
 	},

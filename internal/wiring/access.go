@@ -14,7 +14,7 @@ type AccessOptions struct {
 func Access(o AccessOptions) kube.Access {
 	var routes []kube.Grant
 	var elsewhere []kube.Granted
-	for _, r := range routers(o.EmissaryNamespace, nil) {
+	for _, r := range routers(Emissary{Namespace: o.EmissaryNamespace}, nil) {
 		routes = append(routes, r.grants...)
 		elsewhere = append(elsewhere, r.elsewhere...)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/derive"
 	"github.com/canarize/canarize/internal/route/emissary/examine"
 	"github.com/canarize/canarize/internal/route/emissary/live"
+	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/internal/survey"
 )
 
@@ -19,25 +20,31 @@ type router struct {
 	elsewhere []kube.Granted   // needed in other namespaces
 }
 
+// Emissary identifies an installation of Emissary.
+type Emissary struct {
+	Namespace string
+	Version   model.Version // zero means the newest that is known
+}
+
 // routers returns all routers.
-func routers(emissaryNamespace string, gateways *live.Gateways) []router {
+func routers(emissary Emissary, gateways *live.Gateways) []router {
 	return []router{{
 		name:   route.Default,
-		derive: derive.Router{Namespace: emissaryNamespace},
+		derive: derive.Router{Namespace: emissary.Namespace, Version: emissary.Version},
 		live: func(c route.Cluster) route.Live {
-			return &live.Router{Cluster: c, Namespace: emissaryNamespace, Gateways: gateways}
+			return &live.Router{Cluster: c, Namespace: emissary.Namespace, Version: emissary.Version, Gateways: gateways}
 		},
 		gateways: []survey.Gateway{{
-			Namespace: emissaryNamespace, PodSelector: live.PodSelector, APIGroup: live.APIGroup, Kinds: live.Kinds(), Optional: live.OptionalKinds(), Unread: live.Unread,
-			Examiner: examine.Gateway{Namespace: emissaryNamespace}, Asker: live.Asker{Gateways: gateways, Namespace: emissaryNamespace},
+			Namespace: emissary.Namespace, PodSelector: live.PodSelector, APIGroup: live.APIGroup, Kinds: live.Kinds(), Optional: live.OptionalKinds(), Unread: live.Unread,
+			Examiner: examine.Gateway{Namespace: emissary.Namespace}, Asker: live.Asker{Gateways: gateways, Namespace: emissary.Namespace},
 		}},
 		grants:    live.Grants(),
-		elsewhere: []kube.Granted{{Namespace: emissaryNamespace, Grants: live.GatewayGrants()}},
+		elsewhere: []kube.Granted{{Namespace: emissary.Namespace, Grants: live.GatewayGrants()}},
 	}}
 }
 
 // Routers returns the derivers of all routers.
-func Routers(emissaryNamespace string) []route.Named { return named(routers(emissaryNamespace, nil)) }
+func Routers(emissary Emissary) []route.Named { return named(routers(emissary, nil)) }
 
 func named(all []router) []route.Named {
 	names := make([]route.Named, len(all))

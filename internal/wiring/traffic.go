@@ -10,7 +10,10 @@ import (
 )
 
 // TrafficOptions configures which Emissary's routing is computed.
-type TrafficOptions struct{ EmissaryNamespace, AmbassadorID string }
+type TrafficOptions struct {
+	Emissary
+	AmbassadorID string
+}
 
 // Traffic computes what Emissary does with the objects of a set.
 func Traffic(set *manifest.Set, options TrafficOptions) model.Report {
@@ -22,7 +25,8 @@ func Traffic(set *manifest.Set, options TrafficOptions) model.Report {
 }
 
 // ReadTraffic computes what Emissary does with the objects of one namespace of a cluster,
-// or with "" of all, and asks the gateway what it really does.
+// or with "" of all, and asks the gateway what it really does. Without a version in
+// options, the gateway's pods tell it.
 func ReadTraffic(ctx context.Context, target kube.Target, namespace string, options TrafficOptions) (traffic.Report, error) {
 	cluster, err := kube.Connect(target, kube.Options{Attempts: 3})
 	if err != nil {
@@ -32,5 +36,5 @@ func ReadTraffic(ctx context.Context, target kube.Target, namespace string, opti
 }
 
 func (o TrafficOptions) emissary() model.Options {
-	return model.Options{Namespace: o.EmissaryNamespace, AmbassadorID: o.AmbassadorID}
+	return model.Options{Namespace: o.Namespace, AmbassadorID: o.AmbassadorID, Version: o.Version}
 }

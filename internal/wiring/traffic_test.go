@@ -19,7 +19,7 @@ type values = map[string]any
 
 // served lists the kinds of a cluster with Emissary, by group and version and plural.
 var served = map[string]map[string]string{
-	"v1":                     {"services": "Service", "configmaps": "ConfigMap"},
+	"v1":                     {"services": "Service", "configmaps": "ConfigMap", "pods": "Pod"},
 	"coordination.k8s.io/v1": {"leases": "Lease"},
 	"networking.k8s.io/v1":   {"ingresses": "Ingress", "ingressclasses": "IngressClass"},
 	"getambassador.io/v3alpha1": {
@@ -32,7 +32,8 @@ var served = map[string]map[string]string{
 // cluster is an API server that lists objects, except of the kinds that it forbids.
 type cluster struct {
 	objects   []values
-	forbidden []string // plurals
+	forbidden []string      // plurals
+	version   model.Version // of Emissary, if it is given
 
 	mu     sync.Mutex
 	listed []string // paths
@@ -64,6 +65,11 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for version, kinds := range served {
 		root := strings.Replace("/apis/"+version, "/apis/v1", "/api/v1", 1)
 		if rest, under := strings.CutPrefix(r.URL.Path, root); under {
+			if r.URL.Query().Get("watch") != "" {
+				w.(http.Flusher).Flush()
+				<-r.Context().Done()
+				return // no change
+			}
 			write(c.answer(version, kinds, rest, r.URL.Path))
 			return
 		}
@@ -100,7 +106,7 @@ func (c *cluster) traffic(t *testing.T, namespace string) (model.Report, string,
 	t.Helper()
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
-	traffic, err := ReadTraffic(t.Context(), kube.Target{Kubeconfig: kubeconfig(t, server.URL)}, namespace, TrafficOptions{EmissaryNamespace: "emissary"})
+	traffic, err := ReadTraffic(t.Context(), kube.Target{Kubeconfig: kubeconfig(t, server.URL)}, namespace, TrafficOptions{Emissary: Emissary{Namespace: "emissary", Version: c.version}})
 	return traffic.Report, traffic.Unread, err
 }
 
@@ -132,6 +138,47 @@ func TestLiveTrafficReadsEveryKind(t *testing.T) {
 	}
 	if !slices.Contains(c.listed, "/apis/networking.k8s.io/v1/namespaces/shop/ingresses") || slices.Contains(c.listed, "/apis/networking.k8s.io/v1/namespaces/shop/ingressclasses") {
 		t.Errorf("listed %q: an IngressClass is in no namespace", c.listed)
+	}
+}
+
+// TestLiveTrafficReadsTheVersion: the version of Emissary is the oldest that its pods run,
+// unless it is given. It needs no request of its own.
+func TestLiveTrafficReadsTheVersion(t *testing.T) {
+	pod := func(name, image string) values {
+		return values{
+			"apiVersion": "v1", "kind": "Pod",
+			"metadata": values{"name": name, "namespace": "emissary", "uid": name, "labels": values{"app.kubernetes.io/name": "emissary-ingress"}},
+			"spec":     values{"containers": []any{values{"name": "emissary", "image": image}}}, "status": values{"phase": "Running"},
+		}
+	}
+	requests := map[int]bool{}
+	for _, c := range []struct {
+		name  string
+		given model.Version
+		pods  []values
+		share float64
+	}{
+		{"none", model.Version{}, nil, 20},
+		{"old", model.Version{}, []values{pod("a", "docker.io/emissaryingress/emissary:4.1.0")}, 20},
+		{"new", model.Version{}, []values{pod("a", "docker.io/emissaryingress/emissary:4.2.0")}, 25},
+		{"both", model.Version{}, []values{pod("a", "docker.io/emissaryingress/emissary:4.2.0"), pod("b", "docker.io/emissaryingress/emissary:3.10.0")}, 20},
+		{"no tag", model.Version{}, []values{pod("a", "docker.io/emissaryingress/emissary@sha256:0")}, 20},
+		{"given", model.Version{Major: 5}, []values{pod("a", "docker.io/emissaryingress/emissary:4.1.0")}, 25},
+	} {
+		world := &cluster{version: c.given, objects: append([]values{
+			newObject(emissarys, "TCPMapping", "db", values{"port": 9000, "service": "db"}),
+			newObject(emissarys, "TCPMapping", "db-canary", values{"port": 9000, "service": "db-canary", "weight": 25}),
+		}, c.pods...)}
+		report, _, err := world.traffic(t, "")
+		if err != nil || len(report.TCPGroups) != 1 || report.TCPGroups[0].Rows[0].Share != c.share {
+			t.Errorf("%s: %v, %+v, expected %v %%", c.name, err, report.TCPGroups, c.share)
+		}
+		world.mu.Lock()
+		requests[len(world.listed)] = true
+		world.mu.Unlock()
+	}
+	if len(requests) != 1 {
+		t.Errorf("numbers of requests: %v, expected one", requests)
 	}
 }
 

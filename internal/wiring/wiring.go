@@ -17,11 +17,11 @@ import (
 
 // Options configures Connect.
 type Options struct {
-	hub.Options       // Cluster, Router, Source and Emit are ignored
-	Target            kube.Target
-	EmissaryNamespace string
-	ShareTimeout      time.Duration // how long Emissary may take to apply a share; 0 means its default
-	Emit              func(rollout.Event)
+	hub.Options  // Cluster, Router, Source and Emit are ignored
+	Target       kube.Target
+	Emissary     Emissary
+	ShareTimeout time.Duration // how long Emissary may take to apply a share; 0 means its default
+	Emit         func(rollout.Event)
 }
 
 // Hub is a hub with the adapters of this package. The caller closes it.
@@ -40,11 +40,11 @@ func Connect(o Options) (Hub, error) {
 	if err != nil {
 		return h, err
 	}
-	gateways := live.NewGateways(cluster, live.Gateway{Namespace: o.EmissaryNamespace, Patience: o.ShareTimeout})
+	gateways := live.NewGateways(cluster, live.Gateway{Namespace: o.Emissary.Namespace, Patience: o.ShareTimeout})
 	h.close = gateways.Close
 	o.Cluster = cluster
 	o.Router = func(c route.Cluster) route.Live {
-		return together(routers(o.EmissaryNamespace, gateways), c)
+		return together(routers(o.Emissary, gateways), c)
 	}
 	o.Source = sources{gateways}.open
 	o.Options.Emit = func(_ runner.Release, e rollout.Event) { o.Emit(e) }
@@ -62,7 +62,7 @@ func Survey(target kube.Target, namespace, emissaryNamespace string, source metr
 	if err != nil {
 		return o, err
 	}
-	for _, r := range routers(emissaryNamespace, live.NewGateways(cluster, live.Gateway{Namespace: emissaryNamespace})) {
+	for _, r := range routers(Emissary{Namespace: emissaryNamespace}, live.NewGateways(cluster, live.Gateway{Namespace: emissaryNamespace})) {
 		o.Gateways = append(o.Gateways, r.gateways...)
 	}
 	return o, nil

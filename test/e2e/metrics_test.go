@@ -53,7 +53,7 @@ func (c *counted) add(a *analysis.Arm, to *analysis.Counts) {
 // engine connects to the cluster until the test ends.
 func (w world) engine(t *testing.T) wiring.Hub {
 	t.Helper()
-	engine, err := wiring.Connect(wiring.Options{Target: kube.Target{Kubeconfig: w.Kubeconfig}, EmissaryNamespace: "emissary", Emit: func(rollout.Event) {}})
+	engine, err := wiring.Connect(wiring.Options{Target: kube.Target{Kubeconfig: w.Kubeconfig}, Emissary: wiring.Emissary{Namespace: "emissary"}, Emit: func(rollout.Event) {}})
 	if err != nil {
 		t.Fatal(err)
 	}

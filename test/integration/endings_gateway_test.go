@@ -116,7 +116,7 @@ func (s shop) openEmissary(t *testing.T, k *kubelet, namespace string) *emissary
 		if frozen := gateway.frozen.Load(); frozen > 0 && name == "shop-canary" {
 			return derive.Cluster(object, namespace), int(frozen) - 1
 		}
-		return derive.Cluster(object, namespace), derive.Share(object)
+		return derive.Cluster(object, namespace), derive.Share(object, derive.Version{})
 	}
 	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RequestURI() != live.ConfigDumpPath {

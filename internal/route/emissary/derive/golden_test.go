@@ -33,6 +33,7 @@ func routesOf(t *testing.T, files map[string]string) (routes, notes string, err 
 		Generate          bool
 		Prefix, Hostname  string
 		EmissaryNamespace string
+		Version           derive.Version
 	}{Weight: 10, Prefix: "/", Hostname: "*", EmissaryNamespace: "emissary"}
 	if text := files["request.json"]; text != "" {
 		if err := json.Unmarshal([]byte(text), &request); err != nil {
@@ -52,7 +53,7 @@ func routesOf(t *testing.T, files map[string]string) (routes, notes string, err 
 	if request.Weight >= 0 {
 		r.Weight = &request.Weight
 	}
-	result, err := derive.Router{Namespace: request.EmissaryNamespace}.Canary(r)
+	result, err := derive.Router{Namespace: request.EmissaryNamespace, Version: request.Version}.Canary(r)
 	if err != nil {
 		return "", "", err
 	}

@@ -16,20 +16,27 @@ import (
 // none (irhttpmapping.py).
 const defaultTimeout = 3000
 
+// Version is a version of Emissary.
+type Version = model.Version
+
+// ImageVersion returns the version of Emissary that a container image has by its name and
+// tag.
+func ImageVersion(image string) (v Version, known bool) { return model.ImageVersion(image) }
+
 // Weight returns the weight that gives a canary route of a kind its share in
 // percent.
-func Weight(kind string, percent int) int {
+func Weight(kind string, percent int, version Version) int {
 	if kind != "TCPMapping" {
 		return percent
 	}
-	weight, _ := model.TCPWeight(float64(percent))
+	weight, _ := version.TCPWeight(float64(percent))
 	return weight
 }
 
 // Share returns the percentage that a canary route's weight asks for. Without a
 // weight it is 50, because Emissary divides the requests equally between
 // members without a weight.
-func Share(canary map[string]any) int {
+func Share(canary map[string]any, version Version) int {
 	weight := 0
 	switch n := object.Spec(canary)["weight"].(type) {
 	case int64:
@@ -40,7 +47,7 @@ func Share(canary map[string]any) int {
 		return 50
 	}
 	if canary["kind"] == "TCPMapping" && weight > 0 {
-		return int(math.Round(100 * float64(weight) / float64(weight+100)))
+		return int(math.Round(version.TCPShare(weight)))
 	}
 	return weight
 }
@@ -156,8 +163,9 @@ func endpointModule(ambassadorID string) map[string]any {
 // to its stable route. It does not consider other routes and Hosts, and it assumes that the
 // resolvers exist that the routes need. The error
 // says what prevents the share. namespace is Emissary's own.
-func RealShare(stable, canary map[string]any, namespace string) (float64, error) {
+func RealShare(stable, canary map[string]any, namespace string, version Version) (float64, error) {
 	options := optionsFor(canary, namespace)
+	options.Version = version
 	options.AssumeResolvers = true
 	objects := []map[string]any{stable, canary}
 	if object.Spec(canary)["load_balancer"] != nil {

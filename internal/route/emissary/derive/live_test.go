@@ -11,18 +11,20 @@ type values = map[string]any
 
 // TestShare reads back every share that a release can write.
 func TestShare(t *testing.T) {
-	for kind, limit := range map[string]int{"Mapping": 100, "TCPMapping": 50} {
-		for percent := range limit + 1 {
-			for _, weight := range []any{int64(Weight(kind, percent)), float64(Weight(kind, percent))} {
-				route := values{"kind": kind, "spec": values{"weight": weight}}
-				if got := Share(route); got != percent {
-					t.Errorf("%s at %v: %d %%, expected %d", kind, weight, got, percent)
+	for _, version := range []Version{{}, {Major: 3, Minor: 10}, {Major: 4, Minor: 2}} {
+		for kind, limit := range map[string]int{"Mapping": 100, "TCPMapping": version.MaxTCPShare()} {
+			for percent := range limit + 1 {
+				for _, weight := range []any{int64(Weight(kind, percent, version)), float64(Weight(kind, percent, version))} {
+					route := values{"kind": kind, "spec": values{"weight": weight}}
+					if got := Share(route, version); got != percent {
+						t.Errorf("%s at %v in %s: %d %%, expected %d", kind, weight, version, got, percent)
+					}
 				}
 			}
 		}
 	}
 	for _, spec := range []values{nil, {}, {"weight": "10"}} {
-		if got := Share(values{"kind": "Mapping", "spec": spec}); got != 50 {
+		if got := Share(values{"kind": "Mapping", "spec": spec}, Version{}); got != 50 {
 			t.Errorf("a Mapping with spec %v: %d %%, expected half", spec, got)
 		}
 	}
@@ -137,7 +139,7 @@ func TestRealShare(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := RealShare(c.stable, c.canary, "emissary")
+			got, err := RealShare(c.stable, c.canary, "emissary", Version{})
 			if got != c.want || (err != nil) != c.fails {
 				t.Errorf("%v and %v, expected %v", got, err, c.want)
 			}

@@ -13,7 +13,8 @@ import (
 
 // Router derives canary Mappings for the Emissary in the given namespace.
 type Router struct {
-	Namespace string // Emissary's own
+	Namespace string  // Emissary's own
+	Version   Version // of Emissary
 }
 
 // Canary implements route.Router.
@@ -129,14 +130,11 @@ func (d *derivation) checkExact(owner, stable *manifest.Object) error {
 	if redirect := manifest.Get(stable.Root, "spec", "host_redirect"); manifest.IsTrue(redirect) {
 		return stable.Errorf(redirect, "host_redirect: a redirect cannot give a canary a share; make a canary of the Service that it redirects to")
 	}
-	if *d.request.Weight > maxTCPShare && stable.Kind() == "TCPMapping" {
-		return owner.Errorf(nil, "a TCPMapping can give a canary at most %d %%: with a weight w, Emissary gives the share w/(w+100), and it accepts no weight over 100; use a smaller share", maxTCPShare)
+	if most := d.router.Version.MaxTCPShare(); *d.request.Weight > most && stable.Kind() == "TCPMapping" {
+		return owner.Errorf(nil, "a TCPMapping can give a canary at most %d %%: with a weight w, Emissary up to 4.1 gives the share w/(w+100), and it accepts no weight over 100; use a smaller share, or name a later Emissary with --emissary-version", most)
 	}
 	return d.checkSample(owner, stable)
 }
-
-// maxTCPShare is the share that a TCPMapping with weight 100 gets.
-const maxTCPShare = 50
 
 // target returns the Service with a canary that a Mapping's service names, or
 // nil. Text that names no Service, such as an IP address, is not an error,
@@ -198,9 +196,8 @@ func (d *derivation) canaryName(stable string) string {
 func (d *derivation) setWeight(r derived, spec *manifest.Node) {
 	weight := *d.request.Weight
 	if r.tcp {
-		var share float64
-		weight, share = model.TCPWeight(float64(weight))
-		d.noteTCP(r, weight, share)
+		weight, _ = d.router.Version.TCPWeight(float64(weight))
+		d.noteTCP(r, weight)
 	}
 	manifest.Put(spec, "weight", manifest.NewInt(weight))
 }

@@ -33,7 +33,7 @@ func (d *derivation) verify() error {
 		}
 	}
 	for _, id := range ids {
-		options := model.Options{Namespace: d.router.Namespace, AmbassadorID: id, AssumeResolvers: true}
+		options := model.Options{Namespace: d.router.Namespace, AmbassadorID: id, Version: d.router.Version, AssumeResolvers: true}
 		v := verification{
 			derivation: d,
 			before:     sync.OnceValue(func() shares { return newShares(model.Evaluate(objects, options)) }),
@@ -218,7 +218,7 @@ func (v verification) checkTCP(r derived) error {
 	if g == nil {
 		return r.owner.Errorf(nil, "Emissary would drop its canary (%s)", v.after.why(r.key()))
 	}
-	_, want := model.TCPWeight(float64(*v.request.Weight))
+	_, want := v.router.Version.TCPWeight(float64(*v.request.Weight))
 	for _, row := range g.Rows {
 		if rowKey(row.Namespace, row.Mapping) == r.key() && math.Abs(row.Share-want) > 1e-9 {
 			return r.owner.Errorf(nil, "Emissary would give the canary %.2f %% instead of %.2f", row.Share, want)
@@ -227,8 +227,11 @@ func (v verification) checkTCP(r derived) error {
 	return nil
 }
 
-func (d *derivation) noteTCP(r derived, weight int, share float64) {
-	d.note(note.Info, r.owner, fmt.Sprintf("the real share of a TCPMapping is w/(w+100): weight %d gives the canary %.2f %%", weight, share))
+// noteTCP notes the real share where the weight is another number.
+func (d *derivation) noteTCP(r derived, weight int) {
+	if !d.router.Version.TCPWeightIsShare() {
+		d.note(note.Info, r.owner, fmt.Sprintf("the real share of a TCPMapping is w/(w+100): weight %d gives the canary %.2f %%", weight, d.router.Version.TCPShare(weight)))
+	}
 }
 
 // why returns the model's reason why a Mapping gets no requests.

@@ -27,7 +27,7 @@ func (x *exam) changedIn(r doctor.Recorded) (found findings) {
 		if !haveCanary || route.Canary.Group != group {
 			continue
 		}
-		if share := derive.Share(canary.Object); share != r.State.Weight {
+		if share := derive.Share(canary.Object, x.version()); share != r.State.Weight {
 			found.add("release", route.Canary.String(), fmt.Sprintf("somebody changed its weight to %d %%; the release wants %d %%", share, r.State.Weight),
 				fmt.Sprintf("stop the other writer; canarize shift %s --to %d sets the weight back", r.Name, r.State.Weight))
 		}

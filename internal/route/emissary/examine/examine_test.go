@@ -1,6 +1,8 @@
 package examine_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/canarize/canarize/internal/doctor"
@@ -146,6 +148,41 @@ func TestEveryProblemIsFound(t *testing.T) {
 			c.plant(&s)
 			doctortest.Finds(t, examined(s), c.check, c.object, c.problem)
 		})
+	}
+}
+
+// TestTheVersionCounts: what a weight of a TCPMapping means depends on the version of
+// Emissary that runs.
+func TestTheVersionCounts(t *testing.T) {
+	id := func(name string) manifest.ID {
+		return manifest.ID{Group: "getambassador.io", Kind: "TCPMapping", Namespace: "shop", Name: name}
+	}
+	for _, c := range []struct {
+		image  string
+		weight int
+		found  string
+	}{
+		{"emissary:3.10.0", 11, ""},
+		{"emissary:4.2.0", 10, ""},
+		{"emissary:3.10.0", 10, "changed its weight to 9 %"},
+		{"emissary:4.2.0", 11, "changed its weight to 11 %"},
+		{"emissary", 11, ""},
+	} {
+		s := seen(t)
+		doctortest.Spec(&s, "Pod", "emissary-1")["containers"] = []any{map[string]any{"image": c.image}}
+		doctortest.Add(t, &s, fmt.Sprintf(`{kind: TCPMapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: web, namespace: shop}, spec: {port: 9000, service: web}}
+---
+{kind: TCPMapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: web-canary, namespace: shop}, spec: {port: 9000, service: web-canary, weight: %d}}`, c.weight))
+		s.Releases[0].Plan.Routes = append(s.Releases[0].Plan.Routes, rollout.Route{Pair: rollout.Pair{Stable: id("web"), Canary: id("web-canary")}, Name: "web"})
+		var problems []string
+		for _, f := range examined(s).Findings {
+			if f.Check == "release" {
+				problems = append(problems, f.Problem)
+			}
+		}
+		if text := strings.Join(problems, "; "); (text == "") != (c.found == "") || !strings.Contains(text, c.found) {
+			t.Errorf("%s, weight %d: %q, expected %q", c.image, c.weight, text, c.found)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package examine
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -36,7 +35,7 @@ type exam struct {
 	*doctor.Exam
 	gateway  string          // the namespace of Emissary's pods
 	pods     []doctor.Object // of Emissary
-	versions []string        // the running versions, according to the images
+	versions []model.Version // that run
 	routing  model.Configuration
 	// upstreams knows the resolvers of the Mappings.
 	upstreams model.Upstreams
@@ -56,7 +55,7 @@ func newExam(e *doctor.Exam, namespace string) *exam {
 			objects = append(objects, o.Object)
 		}
 	}
-	options := model.Options{Namespace: namespace, AmbassadorID: x.id(), Complete: e.Whole, Running: true}
+	options := model.Options{Namespace: namespace, AmbassadorID: x.id(), Version: x.version(), Complete: e.Whole, Running: true}
 	x.routing, x.upstreams = model.Configure(objects, options), model.NewUpstreams(objects, options)
 	return x
 }
@@ -99,33 +98,46 @@ func (x *exam) ready(found *findings) {
 		}
 	}
 	if len(x.versions) > 1 {
-		found.add("emissary", "Namespace "+x.gateway, "its pods are of several versions of Emissary: "+strings.Join(x.versions, ", "), "wait until its rollout has finished, or name one installation's namespace")
+		found.add("emissary", "Namespace "+x.gateway, "its pods are of several versions of Emissary: "+strings.Join(texts(x.versions), ", "), "wait until its rollout has finished, or name one installation's namespace")
 	}
 	for _, v := range x.versions {
-		if !strings.HasPrefix(v, "3.") && !strings.HasPrefix(v, "4.") {
-			found.add("emissary", "Emissary "+v, "canarize computes what Emissary 3.10 and 4.1 do with Mappings; another version may do something else", "use Emissary 3.10 or 4")
+		if v.Major != 3 && v.Major != 4 {
+			found.add("emissary", "Emissary "+v.String(), "canarize computes what Emissary 3.10 and 4.1 do with Mappings; another version may do something else", "use Emissary 3.10 or 4")
 		}
 	}
 }
 
-// imageVersion matches the version in the tag of an image of Emissary or of the
-// Ambassador Edge Stack.
-var imageVersion = regexp.MustCompile(`(?:^|/)(?:emissary|emissary-ingress|ambassador|aes)(?::v?([0-9]+\.[0-9]+(?:\.[0-9]+)?)[^/]*)?$`)
-
-// versions returns the running versions of Emissary, according to the images.
-func versions(pods []doctor.Object) []string {
-	var all []string
+// versions returns the running versions of Emissary, according to the images, the oldest
+// first.
+func versions(pods []doctor.Object) []model.Version {
+	var all []model.Version
 	for _, p := range pods {
 		for _, container := range p.List("spec", "containers") {
 			image, _ := container["image"].(string)
-			image, _, _ = strings.Cut(image, "@")
-			if found := imageVersion.FindStringSubmatch(image); found != nil && found[1] != "" {
-				all = append(all, found[1])
+			if v, known := model.ImageVersion(image); known {
+				all = append(all, v)
 			}
 		}
 	}
-	slices.Sort(all)
+	slices.SortFunc(all, model.Version.Compare)
 	return slices.Compact(all)
+}
+
+// texts returns versions as texts.
+func texts(versions []model.Version) []string {
+	all := make([]string, len(versions))
+	for i, v := range versions {
+		all[i] = v.String()
+	}
+	return all
+}
+
+// version returns the running version that counts for shares; of several the oldest.
+func (x *exam) version() model.Version {
+	if len(x.versions) == 0 {
+		return model.Version{}
+	}
+	return x.versions[0]
 }
 
 // fact returns the version of Emissary and the number of its pods.
@@ -135,7 +147,7 @@ func (x *exam) fact() string {
 	}
 	version := "of unknown version"
 	if len(x.versions) > 0 {
-		version = strings.Join(x.versions, " and ")
+		version = strings.Join(texts(x.versions), " and ")
 	}
 	if len(x.pods) == 1 {
 		return fmt.Sprintf("Emissary %s, 1 pod", version)

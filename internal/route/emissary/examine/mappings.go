@@ -194,7 +194,7 @@ func (x *exam) mappings(found *findings) {
 // orders looks for canaries that Emissary 3.10 sorts after their stable Mapping: its
 // cache then adds them to the group again with every change of another object.
 func (x *exam) orders(found *findings) {
-	if !slices.ContainsFunc(x.versions, func(v string) bool { return strings.HasPrefix(v, "3.") }) {
+	if !slices.ContainsFunc(x.versions, func(v model.Version) bool { return v.Major == 3 }) {
 		return
 	}
 	var routes []rollout.Route

@@ -28,7 +28,7 @@ func (a Asker) Behind(ctx context.Context, get func(manifest.ID) map[string]any,
 	for _, route := range routes {
 		share := 0
 		if canary := get(route.Canary); canary != nil {
-			share = derive.Share(canary)
+			share = derive.Share(canary, r.Version)
 		}
 		these, err := r.wants(ctx, route, share)
 		if err != nil {

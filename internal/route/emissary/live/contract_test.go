@@ -2,9 +2,15 @@ package live_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/emissary/derive"
 	"github.com/canarize/canarize/internal/route/emissary/live"
@@ -12,7 +18,14 @@ import (
 )
 
 // gatewayStub implements Verifier with a routetest.Gateway.
-type gatewayStub struct{ *routetest.Gateway }
+type gatewayStub struct {
+	*routetest.Gateway
+	version derive.Version
+}
+
+func (g gatewayStub) Versions(context.Context) ([]derive.Version, error) {
+	return []derive.Version{g.version}, nil
+}
 
 func (g gatewayStub) There(context.Context) (bool, error) { return g.Gateway.There, nil }
 
@@ -27,8 +40,8 @@ func (g gatewayStub) VerifyShare(context.Context, []live.Want, time.Duration) (l
 	return live.Verified{Pods: 1, Sources: []string{"Envoy's routes"}}, nil
 }
 
-// TestRouter runs the router tests on Mappings, on TCPMappings, and on a Mapping in a
-// Service's annotation.
+// TestRouter runs the router tests on Mappings, on TCPMappings in versions of Emissary that
+// give them other shares, and on a Mapping in a Service's annotation.
 func TestRouter(t *testing.T) {
 	const mapping = "apiVersion: getambassador.io/v3alpha1\nkind: Mapping\nmetadata: {name: shop}\nspec: {hostname: '*', prefix: /, service: 'shop:80'}\n"
 	const tcp = "apiVersion: getambassador.io/v3alpha1\nkind: TCPMapping\nmetadata: {name: shop}\nspec: {port: 9000, service: 'shop:80'}\n"
@@ -39,18 +52,80 @@ func TestRouter(t *testing.T) {
 		stable   string
 		edit     func(map[string]any)
 		features []routetest.Feature
+		version  derive.Version
 	}{
-		"Mapping":    {mapping, set("prefix", "/edited/"), []routetest.Feature{routetest.OwnObject, routetest.Counted, routetest.Seen}},
-		"TCPMapping": {tcp, set("port", 9001.0), []routetest.Feature{routetest.OwnObject}},
+		"Mapping":        {mapping, set("prefix", "/edited/"), []routetest.Feature{routetest.OwnObject, routetest.Counted, routetest.Seen}, derive.Version{}},
+		"TCPMapping":     {tcp, set("port", 9001.0), []routetest.Feature{routetest.OwnObject}, derive.Version{}},
+		"TCPMapping 4.2": {tcp, set("port", 9001.0), []routetest.Feature{routetest.OwnObject}, derive.Version{Major: 4, Minor: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			routetest.Run(t, routetest.Subject{
-				Routers: []route.Named{{Name: route.Default, Deriver: derive.Router{Namespace: "emissary"}}},
-				Live: func(c route.Cluster, g *routetest.Gateway) route.Live {
-					return &live.Router{Cluster: c, Namespace: "emissary", Gateways: gatewayStub{g}}
+				Routers: []route.Named{{Name: route.Default, Deriver: derive.Router{Namespace: "emissary", Version: c.version}}},
+				Live: func(cluster route.Cluster, g *routetest.Gateway) route.Live {
+					return &live.Router{Cluster: cluster, Namespace: "emissary", Version: c.version, Gateways: gatewayStub{g, c.version}}
 				},
 				Stable: c.stable, Edit: c.edit, Features: c.features,
 			})
 		})
+	}
+}
+
+// TestOtherVersion: a share of a TCPMapping is not written for another version of Emissary
+// than the one that runs, and a weight of 0 always is.
+func TestOtherVersion(t *testing.T) {
+	tcp := []rollout.Route{{Pair: rollout.Pair{Canary: manifest.ID{Group: live.APIGroup, Kind: "TCPMapping", Namespace: "shop", Name: "web-canary"}}}}
+	mapping := []rollout.Route{{Pair: rollout.Pair{Canary: manifest.ID{Group: live.APIGroup, Kind: "Mapping", Namespace: "shop", Name: "web-canary"}}}}
+	old, next := derive.Version{Major: 4, Minor: 1, Patch: 3}, derive.Version{Major: 4, Minor: 2}
+	for _, c := range []struct {
+		name         string
+		assumed, run derive.Version
+		routes       []rollout.Route
+		percent      int
+		written      int // -1: none
+	}{
+		{"as assumed", old, old, tcp, 10, 11},
+		{"also a later one", next, derive.Version{Major: 5}, tcp, 10, 10},
+		{"later than assumed", derive.Version{}, next, tcp, 10, -1},
+		{"older than assumed", next, old, tcp, 10, -1},
+		{"no share", next, old, tcp, 0, 0},
+		{"a Mapping", next, old, mapping, 10, 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := &weights{last: -1}
+			r := &live.Router{Cluster: w, Namespace: "emissary", Version: c.assumed, Gateways: gatewayStub{&routetest.Gateway{There: true}, c.run}}
+			err := r.SetShare(t.Context(), c.routes, c.percent)
+			var refused *rollout.Refusal
+			if w.last != c.written || (err != nil) != (c.written < 0) || err != nil && (!errors.As(err, &refused) || refused.Code != rollout.RefusedGatewayVersion) {
+				t.Errorf("weight %d, expected %d; %v", w.last, c.written, err)
+			}
+			if reachable := r.Reachable(t.Context(), c.routes); (reachable != nil) != (c.routes[0].Canary.Kind == "TCPMapping" && c.assumed.TCPWeightIsShare() != c.run.TCPWeightIsShare()) {
+				t.Errorf("reachable: %v", reachable)
+			}
+		})
+	}
+}
+
+// weights is a cluster without objects that records the last weight.
+type weights struct {
+	route.Cluster
+	last int
+}
+
+func (w *weights) Get(context.Context, manifest.ID) (map[string]any, error) { return nil, nil }
+
+func (w *weights) SetNumber(_ context.Context, _ manifest.ID, _ string, n int, _ bool) error {
+	w.last = n
+	return nil
+}
+
+func TestVersionsOf(t *testing.T) {
+	pods := []kube.Pod{
+		{Images: []string{"istio/proxyv2:1.20.0", "docker.io/emissaryingress/emissary:4.2.0"}},
+		{Images: []string{"docker.io/emissaryingress/emissary:3.10.0"}},
+		{Images: []string{"docker.io/emissaryingress/emissary:4.2.0"}},
+		{Images: []string{"docker.io/emissaryingress/emissary@sha256:0"}}, {},
+	}
+	if diff := cmp.Diff([]derive.Version{{Major: 3, Minor: 10}, {Major: 4, Minor: 2}}, live.VersionsOf(pods)); diff != "" {
+		t.Error(diff)
 	}
 }

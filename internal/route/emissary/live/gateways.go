@@ -14,6 +14,7 @@ import (
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route/emissary/derive"
 )
 
 // Gateway configures where Emissary runs and how it is queried.
@@ -49,7 +50,7 @@ type Gateways struct {
 	views      *shared[viewKey, pageView]
 	statistics *shared[podID, statisticsPage]
 	wanted     *wanted
-	listed     *shared[struct{}, int] // number of pods
+	listed     *shared[struct{}, []kube.Pod]
 	suspects   *shared[search, []suspect]
 	there      atomic.Bool // there has been a pod
 }
@@ -86,16 +87,40 @@ func (g *Gateways) There(ctx context.Context) (bool, error) {
 	if g.there.Load() {
 		return true, nil
 	}
-	n, err := g.listed.get(ctx, struct{}{}, 0)
-	if n > 0 {
+	pods, err := g.listed.get(ctx, struct{}{}, 0)
+	if len(pods) > 0 {
 		g.there.Store(true)
 	}
-	return n > 0, err
+	return len(pods) > 0, err
 }
 
-func (g *Gateways) list(ctx context.Context, _ struct{}) (int, error) {
-	pods, err := g.cluster.List(ctx, kube.Ref{Kind: "Pod", Namespace: g.where.Namespace}, g.where.Selector)
-	return len(pods), err
+func (g *Gateways) list(ctx context.Context, _ struct{}) ([]kube.Pod, error) {
+	objects, err := g.cluster.List(ctx, kube.Ref{Kind: "Pod", Namespace: g.where.Namespace}, g.where.Selector)
+	if err != nil {
+		return nil, err
+	}
+	return kube.PodsOf(objects)
+}
+
+// Versions implements Verifier.
+func (g *Gateways) Versions(ctx context.Context) ([]derive.Version, error) {
+	pods, err := g.listed.get(ctx, struct{}{}, 0)
+	return VersionsOf(pods), err
+}
+
+// VersionsOf returns the versions of Emissary that pods run, each once, the oldest first,
+// as far as their images tell.
+func VersionsOf(pods []kube.Pod) []derive.Version {
+	var all []derive.Version
+	for _, p := range pods {
+		for _, image := range p.Images {
+			if v, known := derive.ImageVersion(image); known {
+				all = append(all, v)
+			}
+		}
+	}
+	slices.SortFunc(all, derive.Version.Compare)
+	return slices.Compact(all)
 }
 
 // Close closes all tunnels.

@@ -16,15 +16,13 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/derive"
 )
 
-// tcpLimit is the largest share of a TCPMapping: w/(w+100) with w at most 100.
-const tcpLimit = 50
-
 // Router moves the traffic of canaries behind Emissary, of one release at a time. It is
 // safe for concurrent use.
 type Router struct {
 	Cluster   route.Cluster
-	Namespace string   // of Emissary
-	Gateways  Verifier // its pods
+	Namespace string         // of Emissary
+	Version   derive.Version // of Emissary
+	Gateways  Verifier       // its pods
 
 	mu    sync.Mutex
 	there *bool // whether there is a gateway; nil until that was checked
@@ -34,6 +32,9 @@ type Router struct {
 type Verifier interface {
 	// There reports whether there is a gateway.
 	There(ctx context.Context) (bool, error)
+	// Versions returns the versions of Emissary that its pods run, each once, the oldest
+	// first, as far as their images tell.
+	Versions(ctx context.Context) ([]derive.Version, error)
 	// VerifyShare waits until all gateways give the wanted shares.
 	VerifyShare(ctx context.Context, wants []Want, patience time.Duration) (Verified, error)
 	// Suspects returns the objects that make Envoy refuse every configuration of an
@@ -60,10 +61,15 @@ func (r *Router) isThere(ctx context.Context) (bool, error) {
 // SetShare implements route.Live. Setting the weight to 0 is retried until the context
 // ends.
 func (r *Router) SetShare(ctx context.Context, routes []rollout.Route, percent int) error {
+	if percent > 0 {
+		if err := r.checkVersion(ctx, routes); err != nil {
+			return err
+		}
+	}
 	var errs []error
 	for _, pair := range routes {
 		id := pair.Canary
-		weight := derive.Weight(id.Kind, percent)
+		weight := derive.Weight(id.Kind, percent, r.Version)
 		// The API server would accept other weights, but with them Emissary stops
 		// routing or applies no more changes.
 		if weight < 0 || weight > 100 && id.Kind != "TCPMapping" {
@@ -81,16 +87,34 @@ func (r *Router) SetShare(ctx context.Context, routes []rollout.Route, percent i
 
 // Limit implements route.Live.
 func (r *Router) Limit(routes []rollout.Route) int {
-	for _, route := range routes {
-		if route.Canary.Kind == "TCPMapping" {
-			return tcpLimit
-		}
+	if slices.ContainsFunc(routes, isTCP) {
+		return r.Version.MaxTCPShare()
 	}
 	return 100
 }
 
+func isTCP(r rollout.Route) bool { return r.Canary.Kind == "TCPMapping" }
+
+// checkVersion returns an error if the weights of TCPMappings mean something else to a
+// running Emissary than to r.Version. A version that cannot be read is no error: nobody
+// may list the pods of a release without a gateway.
+func (r *Router) checkVersion(ctx context.Context, routes []rollout.Route) error {
+	if !slices.ContainsFunc(routes, isTCP) {
+		return nil
+	}
+	running, _ := r.Gateways.Versions(ctx)
+	for _, v := range running {
+		if v.TCPWeightIsShare() != r.Version.TCPWeightIsShare() {
+			return &rollout.Refusal{Code: rollout.RefusedGatewayVersion, Version: v.String(), Err: fmt.Errorf("version %s of Emissary runs in namespace %s, and gives a TCPMapping of the same weight another share than version %s, for which the weight is computed", v, r.Namespace, r.Version)}
+		}
+	}
+	return nil
+}
+
 // Share implements route.Live.
-func (r *Router) Share(_ rollout.Route, canary map[string]any) int { return derive.Share(canary) }
+func (r *Router) Share(_ rollout.Route, canary map[string]any) int {
+	return derive.Share(canary, r.Version)
+}
 
 // Beside implements route.Live.
 func (r *Router) Beside(route rollout.Route, stable, canary map[string]any) (map[string]any, error) {
@@ -101,7 +125,7 @@ func (r *Router) Beside(route rollout.Route, stable, canary map[string]any) (map
 	if synced == nil {
 		return nil, fmt.Errorf("it has no route %s, and without it the canary's route gets every request at any weight; apply the stable version first", route.Name)
 	}
-	share, err := derive.RealShare(stable, synced, r.Namespace)
+	share, err := derive.RealShare(stable, synced, r.Namespace, r.Version)
 	if err == nil && share != 0 {
 		err = fmt.Errorf("at weight 0 it would get %g %%", share)
 	}
@@ -191,6 +215,9 @@ func (r *Router) Reachable(ctx context.Context, routes []rollout.Route) error {
 	if err == nil && !exists {
 		err = r.unreachable()
 	}
+	if err == nil {
+		err = r.checkVersion(ctx, routes)
+	}
 	if err != nil {
 		return err
 	}
@@ -259,14 +286,14 @@ func (r *Router) wants(ctx context.Context, route rollout.Route, percent int) ([
 	case stable == nil:
 		return nil, fmt.Errorf("%s: it no longer exists, so its canary %s gets every request; restore it at once, or delete the canary's objects yourself", route.Stable, route.Canary)
 	}
-	share, err := derive.RealShare(object, canary, r.Namespace)
+	share, err := derive.RealShare(object, canary, r.Namespace, r.Version)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", route.Canary, err)
 	}
-	if derive.Share(canary) != percent {
-		return nil, fmt.Errorf("%s: its weight was set to %d %% but is %d %%: somebody else changes it", route.Canary, percent, derive.Share(canary))
+	if now := derive.Share(canary, r.Version); now != percent {
+		return nil, fmt.Errorf("%s: its weight was set to %d %% but is %d %%: somebody else changes it", route.Canary, percent, now)
 	}
-	if route.Canary.Kind == "TCPMapping" {
+	if isTCP(route) {
 		return nil, nil // the name of its cluster is unknown
 	}
 	wants := []Want{r.want(canary, share), r.want(stable, 100-share)}
@@ -279,7 +306,7 @@ func (r *Router) wants(ctx context.Context, route rollout.Route, percent int) ([
 // Routes with other conditions than stable's lead there on purpose, such as those of
 // pinned users.
 func gone(route rollout.Route, stable map[string]any) []Want {
-	if route.Target == "" || route.Canary.Kind == "TCPMapping" {
+	if route.Target == "" || isTCP(route) {
 		return nil
 	}
 	w := Want{Namespace: route.Canary.Namespace, Mapping: route.Canary.Name, Cluster: route.Target, Canary: true, Gone: true}
@@ -318,7 +345,7 @@ func (r *Router) want(route map[string]any, share float64) Want {
 // Names implements route.Counted. The connections of TCPMappings have no good or bad
 // answers.
 func (r *Router) Names(ctx context.Context, route rollout.Route) (stableName, canaryName string, err error) {
-	if route.Canary.Kind == "TCPMapping" {
+	if isTCP(route) {
 		return "", "", nil
 	}
 	_, stable, canary, err := r.pair(ctx, route)

@@ -2,11 +2,13 @@ package live
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route"
+	"github.com/canarize/canarize/internal/route/emissary/derive"
 )
 
 // TestWantOfOneRoute: a Service may have other Mappings besides the release's. Envoy
@@ -50,6 +52,11 @@ func (w written) SetNumber(_ context.Context, _ manifest.ID, _ string, n int, _ 
 	return nil
 }
 
+// unknown is a gateway whose version is not known.
+type unknown struct{ Verifier }
+
+func (unknown) Versions(context.Context) ([]derive.Version, error) { return nil, errors.New("no pods") }
+
 // TestWeights: the router writes no weight at which Emissary stops routing or applies
 // no more changes.
 func TestWeights(t *testing.T) {
@@ -58,7 +65,7 @@ func TestWeights(t *testing.T) {
 		percent, weight int // weight -1: none is written
 	}{{"Mapping", 0, 0}, {"Mapping", 100, 100}, {"Mapping", 101, -1}, {"Mapping", -1, -1}, {"TCPMapping", 50, 100}, {"TCPMapping", 60, 100}} {
 		last := -1
-		r := &Router{Cluster: written{last: &last}}
+		r := &Router{Cluster: written{last: &last}, Gateways: unknown{}}
 		err := r.SetShare(t.Context(), []rollout.Route{{Pair: rollout.Pair{Canary: manifest.ID{Kind: c.kind}}}}, c.percent)
 		if last != c.weight || (err == nil) != (c.weight >= 0) {
 			t.Errorf("%s at %d %%: weight %d, %v", c.kind, c.percent, last, err)

@@ -14,7 +14,8 @@
 //
 // The file names in parentheses, here and in the comments of this package, are
 // those of Emissary's generator, where each fact can be checked. The facts are
-// those of Emissary 3.10 and 4.1; if they differ, 4.1 counts.
+// those of Emissary 3.10 and 4.1; if they differ, 4.1 counts. What later
+// versions do differently depends on Options.Version.
 //
 // The package reads no file, clock or cluster. The same set of objects gives
 // the same report in any order, as long as no two objects have the same kind,

@@ -2,7 +2,6 @@ package model_test
 
 import (
 	"encoding/json"
-	"math"
 	"strings"
 	"testing"
 
@@ -147,30 +146,6 @@ func TestAnnotations(t *testing.T) {
 	report = model.Evaluate([]map[string]any{owner("apiVersion: ambassador/v0\nkind: Mapping\nname: old\nprefix: /\nservice: q")}, options)
 	if !report.Error || len(report.Dropped) != 1 {
 		t.Errorf("%+v", report)
-	}
-}
-
-// TestTCP checks that the real share next to a stable without weight is
-// w/(w+100).
-func TestTCP(t *testing.T) {
-	tcp := func(name string, weight int) map[string]any {
-		m := newMapping("shop", name, map[string]any{"port": 9000, "service": name})
-		m["kind"] = "TCPMapping"
-		if weight >= 0 {
-			m["spec"].(map[string]any)["weight"] = weight
-		}
-		return m
-	}
-	for _, percent := range []float64{0, 1, 5, 10, 33, 49, 50, 80} {
-		weight, share := model.TCPWeight(percent)
-		report := model.Evaluate([]map[string]any{tcp("t", -1), tcp("t-canary", weight)}, options)
-		rows := report.TCPGroups[0].Rows
-		if rows[0].Mapping != "t-canary" || math.Abs(rows[0].Share-share) > 1e-9 || math.Abs(rows[0].Share+rows[1].Share-100) > 1e-9 {
-			t.Errorf("%v %%: weight %d, share %v, report %+v", percent, weight, share, rows)
-		}
-		if percent <= 50 && math.Abs(share-percent) > 0.5 {
-			t.Errorf("%v %%: weight %d gives %v", percent, weight, share)
-		}
 	}
 }
 

@@ -9,6 +9,8 @@ type Options struct {
 	// AmbassadorID is the id of the Emissary installation. "" means "default".
 	// Objects for other ids are ignored.
 	AmbassadorID string
+	// Version is the version of Emissary; zero means Newest.
+	Version Version
 	// Complete means that the set has all objects, as in a cluster. Then no
 	// Host or Listener is assumed, and a missing one has its real effect.
 	Complete bool
@@ -133,8 +135,8 @@ type TCPGroup struct {
 type TCPRow struct {
 	Mapping   string
 	Namespace string
-	// Share is the real share of connections, in percent. Emissary passes its
-	// cumulative numbers to Envoy as weights, so a canary of weight w next to
-	// a stable without weight gets 100·w/(w+100) percent.
+	// Share is the real share of connections, in percent. Up to version 4.1
+	// Emissary passes its cumulative numbers to Envoy as weights, so a canary of
+	// weight w next to a stable without weight gets 100·w/(w+100) percent.
 	Share float64
 }

@@ -161,14 +161,15 @@ func (g *tcpGroup) finish(w *world) TCPGroup {
 	if err != nil {
 		w.log.post(g.first, "in its group, "+err.Error())
 	}
+	weights := tcpWeights(sorted, w.opts.Version)
 	total := 0
-	for _, row := range sorted {
-		total += max(0, row.threshold)
+	for _, weight := range weights {
+		total += weight
 	}
-	for _, row := range sorted {
+	for i, row := range sorted {
 		share := 0.0
 		if total > 0 {
-			share = 100 * float64(max(0, row.threshold)) / float64(total)
+			share = 100 * float64(weights[i]) / float64(total)
 		}
 		r := g.members[row.position]
 		out.Rows = append(out.Rows, TCPRow{Mapping: r.alias, Namespace: r.namespace, Share: share})

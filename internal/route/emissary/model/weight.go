@@ -79,18 +79,17 @@ func shares(members []weighed) (percent []int, unrouted int) {
 	return percent, 100 - taken
 }
 
-// TCPWeight returns the weight that gives a TCPMapping the wanted share next to
-// one without weight. Emissary's numbers for TCP are not percentages: the real
-// share is w/(w+100). The weight is rounded to a whole number, and share is the
-// real share of that weight, in percent. The largest share is 50, because
-// Emissary accepts no weight over 100.
-func TCPWeight(percent float64) (weight int, share float64) {
-	if !(percent > 0) {
-		return 0, 0
+// tcpWeights returns the weights of Envoy's clusters for the members of a TCP
+// group: their thresholds, or since a later version what each adds to the ones
+// before.
+func tcpWeights(members []weighed, version Version) []int {
+	weights := make([]int, len(members))
+	taken := 0
+	for i, m := range members {
+		weights[i] = max(0, m.threshold-taken)
+		if version.TCPWeightIsShare() {
+			taken = max(taken, m.threshold)
+		}
 	}
-	weight = 100
-	if percent < 50 {
-		weight = rounded(100 * percent / (100 - percent))
-	}
-	return weight, 100 * float64(weight) / float64(weight+100)
+	return weights
 }

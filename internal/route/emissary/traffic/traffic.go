@@ -35,7 +35,7 @@ const countingTime = 2 * time.Second
 
 // Read computes what Emissary does with the objects of one namespace of a cluster, or
 // with "" of all, and asks the gateway what it really does. A gateway that cannot be asked
-// is no error.
+// is no error. Without a version in options, the gateway's pods tell it.
 func Read(ctx context.Context, cluster *kube.Cluster, namespace string, options model.Options) (Report, error) {
 	var r Report
 	objects, kinds, err := live.Objects(ctx, cluster, namespace)
@@ -45,13 +45,18 @@ func Read(ctx context.Context, cluster *kube.Cluster, namespace string, options 
 	if len(kinds) > 0 {
 		r.Unread = live.Unread(kinds)
 	}
+	gateways := live.NewGateways(cluster, live.Gateway{Namespace: options.Namespace})
+	defer gateways.Close()
+	pods := gateways.Pods() // the observation shares it
+	defer pods.Close()
+	if options.Version == (model.Version{}) {
+		options.Version = version(ctx, pods)
+	}
 	options.Running = true
 	r.Report = model.Evaluate(objects, options)
 	for _, p := range model.Freezing(objects, options) {
 		r.Errors = append(r.Errors, fmt.Sprintf("%s %s/%s: %s", p.Kind, p.Namespace, p.Name, p.Text))
 	}
-	gateways := live.NewGateways(cluster, live.Gateway{Namespace: options.Namespace})
-	defer gateways.Close()
 	subjects := subjects(r.Report, objects)
 	observed, err := gateways.Observe(ctx, subjects, countingTime)
 	if err != nil {
@@ -64,6 +69,16 @@ func Read(ctx context.Context, cluster *kube.Cluster, namespace string, options 
 		r.Truths[group] = append(r.Truths[group], Truth(o))
 	}
 	return r, nil
+}
+
+// version returns the version of Emissary that pods run; of several the oldest, and zero if
+// it is not known. An error is left to the observation.
+func version(ctx context.Context, pods *kube.Pods) model.Version {
+	running, _ := pods.Running(ctx)
+	for _, v := range live.VersionsOf(running) {
+		return v
+	}
+	return model.Version{}
 }
 
 // subjects returns the rows of a report, in their order.
