@@ -187,7 +187,7 @@ func (w *world) routes(a *application) {
 }
 
 func (w *world) route(a *application, s obj) {
-	service := one(w, "scheme", "", "http://") + name(s) + one(w, "qualified", "", "."+namespace(s), "."+namespace(s)+".svc.cluster.local") + one(w, "port", "", ":80")
+	service := one(w, "scheme", "", "http://") + name(s) + one(w, "qualified", "", "."+namespace(s), "."+namespace(s)+".svc", "."+namespace(s)+".svc.my.domain.", "."+namespace(s)+".io") + one(w, "port", "", ":80")
 	w.mappings++
 	spec := obj{"prefix": fmt.Sprintf("/%d/", w.mappings), "service": service}
 	for _, f := range []struct {

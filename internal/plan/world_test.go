@@ -20,6 +20,7 @@ type world struct {
 	t        *rapid.T
 	objects  []obj
 	emissary string // the namespace of Emissary
+	version  derive.Version
 	options  plan.Options
 	taken    map[string]bool // names of existing objects
 	mappings int             // number of Mappings
@@ -249,12 +250,13 @@ func (w *world) service(a *application) obj {
 // drawOptions draws the options.
 func (w *world) drawOptions(apps []*application) {
 	weight := w.number("weight", 0, 100)
+	w.version = one(w, "version of Emissary", derive.Version{}, derive.Version{Major: 4, Minor: 2})
 	if w.tcp {
-		weight = min(weight, 50)
+		weight = min(weight, w.version.MaxTCPShare())
 	}
 	w.emissary = one(w, "Emissary", "emissary", "default")
 	w.options = plan.Options{
-		Weight: &weight, Routers: []route.Named{{Name: route.Default, Deriver: derive.Router{Namespace: w.emissary}}}, Prefix: "/", Hostname: "*",
+		Weight: &weight, Routers: []route.Named{{Name: route.Default, Deriver: derive.Router{Namespace: w.emissary, Version: w.version}}}, Prefix: "/", Hostname: "*",
 		Canary: canary.Options{Suffix: one(w, "suffix", "-canary", "-next", "-c"), Labels: map[string]string{}, CopyPeers: w.chance(50, "copy peers?")},
 	}
 	if w.chance(30, "labels?") {
