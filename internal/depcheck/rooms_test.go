@@ -81,9 +81,10 @@ var rooms = []room{
 	{"bench/decisions", "measures the judge against its peers", "bench/section analysis chart simulate simulate/peer", false},
 	{"bench/section", "replaces the measured part of a document", "", false},
 	{"test/script", "the command line, by scripts", "cli", false},
+	{"test/bundle", "what becomes of applications in the shape of well-known ones, with a review of every line", "canary input manifest note plan route route/emissary/derive", false},
 	{"test/pipelines", "azure-pipelines.yml and the Dockerfiles; the templates; logging commands beside Microsoft's formatter", "ci ci/azurepipelines test/pipelines/expand", false},
 	{"test/pipelines/expand", "expands Azure Pipelines templates, for tests", "", false},
-	{"test/integration", "every example, `kube` and releases with faults and crashes on a real API server", "analysis doctor kube readiness report rollout route/emissary/derive route/emissary/live test/faults test/pipelines/expand wiring", false},
+	{"test/integration", "every example and bundle, `kube` and releases with faults and crashes on a real API server", "analysis doctor kube readiness report rollout route/emissary/derive route/emissary/live test/faults test/pipelines/expand wiring", false},
 	{"test/faults", "injects the faults of networks, busy servers, plugins and people", "", false},
 	{"internal/depcheck", "the test of this table", "", false},
 }
