@@ -83,8 +83,8 @@ func words(t *testing.T, dir, name string) []string {
 }
 
 func (e example) isKustomization(input string) bool {
-	_, err := os.Stat(filepath.Join(e.dir, input, "kustomization.yaml"))
-	return err == nil
+	found, err := filepath.Glob(filepath.Join(e.dir, input, "kustomization.y*ml"))
+	return err == nil && len(found) > 0
 }
 
 // testExamples applies every example and its canary.

@@ -1,7 +1,7 @@
 //go:build integration
 
 // Package integration runs the real canarize against a real kube-apiserver
-// with the applications of the folders examples and testdata/cases, and the
+// with the applications of the folders examples, testdata/cases and test/bundle, and the
 // sample of the folder manifests.
 //
 // The control plane comes from test/cluster. Build it beforehand with
@@ -35,6 +35,7 @@ type suite struct {
 func Test(t *testing.T) {
 	s := setUp(t)
 	t.Run("examples", s.testExamples)
+	t.Run("bundle", s.testBundle)
 	t.Run("readmes", s.testReadmes)
 	t.Run("kube", s.testKube)
 	t.Run("releases", s.testReleases)
