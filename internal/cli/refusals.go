@@ -106,8 +106,12 @@ var onRefusal = map[rollout.Code]func(name string, r *rollout.Refusal) string{
 	rollout.RefusedGatewayVersion: func(_ string, r *rollout.Refusal) string {
 		return fmt.Sprintf("name the version with --emissary-version %s, or as spec.router.emissary.version of the release file", r.Version)
 	},
-	rollout.RefusedNotTaken:  always("canarize traffic --live shows what Emissary does with the Mappings"),
-	rollout.RefusedGone:      naming("run canarize reject %s and deploy again"),
+	rollout.RefusedNotTaken: always("canarize traffic --live shows what Emissary does with the Mappings"),
+	rollout.RefusedGone:     naming("run canarize reject %s and deploy again"),
+	rollout.RefusedOwned:    always("release the new version with that"),
+	rollout.RefusedRival: func(_ string, r *rollout.Refusal) string {
+		return fmt.Sprintf("finish that release first, with canarize promote %s or canarize reject %s", r.Because, r.Because)
+	},
 	rollout.RefusedNotRecord: always("choose another --name"),
 	rollout.RefusedSchema:    naming("use the version of canarize that began the release, or run canarize reject %s, which finds the canary's routes by their labels"),
 	rollout.RefusedDamaged:   naming("canarize reject %s finds the canary's routes by their labels and takes the traffic off"),

@@ -20,6 +20,7 @@ var rooms = []room{
 	{"internal/manifest", "reads, edits and writes YAML keeping comments; object identity; sets of objects", "", true},
 	{"internal/manifest/golden", "compares, in tests, what is derived from manifests with stored files", "", false},
 	{"internal/object", "small questions to decoded objects: identity, labels, pods; copies with another spec or annotations", "manifest", true},
+	{"internal/owner", "who else releases or scales a workload: objects and marks of other programs", "manifest object", true},
 	{"internal/note", "what a derivation tells its reader: the names of its warnings, by harm, and which of them the user accepts", "manifest", true},
 	{"internal/servicename", "which Services of a cluster a Mapping, a variable or an argument names", "", true},
 	{"internal/canary", "stable objects → canary (and baseline) objects: names, labels, selectors, references", "manifest note servicename", true},
@@ -53,7 +54,7 @@ var rooms = []room{
 	{"internal/runner", "the plain loop around `rollout`: observes, stores, acts, through small interfaces it declares; goes on after a crash", "manifest object rollout route", false},
 	{"internal/watch", "passes a metric source's counts to the judge, interval by interval, and detects a catastrophe within an interval", "analysis metric rollout", false},
 	{"internal/gate", "calls the gates of a release: programs and URLs", "excerpt redact rollout", false},
-	{"internal/hub", "a process's connection to one cluster, which all its releases share; implements the interfaces of `runner`", "analysis gate kube manifest metric metric/exposition metric/scrape object redact rollout route runner watch", false},
+	{"internal/hub", "a process's connection to one cluster, which all its releases share; implements the interfaces of `runner`", "analysis gate kube manifest metric metric/exposition metric/scrape object owner redact rollout route runner watch", false},
 
 	{"internal/kube", "gets, follows, applies, waits, locks, remembers, tunnels; the only package that writes to a cluster", "readiness", false},
 	{"internal/kube/kubetest", "an API server in memory, for tests", "", false},

@@ -113,7 +113,7 @@ func (c *cluster) Load(ctx context.Context, namespace, name string) (runner.Reco
 
 // Save implements runner.Store.
 func (c *cluster) Save(ctx context.Context, namespace, name string, r runner.Record) (string, error) {
-	record := kube.Record{Version: r.Version, Labels: map[string]string{rollout.ReleaseLabel: name}, Data: map[string]string{rollout.StateKey: string(r.State)}}
+	record := kube.Record{Version: r.Version, Labels: recordLabels(name, r.State), Data: map[string]string{rollout.StateKey: string(r.State)}}
 	if r.Said != "" {
 		record.Data[rollout.SaidKey] = r.Said
 	}
@@ -125,6 +125,18 @@ func (c *cluster) Save(ctx context.Context, namespace, name string, r runner.Rec
 		return "", runner.ErrChanged
 	}
 	return version, err
+}
+
+// recordLabels returns the labels of a record. While the release is unfinished, they name
+// its workloads.
+func recordLabels(release string, state []byte) map[string]string {
+	all := map[string]string{rollout.ReleaseLabel: release}
+	if s, err := rollout.ParseState(state); err == nil && s.Phase.Active() {
+		for _, id := range s.Workloads() {
+			all[rollout.WorkloadLabel(id)] = ""
+		}
+	}
+	return all
 }
 
 // Acquire implements runner.Lock.

@@ -37,6 +37,8 @@ const (
 	RefusedGatewayVersion Code = "GatewayVersion" // the gateway is of another version than the weights are computed for
 	RefusedNotTaken       Code = "ShareNotTaken"  // the gateways do not give the requested share
 	RefusedGone           Code = "Gone"           // somebody deleted an object of the canary
+	RefusedOwned          Code = "Owned"          // another program releases the workload
+	RefusedRival          Code = "Rival"          // another release has a canary of the workload
 	RefusedNotRecord      Code = "NotARecord"     // the ConfigMap is not the record of a release
 	RefusedSchema         Code = "UnknownSchema"  // another version of canarize wrote the state
 	RefusedDamaged        Code = "DamagedState"   // the stored state is invalid
@@ -63,7 +65,7 @@ type Refusal struct {
 	Gate    string
 	Gates   []string // the gates of the release
 	Before  string   // what Gate protects
-	Because string   // the text of the hold, or of the failure
+	Because string   // the text of the hold or of the failure, or who else releases the workload
 	Taken   *Taken   // what the gateways do instead; nil if unknown
 	Err     error    // the cause, for the faces; it is not unwrapped
 }
@@ -127,6 +129,12 @@ var factOf = map[Code]func(*Refusal) string{
 	RefusedGatewayVersion: func(r *Refusal) string { return fmt.Sprint(r.Err) },
 	RefusedNotTaken:       (*Refusal).behind,
 	RefusedGone:           func(r *Refusal) string { return strings.Join(r.Objects, ", ") + " is missing; somebody deleted it" },
+	RefusedOwned: func(r *Refusal) string {
+		return fmt.Sprintf("nothing was changed, because %s releases %s, and no canary is possible beside that", r.Because, strings.Join(r.Objects, ", "))
+	},
+	RefusedRival: func(r *Refusal) string {
+		return fmt.Sprintf("nothing was changed, because release %s already has a canary of %s", r.Because, strings.Join(r.Objects, ", "))
+	},
 	RefusedNotRecord: func(r *Refusal) string {
 		return fmt.Sprintf("%s is not the record of a release: it lacks the label %s", strings.Join(r.Objects, ", "), ReleaseLabel)
 	},

@@ -47,7 +47,7 @@ func TestFacts(t *testing.T) {
 	for code, subjects := range map[Code][]string{
 		RefusedHeld: {"a reason"}, RefusedVerb: {"fly"}, RefusedOtherVersion: {"shop:9", "0123456789ab ", "shop:2"}, RefusedShifting: {"7 %"}, RefusedWeight: {"7 %"},
 		RefusedNoCanary: {"promoted"}, RefusedNotStanding: {"promoted"}, RefusedUnverified: {"7 %"}, RefusedStableChanged: {"Service eu/shop"}, RefusedNoGate: {"qa", "cab"},
-		RefusedGone: {"Service eu/shop"}, RefusedNotRecord: {"Service eu/shop", ReleaseLabel}, RefusedSchema: {"shop:9", "reads version 1"}, WaitsForRequests: {"7 %"},
+		RefusedGone: {"Service eu/shop"}, RefusedOwned: {"Service eu/shop", "a reason"}, RefusedRival: {"Service eu/shop", "a reason"}, RefusedNotRecord: {"Service eu/shop", ReleaseLabel}, RefusedSchema: {"shop:9", "reads version 1"}, WaitsForRequests: {"7 %"},
 		WaitsForResume: {"a reason"}, WaitsForApproval: {"qa", "20 %"}, WaitsForGate: {"qa", "20 %"}, Stopped: {"a reason"},
 	} {
 		r := full

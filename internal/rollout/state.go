@@ -170,6 +170,17 @@ type Image struct {
 	Image     string      `json:"image"`
 }
 
+// Workloads returns the stable workloads of the release, each once.
+func (s State) Workloads() []manifest.ID {
+	var ids []manifest.ID
+	for _, i := range s.Images {
+		if !slices.Contains(ids, i.Workload) {
+			ids = append(ids, i.Workload)
+		}
+	}
+	return ids
+}
+
 // Run says who carries out a release.
 type Run struct {
 	System  string `json:"system,omitempty"` // such as Azure Pipelines; "" for a person's terminal

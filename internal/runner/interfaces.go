@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/rollout"
 )
 
 // Objects reads and writes objects of a cluster, as decoded JSON.
@@ -93,6 +94,13 @@ type Hold interface {
 	Sure(ctx context.Context) error
 	// Release releases the lock.
 	Release()
+}
+
+// Rivals finds who else releases workloads.
+type Rivals interface {
+	// Rival returns a refusal if another program, or another unfinished release, releases
+	// one of the workloads; nil if nobody does.
+	Rival(ctx context.Context, release Release, workloads []manifest.ID) (*rollout.Refusal, error)
 }
 
 // Inbox receives what people want while a process works on a release, as annotations of

@@ -26,6 +26,22 @@ func (s *actor) untouched(ctx context.Context) bool {
 	return true
 }
 
+// unrivalled checks that nobody else releases the workloads of a release that begins.
+func (s *actor) unrivalled(ctx context.Context, plan *rollout.Plan) error {
+	if s.Rivals == nil || s.state.Phase.Active() {
+		return nil
+	}
+	ids := make([]manifest.ID, len(plan.Workloads))
+	for i, w := range plan.Workloads {
+		ids[i] = w.Stable
+	}
+	refusal, err := s.Rivals.Rival(ctx, s.release, ids)
+	if err == nil && refusal != nil {
+		err = RefusedError{refusal}
+	}
+	return err
+}
+
 // reachable checks that a gateway can verify the canary's shares.
 func (s *actor) reachable(ctx context.Context, routes []rollout.Route) error {
 	err := s.Router.Reachable(ctx, routes)

@@ -319,6 +319,9 @@ func Unscaled(plan rollout.Plan, o map[string]any) map[string]any {
 // preflight lets the API server validate what a promotion would write. It leaves out
 // Secrets, whose content comes from the canary.
 func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified bool) error {
+	if err := s.unrivalled(ctx, plan); err != nil {
+		return err
+	}
 	var objects []map[string]any
 	for _, o := range plan.Stable {
 		if object.ID(o).Kind != "Secret" {

@@ -91,9 +91,14 @@ func (s *session) prepareDeploy(ctx context.Context, request *rollout.Request, p
 		request.Fresh.Plan = digest
 		return s.confirmOnce(ctx)
 	}
-	if s.course == nil && !request.Unverified { // a run has already checked
-		if err := s.reachable(ctx, plan.Routes); err != nil {
+	if s.course == nil { // a run has already checked
+		if err := s.unrivalled(ctx, plan); err != nil {
 			return err
+		}
+		if !request.Unverified {
+			if err := s.reachable(ctx, plan.Routes); err != nil {
+				return err
+			}
 		}
 	}
 	if plan, err = s.beside(ctx, plan); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/route"
 )
 
-// Runner carries out releases. All fields except Exposed and Options are required.
+// Runner carries out releases. All fields except Rivals, Exposed and Options are required.
 type Runner struct {
 	Objects   Objects
 	Workloads Workloads
@@ -20,6 +20,7 @@ type Runner struct {
 	Store     Store
 	Lock      Lock
 	Inbox     Inbox
+	Rivals    Rivals // nil if nobody else releases anything
 	// Now is the clock. Wait pauses for a duration, or until the context ends.
 	Now  func() time.Time
 	Wait func(ctx context.Context, d time.Duration) error

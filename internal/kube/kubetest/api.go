@@ -25,6 +25,9 @@ type API struct {
 	// Settle, if not nil, changes each stored object as a controller would. It is
 	// called with the lock held.
 	Settle func(object map[string]any)
+	// Also holds the kinds that are served besides the usual ones, as kinds does. It must
+	// not change after the first request.
+	Also map[string]map[string]string
 
 	mu       sync.Mutex
 	before   func(r *http.Request) (*http.Response, error)
@@ -104,7 +107,7 @@ func (t target) path() string { return t.list + "/" + t.name }
 
 // serve answers a request other than a watch.
 func (a *API) serve(r *http.Request) (int, any) {
-	if answer := discover(r.URL.Path); answer != nil {
+	if answer := a.discover(r.URL.Path); answer != nil {
 		return http.StatusOK, answer
 	}
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")

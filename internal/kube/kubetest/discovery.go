@@ -15,7 +15,9 @@ var kinds = map[string]map[string]string{
 }
 
 // discover answers requests for discovery; it returns nil for other paths.
-func discover(path string) any {
+func (a *API) discover(path string) any {
+	kinds := maps.Clone(kinds)
+	maps.Copy(kinds, a.Also)
 	groups := []any{}
 	for _, served := range slices.Sorted(maps.Keys(kinds)) {
 		group, version, named := strings.Cut(served, "/")
