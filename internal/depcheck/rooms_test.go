@@ -60,8 +60,8 @@ var rooms = []room{
 	{"internal/kube/kubetest", "an API server in memory, for tests", "", false},
 	{"internal/readiness", "judges whether an object is ready, and why its pods are not", "", true},
 
-	{"internal/survey", "reads the state of a cluster: releases, and what `doctor` and `plan` need to know", "analysis doctor kube manifest object redact report rollout route runner", false},
-	{"internal/doctor", "the state of a cluster → findings: what would disturb a release or was left behind, each with what to do", "canary manifest object readiness rollout", true},
+	{"internal/survey", "reads the state of a cluster: releases, and what `doctor` and `plan` need to know", "analysis doctor kube manifest note object owner redact report rollout route runner", false},
+	{"internal/doctor", "the state of a cluster → findings: what would disturb a release or was left behind, each with what to do", "canary manifest note object owner readiness rollout", true},
 	{"internal/doctor/doctortest", "tests what `doctor` finds, with and without gateways", "doctor object", false},
 
 	{"internal/report", "events and records → terminal, log lines, JSON, HTML, Markdown, JUnit", "chart doctor manifest rollout simulate", false},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -85,6 +86,8 @@ type Wanted struct {
 	Plan rollout.Plan
 	// Refused lists what the API server would refuse.
 	Refused []Finding
+	// Accept names the warnings that the user knows about.
+	Accept []note.Name
 }
 
 // Examine applies every rule. Its report depends only on its arguments.
@@ -100,7 +103,7 @@ func Examine(seen Seen, gateways ...Gateway) Report {
 		e.found = append(e.found, g.Gateway...)
 	}
 	e.refused()
-	e.stable()
+	e.stable(reports)
 	e.selectors()
 	e.quotas()
 	for _, g := range reports {

@@ -1,6 +1,11 @@
 package doctor
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/canarize/canarize/internal/manifest"
+)
 
 // Gateway examines a kind of gateway and its routes. It is pure, and its report does
 // not depend on the order of the objects.
@@ -19,9 +24,26 @@ type GatewayReport struct {
 	// Changed has the findings about routes that somebody changed during a release, by
 	// the release's name.
 	Changed map[string][]Finding
+	// Leads has the Services to which routes lead.
+	Leads []manifest.ID
+	// Sole has the canary routes that get every request, because no stable route is beside
+	// them. Deleting one fails its requests.
+	Sole []manifest.ID
 	// APIGroup is the group of the gateway's routes. Leftover routes have to be deleted
 	// first: a route without its Service fails requests.
 	APIGroup string
+}
+
+// leads reports whether a route leads to a Service.
+func leads(reports []GatewayReport, service manifest.ID) bool {
+	return slices.ContainsFunc(reports, func(g GatewayReport) bool { return slices.Contains(g.Leads, service) })
+}
+
+// leadInto reports whether a route leads to a Service of a namespace.
+func leadInto(reports []GatewayReport, namespace string) bool {
+	return slices.ContainsFunc(reports, func(g GatewayReport) bool {
+		return slices.ContainsFunc(g.Leads, func(id manifest.ID) bool { return id.Namespace == namespace })
+	})
 }
 
 // facts joins the facts of the gateways.

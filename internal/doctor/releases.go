@@ -15,7 +15,7 @@ func (e *Exam) releases(gateways []GatewayReport) {
 	for _, r := range e.Releases {
 		about := "release " + e.Namespace + "/" + r.Name
 		if r.Err != nil {
-			e.find("release", about, "its record cannot be read: "+r.Err.Error(), fmt.Sprintf("use the version of canarize that wrote it, or delete its canary's objects and ConfigMap %s", rollout.RecordPrefix+r.Name))
+			e.find("release", about, "its record cannot be read: "+r.Err.Error(), fmt.Sprintf("use the version of canarize that wrote it; or canarize reject %s, which takes the traffic off the canary by its labels and says what to delete then", r.Name))
 			continue
 		}
 		if problem, mend := unfinished(r.Name, r.State, e.lockless(r.Name)); problem != "" {
@@ -86,8 +86,16 @@ func (e *Exam) orphans(gateways []GatewayReport) {
 		default:
 			why = "the release is " + string(e.Releases[at].State.Phase)
 		}
-		e.find("orphan", o.ID.String(), fmt.Sprintf("it is left over from the canary of release %s: %s", name, why),
-			fmt.Sprintf("kubectl delete %s %s -n %s", strings.ToLower(o.ID.Kind), o.ID.Name, o.ID.Namespace))
+		remove := fmt.Sprintf("kubectl delete %s %s -n %s", strings.ToLower(o.ID.Kind), o.ID.Name, o.ID.Namespace)
+		switch {
+		case slices.ContainsFunc(gateways, func(g GatewayReport) bool { return slices.Contains(g.Sole, o.ID) }):
+			remove = "it gets every request, which would fail without it: apply the stable route beside it first; then " + remove
+		case leads(gateways, o.ID):
+			remove = "a route leads to it, whose requests would fail without it: delete that first, or correct it; then " + remove
+		case at < 0: // a release may have objects in other namespaces than that of its record
+			remove = fmt.Sprintf("unless canarize status -A shows an unfinished release %s in another namespace, %s", name, remove)
+		}
+		e.find("orphan", o.ID.String(), fmt.Sprintf("it is left over from the canary of release %s: %s", name, why), remove)
 	}
 }
 

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -10,80 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/canarize/canarize/internal/object"
-	"github.com/canarize/canarize/internal/readiness"
 )
 
 var workloadKinds = []string{"DaemonSet", "Deployment", "StatefulSet"}
-
-// stable examines the workloads that a canary is compared with: those of the planned
-// release, or all that a Service selects.
-func (e *Exam) stable() {
-	if e.Wanted == nil {
-		for _, w := range e.Of(e.Namespace, workloadKinds...) {
-			if !w.IsCanary() && e.serves(w) {
-				e.workload(w)
-			}
-		}
-		return
-	}
-	for _, pair := range e.Wanted.Plan.Workloads {
-		if w, found := e.byID[pair.Stable]; found {
-			e.workload(w)
-		} else if e.Missing(pair.Stable) {
-			e.find("stable", pair.Stable.String(), "it is not in the cluster, so there is nothing to compare a canary with", "apply the stable version first")
-		}
-	}
-}
-
-// serves reports whether a Service selects the pods of a workload.
-func (e *Exam) serves(w Object) bool {
-	for _, s := range e.Of(w.ID.Namespace, "Service") {
-		if serviceSelector(s).Matches(templateLabels(w)) {
-			return true
-		}
-	}
-	return false
-}
-
-func (e *Exam) workload(w Object) {
-	about, name := w.ID.String(), fmt.Sprintf("%s/%s -n %s", w.ID.Kind, w.ID.Name, w.ID.Namespace)
-	find := func(problem, mend string) { e.find("stable", about, problem, mend) }
-	if w.Value("spec", "paused") == true {
-		find("it is paused, so a promotion would never be rolled out", "kubectl rollout resume "+name)
-	}
-	if w.ID.Kind == "Deployment" && w.Text("spec", "strategy", "type") == "Recreate" {
-		find("its strategy is Recreate, so a promotion ends all pods before it starts the new ones", "set spec.strategy.type to RollingUpdate")
-	}
-	if !hasReadinessProbe(w) {
-		find("no container has a readinessProbe, so pods count as ready, and get requests, before they can answer", "add a readinessProbe to the container that serves")
-	}
-	switch status := readiness.Compute(w.Object); {
-	case w.ID.Kind != "DaemonSet" && w.number(1, "spec", "replicas") == 0:
-		find("it has 0 pods, so nothing serves and there is nothing to compare a canary with", "kubectl scale --replicas=2 "+name)
-	case w.number(0, "status", "readyReplicas")+w.number(0, "status", "numberReady") == 0:
-		find("none of its pods is ready"+e.trouble(w), "repair the stable version first; see kubectl describe "+name)
-	case status.Phase != readiness.Current:
-		find("its rollout has not finished: "+status.Message, "wait for kubectl rollout status "+name)
-	}
-}
-
-// trouble returns the problem that a pod of a workload reports.
-func (e *Exam) trouble(w Object) string {
-	selects := workloadSelector(w)
-	for _, p := range e.Of(w.ID.Namespace, "Pod") {
-		if !selects.Matches(labels.Set(p.GetLabels())) {
-			continue
-		}
-		if t, found := readiness.PodTrouble(p.Object); found {
-			return ": " + t.String()
-		}
-	}
-	return ""
-}
-
-func hasReadinessProbe(w Object) bool {
-	return slices.ContainsFunc(w.List("spec", "template", "spec", "containers"), func(c map[string]any) bool { return c["readinessProbe"] != nil })
-}
 
 // selectors looks for objects that select the pods of a canary by mistake.
 func (e *Exam) selectors() {
@@ -92,13 +20,13 @@ func (e *Exam) selectors() {
 		for _, s := range e.Of(c.ID.Namespace, "Service") {
 			if selects := serviceSelector(s); !s.IsCanary() && selects.Matches(pods) {
 				e.find("selector", s.ID.String(), fmt.Sprintf("its selector %s also selects the pods of the canary's %s %s: they get its requests at any weight", selects, c.ID.Kind, c.ID.Name),
-					"pass its manifest to canarize with the others, so that the canary's pods get other labels, or narrow its selector; canarize reject removes an existing canary")
+					"pass its manifest to canarize with the others, so that the canary's pods get other labels; or narrow its selector, if it selects pods of other applications by mistake; canarize reject removes an existing canary")
 			}
 		}
 		for _, w := range e.Of(c.ID.Namespace, workloadKinds...) {
 			if selects := workloadSelector(w); !w.IsCanary() && selects.Matches(pods) {
 				e.find("selector", w.ID.String(), fmt.Sprintf("its selector %s also selects the pods of the canary's %s %s", selects, c.ID.Kind, c.ID.Name),
-					"pass its manifest to canarize with the others, so that the canary's pods get other labels, or narrow its selector")
+					"pass its manifest to canarize with the others, so that the canary's pods get other labels; canarize reject removes an existing canary")
 			}
 		}
 	}

@@ -24,6 +24,9 @@ type Access struct {
 	Namespace string    // of the account and of the releases
 	Account   string    // the ServiceAccount that runs canarize
 	Granted   []Granted // may have several entries for a namespace, and equal grants
+	// Optional holds the grants without which something is not checked. Denied does not
+	// ask for them: whoever misses one says so.
+	Optional []Granted
 }
 
 // accessName is the name of the Roles and RoleBindings.
@@ -68,10 +71,15 @@ func TunnelGrants() []Grant {
 	}
 }
 
-// merged returns one entry for each namespace, with each grant once.
-func (a Access) merged() []Granted {
+// Listed returns the grant that Cluster.List needs.
+func Listed(group string, resources ...string) Grant {
+	return Grant{group, resources, []string{"list"}}
+}
+
+// byNamespace returns one entry for each namespace, with each grant once.
+func byNamespace(some []Granted) []Granted {
 	var all []Granted
-	for _, granted := range a.Granted {
+	for _, granted := range some {
 		at := slices.IndexFunc(all, func(g Granted) bool { return g.Namespace == granted.Namespace })
 		if at < 0 {
 			at = len(all)
@@ -90,7 +98,7 @@ func (a Access) merged() []Granted {
 // Role with its RoleBinding in each namespace.
 func (a Access) Permissions() []map[string]any {
 	objects := []map[string]any{newObject("v1", "ServiceAccount", a.Namespace, a.Account)}
-	for _, granted := range a.merged() {
+	for _, granted := range byNamespace(slices.Concat(a.Granted, a.Optional)) {
 		name := accessName
 		if granted.Namespace != a.Namespace { // other namespaces of releases may have a Role there too
 			name += "-" + a.Namespace

@@ -3,6 +3,7 @@ package kube
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -43,6 +44,10 @@ func TestPermissions(t *testing.T) {
 			}
 			if !slices.Equal(roles, c.roles) {
 				t.Errorf("%v, want %v", roles, c.roles)
+			}
+			a.Optional = []Granted{{"shop", []Grant{Listed("example.com", "watchers")}}}
+			if with := a.Permissions(); len(a.needs()) != len(asked) || !strings.Contains(fmt.Sprint(with), "watchers") {
+				t.Errorf("an optional grant: %v, of which %d are needed", with, len(a.needs()))
 			}
 			if !slices.Equal(granted, asked) {
 				t.Errorf("granted\n%v, asked\n%v", granted, asked)

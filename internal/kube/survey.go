@@ -29,10 +29,10 @@ func (p Permission) String() string {
 	return schema.GroupResource{Group: p.Group, Resource: p.Resource}.String()
 }
 
-// needs returns the permissions that Permissions grants.
+// needs returns the permissions that Permissions grants, without the optional ones.
 func (a Access) needs() []Permission {
 	var all []Permission
-	for _, granted := range a.merged() {
+	for _, granted := range byNamespace(a.Granted) {
 		for _, g := range granted.Grants {
 			for _, r := range g.Resources {
 				all = append(all, Permission{granted.Namespace, g.Group, r, g.Verbs})
@@ -46,7 +46,7 @@ func (a Access) needs() []Permission {
 const maxReviews = 8
 
 // Denied returns the permissions in a that the current user lacks, in the order of
-// Permissions. It asks the API server for each.
+// Permissions and without the optional ones. It asks the API server for each.
 func (c *Cluster) Denied(ctx context.Context, a Access) ([]Permission, error) {
 	needs := a.needs()
 	denied, errs := make([]Permission, len(needs)), make([]error, len(needs))

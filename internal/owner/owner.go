@@ -23,6 +23,9 @@ type Program struct {
 	manager string
 	// nowhere is a label of no node, by which the program ends the pods of a DaemonSet.
 	nowhere string
+	// replaces means that an object of the kind may have pods of its own instead of naming
+	// a workload, and then often has the name of the Deployment that it replaced.
+	replaces bool
 }
 
 // releasing lists the programs that release workloads.
@@ -32,7 +35,7 @@ type Program struct {
 // NAME-primary, which serves, and scales the target to 0 between releases:
 // https://docs.flagger.app/usage/how-it-works.
 var releasing = []Program{
-	{Name: "Argo Rollouts", Group: "argoproj.io", Kind: "Rollout", Resource: "rollouts", field: "workloadRef", manager: "rollouts-controller"},
+	{Name: "Argo Rollouts", Group: "argoproj.io", Kind: "Rollout", Resource: "rollouts", field: "workloadRef", manager: "rollouts-controller", replaces: true},
 	{Name: "Flagger", Group: "flagger.app", Kind: "Canary", Resource: "canaries", field: "targetRef", manager: "flagger", nowhere: "flagger.app/scale-to-zero"},
 }
 
@@ -64,13 +67,25 @@ func (o Owner) String() string {
 	return o.ID.String() + " of " + o.Program.Name
 }
 
-// Releaser returns who releases a workload, according to the workload itself, which may be
-// nil, and to objects of the cluster.
+// Releaser returns who releases a workload, according to the workload itself and to objects
+// of the cluster. The workload is nil if it does not exist; then an object that replaced it
+// counts.
 func Releaser(id manifest.ID, workload map[string]any, objects []map[string]any) (Owner, bool) {
 	if owner, found := controller(workload, id.Namespace, releasing); found {
 		return owner, true
 	}
-	return naming(id, objects, releasing)
+	if owner, found := naming(id, objects, releasing); found || workload != nil {
+		return owner, found
+	}
+	for _, o := range objects {
+		by := object.ID(o)
+		for _, p := range releasing {
+			if p.replaces && by == (manifest.ID{Group: p.Group, Kind: p.Kind, Namespace: id.Namespace, Name: id.Name}) {
+				return Owner{p, by}, true
+			}
+		}
+	}
+	return Owner{}, false
 }
 
 // Scaler returns who scales a workload, according to objects of the cluster. A

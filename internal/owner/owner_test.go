@@ -56,12 +56,22 @@ func TestWhoReleasesAndScales(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			all := objects(t, c.objects)
-			releaser, _ := owner.Releaser(books, nil, all)
+			releaser, _ := owner.Releaser(books, map[string]any{}, all)
 			scaler, _ := owner.Scaler(books, all)
 			if releaser.String() != c.releases || scaler.String() != c.scales {
 				t.Errorf("released by %q, scaled by %q", releaser, scaler)
 			}
 		})
+	}
+}
+
+// TestReplaced: a Rollout with its own template stands for a Deployment that is gone.
+func TestReplaced(t *testing.T) {
+	const own = `{apiVersion: argoproj.io/v1alpha1, kind: Rollout, metadata: {name: %, namespace: library}, spec: {template: {}}}`
+	for name, want := range map[string]string{"books": "Rollout library/books of Argo Rollouts", "novels": ""} {
+		if by, _ := owner.Releaser(books, nil, objects(t, strings.Replace(own, "%", name, 1))); by.String() != want {
+			t.Errorf("%s: %q, want %q", name, by, want)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/doctor"
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route"
@@ -24,7 +25,8 @@ type Options struct {
 	Grant     string          // the command that prints the missing permissions
 	Release   *runner.Release // the planned release; nil if there is none
 	Plan      rollout.Plan
-	Force     bool // taking over fields of other owners is allowed
+	Accept    []note.Name // the warnings that the user knows about
+	Force     bool        // taking over fields of other owners is allowed
 }
 
 // Gateway describes where a kind of gateway is examined, and by whom.
@@ -52,7 +54,7 @@ func newSurvey(o Options) *survey {
 }
 
 func (s *survey) examine(ctx context.Context) (doctor.Report, error) {
-	for _, step := range []func(context.Context) error{s.permissions, s.served, s.namespace, s.lists, s.routing, s.releases, s.wanted, s.named, s.gateways} {
+	for _, step := range []func(context.Context) error{s.permissions, s.served, s.namespace, s.lists, s.beside, s.routing, s.releases, s.wanted, s.named, s.gateways} {
 		if err := step(ctx); err != nil {
 			return doctor.Report{}, err
 		}
@@ -125,7 +127,7 @@ var listings = []listing{
 	{"apps", "Deployment", ""}, {"apps", "StatefulSet", ""}, {"apps", "DaemonSet", ""}, {"", "Pod", ""},
 	{"", "ResourceQuota", ""}, {"coordination.k8s.io", "Lease", ""},
 	{"", "ConfigMap", rollout.ReleaseLabel}, {"", "Secret", rollout.ReleaseLabel},
-	{"autoscaling", "HorizontalPodAutoscaler", rollout.ReleaseLabel}, {"policy", "PodDisruptionBudget", rollout.ReleaseLabel},
+	{"autoscaling", "HorizontalPodAutoscaler", ""}, {"policy", "PodDisruptionBudget", rollout.ReleaseLabel},
 	{"networking.k8s.io", "NetworkPolicy", rollout.ReleaseLabel},
 	{"monitoring.coreos.com", "ServiceMonitor", rollout.ReleaseLabel}, {"monitoring.coreos.com", "PodMonitor", rollout.ReleaseLabel},
 }

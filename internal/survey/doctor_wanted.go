@@ -20,7 +20,7 @@ func (s *survey) wanted(ctx context.Context) error {
 		return nil
 	}
 	plan := s.options.Plan
-	wanted := &doctor.Wanted{Name: s.options.Release.Name, Plan: plan}
+	wanted := &doctor.Wanted{Name: s.options.Release.Name, Plan: plan, Accept: s.options.Accept}
 	for _, part := range []struct {
 		objects []map[string]any
 		force   bool
@@ -65,7 +65,10 @@ func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor
 		finding.Check = "owner"
 		finding.Problem = "the promotion would be refused: " + redact.Text(err.Error())
 		finding.Mend = "remove the field from the manifests; or promote with --force-conflicts and change the owner's source too, because the owner would set the field back"
-		if conflict.ByHand() {
+		switch {
+		case onlyReplicas(conflict):
+			finding.Mend = "remove spec.replicas from the manifests: whoever scales the workload sets it, and a promotion would undo that"
+		case conflict.ByHand():
 			finding.Mend = "somebody changed the field by hand: put the change into the manifests, or undo it by promoting with --force-conflicts"
 		}
 	case kube.IsNotFound(err):
@@ -79,6 +82,16 @@ func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor
 		return nil, err
 	}
 	return finding, nil
+}
+
+// onlyReplicas reports whether a conflict is only about the number of pods.
+func onlyReplicas(conflict *kube.ConflictError) bool {
+	for _, fields := range conflict.Fields {
+		if slices.ContainsFunc(fields, func(f string) bool { return f != ".spec.replicas" }) {
+			return false
+		}
+	}
+	return len(conflict.Fields) > 0
 }
 
 // named gets the objects that releases name and whose kind could not be listed.

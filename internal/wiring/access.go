@@ -1,6 +1,9 @@
 package wiring
 
-import "github.com/canarize/canarize/internal/kube"
+import (
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/survey"
+)
 
 // AccessOptions configures the permissions of an account.
 type AccessOptions struct {
@@ -22,5 +25,8 @@ func Access(o AccessOptions) kube.Access {
 	if o.PodMetrics {
 		granted = append(granted, kube.Granted{Namespace: o.Namespace, Grants: kube.PageGrants()})
 	}
-	return kube.Access{Namespace: o.Namespace, Account: o.Account, Granted: append(granted, elsewhere...)}
+	return kube.Access{
+		Namespace: o.Namespace, Account: o.Account, Granted: append(granted, elsewhere...),
+		Optional: []kube.Granted{{Namespace: o.Namespace, Grants: survey.Grants()}},
+	}
 }

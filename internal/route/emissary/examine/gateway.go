@@ -27,7 +27,7 @@ func (g Gateway) Examine(e *doctor.Exam) doctor.GatewayReport {
 	x.groups(&routes)
 	x.orders(&routes)
 	x.mappings(&routes)
-	return doctor.GatewayReport{Fact: x.fact(), Gateway: gateway, Routes: routes, Changed: x.changed(), APIGroup: group}
+	return doctor.GatewayReport{Fact: x.fact(), Gateway: gateway, Routes: routes, Changed: x.changed(), Leads: x.leads(), Sole: x.sole(), APIGroup: group}
 }
 
 // exam is one examination.
@@ -82,7 +82,7 @@ func (x *exam) served(found *findings) {
 		found.add("crd", about, "the cluster does not serve it, so there are no Mappings", "install Emissary-ingress with its CRDs, or choose another --context")
 	case !slices.Contains(versions, wantedVersion):
 		found.add("crd", about, fmt.Sprintf("the cluster serves %s, but canarize writes Mappings in %s", strings.Join(versions, ", "), wantedVersion),
-			"apply the CRDs of Emissary 3.10 or 4")
+			"upgrade Emissary to 3.10 or 4, with its CRDs and what converts their versions; its CRDs alone would make an older Emissary lose its Mappings")
 	}
 }
 

@@ -1,6 +1,7 @@
 package examine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -136,17 +137,17 @@ func (x *exam) groups(found *findings) {
 		switch {
 		case g.Reach != nil && g.Reach.Unserved != "":
 			found.add("group", about, fmt.Sprintf("its group (%s) %s", where, g.Reach.Unserved),
-				"delete one of the two, or give one another prefix, hostname or header"+seeTraffic)
+				"give one of the two another prefix, hostname or header; delete one only if nobody needs its requests"+seeTraffic)
 		case len(stable) > 1:
 			found.add("group", about, fmt.Sprintf("its group (%s) has several members: %s; a canary's weight would not be its share", where, list(all)),
-				"leave one Mapping for these requests, or give the others another prefix, hostname or header"+seeTraffic)
+				"if one Mapping is to get all of these requests, give the others another prefix, hostname or header; if they share them on purpose, no exact canary is possible here"+seeTraffic)
 		case len(stable) == 0:
 			found.add("group", about, fmt.Sprintf("there is no stable Mapping beside it (%s), so it gets every request, whatever its weight", where),
-				"apply the stable Mapping at once, or delete this one")
+				"apply the stable Mapping at once; without this one and without a stable one the requests fail")
 		case len(all) == 1 && all[0].canary:
 			found.add("group", about, fmt.Sprintf("it is left over from a share below 1 %%: it keeps its sample (%s) for the stable version", where), "delete it")
 		case g.Unrouted > 0:
-			found.add("group", about, fmt.Sprintf("%d %% of the requests of its group (%s) are routed nowhere", g.Unrouted, where), "remove the weight of the stable Mapping")
+			found.add("group", about, fmt.Sprintf("%d %% of the requests of its group (%s) are routed nowhere", g.Unrouted, where), "if the stable Mapping is to get them, remove its weight")
 		}
 		if x.Whole && len(g.Hosts) == 0 && x.listens() {
 			found.add("group", about, fmt.Sprintf("no Host accepts its group (%s), so it gets no requests", where), "apply a Host for it, or correct its hostname")
@@ -185,10 +186,54 @@ func (x *exam) mappings(found *findings) {
 			found.add("mapping", o.ID.String(), "Emissary drops it: it "+reason, "correct it"+seeTraffic)
 		}
 		if weight := o.Value("spec", "weight"); weight != nil && !o.IsCanary() {
-			found.add("mapping", o.ID.String(), fmt.Sprintf("it has a weight of its own (%v), so a canary beside it cannot have an exact share", weight), "remove spec.weight")
+			found.add("mapping", o.ID.String(), fmt.Sprintf("it has a weight of its own (%v), so a canary beside it cannot have an exact share", weight), x.adviceOnWeight(o))
 		}
 		x.target(found, o)
 	}
+}
+
+// adviceOnWeight returns the advice for a stable Mapping with a weight. Beside others it
+// belongs to a split, and without it the Mapping would get another part of the requests.
+func (x *exam) adviceOnWeight(o doctor.Object) string {
+	for _, g := range x.routing.Groups {
+		_, stable := x.members(g)
+		if len(stable) > 1 && slices.ContainsFunc(stable, func(m member) bool { return m.id == o.ID }) {
+			return "it shares its requests with other Mappings: end that split first; to remove the weight alone would change who gets them"
+		}
+	}
+	return "if it is to get all of its requests, remove spec.weight"
+}
+
+// leads returns the Services to which Mappings and Emissary's Ingresses lead.
+func (x *exam) leads() (services []manifest.ID) {
+	add := func(service, namespace string) {
+		if s, err := model.ParseService(service); err == nil {
+			services = append(services, manifest.ID{Kind: "Service", Namespace: cmp.Or(s.Namespace, namespace), Name: s.Name})
+		}
+	}
+	for _, c := range x.routing.Clusters {
+		add(c.Host, c.Namespace)
+	}
+	for _, o := range x.Sorted() { // also those that Emissary drops
+		if o.ID.Group == group && strings.HasSuffix(o.ID.Kind, "Mapping") {
+			add(o.Text("spec", "service"), o.ID.Namespace)
+		}
+	}
+	return services
+}
+
+// sole returns the Mappings of canaries that have no stable Mapping beside them.
+func (x *exam) sole() (ids []manifest.ID) {
+	for _, g := range x.routing.Groups {
+		all, stable := x.members(g)
+		if len(stable) > 0 || len(x.rest(g, all)) > 0 {
+			continue
+		}
+		for _, m := range all {
+			ids = append(ids, m.id)
+		}
+	}
+	return ids
 }
 
 // orders looks for canaries that Emissary 3.10 sorts after their stable Mapping: its

@@ -51,7 +51,7 @@ func TestSample(t *testing.T) {
 			doctortest.Add(t, s, `{kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: rival, namespace: shop}, spec: {hostname: "*", prefix: /, service: "web:80", regex_headers: {x-request-id: ".*0$"}}}
 ---
 {kind: Mapping, apiVersion: getambassador.io/v3alpha1, metadata: {name: rival2, namespace: shop}, spec: {hostname: "*", prefix: /, service: "web:80", regex_headers: {x-request-id: ".*0$"}}}`)
-		}, "Mapping shop/rival", "has several members", "leave one Mapping"},
+		}, "Mapping shop/rival", "has several members", "give the others another prefix"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := seenSampled(t)
