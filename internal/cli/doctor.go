@@ -28,15 +28,16 @@ func newDoctor(streams Streams) *cobra.Command {
 
   - your permissions;
   - that Emissary's pods are ready and have a known version;
-  - that the stable workloads serve, and no selector would also match a canary's pods;
+  - that the stable workloads serve, that no other program releases them, that a canary
+    may share their volumes, and that no selector would also match a canary's pods;
   - that Mappings do not conflict;
   - leftovers of earlier releases: objects without a release, releases without
     objects, held releases, releases whose process died, and locks of dead processes.
 
-With the manifests of a release, from -f or a release file, doctor checks only the
-workloads and Mappings of that release. It also asks the API server to check what the
-release would write, so that you learn of a field with another owner before the
-release begins.
+Doctor checks the workloads to which Mappings lead. With the manifests of a release,
+from -f or a release file, it checks only the workloads and Mappings of that release.
+It also asks the API server to check what the release would write, so that you learn
+of a field with another owner before the release begins.
 
 Every finding names an object and says how to fix it. Doctor writes nothing. If it may
 not list some objects, it skips them and says so on stderr.
@@ -107,6 +108,9 @@ func (f *engineFlags) survey(namespace string) (survey.Options, error) {
 	o, err := wiring.Survey(f.target, namespace, f.emissary.namespace, file.Metrics.Source)
 	o.Force = file.Promotion.ForceConflicts
 	o.Grant = fmt.Sprintf("canarize rbac -n %s --emissary-namespace %s", namespace, f.emissary.namespace)
+	if wiring.NeedsPodMetrics(file.Metrics.Source) {
+		o.Grant += " --pod-metrics"
+	}
 	return o, foreign(err)
 }
 

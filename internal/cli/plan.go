@@ -35,7 +35,7 @@ enough evidence for a good one.
 Plan writes nothing to the cluster. -o markdown suits the page of an approval, and
 --max-chars omits what does not fit there.
 
-Exit codes: 0 a promotion would change nothing, 1 it would change something.`,
+Exit codes: 0 a promotion would change nothing, 1 it would change something or fail.`,
 		Example: `  canarize plan -I registry.example.com/app:2 manifests
   canarize plan --requests-per-second 50 --stable-errors 0.2 manifests
   canarize plan -o markdown --max-chars 4000 --config release.yml`,

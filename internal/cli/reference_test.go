@@ -5,6 +5,8 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,20 +16,41 @@ import (
 
 var update = flag.Bool("update", false, "write the files that the tests compare with")
 
-// TestReference: the command reference matches the code.
+// documented returns a command and the commands below it that have a page.
+func documented(cmd *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{cmd}
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() && c.Name() != "help" {
+			all = append(all, documented(c)...)
+		}
+	}
+	return all
+}
+
+// pageName returns the name of a command's page.
+func pageName(cmd *cobra.Command) string {
+	return strings.ReplaceAll(cmd.CommandPath(), " ", "_") + ".md"
+}
+
+var pageLink = regexp.MustCompile(`\]\(([a-z_]+\.md)\)`)
+
+// TestReference: the command reference matches the code, and its links lead to pages.
 func TestReference(t *testing.T) {
 	root := newRoot("canarize", Streams{})
-	commands := append([]*cobra.Command{root}, root.Commands()...)
+	root.InitDefaultCompletionCmd()
+	commands := documented(root)
 	dir := filepath.Join("..", "..", "docs", "reference")
 	for _, cmd := range commands {
-		if cmd.Name() == "help" || cmd.Name() == "completion" {
-			continue
-		}
 		var page bytes.Buffer
 		if err := doc.GenMarkdown(cmd, &page); err != nil {
 			t.Fatal(err)
 		}
-		file := filepath.Join(dir, strings.ReplaceAll(cmd.CommandPath(), " ", "_")+".md")
+		for _, link := range pageLink.FindAllStringSubmatch(page.String(), -1) {
+			if !slices.ContainsFunc(commands, func(c *cobra.Command) bool { return pageName(c) == link[1] }) {
+				t.Errorf("%s: there is no page %s", cmd.CommandPath(), link[1])
+			}
+		}
+		file := filepath.Join(dir, pageName(cmd))
 		if *update {
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				t.Fatal(err)

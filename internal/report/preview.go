@@ -49,7 +49,7 @@ type ImageChange struct {
 // ObjectChange is the change of an object.
 type ObjectChange struct {
 	Object string `json:"object"`
-	Result string `json:"result"` // created, configured, unchanged or not served
+	Result string `json:"result"` // created, configured, unchanged or NotServed
 	Diff   string `json:"diff,omitempty"`
 }
 
@@ -89,14 +89,23 @@ type Expected struct {
 	Seconds  float64 `json:"seconds"`
 }
 
-// changed returns the number of objects that would change.
-func changed(all []ObjectChange) (n int) {
+// NotServed is the result for an object whose kind the cluster does not serve. It is no
+// change: the release would fail because of it.
+const NotServed = "not served"
+
+// count returns how many objects would change, and how many are of a kind that the cluster
+// does not serve.
+func count(all []ObjectChange) (changed, notServed int) {
 	for _, c := range all {
-		if c.Result != "unchanged" {
-			n++
+		switch c.Result {
+		case "unchanged":
+		case NotServed:
+			notServed++
+		default:
+			changed++
 		}
 	}
-	return n
+	return changed, notServed
 }
 
 // summary describes a preview in one sentence.
@@ -104,7 +113,17 @@ func (p Preview) summary() string {
 	if p.Equal {
 		return "stable is up to date, a promotion would change nothing"
 	}
-	return fmt.Sprintf("%d of %d stable objects would change, and the canary has %d", changed(p.Stable), len(p.Stable), len(p.Canary))
+	changed, stable := count(p.Stable)
+	_, canary := count(p.Canary)
+	text := fmt.Sprintf("%d of %d stable objects would change, and the canary has %d", changed, len(p.Stable), len(p.Canary))
+	switch n := stable + canary; n {
+	case 0:
+		return text
+	case 1:
+		return text + "; the release would fail: the cluster does not serve the kind of 1 object"
+	default:
+		return text + fmt.Sprintf("; the release would fail: the cluster does not serve the kinds of %d objects", n)
+	}
 }
 
 // sentences describe how the release proceeds.

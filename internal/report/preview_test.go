@@ -52,6 +52,39 @@ func TestPreviewMarkdown(t *testing.T) {
 	}
 }
 
+// TestNotServed: an object of a kind that the cluster does not serve is not counted as a
+// change, in any form, and the summary says what follows from it.
+func TestNotServed(t *testing.T) {
+	for _, c := range []struct {
+		stable, canary []string
+		want           string
+	}{
+		{[]string{"configured", "not served", "unchanged"}, []string{"created"}, "1 of 3 stable objects would change, and the canary has 1; the release would fail: the cluster does not serve the kind of 1 object\n"},
+		{[]string{"not served", "unchanged"}, []string{"created", "not served"}, "0 of 2 stable objects would change, and the canary has 2; the release would fail: the cluster does not serve the kinds of 2 objects\n"},
+		{[]string{"configured"}, []string{"created", "not served"}, "1 of 1 stable objects would change, and the canary has 2; the release would fail: the cluster does not serve the kind of 1 object\n"},
+		{[]string{"created", "configured"}, []string{"created"}, "2 of 2 stable objects would change, and the canary has 1\n"},
+	} {
+		p := Preview{Namespace: "shop", Release: "web"}
+		for _, result := range c.stable {
+			p.Stable = append(p.Stable, ObjectChange{Object: "Door shop/" + result, Result: result})
+		}
+		for _, result := range c.canary {
+			p.Canary = append(p.Canary, ObjectChange{Object: "Door shop/" + result + "-canary", Result: result})
+		}
+		text, err := PreviewText(p, plain)
+		if err != nil || !strings.HasPrefix(text, "release shop/web: "+c.want) {
+			t.Errorf("%v\n%s", err, text)
+		}
+		markdown := PreviewMarkdown(p, MarkdownOptions{Escape: plain})
+		if !strings.HasPrefix(markdown, "## Release shop/web: "+c.want) {
+			t.Error(markdown)
+		}
+		if strings.Contains(strings.Join(c.stable, " "), "not served") && (!strings.Contains(text, "  not served  Door shop/not served\n") || !strings.Contains(markdown, "| stable | Door shop/not served | not served |\n")) {
+			t.Errorf("%s\n%s", text, markdown)
+		}
+	}
+}
+
 func plain(s string) string { return s }
 
 // TestPreviewFits: a preview keeps to the character limit and leaves out its diffs first.

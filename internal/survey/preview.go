@@ -50,7 +50,7 @@ func Preview(ctx context.Context, o PreviewOptions) (report.Preview, error) {
 	if p.Canary, err = objectChanges(canary, false); err != nil {
 		return p, err
 	}
-	p.Equal = true
+	p.Equal = true // with a kind that is not served it is not: a promotion would fail
 	for _, c := range p.Stable {
 		p.Equal = p.Equal && c.Result == string(kube.Unchanged)
 	}
@@ -60,9 +60,6 @@ func Preview(ctx context.Context, o PreviewOptions) (report.Preview, error) {
 	}
 	return p, nil
 }
-
-// notServed is the result for an object whose kind the cluster does not serve.
-const notServed kube.Result = "not served"
 
 // changes returns what applying objects would change. If the API server refuses an
 // object, changes compares it here; the doctor reports the refusal.
@@ -80,7 +77,7 @@ func (s *survey) changes(ctx context.Context, objects []map[string]any) ([]kube.
 
 func (s *survey) change(ctx context.Context, o map[string]any) (kube.Change, error) {
 	if served, err := s.kube.Serves(ctx, o); err != nil || !served {
-		return kube.Change{Ref: kube.RefOf(o), Result: notServed}, err
+		return kube.Change{Ref: kube.RefOf(o), Result: report.NotServed}, err
 	}
 	changes, err := s.kube.Apply(ctx, []map[string]any{o}, kube.Write{DryRun: kube.DryRunServer, Force: true})
 	if kube.IsForbidden(err) || kube.IsRefused(err) || kube.IsNotFound(err) {

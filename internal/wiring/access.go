@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/metric"
 	"github.com/canarize/canarize/internal/survey"
 )
 
@@ -12,6 +13,9 @@ type AccessOptions struct {
 	Account           string // a ServiceAccount
 	PodMetrics        bool   // the metric source pods is used
 }
+
+// NeedsPodMetrics reports whether a metric source needs AccessOptions.PodMetrics.
+func NeedsPodMetrics(source metric.SourceName) bool { return source == metric.Pods }
 
 // Access returns the least permissions that the account needs.
 func Access(o AccessOptions) kube.Access {

@@ -57,7 +57,7 @@ func Survey(target kube.Target, namespace, emissaryNamespace string, source metr
 	cluster, err := kube.Connect(target, kube.Options{Attempts: 3})
 	o := survey.Options{
 		Cluster: cluster, Namespace: namespace,
-		Access: Access(AccessOptions{Namespace: namespace, EmissaryNamespace: emissaryNamespace, PodMetrics: source == metric.Pods}),
+		Access: Access(AccessOptions{Namespace: namespace, EmissaryNamespace: emissaryNamespace, PodMetrics: NeedsPodMetrics(source)}),
 	}
 	if err != nil {
 		return o, err
