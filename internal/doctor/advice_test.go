@@ -120,7 +120,7 @@ func TestAdviceDoesNoHarm(t *testing.T) {
 		{"no pods, with Flagger", func(s *doctor.Seen) {
 			scaledToZero(s)
 			doctortest.Add(t, s, naming("flagger.app/v1beta1", "Canary", "targetRef"))
-		}, "releaser", "Canary theatre/stage of Flagger releases it", "leave the number of its pods as it is", []string{"kubectl scale"}},
+		}, "releaser", "Canary theatre/stage of Flagger releases it", "which also sets the number of its pods", []string{"kubectl scale"}},
 		{"pods, with Flagger", func(s *doctor.Seen) {
 			doctortest.Add(t, s, naming("flagger.app/v1beta1", "Canary", "targetRef"))
 		}, "releaser", "Canary theatre/stage of Flagger releases it", "release the new version with that", nil},

@@ -83,7 +83,7 @@ func (e *Exam) missing(id manifest.ID) {
 func (e *Exam) workload(w Object) {
 	if by, others := e.releaser(w.ID); others {
 		e.find("releaser", w.ID.String(), fmt.Sprintf("%s releases it, so no canary is possible beside it", by),
-			"release the new version with that; leave the number of its pods as it is, because that is not yours to set either")
+			"release the new version with that, which also sets the number of its pods")
 		return
 	}
 	for _, check := range []func(Object){e.rival, e.paused, e.volumes, e.strategy, e.probe, e.pods} {
@@ -95,7 +95,7 @@ func (e *Exam) workload(w Object) {
 // the advice is to change that controller's object: it would undo any other change.
 func mend(w Object, advice string) string {
 	if _, kind, name := owner.Controller(w.Object); kind != "" {
-		return fmt.Sprintf("change it in %s %s/%s, which controls it and would undo a change of its own", kind, w.ID.Namespace, name)
+		return fmt.Sprintf("change it in %s %s/%s, which controls it and would undo other changes", kind, w.ID.Namespace, name)
 	}
 	return advice
 }
