@@ -207,8 +207,9 @@ func (x *exam) adviceOnWeight(o doctor.Object) string {
 // leads returns the Services to which Mappings and Emissary's Ingresses lead.
 func (x *exam) leads() (services []manifest.ID) {
 	add := func(service, namespace string) {
-		if s, err := model.ParseService(service); err == nil {
-			services = append(services, manifest.ID{Kind: "Service", Namespace: cmp.Or(s.Namespace, namespace), Name: s.Name})
+		address, err := servicename.ParseAddress(service)
+		if name, known := servicename.Parse(address.Host); err == nil && known {
+			services = append(services, manifest.ID{Kind: "Service", Namespace: cmp.Or(name.Namespace, namespace), Name: name.Service})
 		}
 	}
 	for _, c := range x.routing.Clusters {
