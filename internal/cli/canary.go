@@ -196,12 +196,17 @@ func (f *canaryFlags) setRouters(o *plan.Options) error {
 	return err
 }
 
-func (f *canaryFlags) read(ctx context.Context, args []string, streams Streams) (*manifest.Set, error) {
-	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.recursive, Stdin: streams.In})
+// read reads the input, and writes what kustomize says about it.
+func (f *canaryFlags) read(ctx context.Context, args []string, streams Streams, write func(text string)) (*manifest.Set, error) {
+	objects, err := input.Objects(ctx, args, inputOptions(f.recursive, streams, write))
 	if err != nil {
 		return nil, err
 	}
 	return plan.NewSet(objects, f.namespace)
+}
+
+func inputOptions(recursive bool, streams Streams, write func(text string)) input.Options {
+	return input.Options{Recursive: recursive, Stdin: streams.In, Note: func(line string) { write("canarize: note: " + oneLine(line) + "\n") }}
 }
 
 // notes formats the notes of a derivation, one per line.

@@ -95,12 +95,13 @@ func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) 
 	if err != nil {
 		return none(f.engine.config.withSource(err))
 	}
-	set, err := f.read(ctx, args, streams)
+	write := func(text string) { streams.spool.PutText(streams.Err, text) }
+	set, err := f.read(ctx, args, streams, write)
 	if err != nil {
 		return none(err)
 	}
 	planned, err := plan.Release(set, plan.ReleaseOptions{Generate: options, Name: f.name, Workload: f.engine.config.release.Workload})
-	if err := f.canary.tell(planned.Notes, err, func(text string) { streams.spool.PutText(streams.Err, text) }); err != nil {
+	if err := f.canary.tell(planned.Notes, err, write); err != nil {
 		return none(f.engine.config.withSource(err))
 	}
 	f.leftAlone = leftAlone(planned.Notes)
@@ -121,15 +122,15 @@ func leftAlone(notes []note.Note) []report.LeftAlone {
 
 // read reads the input. Objects without a namespace get the namespace that kubectl would
 // use.
-func (f *deployFlags) read(ctx context.Context, args []string, streams Streams) (*manifest.Set, error) {
+func (f *deployFlags) read(ctx context.Context, args []string, streams Streams, write func(text string)) (*manifest.Set, error) {
 	if f.engine.namespace != "" {
-		return f.canary.read(ctx, args, streams)
+		return f.canary.read(ctx, args, streams, write)
 	}
 	namespace, err := f.engine.inNamespace()
 	if err != nil {
 		return nil, err
 	}
-	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.canary.recursive, Stdin: streams.In})
+	objects, err := input.Objects(ctx, args, inputOptions(f.canary.recursive, streams, write))
 	if err != nil {
 		return nil, err
 	}

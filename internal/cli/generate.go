@@ -124,17 +124,18 @@ func (f *generateFlags) generate(ctx context.Context, args []string, streams Str
 	if err != nil {
 		return plan.Generated{}, err
 	}
-	set, err := f.read(ctx, args, streams)
+	write := func(text string) { fmt.Fprint(streams.Err, text) }
+	set, err := f.read(ctx, args, streams, write)
 	if err != nil {
 		return plan.Generated{}, err
 	}
 	if f.baseline {
-		if options.Canary.Baseline, err = f.read(ctx, []string{f.stable}, streams); err != nil {
+		if options.Canary.Baseline, err = f.read(ctx, []string{f.stable}, streams, write); err != nil {
 			return plan.Generated{}, fmt.Errorf("--stable: %w", err)
 		}
 	}
 	g, err := plan.Generate(set, options)
-	return g, f.tell(g.Notes, err, func(text string) { fmt.Fprint(streams.Err, text) })
+	return g, f.tell(g.Notes, err, write)
 }
 
 func newGenerate(streams Streams) *cobra.Command {

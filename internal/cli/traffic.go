@@ -85,7 +85,7 @@ func (f *trafficFlags) report(ctx context.Context, args []string, options wiring
 		t, err := wiring.ReadTraffic(ctx, f.target, f.namespace, options)
 		return t, foreign(err)
 	}
-	objects, err := input.Objects(ctx, args, input.Options{Recursive: f.recursive, Stdin: streams.In})
+	objects, err := input.Objects(ctx, args, inputOptions(f.recursive, streams, func(text string) { fmt.Fprint(streams.Err, text) }))
 	if err != nil {
 		return traffic.Report{}, err
 	}

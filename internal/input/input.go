@@ -22,6 +22,9 @@ import (
 type Options struct {
 	Recursive bool      // also read the subfolders of folders
 	Stdin     io.Reader // source of the argument "-"
+	// Note, if not nil, is called with every message of kustomize, a line that begins
+	// with the file or folder. It is not called after Objects has returned.
+	Note func(line string)
 }
 
 // Objects reads the objects that args name, in that order. An error names the file.
@@ -90,7 +93,12 @@ func (r *reader) argument(ctx context.Context, arg string) error {
 		return r.files(ctx, []string{arg}, readFile)
 	}
 	if hasKustomization(arg) {
-		text, err := wait(ctx, func() ([]byte, error) { return buildKustomization(arg) })
+		said := newSaid(r.Note)
+		text, err := wait(ctx, func() ([]byte, error) { return buildKustomization(arg, said) })
+		if err == nil {
+			said.tell()
+		}
+		said.end()
 		if err != nil {
 			return err
 		}

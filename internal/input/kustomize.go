@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
@@ -17,10 +18,16 @@ import (
 // buildKustomization builds a folder as "kubectl kustomize" does with its defaults: no
 // plugins, and no files from outside the folder of a kustomization. It downloads nothing,
 // so that the result depends only on the input.
-func buildKustomization(dir string) ([]byte, error) {
-	disk := &limitedDisk{FileSystem: filesys.MakeFsOnDisk(), dir: dir, left: manifest.MaxTotalBytes, guard: manifest.NewGuard(maxKustomizedValues)}
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, dir)
+func buildKustomization(dir string, said *said) ([]byte, error) {
+	disk := &limitedDisk{FileSystem: filesys.MakeFsOnDisk(), dir: dir, left: manifest.MaxTotalBytes, guard: manifest.NewGuard(maxKustomizedValues), said: said}
+	var built resmap.ResMap
+	var err error
+	failed := listen(func() {
+		built, err = krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, dir)
+	}, func(line string) { said.ofBuild(dir, line) }, func(line string) { said.logged(dir, line) })
 	switch {
+	case failed != nil:
+		return nil, fmt.Errorf("%s: kustomization: %w", dir, failed)
 	case disk.refused != nil:
 		return nil, disk.refused
 	case err != nil:
@@ -44,6 +51,7 @@ type limitedDisk struct {
 	left    int
 	guard   *manifest.Guard
 	refused error // why a file was refused; kustomize's own error hides it
+	said    *said
 }
 
 func (d *limitedDisk) ReadFile(path string) ([]byte, error) {
@@ -99,6 +107,9 @@ func (d *limitedDisk) checkLocal(path string, data []byte) error {
 	var k types.Kustomization
 	if k.Unmarshal(data) != nil {
 		return nil // kustomize reports the error
+	}
+	for _, message := range *k.CheckDeprecatedFields() {
+		d.said.ofFile(path, message)
 	}
 	for _, named := range sources(&k) {
 		inline := strings.Contains(named, "\n") || strings.HasPrefix(named, "{")
