@@ -37,11 +37,14 @@ func (s *source) objects(doc *Node) ([]*Object, error) {
 	if err := s.expand(root); err != nil {
 		return nil, err
 	}
+	if err := s.otherFormat(root); err != nil {
+		return nil, err
+	}
 	if err := s.checkTree(root, root); err != nil {
 		return nil, err
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s:%d: expected a Kubernetes object, found a %s; every object has apiVersion, kind and metadata.name", s.name, max(root.Line, 1), KindName(root))
+		return nil, fmt.Errorf("%s:%d: expected a Kubernetes object, found a %s; every object has apiVersion, kind and metadata.name; if the file is not for Kubernetes, %s", s.name, max(root.Line, 1), KindName(root), leaveOut)
 	}
 	if root.HeadComment == "" {
 		root.HeadComment = doc.HeadComment
@@ -186,7 +189,11 @@ func checkHeader(o *Object) error {
 	for _, key := range []string{"apiVersion", "kind"} {
 		v := Get(o.Root, key)
 		if v == nil || IsScalar(v) && v.Value == "" {
-			return o.Errorf(nil, "no %s; every Kubernetes object has apiVersion, kind and metadata.name", key)
+			advice := ""
+			if Get(o.Root, "kind") == nil {
+				advice = "; if the file is not for Kubernetes, " + leaveOut
+			}
+			return o.Errorf(nil, "no %s; every Kubernetes object has apiVersion, kind and metadata.name%s", key, advice)
 		}
 		if err := CheckString(o, key, v); err != nil {
 			return err
@@ -211,7 +218,7 @@ func checkMetadata(o *Object) error {
 			return err
 		}
 	}
-	if GetString(meta, "name") == "" && GetString(meta, "generateName") == "" && o.Kind() != "Kustomization" {
+	if GetString(meta, "name") == "" && GetString(meta, "generateName") == "" {
 		return o.Errorf(meta, "no metadata.name; give the object one")
 	}
 	if v := Get(meta, "name"); v != nil && !validPathSegment(v.Value) {

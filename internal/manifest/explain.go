@@ -72,6 +72,9 @@ func (s *source) syntaxError(err error) error {
 	if hint := s.hint(line); hint != "" {
 		what = hint
 	}
+	if other := s.otherName(line); other != nil && !isDepth(err) {
+		return other
+	}
 	return fmt.Errorf("%s:%d: %sYAML: %s", s.name, line, s.objectAround(line), what)
 }
 

@@ -22,13 +22,13 @@ func Parse(sources ...Source) ([]*Object, error) {
 	var objects []*Object
 	var total int
 	spent := budget{most: MaxValues}
-	for _, s := range sources {
+	for i, s := range sources {
 		if total += len(s.Data); total > MaxTotalBytes {
 			return nil, TooLarge(s.Name)
 		}
 		read, err := parseSource(s, &spent)
 		if err != nil {
-			return nil, err
+			return nil, withOthers(err, sources[i+1:])
 		}
 		objects = append(objects, read...)
 	}
@@ -47,6 +47,9 @@ func parseSource(s Source, spent *budget) ([]*Object, error) {
 	if isJSON(src.text) {
 		roots, err := parseJSON(src)
 		if !mayBeYAML(src.text, err) {
+			if other := src.otherName(1); other != nil && errors.As(err, new(*json.SyntaxError)) {
+				return nil, other
+			}
 			return src.objectsOf(roots, err)
 		}
 	}
