@@ -28,6 +28,7 @@ func (d *derivation) workload(w *workload) {
 	}
 	podSpec := manifest.Get(template, "spec")
 	d.images.apply(podSpec)
+	d.warnAboutPins(w, podSpec)
 	w.relabelOwnPods(podSpec)
 	d.useCopies(w, podSpec)
 	d.governingService(w, spec)

@@ -26,6 +26,7 @@ const (
 	UnreachedRoute    Name = "unreached-route"
 	UncertainShare    Name = "uncertain-share"
 	StableAddress     Name = "stable-address"
+	UnpinnedImage     Name = "unpinned-image"
 	ImageLeft         Name = "image-left"
 	PausedWorkload    Name = "paused-workload"
 	SharedBudget      Name = "shared-budget"
@@ -55,6 +56,7 @@ var meanings = []struct {
 	{UnreachedRoute, "With the Hosts and Modules of the input, no request reaches the route."},
 	{UncertainShare, "The share cannot be computed exactly from the input."},
 	{StableAddress, "A variable or an argument names the stable Service, so the canary calls stable where it means itself."},
+	{UnpinnedImage, "An image of the command line has no tag and no digest, so it means latest, whatever that is when a pod starts, although the manifest names a version."},
 	{ImageLeft, "An image of the command line matches a container of a workload without a canary, which keeps its image."},
 	{PausedWorkload, "The workload is paused, so its canary does not start."},
 	{SharedBudget, "A disruption budget counts the canary's pods as well."},
