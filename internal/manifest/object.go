@@ -104,7 +104,7 @@ func Value(n *Node) any {
 	case IsMap(n):
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			m[n.Content[i].Value] = Value(n.Content[i+1])
+			m[keyText(n.Content[i])] = Value(n.Content[i+1])
 		}
 		return m
 	case IsList(n):
@@ -115,6 +115,24 @@ func Value(n *Node) any {
 		return l
 	}
 	return scalarValue(n)
+}
+
+// keyText returns the key that Kubernetes reads: it reads a bare number or boolean as such
+// and then writes it in its own way, so that 0x4 becomes "4" and yes becomes "true"
+// (sigs.k8s.io/yaml, convertToJSONableObject).
+func keyText(key *Node) string {
+	if plainSafe(key.Value) {
+		return key.Value
+	}
+	switch v := scalarValue(key).(type) {
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 32)
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return key.Value
 }
 
 func scalarValue(n *Node) any {

@@ -40,3 +40,25 @@ func TestValueIsKubectls(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysAreKubectls does the same for keys.
+func TestKeysAreKubectls(t *testing.T) {
+	for _, text := range []string{
+		"yes", "Yes", "yEs", "no", "on", "Off", "y", "N", "true", "True", "tRUE", "false",
+		"0", "1", "-1", "+1", "010", "0o10", "0x4", "0x1F", "-0x1F", "0b11", "1_000", "08", "09", "00", "9223372036854775807", "18446744073709551616",
+		"1.5", "1.50", "-1.5", ".5", "5.", "1e3", "1e+3", "1.5e-3", "1e", "e3", "0.0", "1_0.5", "1.0", "1e30", "123456789.123456789", "1e21",
+		"1:30", "2024-01-01", "a", "1a", "1.2.3", "=", "<<x", "a.b/c", `"yes"`, `'010'`, `"0x4"`, "!!str yes", "!!str 010", "!!int 0x4", "!!int '0x4'",
+	} {
+		doc := "apiVersion: v1\nkind: K\nmetadata: {name: x}\ndata:\n  " + text + ": v\n"
+		want, wantErr := yaml.YAMLToJSON([]byte(doc))
+		objects, err := Parse(Source{Name: "x.yml", Data: []byte(doc)})
+		if err != nil || wantErr != nil {
+			t.Errorf("%s: error %v, kubectl's library has %v", text, err, wantErr)
+			continue
+		}
+		have, err := json.Marshal(objects[0].Value())
+		if diff := cmp.Diff(string(want), string(have)); diff != "" || err != nil {
+			t.Errorf("%s (-kubectl +canarize), error %v:\n%s", text, err, diff)
+		}
+	}
+}
