@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"slices"
+
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/internal/route/emissary/traffic"
@@ -31,6 +33,7 @@ type groupJSON struct {
 
 type rowJSON struct {
 	model.Row
+	Name    string   `json:"name,omitempty"` // of the Mapping, if Emissary has another
 	Of      string   `json:"of,omitempty"`
 	Real    *float64 `json:"real,omitempty"` // left out if it is the share
 	Ingress string   `json:"ingress,omitempty"`
@@ -56,7 +59,8 @@ type tcpGroupJSON struct {
 type tcpRowJSON struct {
 	Mapping   string  `json:"mapping"`
 	Namespace string  `json:"namespace"`
-	Share     float64 `json:"share"` // 0 if the group is unserved
+	Share     float64 `json:"share"`          // 0 if the group is unserved
+	Name      string  `json:"name,omitempty"` // as in rowJSON
 }
 
 type dropJSON struct {
@@ -96,7 +100,7 @@ func newGroupJSON(g model.Group) groupJSON {
 		out.Host = &g.Host
 	}
 	for i, row := range g.Rows {
-		r := rowJSON{Row: row, Ingress: row.Ingress}
+		r := rowJSON{Row: row, Name: otherThan(row.Mapping, row.Name), Ingress: row.Ingress}
 		if g.Reach != nil {
 			r.Of, r.Real = g.Reach.Of, &g.Reach.Real[i]
 		}
@@ -106,6 +110,14 @@ func newGroupJSON(g model.Group) groupJSON {
 		out.Unserved = g.Reach.Unserved
 	}
 	return out
+}
+
+// otherThan returns a name if it is not the one that Emissary uses.
+func otherThan(mapping, name string) string {
+	if name == mapping {
+		return ""
+	}
+	return name
 }
 
 // observed adds what a running gateway does.
@@ -124,17 +136,18 @@ func newTCPGroupJSON(g model.TCPGroup) tcpGroupJSON {
 		if g.Unserved != "" {
 			row.Share = 0
 		}
-		out.Rows = append(out.Rows, tcpRowJSON{row.Mapping, row.Namespace, row.Share})
+		out.Rows = append(out.Rows, tcpRowJSON{row.Mapping, row.Namespace, row.Share, otherThan(row.Mapping, row.Name)})
 	}
 	return out
 }
 
-// kindOfDrops holds the drops of a kind.
+// kindOfDrops holds the drops of a kind, without Mappings that get requests all the same.
 type kindOfDrops struct {
 	name, label string // label is the second cell of a row in the table
 	drops       []model.Drop
 }
 
 func dropKinds(report model.Report) []kindOfDrops {
-	return []kindOfDrops{{"Mapping", "", report.Drops}, {"TCPMapping", "tcp", report.TCPDrops}}
+	drops := slices.DeleteFunc(slices.Clone(report.Drops), func(d model.Drop) bool { return d.Alias })
+	return []kindOfDrops{{"Mapping", "", drops}, {"TCPMapping", "tcp", report.TCPDrops}}
 }

@@ -78,7 +78,7 @@ func behind(routes traffic.Report) (lines []string) {
 				continue
 			}
 			row := routes.Groups[i].Rows[j]
-			lines = append(lines, fmt.Sprintf("not taken: %s: %d %% asked for, the gateway gives %s", mappingName(row.Namespace, row.Mapping, row.Ingress), row.Share, truth.Taken))
+			lines = append(lines, fmt.Sprintf("not taken: %s: %d %% asked for, the gateway gives %s", mappingName(row.Namespace, row.Name, row.Ingress), row.Share, truth.Taken))
 		}
 	}
 	return lines
@@ -91,7 +91,7 @@ func (t table) group(g model.Group, truths []traffic.Truth) {
 		host = "(none)"
 	}
 	for i, row := range g.Rows {
-		cells := []string{host, g.Prefix, mappingName(row.Namespace, row.Mapping, row.Ingress), share(g, i)}
+		cells := []string{host, g.Prefix, mappingName(row.Namespace, row.Name, row.Ingress), share(g, i)}
 		if truths != nil {
 			cells = append(cells, truths[i].Taken.Share(), report.SeenShare(truths[i].Seen))
 		}
@@ -140,7 +140,7 @@ func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 func (t table) tcpGroup(g model.TCPGroup) {
 	for _, row := range g.Rows {
-		cells := []string{"tcp " + g.Host, g.Address + ":" + g.Port, row.Namespace + "/" + row.Mapping}
+		cells := []string{"tcp " + g.Host, g.Address + ":" + g.Port, row.Namespace + "/" + row.Name}
 		if g.Unserved != "" {
 			t.row(append(cells, "0 %", g.Unserved)...)
 			continue

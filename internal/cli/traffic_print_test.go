@@ -14,7 +14,7 @@ import (
 // by side, and a line says why they differ.
 func TestLiveTraffic(t *testing.T) {
 	row := func(name string, share int) model.Row {
-		return model.Row{Namespace: "shop", Mapping: name, Share: share, Cluster: "cluster_" + name, Stats: name}
+		return model.Row{Namespace: "shop", Mapping: name, Name: name, Share: share, Cluster: "cluster_" + name, Stats: name}
 	}
 	routes := traffic.Report{
 		Report: model.Report{Groups: []model.Group{{Host: "*", Prefix: "/", Hosts: []string{"*"}, Rows: []model.Row{row("web-canary", 20), row("web", 80)}}}},

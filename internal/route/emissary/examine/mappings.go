@@ -94,8 +94,7 @@ func list(all []member) string {
 
 func (x *exam) members(g model.Group) (all, stable []member) {
 	for _, row := range g.Rows {
-		name, _ := strings.CutSuffix(row.Mapping, "."+row.Namespace) // of the second Mapping of a name
-		m := member{id: manifest.ID{Group: group, Kind: "Mapping", Namespace: row.Namespace, Name: name}, share: row.Share}
+		m := member{id: manifest.ID{Group: group, Kind: "Mapping", Namespace: row.Namespace, Name: row.Name}, share: row.Share}
 		if row.Ingress != "" {
 			m.id = ingressID(row.Namespace, row.Ingress)
 		}
@@ -294,17 +293,8 @@ func (x *exam) drop(o doctor.Object) (reason string, dropped bool) {
 	}
 	for _, d := range drops {
 		if d.Mapping == o.ID.Name && d.Namespace == o.ID.Namespace {
-			return d.Reason, !x.hasAlias(d)
+			return d.Reason, !d.Alias
 		}
 	}
 	return "", false
-}
-
-// hasAlias reports whether a Mapping has a share under Emissary's name NAME.NAMESPACE.
-func (x *exam) hasAlias(d model.Drop) bool {
-	return slices.ContainsFunc(x.routing.Groups, func(g model.Group) bool {
-		return slices.ContainsFunc(g.Rows, func(row model.Row) bool {
-			return row.Namespace == d.Namespace && row.Mapping == d.Mapping+"."+d.Namespace
-		})
-	})
 }

@@ -39,7 +39,8 @@ type Group struct {
 // Member is one route of a group with its real share.
 type Member struct {
 	// Namespace and Mapping identify the Mapping of the route; empty if the source does
-	// not have them.
+	// not have them. Emissary calls the second Mapping of a name, in another namespace,
+	// MAPPING.NAMESPACE.
 	Namespace, Mapping string
 	Cluster            string  // name of the Envoy cluster
 	Share              float64 // percent of the group's requests
@@ -76,7 +77,7 @@ func (g Group) share(w Want) (sum float64, member bool) {
 	for _, m := range g.Members {
 		same := m.Cluster == w.Cluster
 		if m.Mapping != "" && w.Mapping != "" {
-			same = m.Mapping == w.Mapping && m.Namespace == w.Namespace
+			same = m.Namespace == w.Namespace && (m.Mapping == w.Mapping || m.Mapping == w.Mapping+"."+w.Namespace)
 		}
 		if same {
 			sum, member = sum+m.Share, true

@@ -54,6 +54,9 @@ func TestCheck(t *testing.T) {
 		{"not gone", both(5), []live.Want{gone}, []string{"Mapping shop/web-canary has 5 % of the requests, although it no longer exists"}},
 		{"an error about it", with(both(10), 0, live.Error{Object: "web-canary.shop.1", Text: "is wrong"}), []live.Want{canary}, []string{"Mapping shop/web-canary has an error: is wrong"}},
 		{"an error about another", with(both(10), 0, live.Error{Object: "web-canary.shop2.1", Text: "is wrong"}), []live.Want{canary}, nil},
+		{"the second Mappings of their names", live.View{Groups: []live.Group{{Match: "/", Members: []live.Member{
+			{Namespace: "shop", Mapping: "web-canary.shop", Cluster: "b", Share: 10}, {Namespace: "shop", Mapping: "web.shop", Cluster: "a", Share: 90},
+		}}, {Match: "/", Members: []live.Member{{Namespace: "blog", Mapping: "web", Cluster: "c", Share: 100}}}}}, []live.Want{canary, stable}, nil},
 		{"by cluster", both(10), []live.Want{{Cluster: "b", Share: 11}}, []string{"cluster b has 10 % of the requests, not 11 %"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -149,7 +149,7 @@ func (g *group) report(used map[string]bool) Group {
 		m := g.members[row.position]
 		out.Rows = append(out.Rows, Row{
 			Mapping: m.alias, Namespace: m.namespace, Share: percent[i],
-			Cluster: m.clusters.envoy, Stats: m.clusters.stats, Ingress: m.ingress,
+			Cluster: m.clusters.envoy, Stats: m.clusters.stats, Ingress: m.ingress, Name: m.name,
 		})
 		out.Routed = out.Routed || used[m.clusters.envoy]
 	}
@@ -174,7 +174,7 @@ func drops(all []*resource, groups []Group) []Drop {
 		if r.kind != "Mapping" || rows[key{r.name, r.namespace}] || shadows[r.name] {
 			continue
 		}
-		out = append(out, r.drop())
+		out = append(out, r.drop(rows[key{r.alias, r.namespace}] || shadows[r.alias]))
 	}
 	sortDrops(out)
 	return out
@@ -192,15 +192,21 @@ func tcpDrops(all []*resource, groups []TCPGroup) []Drop {
 	var out []Drop
 	for _, r := range all {
 		if r.kind == "TCPMapping" && (!rows[key{r.alias, r.namespace}] || r.refused != "") {
-			out = append(out, r.drop())
+			out = append(out, r.drop(false))
 		}
 	}
 	sortDrops(out)
 	return out
 }
 
-func (r *resource) drop() Drop {
-	return Drop{Mapping: r.name, Namespace: r.namespace, Ingress: r.ingress, Reason: r.reason()}
+// drop describes a Mapping that no group lists under its name. listed means that one
+// lists it under its alias.
+func (r *resource) drop(listed bool) Drop {
+	d := Drop{Mapping: r.name, Namespace: r.namespace, Ingress: r.ingress, Reason: r.reason(), Alias: listed}
+	if listed {
+		d.Reason = "is called " + r.alias + " by Emissary, because another namespace has a Mapping with the same name"
+	}
+	return d
 }
 
 func sortDrops(all []Drop) {
@@ -212,7 +218,7 @@ func sortDrops(all []Drop) {
 	})
 }
 
-// reason returns why no group lists a Mapping under its name.
+// reason returns why no group lists a Mapping.
 func (r *resource) reason() string {
 	switch {
 	case r.foreign:
@@ -221,8 +227,6 @@ func (r *resource) reason() string {
 		return "has an apiVersion that Emissary does not watch"
 	case r.refused != "":
 		return r.refused
-	case r.alias != r.name:
-		return "is called " + r.alias + " by Emissary, because another namespace has a Mapping with the same name"
 	case truthy(r.spec["host_redirect"]):
 		return "redirects and has no share"
 	case truthy(r.spec["shadow"]):

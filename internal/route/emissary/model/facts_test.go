@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,5 +185,41 @@ func TestReachability(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string][]string{"web": {"*.example.com"}, "lost": nil}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestNamesInSeveralNamespaces: a Mapping that Emissary calls by another name gets its
+// requests; one that it also drops has the real reason.
+func TestNamesInSeveralNamespaces(t *testing.T) {
+	in := func(namespace, host string, more map[string]any) map[string]any {
+		spec := map[string]any{"hostname": host, "prefix": "/", "service": "web"}
+		for k, v := range more {
+			spec[k] = v
+		}
+		return newMapping(namespace, "web", spec)
+	}
+	red := newMapping("red", "a", map[string]any{"hostname": "red", "prefix": "/", "service": "web"})
+	report := model.Evaluate([]map[string]any{
+		in("blue", "blue", nil), in("green", "green", nil), red, in("red", "red", map[string]any{"connect_timeout_ms": 1}),
+		in("teal", "teal", map[string]any{"shadow": true}),
+	}, options)
+	var rows []string
+	for _, g := range report.Groups {
+		for _, row := range g.Rows {
+			rows = append(rows, row.Mapping+" = "+row.Member())
+		}
+	}
+	slices.Sort(rows)
+	if want := []string{"a = Mapping red/a", "web = Mapping blue/web", "web.green = Mapping green/web"}; !slices.Equal(rows, want) {
+		t.Errorf("rows %q", rows)
+	}
+	want := map[string]string{"green": "is called web.green by Emissary", "red": "has another connect_timeout_ms", "teal": "shadows nothing"}
+	for _, d := range report.Drops {
+		if !strings.Contains(d.Reason, want[d.Namespace]) || d.Alias != (d.Namespace == "green") || want[d.Namespace] == "" {
+			t.Errorf("%+v", d)
+		}
+	}
+	if len(report.Drops) != len(want) {
+		t.Errorf("%+v", report.Drops)
 	}
 }

@@ -196,8 +196,8 @@ func TestExactShare(t *testing.T) {
 			newMapping("shop", name, map[string]any{"hostname": "*", "prefix": "/", "service": "web-canary", "weight": weight}),
 		}, options)
 		want := []model.Row{
-			{Mapping: name, Namespace: "shop", Share: weight, Cluster: "cluster_web_canary_shop_shop", Stats: "web_canary_shop"},
-			{Mapping: "web", Namespace: "shop", Share: 100 - weight, Cluster: "cluster_web_shop_shop", Stats: "web_shop"},
+			{Mapping: name, Name: name, Namespace: "shop", Share: weight, Cluster: "cluster_web_canary_shop_shop", Stats: "web_canary_shop"},
+			{Mapping: "web", Name: "web", Namespace: "shop", Share: 100 - weight, Cluster: "cluster_web_shop_shop", Stats: "web_shop"},
 		}
 		if diff := cmp.Diff(want, report.Groups[0].Rows); diff != "" || report.Error || len(report.Dropped) > 0 {
 			t.Errorf("%s\n%+v", diff, report)

@@ -48,12 +48,15 @@ type Report struct {
 	Uncounted []string `json:"-"`
 }
 
-// Drop is a Mapping or TCPMapping that gets no requests, and the reason.
+// Drop is a Mapping or TCPMapping that gets no requests under its name, and the reason.
 type Drop struct {
 	Mapping   string // metadata.name
 	Namespace string
 	Ingress   string // as in Row
 	Reason    string // a sentence without its subject: "is for another ambassador_id"
+	// Alias means that it gets requests all the same, under the name
+	// MAPPING.NAMESPACE: another namespace has a Mapping with the same name.
+	Alias bool
 }
 
 // Group is a set of Mappings that answer the same requests.
@@ -115,10 +118,12 @@ type Row struct {
 	// Ingress is the name of the Ingress that Emissary made the Mapping of, or ""
 	// if there is a Mapping.
 	Ingress string `json:"-"`
+	// Name is the Mapping's metadata.name.
+	Name string `json:"-"`
 }
 
 // Member describes the Mapping, or the Ingress that Emissary made it of.
-func (r Row) Member() string { return member("Mapping", r.Namespace, r.Mapping, r.Ingress) }
+func (r Row) Member() string { return member("Mapping", r.Namespace, r.Name, r.Ingress) }
 
 // TCPGroup is a set of TCPMappings on one port.
 type TCPGroup struct {
@@ -133,7 +138,8 @@ type TCPGroup struct {
 
 // TCPRow is one TCPMapping with its real share.
 type TCPRow struct {
-	Mapping   string
+	Mapping   string // as in Row
+	Name      string // metadata.name
 	Namespace string
 	// Share is the real share of connections, in percent. Up to version 4.1
 	// Emissary passes its cumulative numbers to Envoy as weights, so a canary of

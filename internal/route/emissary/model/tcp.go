@@ -172,7 +172,7 @@ func (g *tcpGroup) finish(w *world) TCPGroup {
 			share = 100 * float64(weights[i]) / float64(total)
 		}
 		r := g.members[row.position]
-		out.Rows = append(out.Rows, TCPRow{Mapping: r.alias, Namespace: r.namespace, Share: share})
+		out.Rows = append(out.Rows, TCPRow{Mapping: r.alias, Name: r.name, Namespace: r.namespace, Share: share})
 	}
 	return out
 }

@@ -92,11 +92,11 @@ func subjects(report model.Report, objects []map[string]any) []live.Subject {
 	var all []live.Subject
 	for i, g := range report.Groups {
 		for _, row := range g.Rows {
-			route := live.RouteOf(specs[[2]string{row.Namespace, row.Mapping}])
+			route := live.RouteOf(specs[[2]string{row.Namespace, row.Name}])
 			if route == nil {
 				route = live.RouteOf(map[string]any{"prefix": g.Prefix})
 			}
-			want := live.Want{Namespace: row.Namespace, Mapping: row.Mapping, Cluster: row.Cluster, Share: float64(row.Share), Route: route}
+			want := live.Want{Namespace: row.Namespace, Mapping: row.Name, Cluster: row.Cluster, Share: float64(row.Share), Route: route}
 			all = append(all, live.Subject{Want: want, Stats: row.Stats, Group: i})
 		}
 	}

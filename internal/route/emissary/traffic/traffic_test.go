@@ -10,15 +10,16 @@ import (
 )
 
 // TestSubjects: every row is observed by its own conditions, in the order of the report. A
-// row without a Mapping of its own, as of an Ingress, has the prefix of its group.
+// row without a Mapping of its own, as of an Ingress, has the prefix of its group. Emissary
+// calls a Mapping NAME.NAMESPACE if another namespace has one of its name.
 func TestSubjects(t *testing.T) {
 	mapping := map[string]any{
 		"apiVersion": "getambassador.io/v3alpha1", "kind": "Mapping", "metadata": map[string]any{"name": "web", "namespace": "shop"},
 		"spec": map[string]any{"prefix": "/", "headers": map[string]any{"X-Beta": "yes"}},
 	}
 	report := model.Report{Groups: []model.Group{
-		{Prefix: "/", Rows: []model.Row{{Namespace: "shop", Mapping: "web", Share: 100, Cluster: "a", Stats: "b"}}},
-		{Prefix: "/old", Rows: []model.Row{{Namespace: "shop", Mapping: "old-0-0", Ingress: "old", Share: 100, Cluster: "c", Stats: "d"}}},
+		{Prefix: "/", Rows: []model.Row{{Namespace: "shop", Mapping: "web.shop", Name: "web", Share: 100, Cluster: "a", Stats: "b"}}},
+		{Prefix: "/old", Rows: []model.Row{{Namespace: "shop", Mapping: "old-0-0", Name: "old-0-0", Ingress: "old", Share: 100, Cluster: "c", Stats: "d"}}},
 	}}
 	want := []live.Subject{
 		{Want: live.Want{Namespace: "shop", Mapping: "web", Cluster: "a", Share: 100, Route: &live.Route{Prefix: "/", Conditions: []string{"x-beta"}}}, Stats: "b"},
