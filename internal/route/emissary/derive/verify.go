@@ -172,17 +172,24 @@ func kindOf(row model.Row) string {
 
 func (v verification) checkShares(r derived, g *model.Group, stable serviceAt) error {
 	want := *v.request.Weight
-	var canary, old *model.Row
+	var canary, old, other *model.Row
 	for i := range g.Rows {
 		row := &g.Rows[i]
-		switch rowKey(row.Namespace, row.Mapping) {
-		case r.key():
+		switch key := rowKey(row.Namespace, row.Mapping); {
+		case key == r.key():
 			canary = row
-		case stable:
+		case key == stable:
 			old = row
-		default:
-			return r.owner.Errorf(nil, "its group (hostname %q, prefix %q) has another member, %s, so the shares would not be %d and %d %%; remove that %s first", g.Host, g.Prefix, row.Member(), want, 100-want, kindOf(*row))
+		case other == nil || v.isCanary(rowKey(other.Namespace, other.Mapping)):
+			other = row // rather one of the input than its canary, which nobody can remove
 		}
+	}
+	if other != nil {
+		remedy := fmt.Sprintf("remove that %s first", kindOf(*other))
+		if other.Namespace != r.namespace {
+			remedy = "give each its own hostname or prefix: Emissary puts them into one group although their namespaces differ"
+		}
+		return r.owner.Errorf(nil, "its group (hostname %q, prefix %q) has another member, %s, so the shares would not be %d and %d %%; %s", g.Host, g.Prefix, other.Member(), want, 100-want, remedy)
 	}
 	switch {
 	case canary.Share != want || old.Share != 100-want || g.Unrouted != 0:
@@ -194,6 +201,11 @@ func (v verification) checkShares(r derived, g *model.Group, stable serviceAt) e
 	}
 	v.note(note.Debug, r.owner, fmt.Sprintf("Emissary gives the canary %d %% (cluster %s, statistics %s) and stable %d %%", canary.Share, canary.Cluster, canary.Stats, old.Share))
 	return nil
+}
+
+// isCanary reports whether a Mapping is one that was derived.
+func (d *derivation) isCanary(key serviceAt) bool {
+	return slices.ContainsFunc(d.routes, func(r derived) bool { return r.key() == key })
 }
 
 // checkGenerated checks that a generated Mapping does not join a group of the
