@@ -15,6 +15,14 @@ type Image struct {
 	Reference string // as given, such as registry.example.com/app:2
 }
 
+// Flag returns [CONTAINER=]IMAGE.
+func (i Image) Flag() string {
+	if i.Container != "" {
+		return i.Container + "=" + i.Reference
+	}
+	return i.Reference
+}
+
 // ParseImage reads [CONTAINER=]IMAGE.
 func ParseImage(s string) (Image, error) {
 	container, reference, named := strings.Cut(s, "=")
@@ -105,11 +113,9 @@ func (s *imageSetter) choose(c *manifest.Node, matched func(i int)) *Image {
 	var chosen *Image
 	for i := range s.images {
 		candidate := &s.images[i]
-		byName := candidate.Container != "" && candidate.Container == name
-		byRepository := candidate.Container == "" && Repository(candidate.Reference) == Repository(image)
-		if byName || byRepository && image != "" {
+		if candidate.matches(name, image) {
 			matched(i)
-			if chosen == nil || byName {
+			if chosen == nil || candidate.Container != "" {
 				chosen = candidate
 			}
 		}
@@ -129,6 +135,32 @@ func (s *imageSetter) leave(o *manifest.Object, podSpec *manifest.Node) (image, 
 		}
 	}
 	return image, wanted
+}
+
+// matches reports whether the image replaces that of a container.
+func (i Image) matches(container, image string) bool {
+	if i.Container != "" {
+		return i.Container == container
+	}
+	return image != "" && Repository(i.Reference) == Repository(image)
+}
+
+// MatchesPod reports whether the image replaces that of a container of a pod.
+func (i Image) MatchesPod(podSpec *manifest.Node) bool {
+	for _, list := range []string{"initContainers", "containers"} {
+		for _, c := range manifest.Items(podSpec, list) {
+			if i.matches(manifest.GetString(c, "name"), manifest.GetString(c, "image")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// SetImages replaces the images of the containers and init containers of a pod.
+func SetImages(podSpec *manifest.Node, images []Image) {
+	setter := newImageSetter(images)
+	setter.apply(podSpec)
 }
 
 // unused returns an error that names the first replacement that matched

@@ -26,6 +26,26 @@ func NewSet(objects []*Object, defaultNamespace string) (*Set, error) {
 	return s, nil
 }
 
+// Without returns the set without the objects that drop selects.
+func (s *Set) Without(drop func(*Object) bool) *Set {
+	kept := make([]*Object, 0, len(s.Objects))
+	for _, o := range s.Objects {
+		if !drop(o) {
+			kept = append(kept, o)
+		}
+	}
+	if len(kept) == len(s.Objects) {
+		return s
+	}
+	smaller := &Set{Objects: kept, DefaultNamespace: s.DefaultNamespace, byID: make(map[ID]*Object, len(kept))}
+	for _, o := range kept {
+		if o.Name() != "" {
+			smaller.byID[s.ID(o)] = o
+		}
+	}
+	return smaller
+}
+
 // Namespace returns the namespace that the object will have in the cluster.
 func (s *Set) Namespace(o *Object) string {
 	if ns := o.Namespace(); ns != "" {

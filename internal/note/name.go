@@ -46,7 +46,7 @@ var meanings = []struct {
 	{OtherScaler, "An object of a kind that canarize does not copy acts on the stable workload, such as by its number of pods or their resources, but not on its canary."},
 	{HostPort, "The pods use ports of their node, so a canary pod needs a node without a stable pod."},
 	{HostNetwork, "The pods use the network of their node, so a canary pod needs a node without a stable pod."},
-	{GeneratedConfig, "A controller makes a ConfigMap or Secret that the pods read: both versions read the same one, or the canary's copy differs from it."},
+	{GeneratedConfig, "A controller or a hook makes a ConfigMap or Secret that the pods read: both versions read the same one, or the canary's copy differs from it."},
 	{SharedIdentity, "An annotation, variable or argument makes the canary pods members of something under stable's name, so they get its traffic or work whatever the weight, or take from stable what only one pod can have."},
 	{ForeignSelector, "An object of another program selects the stable pods, but not the canary pods, and canarize does not know how to copy it."},
 	{PeerPolicy, "A network policy admits only one of the two versions by label."},

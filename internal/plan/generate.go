@@ -7,6 +7,7 @@ import (
 
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/harm"
+	"github.com/canarize/canarize/internal/hook"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/route"
@@ -36,6 +37,8 @@ type Generated struct {
 	Derived []manifest.Derived
 	Routes  []route.Route // the routes among Derived
 	Notes   []note.Note   // sorted by note.Sort
+	// Hooks of Helm and Argo CD are objects of the input that canarize never applies.
+	Hooks []hook.Hook
 }
 
 // Canaries returns the new objects.
@@ -60,13 +63,21 @@ func NewSet(objects []*manifest.Object, namespace string) (*manifest.Set, error)
 	return manifest.NewSet(objects, namespace)
 }
 
-// Generate derives the canary of a set of objects.
-func Generate(set *manifest.Set, options Options) (Generated, error) {
+// Generate derives the canary of a set of objects. Hooks of Helm and Argo CD are no part of
+// the application: another program creates them, and at another time.
+func Generate(input *manifest.Set, options Options) (Generated, error) {
 	if options.Weight != nil {
 		options.Canary.Weight = *options.Weight
 		if options.Digits > 0 {
 			options.Canary.Weight = 1 // the real share of all requests is smaller
 		}
+	}
+	set, hooks := withoutHooks(input)
+	if err := checkHooks(set, hooks, options.Canary); err != nil {
+		return Generated{}, err
+	}
+	if options.Canary.Baseline != nil {
+		options.Canary.Baseline, _ = withoutHooks(options.Canary.Baseline)
 	}
 	var err error
 	if options.Canary.Routed, err = routed(set, options); err != nil {
@@ -76,7 +87,11 @@ func Generate(set *manifest.Set, options Options) (Generated, error) {
 	if err != nil {
 		return Generated{}, err
 	}
-	g := Generated{Derived: pods.Derived, Notes: append(pods.Notes, harm.Examine(set, pods)...)}
+	if err := checkHookSelectors(set, hooks, pods); err != nil {
+		return Generated{}, err
+	}
+	g := Generated{Derived: pods.Derived, Hooks: hooks, Notes: append(pods.Notes, harm.Examine(set, pods)...)}
+	g.Notes = append(g.Notes, noteHooks(set, hooks, pods)...)
 	for _, router := range options.Routers {
 		routes, err := router.Canary(route.Request{
 			Set: set, Services: pods.Services, Weight: options.Weight, Digits: options.Digits,
@@ -94,10 +109,10 @@ func Generate(set *manifest.Set, options Options) (Generated, error) {
 		}
 		g.Notes = append(g.Notes, routes.Notes...)
 	}
-	g.noteRest(set)
+	g.noteRest(input)
 	note.Accept(g.Notes, options.Accept)
-	g.Notes = note.Sort(g.Notes, set.Objects)
-	return g, set.CheckNew(g.Derived)
+	g.Notes = note.Sort(g.Notes, input.Objects)
+	return g, input.CheckNew(g.Derived)
 }
 
 // routed returns the Services of the set that a route leads to, or nil if the set has no

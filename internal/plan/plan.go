@@ -109,7 +109,7 @@ func replicas(r canary.Replicas) rollout.Replicas {
 }
 
 // objects collects what is applied: the stable objects with the canary's images, and the
-// canary's objects with the label of the release.
+// canary's objects with the label of the release. Hooks are never applied.
 func (p *planning) objects(release string) {
 	canaries := map[*manifest.Object]map[string]any{}
 	for _, d := range p.generated.Derived {
@@ -119,7 +119,14 @@ func (p *planning) objects(release string) {
 		p.plan.Canary = append(p.plan.Canary, o)
 		canaries[d.Stable] = o
 	}
+	hooks := map[*manifest.Object]bool{}
+	for _, h := range p.generated.Hooks {
+		hooks[h.Object] = true
+	}
 	for _, o := range p.set.Objects {
+		if hooks[o] {
+			continue
+		}
 		stable := p.set.Value(o)
 		if canary := canaries[o]; canary["kind"] == stable["kind"] {
 			copyImages(stable, canary)
