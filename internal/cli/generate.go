@@ -138,9 +138,19 @@ func (f *generateFlags) generate(ctx context.Context, args []string, streams Str
 	return g, f.tell(g.Notes, err, write)
 }
 
+// canary returns the canary as text.
+func (f *generateFlags) canary(ctx context.Context, args []string, streams Streams) ([]byte, error) {
+	g, err := f.generate(ctx, args, streams)
+	if err != nil {
+		return nil, err
+	}
+	text, err := g.Print()
+	return text, outside(err)
+}
+
 func newGenerate(streams Streams) *cobra.Command {
 	var f generateFlags
-	var output string
+	var output, hooks string
 	cmd := &cobra.Command{
 		Use:   "generate [flags] FILE|DIR|-...",
 		Short: "Derive a canary from the manifests of the new version",
@@ -155,29 +165,40 @@ A note says why a workload is left alone. A warning says what a second version
 beside the first may disturb; docs/warnings.md explains them by their names.
 
 A folder stands for its *.yml, *.yaml and *.json files. If it has a
-kustomization.yaml, canarize builds it. "-" is standard input.`,
+kustomization.yaml, canarize builds it. "-" is standard input.
+
+Hooks of Helm and Argo CD are not part of the application: no verb applies them.
+With --hooks, generate prints those of one phase instead of a canary, in the order
+in which the tool creates them, for a pipeline that runs them itself. Of the other
+flags only -I, -n, -R and -o have an effect then.`,
 		Example: `  # 10 % of the requests to version 2, checked by the API server
   canarize generate -w 10 -I registry.example.com/app:2 manifests | kubectl apply --dry-run=server -f -
 
 # differences between stable and canary
-  canarize diff -w 10 manifests`,
+  canarize diff -w 10 manifests
+
+# the migration of a rendered chart, with the new image
+  canarize generate --hooks pre-upgrade -I registry.example.com/app:2 chart.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(output, cmd.Flags().Changed("output")); err != nil {
 				return err
 			}
-			g, err := f.generate(cmd.Context(), args, streams)
+			render := f.canary
+			if cmd.Flags().Changed("hooks") {
+				render = func(ctx context.Context, args []string, streams Streams) ([]byte, error) {
+					return f.hooks(ctx, hooks, args, streams)
+				}
+			}
+			text, err := render(cmd.Context(), args, streams)
 			if err != nil {
 				return err
-			}
-			text, err := g.Print()
-			if err != nil {
-				return outside(err)
 			}
 			return writeOutput("-o", output, text, streams)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write to `FILE` instead of stdout, completely or not at all")
 	f.register(cmd.Flags())
+	cmd.Flags().StringVar(&hooks, "hooks", "", "print the hooks of a `PHASE` of Helm or Argo CD, such as pre-upgrade, instead of a canary; PHASE:1/2 prints step 1 of 2")
 	return cmd
 }
 
