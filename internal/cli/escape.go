@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/canarize/canarize/internal/ci"
+	"github.com/canarize/canarize/internal/excerpt"
 )
 
 // agentCommand matches the beginning of a command of Azure Pipelines.
@@ -53,18 +54,14 @@ func Escape(s string) string {
 	return ci.Neutralize(b.String())
 }
 
-// maxLine limits the characters of a message, which may contain a foreign value of any
-// length.
+// maxLine limits the bytes of a message, which may contain a foreign value of any length.
 const maxLine = 2000
 
 // oneLine makes foreign text a part of one line. It can neither begin another line nor
 // reach into the next column of a table.
 func oneLine(s string) string {
 	s = strings.NewReplacer("\r\n", `\n`, "\n", `\n`, "\t", `\t`).Replace(s)
-	if utf8.RuneCountInString(s) > maxLine {
-		s = string([]rune(s)[:maxLine]) + "…"
-	}
-	return Escape(s)
+	return Escape(excerpt.Cut(s, maxLine))
 }
 
 // escapeJSON makes JSON harmless in the same way without changing its meaning.

@@ -91,8 +91,8 @@ func TestEscapeExamples(t *testing.T) {
 	if got := oneLine("a\r\nb\tc"); got != `a\nb\tc` {
 		t.Errorf("oneLine: %q", got)
 	}
-	if got := oneLine(strings.Repeat("é", 5000)); utf8.RuneCountInString(got) != maxLine+1 || !strings.HasSuffix(got, "…") {
-		t.Errorf("a long line has %d characters", utf8.RuneCountInString(got))
+	if got := oneLine("what: " + strings.Repeat("é", 5000) + ": the cause"); len(got) > maxLine || len(got) < maxLine-8 || !strings.HasPrefix(got, "what: é") || !strings.HasSuffix(got, "é: the cause") {
+		t.Errorf("a long line is %q", got)
 	}
 }
 

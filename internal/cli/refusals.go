@@ -43,6 +43,7 @@ func advice(release runner.Release, err error) string {
 // adviceOnCluster covers errors of the cluster.
 func adviceOnCluster(err error) string {
 	var conflict *kube.ConflictError
+	var invalid *kube.InvalidError
 	switch {
 	case errors.As(err, new(*kube.ForbiddenError)):
 		return "canarize rbac prints the permissions that are needed"
@@ -50,6 +51,8 @@ func adviceOnCluster(err error) string {
 		return "put these changes into the manifests, leave the fields out, or undo the changes with --force-conflicts"
 	case errors.As(err, &conflict):
 		return "leave these fields out, or take them over with --force-conflicts"
+	case errors.As(err, &invalid) && invalid.Immutable:
+		return invalid.Remedy()
 	}
 	return ""
 }

@@ -82,6 +82,8 @@ func TestAdvice(t *testing.T) {
 		{&kube.ConflictError{Fields: map[string][]string{"kubectl-edit": nil, "kubectl (scale)": nil}}, "put these changes into the manifests, leave the fields out, or undo the changes with --force-conflicts"},
 		{&kube.ConflictError{Fields: map[string][]string{"kubectl-edit": nil, "helm": nil}}, "leave these fields out, or take them over with --force-conflicts"},
 		{fmt.Errorf("apply: %w", &kube.ConflictError{}), "leave these fields out, or take them over with --force-conflicts"},
+		{fmt.Errorf("nothing was changed: %w", &kube.InvalidError{Ref: kube.Ref{Kind: "Job", Namespace: "eu", Name: "a"}, Immutable: true, Err: errors.New("no")}), "delete it once it has ended (kubectl delete job a -n eu), give it a new name for every version, or leave it out of the manifests"},
+		{&kube.InvalidError{Ref: kube.Ref{Kind: "Job", Namespace: "eu", Name: "a"}, Err: errors.New("no")}, ""},
 		{&rollout.Refusal{Code: rollout.RefusedNotFollowing}, "mend that first; canarize doctor examines the gateway"},
 		{&rollout.Refusal{Code: rollout.RefusedNoGatewayPod}, "check that Emissary runs there; --emissary-namespace names another namespace"},
 		{&rollout.Refusal{Code: rollout.RefusedNotTaken}, "canarize traffic --live shows what Emissary does with the Mappings"},

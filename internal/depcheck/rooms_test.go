@@ -13,7 +13,7 @@ type room struct {
 // package that is missing here fails the test.
 var rooms = []room{
 	{"cmd/canarize", "`os.Exit(cli.Main(...))`", "cli", false},
-	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines canary ci doctor hook hub input kube manifest note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner simulate spool survey wiring", false},
+	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines canary ci doctor excerpt hook hub input kube manifest note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner simulate spool survey wiring", false},
 	{"internal/wiring", "names the concrete routers, metric sources and CI systems, and nothing else", "ci ci/azurepipelines ci/github hub kube manifest metric metric/azuremonitor metric/emissary metric/endpoint metric/pods metric/prometheus metric/web rollout route route/emissary/derive route/emissary/examine route/emissary/live route/emissary/model route/emissary/traffic runner survey", false},
 
 	{"internal/input", "files, folders, standard input, kustomizations → objects", "manifest", false},
@@ -57,7 +57,7 @@ var rooms = []room{
 	{"internal/gate", "calls the gates of a release: programs and URLs", "excerpt redact rollout", false},
 	{"internal/hub", "a process's connection to one cluster, which all its releases share; implements the interfaces of `runner`", "analysis gate kube manifest metric metric/exposition metric/scrape object owner redact rollout route runner watch", false},
 
-	{"internal/kube", "gets, follows, applies, waits, locks, remembers, tunnels; the only package that writes to a cluster", "readiness", false},
+	{"internal/kube", "gets, follows, applies, waits, locks, remembers, tunnels; the only package that writes to a cluster", "excerpt readiness", false},
 	{"internal/kube/kubetest", "an API server in memory, for tests", "", false},
 	{"internal/readiness", "judges whether an object is ready, and why its pods are not", "", true},
 

@@ -69,5 +69,8 @@ func failed(ref Ref, verb string, err error) error {
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%s: %s: %w; the credentials are not valid or have expired, log in again", ref, verb, err)
 	}
+	if err := invalidObject(ref, verb, err); err != nil {
+		return err
+	}
 	return fmt.Errorf("%s: %s: %w", ref, verb, err)
 }

@@ -58,6 +58,7 @@ func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor
 	_, err := s.kube.Apply(ctx, []map[string]any{o}, kube.Write{DryRun: kube.DryRunServer, Force: force})
 	finding := &doctor.Finding{Check: "manifest", Object: object.ID(o).String()}
 	var conflict *kube.ConflictError
+	var invalid *kube.InvalidError
 	switch {
 	case err == nil || kube.IsForbidden(err) && !kube.IsRefused(err) || kube.IsTerminating(err): // other checks report these
 		return nil, nil
@@ -76,6 +77,8 @@ func (s *survey) try(ctx context.Context, o map[string]any, force bool) (*doctor
 			return nil, err // its namespace is missing, which another check reports
 		}
 		finding.Problem, finding.Mend = fmt.Sprintf("the cluster does not serve %v of %v", o["kind"], o["apiVersion"]), "install its CRD, or leave the object out"
+	case errors.As(err, &invalid) && invalid.Immutable:
+		finding.Problem, finding.Mend = "the API server refuses the change: "+redact.Text(err.Error()), invalid.Remedy()
 	case kube.IsRefused(err):
 		finding.Problem, finding.Mend = "the API server refuses it: "+redact.Text(err.Error()), "correct the manifest"
 	default:
