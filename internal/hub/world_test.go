@@ -172,9 +172,14 @@ func plan(n int, image string) *rollout.Plan {
 
 // run releases a version of an application, to the end.
 func (w *world) run(ctx context.Context, n int, image string, steps ...analysis.Step) (rollout.State, error) {
+	return w.release(ctx, n, plan(n, image), steps...)
+}
+
+// release carries out a plan for an application, to the end.
+func (w *world) release(ctx context.Context, n int, p *rollout.Plan, steps ...analysis.Step) (rollout.State, error) {
 	config := analysis.Default()
 	config.Interval, config.Warmup, config.Bake, config.Ramp.Steps = 5, 5, 20, steps
-	return w.hub.Run(ctx, runner.Release{Namespace: "shop", Name: nameOf(n)}, rollout.Run{Holder: "test"}, plan(n, image), hub.RunOptions{
+	return w.hub.Run(ctx, runner.Release{Namespace: "shop", Name: nameOf(n)}, rollout.Run{Holder: "test"}, p, hub.RunOptions{
 		Analysis: config, Metrics: metric.DefaultConfig(),
 	})
 }

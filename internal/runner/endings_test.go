@@ -307,6 +307,21 @@ func TestInterruptedPromotion(t *testing.T) {
 	}
 }
 
+// TestConflictAtDeploy: fields of other owners do not keep a canary from being deployed. The
+// promotion decides about them.
+func TestConflictAtDeploy(t *testing.T) {
+	w := newWorld()
+	w.broken["try "+stablePods.String()] = errors.New("others own the fields")
+	w.must(t, deploy("shop:2"), shift(50))
+	if _, err := w.do(t.Context(), promote()); err == nil || !strings.Contains(err.Error(), "others own the fields") {
+		t.Fatal(err)
+	}
+	w.expect(t, "shop:1", 50)
+	w.options.Force = true
+	w.must(t, promote())
+	w.expect(t, "shop:2", -1)
+}
+
 // TestPromoteWhatWasTried checks that promote refuses a version without requests, one
 // whose share no gateway confirmed, and another version than expected, unless a flag
 // allows it.

@@ -316,24 +316,31 @@ func Unscaled(plan rollout.Plan, o map[string]any) map[string]any {
 	return o
 }
 
-// preflight lets the API server validate what a promotion would write. It leaves out
-// Secrets, whose content comes from the canary.
+// preflight checks what a run needs before it changes anything.
 func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified bool) error {
 	if err := s.unrivalled(ctx, plan); err != nil {
 		return err
-	}
-	var objects []map[string]any
-	for _, o := range plan.Stable {
-		if object.ID(o).Kind != "Secret" {
-			objects = append(objects, Unscaled(*plan, o))
-		}
 	}
 	if !unverified {
 		if err := s.reachable(ctx, plan.Routes); err != nil {
 			return err
 		}
 	}
-	if err := s.apply(ctx, objects, Apply{Force: s.Force, Try: true}); err != nil {
+	return s.promotionAccepted(ctx, plan, s.Force)
+}
+
+// promotionAccepted lets the API server validate what a promotion would write. Some objects
+// cannot be changed, such as the Job of an earlier version: without this check, only the
+// promotion of a tested version would find out. It leaves out Secrets that can be changed:
+// their content comes from the canary, and reading one costs a request.
+func (s *actor) promotionAccepted(ctx context.Context, plan *rollout.Plan, force bool) error {
+	var objects []map[string]any
+	for _, o := range plan.Stable {
+		if object.ID(o).Kind != "Secret" || o["immutable"] == true {
+			objects = append(objects, Unscaled(*plan, o))
+		}
+	}
+	if err := s.apply(ctx, objects, Apply{Force: force, Try: true}); err != nil {
 		return fmt.Errorf("nothing was changed, because the API server would refuse the promotion: %w", err)
 	}
 	return nil

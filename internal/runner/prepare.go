@@ -111,6 +111,12 @@ func (s *session) prepareDeploy(ctx context.Context, request *rollout.Request, p
 			return err
 		}
 	}
+	if s.course == nil {
+		// Whoever promotes decides about the fields of other owners.
+		if err := s.promotionAccepted(ctx, plan, true); err != nil {
+			return err
+		}
+	}
 	return s.adopt(*plan)
 }
 

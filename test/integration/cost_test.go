@@ -36,7 +36,7 @@ func testCost(t *testing.T, s shop) {
 		s.expect(t, 0, args)
 		requests, watches := asked(proxy.Requests(), before)
 		t.Logf("%s: %d requests and %d watches", args[0], requests, watches)
-		if most := map[string]int{"deploy": 24, "shift": 16, "promote": 32, "status": 3}[args[0]]; requests > most {
+		if most := map[string]int{"deploy": 25, "shift": 16, "promote": 32, "status": 3}[args[0]]; requests > most {
 			t.Errorf("%s made %d requests, expected at most %d", args[0], requests, most)
 		}
 	}

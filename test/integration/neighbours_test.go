@@ -20,6 +20,7 @@ import (
 var neighbours = map[string]func(*testing.T, shop){
 	"autoscaler": testAutoscaler, "autoscaler elsewhere": testAutoscalerElsewhere, "workload edited": testWorkloadEdited,
 	"namespace deleted": testNamespaceDeleted, "two pipelines": testTwoPipelines, "memory lost": testMemoryLost, "version gone": testVersionGone,
+	"job of the last version": testJob, "hooks": testHooks,
 }
 
 const autoscaler = `
@@ -191,5 +192,69 @@ func testVersionGone(t *testing.T, s shop) {
 	s.check(t, "v3", -1)
 	if o := s.try(t, "doctor", "-o", "json"); strings.Contains(o.out, `"orphan"`) {
 		t.Errorf("canarize doctor finds an orphan: %s", o.out)
+	}
+}
+
+// job is a Job of the application, not a hook.
+const job = `
+apiVersion: batch/v1
+kind: Job
+metadata: {name: index}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: index, image: "registry.example.com/shop:v1"}]}}}
+`
+
+var jobs = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
+
+// testJob releases a version whose Job has the name of the last version's Job, which cannot be
+// changed. The release ends before it changes anything and says why, and succeeds once the Job
+// is gone.
+func testJob(t *testing.T, s shop) {
+	s.text += "---" + job
+	s.apply(t, job)
+	before := s.contents(t)
+	args := s.deploy(t, "v2")
+	for _, verb := range []string{"deploy", "run"} {
+		s.expect(t, 1, append([]string{verb}, args[1:]...), "nothing was changed, because the API server would refuse the promotion: Job "+s.namespace+"/index: apply: spec.template: Invalid value: ",
+			": field is immutable; delete it once it has ended (kubectl delete job index -n "+s.namespace+")")
+	}
+	if o := s.expect(t, 1, []string{"doctor", "-f", args[1]}); !strings.Contains(o.out, "field is immutable") || !strings.Contains(o.out, "kubectl delete job index -n "+s.namespace) {
+		t.Errorf("canarize doctor says %s", o.out)
+	}
+	after := s.contents(t)
+	maps.DeleteFunc(after, func(name, _ string) bool { return strings.HasPrefix(name, "Lease ") })
+	if !maps.Equal(before, after) {
+		t.Errorf("it changed the cluster from %v to %v", before, after)
+	}
+	background := metav1.DeletePropagationBackground
+	if err := s.dynamic.Resource(jobs).Namespace(s.namespace).Delete(t.Context(), "index", metav1.DeleteOptions{PropagationPolicy: &background}); err != nil {
+		t.Fatal(err)
+	}
+	s.do(t, args, shift("10"), promote)
+	s.check(t, "v2", -1)
+	if o := s.get(t, s.ref("batch", "Job", "index")); imageOf(o) != "registry.example.com/shop:v2" {
+		t.Errorf("the Job has the image %s", imageOf(o))
+	}
+}
+
+// testHooks releases a version with hooks. None of them reaches the cluster, whatever its kind.
+func testHooks(t *testing.T, s shop) {
+	for _, annotation := range []string{"helm.sh/hook: pre-upgrade", "argocd.argoproj.io/hook: PostSync"} {
+		name := "hook-" + strings.ToLower(strings.TrimSpace(annotation[strings.LastIndex(annotation, " "):]))
+		s.text += "---" + strings.Replace(job, "{name: index}", "{name: "+name+", annotations: {"+annotation+"}}", 1)
+		s.text += "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + ", annotations: {" + annotation + "}}\n"
+	}
+	o := s.try(t, s.deploy(t, "v2")...)
+	if o.code != 0 || strings.Count(o.err, "canarize does not run hooks, so it is not applied") != 4 {
+		t.Errorf("exit code %d: %s", o.code, o.err)
+	}
+	s.do(t, shift("10"), promote)
+	s.check(t, "v2", -1)
+	for name := range s.contents(t) {
+		if strings.Contains(name, "hook-") {
+			t.Errorf("%s is in the cluster", name)
+		}
+	}
+	if all, err := s.cluster.List(t.Context(), s.ref("batch", "Job", ""), ""); err != nil || len(all) > 0 {
+		t.Errorf("%d Jobs are in the cluster, %v", len(all), err)
 	}
 }

@@ -153,6 +153,9 @@ func (a *API) do(method string, to target) (int, any) {
 		return http.StatusConflict, Status(409, "Conflict", to.plural, to.name)
 	}
 	if old != nil {
+		if field, value := changedForGood(to.plural, old, body); field != "" {
+			return http.StatusUnprocessableEntity, invalid(to, field, value)
+		}
 		Meta(body)["uid"] = Meta(old)["uid"]
 	}
 	if to.dryRun {

@@ -10,6 +10,7 @@ import (
 var kinds = map[string]map[string]string{
 	"v1":                        {"configmaps": "ConfigMap", "secrets": "Secret", "pods": "Pod", "services": "Service"},
 	"apps/v1":                   {"deployments": "Deployment"},
+	"batch/v1":                  {"jobs": "Job"},
 	"coordination.k8s.io/v1":    {"leases": "Lease"},
 	"getambassador.io/v3alpha1": {"mappings": "Mapping", "tcpmappings": "TCPMapping"},
 }
