@@ -99,7 +99,8 @@ func (d *derivation) deriveAll() {
 	}
 	for _, o := range d.index.set.Objects {
 		if d.copied[o] {
-			d.derive(o)
+			// The next version of the canary may have other content under the same name.
+			manifest.Delete(d.derive(o).Root, "immutable")
 		}
 	}
 	for _, w := range d.index.workloads {
