@@ -68,10 +68,12 @@ type index struct {
 	configs   map[manifest.ID]*manifest.Object
 	others    []*manifest.Object
 	pods      podIndex
+	// namespaces holds the labels of the Namespaces of the input, by name.
+	namespaces map[string]map[string]string
 }
 
 func newIndex(set *manifest.Set) (*index, error) {
-	x := &index{set: set, configs: map[manifest.ID]*manifest.Object{}}
+	x := &index{set: set, configs: map[manifest.ID]*manifest.Object{}, namespaces: map[string]map[string]string{}}
 	for _, o := range set.Objects {
 		if err := x.add(o); err != nil {
 			return nil, err
@@ -152,6 +154,9 @@ func (x *index) add(o *manifest.Object) error {
 	case "monitor":
 		x.monitors = append(x.monitors, o)
 	default:
+		if o.Kind() == "Namespace" && o.Group() == "" {
+			x.addNamespace(o)
+		}
 		x.others = append(x.others, o)
 	}
 	return nil

@@ -29,7 +29,7 @@ func (d *derivation) workload(w *workload) {
 	podSpec := manifest.Get(template, "spec")
 	d.images.apply(podSpec)
 	d.warnAboutPins(w, podSpec)
-	w.relabelOwnPods(podSpec)
+	d.placement(w, podSpec)
 	d.useCopies(w, podSpec)
 	d.governingService(w, spec)
 	d.warnAboutAddresses(w, podSpec)
@@ -51,30 +51,6 @@ func (d *derivation) setReplicas(w *workload, spec *manifest.Node) {
 	}
 	manifest.Put(spec, "replicas", manifest.NewInt(n))
 	d.note(note.Debug, w.object, "the canary starts with %d of %d pods", n, stable)
-}
-
-// relabelOwnPods changes the affinity and spread rules that select the
-// workload's own pods so that they select the canary's pods.
-func (w *workload) relabelOwnPods(podSpec *manifest.Node) {
-	relabel := func(rule *manifest.Node) {
-		n := manifest.Get(rule, "labelSelector")
-		s, err := labelSelector(w.object, "labelSelector", n)
-		if n != nil && err == nil && !s.empty() && s.matches(w.labels) {
-			w.relabel(n, s)
-		}
-	}
-	for _, rule := range manifest.Items(podSpec, "topologySpreadConstraints") {
-		relabel(rule)
-	}
-	for _, kind := range []string{"podAffinity", "podAntiAffinity"} {
-		affinity := manifest.Get(podSpec, "affinity", kind)
-		for _, rule := range manifest.Items(affinity, "requiredDuringSchedulingIgnoredDuringExecution") {
-			relabel(rule)
-		}
-		for _, rule := range manifest.Items(affinity, "preferredDuringSchedulingIgnoredDuringExecution") {
-			relabel(manifest.Get(rule, "podAffinityTerm"))
-		}
-	}
 }
 
 // governingService makes a StatefulSet use the canary of its own Service.

@@ -234,14 +234,52 @@ func references(podSpec any) []reference {
 	return refs
 }
 
-// placements returns the rules of a pod that select pods by label.
-func placements(podSpec any) []any {
-	rules := slices.Clone(list(podSpec, "topologySpreadConstraints"))
-	for _, k := range []string{"podAffinity", "podAntiAffinity"} {
-		rules = append(rules, list(podSpec, "affinity", k, "requiredDuringSchedulingIgnoredDuringExecution")...)
-		for _, preferred := range list(podSpec, "affinity", k, "preferredDuringSchedulingIgnoredDuringExecution") {
-			rules = append(rules, dig(preferred, "podAffinityTerm"))
+// otherNamespace is a namespace in which no world has objects. Only it has the label team.
+const otherNamespace = "elsewhere"
+
+// namespaceLabel is the label that every namespace has.
+const namespaceLabel = "kubernetes.io/metadata.name"
+
+const (
+	required  = "requiredDuringSchedulingIgnoredDuringExecution"
+	preferred = "preferredDuringSchedulingIgnoredDuringExecution"
+)
+
+// placementLists are the paths of the rules of a pod that select pods by label.
+var placementLists = [][]string{
+	{"topologySpreadConstraints"},
+	{"affinity", "podAffinity", required}, {"affinity", "podAffinity", preferred},
+	{"affinity", "podAntiAffinity", required}, {"affinity", "podAntiAffinity", preferred},
+}
+
+// matchesPlacement reports whether a rule of a pod is about pods with these labels in a
+// namespace (PodAffinityTerm: the listed namespaces and those that the selector matches,
+// or its own if there are neither).
+func matchesPlacement(of pods, rule any, labels map[string]string, namespace string) bool {
+	term := rule
+	if t := dig(rule, "podAffinityTerm"); t != nil {
+		term = t
+	}
+	listed, selector := list(term, "namespaces"), dig(term, "namespaceSelector")
+	about := map[string]string{namespaceLabel: namespace}
+	if namespace == otherNamespace {
+		about["team"] = "games"
+	}
+	in := len(listed) == 0 && selector == nil && namespace == of.namespace ||
+		slices.Contains(listed, any(namespace)) ||
+		selector != nil && selects(selector, about)
+	return in && selects(dig(term, "labelSelector"), labels)
+}
+
+// matchingPlacements returns what the rules that are about such pods say beside their
+// selectors, sorted.
+func matchingPlacements(of pods, rules []any, labels map[string]string, namespace string) []string {
+	var all []string
+	for _, rule := range rules {
+		if matchesPlacement(of, rule, labels, namespace) {
+			all = append(all, fmt.Sprint(dig(rule, "weight"), dig(rule, "topologyKey"), dig(rule, "podAffinityTerm", "topologyKey")))
 		}
 	}
-	return rules
+	slices.Sort(all)
+	return all
 }

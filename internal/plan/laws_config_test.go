@@ -80,18 +80,37 @@ func checkConfiguration(t *rapid.T, x outcome, p pair) {
 	}
 }
 
+// checkPlacements checks that the rules of the canary pods say about the canary pods
+// what those of the stable pods say about the stable pods, and the same about the pods of
+// other namespaces.
 func checkPlacements(t *rapid.T, p pair) {
-	before, after := placements(dig(p.stable.of, "spec", "template", "spec")), placements(dig(p.canary.of, "spec", "template", "spec"))
-	for i := range before {
-		old, now := dig(before[i], "labelSelector"), dig(after[i], "labelSelector")
-		if !selects(old, p.stable.labels) {
-			if !reflect.DeepEqual(old, now) {
-				t.Errorf("%s: a rule about others changed:\n%s", identity(p.canary.of), cmp.Diff(old, now))
+	before, after := dig(p.stable.of, "spec", "template", "spec"), dig(p.canary.of, "spec", "template", "spec")
+	for _, from := range placementLists {
+		was, is := list(before, from...), list(after, from...)
+		if slices.Contains(from, "podAffinity") && slices.Contains(from, required) && slices.ContainsFunc(was, func(r any) bool {
+			return matchesPlacement(p.stable, r, p.stable.labels, p.stable.namespace) && matchesPlacement(p.stable, r, p.stable.labels, otherNamespace)
+		}) {
+			// One pod of any of the namespaces is enough for such a rule, so it cannot be
+			// divided.
+			if !reflect.DeepEqual(was, is) {
+				t.Errorf("%s: a rule about several namespaces changed:\n%s", identity(p.canary.of), cmp.Diff(was, is))
 			}
 			continue
 		}
-		if !selects(now, p.canary.labels) || selects(now, p.stable.labels) {
-			t.Errorf("%s: the rule %v about its own pods became %v", identity(p.canary.of), old, now)
+		own := func(rules []any, about pods) []string {
+			return matchingPlacements(p.stable, rules, about.labels, p.stable.namespace)
+		}
+		if want, have := own(was, p.stable), own(is, p.canary); !slices.Equal(want, have) {
+			t.Errorf("%s, %v: the rules %v about the stable pods became %v about the canary pods", identity(p.canary.of), from, want, have)
+		}
+		if have := own(is, p.stable); len(have) > 0 {
+			t.Errorf("%s, %v: the rules %v are about the stable pods", identity(p.canary.of), from, have)
+		}
+		for _, labels := range []map[string]string{p.stable.labels, {"app": "cache"}} {
+			want := matchingPlacements(p.stable, was, labels, otherNamespace)
+			if have := matchingPlacements(p.stable, is, labels, otherNamespace); !slices.Equal(want, have) {
+				t.Errorf("%s, %v: the rules %v about pods %v elsewhere became %v", identity(p.canary.of), from, want, labels, have)
+			}
 		}
 	}
 }

@@ -24,9 +24,15 @@ func (w *world) podSpec(a *application, selector obj) obj {
 			return obj{"topologyKey": "kubernetes.io/hostname", "labelSelector": s}
 		}
 		spec["topologySpreadConstraints"] = []any{term()}
+		weighed := func() obj {
+			return obj{"weight": w.number("weight of a term", 1, 3), "podAffinityTerm": w.elsewhere(a, term())}
+		}
 		spec["affinity"] = obj{
-			"podAntiAffinity": obj{"requiredDuringSchedulingIgnoredDuringExecution": []any{term()}},
-			"podAffinity":     obj{"preferredDuringSchedulingIgnoredDuringExecution": []any{obj{"weight": 1, "podAffinityTerm": term()}}},
+			"podAntiAffinity": obj{"requiredDuringSchedulingIgnoredDuringExecution": []any{w.elsewhere(a, term()), w.elsewhere(a, term())}},
+			"podAffinity": obj{
+				"preferredDuringSchedulingIgnoredDuringExecution": []any{weighed(), weighed()},
+				"requiredDuringSchedulingIgnoredDuringExecution":  []any{w.elsewhere(a, term())},
+			},
 		}
 	}
 	if w.chance(8, "claim?") {
@@ -44,6 +50,23 @@ func (w *world) claim(a *application) string {
 		w.add(newObject("v1", "PersistentVolumeClaim", a.ns, n, obj{"accessModes": []any{mode}}))
 	}
 	return n
+}
+
+// elsewhere makes a term of affinity be about certain namespaces.
+func (w *world) elsewhere(a *application, term obj) obj {
+	own := namespace(obj{"metadata": obj{"namespace": a.ns}})
+	if lists := [][]any{nil, nil, {own}, {otherNamespace}, {own, otherNamespace}, {otherNamespace, "third"}}; w.chance(60, "namespaces?") {
+		if list := one(w, "namespaces of a term", lists...); list != nil {
+			term["namespaces"] = list
+		}
+	}
+	if w.chance(30, "namespaceSelector?") {
+		term["namespaceSelector"] = one(w, "namespaceSelector", obj{},
+			obj{"matchLabels": obj{namespaceLabel: own}}, obj{"matchLabels": obj{namespaceLabel: otherNamespace}},
+			obj{"matchExpressions": []any{obj{"key": namespaceLabel, "operator": "NotIn", "values": []any{own}}}},
+			obj{"matchLabels": obj{"team": "games"}})
+	}
+	return term
 }
 
 // expressed writes a selector with expressions only.
