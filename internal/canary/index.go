@@ -64,7 +64,7 @@ type index struct {
 	scalers   []*manifest.Object
 	policies  []podSelecting
 	budgets   []podSelecting
-	monitors  []*manifest.Object // ServiceMonitors and PodMonitors
+	monitors  []*manifest.Object // ServiceMonitors, PodMonitors and their like
 	configs   map[manifest.ID]*manifest.Object
 	others    []*manifest.Object
 	pods      podIndex
@@ -126,7 +126,15 @@ func kindGroup(kind, group string) string {
 			return "budget"
 		}
 	case "ServiceMonitor", "PodMonitor":
-		if group == "monitoring.coreos.com" {
+		if group == "monitoring.coreos.com" || group == "azmonitoring.coreos.com" {
+			return "monitor"
+		}
+	case "VMServiceScrape", "VMPodScrape":
+		if group == "operator.victoriametrics.com" {
+			return "monitor"
+		}
+	case "PodMonitoring":
+		if group == "monitoring.googleapis.com" {
 			return "monitor"
 		}
 	}

@@ -7,17 +7,20 @@ import (
 	"github.com/canarize/canarize/internal/note"
 )
 
-// monitor derives a ServiceMonitor or PodMonitor for the canary's pods or
-// Services that the monitor of the input does not select.
+// serviceMonitors are the monitors that select Services; the others select pods.
+var serviceMonitors = map[string]bool{"ServiceMonitor": true, "VMServiceScrape": true}
+
+// monitor derives a monitor for the canary's pods or Services that the monitor of
+// the input does not select.
 func (d *derivation) monitor(o *manifest.Object) {
 	s, err := labelSelector(o, "spec.selector", manifest.Get(o.Root, "spec", "selector"))
 	if err != nil {
 		d.warn(note.UnreadableMonitor, o, "%v", err)
 		return
 	}
-	find := d.servicesMissedBy
-	if o.Kind() == "PodMonitor" {
-		find = d.podsMissedBy
+	find := d.podsMissedBy
+	if serviceMonitors[o.Kind()] {
+		find = d.servicesMissedBy
 	}
 	if missed := find(s, d.watched(o)); len(missed) > 0 {
 		selectCanaries(manifest.Child(manifest.Child(d.derive(o).Root, "spec"), "selector"), s, missed)
@@ -52,7 +55,8 @@ func (d *derivation) servicesMissedBy(s selector, watched func(namespace string)
 }
 
 // watched returns a function that reports whether a monitor covers a namespace:
-// its own by default (monitoring.coreos.com/v1, NamespaceSelector).
+// its own by default (monitoring.coreos.com/v1, NamespaceSelector;
+// docs.victoriametrics.com/operator/resources/vmpodscrape).
 func (d *derivation) watched(o *manifest.Object) func(namespace string) bool {
 	own := d.index.set.Namespace(o)
 	selector := manifest.Get(o.Root, "spec", "namespaceSelector")
