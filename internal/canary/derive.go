@@ -117,6 +117,7 @@ func (d *derivation) deriveAll() {
 	for _, o := range d.index.monitors {
 		d.monitor(o)
 	}
+	d.foreign()
 	d.noteRest()
 }
 

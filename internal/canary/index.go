@@ -65,9 +65,11 @@ type index struct {
 	policies  []podSelecting
 	budgets   []podSelecting
 	monitors  []*manifest.Object // ServiceMonitors, PodMonitors and their like
-	configs   map[manifest.ID]*manifest.Object
-	others    []*manifest.Object
-	pods      podIndex
+	// forwarders are objects of other programs that send requests to pods.
+	forwarders []podSelecting
+	configs    map[manifest.ID]*manifest.Object
+	others     []*manifest.Object
+	pods       podIndex
 	// namespaces holds the labels of the Namespaces of the input, by name.
 	namespaces map[string]map[string]string
 }
@@ -165,9 +167,20 @@ func (x *index) add(o *manifest.Object) error {
 		if o.Kind() == "Namespace" && o.Group() == "" {
 			x.addNamespace(o)
 		}
+		x.addForwarder(o)
 		x.others = append(x.others, o)
 	}
 	return nil
+}
+
+func (x *index) addForwarder(o *manifest.Object) {
+	kind := foreignKinds[kindID{o.Group(), o.Kind()}]
+	if !kind.forwards {
+		return
+	}
+	if q, ok := kind.form.read(manifest.Get(manifest.Get(o.Root, "spec"), kind.selector...)); ok {
+		x.forwarders = append(x.forwarders, podSelecting{object: o, namespace: x.set.Namespace(o), selector: q.rough()})
+	}
 }
 
 func (x *index) addWorkload(o *manifest.Object) error {

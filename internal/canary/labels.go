@@ -79,7 +79,7 @@ func (x *index) selectorsToBreak(extra map[string]string) map[*workload][]keySet
 	for _, w := range x.workloads {
 		collect(w.namespace, w.selector)
 	}
-	for _, b := range x.budgets {
+	for _, b := range slices.Concat(x.budgets, x.forwarders) {
 		collect(b.namespace, b.selector)
 	}
 	return found

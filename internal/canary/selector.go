@@ -98,11 +98,22 @@ type podIndex struct {
 type labelAt struct{ namespace, key, value string }
 
 func newPodIndex(workloads []*workload, labels func(*workload) map[string]string) podIndex {
+	return indexPods(workloads, labels, func(w *workload) string { return w.namespace })
+}
+
+// newWideIndex makes an index of the pods of all namespaces, which it has under the
+// namespace "".
+func newWideIndex(workloads []*workload, labels func(*workload) map[string]string) podIndex {
+	return indexPods(workloads, labels, func(*workload) string { return "" })
+}
+
+func indexPods(workloads []*workload, labels func(*workload) map[string]string, namespace func(*workload) string) podIndex {
 	x := podIndex{byLabel: map[labelAt][]*workload{}, byNamespace: map[string][]*workload{}}
 	for _, w := range workloads {
-		x.byNamespace[w.namespace] = append(x.byNamespace[w.namespace], w)
+		ns := namespace(w)
+		x.byNamespace[ns] = append(x.byNamespace[ns], w)
 		for k, v := range labels(w) {
-			at := labelAt{w.namespace, k, v}
+			at := labelAt{ns, k, v}
 			x.byLabel[at] = append(x.byLabel[at], w)
 		}
 	}
@@ -116,6 +127,18 @@ func (x podIndex) candidates(namespace string, s selector) []*workload {
 	for k, v := range s.equal {
 		if c := x.byLabel[labelAt{namespace, k, v}]; len(c) < len(best) {
 			best = c
+		}
+	}
+	for _, t := range s.terms {
+		if t.operator != "In" {
+			continue
+		}
+		var some []*workload
+		for _, v := range slices.Compact(slices.Sorted(slices.Values(t.values))) {
+			some = append(some, x.byLabel[labelAt{namespace, t.key, v}]...)
+		}
+		if len(some) < len(best) {
+			best = some
 		}
 	}
 	return best

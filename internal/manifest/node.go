@@ -194,6 +194,12 @@ func Put(n *Node, key string, value *Node) {
 	n.Content[i+1] = value
 }
 
+// SetString changes a scalar to a string. It keeps the comments.
+func SetString(n *Node, s string) {
+	value := NewString(s)
+	n.Tag, n.Value, n.Style = value.Tag, value.Value, value.Style
+}
+
 // PutString is Put with a string.
 func PutString(n *Node, key, value string) { Put(n, key, NewString(value)) }
 

@@ -48,7 +48,7 @@ var meanings = []struct {
 	{HostNetwork, "The pods use the network of their node, so a canary pod needs a node without a stable pod."},
 	{GeneratedConfig, "A controller or a hook makes a ConfigMap or Secret that the pods read: both versions read the same one, or the canary's copy differs from it."},
 	{SharedIdentity, "An annotation, variable or argument makes the canary pods members of something under stable's name, so they get its traffic or work whatever the weight, or take from stable what only one pod can have."},
-	{ForeignSelector, "An object of another program selects the stable pods, but not the canary pods, and canarize does not know how to copy it."},
+	{ForeignSelector, "An object of another program selects or names the stable version, but not the canary, and canarize cannot copy it safely."},
 	{PeerPolicy, "A network policy admits only one of the two versions by label."},
 	{OtherResolver, "A Mapping finds its Service by another resolver than Kubernetes', which has to know the canary's name too."},
 	{StickySession, "Sessions stick to a pod, but the weight is drawn before that, so users meet both versions."},
