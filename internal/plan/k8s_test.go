@@ -77,6 +77,9 @@ func isWorkload(o obj) bool {
 	return group(o) == "apps" && slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, kind(o))
 }
 
+// isForeign reports whether an object only has the kind of one of Kubernetes' objects.
+func isForeign(o obj) bool { return group(o) == "example.com" || group(o) == "projectcalico.org" }
+
 func isService(o obj) bool { return kind(o) == "Service" && group(o) == "" }
 
 // pods identifies the pods of a workload by namespace and labels.

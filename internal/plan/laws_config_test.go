@@ -130,7 +130,8 @@ func TestLawNothingIsCopiedInVain(t *testing.T) {
 		}
 		for i, o := range x.output {
 			switch kind(o) {
-			case "Deployment", "StatefulSet", "DaemonSet", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "NetworkPolicy", "ServiceMonitor", "PodMonitor", "Mapping", "TCPMapping":
+			case "Deployment", "StatefulSet", "DaemonSet", "Service", "ConfigMap", "Secret", "HorizontalPodAutoscaler", "NetworkPolicy", "ServiceMonitor", "PodMonitor", "Mapping", "TCPMapping",
+				"AuthorizationPolicy", "Sidecar", "CiliumNetworkPolicy":
 			default:
 				t.Errorf("%s is nothing a canary needs, made of %s", identity(o), identity(x.stable[i]))
 			}

@@ -180,7 +180,7 @@ func (x outcome) workloads() []pair {
 // made returns the canaries of a kind and their originals.
 func (x outcome) made(k string) (stable, canaries []obj) {
 	for i, o := range x.output {
-		if kind(o) == k {
+		if kind(o) == k && !isForeign(o) {
 			stable, canaries = append(stable, x.stable[i]), append(canaries, o)
 		}
 	}
@@ -191,7 +191,7 @@ func (x outcome) made(k string) (stable, canaries []obj) {
 func (x outcome) of(k string) []obj {
 	var all []obj
 	for _, o := range x.input {
-		if kind(o) == k && group(o) != "example.com" {
+		if kind(o) == k && !isForeign(o) {
 			all = append(all, o)
 		}
 	}

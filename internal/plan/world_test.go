@@ -26,6 +26,7 @@ type world struct {
 	mappings int             // number of Mappings
 	relabel  bool            // --labels changes the label env of the pods
 	tcp      bool            // has a TCPMapping, whose weight is at most 50 %
+	foreign  []foreignObject
 }
 
 func (w *world) chance(percent int, what string) bool {
@@ -114,6 +115,9 @@ func drawWorld(t *rapid.T) *world {
 			w.policies(a, apps)
 		}
 		w.routes(a)
+		if w.chance(30, "foreign?") {
+			w.foreigners(a)
+		}
 	}
 	w.bystanders(apps[0])
 	w.drawOptions(apps)
