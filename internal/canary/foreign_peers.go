@@ -17,10 +17,10 @@ func (f *foreign) peers(x *finding) {
 	for _, list := range peerLists(x.object.Root, x.kind) {
 		missed = append(missed, f.missedPeers(list, x)...)
 	}
-	if len(missed) == 0 {
-		return
+	var itself *workload
+	if x.copied && len(missed) > 0 {
+		itself = f.itself(x)
 	}
-	itself := f.itself(x)
 	if missed = slices.DeleteFunc(inOrder(missed), func(w *workload) bool { return w == itself }); len(missed) == 0 {
 		return
 	}
@@ -43,7 +43,7 @@ func (f *foreign) peers(x *finding) {
 }
 
 // itself returns the workload whose pods are the only ones that a policy protects, or nil.
-// Its canary pods talk to their own version.
+// If the policy has a copy, its canary pods talk to their own version.
 func (f *foreign) itself(x *finding) *workload {
 	var only *workload
 	for _, set := range ruleSets(x.object.Root) {
