@@ -20,7 +20,7 @@ func (d *derivation) foreign() {
 	for _, o := range d.index.others {
 		x := finding{object: o, id: kindID{o.Group(), o.Kind()}}
 		x.kind, x.known = foreignKinds[x.id]
-		if _, scaler := otherScalers[x.id.kind]; scaler || !x.known && podless(x.id.group) {
+		if !x.known && podless(x.id.group) {
 			continue
 		}
 		if f == nil {
@@ -210,8 +210,8 @@ func (f *foreign) warnNamed(x *finding) {
 			continue
 		case m.host != "":
 			f.say(x, note.ForeignSelector, "sets how requests reach %s, but not how they reach its canary; if they pass through the mesh, add one for host %s", m.stable.ID(), m.host)
-		case m.field == "scaleTargetRef":
-			f.say(x, note.OtherScaler, "scales %s, but not its canary", m.stable.ID())
+		case m.field == "scaleTargetRef": // package harm warns about autoscalers
+			continue
 		default:
 			f.say(x, note.ForeignSelector, "names %s, but not its canary; if the canary needs it, add one that names %s", m.stable.ID(), name)
 		}

@@ -1,9 +1,10 @@
 package canary
 
 import (
-	"strings"
+	"cmp"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/servicename"
 )
 
 // hostFields are the fields of other programs' kinds that hold the host name of a Service
@@ -87,15 +88,11 @@ func (s *service) relabelSubset(labels *manifest.Node) {
 	}
 }
 
-// serviceHost reads the host name of a Service: NAME, NAME.NAMESPACE,
-// NAME.NAMESPACE.svc or NAME.NAMESPACE.svc.DOMAIN. rest is what follows the name.
+// serviceHost reads the host name of a Service. rest is what follows the name.
 func serviceHost(host, namespace string) (name, in, rest string, ok bool) {
-	parts := strings.Split(host, ".")
-	if name = parts[0]; name == "" || len(parts) > 2 && parts[2] != "svc" {
+	n, ok := servicename.Parse(host)
+	if !ok {
 		return "", "", "", false
 	}
-	if len(parts) > 1 {
-		namespace = parts[1]
-	}
-	return name, namespace, host[len(name):], true
+	return n.Service, cmp.Or(n.Namespace, namespace), host[len(n.Service):], true
 }

@@ -168,12 +168,10 @@ func (e *examination) otherScaler(o *manifest.Object) {
 			return // it only recommends
 		}
 		e.warn(note.OtherScaler, o, "sets the resources of %s, but not of its canary, so the two need not be equally fast; set the same requests in the manifests", s)
-	default:
+	default: // package canary follows a targetRef
 		if manifest.Get(o.Root, "spec", "scaleTargetRef") != nil {
 			e.warn(note.OtherScaler, o, "scales %s, but not its canary, which keeps its number of pods; choose that number with --replicas", s)
-			return
 		}
-		e.warn(note.OtherScaler, o, "acts on %s by its name (spec.targetRef), but not on its canary; check that the canary can do without", s)
 	}
 }
 
