@@ -128,7 +128,7 @@ func TestSelectorsOfUnknownKinds(t *testing.T) {
 		"targetRef: {kind: Deployment, name: web}":                                          true,
 		"targetRef: {apiVersion: apps/v1, kind: Deployment, name: web, namespace: shop}":    true,
 		"targetRefs: [{kind: Gateway, name: web}, {group: \"\", kind: Service, name: web}]": true,
-		"scaleTargetRef: {kind: Deployment, name: web}":                                     true,
+		"scaleTargetRef: {kind: Deployment, name: web}":                                     false,
 		"parentRefs: [{group: core, kind: Service, name: web}]":                             true,
 
 		"selector: {app: api}":                                                       false,

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	stdcmp "cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -108,7 +109,7 @@ func rowsOfJSON(report trafficJSON) []string {
 			case row.Real != nil:
 				share += fmt.Sprintf(" (%s %%)", decimal(*row.Real))
 			}
-			add(row.Namespace, row.Mapping, share)
+			add(row.Namespace, stdcmp.Or(row.Name, row.Mapping), share)
 		}
 		for _, name := range g.Shadows {
 			add("", name, "shadow")
@@ -120,7 +121,7 @@ func rowsOfJSON(report trafficJSON) []string {
 			if g.Unserved != "" {
 				share = "0 %"
 			}
-			add(row.Namespace, row.Mapping, share)
+			add(row.Namespace, stdcmp.Or(row.Name, row.Mapping), share)
 		}
 	}
 	for _, d := range report.Drops {

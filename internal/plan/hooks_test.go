@@ -275,7 +275,7 @@ func TestLawHooks(t *testing.T) {
 			}
 			annotations[one(w, "tool", "helm.sh/hook", "argocd.argoproj.io/hook")] = one(w, "phase", "pre-upgrade", "PreSync", "test, pre-install", "Skip", "unknown", "")
 			o["metadata"].(obj)["annotations"] = annotations
-			hooks[kind(o)+" "+name(o)+group(o)] = true
+			hooks[kind(o)+" "+namespace(o)+"/"+name(o)+group(o)] = true
 		}
 		objects, err := manifest.Parse(encoded(t, w.objects, "json"))
 		if err != nil {
@@ -291,7 +291,7 @@ func TestLawHooks(t *testing.T) {
 		}
 		planned++
 		for _, o := range append(slices.Clone(p.Plan.Stable), p.Plan.Canary...) {
-			if hooks[kind(o)+" "+name(o)+group(o)] {
+			if hooks[kind(o)+" "+namespace(o)+"/"+name(o)+group(o)] {
 				t.Errorf("%s is a hook, and is applied", identity(o))
 			}
 			for _, key := range []string{"helm.sh/hook", "argocd.argoproj.io/hook"} {
@@ -305,7 +305,8 @@ func TestLawHooks(t *testing.T) {
 		}
 		for _, n := range p.Notes {
 			if n.Level > note.Debug {
-				delete(hooks, n.Object.Kind()+" "+n.Object.Name()+n.Object.Group())
+				id := set.ID(n.Object)
+				delete(hooks, id.Kind+" "+id.Namespace+"/"+id.Name+id.Group)
 			}
 		}
 		if len(hooks) > 0 {
