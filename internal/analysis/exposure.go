@@ -14,7 +14,7 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 	t := &j.s.Traffic
 	f := o.flow()
 	t.doubt(o, seconds)
-	w := t.add(f, seconds, o.Weight)
+	w := t.add(f, seconds, o.Weight, j.begun(j.s.Clock.Elapsed))
 	if f.seen && !t.Seen {
 		t.Seen, t.First = true, j.s.Clock.Elapsed-seconds
 	}

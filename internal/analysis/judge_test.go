@@ -107,25 +107,28 @@ func TestHolds(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	for overtime, weight := range map[Overtime]float64{Withdraw: 0, Keep: 35} {
 		j := newJudge(t, func(c *Config) { c.Overtime = overtime })
-		d, at := play(j, 300, func(i int, _ float64) Observation { return errorsOf(0, 0, 0, int64(i%2), 0, 2) })
+		d, at := play(j, 300, func(i int, w float64) Observation {
+			canary := int64(float64(i)*w/40) - int64(float64(i-1)*w/40)
+			return errorsOf(0, 0, 0, canary, 0, max(0, 3-canary))
+		})
 		if at != 300 || d.Verdict != Hold || !d.Inconclusive || d.Cause != LowTraffic || d.Weight != weight {
 			t.Errorf("%s: %+v", overtime, d)
 		}
 	}
 }
 
-// TestStrayedShareIsUsed checks that a canary that gets three times its share
-// is still judged, and that its real share stays small.
-func TestStrayedShareIsUsed(t *testing.T) {
+// TestStrayedShare checks that a canary that gets three times its share gets no verdict, and
+// that its real share stays small.
+func TestStrayedShare(t *testing.T) {
 	real, healthy := 0.0, split(1, 1)
 	d, _ := play(newJudge(t, nil), 60, func(i int, w float64) Observation {
 		real = max(real, 3*w)
 		return healthy(i, 3*w)
 	})
-	if d.Verdict != Promote || real > 35 {
-		t.Errorf("%s with a share of %v %%", d.Verdict, real)
+	if d.Verdict != Hold || d.Cause != Routing || real > 35 {
+		t.Errorf("%s %s with a share of %v %%", d.Verdict, d.Cause, real)
 	}
-	if d, at := play(newJudge(t, nil), 60, times(3, split(5, 1))); d.Verdict != Reject {
+	if d, at := play(newJudge(t, nil), 60, times(3, split(5, 1))); d.Verdict != Hold || d.Cause != Routing {
 		t.Errorf("%s after %d intervals", d.Verdict, at)
 	}
 }
@@ -143,10 +146,12 @@ func TestBadPod(t *testing.T) {
 	gone := false
 	observe := func(int, float64) Observation {
 		canary := podsOf(Counts{0, 30}, Counts{0, 30}, Counts{0, 30})
+		stable := podsOf(Counts{1, 400}, Counts{0, 400}, Counts{1, 400})
 		if !gone {
 			canary.Pods["pod-3"] = bad
+			stable.Pods["pod-3"] = Counts{0, 400}
 		}
-		return Observation{Metrics: map[string]Pair{"errors": {Canary: canary, Stable: podsOf(Counts{1, 500}, Counts{0, 500}, Counts{1, 500})}}}
+		return Observation{Metrics: map[string]Pair{"errors": {Canary: canary, Stable: stable}}}
 	}
 	j := newJudge(t, func(c *Config) { c.Ramp.Steps = []Step{{Weight: 7}} })
 	d, _ := play(j, 30, observe)

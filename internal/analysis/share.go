@@ -50,6 +50,7 @@ func (t *traffic) change(weight float64) {
 		return
 	}
 	t.remember(earlier{t.Weight, t.Weight, lingers})
+	t.SampleRatio.replace(t.Weight, t.Weight, lingers)
 	t.Weight = weight
 }
 
@@ -57,10 +58,11 @@ func (t *traffic) change(weight float64) {
 // by any weight. After a route was mended, its share so far says nothing.
 func (t *traffic) doubt(o Observation, seconds float64) {
 	if o.Mended {
-		t.portion, t.Unserved = portion{}, 0
+		t.portion, t.Unserved, t.SampleRatio = portion{}, 0, sampleRatio{}
 	}
 	if o.Mended || o.Uncertain {
 		t.remember(earlier{0, 100, lingers + seconds})
+		t.SampleRatio.replace(0, 100, lingers+seconds)
 	}
 }
 
@@ -142,18 +144,27 @@ func (t *traffic) strayed() bool {
 	return t.Unserved >= unservedLimit || t.Both > 0 && far(t.Canary, t.Expected)
 }
 
-// strayedReason returns the sentence about a share that has strayed. It makes a
-// new text only if the numbers have changed.
+// strayedReason returns the sentence about a share that has strayed.
 func (j *Judge) strayedReason() string {
-	p, percent := j.s.Traffic.portion, func(n float64) {
-		j.text = strconv.AppendFloat(j.text, 100*n/j.s.Traffic.Both, 'g', 3, 64)
-		j.text = append(j.text, " %"...)
-	}
-	j.text = append(j.text[:0], "The canary recently got "...)
-	percent(p.Canary)
-	j.text = append(j.text, " of the requests at a mean weight of "...)
-	percent(p.Expected)
-	j.text = append(j.text, "; check its route. The judge goes on with the real share."...)
+	p := j.s.Traffic.portion
+	return j.shareReason("The canary recently got ", p.Canary/p.Both, " of the requests at a mean weight of ", p.Expected/p.Both, "; check its route. The judge goes on with the real share.")
+}
+
+// splitReason returns the sentence about a split that does not follow the weight.
+func (j *Judge) splitReason() string {
+	s := &j.s.Traffic.SampleRatio
+	return j.shareReason("The canary got ", s.Canary/s.Both, " of the counted requests, and its weight gives it ", s.Expected/s.Both,
+		"; so the gateway does not split all of them, and no verdict is safe: count only what the gateway sends (source: emissary, or labels that only its requests have), or check the route.")
+}
+
+// shareReason returns a sentence with two shares. It makes a new text only if the numbers
+// have changed.
+func (j *Judge) shareReason(begin string, share float64, middle string, other float64, end string) string {
+	j.text = append(j.text[:0], begin...)
+	j.text = append(strconv.AppendFloat(j.text, 100*share, 'g', 3, 64), " %"...)
+	j.text = append(j.text, middle...)
+	j.text = append(strconv.AppendFloat(j.text, 100*other, 'g', 3, 64), " %"...)
+	j.text = append(j.text, end...)
 	if string(j.text) != j.strayed {
 		j.strayed = string(j.text)
 	}

@@ -9,11 +9,12 @@ type traffic struct {
 	Weight  float64   `json:"weight"`            // configured at the end of the last observation, percent
 	Earlier []earlier `json:"earlier,omitempty"` // weights that may still be in force, oldest first
 	portion
-	Unserved float64 `json:"unserved"` // expected since the canary's last request
-	Waited   float64 `json:"waited"`   // seconds since the canary's last request
-	Seen     bool    `json:"seen"`     // the canary has had a request
-	First    float64 `json:"first"`    // time of its first request, in seconds since the release began
-	Waiting  waiting `json:"waiting"`
+	Unserved    float64     `json:"unserved"` // expected since the canary's last request
+	Waited      float64     `json:"waited"`   // seconds since the canary's last request
+	Seen        bool        `json:"seen"`     // the canary has had a request
+	First       float64     `json:"first"`    // time of its first request, in seconds since the release began
+	Waiting     waiting     `json:"waiting"`
+	SampleRatio sampleRatio `json:"sampleRatio"`
 }
 
 // waiting holds the requests since both arms were last measured.
@@ -39,8 +40,8 @@ type flow struct {
 }
 
 // add learns from one observation. It returns the traffic and the weights since
-// both arms were last measured.
-func (t *traffic) add(f flow, seconds, weight float64) waiting {
+// both arms were last measured. begun is the fraction of the bets that have begun.
+func (t *traffic) add(f flow, seconds, weight, begun float64) waiting {
 	w := &t.Waiting
 	if w.Seconds == 0 {
 		w.Least, w.Most = t.Weight, t.Weight
@@ -56,6 +57,7 @@ func (t *traffic) add(f flow, seconds, weight float64) waiting {
 	all := *w
 	if f.measured {
 		t.learn(all)
+		t.SampleRatio.add(all, t.Weight, begun)
 		*w = waiting{}
 	}
 	return all

@@ -35,9 +35,12 @@ func (j *Judge) decide(in interval) Decision {
 	j.report()
 	harm := j.harm()
 	reject, pod := j.broken(), ""
-	if enough, _ := j.config.Needed(); reject == "" && harm >= enough {
+	switch enough, _ := j.config.Needed(); {
+	case reject != "": // it does not rest on the split
+	case j.s.Traffic.SampleRatio.value() >= splitDoubt:
+	case harm >= enough:
 		reject, pod = j.harmful()
-	} else if reject == "" {
+	default:
 		pod = j.clearCulprit()
 	}
 	if reject != "" {
@@ -46,9 +49,9 @@ func (j *Judge) decide(in interval) Decision {
 	d := j.obstacle(pod)
 	d.Evidence = j.evidence
 	d.Weight = j.weigh(in, d)
-	blocked := d.Verdict == Hold && (d.Cause != Routing || j.s.Traffic.Waited > 0)
+	doubted := d.Verdict == Hold || j.s.Traffic.SampleRatio.value() >= splitDoubt
 	switch {
-	case !blocked && !in.blind && harm < suspicion && j.healthy():
+	case !doubted && !in.blind && harm < suspicion && j.healthy():
 		return j.end(Decision{Verdict: Promote, Weight: 100, Reason: j.healthReason()})
 	case j.s.Clock.Elapsed >= j.config.Deadline:
 		return j.overtime(d)
@@ -194,6 +197,8 @@ func (j *Judge) obstacle(pod string) Decision {
 		return hold(Source, reasonSource)
 	case t.Unserved >= unservedLimit:
 		return hold(Routing, reasonUnserved)
+	case t.SampleRatio.value() >= splitBar:
+		return hold(Routing, j.splitReason())
 	case t.strayed():
 		return hold(Routing, j.strayedReason())
 	case t.Now == 0:

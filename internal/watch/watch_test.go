@@ -225,7 +225,7 @@ func TestMended(t *testing.T) {
 	for range 4 {
 		look(t, w, 5)
 	}
-	if j := look(t, w, 5); j.Cause != analysis.Routing || !strings.Contains(j.Reason, " at a mean weight of 5 %") {
+	if j := look(t, w, 5); j.Cause != analysis.Routing || !strings.Contains(j.Reason, "its weight gives it 5 %") {
 		t.Fatalf("at 50 %% instead of 5 %%: %s %s: %s", j.Verdict, j.Cause, j.Reason)
 	}
 	s.foreign = 0
