@@ -34,6 +34,10 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 	}
 	in.blind = !t.Seen || since-seconds < warmup
 	in.begun, in.braked = j.begun(since-warmup), j.begun(since)
+	if ramp := &j.s.Ramp; !in.blind && w.Both > 0 && w.Least >= j.config.Ramp.Max {
+		ramp.Top += seconds
+		in.top = j.begun(ramp.Top)
+	}
 	return in
 }
 

@@ -54,7 +54,7 @@ func TestVerdicts(t *testing.T) {
 	}{
 		{"healthy", 1, 1, Default(), Promote, 40, 40},
 		{"healthy, no errors", 0, 0, Default(), Promote, 40, 40},
-		{"healthy, many errors", 40, 40, Default(), Promote, 40, 40},
+		{"healthy, many errors", 40, 40, Default(), Promote, 40, 41},
 		{"better", 0, 1, Default(), Promote, 40, 40},
 		{"fast", 1, 1, fast, Promote, 8, 18},
 		{"twice as many", 2, 1, Default(), Reject, 6, 40},

@@ -73,6 +73,7 @@ type ramp struct {
 	Weight float64 `json:"weight"` // recommended
 	Step   int     `json:"step"`   // manual: index of the step
 	Since  float64 `json:"since"`  // manual: seconds for which the step has been kept
+	Top    float64 `json:"top"`    // automatic: seconds at the largest weight for which the canary was counted
 }
 
 // maxRaise is the largest factor by which the weight may grow in one interval.
@@ -88,17 +89,17 @@ const (
 // much. rate is in requests per second of both arms, multiple is the canary's
 // real share divided by its weight, and harm is the expected extra ratio of bad
 // requests.
-func (r *ramp) next(c Config, current, enough, rate, multiple, harm float64) {
+func (r *ramp) next(c Ramp, interval, current, enough, rate, multiple, harm float64) {
 	cost := func(weight float64) float64 {
-		return rate * min(weight/100*multiple, 1) * 2 * c.Interval * harm
+		return rate * min(weight/100*multiple, 1) * 2 * interval * harm
 	}
 	best := weights[0]
 	for _, w := range weights {
-		if w <= max(enough, r.Weight) && w*multiple <= c.Ramp.Max && w <= maxRaise*max(current, weights[0]) && cost(w) <= c.Ramp.Budget {
+		if w <= max(enough, r.Weight) && w*multiple <= c.Max && w <= maxRaise*max(current, weights[0]) && cost(w) <= c.Budget {
 			best = w
 		}
 	}
-	if best < r.Weight && r.Weight*multiple <= c.Ramp.Max && cost(r.Weight) <= patience*c.Ramp.Budget {
+	if best < r.Weight && r.Weight*multiple <= c.Max && cost(r.Weight) <= patience*c.Budget {
 		return
 	}
 	r.Weight = best

@@ -12,6 +12,7 @@ type ratio struct {
 
 	Harm     harm          `json:"harm"`
 	Safe     safe          `json:"safe"`
+	Top      safe          `json:"top"` // as Safe, at the largest weight of an automatic ramp only
 	Brake    brake         `json:"brake"`
 	Spread   dispersion    `json:"spread"`
 	Own      dispersion    `json:"own"`
@@ -49,6 +50,7 @@ type interval struct {
 	mixed   bool    // the weight changed
 	most    float64 // if mixed, the largest possible share of the canary
 	begun   float64 // fraction of the bets, from 0 to 1
+	top     float64 // fraction of the bets at the largest weight; 0 at another weight
 	braked  float64 // fraction of the brake's bets
 	perPod  float64 // requests of one canary pod
 }
@@ -172,6 +174,9 @@ func (r *ratio) count(t table, in interval, was, now noise, c Config) {
 	r.Φ = max(now.fast, r.Spread.factor((usual+r.Margin/2)*in.perPod, true))
 	r.Share = q
 	r.Safe.add(t, max(0, in.begun-r.Safe.Begun), r.Φ, c.Beta, !in.mixed, odds[len(grid)], means[len(grid)], usual, r.Margin)
+	if in.top > 0 && !in.mixed {
+		r.Top.add(t, max(0, in.top-r.Top.Begun), r.Φ, c.Beta, true, odds[len(grid)], means[len(grid)], usual, r.Margin)
+	}
 }
 
 // most returns the logarithm of the largest gain of the fast lane in one
@@ -180,28 +185,37 @@ func (c Config) most() float64 {
 	return math.Log(1/(fastShare*c.Alpha)) / 3
 }
 
+// deciding returns the evidence of health that promotes. Harm may begin only at a large
+// share, so with an automatic ramp that is what was won at the largest weight.
+func (r *ratio) deciding(c Config) *safe {
+	if len(c.Ramp.Steps) > 0 {
+		return &r.Safe
+	}
+	return &r.Top
+}
+
 // passes reports whether the canary is shown to be better than the margin.
-func (r *ratio) passes(beta float64) bool {
-	return r.Safe.value() >= 1/beta
+func (r *ratio) passes(c Config) bool {
+	return r.deciding(c).value() >= 1/c.Beta
 }
 
 // needed returns how many canary requests a healthy canary is still expected to
-// need for its promotion, at a share of the requests.
-func (r *ratio) needed(c Config, share float64) float64 {
+// need until the evidence of health is enough, at a share of the requests.
+func (r *ratio) needed(s *safe, c Config, share float64) float64 {
 	usual := r.usual()
-	return r.Safe.needed(max(r.Φ, 1), c.Beta, marginRatio(usual, r.Margin), usual, r.Margin, share)
+	return s.needed(max(r.Φ, 1), c.Beta, marginRatio(usual, r.Margin), usual, r.Margin, share)
 }
 
 // evidence returns the evidence for the report.
 func (r *ratio) evidence(c Config) Evidence {
 	e := Evidence{
-		Harm: r.Harm.value(), Safe: r.Safe.value(),
+		Harm: r.Harm.value(), Safe: r.deciding(c).value(),
 		Canary: r.Canary.counts(), Stable: r.Stable.counts(),
 		Needed: math.Inf(1),
 	}
 	e.Ratio, e.Low, e.High = r.Estimate.interval(c.Alpha, max(r.Φ, 1))
 	if r.Share > 0 {
-		e.Needed = r.needed(c, r.Share)
+		e.Needed = r.needed(r.deciding(c), c, r.Share)
 	}
 	return e
 }

@@ -14,7 +14,7 @@ const (
 	// at most 1 of 1,000 right splits ever reaches it.
 	splitBar = 1000
 	// splitDoubt is the evidence from which there is no verdict.
-	splitDoubt = 50
+	splitDoubt = 10
 	// splitGain is the most that a bet wins in an interval, a logarithm. A source may count
 	// the versions at different moments; one interval must then not decide.
 	splitGain = 4

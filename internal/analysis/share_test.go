@@ -135,7 +135,7 @@ func TestRightRouteIsNotBlamed(t *testing.T) {
 func TestWrongRouteIsFound(t *testing.T) {
 	for _, c := range []struct{ multiple, interval, most float64 }{
 		{0, 5, 15}, {0, 15, 6}, {0, 60, 3},
-		{1. / 3, 5, 32}, {1. / 3, 15, 14}, {1. / 3, 60, 7},
+		{1. / 3, 5, 32}, {1. / 3, 15, 14}, {1. / 3, 60, 10},
 		{3, 5, 16}, {3, 15, 3}, {3, 60, 2},
 		{100, 5, 2}, {100, 15, 2}, {100, 60, 2},
 	} {

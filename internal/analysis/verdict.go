@@ -147,7 +147,7 @@ func (r *ratio) harmReason(e Evidence) string {
 
 // healthy reports whether the canary may be promoted now.
 func (j *Judge) healthy() bool {
-	if len(j.all) == 0 || j.s.Clock.Elapsed < j.config.Bake || !j.s.Ramp.walked(j.config.Ramp.Steps) {
+	if len(j.all) == 0 || j.s.Clock.Elapsed < j.config.Bake || !j.finished() {
 		return false
 	}
 	for _, l := range j.s.Latencies {
@@ -162,7 +162,7 @@ func (j *Judge) healthy() bool {
 // by the margin.
 func (j *Judge) looksHealthy() bool {
 	for _, r := range j.all {
-		if r.Missing || !r.passes(j.config.Beta) {
+		if r.Missing || !r.passes(j.config) {
 			return false
 		}
 	}
@@ -241,7 +241,7 @@ func (j *Judge) forgiven() bool {
 		if r.Harm.value() >= 1 {
 			r.Harm = harm{}
 		}
-		r.Safe, r.Belief, r.Estimate = safe{}, belief{}, ratioEstimate{}
+		r.Safe, r.Top, r.Belief, r.Estimate = safe{}, safe{}, belief{}, ratioEstimate{}
 		r.Own, r.Pods = dispersion{}, canaryPods{}
 	}
 	j.report()
@@ -273,7 +273,11 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 	for _, r := range j.all {
 		expected = max(expected, r.Belief.harm())
 	}
-	ramp.next(j.config, t.Weight, enough, t.Rate, t.multiple(), expected)
+	config := j.config.Ramp
+	if enough >= config.Max {
+		config.Budget = max(config.Budget, t.Rate*config.Max/100*2*j.config.Interval*tolerable)
+	}
+	ramp.next(config, j.config.Interval, t.Weight, enough, t.Rate, t.multiple(), expected)
 	return ramp.Weight
 }
 
@@ -285,24 +289,48 @@ func (j *Judge) doubtful() bool {
 const (
 	spare    = 1.5 // aim at this many times the requests that are expected to be needed
 	shortest = 90  // s; the least time to plan for them
+	// finale is the time in seconds that an automatic ramp keeps its largest weight before
+	// a promotion, at most a third of the bake.
+	finale = 90
+	// raises is the number of intervals that the weight may need to become the largest.
+	raises = 4
+	// tolerable is the expected extra ratio of bad requests at which the largest weight is
+	// tried, however many requests come. A promotion would risk more.
+	tolerable = .0002
 )
 
+func (j *Judge) finale() float64 { return min(finale, j.config.Bake/3) }
+
+// finished reports whether the ramp has kept every step, or its largest weight, for its
+// time.
+func (j *Judge) finished() bool {
+	if steps := j.config.Ramp.Steps; len(steps) > 0 {
+		return j.s.Ramp.walked(steps)
+	}
+	return j.s.Ramp.Top >= j.finale()
+}
+
 // enough returns the smallest weight that promises enough evidence of health
-// before the bake is over. A larger weight would put more users at risk for
-// nothing.
+// before the last part of the bake. A larger weight would put more users at risk for
+// nothing. The last part is long enough for the evidence at the largest weight.
 func (j *Judge) enough() float64 {
 	t := &j.s.Traffic
-	left := max(j.config.Bake-j.s.Clock.Elapsed, shortest)
+	top := j.config.Ramp.Max
+	share := func(w float64) float64 { return min(w/100*t.multiple(), 1) }
+	last := max(j.finale()-j.s.Ramp.Top, spare*j.needed(share(top))/max(t.Rate*share(top), 1e-9))
+	left := j.config.Bake - j.s.Clock.Elapsed
+	if left <= last+raises*j.config.Interval {
+		return top
+	}
 	for _, w := range weights {
-		if w > j.config.Ramp.Max {
+		if w > top {
 			break
 		}
-		share := min(w/100*t.multiple(), 1)
-		if spare*j.needed(share) <= t.Rate*share*left {
+		if spare*j.neededAny(share(w)) <= t.Rate*share(w)*max(left, shortest) {
 			return w
 		}
 	}
-	return j.config.Ramp.Max
+	return top
 }
 
 // needed returns how many canary requests are still expected to be needed for
@@ -310,7 +338,16 @@ func (j *Judge) enough() float64 {
 func (j *Judge) needed(share float64) float64 {
 	most := 0.0
 	for _, r := range j.all {
-		most = max(most, r.needed(j.config, share))
+		most = max(most, r.needed(r.deciding(j.config), j.config, share))
+	}
+	return most
+}
+
+// neededAny does the same for evidence from any weight.
+func (j *Judge) neededAny(share float64) float64 {
+	most := 0.0
+	for _, r := range j.all {
+		most = max(most, r.needed(&r.Safe, j.config, share))
 	}
 	return most
 }

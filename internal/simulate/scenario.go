@@ -43,6 +43,7 @@ type Scenario struct {
 	Restarts  float64   `yaml:"restarts"` // per pod and hour; a restart loses the counts that were not yet read
 	BadPod    bool      `yaml:"badPod"`   // only the first pod of the canary has the canary's ratios
 	Routing   *float64  `yaml:"routing"`  // the real share as a multiple of the weight; default 1
+	Outside   Outside   `yaml:"outside"`
 }
 
 // Pods holds the numbers of pods of each version. If both are 0, the metrics
@@ -52,10 +53,18 @@ type Pods struct {
 	Canary int `yaml:"canary"`
 }
 
+// Outside is requests that the gateway does not split, and that are counted: callers inside
+// the cluster reach stable alone.
+type Outside struct {
+	Requests float64 `yaml:"requests"` // per second
+	Bad      float64 `yaml:"bad"`      // percent of them, in every metric
+}
+
 // Ratio is the ratio of bad requests of one metric, in percent.
 type Ratio struct {
 	Stable      float64       `yaml:"stable"`
 	Canary      float64       `yaml:"canary"`
+	FromWeight  float64       `yaml:"fromWeight"`  // the weight, in percent, from which the canary is worse; default every weight
 	Leak        float64       `yaml:"leak"`        // points per minute by which the canary gets worse
 	LeakAfter   time.Duration `yaml:"leakAfter"`   // when the leak begins
 	Drift       float64       `yaml:"drift"`       // points per minute by which both get worse
@@ -209,6 +218,8 @@ func (s *Scenario) check() error {
 		{"gaps.intervals", s.Gaps.Intervals, 0, 1e6},
 		{"restarts", s.Restarts, 0, 1e6},
 		{"routing", s.multiple(), 0, 100},
+		{"outside.requests", s.Outside.Requests, 0, 1e6},
+		{"outside.bad", s.Outside.Bad, 0, 100},
 	} {
 		if err := within(c.field, c.value, c.low, c.high); err != nil {
 			return err

@@ -142,6 +142,22 @@ func (w *world) piece(from, to float64) {
 			w.serve(v, i, middle, poisson(w.counts, mean/float64(len(v.pods))))
 		}
 	}
+	w.outside(to - from)
+}
+
+// outside counts the requests that reach stable beside the gateway.
+func (w *world) outside(seconds float64) {
+	if w.s.Outside.Requests == 0 {
+		return
+	}
+	pods := w.stable.pods
+	for i := range pods {
+		n := poisson(w.counts, w.s.Outside.Requests*seconds/float64(len(pods)))
+		for m := range w.metrics {
+			pods[i].unshown[m].Total += n
+			pods[i].unshown[m].Bad += binomial(w.counts, n, w.s.Outside.Bad/100)
+		}
+	}
 }
 
 // serve sends n requests to a pod at a time.
@@ -168,9 +184,9 @@ func (w *world) ratio(metric string, canary bool, t float64) float64 {
 	r := w.s.Metrics[metric]
 	minutes := max(t, 0) / 60
 	percent := r.Stable + r.Drift*minutes
-	if canary {
+	if canary && w.weight >= r.FromWeight {
 		percent = r.Canary + r.Drift*minutes + r.Leak*max(minutes-r.LeakAfter.Minutes(), 0)
-	} else {
+	} else if !canary {
 		percent += r.StableDrift * minutes
 	}
 	percent *= w.s.ratioScale(t, w.phase)
