@@ -37,6 +37,7 @@ func FuzzParse(f *testing.F) {
 			if o.APIVersion() == "" || o.Kind() == "" || o.Pos.Line < 1 {
 				t.Errorf("%s: %s has no apiVersion, kind or line", o.Pos, o.ID())
 			}
+			checkPlain(t, o.Root)
 			text, err := Print([]*Object{o})
 			if err != nil {
 				t.Errorf("%s: %v", o.Pos, err)

@@ -18,8 +18,9 @@ func Print(objects []*Object) ([]byte, error) {
 	var printers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(objects)) {
 		printers.Go(func() {
+			var p plain
 			for n := int(next.Add(1)) - 1; n < len(objects); n = int(next.Add(1)) - 1 {
-				texts[n], errs[n] = objects[n].YAML()
+				texts[n], errs[n] = objects[n].print(&p)
 			}
 		})
 	}
@@ -35,14 +36,24 @@ func Print(objects []*Object) ([]byte, error) {
 // YAML returns the object as one YAML document without a separator. It keeps
 // the comments, the order of keys, the quotes and the indentation of lists. It
 // does not keep blank lines and line breaks within a scalar.
-func (o *Object) YAML() ([]byte, error) {
-	// yaml.Dump removes redundant tags from the tree, so it gets a copy.
-	text, err := yaml.Dump(Clone(o.Root), yaml.WithV3Defaults(), yaml.WithIndent(2),
-		yaml.WithCompactSeqIndent(compactLists(o.Root)), yaml.WithLineWidth(-1))
+func (o *Object) YAML() ([]byte, error) { return o.print(&plain{}) }
+
+func (o *Object) print(p *plain) ([]byte, error) {
+	if p.object(o.Root) {
+		return bytes.Clone(p.out), nil
+	}
+	text, err := printTree(o.Root)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", o.Pos, o.ID(), err)
 	}
 	return text, nil
+}
+
+// printTree prints a tree by the library.
+func printTree(root *Node) ([]byte, error) {
+	// yaml.Dump removes redundant tags from the tree, so it gets a copy.
+	return yaml.Dump(Clone(root), yaml.WithV3Defaults(), yaml.WithIndent(2),
+		yaml.WithCompactSeqIndent(compactLists(root)), yaml.WithLineWidth(-1))
 }
 
 // compactLists reports whether the first block list in the input starts in the

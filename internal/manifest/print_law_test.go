@@ -57,6 +57,7 @@ type failer interface {
 // checkPrinted prints an object and parses the text as kubectl does.
 func checkPrinted(t failer, o *Object) string {
 	t.Helper()
+	checkPlain(t, o.Root)
 	text, err := o.YAML()
 	if err != nil {
 		t.Fatalf("%v", err)
