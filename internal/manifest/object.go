@@ -138,7 +138,10 @@ func keyText(key *Node) string {
 func scalarValue(n *Node) any {
 	switch n.ShortTag() {
 	case "!!int":
-		var i int64
+		i, err := strconv.ParseInt(n.Value, 10, 64)
+		if err == nil && strconv.FormatInt(i, 10) == n.Value { // not octal, no sign
+			return i
+		}
 		if n.Decode(&i) == nil {
 			return i
 		}

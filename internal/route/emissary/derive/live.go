@@ -115,13 +115,15 @@ func StableRoute(stable map[string]any, name string) (map[string]any, error) {
 // Cluster returns the name of a route's Envoy cluster, or "" for a TCPMapping,
 // which the model does not know. namespace is Emissary's own.
 func Cluster(route map[string]any, namespace string) string {
-	return model.ClusterName(route, optionsFor(route, namespace))
+	cluster, _ := model.Names(route, optionsFor(route, namespace))
+	return cluster
 }
 
 // Stats returns the name under which Envoy counts the requests of a route, or
 // "" for a TCPMapping, which has none.
 func Stats(route map[string]any, namespace string) string {
-	return model.StatsName(route, optionsFor(route, namespace))
+	_, stats := model.Names(route, optionsFor(route, namespace))
+	return stats
 }
 
 // optionsFor returns the options of the first Emissary installation that a

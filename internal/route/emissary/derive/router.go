@@ -6,6 +6,7 @@ import (
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/note"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/internal/servicename"
@@ -60,6 +61,7 @@ type derived struct {
 	stable    *manifest.Object // the Mapping; nil if the canary was generated without one
 	canary    *manifest.Object
 	rest      *manifest.Object // gets the requests of a sample that the canary does not get; nil without a sample
+	value     map[string]any   // the canary, decoded
 	namespace string
 	tcp       bool
 }
@@ -205,7 +207,8 @@ func (d *derivation) setWeight(r derived, spec *manifest.Node) {
 // finish names the canary, gives it its own statistics and adds it.
 func (d *derivation) finish(r derived, name string) {
 	d.request.Finish(r.canary, name)
-	d.setStats(r)
+	r.value = d.request.Set.Value(r.canary)
+	cluster := d.setStats(r)
 	d.routes = append(d.routes, r)
 	pair := manifest.Derived{Stable: r.owner, Canary: r.canary}
 	d.result.Derived = append(d.result.Derived, pair)
@@ -213,27 +216,25 @@ func (d *derivation) finish(r derived, name string) {
 	if r.stable != nil {
 		stable = r.stable.Name()
 	}
-	value := d.request.Set.Value(r.canary)
-	d.result.Routes = append(d.result.Routes, route.Route{Derived: pair, Name: stable, TimeoutMS: Timeout(value), Target: Cluster(value, d.router.Namespace)})
+	d.result.Routes = append(d.result.Routes, route.Route{Derived: pair, Name: stable, TimeoutMS: Timeout(r.value), Target: cluster})
 }
 
 // setStats gives the canary its own statistics name, the one that Emissary
-// would choose. A stats_name that is copied from the stable Mapping, or set for
-// all Mappings in the Module, would add up the metrics of both versions. The
-// model knows no name for a TCPMapping, which has its own unless one was
-// copied.
-func (d *derivation) setStats(r derived) {
+// would choose, and returns the name of its cluster. A stats_name that is
+// copied from the stable Mapping, or set for all Mappings in the Module, would
+// add up the metrics of both versions. The model knows no name for a
+// TCPMapping, which has its own unless one was copied.
+func (d *derivation) setStats(r derived) (cluster string) {
 	spec := manifest.Get(r.canary.Root, "spec")
-	stats := manifest.GetString(spec, "stats_name")
-	if stats != "" {
-		stats = d.request.Name(stats)
-	} else {
-		options := model.Options{Namespace: d.router.Namespace, AmbassadorID: installations(r.canary)[0]}
-		stats = model.StatsName(d.request.Set.Value(r.canary), options)
+	cluster, stats := model.Names(r.value, optionsFor(r.value, d.router.Namespace))
+	if copied := manifest.GetString(spec, "stats_name"); copied != "" {
+		stats = d.request.Name(copied)
 	}
 	if stats = statsName(stats); stats != "" {
 		manifest.PutString(spec, "stats_name", stats)
+		object.Spec(r.value)["stats_name"] = stats
 	}
+	return cluster
 }
 
 // statsName keeps letters, digits and underscores, and replaces the rest by

@@ -27,7 +27,7 @@ func (d *derivation) verify() error {
 	objects := d.relevant()
 	with := objects
 	for _, r := range d.routes {
-		with = append(with, d.request.Set.Value(r.canary))
+		with = append(with, r.value)
 		if r.rest != nil {
 			with = append(with, d.request.Set.Value(r.rest))
 		}

@@ -338,7 +338,7 @@ func TestRealEnvoy(t *testing.T) {
 	canary := map[string]any{"prefix": "/", "hostname": "*", "service": "sampleapp-canary:8080"}
 	want := func(name string, spec map[string]any, share float64) live.Want {
 		mapping := map[string]any{"apiVersion": "getambassador.io/v3alpha1", "kind": "Mapping", "metadata": map[string]any{"name": name, "namespace": "default"}, "spec": spec}
-		cluster := model.ClusterName(mapping, model.Options{Namespace: "emissary"})
+		cluster, _ := model.Names(mapping, model.Options{Namespace: "emissary"})
 		return live.Want{Namespace: "default", Mapping: name, Cluster: cluster, Share: share, Route: live.RouteOf(spec)}
 	}
 	wants := []live.Want{want("sampleapp", route, 90), want("sampleapp-canary", canary, 10)}

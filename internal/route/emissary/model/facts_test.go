@@ -152,14 +152,14 @@ func TestAnnotations(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	mapping := newMapping("default", "web-canary", map[string]any{"prefix": "/", "service": "sampleapp-canary"})
-	if c, s := model.ClusterName(mapping, options), model.StatsName(mapping, options); c != "cluster_sampleapp_canary_default_default" || s != "sampleapp_canary_default" {
+	if c, s := model.Names(mapping, options); c != "cluster_sampleapp_canary_default_default" || s != "sampleapp_canary_default" {
 		t.Errorf("%q %q", c, s)
 	}
 	long := newMapping("default", "x", map[string]any{"prefix": "/", "service": "sampleapp-canary.default.svc.cluster.local:80"})
-	if c := model.ClusterName(long, model.Options{Namespace: "default"}); c != "cluster_sampleapp_canary_default_svc_clu-8AA895CA9701F274-0" {
+	if c, _ := model.Names(long, model.Options{Namespace: "default"}); c != "cluster_sampleapp_canary_default_svc_clu-8AA895CA9701F274-0" {
 		t.Errorf("%q", c)
 	}
-	if c := model.ClusterName(map[string]any{"kind": "Service"}, options); c != "" {
+	if c, s := model.Names(map[string]any{"kind": "Service"}, options); c != "" || s != "" {
 		t.Errorf("%q", c)
 	}
 }

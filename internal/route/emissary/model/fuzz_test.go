@@ -37,7 +37,7 @@ func FuzzEvaluate(f *testing.F) {
 			t.Errorf("%+v", report)
 		}
 		for _, o := range objects {
-			_ = model.ClusterName(o, options)
+			_, _ = model.Names(o, options)
 			_ = model.ToV3Alpha1(o)
 			_, _ = model.AnnotationObjects(o)
 		}

@@ -192,18 +192,14 @@ func (w *world) register(r *resource, q clusterRequest) clusterNames {
 	return named
 }
 
-// ClusterName returns the name of the Envoy cluster of a Mapping on its own,
-// without the influence of a Module or other Mappings. It returns "" if
-// Emissary rejects the Mapping.
-func ClusterName(mapping map[string]any, opts Options) string {
-	return namesOf(mapping, opts).envoy
-}
-
-// StatsName returns the name under which Envoy counts the cluster of a Mapping
-// on its own, which is the label envoy_cluster_name in Prometheus. It returns
-// "" if Emissary rejects the Mapping.
-func StatsName(mapping map[string]any, opts Options) string {
-	return namesOf(mapping, opts).stats
+// Names returns the name of the Envoy cluster of a Mapping on its own, without
+// the influence of a Module or other Mappings, and the name under which Envoy
+// counts it, which is the label envoy_cluster_name in Prometheus. It returns ""
+// if Emissary rejects the Mapping. A stats_name has no influence on the
+// cluster's name.
+func Names(mapping map[string]any, opts Options) (cluster, stats string) {
+	names := namesOf(mapping, opts)
+	return names.envoy, names.stats
 }
 
 func namesOf(o map[string]any, opts Options) clusterNames {
