@@ -7,17 +7,19 @@ type Set struct {
 	Objects          []*Object
 	DefaultNamespace string // of objects that name none
 	byID             map[ID]*Object
+	ids              map[*Object]ID // of Objects, which nobody changes
 }
 
 // NewSet makes a set. If two objects have the same identity, the error names
 // both. defaultNamespace is the namespace of objects that name none.
 func NewSet(objects []*Object, defaultNamespace string) (*Set, error) {
-	s := &Set{Objects: objects, DefaultNamespace: defaultNamespace, byID: make(map[ID]*Object, len(objects))}
+	s := &Set{Objects: objects, DefaultNamespace: defaultNamespace, byID: make(map[ID]*Object, len(objects)), ids: make(map[*Object]ID, len(objects))}
 	for _, o := range objects {
-		if o.Name() == "" { // generateName: every apply makes another one
+		id := s.ID(o)
+		s.ids[o] = id
+		if id.Name == "" { // generateName: every apply makes another one
 			continue
 		}
-		id := s.ID(o)
 		if first, found := s.byID[id]; found {
 			return nil, fmt.Errorf("%s: %s is declared twice, first at %s; remove one", o.Pos, o.ID(), first.Pos)
 		}
@@ -48,6 +50,9 @@ func (s *Set) Without(drop func(*Object) bool) *Set {
 
 // Namespace returns the namespace that the object will have in the cluster.
 func (s *Set) Namespace(o *Object) string {
+	if id, found := s.ids[o]; found {
+		return id.Namespace
+	}
 	if ns := o.Namespace(); ns != "" {
 		return ns
 	}
@@ -57,6 +62,9 @@ func (s *Set) Namespace(o *Object) string {
 // ID returns the object's identity with the namespace that it will have in the
 // cluster.
 func (s *Set) ID(o *Object) ID {
+	if id, found := s.ids[o]; found {
+		return id
+	}
 	id := o.ID()
 	id.Namespace = s.Namespace(o)
 	return id
