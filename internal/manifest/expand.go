@@ -73,7 +73,7 @@ func (e *expander) follow(alias *Node) error {
 	if most := min(maxCopiedValues+10*e.spent.values, e.spent.most); e.spent.copied > most {
 		return e.errorf(e.root, alias, "aliases such as *%s copy more than %d values, the limit for an input of this size; use fewer aliases", alias.Value, most)
 	}
-	c := Clone(target)
+	c := clone(target, true)
 	c.HeadComment, c.LineComment, c.FootComment = alias.HeadComment, alias.LineComment, alias.FootComment
 	c.Anchor, c.Line, c.Column = "", alias.Line, 0
 	*alias = *c

@@ -237,20 +237,42 @@ func DeleteFunc(n *Node, drop func(key string) bool) {
 	n.Content = kept
 }
 
-// Clone copies a tree with its positions and comments.
-func Clone(n *Node) *Node {
+// Clone copies a tree with its positions and comments. The copy has the same
+// keys of mappings, because nobody changes a key.
+func Clone(n *Node) *Node { return clone(n, false) }
+
+// clone copies a tree, and its keys too if withKeys is set.
+func clone(n *Node, withKeys bool) *Node {
 	if n == nil {
 		return nil
 	}
-	values := count(n)
-	c := cloner{nodes: make([]Node, values), children: make([]*Node, values-1)}
+	c := cloner{withKeys: withKeys}
+	nodes, children := c.count(n)
+	c.nodes, c.children = make([]Node, nodes), make([]*Node, children)
 	return c.clone(n)
 }
 
 // cloner holds the memory for a whole copy in two allocations.
 type cloner struct {
+	withKeys bool
 	nodes    []Node
 	children []*Node
+}
+
+// keeps reports whether the copy of a collection has the same i-th child.
+func (c *cloner) keeps(n *Node, i int) bool {
+	return !c.withKeys && n.Kind == yaml.MappingNode && i%2 == 0
+}
+
+func (c *cloner) count(n *Node) (nodes, children int) {
+	nodes, children = 1, len(n.Content)
+	for i, child := range n.Content {
+		if !c.keeps(n, i) {
+			below, more := c.count(child)
+			nodes, children = nodes+below, children+more
+		}
+	}
+	return nodes, children
 }
 
 func (c *cloner) clone(n *Node) *Node {
@@ -263,7 +285,11 @@ func (c *cloner) clone(n *Node) *Node {
 	k := len(n.Content)
 	made.Content, c.children = c.children[:k:k], c.children[k:]
 	for i, child := range n.Content {
-		made.Content[i] = c.clone(child)
+		if c.keeps(n, i) {
+			made.Content[i] = child
+		} else {
+			made.Content[i] = c.clone(child)
+		}
 	}
 	return made
 }

@@ -52,7 +52,7 @@ func (o *Object) print(p *plain) ([]byte, error) {
 // printTree prints a tree by the library.
 func printTree(root *Node) ([]byte, error) {
 	// yaml.Dump removes redundant tags from the tree, so it gets a copy.
-	return yaml.Dump(Clone(root), yaml.WithV3Defaults(), yaml.WithIndent(2),
+	return yaml.Dump(clone(root, true), yaml.WithV3Defaults(), yaml.WithIndent(2),
 		yaml.WithCompactSeqIndent(compactLists(root)), yaml.WithLineWidth(-1))
 }
 

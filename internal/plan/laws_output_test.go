@@ -173,6 +173,11 @@ func TestLawPure(t *testing.T) {
 		if second := runOn(t, x, objects); string(first) != string(second) {
 			t.Errorf("two runs on the same objects differ:\n%s", cmp.Diff(string(first), string(second)))
 		}
+		for i, unused := range parse(source) {
+			if !reflect.DeepEqual(objects[i].Root, unused.Root) {
+				t.Errorf("%s was modified", unused.ID())
+			}
+		}
 		// Change the order of objects and their distribution over files.
 		shuffled := rapid.Permutation(x.world.objects).Draw(t, "order")
 		cut := rapid.IntRange(0, len(shuffled)).Draw(t, "cut")
