@@ -131,9 +131,13 @@ func (s shape) check(o *manifest.Object, n *manifest.Node, path []string) error 
 	what := func() string { return strings.ReplaceAll(strings.Join(path, "."), ".[", "[") }
 	switch s.want {
 	case wantText:
-		return manifest.CheckString(o, what(), n)
+		if manifest.CheckString(o, "", n) != nil { // naming the value costs more than checking it
+			return manifest.CheckString(o, what(), n)
+		}
 	case wantLabels:
-		return manifest.CheckLabels(o, what(), n)
+		if manifest.CheckLabels(o, "", n) != nil {
+			return manifest.CheckLabels(o, what(), n)
+		}
 	case wantNumber:
 		if i, err := strconv.ParseInt(n.Value, 10, 32); manifest.KindName(n) != "number" || err != nil || i < 0 || n.Value != strconv.FormatInt(i, 10) {
 			return o.Errorf(n, "%s is %s, not a whole number; write digits only, without quotes", what(), describe(n))

@@ -3,6 +3,7 @@
 package input
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func (r *reader) argument(ctx context.Context, arg string) error {
 	case "":
 		return errors.New("an argument is empty; pass a FILE, a DIR, or - for standard input (an unset variable?)")
 	case "-":
-		data, err := wait(ctx, func() ([]byte, error) { return readAll(r.Stdin) })
+		data, err := wait(ctx, func() ([]byte, error) { return readAll(r.Stdin, 0) })
 		if err != nil {
 			return named("standard input", err)
 		}
@@ -182,13 +183,20 @@ func readFile(file string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return readAll(f)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return readAll(f, info.Size())
 }
 
 // readAll reads at most one byte more than manifest.MaxFileBytes, so that parsing can
-// refuse a larger file.
-func readAll(r io.Reader) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(r, manifest.MaxFileBytes+1))
+// refuse a larger file. size is the expected one, or 0.
+func readAll(r io.Reader, size int64) ([]byte, error) {
+	var text bytes.Buffer
+	text.Grow(int(min(size, manifest.MaxFileBytes)) + bytes.MinRead)
+	_, err := text.ReadFrom(io.LimitReader(r, manifest.MaxFileBytes+1))
+	return text.Bytes(), err
 }
 
 // wait returns the result of read, or the cause of ctx if that ends first: nothing else

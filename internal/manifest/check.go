@@ -270,8 +270,8 @@ func CheckStringMap(o *Object, what string, n *Node) error {
 		if IsNull(v) {
 			continue
 		}
-		if err := CheckString(o, what+"."+key.Value, v); err != nil {
-			return err
+		if CheckString(o, "", v) != nil { // naming the value costs more than checking it
+			return CheckString(o, what+"."+key.Value, v)
 		}
 	}
 	return nil

@@ -3,18 +3,17 @@ package manifest
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"sync"
 	"unicode/utf8"
 )
 
-// source is one input text. It keeps the lines for messages and comments.
+// source is one input text. It finds the lines for messages and comments.
 type source struct {
 	name   string
 	text   []byte
 	spent  *budget
-	lines  func() []string
-	breaks []int // lines that end in a rare line break, as the YAML loader counts lines
+	starts func() []int // of the lines, and of the one behind the last
+	breaks []int        // lines that end in a rare line break, as the YAML loader counts lines
 }
 
 func newSource(s Source) *source {
@@ -25,19 +24,29 @@ func newSource(s Source) *source {
 	}
 	return &source{
 		name: s.Name, text: text, breaks: rareBreaks(text),
-		lines: sync.OnceValue(func() []string { return strings.Split(string(text), "\n") }),
+		starts: sync.OnceValue(func() []int { return lineStarts(text) }),
 	}
 }
 
+func lineStarts(text []byte) []int {
+	starts := make([]int, 1, bytes.Count(text, []byte{'\n'})+2)
+	for at, c := range text {
+		if c == '\n' {
+			starts = append(starts, at+1)
+		}
+	}
+	return append(starts, len(text)+1)
+}
+
 func (s *source) line(n int) (string, bool) {
-	if s.lines == nil { // made from JSON, which keeps no lines
+	if s.starts == nil { // made from JSON, which keeps no lines
 		return "", false
 	}
-	lines := s.lines()
-	if n < 1 || n > len(lines) {
+	starts := s.starts()
+	if n < 1 || n >= len(starts) {
 		return "", false
 	}
-	return lines[n-1], true
+	return string(s.text[starts[n-1] : starts[n]-1]), true
 }
 
 // rareBreaks finds NEL, LS and PS: YAML 1.1 and its loader read them as line

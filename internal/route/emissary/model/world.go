@@ -29,7 +29,7 @@ type module struct {
 }
 
 func newWorld(c *catalog, opts Options, log *journal) *world {
-	w := &world{opts: opts, log: log, clusters: map[string]clusterNames{}}
+	w := &world{opts: opts, log: log, clusters: make(map[string]clusterNames, len(c.mappings)), made: make([]Cluster, 0, len(c.mappings))}
 	w.module = newModule(c.modules, log)
 	w.resolvers = resolverKinds(c.resolver, log)
 	w.contexts, w.contextHosts = map[string]bool{}, map[string]bool{}
