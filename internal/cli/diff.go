@@ -17,6 +17,7 @@ objects, as a unified diff. It masks the values of Secrets.
 Exit codes: 0 no difference, 1 differences, 2 invalid input.`,
 		Example: `  canarize diff -w 10 manifests`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			defer collectLate()()
 			g, err := f.generate(cmd.Context(), args, streams)
 			if err != nil {
 				return err

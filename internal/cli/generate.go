@@ -180,6 +180,7 @@ flags only -I, -n, -R and -o have an effect then.`,
 # the migration of a rendered chart, with the new image
   canarize generate --hooks pre-upgrade -I registry.example.com/app:2 chart.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			defer collectLate()()
 			if err := checkOutput(output, cmd.Flags().Changed("output")); err != nil {
 				return err
 			}
