@@ -21,6 +21,7 @@ func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		"a: &a [*a]", "<<: {a: b}", "%YAML 1.1\n---\n", "{a: b}", "{\"a\": 1}{\"b\": 2}", "- a", "? a\n: b", "a: !!binary aGk=", "a: |+\n  b\n\n",
 		"apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: K, metadata: {name: a}}]\n", "a: \"\\u2028\"\u2028b: c", "\ufeff# a\r\nb: c\r",
+		"apiVersion: v1\nkind: K\nmetadata: {name: a}\nb: [{c}, {d: }]\n",
 		"apiVersion: v1\nkind: KList\nitems:\n- metadata: {name: a}\n  x: &x {y: 1}\n  z: {<<: *x, y: 2}\n",
 	} {
 		f.Add([]byte(text))

@@ -175,7 +175,7 @@ func (w *writer) flow(depth int) string {
 	for range rapid.IntRange(0, 3).Draw(w.T, "parts") {
 		part := w.flow(depth - 1)
 		if !list {
-			part = w.key() + ": " + part
+			part = w.key() + ": " + w.one(part, part, part, "")
 		}
 		parts = append(parts, part)
 	}
