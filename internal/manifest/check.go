@@ -60,6 +60,7 @@ func (s *source) object(root *Node) ([]*Object, error) {
 	if err := checkHeader(o); err != nil {
 		return nil, err
 	}
+	o.apiVersion, o.kind = o.APIVersion(), o.Kind()
 	if o.Kind() == "Release" && strings.HasPrefix(GetString(root, "apiVersion"), "canarize.dev/") {
 		return nil, nil // the release file may be in the same folder; it is not for the cluster
 	}

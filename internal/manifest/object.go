@@ -37,10 +37,17 @@ func (id ID) String() string {
 type Object struct {
 	Root *Node
 	Pos  Position
+	// The header of an object that was read, and of its copies. Nobody changes it.
+	apiVersion, kind string
 }
 
 // APIVersion returns the object's apiVersion.
-func (o *Object) APIVersion() string { return GetString(o.Root, "apiVersion") }
+func (o *Object) APIVersion() string {
+	if o.apiVersion != "" {
+		return o.apiVersion
+	}
+	return GetString(o.Root, "apiVersion")
+}
 
 // Group returns the API group, "" for the core group.
 func (o *Object) Group() string {
@@ -52,7 +59,12 @@ func (o *Object) Group() string {
 }
 
 // Kind returns the object's kind.
-func (o *Object) Kind() string { return GetString(o.Root, "kind") }
+func (o *Object) Kind() string {
+	if o.kind != "" {
+		return o.kind
+	}
+	return GetString(o.Root, "kind")
+}
 
 // Name returns metadata.name.
 func (o *Object) Name() string { return GetString(o.Root, "metadata", "name") }
@@ -69,7 +81,11 @@ func (o *Object) ID() ID {
 func (o *Object) Metadata() *Node { return Child(o.Root, "metadata") }
 
 // Clone returns a deep copy.
-func (o *Object) Clone() *Object { return &Object{Root: Clone(o.Root), Pos: o.Pos} }
+func (o *Object) Clone() *Object {
+	c := *o
+	c.Root = Clone(o.Root)
+	return &c
+}
 
 // At returns the position of a value inside the object.
 func (o *Object) At(n *Node) Position {
