@@ -16,7 +16,7 @@ type part struct {
 
 const (
 	minPart       = 64 << 10 // a smaller text is not worth its own goroutine
-	maxPartValues = 500_000  // the most values in memory before the first document is checked
+	maxPartValues = 500_000  // the most values that are read at the same time
 )
 
 // parts cuts a stream of YAML documents into at most n texts of at least the
@@ -43,26 +43,30 @@ func parts(text []byte, n, least int) []part {
 	return append(all, part{text, line})
 }
 
-// loadParts reads the documents of all parts in order. It returns false if the
-// text must be read as a whole: there is only one part, a part has an error,
-// there are too many values, or the text has rare line breaks.
-func (s *source) loadParts(all []part) ([]*Node, bool) {
+// loadParts reads the documents of all parts at the same time, each by read, and
+// returns the results in order. It returns false if the text must be read as a
+// whole: there is only one part, a part has an error, there are too many values,
+// or the text has rare line breaks.
+func loadParts[T any](s *source, all []part, read func(s *source, doc *Node) ([]T, error)) ([]T, bool) {
 	if len(all) == 1 || len(s.breaks) > 0 {
 		return nil, false
 	}
-	loaded := make([][]*Node, len(all))
+	loaded, spent := make([][]T, len(all)), make([]budget, len(all))
 	var values atomic.Int64
 	var failed atomic.Bool
 	var readers sync.WaitGroup
 	for i, p := range all {
 		readers.Go(func() {
-			err := s.load(p.text, func(doc *Node) error {
+			own := *s
+			own.spent, spent[i].most = &spent[i], s.spent.most
+			err := own.load(p.text, func(doc *Node) error {
 				if failed.Load() || values.Add(int64(count(doc))) > maxPartValues {
 					return errParts
 				}
 				moveDown(doc, p.above)
-				loaded[i] = append(loaded[i], doc)
-				return nil
+				results, err := read(&own, doc)
+				loaded[i] = append(loaded[i], results...)
+				return err
 			})
 			if err != nil {
 				failed.Store(true)
@@ -70,7 +74,22 @@ func (s *source) loadParts(all []part) ([]*Node, bool) {
 		})
 	}
 	readers.Wait()
-	return slices.Concat(loaded...), !failed.Load()
+	return slices.Concat(loaded...), !failed.Load() && s.spent.add(spent)
+}
+
+// add adds what the parts of a text have spent, if that is within the limits
+// whatever their order.
+func (b *budget) add(parts []budget) bool {
+	sum := *b
+	for _, p := range parts {
+		sum.values += p.values
+		sum.copied += p.copied
+	}
+	if sum.copied > maxCopiedValues || sum.values > b.most {
+		return false
+	}
+	*b = sum
+	return true
 }
 
 // errParts stops the reading of parts. No user sees it.

@@ -1,8 +1,10 @@
 package manifest
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v4"
@@ -41,7 +43,8 @@ func FuzzParts(f *testing.F) {
 		if slices.ContainsFunc(whole, isText) {
 			return
 		}
-		apart, ok := s.loadParts(all)
+		s.spent = &budget{most: MaxValues}
+		apart, ok := loadParts(s, all, func(_ *source, doc *Node) ([]*Node, error) { return []*Node{doc}, nil })
 		if len(all) > 1 && ok != (err == nil) {
 			t.Fatalf("whole: %v; in parts: %v", err, ok)
 		}
@@ -52,6 +55,38 @@ func FuzzParts(f *testing.F) {
 			t.Errorf("%q read in %d parts is another one", s.text, len(all))
 		}
 	})
+}
+
+// TestFirstErrorOfParts reads a text in parts of which several are wrong. The
+// error is the first one of the text.
+func TestFirstErrorOfParts(t *testing.T) {
+	const documents = 10_000
+	for name, wrong := range map[string]string{
+		"no object":   "a: b\n",
+		"broken":      "a: [\n",
+		"many copies": "a: &a [" + strings.Repeat("x,", 1000) + "]\nb: [" + strings.Repeat("*a,", 200) + "]\n",
+	} {
+		var text strings.Builder
+		want := 0
+		for i := range documents {
+			if i == documents/4 || i == documents*3/4 {
+				if want == 0 {
+					want = 1 + strings.Count(text.String(), "\n")
+				}
+				text.WriteString(wrong + "---\n")
+			}
+			text.WriteString("apiVersion: v1\nkind: K\nmetadata: {name: a}\n---\n")
+		}
+		_, err := Parse(Source{Name: "x.yml", Data: []byte(text.String())})
+		if err == nil {
+			t.Errorf("%s: no error", name)
+			continue
+		}
+		var line int
+		if _, scanErr := fmt.Sscanf(err.Error(), "x.yml:%d:", &line); scanErr != nil || line < want || line > want+2 {
+			t.Errorf("%s: want line %d: %v", name, want, err)
+		}
+	}
 }
 
 func withoutComments(n *Node) {

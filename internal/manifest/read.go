@@ -61,23 +61,18 @@ func parseSource(s Source, spent *budget) ([]*Object, error) {
 
 // documents reads the objects of a stream of YAML documents.
 func (s *source) documents() ([]*Object, error) {
+	if objects, ok := loadParts(s, parts(s.text, runtime.GOMAXPROCS(0), minPart), (*source).objects); ok {
+		return objects, nil
+	}
+	// Read it in order, to report the first error.
 	var objects []*Object
-	add := func(doc *Node) error {
+	err := s.load(s.text, func(doc *Node) error {
 		s.correctLines(doc)
 		read, err := s.objects(doc)
 		objects = append(objects, read...)
 		return err
-	}
-	docs, ok := s.loadParts(parts(s.text, runtime.GOMAXPROCS(0), minPart))
-	if !ok { // read again in order, to report the first error
-		return objects, s.load(s.text, add)
-	}
-	for _, doc := range docs {
-		if err := add(doc); err != nil {
-			return nil, err
-		}
-	}
-	return objects, nil
+	})
+	return objects, err
 }
 
 // load reads a stream of YAML documents and calls handle for each.
