@@ -20,7 +20,7 @@ func TestHistories(t *testing.T) {
 func history(t *rapid.T, n *tally) {
 	n.histories++
 	w := newWorld(Spec{Limit: rapid.SampledFrom([]int{100, 50}).Draw(t, "limit")})
-	l := &laws{t: t, tally: n, agreed: map[string]bool{}, answered: map[string]bool{}}
+	l := &laws{t: t, tally: n, agreed: map[agreement]bool{}, answered: map[string]bool{}}
 	w.watch, w.fate = l, func(p *process, _ moment) fate { return fates(t, p) }
 	course := Course{First: rapid.SampledFrom([]int{5, 1, 20}).Draw(t, "first")}
 	for _, g := range []Gate{{Name: "qa", Weight: 20, Manual: true}, {Name: "load", Weight: 40}, {Name: "sign", Manual: true}, {Name: "cab"}} {
@@ -186,11 +186,11 @@ func decideAlone(t *rapid.T, n *tally) {
 		p.heard.Judged = judgement(t, State{Weight: at}, 5)
 		p.heard.Judged.Weight = at
 	}
-	l := &laws{t: t, tally: n, agreed: map[string]bool{}, asked: map[string]bool{}}
+	l := &laws{t: t, tally: n, agreed: map[agreement]bool{}, asked: map[string]bool{}}
 	for _, g := range gates {
 		switch rapid.SampledFrom([]string{"", "passed", "agrees", "refuses"}).Draw(t, g.Name) {
 		case "passed":
-			p.state.Passed, l.agreed[g.Name] = append(p.state.Passed, Approval{Gate: g.Name}), true
+			p.state.Passed, l.agreed[agreement{p.state.Started.UnixNano(), g.Name}] = append(p.state.Passed, Approval{Gate: g.Name}), true
 		case "agrees":
 			p.heard.Answers[g.Name] = Answer{By: "ci"}
 		case "refuses":

@@ -9,6 +9,12 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 )
 
+// agreement is the gate that agreed, and when the release began to which it did.
+type agreement struct {
+	began int64
+	gate  string
+}
+
 // laws watches everything that processes do in a world. It fails when they break a law of
 // docs/architecture.md ("The loop of a run").
 type laws struct {
@@ -16,7 +22,7 @@ type laws struct {
 	tally    *tally
 	idle     int             // decisions since the last look
 	asked    map[string]bool // gates asked by this process
-	agreed   map[string]bool // gates that agreed
+	agreed   map[agreement]bool
 	answered map[string]bool // gates with a program that agreed at least once
 	inForce  int             // the weight before the action
 	taken    int             // the weight that the gateway had applied before the action
@@ -108,7 +114,7 @@ func (l *laws) permitted(p *process, a Request) {
 	for _, g := range p.course.Gates {
 		passed := slices.ContainsFunc(s.Passed, func(p Approval) bool { return p.Gate == g.Name })
 		guards := a.Verb == Promote || g.Weight > 0 && a.Weight >= g.Weight
-		if guards && (!passed || !l.agreed[g.Name]) {
+		if guards && (!passed || !l.agreed[agreement{s.Started.UnixNano(), g.Name}]) {
 			l.fail(p, "%s to %d %% past gate %s", a.Verb, a.Weight, g.Name)
 		}
 	}
@@ -118,13 +124,10 @@ func (l *laws) stepped(p *process, before State, fact Fact, actions []Action) {
 	l.facts = append(l.facts, fmt.Sprintf("applies %s: %s; %v", factLine(fact), stateLine(p.state), actions))
 	l.truthful(p)
 	after := p.state
-	if !after.Started.Equal(before.Started) { // no gate has agreed to the new release
-		l.agreed = map[string]bool{}
-	}
 	switch f := fact.(type) {
 	case GatePassed:
 		_, approved := p.said.Approval(f.Approval.Gate)
-		l.agreed[f.Approval.Gate] = approved || l.answered[f.Approval.Gate]
+		l.agreed[agreement{after.Started.UnixNano(), f.Approval.Gate}] = approved || l.answered[f.Approval.Gate]
 	case Ended:
 		l.ended(p, before, f, actions)
 	case Failed:
@@ -146,7 +149,7 @@ func (l *laws) stepped(p *process, before State, fact Fact, actions []Action) {
 		l.fail(p, "nobody guards the share any more")
 	}
 	for _, passage := range after.Passed {
-		if !l.agreed[passage.Gate] {
+		if !l.agreed[agreement{after.Started.UnixNano(), passage.Gate}] {
 			l.fail(p, "gate %s let nobody pass", passage.Gate)
 		}
 	}
