@@ -36,6 +36,9 @@ func Release(set *manifest.Set, options ReleaseOptions) (Planned, error) {
 	}
 	p := planning{set: set, generated: g, options: options.Generate}
 	p.workloads()
+	if err := p.oneNamespace(); err != nil {
+		return Planned{}, err
+	}
 	if err := p.expects(options.Workload); err != nil {
 		return Planned{}, err
 	}
@@ -90,6 +93,18 @@ func (p *planning) workloads() {
 			p.plan.Configs = append(p.plan.Configs, pair)
 		}
 	}
+}
+
+// oneNamespace returns an error if the workloads are in several namespaces. A release has
+// its record, its lock and its permissions in one.
+func (p *planning) oneNamespace() error {
+	first := p.plan.Workloads[0].Stable
+	for _, w := range p.plan.Workloads {
+		if w.Stable.Namespace != first.Namespace {
+			return fmt.Errorf("the input has workloads to release in several namespaces (%s, %s), and a release is in one; pass the manifests of one namespace at a time", first, w.Stable)
+		}
+	}
+	return nil
 }
 
 // expects returns an error if the named workload is not among those of the plan.
