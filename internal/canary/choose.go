@@ -19,7 +19,7 @@ func (d *derivation) choose() error {
 	for _, w := range d.index.workloads {
 		asked := false
 		for i, ref := range d.options.Include {
-			if strings.EqualFold(ref.Kind, w.object.Kind()) && ref.Name == w.object.Name() {
+			if ref.names(w) {
 				asked, included[i] = true, true
 			}
 		}
@@ -36,7 +36,7 @@ func (d *derivation) choose() error {
 	}
 	for i, ref := range d.options.Include {
 		if !included[i] {
-			return fmt.Errorf("--include %s/%s: no such Deployment, StatefulSet or DaemonSet in the input", ref.Kind, ref.Name)
+			return fmt.Errorf("--include %s: no such Deployment, StatefulSet or DaemonSet in the input", ref)
 		}
 	}
 	for _, s := range d.index.services {
@@ -69,7 +69,7 @@ func (e *LeftAloneError) Error() string {
 // unfit returns the reason for which a workload gets no canary unless the user includes
 // it, or "".
 func (d *derivation) unfit(w *workload) string {
-	include := fmt.Sprintf("--include %s/%s makes one", strings.ToLower(w.object.Kind()), w.object.Name())
+	include := fmt.Sprintf("--include %s makes one", d.index.refTo(w.object))
 	switch {
 	case w.object.Kind() == "StatefulSet":
 		return "a second StatefulSet would have volumes of its own; " + include
@@ -182,10 +182,10 @@ func (d *derivation) nothingLeft() error {
 		o := d.index.workloads[0].object
 		for _, w := range d.index.workloads {
 			if w.object.Kind() == "Deployment" {
-				return w.object.Errorf(nil, "no canary possible: no Service of the input selects its pods; pass the Service's manifest too, or --include deployment/%s", w.object.Name())
+				return w.object.Errorf(nil, "no canary possible: no Service of the input selects its pods; pass the Service's manifest too, or --include %s", d.index.refTo(w.object))
 			}
 		}
-		return o.Errorf(nil, "no canary possible: a %s gets none by default; make one with --include %s/%s", o.Kind(), strings.ToLower(o.Kind()), o.Name())
+		return o.Errorf(nil, "no canary possible: a %s gets none by default; make one with --include %s", o.Kind(), d.index.refTo(o))
 	}
 	if len(d.index.set.Objects) == 0 {
 		return fmt.Errorf("the input has no objects; pass the manifests of an application: a Deployment and its Service at least")

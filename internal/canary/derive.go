@@ -37,7 +37,7 @@ func Derive(set *manifest.Set, options Options) (Result, error) {
 	x.separate(options.Suffix, options.Labels)
 	d.deriveAll()
 	d.leaveImages()
-	if err := d.images.unused(); err != nil {
+	if err := d.images.unused(x.refTo); err != nil {
 		return Result{}, err
 	}
 	if err := d.baselines(); err != nil {

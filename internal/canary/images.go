@@ -164,8 +164,8 @@ func SetImages(podSpec *manifest.Node, images []Image) {
 }
 
 // unused returns an error that names the first replacement that matched
-// nothing, or nil.
-func (s *imageSetter) unused() error {
+// nothing, or nil. refTo is the method of index.
+func (s *imageSetter) unused(refTo func(*manifest.Object) string) error {
 	for i, used := range s.used {
 		if used {
 			continue
@@ -175,7 +175,11 @@ func (s *imageSetter) unused() error {
 			given, what = s.images[i].Container+"="+given, "has this name"
 		}
 		if o := s.left[i]; o != nil {
-			return o.Errorf(nil, "--image %s: only containers without a canary have such an image or name; --include %s/%s makes a canary of it", given, strings.ToLower(o.Kind()), o.Name())
+			advice := "--include " + refTo(o) + " makes a canary of it"
+			if refTo(o) == "" {
+				advice = "a " + o.Kind() + " gets none, so change the image in its manifest"
+			}
+			return o.Errorf(nil, "--image %s: only containers without a canary have such an image or name; %s", given, advice)
 		}
 		return fmt.Errorf("--image %s: no container %s; the containers are %s", given, what, strings.Join(s.seen, ", "))
 	}

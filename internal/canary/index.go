@@ -59,6 +59,7 @@ type podSelecting struct {
 // index holds the input objects by their roles.
 type index struct {
 	set       *manifest.Set
+	homonyms  map[WorkloadRef]int // see homonyms
 	workloads []*workload
 	services  []*service
 	scalers   []*manifest.Object
@@ -85,6 +86,7 @@ func newIndex(set *manifest.Set) (*index, error) {
 	// output.
 	slices.SortFunc(x.workloads, func(a, b *workload) int { return compareIDs(set.ID(a.object), set.ID(b.object)) })
 	slices.SortFunc(x.services, func(a, b *service) int { return compareIDs(set.ID(a.object), set.ID(b.object)) })
+	x.homonyms = homonyms(x.workloads)
 	x.pods = newPodIndex(x.workloads, func(w *workload) map[string]string { return w.labels })
 	for _, s := range x.services {
 		if s.selector.empty() {

@@ -58,10 +58,6 @@ const (
 	ReplicasFixed                        // a number
 )
 
-// WorkloadRef names a workload by kind and name. The case of the kind does not
-// matter.
-type WorkloadRef struct{ Kind, Name string }
-
 // Result holds what Derive made.
 type Result struct {
 	// Derived holds the new objects, each with its stable object, in the order

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,7 +34,7 @@ func (f *canaryFlags) register(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.suffix, "suffix", "s", "-canary", "suffix of every name")
 	flags.StringArrayVarP(&f.labels, "labels", "l", nil, "labels `k=v,...` for every new object and the canary's pods; repeatable")
 	flags.StringVar(&f.replicas, "replicas", "weight", "number of canary pods: a number, `same` as stable, or weight (stable × weight / 100, rounded up, at least 1)")
-	flags.StringArrayVar(&f.include, "include", nil, "`KIND/NAME` of a workload that canarize would otherwise leave alone; repeatable")
+	flags.StringArrayVar(&f.include, "include", nil, "`[NAMESPACE/]KIND/NAME` of a workload that canarize would otherwise leave alone; repeatable")
 	flags.StringArrayVar(&f.accept, "accept", nil, "`NAME` of a warning that you know about; repeatable")
 	flags.BoolVar(&f.strict, "strict", false, "fail on a warning that is not accepted")
 	flags.BoolVar(&f.copyPeers, "copy-peers", false, "copy the network policies of other applications that admit the stable pods by label")
@@ -116,14 +117,19 @@ func (f *canaryFlags) setReplicas(o *plan.Options) error {
 func (f *canaryFlags) setInclude(o *plan.Options) error {
 	kinds := map[string]string{"deploy": "Deployment", "deployments": "Deployment", "sts": "StatefulSet", "statefulsets": "StatefulSet", "ds": "DaemonSet", "daemonsets": "DaemonSet"}
 	for _, text := range f.include {
-		kind, name, found := strings.Cut(text, "/")
-		if !found || kind == "" || name == "" {
-			return fmt.Errorf("--include %q: expected KIND/NAME, such as statefulset/db", text)
+		parts := strings.Split(text, "/")
+		if len(parts) < 2 || len(parts) > 3 || slices.Contains(parts, "") {
+			return fmt.Errorf("--include %q: expected KIND/NAME, such as statefulset/db, or NAMESPACE/KIND/NAME", text)
 		}
-		if full, short := kinds[strings.ToLower(kind)]; short {
-			kind = full
+		var ref canary.WorkloadRef
+		if len(parts) == 3 {
+			ref.Namespace, parts = parts[0], parts[1:]
 		}
-		o.Canary.Include = append(o.Canary.Include, canary.WorkloadRef{Kind: kind, Name: name})
+		ref.Kind, ref.Name = parts[0], parts[1]
+		if full, short := kinds[strings.ToLower(ref.Kind)]; short {
+			ref.Kind = full
+		}
+		o.Canary.Include = append(o.Canary.Include, ref)
 	}
 	return nil
 }

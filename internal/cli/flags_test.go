@@ -47,7 +47,7 @@ func TestValidFlags(t *testing.T) {
 		{nil, func(o plan.Options) any { return o.Canary.Replicas.Mode }, fmt.Sprint(canary.ReplicasByWeight)},
 		{[]string{"--replicas", "same"}, func(o plan.Options) any { return o.Canary.Replicas.Mode }, fmt.Sprint(canary.ReplicasSame)},
 		{[]string{"--replicas", "3"}, func(o plan.Options) any { return o.Canary.Replicas.N }, "3"},
-		{[]string{"--include", "sts/db", "--include", "Deployment/web"}, func(o plan.Options) any { return o.Canary.Include }, "[{StatefulSet db} {Deployment web}]"},
+		{[]string{"--include", "sts/db", "--include", "Deployment/web", "--include", "prod/deploy/web"}, func(o plan.Options) any { return o.Canary.Include }, "[StatefulSet/db Deployment/web prod/Deployment/web]"},
 		{[]string{"-n", "blue"}, func(o plan.Options) any { return o.Canary.Namespace }, "blue"},
 		{[]string{"-I", "a:1", "-I", "web=r:5000/b@sha256:" + strings.Repeat("ab", 32)}, func(o plan.Options) any { return o.Canary.Images }, "[{ a:1} {web r:5000/b@sha256:" + strings.Repeat("ab", 32) + "}]"},
 		{[]string{"-m", "-P", "/a/", "--hostname", "*.example.com:8080"}, func(o plan.Options) any { return []any{o.GenerateMapping, o.Prefix, o.Hostname} }, "[true /a/ *.example.com:8080]"},

@@ -31,7 +31,7 @@ const namespaceWords = "at most 63 lower-case letters, digits and dashes"
 
 var (
 	imagePattern   = regexp.MustCompile(`^([^=\s]+=)?[^=\s]+$`)
-	includePattern = regexp.MustCompile(`^[A-Za-z]+/[^/\s]+$`)
+	includePattern = regexp.MustCompile(`^([^/\s]+/)?[A-Za-z]+/[^/\s]+$`)
 )
 
 func imageForm(to *string) form {
@@ -44,8 +44,8 @@ func canaryForm(c *Canary) form {
 		field{"replicas", replicasForm(&c.Replicas), "Canary pods: a number, same (as many as stable), or weight (stable × weight / 100, rounded up, at least 1)."},
 		field{"labels", mapOf(&c.Labels, "", text), "Labels of everything new and of the canary's pods."},
 		field{"include", listOf(&c.Include, "", func(to *string) form {
-			return matching(to, includePattern, "KIND/NAME, such as statefulset/db")
-		}), "KIND/NAME of workloads that get a canary only if they are listed here."},
+			return matching(to, includePattern, "KIND/NAME, such as statefulset/db, or NAMESPACE/KIND/NAME")
+		}), "KIND/NAME or NAMESPACE/KIND/NAME of workloads that get a canary only if they are listed here."},
 		field{"copyPeers", boolean(&c.CopyPeers), "Copy network policies of other applications that admit the stable pods by label."},
 	)
 }

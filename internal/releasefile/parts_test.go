@@ -17,8 +17,8 @@ func TestParseParts(t *testing.T) {
 		"what": {"{workload: shop, manifests: [base, shop.yml], images: ['shop:2', proxy=envoy:3]}", func(r *File) {
 			r.Workload, r.Manifests, r.Images = "shop", []string{"base", "shop.yml"}, []string{"shop:2", "proxy=envoy:3"}
 		}},
-		"canary": {"{canary: {suffix: -next, replicas: 3, labels: {a: b}, include: [sts/db], copyPeers: true}}", func(r *File) {
-			r.Canary = Canary{"-next", "3", map[string]string{"a": "b"}, []string{"sts/db"}, true}
+		"canary": {"{canary: {suffix: -next, replicas: 3, labels: {a: b}, include: [sts/db, prod/deploy/web], copyPeers: true}}", func(r *File) {
+			r.Canary = Canary{"-next", "3", map[string]string{"a": "b"}, []string{"sts/db", "prod/deploy/web"}, true}
 		}},
 		"same":                      {"{canary: {replicas: same}}", func(r *File) { r.Canary.Replicas = "same" }},
 		"router":                    {"{router: {emissary: {namespace: ambassador}}}", func(r *File) { r.EmissaryNamespace = "ambassador" }},
