@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/canarize/canarize/internal/manifest"
@@ -67,7 +68,9 @@ func (d *derivation) admitCanaries(o *manifest.Object, namespace string, except 
 					}
 					c := manifest.Clone(peer)
 					w.relabel(manifest.Get(c, "podSelector"), s)
-					peers.Content = append(peers.Content, c)
+					if !slices.ContainsFunc(peers.Content, func(p *manifest.Node) bool { return reflect.DeepEqual(manifest.Value(p), manifest.Value(c)) }) {
+						peers.Content = append(peers.Content, c) // not twice for workloads of one name
+					}
 					changed = true
 				}
 			}
@@ -92,10 +95,27 @@ func (d *derivation) peer(o *manifest.Object, peer *manifest.Node, namespace str
 	switch {
 	case n == nil || err != nil:
 		return s, nil
-	case manifest.Get(peer, "namespaceSelector") != nil: // may match any namespace
-		return s, d.index.workloads
+	case manifest.Get(peer, "namespaceSelector") == nil:
+		return s, pods.candidates(namespace, s)
 	}
-	return s, pods.candidates(namespace, s)
+	namespaces, err := labelSelector(o, "namespaceSelector", manifest.Get(peer, "namespaceSelector"))
+	if err != nil {
+		return s, nil
+	}
+	return s, slices.DeleteFunc(slices.Clone(d.index.workloads), func(w *workload) bool { return namespaces.excludes(namespaceName, w.namespace) })
+}
+
+// namespaceName is the label with the name of a namespace that every namespace has
+// (core/v1, LabelMetadataName).
+const namespaceName = "kubernetes.io/metadata.name"
+
+// excludes reports whether the selector cannot match because a label has a value, whatever
+// the other labels are.
+func (s selector) excludes(key, value string) bool {
+	if wanted, found := s.equal[key]; found && wanted != value {
+		return true
+	}
+	return slices.ContainsFunc(s.terms, func(t term) bool { return t.key == key && !t.matches(map[string]string{key: value}) })
 }
 
 // warnOfAccidents warns about a policy that admits canary pods but not the
