@@ -78,10 +78,20 @@ func (d *derivation) unfit(w *workload) string {
 	case len(w.services) == 0:
 		return "no Service of the input selects its pods; " + include
 	case !d.routed(w):
-		return "no route of the input leads to its pods; " + include
+		return "no route of the input leads to its pods" + d.near(w) + "; " + include
 	}
 	if why := d.index.unsafe(w); why != "" {
 		return why + "; " + include
+	}
+	return ""
+}
+
+// near describes a route that may be meant for a workload, in brackets, or returns "".
+func (d *derivation) near(w *workload) string {
+	for _, s := range w.services {
+		if text := d.options.Near[d.index.set.ID(s.object)]; text != "" {
+			return " (" + text + ")"
+		}
 	}
 	return ""
 }

@@ -31,6 +31,9 @@ type Options struct {
 	// Routed holds the Services that a route of the input leads to. It is nil if the
 	// input has no route: then every Service may have one elsewhere.
 	Routed map[manifest.ID]bool
+	// Near describes, for Services that no route leads to, a route that may be meant for
+	// them.
+	Near map[manifest.ID]string
 	// CopyPeers copies other applications' network policies that admit the
 	// stable pods by label. The copies admit the canary pods.
 	CopyPeers bool

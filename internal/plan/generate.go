@@ -80,7 +80,7 @@ func Generate(input *manifest.Set, options Options) (Generated, error) {
 		options.Canary.Baseline, _ = withoutHooks(options.Canary.Baseline)
 	}
 	var err error
-	if options.Canary.Routed, err = routed(set, options); err != nil {
+	if options.Canary.Routed, options.Canary.Near, err = routed(set, options); err != nil {
 		return Generated{}, err
 	}
 	pods, err := canary.Derive(set, options.Canary)
@@ -116,27 +116,29 @@ func Generate(input *manifest.Set, options Options) (Generated, error) {
 }
 
 // routed returns the Services of the set that a route leads to, or nil if the set has no
-// route. A Mapping that is to be generated counts only if no other route leads to a
-// Service of the set.
-func routed(set *manifest.Set, options Options) (map[manifest.ID]bool, error) {
-	services := map[manifest.ID]bool{}
+// route, and what near says about the others. A Mapping that is to be generated counts only
+// if no other route leads to a Service of the set.
+func routed(set *manifest.Set, options Options) (services map[manifest.ID]bool, others map[manifest.ID]string, err error) {
+	services = map[manifest.ID]bool{}
+	all := map[manifest.ID]bool{}
 	any := false
 	for _, router := range options.Routers {
 		leads, err := router.Leads(set)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		any = any || leads.Any
 		for id := range leads.Services {
+			all[id] = true
 			if set.Find(id) != nil {
 				services[id] = true
 			}
 		}
 	}
 	if !any || options.GenerateMapping && len(services) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return services, nil
+	return services, near(set, all), nil
 }
 
 // noteRest adds a note for every object that has neither a canary nor a note.
