@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
@@ -72,6 +73,22 @@ func cleanTemplate(template *manifest.Node) {
 	dropEmpty(template, "metadata")
 }
 
+// instanceLabel names an instance of an application. By default Argo CD up to 2.14 tracks
+// its objects by it: one that Git does not have would be pruned.
+const instanceLabel = "app.kubernetes.io/instance"
+
+// HasArgo reports whether an object of the set is Argo CD's or has its mark. Then it may
+// manage all of them, and most of what it manages has no mark in Git.
+func HasArgo(set *manifest.Set) bool {
+	return slices.ContainsFunc(set.Objects, func(o *manifest.Object) bool {
+		if o.Group() == "argoproj.io" && (o.Kind() == "Application" || o.Kind() == "ApplicationSet") {
+			return true
+		}
+		meta := manifest.Get(o.Root, "metadata")
+		return ownerOf(manifest.Get(meta, "labels"), manifest.Get(meta, "annotations")).argo
+	})
+}
+
 // owner holds which deployment tools have marked an object.
 type owner struct{ helm, argo bool }
 
@@ -85,15 +102,14 @@ func ownerOf(labels, annotations *manifest.Node) owner {
 	return o
 }
 
-// marks reports whether a label marks an owner. By default Argo CD uses the
-// common label app.kubernetes.io/instance. Old Helm charts set heritage, chart
+// marks reports whether a label marks an owner. Old Helm charts set heritage, chart
 // and release.
 func (o owner) marks(key string, labels *manifest.Node) bool {
 	value := manifest.GetString(labels, key)
 	switch key {
 	case "app.kubernetes.io/managed-by":
 		return value == "Helm" || strings.HasPrefix(value, "argocd") || strings.HasPrefix(value, "flux")
-	case "app.kubernetes.io/instance":
+	case instanceLabel:
 		return o.argo
 	case "heritage":
 		return value == "Helm" || value == "Tiller"

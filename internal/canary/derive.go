@@ -180,6 +180,9 @@ func Finish(c *manifest.Object, name, track string, options Options) {
 		manifest.PutString(meta, "namespace", options.Namespace)
 	}
 	labels := manifest.Child(meta, "labels")
+	if options.Argo {
+		manifest.Delete(labels, instanceLabel)
+	}
 	for key, value := range sortedPairs(options.Labels) {
 		manifest.PutString(labels, key, value)
 	}

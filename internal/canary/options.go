@@ -34,6 +34,8 @@ type Options struct {
 	// Near describes, for Services that no route leads to, a route that may be meant for
 	// them.
 	Near map[manifest.ID]string
+	// Argo means that Argo CD may manage the objects, see HasArgo.
+	Argo bool
 	// CopyPeers copies other applications' network policies that admit the
 	// stable pods by label. The copies admit the canary pods.
 	CopyPeers bool

@@ -98,24 +98,10 @@ func (d *derivation) peer(o *manifest.Object, peer *manifest.Node, namespace str
 	case manifest.Get(peer, "namespaceSelector") == nil:
 		return s, pods.candidates(namespace, s)
 	}
-	namespaces, err := labelSelector(o, "namespaceSelector", manifest.Get(peer, "namespaceSelector"))
-	if err != nil {
-		return s, nil
-	}
-	return s, slices.DeleteFunc(slices.Clone(d.index.workloads), func(w *workload) bool { return namespaces.excludes(namespaceName, w.namespace) })
-}
-
-// namespaceName is the label with the name of a namespace that every namespace has
-// (core/v1, LabelMetadataName).
-const namespaceName = "kubernetes.io/metadata.name"
-
-// excludes reports whether the selector cannot match because a label has a value, whatever
-// the other labels are.
-func (s selector) excludes(key, value string) bool {
-	if wanted, found := s.equal[key]; found && wanted != value {
-		return true
-	}
-	return slices.ContainsFunc(s.terms, func(t term) bool { return t.key == key && !t.matches(map[string]string{key: value}) })
+	return s, slices.DeleteFunc(slices.Clone(d.index.workloads), func(w *workload) bool {
+		matches, known := d.index.matchesNamespace(manifest.Get(peer, "namespaceSelector"), w.namespace)
+		return known && !matches
+	})
 }
 
 // warnOfAccidents warns about a policy that admits canary pods but not the

@@ -79,6 +79,7 @@ func Generate(input *manifest.Set, options Options) (Generated, error) {
 	if options.Canary.Baseline != nil {
 		options.Canary.Baseline, _ = withoutHooks(options.Canary.Baseline)
 	}
+	options.Canary.Argo = canary.HasArgo(set)
 	var err error
 	if options.Canary.Routed, options.Canary.Near, err = routed(set, options); err != nil {
 		return Generated{}, err

@@ -160,3 +160,34 @@ func TestDiff(t *testing.T) {
 		t.Errorf("comparing changed the canary: %v\n%s", err, after)
 	}
 }
+
+// TestArgo checks that no canary has the label by which Argo CD may track objects, also if
+// only another object of the input is marked as Argo CD's.
+func TestArgo(t *testing.T) {
+	const instance = "app.kubernetes.io/instance"
+	labelled := strings.ReplaceAll(shop, "metadata: {name: keys}", "metadata: {name: keys, labels: {"+instance+": shop}}") + strings.Replace(mapping("web", "hostname: '*', prefix: /"), `front: "yes"`, instance+": shop", 1)
+	for _, c := range []struct {
+		name, other string
+		keeps       bool
+	}{
+		{"nothing", "{apiVersion: v1, kind: ConfigMap, metadata: {name: other, labels: {" + instance + ": shop}}}", true},
+		{"a rollout", "{apiVersion: argoproj.io/v1alpha1, kind: AnalysisTemplate, metadata: {name: other}}", true},
+		{"a wave", "{apiVersion: batch/v1, kind: Job, metadata: {name: other, annotations: {argocd.argoproj.io/sync-wave: '1'}}}", false},
+		{"a tracking id", "{apiVersion: v1, kind: ConfigMap, metadata: {name: other, annotations: {argocd.argoproj.io/tracking-id: 'team_shop:/ConfigMap:default/other'}}}", false},
+		{"an application", "{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: shop}}", false},
+	} {
+		g, _, err := generate(manifest.Source{Name: "world.yml", Data: []byte(labelled + "---\n" + c.other + "\n")}, options())
+		if err != nil {
+			t.Fatal(c.name, err)
+		}
+		found := 0
+		for _, o := range g.Canaries() {
+			if manifest.GetString(o.Root, "metadata", "labels", instance) != "" {
+				found++
+			}
+		}
+		if (found == 2) != c.keeps || !c.keeps && found > 0 {
+			t.Errorf("%s: %d canaries have the label", c.name, found)
+		}
+	}
+}
