@@ -43,7 +43,7 @@ func Release(set *manifest.Set, options ReleaseOptions) (Planned, error) {
 		return Planned{}, err
 	}
 	if len(g.Routes) == 0 {
-		return Planned{}, fmt.Errorf("no Mapping of the input routes to the Service of %s, so it cannot get a share; pass the Mapping's manifest too", p.plan.Workloads[0].Stable)
+		return Planned{}, p.noRoute()
 	}
 	planned := Planned{Name: options.Name, Notes: g.Notes}
 	if planned.Name == "" {
@@ -105,6 +105,16 @@ func (p *planning) oneNamespace() error {
 		}
 	}
 	return nil
+}
+
+// noRoute explains why no canary has a route.
+func (p *planning) noRoute() error {
+	for _, n := range p.generated.Notes {
+		if n.Object.Kind() == "TCPMapping" {
+			return n.Object.Errorf(nil, "it %s; generate makes its canary at a weight above 0", n.Text)
+		}
+	}
+	return fmt.Errorf("no Mapping of the input routes to the Service of %s, so it cannot get a share; pass the Mapping's manifest too", p.plan.Workloads[0].Stable)
 }
 
 // expects returns an error if the named workload is not among those of the plan.

@@ -109,6 +109,10 @@ func (d *derivation) mapping(owner, stable *manifest.Object) error {
 		return err
 	}
 	d.routed[at] = true
+	if tcp := stable.Kind() == "TCPMapping"; tcp && *d.request.Weight == 0 {
+		d.note(note.Info, owner, "gets no canary at a weight of 0, with which a release begins: Envoy refuses a TCPMapping with it, and every other change of its configuration too")
+		return nil
+	}
 	c := stable.Clone()
 	cspec := manifest.Get(c.Root, "spec")
 	manifest.PutString(cspec, "service", target.WithService(pair.Canary.Name()).String())
@@ -133,7 +137,11 @@ func (d *derivation) checkExact(owner, stable *manifest.Object) error {
 		return stable.Errorf(redirect, "host_redirect: a redirect cannot give a canary a share; make a canary of the Service that it redirects to")
 	}
 	if most := d.router.Version.MaxTCPShare(); *d.request.Weight > most && stable.Kind() == "TCPMapping" {
-		return owner.Errorf(nil, "a TCPMapping can give a canary at most %d %%: with a weight w, Emissary up to 4.1 gives the share w/(w+100), and it accepts no weight over 100; use a smaller share, or name a later Emissary with --emissary-version", most)
+		why := "Envoy refuses a weight of 0 for the rest; use a smaller share"
+		if !d.router.Version.TCPWeightIsShare() {
+			why = "with a weight w, Emissary up to 4.1 gives the share w/(w+100), and it accepts no weight over 100; use a smaller share, or name a later Emissary with --emissary-version"
+		}
+		return owner.Errorf(nil, "a TCPMapping can give a canary at most %d %%: %s", most, why)
 	}
 	return d.checkSample(owner, stable)
 }

@@ -26,6 +26,34 @@ func Freezing(objects []map[string]any, opts Options) (all []Problem) {
 			})
 		}
 	}
+	return append(all, weightless(objects, opts)...)
+}
+
+// weightless returns the TCPMappings with a weight of 0 beside others. Envoy's tcp_proxy
+// takes no cluster with a weight below 1 (tcp_proxy.proto, ClusterWeight), and Emissary
+// passes the weight on as it is (v3listener.py).
+func weightless(objects []map[string]any, opts Options) (all []Problem) {
+	type group struct{ address, port, host string }
+	groupOf := func(spec map[string]any) group {
+		return group{text(spec["address"]), plain(spec["port"]), text(spec["host"])}
+	}
+	members := map[group]int{}
+	var tcp []map[string]any
+	for _, o := range objects {
+		if spec := object(o["spec"]); strings.HasPrefix(text(o["apiVersion"]), apiGroup) && o["kind"] == "TCPMapping" && accepts(spec, opts.AmbassadorID) {
+			tcp = append(tcp, o)
+			members[groupOf(spec)]++
+		}
+	}
+	for _, o := range tcp {
+		spec, meta := object(o["spec"]), object(o["metadata"])
+		if spec["weight"] != nil && plain(spec["weight"]) == "0" && members[groupOf(spec)] > 1 {
+			all = append(all, Problem{
+				Kind: "TCPMapping", Namespace: text(meta["namespace"]), Name: text(meta["name"]),
+				Text: "spec.weight is 0 beside another TCPMapping; Envoy refuses the whole configuration, so Emissary applies no change",
+			})
+		}
+	}
 	return all
 }
 

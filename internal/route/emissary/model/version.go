@@ -71,10 +71,11 @@ func (v Version) Compare(other Version) int {
 func (v Version) TCPWeightIsShare() bool { return v.Compare(Version{Major: 4, Minor: 2}) >= 0 }
 
 // MaxTCPShare returns the largest share in percent that a TCPMapping can have beside one
-// without weight. Emissary accepts no weight over 100.
+// without weight. Emissary accepts no weight over 100, and Envoy none below 1, not even
+// for the rest.
 func (v Version) MaxTCPShare() int {
 	if v.TCPWeightIsShare() {
-		return 100
+		return 99
 	}
 	return 50
 }
@@ -86,10 +87,10 @@ func (v Version) TCPWeight(percent float64) (weight int, share float64) {
 	switch {
 	case !(percent > 0):
 		return 0, 0
+	case v.TCPWeightIsShare():
+		weight = min(rounded(percent), v.MaxTCPShare())
 	case percent >= float64(v.MaxTCPShare()):
 		weight = 100
-	case v.TCPWeightIsShare():
-		weight = rounded(percent)
 	default:
 		weight = rounded(100 * percent / (100 - percent))
 	}
