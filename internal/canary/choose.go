@@ -2,6 +2,7 @@ package canary
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
@@ -49,16 +50,24 @@ func (d *derivation) choose() error {
 		return d.nothingLeft()
 	}
 	left.Lines = note.Sort(left.Lines, d.index.set.Objects)
+	left.closest = left.Lines[0]
+	for _, n := range slices.Backward(left.Lines) {
+		if slices.ContainsFunc(d.index.workloads, func(w *workload) bool { return w.object == n.Object && len(w.services) > 0 && d.routed(w) }) {
+			left.closest = n
+		}
+	}
 	return left
 }
 
 // LeftAloneError reports that no workload of the input gets a canary.
 type LeftAloneError struct {
 	Lines []note.Note // one for every workload, at least one, with the reason
+	// closest is the line of a workload that a route leads to, or the first one.
+	closest note.Note
 }
 
 func (e *LeftAloneError) Error() string {
-	n := e.Lines[0]
+	n := e.closest
 	text := fmt.Sprintf("%s: %s: no canary possible: %s", n.Object.Pos, n.Object.ID(), strings.TrimPrefix(n.Text, "gets no canary: "))
 	if more := len(e.Lines) - 1; more > 0 {
 		text += fmt.Sprintf(" (and %d more, each with a note)", more)

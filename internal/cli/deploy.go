@@ -22,8 +22,9 @@ type deployFlags struct {
 	canary canaryFlags
 	engine engineFlags
 	name   string
-	// leftAlone is set by plan.
+	// leftAlone and accepted are set by plan.
 	leftAlone []report.LeftAlone
+	accepted  []note.Name
 }
 
 func newDeploy(streams Streams) *cobra.Command {
@@ -80,7 +81,8 @@ func checkName(name string) error {
 }
 
 // plan reads the release file and the manifests, and derives the plan of the release. It
-// leaves the release file in f.engine.config, and what gets no canary in f.leftAlone.
+// leaves the release file in f.engine.config, what gets no canary in f.leftAlone, and the
+// accepted warnings in f.accepted.
 func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) (runner.Release, rollout.Plan, error) {
 	none := func(err error) (runner.Release, rollout.Plan, error) { return runner.Release{}, rollout.Plan{}, err }
 	args, err := f.complete(args)
@@ -104,7 +106,7 @@ func (f *deployFlags) plan(ctx context.Context, args []string, streams Streams) 
 	if err := f.canary.tell(planned.Notes, err, write); err != nil {
 		return none(f.engine.config.withSource(err))
 	}
-	f.leftAlone = leftAlone(planned.Notes)
+	f.leftAlone, f.accepted = leftAlone(planned.Notes), options.Accept
 	release := runner.Release{Namespace: planned.Plan.Workloads[0].Stable.Namespace, Name: planned.Name}
 	return release, planned.Plan, checkName(release.Name)
 }

@@ -88,7 +88,7 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (survey.Opti
 			return o, err
 		}
 		o, err = e.survey(release.Namespace)
-		o.Release, o.Plan = &release, plan
+		o.Release, o.Plan, o.Accept = &release, plan, f.deploy.accepted
 		return o, err
 	}
 	e.emissary = f.deploy.canary.emissary

@@ -80,7 +80,7 @@ func (f *planFlags) options(ctx context.Context, args []string, streams Streams)
 	if o.Options, err = e.survey(release.Namespace); err != nil {
 		return o, err
 	}
-	o.Release, o.Plan, o.LeftAlone = &release, plan, f.deploy.leftAlone
+	o.Release, o.Plan, o.LeftAlone, o.Accept = &release, plan, f.deploy.leftAlone, f.deploy.accepted
 	o.Analysis, o.Gates, o.PerSecond, o.StableErrors = file.Analysis, file.Gates, f.perSecond, f.fail
 	return o, nil
 }

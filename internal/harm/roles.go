@@ -22,7 +22,7 @@ const (
 // pattern. The first pattern that matches decides. Arguments are compared as variables:
 // --spring.application.name is SPRING_APPLICATION_NAME.
 var roles = compile([]roleOfNames{
-	{options, "", "JAVA_TOOL_OPTIONS JAVA_OPTIONS *_OPTS JDK_JAVA_OPTIONS *_EXTRA_ARGS"},
+	{options, "", "JAVA_TOOL_OPTIONS JAVA_OPTIONS *_OPTS JDK_JAVA_OPTIONS *_OPTS_APPEND *_EXTRA_ARGS"},
 
 	// They look like what follows, but are limits, and groups of a network.
 	{noRole, "", "MAX_QUEUE *_MAX_QUEUE *_MAX_QUEUES *_SECURITY_GROUP"},

@@ -11,12 +11,7 @@ import (
 // generate makes a canary Mapping for a Service to which no Mapping of the
 // input routes, if the user asks for one. Otherwise it adds a note.
 func (d *derivation) generate() error {
-	var unrouted []manifest.Derived
-	for _, s := range d.request.Services {
-		if !d.routed[serviceAt{d.request.Set.Namespace(s.Stable), s.Stable.Name()}] {
-			unrouted = append(unrouted, s)
-		}
-	}
+	unrouted := d.unrouted()
 	if !d.request.Generate {
 		for _, s := range unrouted {
 			d.note(note.Info, s.Stable, "no Mapping of the input routes to it, so its canary gets no requests through Emissary; pass the Mapping too, or --gen-mapping")
@@ -39,6 +34,27 @@ func (d *derivation) generate() error {
 		}
 	}
 	return nil
+}
+
+// unrouted returns the Services with a canary that no Mapping routes to. It leaves out
+// second Services of pods that another one gives their requests, such as headless ones.
+func (d *derivation) unrouted() (services []manifest.Derived) {
+	served := map[string]bool{}
+	pods := func(s manifest.Derived) string {
+		return fmt.Sprint(d.request.Set.Namespace(s.Stable), manifest.StringMap(s.Stable.Root, "spec", "selector"))
+	}
+	routed := func(s manifest.Derived) bool {
+		return d.routed[serviceAt{d.request.Set.Namespace(s.Stable), s.Stable.Name()}]
+	}
+	for _, s := range d.request.Services {
+		served[pods(s)] = served[pods(s)] || routed(s)
+	}
+	for _, s := range d.request.Services {
+		if !served[pods(s)] {
+			services = append(services, s)
+		}
+	}
+	return services
 }
 
 func describe(o *manifest.Object) string { return o.ID().String() + " (" + o.Pos.String() + ")" }
