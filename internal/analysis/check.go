@@ -1,7 +1,9 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 )
 
@@ -15,7 +17,7 @@ const (
 	maxPodsSum = 2000
 )
 
-// check returns an error if the observation is impossible.
+// check returns an error if the observation as a whole is impossible.
 func (o Observation) check() error {
 	if !(math.Abs(o.Time) <= maxTime) {
 		return fmt.Errorf("time is %v; it must be a number of seconds since the release began", o.Time)
@@ -26,24 +28,50 @@ func (o Observation) check() error {
 	if n := max(len(o.Metrics), len(o.Gauges), len(o.Latency)); n > maxSeries {
 		return fmt.Errorf("%d metrics are too many; at most %d can be judged at once", n, maxSeries)
 	}
+	return nil
+}
+
+// possible returns the observation with every impossible metric as not measured, so that
+// one wrong counter does not silence the others. The error says which metric that is, the
+// first one by name.
+func (o Observation) possible() (Observation, error) {
 	// Report the first error by name, so that it does not depend on the order
 	// of a map.
 	var err error
-	var where string
-	blame := func(metric string, e error) {
-		if e != nil && (err == nil || metric < where) {
-			where, err = metric, fmt.Errorf("%s: %w", metric, e)
+	var first string
+	impossible := func(metric string, wrong error) bool {
+		if wrong != nil && (err == nil || metric < first) {
+			first, err = metric, fmt.Errorf("%s: %w; the metric counts as not measured", metric, wrong)
+		}
+		return wrong != nil
+	}
+	var ratios, latencies []string
+	for name, pair := range o.Metrics {
+		if impossible(name, cmp.Or(pair.Canary.check("canary"), pair.Stable.check("stable"))) {
+			ratios = append(ratios, name)
 		}
 	}
-	for name, pair := range o.Metrics {
-		blame(name, pair.Canary.check("canary"))
-		blame(name, pair.Stable.check("stable"))
-	}
 	for name, pair := range o.Latency {
-		blame(name, pair.Canary.check("canary"))
-		blame(name, pair.Stable.check("stable"))
+		if impossible(name, cmp.Or(pair.Canary.check("canary"), pair.Stable.check("stable"))) {
+			latencies = append(latencies, name)
+		}
 	}
-	return err
+	o.Metrics, o.Latency = unmeasured(o.Metrics, ratios), unmeasured(o.Latency, latencies)
+	return o, err
+}
+
+// unmeasured returns a map in which the names have no value. It copies the map if it
+// changes it.
+func unmeasured[T any](all map[string]T, names []string) map[string]T {
+	if len(names) == 0 {
+		return all
+	}
+	all = maps.Clone(all)
+	for _, name := range names {
+		var none T
+		all[name] = none
+	}
+	return all
 }
 
 func (a *Arm) check(arm string) error {

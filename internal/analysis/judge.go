@@ -58,7 +58,8 @@ func (j *Judge) Standing() Decision { return j.standing }
 
 // Observe counts one observation and returns the decision. It ignores an
 // observation that is impossible or does not come after the last one, and
-// returns the current decision with Error. After Reject, Promote or the
+// returns the current decision with Error. A single metric that is impossible
+// counts as not measured; Error names it. After Reject, Promote or the
 // deadline, the decision is final.
 func (j *Judge) Observe(o Observation) Decision {
 	if j.s.Over {
@@ -75,6 +76,16 @@ func (j *Judge) Observe(o Observation) Decision {
 		d.Error = problem
 		return d
 	}
+	possible, wrong := o.possible()
+	d := j.observe(possible)
+	if wrong != nil {
+		d.Error = wrong.Error()
+	}
+	return d
+}
+
+// observe counts one observation.
+func (j *Judge) observe(o Observation) Decision {
 	j.addMetrics(o)
 	seconds := j.s.Clock.advance(o, j.config.Interval)
 	if !j.s.Clock.Released {

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"testing"
@@ -234,6 +235,42 @@ func TestGap(t *testing.T) {
 	}
 }
 
+// TestImpossibleMetric checks that an impossible metric counts as not measured, and that the
+// others and the time are counted.
+func TestImpossibleMetric(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    Observation
+		says string
+	}{
+		"more bad":         {errorsOf(30, 1, 16, 15, 1, 1485), "cannot be more bad"},
+		"negative":         {errorsOf(30, 1, -1, 15, 1, 1485), "cannot be negative"},
+		"too many":         {errorsOf(30, 1, 0, 1e18, 1, 1485), "2^53"},
+		"pods too many":    {Observation{Time: 30, Metrics: map[string]Pair{"errors": {Canary: podsOf(Counts{0, maxCount}, Counts{0, maxCount})}}}, "2^53"},
+		"first of two":     {Observation{Time: 30, Metrics: map[string]Pair{"b": {Canary: podsOf(Counts{2, 1})}, "a": {Canary: podsOf(Counts{3, 1}, Counts{2, 1})}}}, "a: canary: pod pod-0: 3 bad"},
+		"shrinking bucket": {Observation{Time: 30, Latency: map[string]HistogramPair{"l": {Stable: &Histogram{Bounds: []float64{1, 2}, Below: []int64{5, 4}, Total: 9}}}}, "bucket 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newJudge(t, nil)
+			slow := Pair{Canary: &Arm{Counts: Counts{0, 15}}, Stable: &Arm{Counts: Counts{1, 1485}}}
+			first := errorsOf(15, 1, 0, 15, 1, 1485)
+			first.Metrics["slow"] = slow
+			j.Observe(first)
+			c.o.Metrics = maps.Clone(c.o.Metrics)
+			if c.o.Metrics == nil {
+				c.o.Metrics = map[string]Pair{}
+			}
+			c.o.Metrics["slow"], c.o.Weight = slow, 1
+			d := j.Observe(c.o)
+			if !strings.Contains(d.Error, c.says) || !strings.HasSuffix(d.Error, "the metric counts as not measured") {
+				t.Errorf("error %q, want %q", d.Error, c.says)
+			}
+			if d.Verdict != Hold || d.Cause != Source || j.s.Clock.Elapsed != 30 || d.Evidence["slow"].Canary.Total != 30 {
+				t.Errorf("after %v seconds: %s %s, %+v", j.s.Clock.Elapsed, d.Verdict, d.Cause, d.Evidence["slow"])
+			}
+		})
+	}
+}
+
 func TestNotCounted(t *testing.T) {
 	seq := func(n int64) *int64 { return &n }
 	good := errorsOf(15, 1, 0, 15, 1, 1485)
@@ -241,17 +278,11 @@ func TestNotCounted(t *testing.T) {
 		o    Observation
 		says string
 	}{
-		"repeated":         {errorsOf(15, 1, 0, 15, 1, 1485), "the line is a repeat"},
-		"backward":         {errorsOf(14, 1, 0, 15, 1, 1485), "out of order"},
-		"more bad":         {errorsOf(30, 1, 16, 15, 1, 1485), "cannot be more bad"},
-		"negative":         {errorsOf(30, 1, -1, 15, 1, 1485), "cannot be negative"},
-		"too many":         {errorsOf(30, 1, 0, 1e18, 1, 1485), "2^53"},
-		"weight":           {errorsOf(30, 101, 0, 15, 1, 1485), "weight is 101"},
-		"no weight":        {errorsOf(30, math.NaN(), 0, 15, 1, 1485), "weight is NaN"},
-		"no time":          {errorsOf(math.Inf(1), 1, 0, 15, 1, 1485), "time is +Inf"},
-		"pods too many":    {Observation{Time: 30, Metrics: map[string]Pair{"errors": {Canary: podsOf(Counts{0, maxCount}, Counts{0, maxCount})}}}, "2^53"},
-		"first of two":     {Observation{Time: 30, Metrics: map[string]Pair{"b": {Canary: podsOf(Counts{2, 1})}, "a": {Canary: podsOf(Counts{3, 1}, Counts{2, 1})}}}, "a: canary: pod pod-0: 3 bad"},
-		"shrinking bucket": {Observation{Time: 30, Latency: map[string]HistogramPair{"l": {Stable: &Histogram{Bounds: []float64{1, 2}, Below: []int64{5, 4}, Total: 9}}}}, "bucket 1"},
+		"repeated":  {errorsOf(15, 1, 0, 15, 1, 1485), "the line is a repeat"},
+		"backward":  {errorsOf(14, 1, 0, 15, 1, 1485), "out of order"},
+		"weight":    {errorsOf(30, 101, 0, 15, 1, 1485), "weight is 101"},
+		"no weight": {errorsOf(30, math.NaN(), 0, 15, 1, 1485), "weight is NaN"},
+		"no time":   {errorsOf(math.Inf(1), 1, 0, 15, 1, 1485), "time is +Inf"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJudge(t, nil)

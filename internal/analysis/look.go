@@ -13,6 +13,7 @@ func (j *Judge) Catastrophe(o Observation) bool {
 	if j.s.Over || o.check() != nil {
 		return false
 	}
+	o, _ = o.possible()
 	since := 0.0
 	if j.s.Traffic.Seen {
 		since = j.s.Clock.Elapsed + max(0, o.Time-j.s.Clock.Time) - j.s.Traffic.First
