@@ -18,6 +18,9 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 	if f.seen && !t.Seen {
 		t.Seen, t.First = true, j.s.Clock.Elapsed-seconds
 	}
+	if f.measured {
+		j.bake(w.Seconds)
+	}
 	in := interval{
 		seconds: seconds,
 		mixed:   w.Mixed,

@@ -28,6 +28,7 @@ type state struct {
 	Limits    []limit    `json:"limits,omitempty"`
 	BadPod    string     `json:"badPod,omitempty"`
 	Watched   float64    `json:"watched"` // seconds for which the canary was counted
+	Baked     float64    `json:"baked"`   // seconds of the bake that are over
 	Over      bool       `json:"over"`    // the decision is final
 	Answer    answer     `json:"answer"`
 }
@@ -125,6 +126,15 @@ func (j *Judge) count(o Observation, seconds float64) interval {
 		}
 	}
 	return in
+}
+
+// bake counts the seconds since both versions were last measured if the canary had
+// requests, or had some a short time ago. A time in which nobody watched, between two
+// processes for example, counts as a short one.
+func (j *Judge) bake(seconds float64) {
+	if t := &j.s.Traffic; t.Seen && t.Now > 0 && t.Waited < stale {
+		j.s.Baked += min(seconds, max(stale, 2*j.config.Interval))
+	}
 }
 
 // remember learns from history, which only stable has.

@@ -147,7 +147,7 @@ func (r *ratio) harmReason(e Evidence) string {
 
 // healthy reports whether the canary may be promoted now.
 func (j *Judge) healthy() bool {
-	if len(j.all) == 0 || j.s.Clock.Elapsed < j.config.Bake || !j.finished() {
+	if len(j.all) == 0 || j.s.Baked < j.config.Bake || !j.finished() {
 		return false
 	}
 	for _, l := range j.s.Latencies {
@@ -318,7 +318,7 @@ func (j *Judge) enough() float64 {
 	top := j.config.Ramp.Max
 	share := func(w float64) float64 { return min(w/100*t.multiple(), 1) }
 	last := max(j.finale()-j.s.Ramp.Top, spare*j.needed(share(top))/max(t.Rate*share(top), 1e-9))
-	left := j.config.Bake - j.s.Clock.Elapsed
+	left := j.config.Bake - j.s.Baked
 	if left <= last+raises*j.config.Interval {
 		return top
 	}

@@ -37,7 +37,7 @@ func (r *File) analysisForm() form {
 		field{"beta", number(&c.Beta), "The chance of promoting a release that is worse by the margin."},
 		field{"interval", seconds(&c.Interval), "The time between two observations."},
 		field{"warmup", seconds(&c.Warmup), "The time after the canary's first request in which only a catastrophe counts."},
-		field{"bake", seconds(&c.Bake), "The time from the start of the release to the earliest promotion."},
+		field{"bake", seconds(&c.Bake), "How long the canary must have had requests, with somebody watching, before a promotion."},
 		field{"deadline", seconds(&c.Deadline), "The time from the start of the release until it is inconclusive."},
 		field{"overtime", oneOf(&c.Overtime, analysis.Withdraw, analysis.Keep), "What happens to a release that is undecided at its deadline: reject takes the traffic off the canary, hold keeps the share until a person decides."},
 		field{"margins", mapOf(&c.Margins, 0, number), "The harm to detect, in percentage points, by metric name."},
