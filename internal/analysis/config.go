@@ -16,7 +16,7 @@ type Config struct {
 
 	Interval float64 // planned time between two observations; the observations carry the real one
 	Warmup   float64 // after the canary's first request, during which only a catastrophe counts
-	Bake     float64 // from the start of the release to the earliest promotion
+	Bake     float64 // time with requests before the earliest promotion
 	Deadline float64 // from the start of the release until it is inconclusive
 	Overtime Overtime
 
