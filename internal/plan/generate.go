@@ -4,6 +4,8 @@ package plan
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/canarize/canarize/internal/canary"
 	"github.com/canarize/canarize/internal/harm"
@@ -91,8 +93,12 @@ func Generate(input *manifest.Set, options Options) (Generated, error) {
 	if err := checkHookSelectors(set, hooks, pods); err != nil {
 		return Generated{}, err
 	}
-	g := Generated{Derived: pods.Derived, Hooks: hooks, Notes: append(pods.Notes, harm.Examine(set, pods)...)}
-	g.Notes = append(g.Notes, noteHooks(set, hooks, pods)...)
+	// The harm is examined while the routes are derived: both only read what there is.
+	var harms []note.Note
+	var examined sync.WaitGroup
+	examined.Go(func() { harms = harm.Examine(set, pods) })
+	defer examined.Wait()
+	g := Generated{Derived: pods.Derived, Hooks: hooks}
 	for _, router := range options.Routers {
 		routes, err := router.Canary(route.Request{
 			Set: set, Services: pods.Services, Weight: options.Weight, Digits: options.Digits,
@@ -110,6 +116,8 @@ func Generate(input *manifest.Set, options Options) (Generated, error) {
 		}
 		g.Notes = append(g.Notes, routes.Notes...)
 	}
+	examined.Wait()
+	g.Notes = slices.Concat(pods.Notes, harms, g.Notes, noteHooks(set, hooks, pods))
 	g.noteRest(input)
 	note.Accept(g.Notes, options.Accept)
 	g.Notes = note.Sort(g.Notes, input.Objects)
