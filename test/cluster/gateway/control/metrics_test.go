@@ -44,10 +44,11 @@ func TestMetrics(t *testing.T) {
 	canary := func(weight int) map[string]any {
 		return mapping("web-canary", map[string]any{"weight": weight, "timeout_ms": 200})
 	}
-	clusters := metrics.Clusters{
-		metric.Canary: {model.StatsName(canary(0), b.controller.Options)},
-		metric.Stable: {model.StatsName(web, b.controller.Options)},
+	stats := func(mapping map[string]any) string {
+		_, name := model.Names(mapping, b.controller.Options)
+		return name
 	}
+	clusters := metrics.Clusters{metric.Canary: {stats(canary(0))}, metric.Stable: {stats(web)}}
 	source, err := metrics.New(admin{"http://" + b.envoy.Admin + metrics.Path(slices.Concat(clusters[metric.Canary], clusters[metric.Stable]))}, clusters)
 	if err != nil {
 		t.Fatal(err)
