@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -12,10 +11,10 @@ import (
 // outside is a gateway beside which other callers reach stable alone.
 type outside struct {
 	gateway
-	stable            float64 // their requests per second
-	bad, stableOnly   float64 // the ratio of bad answers: of both versions to the gateway's requests, and of stable to the others
-	canaryTimes       float64 // how many times more often the canary fails
-	canary, stableBad float64
+	stable          float64 // their requests per second
+	bad, stableOnly float64 // the ratio of bad answers: of both versions to the gateway's requests, and of stable to the others
+	canaryTimes     float64 // how many times more often the canary fails
+
 }
 
 // observe returns the counts between two times.
@@ -145,5 +144,5 @@ func TestMendedSplit(t *testing.T) {
 	if ended == 0 || d.Verdict != Promote {
 		t.Errorf("held until %d, ended at %d, then %s %s: %s", held, ended, d.Verdict, d.Cause, d.Reason)
 	}
-	t.Log(fmt.Sprintf("right again from interval 11 on, no hold from %d on", ended))
+	t.Logf("right again from interval 11 on, no hold from %d on", ended)
 }
