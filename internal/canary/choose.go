@@ -46,7 +46,7 @@ func (d *derivation) choose() error {
 	switch {
 	case any:
 		return nil
-	case len(left.Lines) == 0 || len(owners) == 0 && d.nothingSelected():
+	case len(left.Lines) == 0 || len(owners.byName) == 0 && d.nothingSelected():
 		return d.nothingLeft()
 	}
 	left.Lines = note.Sort(left.Lines, d.index.set.Objects)

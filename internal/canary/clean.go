@@ -59,8 +59,8 @@ func Clean(root *manifest.Node) {
 	meta := manifest.Get(root, "metadata")
 	manifest.DeleteFunc(meta, func(key string) bool { return serverFields[key] })
 	labels, annotations := manifest.Get(meta, "labels"), manifest.Get(meta, "annotations")
-	owner := ownerOf(labels, annotations)
-	manifest.DeleteFunc(labels, func(key string) bool { return owner.marks(key, labels) })
+	by := deployerOf(labels, annotations)
+	manifest.DeleteFunc(labels, func(key string) bool { return by.marks(key, labels) })
 	manifest.DeleteFunc(annotations, func(key string) bool { return hasPrefix(key, ownershipPrefixes) })
 	dropEmpty(meta, "annotations") // not labels: they get the track
 }
@@ -85,15 +85,15 @@ func HasArgo(set *manifest.Set) bool {
 			return true
 		}
 		meta := manifest.Get(o.Root, "metadata")
-		return ownerOf(manifest.Get(meta, "labels"), manifest.Get(meta, "annotations")).argo
+		return deployerOf(manifest.Get(meta, "labels"), manifest.Get(meta, "annotations")).argo
 	})
 }
 
-// owner holds which deployment tools have marked an object.
-type owner struct{ helm, argo bool }
+// deployer holds which deployment tools have marked an object.
+type deployer struct{ helm, argo bool }
 
-func ownerOf(labels, annotations *manifest.Node) owner {
-	var o owner
+func deployerOf(labels, annotations *manifest.Node) deployer {
+	var o deployer
 	for _, key := range append(manifest.Keys(labels), manifest.Keys(annotations)...) {
 		o.helm = o.helm || strings.HasPrefix(key, "meta.helm.sh/") || strings.HasPrefix(key, "helm.sh/")
 		o.argo = o.argo || strings.HasPrefix(key, "argocd.argoproj.io/")
@@ -104,7 +104,7 @@ func ownerOf(labels, annotations *manifest.Node) owner {
 
 // marks reports whether a label marks an owner. Old Helm charts set heritage, chart
 // and release.
-func (o owner) marks(key string, labels *manifest.Node) bool {
+func (o deployer) marks(key string, labels *manifest.Node) bool {
 	value := manifest.GetString(labels, key)
 	switch key {
 	case "app.kubernetes.io/managed-by":

@@ -4,35 +4,27 @@ import (
 	"fmt"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/owner"
 )
 
-// releasers are the kinds by which other programs release a workload, with the field that
-// names it (argoproj.io/v1alpha1 Rollout, flagger.app/v1beta1 Canary,
-// rollouts.kruise.io/v1beta1 and v1alpha1 Rollout).
-var releasers = []struct {
-	group, kind string
-	field       []string
-	program     string
-}{
-	{"argoproj.io", "Rollout", []string{"spec", "workloadRef"}, "Argo Rollouts"},
-	{"flagger.app", "Canary", []string{"spec", "targetRef"}, "Flagger"},
-	{"rollouts.kruise.io", "Rollout", []string{"spec", "workloadRef"}, "OpenKruise"},
-	{"rollouts.kruise.io", "Rollout", []string{"spec", "objectRef", "workloadRef"}, "OpenKruise"},
+// owners holds the objects of the input by which other programs release workloads, by the
+// name of the workload.
+type owners struct {
+	index  *index
+	byName map[string][]map[string]any
 }
 
-// owners holds the workloads that somebody else releases, each with the reason.
-type owners map[manifest.ID]string
-
 func ownersOf(x *index) owners {
-	found := owners{}
+	kinds := map[[2]string]bool{}
+	for _, p := range owner.Releasing() {
+		kinds[[2]string{p.Group, p.Kind}] = true
+	}
+	found := owners{x, map[string][]map[string]any{}}
 	for _, o := range x.others {
-		for _, r := range releasers {
-			ref := manifest.Get(o.Root, r.field...)
-			if o.Group() != r.group || o.Kind() != r.kind || ref == nil {
-				continue
-			}
-			id := manifest.ID{Kind: manifest.GetString(ref, "kind"), Namespace: x.set.Namespace(o), Name: manifest.GetString(ref, "name")}
-			found[id] = fmt.Sprintf("%s releases it, by %s (%s)", r.program, o.ID(), o.Pos)
+		if kinds[[2]string{o.Group(), o.Kind()}] {
+			value := x.set.Value(o)
+			name := owner.Target(value)
+			found.byName[name] = append(found.byName[name], value)
 		}
 	}
 	return found
@@ -40,12 +32,21 @@ func ownersOf(x *index) owners {
 
 // of returns why somebody else releases a workload, or "".
 func (o owners) of(w *workload) string {
-	if why := o[w.scalerTarget()]; why != "" {
-		return why
-	}
-	track := manifest.GetString(w.object.Root, "metadata", "labels", TrackLabel)
-	if track == TrackCanary || track == TrackBaseline {
+	meta := manifest.Get(w.object.Root, "metadata")
+	if track := manifest.GetString(meta, "labels", TrackLabel); track == TrackCanary || track == TrackBaseline {
 		return fmt.Sprintf("it belongs to a release of canarize itself (label %s: %s)", TrackLabel, track)
 	}
-	return ""
+	named := o.byName[w.object.Name()]
+	if len(named) == 0 && manifest.Get(meta, "ownerReferences") == nil {
+		return ""
+	}
+	by, found := owner.Releaser(o.index.set.ID(w.object), map[string]any{"metadata": manifest.Value(meta)}, named)
+	if !found {
+		return ""
+	}
+	where := ""
+	if object := o.index.set.Find(by.ID); object != nil {
+		by.ID, where = object.ID(), fmt.Sprintf(" (%s)", object.Pos)
+	}
+	return fmt.Sprintf("%s releases it%s", by, where)
 }

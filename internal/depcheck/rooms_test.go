@@ -23,7 +23,7 @@ var rooms = []room{
 	{"internal/owner", "who else releases or scales a workload: objects and marks of other programs", "manifest object", true},
 	{"internal/note", "what a derivation tells its reader: the names of its warnings, by harm, and which of them the user accepts", "manifest", true},
 	{"internal/servicename", "which Services of a cluster a Mapping, a variable or an argument names", "", true},
-	{"internal/canary", "stable objects → canary (and baseline) objects: names, labels, selectors, references", "manifest note servicename", true},
+	{"internal/canary", "stable objects → canary (and baseline) objects: names, labels, selectors, references", "manifest note owner servicename", true},
 	{"internal/hook", "which objects are hooks of Helm or Argo CD, and in which order these tools create them", "manifest", true},
 	{"internal/harm", "what a second copy beside stable would do: what both share, and what only one can have", "canary manifest note", true},
 	{"internal/plan", "manifests → a canary and the plan of its release", "canary harm hook manifest note object redact rollout route", true},

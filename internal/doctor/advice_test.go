@@ -46,7 +46,7 @@ const theatre = `
 `
 
 // programs are the kinds by which other programs release or scale workloads.
-var programs = []manifest.ID{{Group: "argoproj.io", Kind: "Rollout"}, {Group: "flagger.app", Kind: "Canary"}, {Group: "keda.sh", Kind: "ScaledObject"}, {Group: "autoscaling", Kind: "HorizontalPodAutoscaler"}}
+var programs = []manifest.ID{{Group: "argoproj.io", Kind: "Rollout"}, {Group: "rollouts.kruise.io", Kind: "Rollout"}, {Group: "flagger.app", Kind: "Canary"}, {Group: "keda.sh", Kind: "ScaledObject"}, {Group: "autoscaling", Kind: "HorizontalPodAutoscaler"}}
 
 func inTheatre(t testing.TB) *doctor.Seen {
 	t.Helper()

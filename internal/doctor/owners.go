@@ -59,7 +59,7 @@ func (e *Exam) whyNoPods(w Object) string {
 // unreadOwners returns the kinds of other programs' objects that were not all read.
 func (e *Exam) unreadOwners(namespace string) (kinds []string) {
 	for _, p := range slices.Concat(owner.Releasing(), owner.Scaling()) {
-		if !e.hasAllOf(p, namespace) {
+		if !e.hasAllOf(p, namespace) && !slices.Contains(kinds, p.Kind) {
 			kinds = append(kinds, p.Kind)
 		}
 	}

@@ -36,7 +36,33 @@ type Program struct {
 // https://docs.flagger.app/usage/how-it-works.
 var releasing = []Program{
 	{Name: "Argo Rollouts", Group: "argoproj.io", Kind: "Rollout", Resource: "rollouts", field: "workloadRef", manager: "rollouts-controller", replaces: true},
+	{Name: "OpenKruise", Group: "rollouts.kruise.io", Kind: "Rollout", Resource: "rollouts", field: "workloadRef", manager: "kruise-rollouts-controller"},
 	{Name: "Flagger", Group: "flagger.app", Kind: "Canary", Resource: "canaries", field: "targetRef", manager: "flagger", nowhere: "flagger.app/scale-to-zero"},
+}
+
+// Target returns the name of the workload that an object makes a program release; "" if it
+// is no such object.
+func Target(o map[string]any) string {
+	by := object.ID(o)
+	for _, p := range releasing {
+		if by.Group == p.Group && by.Kind == p.Kind {
+			name, _ := p.reference(o)["name"].(string)
+			return name
+		}
+	}
+	return ""
+}
+
+// reference returns the field of an object that names a workload. OpenKruise had it one
+// level deeper in v1alpha1.
+func (p Program) reference(o map[string]any) map[string]any {
+	spec := object.Spec(o)
+	if reference, found := spec[p.field].(map[string]any); found {
+		return reference
+	}
+	older, _ := spec["objectRef"].(map[string]any)
+	reference, _ := older[p.field].(map[string]any)
+	return reference
 }
 
 // scaling lists the programs that set the number of a workload's pods.
@@ -169,8 +195,7 @@ func naming(id manifest.ID, objects []map[string]any, programs []Program) (Owner
 		var found []Owner
 		for _, o := range objects {
 			by := object.ID(o)
-			reference, _ := object.Spec(o)[p.field].(map[string]any)
-			if by.Group == p.Group && by.Kind == p.Kind && by.Namespace == id.Namespace && refersTo(reference, id) {
+			if by.Group == p.Group && by.Kind == p.Kind && by.Namespace == id.Namespace && refersTo(p.reference(o), id) {
 				found = append(found, Owner{p, by})
 			}
 		}
