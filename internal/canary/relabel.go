@@ -70,7 +70,8 @@ func holdForAll(e *manifest.Node, labels []map[string]string) bool {
 	}
 	list := newStrings(values)
 	if old := manifest.Get(e, "values"); manifest.IsList(old) {
-		list.Style, list.HeadComment, list.LineComment, list.FootComment = old.Style, old.HeadComment, old.LineComment, old.FootComment
+		list.Style = old.Style
+		list.KeepComments(old)
 	}
 	manifest.Put(e, "values", list)
 	return true

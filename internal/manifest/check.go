@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -46,11 +47,10 @@ func (s *source) objects(doc *Node) ([]*Object, error) {
 	if root.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%s:%d: expected a Kubernetes object, found a %s; every object has apiVersion, kind and metadata.name; if the file is not for Kubernetes, %s", s.name, max(root.Line, 1), KindName(root), leaveOut)
 	}
-	if root.HeadComment == "" {
-		root.HeadComment = doc.HeadComment
-	}
-	if root.FootComment == "" {
-		root.FootComment = doc.FootComment
+	if outer := doc.extra(); outer != (extra{}) {
+		x := root.extra()
+		x.HeadComment, x.FootComment = cmp.Or(x.HeadComment, outer.HeadComment), cmp.Or(x.FootComment, outer.FootComment)
+		root.setExtra(x)
 	}
 	return s.object(root)
 }
@@ -129,11 +129,11 @@ func (s *source) checkTag(root, n *Node) error {
 	var err error
 	switch tag {
 	case "!!int":
-		err = n.Decode(new(int64))
+		err = n.decode(new(int64))
 	case "!!float":
-		err = n.Decode(new(float64))
+		err = n.decode(new(float64))
 	case "!!bool":
-		err = n.Decode(new(bool))
+		err = n.decode(new(bool))
 	}
 	if err != nil {
 		return s.errorf(root, n, "%s does not match its tag %s; remove the tag", n.Value, tag)

@@ -27,13 +27,17 @@ func (s *source) restoreComments(n *Node) {
 		}
 		for _, at := range append([]*Node{item}, item.Content...) {
 			for _, c := range above {
-				at.HeadComment, at.FootComment = without(at.HeadComment, c), without(at.FootComment, c)
+				x := at.extra()
+				x.HeadComment, x.FootComment = without(x.HeadComment, c), without(x.FootComment, c)
+				at.setExtra(x)
 			}
 		}
-		if item.HeadComment != "" {
-			above = append(above, item.HeadComment)
+		x := item.extra()
+		if x.HeadComment != "" {
+			above = append(above, x.HeadComment)
 		}
-		item.HeadComment = strings.Join(above, "\n\n")
+		x.HeadComment = strings.Join(above, "\n\n")
+		item.setExtra(x)
 	}
 }
 
@@ -63,7 +67,8 @@ func (s *source) commentsAbove(line, column int) []string {
 
 // hasFoot reports whether n or a node in it has the foot comment.
 func hasFoot(n *Node, comment string) bool {
-	return without(n.FootComment, comment) != n.FootComment ||
+	foot := n.extra().FootComment
+	return without(foot, comment) != foot ||
 		slices.ContainsFunc(n.Content, func(c *Node) bool { return hasFoot(c, comment) })
 }
 

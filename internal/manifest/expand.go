@@ -43,7 +43,7 @@ func (e *expander) expand(n *Node) error {
 			return err
 		}
 	}
-	anchored := n.Anchor != ""
+	anchored := n.extra().Anchor != ""
 	if anchored {
 		e.active[n] = true
 	}
@@ -54,7 +54,9 @@ func (e *expander) expand(n *Node) error {
 	}
 	if anchored {
 		delete(e.active, n)
-		n.Anchor = ""
+		x := n.extra()
+		x.Anchor = ""
+		n.setExtra(x)
 	}
 	if n.Kind == yaml.MappingNode {
 		return e.merge(n)
@@ -65,7 +67,7 @@ func (e *expander) expand(n *Node) error {
 // follow replaces an alias by a copy of its anchor's value. The copy keeps the
 // alias's comments and has no column.
 func (e *expander) follow(alias *Node) error {
-	target := alias.Alias
+	target := alias.extra().Alias
 	if target == nil || e.active[target] {
 		return e.errorf(e.root, alias, "alias *%s is inside the value of its own anchor; a value cannot contain itself", alias.Value)
 	}
@@ -74,8 +76,9 @@ func (e *expander) follow(alias *Node) error {
 		return e.errorf(e.root, alias, "aliases such as *%s copy more than %d values, the limit for an input of this size; use fewer aliases", alias.Value, most)
 	}
 	c := clone(target, true)
-	c.HeadComment, c.LineComment, c.FootComment = alias.HeadComment, alias.LineComment, alias.FootComment
-	c.Anchor, c.Line, c.Column = "", alias.Line, 0
+	x := alias.extra()
+	c.setExtra(extra{HeadComment: x.HeadComment, LineComment: x.LineComment, FootComment: x.FootComment})
+	c.Line, c.Column = alias.Line, 0
 	*alias = *c
 	return nil
 }

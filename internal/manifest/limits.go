@@ -10,7 +10,7 @@ import (
 )
 
 // The limits of an input. The API server accepts objects of at most 1.5 MiB, so
-// only hostile or mistaken input comes near them. A value costs about 200 bytes
+// only hostile or mistaken input comes near them. A value costs about 100 bytes
 // of memory, however short its text, so the limits count values.
 const (
 	MaxFileBytes      = 16 << 20  // one file or stream
@@ -60,14 +60,15 @@ func (g *Guard) Check(s Source) error {
 		return nil // the parser will report it
 	}
 	for {
-		var doc Node
-		if err := loader.Load(&doc); err != nil {
+		var read yaml.Node
+		if err := loader.Load(&read); err != nil {
 			if isDepth(err) {
 				return src.syntaxError(err)
 			}
 			return nil
 		}
-		if err := src.spend(&doc); err != nil {
+		doc := fromLibrary(&read)
+		if err := src.spend(doc); err != nil {
 			return err
 		}
 		if len(doc.Content) == 0 {

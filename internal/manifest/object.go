@@ -158,13 +158,13 @@ func scalarValue(n *Node) any {
 		if err == nil && strconv.FormatInt(i, 10) == n.Value { // not octal, no sign
 			return i
 		}
-		if n.Decode(&i) == nil {
+		if n.decode(&i) == nil {
 			return i
 		}
 		return json.Number(n.Value)
 	case "!!float":
 		var f float64
-		if n.Decode(&f) == nil {
+		if n.decode(&f) == nil {
 			return f
 		}
 	case "!!bool":

@@ -90,7 +90,9 @@ func TestFirstErrorOfParts(t *testing.T) {
 }
 
 func withoutComments(n *Node) {
-	n.HeadComment, n.FootComment = "", ""
+	x := n.extra()
+	x.HeadComment, x.FootComment = "", ""
+	n.setExtra(x)
 	for _, child := range n.Content {
 		withoutComments(child)
 	}

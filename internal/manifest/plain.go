@@ -20,13 +20,13 @@ type plain struct {
 // object prints an object. It returns false if the library has to do it.
 func (p *plain) object(root *Node) bool {
 	p.out, p.compact = p.out[:0], compactLists(root)
-	return isBlock(root, yaml.MappingNode) && root.LineComment == "" && root.FootComment == "" &&
-		p.comment(root.HeadComment, 0) && p.mapping(root, 0)
+	return isBlock(root, yaml.MappingNode) && root.extra().LineComment == "" && root.extra().FootComment == "" &&
+		p.comment(root.extra().HeadComment, 0) && p.mapping(root, 0)
 }
 
 // isBlock reports whether n is printed as a block on its own lines.
 func isBlock(n *Node, kind yaml.Kind) bool {
-	return n.Kind == kind && n.Style == 0 && len(n.Content) > 0 && hasDefaultTag(n) && n.Anchor == ""
+	return n.Kind == kind && n.Style == 0 && len(n.Content) > 0 && hasDefaultTag(n) && n.extra().Anchor == ""
 }
 
 func hasDefaultTag(n *Node) bool {
@@ -36,11 +36,11 @@ func hasDefaultTag(n *Node) bool {
 func (p *plain) mapping(n *Node, indent int) bool {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if i > 0 || !p.behindDash() {
-			if !p.comment(n.Content[i].HeadComment, indent) {
+			if !p.comment(n.Content[i].extra().HeadComment, indent) {
 				return false
 			}
 			p.indent(indent)
-		} else if n.Content[i].HeadComment != "" {
+		} else if n.Content[i].extra().HeadComment != "" {
 			return false
 		}
 		if !p.key(n.Content[i], false) || !p.value(n.Content[i+1], indent) {
@@ -59,7 +59,7 @@ func (p *plain) behindDash() bool {
 // key prints a key and its colon. The library has another form for keys of more
 // than 128 bytes.
 func (p *plain) key(n *Node, flow bool) bool {
-	if len(n.Value) > 128 || n.LineComment != "" || n.FootComment != "" || !p.scalar(n, flow) {
+	if len(n.Value) > 128 || n.extra().LineComment != "" || n.extra().FootComment != "" || !p.scalar(n, flow) {
 		return false
 	}
 	p.out = append(p.out, ':')
@@ -68,7 +68,7 @@ func (p *plain) key(n *Node, flow bool) bool {
 
 // value prints the value of a key in the column indent.
 func (p *plain) value(n *Node, indent int) bool {
-	if n.HeadComment != "" || n.FootComment != "" {
+	if n.extra().HeadComment != "" || n.extra().FootComment != "" {
 		return false
 	}
 	isMap, isList := isBlock(n, yaml.MappingNode), isBlock(n, yaml.SequenceNode)
@@ -76,11 +76,11 @@ func (p *plain) value(n *Node, indent int) bool {
 	case !isMap && !isList:
 		if n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0 { // nothing behind the colon
 			p.out = append(p.out, '\n')
-			return n.Tag == "!!null" && n.LineComment == "" && n.Anchor == ""
+			return n.Tag == "!!null" && n.extra().LineComment == "" && n.extra().Anchor == ""
 		}
 		p.out = append(p.out, ' ')
 		return p.line(n, indent)
-	case n.LineComment != "":
+	case n.extra().LineComment != "":
 		return false
 	}
 	p.out = append(p.out, '\n')
@@ -95,14 +95,14 @@ func (p *plain) value(n *Node, indent int) bool {
 
 func (p *plain) list(n *Node, indent int) bool {
 	for _, item := range n.Content {
-		if item.FootComment != "" || !p.comment(item.HeadComment, indent) {
+		if item.extra().FootComment != "" || !p.comment(item.extra().HeadComment, indent) {
 			return false
 		}
 		p.indent(indent)
 		p.out = append(p.out, '-', ' ')
 		printed := false
 		if isBlock(item, yaml.MappingNode) {
-			printed = item.LineComment == "" && p.mapping(item, indent+2)
+			printed = item.extra().LineComment == "" && p.mapping(item, indent+2)
 		} else {
 			printed = p.line(item, indent)
 		}
@@ -117,15 +117,15 @@ func (p *plain) list(n *Node, indent int) bool {
 func (p *plain) line(n *Node, indent int) bool {
 	switch {
 	case n.Style == yaml.LiteralStyle:
-		return n.LineComment == "" && p.literal(n, indent+2)
+		return n.extra().LineComment == "" && p.literal(n, indent+2)
 	case !p.inline(n, false):
 		return false
-	case n.LineComment == "":
+	case n.extra().LineComment == "":
 		p.out = append(p.out, '\n')
 		return true
 	}
 	p.out = append(p.out, ' ')
-	return !strings.Contains(n.LineComment, "\n") && p.comment(n.LineComment, 0)
+	return !strings.Contains(n.extra().LineComment, "\n") && p.comment(n.extra().LineComment, 0)
 }
 
 // inline prints a scalar or a flow collection. flow reports whether it is part
@@ -134,7 +134,7 @@ func (p *plain) inline(n *Node, flow bool) bool {
 	if n.Kind == yaml.ScalarNode {
 		return p.scalar(n, flow)
 	}
-	if n.Style&^yaml.FlowStyle != 0 || n.Style == 0 && len(n.Content) > 0 && !flow || !hasDefaultTag(n) || n.Anchor != "" {
+	if n.Style&^yaml.FlowStyle != 0 || n.Style == 0 && len(n.Content) > 0 && !flow || !hasDefaultTag(n) || n.extra().Anchor != "" {
 		return false
 	}
 	brackets := "[]"
@@ -150,7 +150,7 @@ func (p *plain) inline(n *Node, flow bool) bool {
 		case i > 0:
 			p.out = append(p.out, ", "...)
 		}
-		if child.HeadComment != "" || child.LineComment != "" || child.FootComment != "" {
+		if child.extra().HeadComment != "" || child.extra().LineComment != "" || child.extra().FootComment != "" {
 			return false
 		}
 		printed := false
@@ -169,7 +169,7 @@ func (p *plain) inline(n *Node, flow bool) bool {
 
 // scalar prints a scalar on one line.
 func (p *plain) scalar(n *Node, flow bool) bool {
-	if n.Kind != yaml.ScalarNode || n.Anchor != "" || !isPrintable(n.Value) {
+	if n.Kind != yaml.ScalarNode || n.extra().Anchor != "" || !isPrintable(n.Value) {
 		return false
 	}
 	quote := ""
@@ -199,7 +199,7 @@ func (p *plain) scalar(n *Node, flow bool) bool {
 // has no blank line at its end.
 func (p *plain) literal(n *Node, indent int) bool {
 	text, ended := strings.CutSuffix(n.Value, "\n")
-	if n.Tag != "!!str" || n.Anchor != "" || text == "" || text[0] == ' ' || text[0] == '\n' || text[len(text)-1] == '\n' {
+	if n.Tag != "!!str" || n.extra().Anchor != "" || text == "" || text[0] == ' ' || text[0] == '\n' || text[len(text)-1] == '\n' {
 		return false
 	}
 	p.out = append(p.out, '|')

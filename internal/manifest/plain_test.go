@@ -31,7 +31,8 @@ func TestPlainScalars(t *testing.T) {
 			for _, style := range []yaml.Style{0, yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle, yaml.LiteralStyle, yaml.FoldedStyle, yaml.TaggedStyle, yaml.LiteralStyle | yaml.TaggedStyle} {
 				for _, comment := range []string{"", "# a"} {
 					for _, outer := range []yaml.Style{0, yaml.FlowStyle} {
-						n := &Node{Kind: yaml.ScalarNode, Tag: tag, Style: style, Value: text, LineComment: comment}
+						n := &Node{Kind: yaml.ScalarNode, Tag: tag, Style: style, Value: text}
+						n.setExtra(extra{LineComment: comment})
 						list, entry, key := NewList(n), NewMap("k", n), NewMap("k", "v")
 						key.Content[0] = n
 						for _, in := range []*Node{list, entry, key} {
@@ -54,7 +55,7 @@ func TestLawPlainIsTheLibrary(t *testing.T) {
 	trees, printed := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		trees++
-		if checkPlain(t, (&grower{t, rapid.SampledFrom([]int{0, 5, 20, 100}).Draw(t, "odd")}).mapping(1, 3)) {
+		if checkPlain(t, fromLibrary((&grower{t, rapid.SampledFrom([]int{0, 5, 20, 100}).Draw(t, "odd")}).mapping(1, 3))) {
 			printed++
 		}
 	})
@@ -80,29 +81,29 @@ func choose[E any](g *grower, usual E, others ...E) E {
 	return rapid.SampledFrom(others).Draw(g.T, "unusual")
 }
 
-func (g *grower) mapping(column, depth int) *Node {
-	n := &Node{Kind: yaml.MappingNode, Tag: "!!map", Column: column}
+func (g *grower) mapping(column, depth int) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Column: column}
 	for range g.upTo(4) {
 		n.Content = append(n.Content, g.key(column), g.value(column, depth))
 	}
 	return g.collection(n)
 }
 
-func (g *grower) list(column, depth int) *Node {
-	n := &Node{Kind: yaml.SequenceNode, Tag: "!!seq", Column: column}
+func (g *grower) list(column, depth int) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Column: column}
 	for range g.upTo(3) {
 		n.Content = append(n.Content, g.value(column, depth))
 	}
 	return g.collection(n)
 }
 
-func (g *grower) collection(n *Node) *Node {
+func (g *grower) collection(n *yaml.Node) *yaml.Node {
 	n.Style = choose(g, n.Style, yaml.FlowStyle, yaml.FlowStyle, yaml.TaggedStyle)
 	n.LineComment = choose(g, "", comments...)
 	return g.unusual(n)
 }
 
-func (g *grower) value(column, depth int) *Node {
+func (g *grower) value(column, depth int) *yaml.Node {
 	switch kind := g.upTo(5); {
 	case depth > 0 && kind == 0:
 		return g.list(column+2*g.upTo(1), depth-1)
@@ -120,7 +121,7 @@ func (g *grower) value(column, depth int) *Node {
 	return g.unusual(n)
 }
 
-func (g *grower) key(column int) *Node {
+func (g *grower) key(column int) *yaml.Node {
 	n := g.scalar()
 	n.Column = column
 	if g.upTo(5) == 0 {
@@ -131,7 +132,7 @@ func (g *grower) key(column int) *Node {
 }
 
 // unusual adds a tag, an anchor or a comment that is rare in this place.
-func (g *grower) unusual(n *Node) *Node {
+func (g *grower) unusual(n *yaml.Node) *yaml.Node {
 	n.Tag = choose(g, n.Tag, "", "!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!binary", "!!merge", "!t")
 	n.HeadComment = choose(g, n.HeadComment, comments...)
 	n.FootComment = choose(g, "", comments...)
@@ -141,13 +142,13 @@ func (g *grower) unusual(n *Node) *Node {
 
 var comments = []string{"# a", "# a\n# b", "# a\n\n# b", "#", "a", "# a\n", "\n# a", "# é", "# a\nb"}
 
-func (g *grower) scalar() *Node {
+func (g *grower) scalar() *yaml.Node {
 	usual := rapid.SampledFrom([]string{"a", "a b", "1", "100m", "10.0.0.1", "true", "http://x/y", "-c", "a#b"}).Draw(g.T, "text")
 	random := rapid.StringOfN(rapid.RuneFrom([]rune("aenTy019.-+:#, \n'\"[}?xé_/")), 0, 6, -1).Draw(g.T, "random text")
-	n := &Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: choose(g, usual, append(texts, random, random, random)...)}
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: choose(g, usual, append(texts, random, random, random)...)}
 	n.Style = rapid.SampledFrom([]yaml.Style{0, 0, 0, yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle}).Draw(g.T, "style")
 	n.Style = choose(g, n.Style, yaml.LiteralStyle, yaml.FoldedStyle, yaml.TaggedStyle, yaml.FlowStyle, yaml.LiteralStyle|yaml.TaggedStyle)
-	var read Node
+	var read yaml.Node
 	if n.Style == 0 && yaml.Unmarshal([]byte(n.Value), &read) == nil && len(read.Content) == 1 && read.Content[0].Value == n.Value {
 		n.Tag = read.Content[0].Tag
 	}

@@ -51,23 +51,8 @@ func (o *Object) print(p *plain) ([]byte, error) {
 
 // printTree prints a tree by the library.
 func printTree(root *Node) ([]byte, error) {
-	// yaml.Dump removes redundant tags from the tree, so it gets a copy.
-	root = clone(root, true)
-	nameNulls(root, false)
-	return yaml.Dump(root, yaml.WithV3Defaults(), yaml.WithIndent(2),
+	return yaml.Dump(toLibrary(root, false), yaml.WithV3Defaults(), yaml.WithIndent(2),
 		yaml.WithCompactSeqIndent(compactLists(root)), yaml.WithLineWidth(-1))
-}
-
-// nameNulls writes null where flow collections have nothing, as in {a, b: }. The
-// library would print an empty string there.
-func nameNulls(n *Node, flow bool) {
-	flow = flow || n.Style&yaml.FlowStyle != 0
-	if flow && n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == "" {
-		n.Value = "null"
-	}
-	for _, child := range n.Content {
-		nameNulls(child, flow)
-	}
 }
 
 // compactLists reports whether the first block list in the input starts in the

@@ -82,14 +82,14 @@ func (s *source) load(text []byte, handle func(doc *Node) error) error {
 		return err
 	}
 	for {
-		var doc Node
+		var doc yaml.Node
 		switch err := loader.Load(&doc); {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return s.syntaxError(err)
 		}
-		if err := handle(&doc); err != nil {
+		if err := handle(fromLibrary(&doc)); err != nil {
 			return err
 		}
 	}
