@@ -8,11 +8,11 @@ import (
 )
 
 // firstCollection is the memory, in bytes, with which collectLate begins.
-const firstCollection = 64 << 20
+const firstCollection = 128 << 20
 
-// collectLate puts off the collection of garbage until the process uses 64 MB. From then
+// collectLate puts off the collection of garbage until the process uses 128 MB. From then
 // on Go collects as usual. Without it a command that reads manifests and ends collects
-// five times on the way there, which costs more than it frees. Settings of the
+// six times on the way there, which costs more than it frees. Settings of the
 // environment, such as GOGC, stay. The returned function ends the delay.
 func collectLate() (end func()) {
 	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(firstCollection)
