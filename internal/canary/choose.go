@@ -108,11 +108,8 @@ func (d *derivation) near(w *workload) string {
 // routed reports whether a route leads to the pods of a workload, as far as the input
 // shows.
 func (d *derivation) routed(w *workload) bool {
-	if d.options.Routed == nil {
-		return true
-	}
 	for _, s := range w.services {
-		if d.options.Routed[d.index.set.ID(s.object)] {
+		if s.reaches(w) && (d.options.Routed == nil || d.options.Routed[d.index.set.ID(s.object)]) {
 			return true
 		}
 	}

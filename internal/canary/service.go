@@ -41,6 +41,30 @@ func (d *derivation) service(s *service) {
 	d.result.Services = append(d.result.Services, manifest.Derived{Stable: s.object, Canary: c})
 }
 
+// reaches reports whether the Service leads requests to a workload that it selects: not if
+// it names a port that only the pods of another one have.
+func (s *service) reaches(w *workload) bool {
+	return s.opens(w) || !slices.ContainsFunc(s.workloads, s.opens)
+}
+
+// opens reports whether the pods of a workload have a target port of the Service. A number
+// needs no declaration.
+func (s *service) opens(w *workload) bool {
+	names := map[string]bool{}
+	for _, list := range []string{"containers", "initContainers"} {
+		for _, c := range manifest.Items(w.template(), "spec", list) {
+			for _, p := range manifest.Items(c, "ports") {
+				names[manifest.GetString(p, "name")] = true
+			}
+		}
+	}
+	ports := manifest.Items(s.object.Root, "spec", "ports")
+	return len(ports) == 0 || slices.ContainsFunc(ports, func(p *manifest.Node) bool {
+		target := manifest.Get(p, "targetPort")
+		return target == nil || manifest.KindName(target) != "string" || names[target.Value]
+	})
+}
+
 // canaryValue returns the canaries' value for a label of the Service's
 // selector. All its workloads have the same one, see separate.
 func (s *service) canaryValue(key, value string) string {
