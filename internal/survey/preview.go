@@ -3,7 +3,6 @@ package survey
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/kube"
@@ -33,7 +32,7 @@ func Preview(ctx context.Context, o PreviewOptions) (report.Preview, error) {
 	}
 	p := report.Preview{
 		Namespace: o.Release.Namespace, Release: o.Release.Name, Images: []report.ImageChange{},
-		Warnings: slices.Concat([]rollout.Warning{}, o.Plan.Warnings), LeftAlone: slices.Concat([]report.LeftAlone{}, o.LeftAlone),
+		Warnings: append([]rollout.Warning{}, o.Plan.Warnings...), LeftAlone: append([]report.LeftAlone{}, o.LeftAlone...),
 		Course: courseOf(o.Analysis, o.Gates), Findings: examined.Findings, Unseen: examined.Unseen,
 	}
 	stable, err := s.changes(ctx, promotable(o.Plan))
