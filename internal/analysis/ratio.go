@@ -185,8 +185,9 @@ func (c Config) most() float64 {
 	return math.Log(1/(fastShare*c.Alpha)) / 3
 }
 
-// deciding returns the evidence of health that promotes. Harm may begin only at a large
-// share, so with an automatic ramp that is what was won at the largest weight.
+// deciding returns the evidence of health that a promotion needs. Some harm appears only
+// when the canary has a large share. An automatic ramp therefore counts only the evidence
+// from its largest weight; steps count all of it.
 func (r *ratio) deciding(c Config) *safe {
 	if len(c.Ramp.Steps) > 0 {
 		return &r.Safe

@@ -34,7 +34,8 @@ func (d *derivation) foreign() {
 	}
 }
 
-// finding is what an object of another program selects and names.
+// finding is an object of another program, with the pods that it selects and the workloads
+// and Services that it names.
 type finding struct {
 	object *manifest.Object
 	id     kindID

@@ -9,9 +9,9 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// byExpression is a selector of Calico: an expression such as
-// "app == 'web' && has(tier)". The grammar is that of github.com/projectcalico/calico,
-// libcalico-go/lib/selector.
+// byExpression is the form of Calico's selectors. They are expressions such as
+// "app == 'web' && has(tier)". The package libcalico-go/lib/selector of
+// github.com/projectcalico/calico defines their grammar.
 var byExpression = form{
 	read: func(n *manifest.Node) (query, bool) {
 		if !manifest.IsScalar(n) {

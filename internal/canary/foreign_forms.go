@@ -10,7 +10,7 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// pod is what selectors of pods can look at.
+// pod holds the properties of a pod by which a selector can choose it.
 type pod struct {
 	namespace, account string
 	labels             map[string]string

@@ -88,7 +88,8 @@ func (s *service) relabelSubset(labels *manifest.Node) {
 	}
 }
 
-// serviceHost reads the host name of a Service. rest is what follows the name.
+// serviceHost splits the host name of a Service. It returns the name of the Service, its
+// namespace, and what stands after the name, such as ".shop.svc".
 func serviceHost(host, namespace string) (name, in, rest string, ok bool) {
 	n, ok := servicename.Parse(host)
 	if !ok {
