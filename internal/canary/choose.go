@@ -50,12 +50,11 @@ func (d *derivation) choose() error {
 		return d.nothingLeft()
 	}
 	left.Lines = note.Sort(left.Lines, d.index.set.Objects)
-	left.closest = left.Lines[0]
-	for _, n := range slices.Backward(left.Lines) {
-		if slices.ContainsFunc(d.index.workloads, func(w *workload) bool { return w.object == n.Object && len(w.services) > 0 && d.routed(w) }) {
-			left.closest = n
-		}
+	routed := map[*manifest.Object]bool{}
+	for _, w := range d.index.workloads {
+		routed[w.object] = d.routed(w)
 	}
+	left.closest = left.Lines[max(0, slices.IndexFunc(left.Lines, func(n note.Note) bool { return routed[n.Object] }))]
 	return left
 }
 
@@ -118,9 +117,8 @@ func (d *derivation) routed(w *workload) bool {
 
 // unsafe returns why a second copy of a workload would do harm or prove nothing, or "".
 func (x *index) unsafe(w *workload) string {
-	claims := manifest.Items(w.template(), "spec", "volumes")
 	recreate := manifest.GetString(w.object.Root, "spec", "strategy", "type") == "Recreate"
-	for _, v := range claims {
+	for _, v := range manifest.Items(w.template(), "spec", "volumes") {
 		name := manifest.GetString(v, "persistentVolumeClaim", "claimName")
 		if name == "" {
 			continue
