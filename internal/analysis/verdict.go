@@ -317,7 +317,7 @@ func (j *Judge) enough() float64 {
 	t := &j.s.Traffic
 	top := j.config.Ramp.Max
 	share := func(w float64) float64 { return min(w/100*t.multiple(), 1) }
-	last := max(j.finale()-j.s.Ramp.Top, spare*j.needed(share(top))/max(t.Rate*share(top), 1e-9))
+	last := max(j.finale()-j.s.Ramp.Top, spare*j.needed(share(top), j.deciding)/max(t.Rate*share(top), 1e-9))
 	left := j.config.Bake - j.s.Baked
 	if left <= last+raises*j.config.Interval {
 		return top
@@ -326,7 +326,7 @@ func (j *Judge) enough() float64 {
 		if w > top {
 			break
 		}
-		if spare*j.neededAny(share(w)) <= t.Rate*share(w)*max(left, shortest) {
+		if spare*j.needed(share(w), fromAnyWeight) <= t.Rate*share(w)*max(left, shortest) {
 			return w
 		}
 	}
@@ -334,23 +334,20 @@ func (j *Judge) enough() float64 {
 }
 
 // needed returns how many canary requests are still expected to be needed for
-// every metric, at a share of the requests.
-func (j *Judge) needed(share float64) float64 {
+// every metric, at a share of the requests. of selects the evidence that they add to.
+func (j *Judge) needed(share float64, of func(*ratio) *safe) float64 {
 	most := 0.0
 	for _, r := range j.all {
-		most = max(most, r.needed(r.deciding(j.config), j.config, share))
+		most = max(most, r.needed(of(r), j.config, share))
 	}
 	return most
 }
 
-// neededAny does the same for evidence from any weight.
-func (j *Judge) neededAny(share float64) float64 {
-	most := 0.0
-	for _, r := range j.all {
-		most = max(most, r.needed(&r.Safe, j.config, share))
-	}
-	return most
-}
+// deciding selects the evidence that a promotion needs.
+func (j *Judge) deciding(r *ratio) *safe { return r.deciding(j.config) }
+
+// fromAnyWeight selects the evidence of all intervals.
+func fromAnyWeight(r *ratio) *safe { return &r.Safe }
 
 // tooSlow reports whether a promotion before the deadline is unlikely even at
 // the largest weight.
@@ -360,7 +357,7 @@ func (j *Judge) tooSlow() bool {
 	if steps := j.config.Ramp.Steps; len(steps) > 0 {
 		weight = steps[len(steps)-1].Weight
 	}
-	return j.needed(weight/100) > t.Rate*weight/100*max(0, j.config.Deadline-j.s.Clock.Elapsed)
+	return j.needed(weight/100, j.deciding) > t.Rate*weight/100*max(0, j.config.Deadline-j.s.Clock.Elapsed)
 }
 
 func (j *Judge) progress(in interval, harm float64) string {
