@@ -118,7 +118,7 @@ func (d *derivation) routed(w *workload) bool {
 // unsafe returns why a second copy of a workload would do harm or prove nothing, or "".
 func (x *index) unsafe(w *workload) string {
 	recreate := manifest.GetString(w.object.Root, "spec", "strategy", "type") == "Recreate"
-	for _, v := range manifest.Items(w.template(), "spec", "volumes") {
+	for _, v := range manifest.Items(PodSpec(w.object), "volumes") {
 		name := manifest.GetString(v, "persistentVolumeClaim", "claimName")
 		if name == "" {
 			continue

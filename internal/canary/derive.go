@@ -138,22 +138,19 @@ func (d *derivation) leaveImages() {
 	if len(d.options.Images) == 0 {
 		return
 	}
-	leave := func(o *manifest.Object, podSpec *manifest.Node) {
-		if image, wanted := d.images.leave(o, podSpec); wanted != "" {
+	leave := func(o *manifest.Object) {
+		if image, wanted := d.images.leave(o, PodSpec(o)); wanted != "" {
 			d.warn(note.ImageLeft, o, "keeps the image %s, because it gets no canary, although --image %s matches it; a promotion applies its manifest as it is: change the image there", image, wanted)
 		}
 	}
 	for _, w := range d.index.workloads {
 		if !w.chosen {
-			leave(w.object, manifest.Get(w.template(), "spec"))
+			leave(w.object)
 		}
 	}
 	for _, o := range d.index.others {
-		switch spec := manifest.Get(o.Root, "spec"); o.Kind() {
-		case "CronJob":
-			leave(o, manifest.Get(spec, "jobTemplate", "spec", "template", "spec"))
-		case "Job":
-			leave(o, manifest.Get(spec, "template", "spec"))
+		if kind := o.Kind(); kind == "CronJob" || kind == "Job" {
+			leave(o)
 		}
 	}
 }

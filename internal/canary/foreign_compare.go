@@ -86,7 +86,7 @@ func (f *foreign) compare(q query, in scope) comparison {
 func (f *foreign) pods(w *workload) twins {
 	t, known := f.twins[w]
 	if !known {
-		spec := manifest.Get(w.template(), "spec")
+		spec := PodSpec(w.object)
 		account := cmp.Or(manifest.GetString(spec, "serviceAccountName"), manifest.GetString(spec, "serviceAccount"), "default")
 		t = twins{pod{w.namespace, account, w.labels}, pod{w.namespace, account, w.canaryLabels}}
 		f.twins[w] = t

@@ -25,10 +25,6 @@ type workload struct {
 	canaryLabels map[string]string
 }
 
-func (w *workload) template() *manifest.Node {
-	return manifest.Get(w.object.Root, "spec", "template")
-}
-
 // replicas returns the number of pods in the workload's manifest.
 func (w *workload) replicas() int {
 	text := manifest.GetString(w.object.Root, "spec", "replicas")
@@ -187,7 +183,7 @@ func (x *index) addForwarder(o *manifest.Object) {
 
 func (x *index) addWorkload(o *manifest.Object) error {
 	w := &workload{object: o, namespace: x.set.Namespace(o)}
-	template := w.template()
+	template := PodTemplate(o)
 	if template == nil {
 		return o.Errorf(manifest.Get(o.Root, "spec"), "no spec.template, so no canary pods can be made; add it")
 	}

@@ -11,7 +11,7 @@ import (
 // warnAboutPins warns about images of the command line that name no version although the
 // images that they replace do. podSpec is the canary's.
 func (d *derivation) warnAboutPins(w *workload, podSpec *manifest.Node) {
-	stable := manifest.Get(w.template(), "spec")
+	stable := PodSpec(w.object)
 	var lost []string
 	for _, list := range []string{"initContainers", "containers"} {
 		now := manifest.Items(podSpec, list)

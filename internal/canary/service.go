@@ -52,7 +52,7 @@ func (s *service) reaches(w *workload) bool {
 func (s *service) opens(w *workload) bool {
 	names := map[string]bool{}
 	for _, list := range []string{"containers", "initContainers"} {
-		for _, c := range manifest.Items(w.template(), "spec", list) {
+		for _, c := range manifest.Items(PodSpec(w.object), list) {
 			for _, p := range manifest.Items(c, "ports") {
 				names[manifest.GetString(p, "name")] = true
 			}

@@ -86,7 +86,7 @@ type examination struct {
 func newExamination(set *manifest.Set, derived canary.Result) *examination {
 	e := &examination{index: newIndex(set), byTarget: make(map[target]*subject, len(derived.Pods)), configs: configCache{}}
 	for _, p := range derived.Pods {
-		template := manifest.Get(p.Stable.Root, "spec", "template")
+		template := canary.PodTemplate(p.Stable)
 		s := &subject{Pods: p, template: template, spec: manifest.Get(template, "spec"), annotations: manifest.StringMap(template, "metadata", "annotations")}
 		e.subjects = append(e.subjects, s)
 		e.byTarget[target{p.Namespace, p.Stable.Kind(), p.Stable.Name()}] = s

@@ -151,12 +151,8 @@ var hookKeys = []string{"helm.sh/hook", "argocd.argoproj.io/hook"}
 
 // job notes a Job or CronJob that shares something with a workload that gets a canary.
 func (e *examination) job(o *manifest.Object) {
-	template := manifest.Get(o.Root, "spec", "template")
-	if o.Kind() == "CronJob" {
-		if manifest.IsTrue(manifest.Get(o.Root, "spec", "suspend")) {
-			return
-		}
-		template = manifest.Get(o.Root, "spec", "jobTemplate", "spec", "template")
+	if o.Kind() == "CronJob" && manifest.IsTrue(manifest.Get(o.Root, "spec", "suspend")) {
+		return
 	}
 	for _, key := range hookKeys {
 		if manifest.Get(o.Root, "metadata", "annotations", key) != nil {
@@ -165,7 +161,7 @@ func (e *examination) job(o *manifest.Object) {
 	}
 	var work, reads []string
 	var with *subject
-	e.eachShared(e.set.Namespace(o), template, func(thing sharing) {
+	e.eachShared(e.set.Namespace(o), canary.PodTemplate(o), func(thing sharing) {
 		s := e.shared[thing]
 		if s == nil || with != nil && s != with {
 			return

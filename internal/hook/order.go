@@ -72,14 +72,3 @@ func rank(h Hook) int {
 	}
 	return 0
 }
-
-// PodSpec returns the spec of the pods that an object is or makes; nil if it makes none.
-func PodSpec(o *manifest.Object) *manifest.Node {
-	switch o.Kind() {
-	case "Pod":
-		return manifest.Get(o.Root, "spec")
-	case "CronJob":
-		return manifest.Get(o.Root, "spec", "jobTemplate", "spec", "template", "spec")
-	}
-	return manifest.Get(o.Root, "spec", "template", "spec")
-}

@@ -38,11 +38,11 @@ func checkHooks(application *manifest.Set, hooks []hook.Hook, options canary.Opt
 		return h.Object.Errorf(nil, "no canary possible: it is %s, which canarize does not apply, and the input has no other Deployment; pass the application's own manifests too, or remove the annotation", h)
 	}
 	for _, i := range options.Images {
-		if slices.ContainsFunc(application.Objects, func(o *manifest.Object) bool { return i.MatchesPod(hook.PodSpec(o)) }) {
+		if slices.ContainsFunc(application.Objects, func(o *manifest.Object) bool { return i.MatchesPod(canary.PodSpec(o)) }) {
 			continue
 		}
 		for _, h := range hooks {
-			if i.MatchesPod(hook.PodSpec(h.Object)) {
+			if i.MatchesPod(canary.PodSpec(h.Object)) {
 				return h.Object.Errorf(nil, "--image %s: only this object has such a container, and it is %s, which canarize does not apply; pass the image to canarize generate --hooks instead", i.Flag(), h)
 			}
 		}
@@ -98,7 +98,7 @@ func noteHooks(set *manifest.Set, hooks []hook.Hook, pods canary.Result) []note.
 	}
 	readers := map[manifest.ID]*manifest.Object{}
 	for _, p := range slices.Backward(pods.Pods) { // the first reader is named
-		canary.Configs(hook.PodSpec(p.Stable), func(kind, name string) {
+		canary.Configs(canary.PodSpec(p.Stable), func(kind, name string) {
 			readers[manifest.ID{Kind: kind, Namespace: p.Namespace, Name: name}] = p.Stable
 		})
 	}
@@ -130,7 +130,7 @@ type HookOptions struct {
 // is named.
 func Hooks(set *manifest.Set, options HookOptions) ([]*manifest.Object, error) {
 	for _, i := range options.Images {
-		if !slices.ContainsFunc(set.Objects, func(o *manifest.Object) bool { return i.MatchesPod(hook.PodSpec(o)) }) {
+		if !slices.ContainsFunc(set.Objects, func(o *manifest.Object) bool { return i.MatchesPod(canary.PodSpec(o)) }) {
 			return nil, fmt.Errorf("--image %s: no container of the input matches it", i.Flag())
 		}
 	}
@@ -148,7 +148,7 @@ func Hooks(set *manifest.Set, options HookOptions) ([]*manifest.Object, error) {
 	for _, step := range steps {
 		for _, h := range step {
 			o := h.Object.Clone()
-			canary.SetImages(hook.PodSpec(o), options.Images)
+			canary.SetImages(canary.PodSpec(o), options.Images)
 			if options.Namespace != "" && o.Namespace() == "" {
 				manifest.PutString(o.Metadata(), "namespace", options.Namespace)
 			}

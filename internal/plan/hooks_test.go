@@ -239,7 +239,7 @@ func TestHooks(t *testing.T) {
 			for _, o := range objects {
 				have = append(have, fmt.Sprintf("%s %s/%s", o.Kind(), o.Namespace(), o.Name()))
 				for _, list := range []string{"containers", "initContainers"} {
-					for _, c := range manifest.Items(hook.PodSpec(o), list) {
+					for _, c := range manifest.Items(canary.PodSpec(o), list) {
 						have = append(have, manifest.GetString(c, "image"))
 					}
 				}
