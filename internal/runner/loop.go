@@ -179,7 +179,7 @@ func (s *session) begin(ctx context.Context, fact rollout.Fact) error {
 	if request, is := fact.(rollout.Request); !is || request.Verb != rollout.Deploy || c.heard.Begun {
 		return nil
 	}
-	return s.preflight(ctx, c.plan, c.how.Unverified)
+	return s.preflight(ctx, c.plan, c.how.Unverified, s.Force)
 }
 
 // errCatastrophe and errRejected interrupt a change of the weight.

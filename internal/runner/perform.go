@@ -316,8 +316,9 @@ func Unscaled(plan rollout.Plan, o map[string]any) map[string]any {
 	return o
 }
 
-// preflight checks what a run needs before it changes anything.
-func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified bool) error {
+// preflight checks what a deployment needs before it changes anything. force says whether
+// the promotion will take over fields of other owners.
+func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified, force bool) error {
 	if err := s.unrivalled(ctx, plan); err != nil {
 		return err
 	}
@@ -326,7 +327,7 @@ func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified bo
 			return err
 		}
 	}
-	return s.promotionAccepted(ctx, plan, s.Force)
+	return s.promotionAccepted(ctx, plan, force)
 }
 
 // promotionAccepted lets the API server validate what a promotion would write. Some objects

@@ -92,13 +92,9 @@ func (s *session) prepareDeploy(ctx context.Context, request *rollout.Request, p
 		return s.confirmOnce(ctx)
 	}
 	if s.course == nil { // a run has already checked
-		if err := s.unrivalled(ctx, plan); err != nil {
+		// Whoever promotes decides about the fields of other owners.
+		if err := s.preflight(ctx, plan, request.Unverified, true); err != nil {
 			return err
-		}
-		if !request.Unverified {
-			if err := s.reachable(ctx, plan.Routes); err != nil {
-				return err
-			}
 		}
 	}
 	if plan, err = s.beside(ctx, plan); err != nil {
@@ -108,12 +104,6 @@ func (s *session) prepareDeploy(ctx context.Context, request *rollout.Request, p
 	s.fresh = !s.state.Phase.Active()
 	if s.state.Plan != digest || s.fresh {
 		if request.Fresh.Stable, err = s.fingerprints(ctx, plan.Stable); err != nil {
-			return err
-		}
-	}
-	if s.course == nil {
-		// Whoever promotes decides about the fields of other owners.
-		if err := s.promotionAccepted(ctx, plan, true); err != nil {
 			return err
 		}
 	}
