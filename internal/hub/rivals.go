@@ -14,12 +14,11 @@ import (
 
 // Rival implements runner.Rivals. A program that the cluster does not have costs no request.
 func (c *cluster) Rival(ctx context.Context, release runner.Release, workloads []manifest.ID) (*rollout.Refusal, error) {
-	listed := map[string][]map[string]any{} // by namespace: the objects that name what other programs release
-	unread := map[string][]string{}         // by namespace: the kinds that may not be listed
+	releasers := map[string]kube.Listing{} // by namespace
 	for _, id := range workloads {
-		if _, done := listed[id.Namespace]; !done {
+		if _, done := releasers[id.Namespace]; !done {
 			var err error
-			if listed[id.Namespace], unread[id.Namespace], err = c.releasers(ctx, id.Namespace); err != nil {
+			if releasers[id.Namespace], err = c.releasers(ctx, id.Namespace); err != nil {
 				return nil, err
 			}
 		}
@@ -27,10 +26,10 @@ func (c *cluster) Rival(ctx context.Context, release runner.Release, workloads [
 		if err != nil {
 			return nil, err
 		}
-		by, owned := owner.Releaser(id, live, listed[id.Namespace])
+		by, owned := owner.Releaser(id, live, releasers[id.Namespace].Objects)
 		if !owned {
 			by, owned = owner.Marked(live)
-			owned = owned && slices.Contains(unread[id.Namespace], by.Program.Kind)
+			owned = owned && slices.Contains(releasers[id.Namespace].Forbidden, by.Program.Kind)
 		}
 		if owned {
 			return &rollout.Refusal{Code: rollout.RefusedOwned, Objects: []string{id.String()}, Because: by.String()}, nil
@@ -42,24 +41,17 @@ func (c *cluster) Rival(ctx context.Context, release runner.Release, workloads [
 	return nil, nil
 }
 
-// releasers lists the objects by which other programs release workloads of a namespace. It
-// skips kinds that may not be listed, and returns them.
-func (c *cluster) releasers(ctx context.Context, namespace string) (objects []map[string]any, unread []string, err error) {
+// releasers lists the objects by which other programs release workloads of a namespace.
+func (c *cluster) releasers(ctx context.Context, namespace string) (kube.Listing, error) {
+	var kinds []kube.Ref
 	for _, p := range owner.Releasing() {
-		all, err := c.kube.List(ctx, kube.Ref{Group: p.Group, Kind: p.Kind, Namespace: namespace}, "")
-		switch {
-		case kube.IsForbidden(err):
-			unread = append(unread, p.Kind)
-			continue
-		case err != nil:
-			return nil, nil, err
-		}
-		objects = append(objects, all...)
+		kinds = append(kinds, kube.Ref{Group: p.Group, Kind: p.Kind})
 	}
-	if len(unread) > 0 {
-		c.emit("not checked whether another program releases the workloads: not allowed to list %s in namespace %s", strings.Join(unread, ", "), namespace)
+	l, err := c.kube.ListAllowed(ctx, kinds, namespace)
+	if len(l.Forbidden) > 0 {
+		c.emit("not checked whether another program releases the workloads: not allowed to list %s in namespace %s", strings.Join(l.Forbidden, ", "), namespace)
 	}
-	return objects, unread, nil
+	return l, err
 }
 
 // otherRelease returns a refusal if another unfinished release has a canary of a workload.

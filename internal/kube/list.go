@@ -29,6 +29,33 @@ func (c *Cluster) List(ctx context.Context, kind Ref, selector string) ([]map[st
 	return items, failed(kind, "list", err)
 }
 
+// Listing is what ListAllowed found.
+type Listing struct {
+	Objects   []map[string]any
+	Kinds     []Ref    // whose objects are in Objects, also those that are not served
+	Forbidden []string // the kinds that may not be listed
+}
+
+// ListAllowed reads all objects of several kinds in a namespace. It leaves out the kinds
+// that may not be listed.
+func (c *Cluster) ListAllowed(ctx context.Context, kinds []Ref, namespace string) (Listing, error) {
+	var l Listing
+	for _, kind := range kinds {
+		kind.Namespace = namespace
+		objects, err := c.List(ctx, kind, "")
+		switch {
+		case IsForbidden(err):
+			l.Forbidden = append(l.Forbidden, kind.Kind)
+			continue
+		case err != nil:
+			return Listing{}, err
+		}
+		l.Objects = append(l.Objects, objects...)
+		l.Kinds = append(l.Kinds, kind)
+	}
+	return l, nil
+}
+
 func (c *Cluster) list(ctx context.Context, r schema.GroupVersionResource, namespace string, page metav1.ListOptions) ([]map[string]any, error) {
 	var objects []map[string]any
 	page.Limit = pageSize

@@ -192,27 +192,23 @@ func (s *survey) routing(ctx context.Context) error {
 // the release's own.
 func (s *survey) optional(ctx context.Context) error {
 	for _, g := range s.options.Gateways {
-		var unread []string
+		var rest []kube.Ref // may not be listed in all namespaces
 		for _, kind := range g.Optional {
 			everywhere, err := s.list(ctx, listing{kind.Group, kind.Kind, ""}, "")
 			if err != nil {
 				return err
 			}
-			if everywhere {
-				continue
+			if !everywhere {
+				rest = append(rest, kind)
 			}
-			kind.Namespace = s.options.Namespace
-			objects, err := s.kube.List(ctx, kind, "")
-			switch {
-			case kube.IsForbidden(err):
-				unread = append(unread, kind.Kind)
-			case err != nil:
-				return err
-			}
-			s.seen.Objects = append(s.seen.Objects, objects...)
 		}
-		if len(unread) > 0 {
-			s.seen.Unseen = append(s.seen.Unseen, g.Unread(unread))
+		l, err := s.kube.ListAllowed(ctx, rest, s.options.Namespace)
+		if err != nil {
+			return err
+		}
+		s.seen.Objects = append(s.seen.Objects, l.Objects...)
+		if len(l.Forbidden) > 0 {
+			s.seen.Unseen = append(s.seen.Unseen, g.Unread(l.Forbidden))
 		}
 	}
 	return nil

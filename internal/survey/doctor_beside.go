@@ -55,22 +55,16 @@ func Grants() []kube.Grant {
 // beside lists what the questions are about. A kind that is not served costs no request.
 func (s *survey) beside(ctx context.Context) error {
 	for _, q := range questions() {
-		var unread []string
-		for _, kind := range q.kinds {
-			kind.Namespace = s.options.Namespace
-			objects, err := s.kube.List(ctx, kind, "")
-			switch {
-			case kube.IsForbidden(err):
-				unread = append(unread, kind.Kind)
-				continue
-			case err != nil:
-				return err
-			}
-			s.seen.Objects = append(s.seen.Objects, objects...)
+		l, err := s.kube.ListAllowed(ctx, q.kinds, s.options.Namespace)
+		if err != nil {
+			return err
+		}
+		s.seen.Objects = append(s.seen.Objects, l.Objects...)
+		for _, kind := range l.Kinds {
 			s.seen.Listed = append(s.seen.Listed, manifest.ID(kind))
 		}
-		if len(unread) > 0 {
-			s.seen.Unseen = append(s.seen.Unseen, fmt.Sprintf("%s: not allowed to list %s in namespace %s", q.text, strings.Join(unread, ", "), s.options.Namespace))
+		if len(l.Forbidden) > 0 {
+			s.seen.Unseen = append(s.seen.Unseen, fmt.Sprintf("%s: not allowed to list %s in namespace %s", q.text, strings.Join(l.Forbidden, ", "), s.options.Namespace))
 		}
 	}
 	return nil
