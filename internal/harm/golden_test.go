@@ -76,7 +76,17 @@ func notes(t *testing.T, files map[string]string) []note.Note {
 			t.Fatal(err)
 		}
 	}
-	objects, err := manifest.Parse(manifest.Source{Name: "input.yml", Data: []byte(files["input.yml"])})
+	set := setOf(t, files["input.yml"])
+	derived, err := canary.Derive(set, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return note.Sort(harm.Examine(set, derived), set.Objects)
+}
+
+func setOf(t *testing.T, text string) *manifest.Set {
+	t.Helper()
+	objects, err := manifest.Parse(manifest.Source{Name: "input.yml", Data: []byte(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,9 +94,5 @@ func notes(t *testing.T, files map[string]string) []note.Note {
 	if err != nil {
 		t.Fatal(err)
 	}
-	derived, err := canary.Derive(set, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return note.Sort(harm.Examine(set, derived), set.Objects)
+	return set
 }

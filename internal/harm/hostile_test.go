@@ -183,14 +183,7 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: main, image: "
 		text.WriteString(strings.NewReplacer("webN", fmt.Sprint("web", i), "makerN", fmt.Sprint("maker", i), "scalerN", fmt.Sprint("scaler", i), "topicN", fmt.Sprint("topic", i),
 			"bindN", fmt.Sprint("bind", i), "roleN", fmt.Sprint("role", i), "jobN", fmt.Sprint("job", i)).Replace(application))
 	}
-	objects, err := manifest.Parse(manifest.Source{Name: "many.yml", Data: []byte(text.String())})
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := manifest.NewSet(objects, "default")
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := setOf(t, text.String())
 	derived, err := canary.Derive(set, canary.Options{Weight: 10, Suffix: "-canary"})
 	if err != nil {
 		t.Fatal(err)

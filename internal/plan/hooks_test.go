@@ -51,8 +51,8 @@ func job(name, annotations, image string) string {
 	return extra("Job", name, annotations, fmt.Sprintf("spec: {template: {spec: {restartPolicy: Never, containers: [{name: task, image: %q}]}}}", image))
 }
 
-func setOf(t rapid.TB, text string) *manifest.Set {
-	objects, err := manifest.Parse(manifest.Source{Name: "world.yml", Data: []byte(text)})
+func setOf(t rapid.TB, name, text string) *manifest.Set {
+	objects, err := manifest.Parse(manifest.Source{Name: name, Data: []byte(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestHooksAreNotApplied(t *testing.T) {
 		{"a label", "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: other, labels: {helm.sh/chart: cart-1.0, helm.sh/hook: pre-upgrade}}\n", "ConfigMap other", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			planned, err := plan.Release(setOf(t, cart+c.input), plan.ReleaseOptions{Generate: options()})
+			planned, err := plan.Release(setOf(t, "world.yml", cart+c.input), plan.ReleaseOptions{Generate: options()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,7 +185,7 @@ func TestRefusedHooks(t *testing.T) {
 			if c.change != nil {
 				c.change(&o)
 			}
-			_, err := plan.Generate(setOf(t, c.input), o)
+			_, err := plan.Generate(setOf(t, "world.yml", c.input), o)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("%v, expected %q", err, c.want)
 			}
@@ -232,7 +232,7 @@ func TestHooks(t *testing.T) {
 				}
 				o.Images = []canary.Image{i}
 			}
-			set := setOf(t, c.input)
+			set := setOf(t, "world.yml", c.input)
 			before, _ := manifest.Print(set.Objects)
 			objects, err := plan.Hooks(set, o)
 			var have []string

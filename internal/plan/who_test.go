@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/canarize/canarize/internal/canary"
-	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/manifest/golden"
 	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/plan"
@@ -35,14 +34,7 @@ func who(t *testing.T, input, options string) string {
 			t.Fatal(err)
 		}
 	}
-	objects, err := manifest.Parse(manifest.Source{Name: "input.yml", Data: []byte(input)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := plan.NewSet(objects, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := setOf(t, "input.yml", input)
 	weight := 10
 	wanted := plan.Options{
 		Weight: &weight, GenerateMapping: o.GenerateMapping, Prefix: "/", Hostname: "*",
