@@ -108,13 +108,15 @@ func testUnknownGate(t *testing.T, s shop, u *users) {
 }
 
 // testWordsAtOnce lets many people speak at the same time. No message is lost, and the
-// record of the finished release has who approved what, and when.
+// record of the finished release has who approved what, and when. One gate is approved
+// only after the hold: whichever message comes first, the hold finds the release at 5 %.
 func testWordsAtOnce(t *testing.T, s shop, u *users) {
 	gates := []string{"legal", "load", "security", "support", "sales", "sign-off"}
+	last := len(gates) - 1
 	cmd, heard := s.start(t, u.run(t, "v2", "  gates: [{name: "+strings.Join(gates, ", weight: 50, manual: true}, {name: ")+", weight: 50, manual: true}]\n"))
 	heard.await(t, "waiting for gate legal")
 	commands := [][]string{{"hold", "shop", "--why", "lunch"}}
-	for _, gate := range gates {
+	for _, gate := range gates[:last] {
 		commands = append(commands, []string{"approve", "shop", gate})
 	}
 	var speaking sync.WaitGroup
@@ -127,11 +129,12 @@ func testWordsAtOnce(t *testing.T, s shop, u *users) {
 	}
 	speaking.Wait()
 	written := rollout.ParseStatements(s.annotations(t), s.state(t).Started)
-	if written.Hold == nil || written.Hold.Text != "lunch" || len(written.Approved) != len(gates) {
-		t.Errorf("after a hold and %d approvals the record has %+v", len(gates), written)
+	if written.Hold == nil || written.Hold.Text != "lunch" || len(written.Approved) != last {
+		t.Errorf("after a hold and %d approvals the record has %+v", last, written)
 	}
 	heard.await(t, "nothing is raised or promoted: lunch")
 	s.check(t, "v1", 5)
+	s.expect(t, 0, approve)
 	s.expect(t, 0, []string{"resume", "shop"})
 	s.ended(t, cmd, heard, 0)
 	s.check(t, "v2", -1)
