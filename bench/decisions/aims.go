@@ -56,7 +56,7 @@ func (b *measured) decisionAims() []aim {
 // start. A decider cannot miss harm that has not begun.
 func atMargin(s *simulate.Scenario) bool {
 	for name, r := range s.Metrics {
-		if !s.BadPod && (r.Leak > 0 && r.LeakAfter == 0 || r.Canary >= max(2*r.Stable, r.Stable+analysis.DefaultMargin(name))) {
+		if s.BadPods == 0 && r.For == 0 && r.After == 0 && (r.Leak > 0 && r.LeakAfter == 0 || r.Canary >= max(2*r.Stable, r.Stable+analysis.DefaultMargin(name))) {
 			return true
 		}
 	}

@@ -71,8 +71,8 @@ func (w *world) aftermath(end float64, verdict analysis.Verdict) float64 {
 	case analysis.Promote:
 		seconds, share = Charge, 1
 	}
-	if w.s.BadPod {
-		share /= float64(len(w.canary.pods))
+	if w.s.BadPods > 0 {
+		share *= float64(w.s.BadPods) / float64(len(w.canary.pods))
 	}
 	const steps = 30 // ratios drift
 	total := 0.0

@@ -184,7 +184,7 @@ func TestLongRunMeans(t *testing.T) {
 		{"plain", func(*Scenario) {}, 0.1, 0.03, 1},
 		{"pods", func(s *Scenario) { s.Pods = Pods{Stable: 7, Canary: 2} }, 0.1, 0.03, 1},
 		{"triple", func(s *Scenario) { s.Routing = &triple }, 0.3, 0.03, 1},
-		{"bad pod", func(s *Scenario) { s.Pods, s.BadPod = Pods{Stable: 7, Canary: 4}, true }, 0.1, 0.015, 1},
+		{"bad pod", func(s *Scenario) { s.Pods, s.BadPods = Pods{Stable: 7, Canary: 4}, 1 }, 0.1, 0.015, 1},
 		{"bursts", func(s *Scenario) {
 			s.Pods, s.Bursts = Pods{Stable: 20, Canary: 5}, Bursts{Time: 0.05, Part: 0.8, Seconds: 30}
 		}, 0.1, 0.03, 30},

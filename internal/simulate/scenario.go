@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -32,7 +33,8 @@ type Scenario struct {
 	History  time.Duration `yaml:"history"`  // of stable alone, observed before the release
 	Pods     Pods          `yaml:"pods"`
 
-	Metrics map[string]Ratio `yaml:"metrics"` // by name, such as errors and slow
+	Metrics map[string]Ratio      `yaml:"metrics"` // by name, such as errors and slow
+	Gauges  map[string]GaugeRatio `yaml:"gauges"`  // by name, such as memory
 
 	Outage    Outage    `yaml:"outage"`
 	Bursts    Bursts    `yaml:"bursts"`
@@ -41,7 +43,7 @@ type Scenario struct {
 	Wave      Wave      `yaml:"wave"`
 	Gaps      Gaps      `yaml:"gaps"`
 	Restarts  float64   `yaml:"restarts"` // per pod and hour; a restart loses the counts that were not yet read
-	BadPod    bool      `yaml:"badPod"`   // only the first pod of the canary has the canary's ratios
+	BadPods   int       `yaml:"badPods"`  // only so many pods of the canary have its ratios; default all
 	Routing   *float64  `yaml:"routing"`  // the real share as a multiple of the weight; default 1
 	Outside   Outside   `yaml:"outside"`
 }
@@ -65,10 +67,19 @@ type Ratio struct {
 	Stable      float64       `yaml:"stable"`
 	Canary      float64       `yaml:"canary"`
 	FromWeight  float64       `yaml:"fromWeight"`  // the weight, in percent, from which the canary is worse; default every weight
+	After       time.Duration `yaml:"after"`       // when the canary begins to be worse
+	For         time.Duration `yaml:"for"`         // how long it is worse; default to the end
 	Leak        float64       `yaml:"leak"`        // points per minute by which the canary gets worse
 	LeakAfter   time.Duration `yaml:"leakAfter"`   // when the leak begins
 	Drift       float64       `yaml:"drift"`       // points per minute by which both get worse
 	StableDrift float64       `yaml:"stableDrift"` // points per minute by which stable alone gets worse
+}
+
+// GaugeRatio is a quantity of both versions, such as the memory of a pod. Its logarithm
+// varies around the mean, correlated over a minute.
+type GaugeRatio struct {
+	Canary float64 `yaml:"canary"` // the canary's mean divided by stable's
+	Noise  float64 `yaml:"noise"`  // standard deviation of the logarithm of each version
 }
 
 // Outage is an outage of something that both versions need.
@@ -95,8 +106,9 @@ type Change struct {
 // ColdStart makes the canary worse at first, as with empty caches and code that
 // is not compiled yet. It begins with the canary's first traffic.
 type ColdStart struct {
-	For    time.Duration `yaml:"for"`
-	Points float64       `yaml:"points"`
+	For     time.Duration `yaml:"for"`
+	Points  float64       `yaml:"points"`
+	Metrics []string      `yaml:"metrics"` // the affected ones; default all
 }
 
 // Wave is the daily cycle: the traffic, and with Ratios also the ratios of both
@@ -193,6 +205,14 @@ func (s *Scenario) check() error {
 			return err
 		}
 	}
+	for name, g := range s.Gauges {
+		if err := within("gauges."+name+".canary", g.Canary, 0.001, 1000); err != nil {
+			return err
+		}
+		if err := within("gauges."+name+".noise", g.Noise, 0, 10); err != nil {
+			return err
+		}
+	}
 	if s.Interval < time.Second || s.Deadline < s.Interval || s.Deadline+s.History > maxIntervals*s.Interval || s.History < 0 {
 		return fmt.Errorf("interval %s, deadline %s and history %s do not fit together: the interval must be at least 1s, and a run must have 1 to %d intervals", s.Interval, s.Deadline, s.History, maxIntervals)
 	}
@@ -210,6 +230,7 @@ func (s *Scenario) check() error {
 		{"requests", s.Requests, 0, 1e6},
 		{"pods.stable", float64(s.Pods.Stable), 0, 1000},
 		{"pods.canary", float64(s.Pods.Canary), 0, 1000},
+		{"badPods", float64(s.BadPods), 0, float64(s.Pods.Canary)},
 		{"bursts.time", s.Bursts.Time, 0, 1},
 		{"bursts.part", s.Bursts.Part, 0, 1},
 		{"bursts.seconds", s.Bursts.Seconds, 0, 1e6},
@@ -236,10 +257,15 @@ func within(field string, value, low, high float64) error {
 }
 
 // Harmful reports whether the canary is worse than stable in the long run, and
-// not only during its cold start.
+// not only for a time.
 func (s *Scenario) Harmful() bool {
 	for _, r := range s.Metrics {
-		if r.Canary > r.Stable || r.Leak > 0 {
+		if r.Canary > r.Stable && r.For == 0 || r.Leak > 0 {
+			return true
+		}
+	}
+	for _, g := range s.Gauges {
+		if g.Canary > 1 {
 			return true
 		}
 	}
@@ -247,14 +273,7 @@ func (s *Scenario) Harmful() bool {
 }
 
 // metricNames returns the names of the metrics in a fixed order.
-func (s *Scenario) metricNames() []string {
-	names := make([]string, 0, len(s.Metrics))
-	for name := range s.Metrics {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (s *Scenario) metricNames() []string { return slices.Sorted(maps.Keys(s.Metrics)) }
 
 func (s *Scenario) multiple() float64 {
 	if s.Routing == nil {

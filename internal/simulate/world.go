@@ -2,6 +2,8 @@ package simulate
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -26,6 +28,7 @@ type world struct {
 	total  tally
 	cuts   []float64
 	answer map[string]analysis.Pair
+	gauges map[string]analysis.Gauge
 }
 
 // tally holds what the users of a run got.
@@ -37,6 +40,7 @@ type tally struct {
 // side is one version in a run.
 type side struct {
 	isCanary bool
+	drifts   map[string]float64 // of the logarithms of the gauges, in standard deviations
 	pods     []pod
 	gap      int // intervals until it is observed again
 	arms     map[string]*analysis.Arm
@@ -59,6 +63,9 @@ func newWorld(s *Scenario, seed, run uint64) *world {
 		changed: never, warm: never,
 		answer: map[string]analysis.Pair{},
 	}
+	if len(s.Gauges) > 0 {
+		w.gauges = map[string]analysis.Gauge{}
+	}
 	w.phase = w.events.Float64()
 	w.canary = w.newSide("canary", s.Pods.Canary)
 	w.canary.isCanary = true
@@ -67,7 +74,7 @@ func newWorld(s *Scenario, seed, run uint64) *world {
 }
 
 func (w *world) newSide(name string, pods int) *side {
-	v := &side{arms: map[string]*analysis.Arm{}}
+	v := &side{arms: map[string]*analysis.Arm{}, drifts: map[string]float64{}}
 	for i := range max(pods, 1) {
 		p := pod{name: fmt.Sprintf("%s-%d", name, i), unshown: make([]analysis.Counts, len(w.metrics))}
 		p.bursts = w.events.Float64() < w.s.Bursts.Time
@@ -112,12 +119,20 @@ func (w *world) change(t, weight float64) {
 // pieces generates the requests between two times. It splits the time wherever
 // something happens.
 func (w *world) pieces(from, to float64) {
-	outage := w.s.Outage.After.Seconds()
 	w.cuts = append(w.cuts[:0], from, to)
-	for _, t := range []float64{outage, outage + w.s.Outage.For.Seconds(), w.warm, w.changed + w.s.Change.For.Seconds()} {
+	cut := func(t float64) {
 		if t > from && t < to {
 			w.cuts = append(w.cuts, t)
 		}
+	}
+	outage := w.s.Outage.After.Seconds()
+	cut(outage)
+	cut(outage + w.s.Outage.For.Seconds())
+	cut(w.warm)
+	cut(w.changed + w.s.Change.For.Seconds())
+	for _, r := range w.s.Metrics {
+		cut(r.After.Seconds())
+		cut((r.After + r.For).Seconds())
 	}
 	slices.Sort(w.cuts)
 	for i := range len(w.cuts) - 1 {
@@ -170,7 +185,7 @@ func (w *world) serve(v *side, i int, t float64, n int64) {
 	for m, name := range w.metrics {
 		stable := w.ratio(name, false, t)
 		ratio := stable
-		if v.isCanary && (i == 0 || !w.s.BadPod) {
+		if v.isCanary && (w.s.BadPods == 0 || i < w.s.BadPods) {
 			ratio = w.ratio(name, true, t)
 			w.total.excess += float64(n) * (ratio - stable)
 		}
@@ -184,7 +199,7 @@ func (w *world) ratio(metric string, canary bool, t float64) float64 {
 	r := w.s.Metrics[metric]
 	minutes := max(t, 0) / 60
 	percent := r.Stable + r.Drift*minutes
-	if canary && w.weight >= r.FromWeight {
+	if canary && w.weight >= r.FromWeight && t >= r.After.Seconds() && (r.For == 0 || t < (r.After+r.For).Seconds()) {
 		percent = r.Canary + r.Drift*minutes + r.Leak*max(minutes-r.LeakAfter.Minutes(), 0)
 	} else if !canary {
 		percent += r.StableDrift * minutes
@@ -196,7 +211,7 @@ func (w *world) ratio(metric string, canary bool, t float64) float64 {
 	if t < w.changed+w.s.Change.For.Seconds() {
 		percent += w.s.Change.Points
 	}
-	if canary && t < w.warm {
+	if canary && t < w.warm && (len(w.s.ColdStart.Metrics) == 0 || slices.Contains(w.s.ColdStart.Metrics, metric)) {
 		percent += w.s.ColdStart.Points
 	}
 	return min(max(percent/100, 0), 1)
@@ -267,7 +282,8 @@ func (w *world) observe(t, weight float64) analysis.Observation {
 	if gap && stableGap {
 		return o
 	}
-	o.Metrics = w.answer
+	o.Metrics, o.Gauges = w.answer, w.gauges
+	w.measure(!gap && t > 0, !stableGap)
 	for m, name := range w.metrics {
 		var pair analysis.Pair
 		if !gap && t > 0 {
@@ -279,6 +295,31 @@ func (w *world) observe(t, weight float64) analysis.Observation {
 		o.Metrics[name] = pair
 	}
 	return o
+}
+
+// drift is the time in seconds after which a gauge has forgotten 63 % of its deviation.
+const drift = 60
+
+// measure measures the gauges of the versions that are not missing.
+func (w *world) measure(canary, stable bool) {
+	for _, name := range slices.Sorted(maps.Keys(w.s.Gauges)) {
+		of := w.s.Gauges[name]
+		g := analysis.Gauge{Canary: w.canary.measure(w, name, of.Noise) * of.Canary, Stable: w.stable.measure(w, name, of.Noise)}
+		if !canary {
+			g.Canary = math.NaN()
+		}
+		if !stable {
+			g.Stable = math.NaN()
+		}
+		w.gauges[name] = g
+	}
+}
+
+// measure returns the next value of a gauge with a median of 1.
+func (v *side) measure(w *world, name string, noise float64) float64 {
+	kept := math.Exp(-w.s.Interval.Seconds() / drift)
+	v.drifts[name] = kept*v.drifts[name] + math.Sqrt(1-kept*kept)*w.counts.NormFloat64()
+	return math.Exp(noise * v.drifts[name])
 }
 
 // gap begins and ends gaps, and reports whether a version is missing now.
