@@ -14,10 +14,11 @@ type Config struct {
 	Alpha float64 // probability of ever rejecting a release that is no worse
 	Beta  float64 // probability of promoting a release that is worse by the margin
 
-	Interval float64 // planned time between two observations; the observations carry the real one
-	Warmup   float64 // after the canary's first request, during which only a catastrophe counts
-	Bake     float64 // time with requests before the earliest promotion
-	Deadline float64 // from the start of the release until it is inconclusive
+	Interval float64            // planned time between two observations; the observations carry the real one
+	Warmup   float64            // after the canary's first request, during which only a catastrophe counts
+	Warmups  map[string]float64 // the same, per metric; else Warmup, and at least three minutes for slow requests
+	Bake     float64            // time with requests before the earliest promotion
+	Deadline float64            // from the start of the release until it is inconclusive
 	Overtime Overtime
 
 	Margins map[string]float64 // smallest harm that must be detected, per metric; else DefaultMargin
@@ -43,6 +44,9 @@ type Ramp struct {
 	Steps  []Step
 	Budget float64 // automatic: extra bad requests that two intervals may be expected to cost
 	Max    float64 // automatic: the largest weight
+	// HoldBudget is how many more bad requests than stable's the holds of a release may cost.
+	// Then a hold takes the weight to 0.
+	HoldBudget float64
 }
 
 // Step is a weight and the shortest time for which it is kept.
@@ -78,8 +82,8 @@ func Profiles() []Profile { return []Profile{BakeProfile, FastProfile} }
 func Default() Config {
 	return Config{
 		Alpha: 0.01, Beta: 0.05,
-		Interval: 15, Warmup: 60, Bake: 600, Deadline: 3600, Overtime: Withdraw,
-		Ramp: Ramp{Budget: 1, Max: 35},
+		Interval: 15, Warmup: 30, Bake: 600, Deadline: 3600, Overtime: Withdraw,
+		Ramp: Ramp{Budget: 1, Max: 35, HoldBudget: 20},
 	}
 }
 
@@ -106,6 +110,11 @@ func DefaultMargin(metric string) float64 {
 	return 0.5
 }
 
+// slowWarmup is the warm-up in seconds of a metric that measures time and that the
+// configuration does not name, at most half of the bake. Empty caches make requests slow for
+// minutes, but do not make them fail.
+const slowWarmup = 180
+
 // measuresTime reports whether a metric counts slow requests, not errors. It
 // decides by the name.
 func measuresTime(metric string) bool {
@@ -121,6 +130,17 @@ func (c Config) margin(metric string) float64 {
 		return m / 100
 	}
 	return DefaultMargin(metric) / 100
+}
+
+// warmup returns the warm-up of a metric; slow says that it measures time.
+func (c Config) warmup(metric string, slow bool) float64 {
+	if w, ok := c.Warmups[metric]; ok {
+		return w
+	}
+	if slow {
+		return max(c.Warmup, min(slowWarmup, c.Bake/2))
+	}
+	return c.Warmup
 }
 
 func (c Config) gauge(name string) GaugeRule {
@@ -145,6 +165,7 @@ func (c Config) Validate() error {
 		{"deadline", c.Deadline, c.Bake, 30 * 86400},
 		{"ramp.budget", c.Ramp.Budget, 0.01, 1e6},
 		{"ramp.max", c.Ramp.Max, 1, 100},
+		{"ramp.holdBudget", c.Ramp.HoldBudget, 1, 1e9},
 	} {
 		if !(s.value >= s.least && s.value <= s.max) {
 			return fmt.Errorf("%s is %v; it must be from %v to %v", s.name, s.value, s.least, s.max)
@@ -156,6 +177,11 @@ func (c Config) Validate() error {
 	for _, name := range slices.Sorted(maps.Keys(c.Margins)) {
 		if m := c.Margins[name]; !(m > 0 && m < 100) {
 			return fmt.Errorf("margins.%s is %v; it must be above 0 and below 100 percentage points", name, m)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Warmups)) {
+		if w := c.Warmups[name]; !(w >= 0 && w <= 86400) {
+			return fmt.Errorf("warmups.%s is %v; it must be from 0 to 86400", name, w)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Gauges)) {

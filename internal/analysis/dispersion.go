@@ -150,16 +150,18 @@ func (d *dispersion) own() float64 {
 	return φ
 }
 
-// lasting returns how many intervals a burst lasts: the dispersion of long
-// blocks divided by that of single intervals. It is 1 without dispersion.
-func (d *dispersion) lasting() float64 {
-	single, most := 0.0, 0.0
+// grows is the factor by which the dispersion of longer blocks must exceed that of shorter
+// ones to show that bursts last longer.
+const grows = 1.5
+
+// burst returns the length of a block, in intervals, that is about as long as the bursts of
+// stable's pods. It counts only the dispersion beyond what chance would explain.
+func (d *dispersion) burst() int {
+	length, most := 1, 0.0
 	for b, sum := range d.Blocks {
-		excess := (sum.X2 - sum.Freedom) / (doubt + sum.Freedom)
-		if b == 0 {
-			single = max(excess, 0)
+		if excess := (sum.X2 - sum.Freedom - 2*math.Sqrt(sum.Variance)) / max(sum.Freedom, 1); excess > grows*most {
+			length, most = blockLengths[b], excess
 		}
-		most = max(most, excess)
 	}
-	return (1 + most) / (1 + single)
+	return length
 }

@@ -9,7 +9,7 @@ const (
 )
 
 // interval learns the traffic of both arms and returns how to count the
-// interval.
+// interval for a metric with the shortest warm-up.
 func (j *Judge) interval(o Observation, seconds float64) interval {
 	t := &j.s.Traffic
 	f := o.flow()
@@ -23,6 +23,7 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 	}
 	in := interval{
 		seconds: seconds,
+		held:    j.standing.Verdict == Hold,
 		mixed:   w.Mixed,
 		most:    math.Min(w.Most/100*t.multiple(), 1),
 	}
@@ -31,16 +32,25 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 		// part of the interval.
 		in.most = math.Min(1.4*w.Canary/w.Both, 1)
 	}
-	since, warmup := j.s.Clock.Elapsed-t.First, j.config.Warmup
-	if warmup > 0 {
-		warmup += math.Min(seconds, settles)
+	in.since, in.braked = -1, j.begun(j.s.Clock.Elapsed-t.First)
+	if t.Seen {
+		in.since = j.s.Clock.Elapsed - t.First
 	}
-	in.blind = !t.Seen || since-seconds < warmup
-	in.begun, in.braked = j.begun(since-warmup), j.begun(since)
+	in = j.warmed(in, j.config.Warmup)
 	if ramp := &j.s.Ramp; !in.blind && w.Both > 0 && w.Least >= j.config.Ramp.Max {
 		ramp.Top += seconds
 		in.top = j.begun(ramp.Top)
 	}
+	return in
+}
+
+// warmed returns how to count an interval for a metric with a warm-up of some seconds.
+func (j *Judge) warmed(in interval, warmup float64) interval {
+	if warmup > 0 {
+		warmup += math.Min(in.seconds, settles)
+	}
+	in.blind = in.since-in.seconds < warmup
+	in.begun = j.begun(in.since - warmup)
 	return in
 }
 

@@ -20,8 +20,12 @@ type gauge struct {
 // stakes are the fractions of its wealth that a bet on a sign risks.
 var stakes = [...]float64{.2, .5, .8, .95}
 
-// shortestBatch is the least length of a batch in seconds.
-const shortestBatch = 60
+const (
+	shortestBatch = 30  // s; the least length of a batch
+	driftBar      = 20  // evidence that holds a release
+	driftDoubt    = 3   // evidence that prevents a promotion
+	mostDrift     = 1e4 // the most evidence of a gauge, so that a hold ends when the drift does
+)
 
 // correlation estimates the correlation of neighbours in a sequence.
 type correlation struct {
@@ -78,7 +82,7 @@ func (g *gauge) observe(o Gauge, margin, seconds float64) {
 		sign = -1
 	}
 	for i, stake := range stakes {
-		g.Wealth[i] = min(g.Wealth[i]*(1+stake*sign), most)
+		g.Wealth[i] = min(g.Wealth[i]*(1+stake*sign), mostDrift)
 	}
 	g.Sum, g.N, g.Seconds = 0, 0, 0
 }

@@ -29,6 +29,9 @@ type harm struct {
 	Vote  [len(grid)]float64 `json:"vote"` // wealth of bets on which version served a bad request
 	Fast  [len(grid)]float64 `json:"fast"` // wealth of bets that requests fail independently
 	Begun float64            `json:"begun"`
+	// Before holds the wealth of both lanes before the running block of Length intervals.
+	Before [2][len(grid)]float64 `json:"before"`
+	Length int                   `json:"length,omitempty"`
 	// Excess is the number of bad requests beyond the expected ones since it
 	// was last 0. At a small share, three bad requests prove no more than bad
 	// luck.
@@ -49,12 +52,19 @@ func (h *harm) begin(upTo float64) (fresh float64) {
 // from the canary with the mean probability q, so clusters of bad requests
 // within an interval do not disturb it (Waudby-Smith and Ramdas, arXiv
 // 2010.09686). The fast lane treats bad requests as independent except for
-// their noise. It wins at most limit, a logarithm, in an interval.
+// their noise. It wins at most limit, a logarithm, in a block of burst intervals: bad
+// requests of one burst are not independent. If bursts are longer than an interval, that
+// limits the vote lane, too.
 //
 // Dividing a logarithm by a noise known beforehand keeps the expected gain at
 // zero or below (Jensen's inequality). The noise measured in the interval
 // itself may only reduce the gain.
-func (h *harm) add(t table, q, fresh float64, was, now noise, limit float64, means []float64) {
+func (h *harm) add(t table, q, fresh float64, was, now noise, limit float64, burst int, means []float64) {
+	if h.Length >= burst || h.Length == 0 {
+		h.Length, h.Before = 0, [2][len(grid)]float64{h.Vote, h.Fast}
+	}
+	h.Length++
+	highest := math.Exp(limit)
 	var s float64
 	if t.allBad > 0 {
 		s = t.bad / t.allBad
@@ -67,8 +77,12 @@ func (h *harm) add(t table, q, fresh float64, was, now noise, limit float64, mea
 			vote = min(math.Pow(vote, 1/was.vote), math.Pow(vote, 1/now.vote))
 		}
 		won := t.bad*logGrid[i] - means[i]
+		h.Before[0][i], h.Before[1][i] = h.Before[0][i]+fresh, h.Before[1][i]+fresh
 		h.Vote[i] = min((h.Vote[i]+fresh)*vote, most)
-		h.Fast[i] = min((h.Fast[i]+fresh)*math.Exp(min(won/was.fast, won/now.fast, limit)), most)
+		if burst > 1 {
+			h.Vote[i] = min(h.Vote[i], h.Before[0][i]*highest)
+		}
+		h.Fast[i] = min((h.Fast[i]+fresh)*math.Exp(min(won/was.fast, won/now.fast, limit)), h.Before[1][i]*highest, most)
 	}
 	h.Excess = max(0, h.Excess+t.bad-t.allBad*q)
 }

@@ -107,10 +107,10 @@ func (j *Judge) observe(o Observation) Decision {
 func (j *Judge) count(o Observation, seconds float64) interval {
 	in := j.interval(o, seconds)
 	for _, r := range j.s.Ratios {
-		r.observe(o.Metrics[r.Name], in, j.config)
+		r.observe(o.Metrics[r.Name], j.warmed(in, j.config.warmup(r.Name, measuresTime(r.Name))), j.config)
 	}
 	for _, l := range j.s.Latencies {
-		l.observe(o.Latency[l.Name], in, j.config, &j.arms)
+		l.observe(o.Latency[l.Name], j.warmed(in, j.config.warmup(l.Name, true)), j.config, &j.arms)
 		l.learn(o.Latency[l.Name].Stable)
 		if l.choose(j.config.margin(l.Name)) {
 			j.gather()
@@ -121,7 +121,9 @@ func (j *Judge) count(o Observation, seconds float64) interval {
 	}
 	if !in.blind {
 		j.s.Watched += seconds
-		for i, rule := range j.config.Limits {
+	}
+	for i, rule := range j.config.Limits {
+		if !j.warmed(in, j.config.warmup(rule.Metric, measuresTime(rule.Metric))).blind {
 			j.s.Limits[i].add(rule, o.Metrics[rule.Metric].Canary)
 		}
 	}

@@ -269,7 +269,7 @@ func TestScale(t *testing.T) {
 		for h, u := range map[*harm]table{&one: tb, &more: {bad: tb.bad, n: tb.n * k, allBad: tb.allBad, N: tb.N * k}} {
 			var means [len(grid)]float64
 			u.logMeans(grid[:], means[:])
-			h.add(u, u.share(), 1, none, none, 2, means[:])
+			h.add(u, u.share(), 1, none, none, 2, 1, means[:])
 		}
 		for i := range grid {
 			if math.Abs(one.Vote[i]-more.Vote[i]) > 1e-9*one.Vote[i] {

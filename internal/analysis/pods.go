@@ -5,12 +5,14 @@ import (
 	"slices"
 )
 
-// podTotals holds a pod's requests since the canary is counted.
+// podTotals holds a pod's requests since the canary is counted, or since the pod
+// recovered.
 type podTotals struct {
 	Name  string  `json:"name"`
 	Bad   float64 `json:"bad"`
 	Total float64 `json:"total"`
 	Away  int     `json:"away,omitempty"` // observations since the pod was last seen
+	Well  float64 `json:"well,omitempty"` // evidence, in nats, that it is no longer as bad as before
 }
 
 // canaryPods finds out whether the whole canary is bad or only one of its pods.
@@ -35,8 +37,7 @@ func (c *canaryPods) add(pods map[string]Counts, stableBad, stableAll float64) {
 	c.Pods = addMissing(c.Pods, pods, func(p *podTotals) string { return p.Name }, func(name string) podTotals { return podTotals{Name: name} })
 	for i := range c.Pods {
 		counts, there := pods[c.Pods[i].Name]
-		c.Pods[i].Bad += float64(counts.Bad)
-		c.Pods[i].Total += float64(counts.Total)
+		c.Pods[i].add(float64(counts.Bad), float64(counts.Total), c.usual())
 		if c.Pods[i].Away++; there {
 			c.Pods[i].Away = 0
 		}
@@ -45,12 +46,31 @@ func (c *canaryPods) add(pods map[string]Counts, stableBad, stableAll float64) {
 	c.Stable.All += stableAll
 }
 
+// wellEvidence is the log-likelihood ratio, in nats, from which a pod has recovered. Its
+// earlier requests then no longer count against it.
+const wellEvidence = 9
+
+// add counts a pod's requests of an interval. It compares two explanations of them: that
+// the pod has stable's usual ratio of bad requests, or its own so far. The sum of the
+// logarithms starts again at 0 when it is negative (Page, Biometrika 41, 1954), so a pod
+// may recover at any time.
+func (p *podTotals) add(bad, total, usual float64) {
+	if own := min(p.Bad/max(p.Total, 1), .99); own > usual {
+		won := bad*math.Log(usual/own) + (total-bad)*(math.Log1p(-usual)-math.Log1p(-own))
+		p.Well = max(0, p.Well+won)
+	}
+	p.Bad, p.Total = p.Bad+bad, p.Total+total
+	if p.Well >= wellEvidence {
+		p.Bad, p.Total, p.Well = 0, 0, 0
+	}
+}
+
 // othersEvidence is the log-likelihood ratio, in nats, that the other pods need
 // on their own for the whole canary to count as bad.
 const othersEvidence = 4
 
 // usual returns stable's ratio of bad requests.
-func (c *canaryPods) usual() float64 { return (c.Stable.Bad + 1) / (c.Stable.All + 1) }
+func (c *canaryPods) usual() float64 { return min((c.Stable.Bad+1)/(c.Stable.All+1), .9) }
 
 // surprise returns the log-likelihood ratio, in nats, of the number of bad
 // requests against the expected number (Poisson).
@@ -59,7 +79,7 @@ func surprise(bad, expected float64) float64 {
 }
 
 // culprit returns the pod without which the canary shows no harm, or "". It
-// needs at least three pods to tell.
+// needs at least two pods to tell.
 func (c *canaryPods) culprit(dispersion float64) string {
 	usual := c.usual()
 	worst, most, bad, total, alive := -1, 0.0, 0.0, 0.0, 0
@@ -73,7 +93,7 @@ func (c *canaryPods) culprit(dispersion float64) string {
 			worst, most = i, more
 		}
 	}
-	if worst < 0 || alive < 3 {
+	if worst < 0 || alive < 2 {
 		return ""
 	}
 	bad, total = bad-c.Pods[worst].Bad, total-c.Pods[worst].Total
@@ -105,11 +125,12 @@ func (c *canaryPods) clearCulprit(spread *dispersion) string {
 	return name
 }
 
-// gone reports whether a pod has been missing for some observations.
-func (c *canaryPods) gone(name string) bool {
+// cleared reports whether nothing speaks against a pod any more: it has been missing for
+// some observations, or it has recovered.
+func (c *canaryPods) cleared(name string) bool {
 	for _, p := range c.Pods {
 		if p.Name == name {
-			return p.Away >= 2
+			return p.Away >= 2 || p.Bad <= p.Total*c.usual() || surprise(p.Bad, p.Total*c.usual()) < othersEvidence
 		}
 	}
 	return true

@@ -8,7 +8,7 @@ import (
 // TestManualRamp checks that a step lasts its time, and that the first step
 // also lasts through the warm-up.
 func TestManualRamp(t *testing.T) {
-	j := newJudge(t, func(c *Config) { c.Ramp.Steps = []Step{{1, 60}, {10, 120}, {50, 900}} })
+	j := newJudge(t, func(c *Config) { c.Warmup, c.Ramp.Steps = 60, []Step{{1, 60}, {10, 120}, {50, 900}} })
 	var seen []float64
 	healthy := split(1, 1)
 	d, at := play(j, 100, func(i int, w float64) Observation {

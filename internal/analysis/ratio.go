@@ -22,6 +22,7 @@ type ratio struct {
 	Belief   belief        `json:"belief"`
 
 	Usual   Total   `json:"usual"`   // of stable; older requests count less
+	Held    Total   `json:"held"`    // of the canary during holds: bad requests, and as many as stable would have had
 	Pending pending `json:"pending"` // requests that wait for the other arm's
 	Canary  Total   `json:"canary"`  // all requests so far
 	Stable  Total   `json:"stable"`
@@ -46,6 +47,7 @@ const memory = 600
 // interval holds what is the same for all metrics in an interval.
 type interval struct {
 	seconds float64
+	since   float64 // since the canary's first request; negative: it had none
 	blind   bool    // only a catastrophe counts
 	mixed   bool    // the weight changed
 	most    float64 // if mixed, the largest possible share of the canary
@@ -53,6 +55,7 @@ type interval struct {
 	top     float64 // fraction of the bets at the largest weight; 0 at another weight
 	braked  float64 // fraction of the brake's bets
 	perPod  float64 // requests of one canary pod
+	held    bool    // the judge held the release
 }
 
 // usual returns stable's ratio of bad requests in the past. It is slightly too
@@ -125,13 +128,13 @@ func (r *ratio) observe(p Pair, in interval, c Config) {
 type noise struct{ fast, vote float64 }
 
 // noise returns the canary's noise if one of its pods is expected to have so
-// many bad requests in an interval. The vote lane only considers dispersion
-// that lasts, or the canary's own.
+// many bad requests in an interval. The vote lane only considers the canary's own
+// dispersion, and that of intervals.
 func (r *ratio) noise(expected float64) noise {
 	own, steady := r.Own.own(), r.Steady.factor()
 	return noise{
 		fast: max(r.Spread.factor(expected, false), own, steady),
-		vote: max(r.Spread.lasting(), own, (1+steady)/2),
+		vote: max(own, (1+steady)/2),
 	}
 }
 
@@ -150,6 +153,16 @@ func (p *pending) table() table {
 	return table{bad: p.Canary.Bad, n: p.Canary.All, allBad: p.Canary.Bad + p.Stable.Bad, N: p.Canary.All + p.Stable.All}
 }
 
+// costly reports whether holds have cost as many bad requests as the budget allows, and
+// chance is not to blame.
+func (r *ratio) costly(budget float64) bool {
+	return r.Held.Bad-r.Held.All >= budget && surprise(r.Held.Bad, r.Held.All)/max(r.Φ, 1) >= costlyEvidence
+}
+
+// costlyEvidence is the log-likelihood ratio, in nats, from which the bad requests of holds
+// are no chance.
+const costlyEvidence = 8
+
 // count counts one interval as evidence. was is the noise known before the
 // interval, now the noise known with it.
 func (r *ratio) count(t table, in interval, was, now noise, c Config) {
@@ -166,7 +179,11 @@ func (r *ratio) count(t table, in interval, was, now noise, c Config) {
 	} else {
 		t.logMeans(odds[:], means[:])
 	}
-	r.Harm.add(t, q, r.Harm.begin(in.begun), was, now, c.most(), means[:len(grid)])
+	r.Harm.add(t, q, r.Harm.begin(in.begun), was, now, c.most(), r.Spread.burst(), means[:len(grid)])
+	if in.held {
+		stable := max(usual, (t.allBad-t.bad)/(t.N-t.n))
+		r.Held.Bad, r.Held.All = r.Held.Bad+t.bad, r.Held.All+t.n*stable
+	}
 	r.Estimate.add(t)
 	r.Belief.add(t, q, usual, now.fast)
 	// The bursts of a harmful canary have more bad requests than those of a

@@ -34,7 +34,8 @@ const (
 // weight as probability, if the gateway draws each request. The evidence is a mixture of
 // likelihood ratios against other odds, an e-process (Ramdas et al., arXiv 2210.01948). If
 // several weights may have been in force, every bet is against the nearest of them, so that
-// it does not win with any of them.
+// it does not win with any of them; it is only made if that is the present weight, because
+// it would lose in all other cases.
 type sampleRatio struct {
 	Wealth [len(odds)]float64 `json:"wealth"`
 	Begun  float64            `json:"begun"`
@@ -68,12 +69,15 @@ func (s *sampleRatio) add(w waiting, weight, begun float64) {
 	fresh := max(0, begun-s.Begun)
 	s.Begun += fresh
 	for i, ratio := range odds {
-		base := min(low, 1-splitFloor)
+		nearest := low
 		if ratio > 1 {
-			base = max(high, splitFloor)
+			nearest = high
 		}
-		won := 0.
-		if base > 0 && base < 1 {
+		base, won := min(nearest, 1-splitFloor), 0.
+		if ratio > 1 {
+			base = max(nearest, splitFloor)
+		}
+		if base > 0 && base < 1 && nearest == weight/100 {
 			won = logLikelihoodRatio(w.Canary, w.Both, ratio*base/(1-base+ratio*base), base)
 		}
 		s.Wealth[i] = min((s.Wealth[i]+fresh)*math.Exp(min(won, splitGain)), most)

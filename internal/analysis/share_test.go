@@ -296,7 +296,7 @@ func TestUncertain(t *testing.T) {
 // canarize, which counted intervals with requests of an earlier weight, is
 // compared anew.
 func TestOlderShareIsForgotten(t *testing.T) {
-	j := newJudge(t, nil)
+	j := newJudge(t, func(c *Config) { c.Warmup = 60 })
 	play(j, 10, split(1, 1))
 	text := regexp.MustCompile(`"canary":[^,]*,"expected":[^,]*,"both":[^,]*,"unserved"`).ReplaceAllString(stateOf(t, j), `"canary":900,"expected":100,"unserved"`)
 	old, err := Restore(Default(), []byte(text))

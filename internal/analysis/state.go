@@ -6,7 +6,7 @@ import (
 )
 
 // stateVersion changes whenever the meaning of a stored state changes.
-const stateVersion = 1
+const stateVersion = 2
 
 // answer is the stored form of a decision.
 type answer struct {
@@ -39,11 +39,15 @@ func Restore(c Config, text []byte) (*Judge, error) {
 		return nil, err
 	}
 	var s stored
-	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("canarize did not write the stored evidence: %w; start the analysis again without it", err)
-	}
-	if s.Version != stateVersion {
+	err = json.Unmarshal(text, &struct{ Version *int }{&s.Version})
+	if err == nil && s.Version != stateVersion {
 		return nil, fmt.Errorf("the stored evidence has version %d, but this canarize reads version %d; continue with the canarize that started the release", s.Version, stateVersion)
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("canarize did not write the stored evidence: %w; start the analysis again without it", err)
 	}
 	if len(s.Limits) != len(c.Limits) || s.Ramp.Step > max(0, len(c.Ramp.Steps)-1) || s.Ramp.Step < 0 {
 		return nil, fmt.Errorf("the stored evidence belongs to another configuration of limits or ramp; continue with the configuration that the release started with")

@@ -115,6 +115,7 @@ func TestBetsExpectNothing(t *testing.T) {
 		} else {
 			tb.sharedAtMost(q, grid[:], means[:])
 		}
+		burst := rapid.SampledFrom(blockLengths[:]).Draw(t, "burst")
 		mean := 0.0
 		for x, p := range chances(tb) {
 			h := harm{Begun: 1}
@@ -122,7 +123,7 @@ func TestBetsExpectNothing(t *testing.T) {
 				h.Vote[i], h.Fast[i] = 1, 1
 			}
 			tb.bad = x
-			h.add(tb, q, 0, was, now, 2, means[:])
+			h.add(tb, q, 0, was, now, 2, burst, means[:])
 			mean += p * h.value()
 		}
 		if mean > 1+1e-7 {

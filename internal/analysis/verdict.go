@@ -21,6 +21,7 @@ const (
 	reasonUnserved   = "The canary gets no requests although its weight should give it some; check its route and its pods."
 	reasonLowTraffic = "The rate of requests is too low for a decision before the deadline; raise the weight, the margin, or the deadline."
 	reasonGauge      = "A gauge of the canary differs too much from stable's."
+	reasonCostly     = " The hold has cost enough bad requests, so the canary gets no more traffic."
 	reasonBadPod     = "One pod of the canary is bad, the others are not; replace that pod."
 )
 
@@ -38,7 +39,7 @@ func (j *Judge) decide(in interval) Decision {
 	switch enough, _ := j.config.Needed(); {
 	case reject != "": // it does not rest on the split
 	case j.s.Traffic.SampleRatio.value() >= splitDoubt:
-	case harm >= enough:
+	case harm >= enough*max(1, j.s.Traffic.SampleRatio.value()):
 		reject, pod = j.harmful()
 	default:
 		pod = j.clearCulprit()
@@ -49,6 +50,10 @@ func (j *Judge) decide(in interval) Decision {
 	d := j.obstacle(pod)
 	d.Evidence = j.evidence
 	d.Weight = j.weigh(in, d)
+	if d.Verdict == Hold && !d.Cause.EndsByMore() && j.costly() {
+		d.Weight, j.s.Ramp.Weight = 0, 0
+		d.Reason += reasonCostly
+	}
 	doubted := d.Verdict == Hold || j.s.Traffic.SampleRatio.value() >= splitDoubt
 	switch {
 	case !doubted && !in.blind && harm < suspicion && j.healthy():
@@ -61,6 +66,11 @@ func (j *Judge) decide(in interval) Decision {
 		d.Reason = j.progress(in, harm)
 	}
 	return d
+}
+
+// costly reports whether the holds have cost their budget of bad requests.
+func (j *Judge) costly() bool {
+	return slices.ContainsFunc(j.all, func(r *ratio) bool { return r.costly(j.config.Ramp.HoldBudget) })
 }
 
 func (j *Judge) end(d Decision) Decision {
@@ -155,6 +165,11 @@ func (j *Judge) healthy() bool {
 			return false
 		}
 	}
+	for _, g := range j.s.Gauges {
+		if g.value() >= driftDoubt {
+			return false
+		}
+	}
 	return j.looksHealthy()
 }
 
@@ -201,17 +216,19 @@ func (j *Judge) obstacle(pod string) Decision {
 		return hold(Routing, j.splitReason())
 	case t.strayed():
 		return hold(Routing, j.strayedReason())
+	case j.drifting():
+		return hold(Drift, reasonGauge)
 	case t.Now == 0:
 		return hold(NoData, reasonNoTraffic)
 	case !t.Seen || t.Waited >= stale:
 		return hold(NoData, reasonNoCanary)
 	}
-	for _, g := range j.s.Gauges {
-		if g.value() >= 1/j.config.Alpha {
-			return hold(Drift, reasonGauge)
-		}
-	}
 	return Decision{Verdict: Continue}
+}
+
+// drifting reports whether a gauge differs too much.
+func (j *Judge) drifting() bool {
+	return slices.ContainsFunc(j.s.Gauges, func(g *gauge) bool { return g.value() >= driftBar })
 }
 
 // missing reports whether a metric was not measured in the last observation.
@@ -229,11 +246,11 @@ func (j *Judge) missing() bool {
 	return len(j.all) == 0 && len(j.s.Latencies) == 0
 }
 
-// forgiven restarts the evidence of the canary if its bad pod is gone. It is
-// always valid to continue with less evidence of harm.
+// forgiven restarts the evidence of the canary if its bad pod is gone or has recovered. It
+// is always valid to continue with less evidence of harm.
 func (j *Judge) forgiven() bool {
 	for _, r := range j.all {
-		if len(r.Pods.Pods) > 0 && !r.Pods.gone(j.s.BadPod) {
+		if len(r.Pods.Pods) > 0 && !r.Pods.cleared(j.s.BadPod) {
 			return false
 		}
 	}
@@ -242,7 +259,7 @@ func (j *Judge) forgiven() bool {
 			r.Harm = harm{}
 		}
 		r.Safe, r.Top, r.Belief, r.Estimate = safe{}, safe{}, belief{}, ratioEstimate{}
-		r.Own, r.Pods = dispersion{}, canaryPods{}
+		r.Own, r.Pods, r.Held = dispersion{}, canaryPods{}, Total{}
 	}
 	j.report()
 	return true
@@ -277,6 +294,9 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 	if enough >= config.Max {
 		config.Budget = max(config.Budget, t.Rate*config.Max/100*2*j.config.Interval*tolerable)
 	}
+	if j.harm() >= doubtBursts && j.bursting() { // more requests do not shorten a burst
+		config.Max = min(config.Max, burstMax)
+	}
 	ramp.next(config, j.config.Interval, t.Weight, enough, t.Rate, t.multiple(), expected)
 	return ramp.Weight
 }
@@ -294,10 +314,19 @@ const (
 	finale = 90
 	// raises is the number of intervals that the weight may need to become the largest.
 	raises = 4
+	// doubtBursts is the evidence of harm from which a weight is at most burstMax percent if
+	// stable has bursts.
+	doubtBursts = 3
+	burstMax    = 2
 	// tolerable is the expected extra ratio of bad requests at which the largest weight is
 	// tried, however many requests come. A promotion would risk more.
 	tolerable = .0002
 )
+
+// bursting reports whether stable's pods have bursts of bad requests.
+func (j *Judge) bursting() bool {
+	return slices.ContainsFunc(j.all, func(r *ratio) bool { return r.Spread.burst() > 1 })
+}
 
 func (j *Judge) finale() float64 { return min(finale, j.config.Bake/3) }
 

@@ -37,6 +37,7 @@ func (r *File) analysisForm() form {
 		field{"beta", number(&c.Beta), "The chance of promoting a release that is worse by the margin."},
 		field{"interval", seconds(&c.Interval), "The time between two observations."},
 		field{"warmup", seconds(&c.Warmup), "The time after the canary's first request in which only a catastrophe counts."},
+		field{"warmups", mapOf(&c.Warmups, 0, seconds), "The same by metric name. Default: warmup, and for slow requests and latencies at least 3 minutes, or half of a bake that is shorter than 6."},
 		field{"bake", seconds(&c.Bake), "How long the canary must have had requests, with somebody watching, before a promotion."},
 		field{"deadline", seconds(&c.Deadline), "The time from the start of the release until it is inconclusive."},
 		field{"overtime", oneOf(&c.Overtime, analysis.Withdraw, analysis.Keep), "What happens to a release that is undecided at its deadline: reject takes the traffic off the canary, hold keeps the share until a person decides."},
@@ -78,6 +79,7 @@ func (r *File) rampForm() form {
 	return object(
 		field{"budget", number(&ramp.Budget), "Without steps: how many more bad requests than stable's two intervals may be expected to cost."},
 		field{"max", number(&ramp.Max), "Without steps: the largest weight, in percent."},
+		field{"holdBudget", number(&ramp.HoldBudget), "How many more bad requests than stable's the holds of a release may cost; then a hold takes the weight to 0."},
 		field{"steps", listOf(&ramp.Steps, analysis.Step{}, func(s *analysis.Step) form {
 			return object(
 				field{"weight", number(&s.Weight), "The weight, in percent. Weights must grow."},

@@ -23,7 +23,7 @@ func TestParse(t *testing.T) {
 	whole.Margins = map[string]float64{"errors": .3}
 	whole.Gauges = map[string]analysis.GaugeRule{"cpu": {Margin: .2, Rejects: true}, "queue": analysis.DefaultGauge()}
 	whole.Limits = []analysis.Limit{{Metric: "errors", Max: 2, Requests: 1000}, {Metric: "slow", Max: 5, Requests: 50}}
-	whole.Ramp = analysis.Ramp{Budget: 2, Max: 50, Steps: []analysis.Step{{Weight: 5, Hold: 120}, {Weight: 20}}}
+	whole.Ramp = analysis.Ramp{Budget: 2, HoldBudget: 20, Max: 50, Steps: []analysis.Step{{Weight: 5, Hold: 120}, {Weight: 20}}}
 	for name, c := range map[string]struct {
 		spec string
 		want func(*File)
