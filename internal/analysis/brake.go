@@ -48,6 +48,19 @@ func (b *brake) value() float64 {
 	return sum
 }
 
+// toBrake returns how many canary requests the brake is expected to need; +Inf if it does not
+// fire.
+func (c Config) toBrake(stable, bad float64) float64 {
+	gain := 0.
+	for _, ratio := range crashes {
+		gain = max(gain, bad*math.Log(ratio/noCrash)+(1-bad)*math.Log((1-ratio)/(1-noCrash)))
+	}
+	if gain == 0 || stable >= brakeStable {
+		return math.Inf(1)
+	}
+	return math.Ceil(math.Log(float64(len(crashes))/(origin*brakeShare*c.Alpha)) / gain)
+}
+
 // fires reports whether there is a catastrophe of the canary alone.
 func (b *brake) fires(alpha float64) bool {
 	return b.value() >= 1/(brakeShare*alpha) && b.Total >= brakeAlive && b.Bad < brakeStable*b.Total

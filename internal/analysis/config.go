@@ -22,10 +22,22 @@ type Config struct {
 	Overtime Overtime
 
 	Margins map[string]float64 // smallest harm that must be detected, per metric; else DefaultMargin
+	Roles   map[string]Role    // per metric; else Decider
 	Ramp    Ramp
 	Gauges  map[string]GaugeRule // per gauge; else DefaultGauge
 	Limits  []Limit
 }
+
+// Role determines what a metric does in the verdicts.
+type Role string
+
+// A Decider has to prove that the canary is no worse before a promotion. A Guard only holds or
+// rejects a release: it fits metrics with few requests, such as those of single routes, which
+// would need hours to prove anything.
+const (
+	Decider Role = "decider"
+	Guard   Role = "guard"
+)
 
 // Overtime determines what happens to the weight of a release that is undecided
 // at its deadline.
@@ -177,6 +189,11 @@ func (c Config) Validate() error {
 	for _, name := range slices.Sorted(maps.Keys(c.Margins)) {
 		if m := c.Margins[name]; !(m > 0 && m < 100) {
 			return fmt.Errorf("margins.%s is %v; it must be above 0 and below 100 percentage points", name, m)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Roles)) {
+		if r := c.Roles[name]; r != Decider && r != Guard {
+			return fmt.Errorf("roles.%s is %q; it must be %s or %s", name, r, Decider, Guard)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Warmups)) {

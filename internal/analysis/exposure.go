@@ -23,7 +23,7 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 	}
 	in := interval{
 		seconds: seconds,
-		held:    j.standing.Verdict == Hold,
+		held:    j.standing.Verdict == Hold && !w.Mixed, // not before the weight has fallen
 		mixed:   w.Mixed,
 		most:    math.Min(w.Most/100*t.multiple(), 1),
 	}

@@ -10,8 +10,8 @@ type Foresight struct {
 	Promotion Expected
 }
 
-// Expected is the time that the judge is expected to need, without the wait for
-// the next observation and, for a promotion, without the bake.
+// Expected is the time that the judge is expected to need from the canary's first request
+// on. For a promotion it does not include the bake.
 type Expected struct {
 	Bad      float64 // of the canary's requests, from 0 to 1
 	Requests float64 // of the canary
@@ -28,16 +28,30 @@ func (c Config) Foresee(metric string, perSecond, stable float64) []Foresight {
 		f := Foresight{Weight: weight, Requests: perSecond * weight / 100}
 		for _, harm := range []float64{c.margin(metric), .05, 1} {
 			bad := min(stable+harm, 1)
-			f.Alarms = append(f.Alarms, f.expect(bad, c.ToAlarm(stable, bad, weight)))
+			f.Alarms = append(f.Alarms, c.alarm(metric, stable, f, bad))
 		}
-		f.Promotion = f.expect(stable, c.ToPromote(metric, stable, min(weight, 99)))
+		f.Promotion = c.expect(metric, f, stable, c.ToPromote(metric, stable, min(weight, 99)))
 		all = append(all, f)
 	}
 	return all
 }
 
-func (f Foresight) expect(bad, requests float64) Expected {
-	return Expected{Bad: bad, Requests: requests, Seconds: requests / f.Requests}
+// leastIntervals is the least number of intervals of evidence for a verdict, see most.
+const leastIntervals = 3
+
+// expect returns when a verdict is expected that needs so many requests after the warm-up.
+func (c Config) expect(metric string, f Foresight, bad, requests float64) Expected {
+	seconds := c.warmup(metric, measuresTime(metric)) + max(requests/f.Requests, leastIntervals*c.Interval)
+	return Expected{Bad: bad, Requests: requests, Seconds: seconds}
+}
+
+// alarm returns when a rejection is expected, by evidence or by the brake.
+func (c Config) alarm(metric string, stable float64, f Foresight, bad float64) Expected {
+	e := c.expect(metric, f, bad, c.ToAlarm(stable, bad, f.Weight))
+	if requests := c.toBrake(stable, bad); requests/f.Requests < e.Seconds {
+		e = Expected{Bad: bad, Requests: requests, Seconds: max(requests/f.Requests, c.Interval)}
+	}
+	return e
 }
 
 // weights returns the weights that a ramp may use.

@@ -112,7 +112,7 @@ func (j *Judge) count(o Observation, seconds float64) interval {
 	for _, l := range j.s.Latencies {
 		l.observe(o.Latency[l.Name], j.warmed(in, j.config.warmup(l.Name, true)), j.config, &j.arms)
 		l.learn(o.Latency[l.Name].Stable)
-		if l.choose(j.config.margin(l.Name)) {
+		if l.choose(j.config.margin(l.Name), j.config.Roles[l.Name] == Guard) {
 			j.gather()
 		}
 	}
@@ -160,7 +160,11 @@ func (j *Judge) addMetrics(o Observation) {
 	stake := min(1, j.harm())
 	for name := range o.Metrics {
 		j.s.Ratios = insert(j.s.Ratios, name, func(r *ratio) string { return r.Name }, func() *ratio {
-			return &ratio{Name: name, Margin: j.config.margin(name), Weight: 1, Stake: stake}
+			r := &ratio{Name: name, Margin: j.config.margin(name), Weight: 1, Stake: stake}
+			if j.config.Roles[name] == Guard {
+				r.Guard, r.Weight = true, guardWeight
+			}
+			return r
 		})
 	}
 	for name := range o.Latency {
@@ -173,6 +177,10 @@ func (j *Judge) addMetrics(o Observation) {
 		j.gather()
 	}
 }
+
+// guardWeight is the weight of a guard's harm in the mean over all metrics. A decider has a
+// weight of 1. With many guards it stays the metric that is mostly bet on.
+const guardWeight = .1
 
 // insert adds an element to a list sorted by name if the list does not have it.
 func insert[T any](list []T, name string, nameOf func(T) string, make func() T) []T {

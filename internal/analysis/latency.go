@@ -48,7 +48,7 @@ const leastBoundary = .005
 // choose picks the boundaries nearest to stable's quantiles, once, and reports
 // whether it did. If nearly all requests are slower than all boundaries, it
 // picks none.
-func (l *latency) choose(margin float64) bool {
+func (l *latency) choose(margin float64, guard bool) bool {
 	if len(l.Chosen) > 0 || l.Total == 0 {
 		return false
 	}
@@ -68,11 +68,15 @@ func (l *latency) choose(margin float64) bool {
 		}
 		if !math.IsInf(off, 1) && !slices.Contains(l.Chosen, best) {
 			l.Chosen = append(l.Chosen, best)
-			l.Ratios = append(l.Ratios, &ratio{Name: fmt.Sprintf("%s>%gs", l.Name, best), Margin: margin})
+			l.Ratios = append(l.Ratios, &ratio{Name: fmt.Sprintf("%s>%gs", l.Name, best), Margin: margin, Guard: guard})
 		}
 	}
+	weight := 1.
+	if guard {
+		weight = guardWeight
+	}
 	for _, r := range l.Ratios {
-		r.Weight = 1 / float64(len(l.Ratios))
+		r.Weight = weight / float64(len(l.Ratios))
 	}
 	l.Bounds, l.Below, l.Total = nil, nil, 0
 	return len(l.Ratios) > 0

@@ -48,7 +48,7 @@ func TestTinyLatency(t *testing.T) {
 		l := latency{Name: "latency"}
 		below := []int64{900, 990, 998, 999, 1000}
 		l.learn(&Histogram{Bounds: c.bounds, Below: below[:len(c.bounds)], Total: 1000})
-		l.choose(1)
+		l.choose(1, false)
 		if !slices.Equal(l.Chosen, c.want) {
 			t.Errorf("of %v %v are chosen, expected %v", c.bounds, l.Chosen, c.want)
 		}

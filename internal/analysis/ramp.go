@@ -115,9 +115,7 @@ func (r *ramp) walk(steps []Step, current, seconds float64, stay bool) {
 	if !stay && r.Since >= step.Hold && current == step.Weight && r.Step < len(steps)-1 {
 		r.Step, r.Since = r.Step+1, 0
 	}
-	if !stay || r.Weight > 0 { // a hold took it to 0
-		r.Weight = steps[r.Step].Weight
-	}
+	r.Weight = steps[r.Step].Weight
 }
 
 // walked reports whether every step was kept for its time.

@@ -6,9 +6,10 @@ import "math"
 // requests.
 type ratio struct {
 	Name   string  `json:"name"`
-	Margin float64 `json:"margin"` // from 0 to 1
-	Weight float64 `json:"weight"` // of its harm in the mean over all metrics
-	Stake  float64 `json:"stake"`  // initial wealth of its harm
+	Margin float64 `json:"margin"`          // from 0 to 1
+	Weight float64 `json:"weight"`          // of its harm in the mean over all metrics
+	Stake  float64 `json:"stake"`           // initial wealth of its harm
+	Guard  bool    `json:"guard,omitempty"` // it need not prove health
 
 	Harm     harm          `json:"harm"`
 	Safe     safe          `json:"safe"`
@@ -153,6 +154,28 @@ func (p *pending) table() table {
 	return table{bad: p.Canary.Bad, n: p.Canary.All, allBad: p.Canary.Bad + p.Stable.Bad, N: p.Canary.All + p.Stable.All}
 }
 
+// worseEvidence is the log-likelihood ratio, in nats, from which a metric looks worse to a
+// person. It decides nothing.
+const worseEvidence = 3
+
+// looksWorse reports whether the canary has had so many more bad requests than stable that
+// nobody would call it "no sign of harm", since its warm-up if that is over.
+func (r *ratio) looksWorse() bool {
+	if r.Harm.Begun == 0 {
+		return r.lookedWorse()
+	}
+	return r.worse(r.Estimate.R, max(r.Estimate.S, .1))
+}
+
+// lookedWorse reports the same with the warm-up.
+func (r *ratio) lookedWorse() bool {
+	return r.worse(r.Canary.Bad, r.Canary.All*max(r.usual(), r.Stable.Bad/max(r.Stable.All, 1)))
+}
+
+func (r *ratio) worse(bad, expected float64) bool {
+	return bad > expected && surprise(bad, expected)/max(r.Φ, 1) >= worseEvidence
+}
+
 // costly reports whether holds have cost as many bad requests as the budget allows, and
 // chance is not to blame.
 func (r *ratio) costly(budget float64) bool {
@@ -181,7 +204,7 @@ func (r *ratio) count(t table, in interval, was, now noise, c Config) {
 	}
 	r.Harm.add(t, q, r.Harm.begin(in.begun), was, now, c.most(), r.Spread.burst(), means[:len(grid)])
 	if in.held {
-		stable := max(usual, (t.allBad-t.bad)/(t.N-t.n))
+		stable := max(usual, (t.allBad-t.bad)/max(t.N-t.n, 1))
 		r.Held.Bad, r.Held.All = r.Held.Bad+t.bad, r.Held.All+t.n*stable
 	}
 	r.Estimate.add(t)
@@ -212,16 +235,32 @@ func (r *ratio) deciding(c Config) *safe {
 	return &r.Top
 }
 
-// passes reports whether the canary is shown to be better than the margin.
+// passes reports whether the canary is shown to be better than the margin. A guard only
+// must not doubt it.
 func (r *ratio) passes(c Config) bool {
-	return r.deciding(c).value() >= 1/c.Beta
+	if r.Guard {
+		return r.Harm.value() < suspicion
+	}
+	return !r.Missing && r.deciding(c).value() >= 1/c.Beta
 }
 
 // needed returns how many canary requests a healthy canary is still expected to
 // need until the evidence of health is enough, at a share of the requests.
 func (r *ratio) needed(s *safe, c Config, share float64) float64 {
+	if r.Guard {
+		return 0
+	}
 	usual := r.usual()
 	return s.needed(max(r.Φ, 1), c.Beta, marginRatio(usual, r.Margin), usual, r.Margin, share)
+}
+
+// neededAtBest returns the same for a canary without evidence and without noise.
+func (r *ratio) neededAtBest(c Config, share float64) float64 {
+	if r.Guard {
+		return 0
+	}
+	usual := r.usual()
+	return (&safe{}).needed(1, c.Beta, marginRatio(usual, r.Margin), usual, r.Margin, share)
 }
 
 // evidence returns the evidence for the report.

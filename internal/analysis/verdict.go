@@ -12,9 +12,14 @@ const (
 	reasonHistory    = "This observation is from before the release; the judge learns what is usual for stable."
 	reasonBefore     = "The release begins."
 	reasonWarmup     = "The canary is warming up; until then only a catastrophe counts."
+	reasonWarmupBad  = "The canary is warming up, and more of its requests are bad than stable's; until it is warm only a catastrophe counts."
+	reasonSlowWarmup = "There is no sign of harm; latencies count once the canary has warmed up."
 	reasonCollecting = "There is no sign of harm; the judge still collects evidence of health."
+	reasonSinceWarm  = "Since the warm-up there is no sign of harm; the judge still collects evidence of health."
+	reasonNoise      = "Bad requests come in bursts, so single ones say little; a decision may need more time than the deadline leaves."
+	reasonBetween    = "The canary is neither clearly as good as stable nor clearly worse by the margin; a wider margin or a later deadline would decide."
 	reasonBaking     = "The canary looks healthy; the judge watches it until the bake time is over."
-	reasonSuspicion  = "There is a suspicion of harm, but not enough evidence to reject."
+	reasonSuspicion  = "More of the canary's requests are bad than stable's, but that may still be chance; the judge waits for more evidence."
 	reasonSource     = "A metric was not measured; check its source."
 	reasonNoTraffic  = "No request was seen in this interval, so there is nothing to judge."
 	reasonNoCanary   = "The canary has had no request yet, so there is nothing to judge."
@@ -50,7 +55,7 @@ func (j *Judge) decide(in interval) Decision {
 	d := j.obstacle(pod)
 	d.Evidence = j.evidence
 	d.Weight = j.weigh(in, d)
-	if d.Verdict == Hold && !d.Cause.EndsByMore() && j.costly() {
+	if d.Verdict == Hold && !d.Cause.EndsByMore() && (j.costly() || j.s.Ramp.Weight == 0) {
 		d.Weight, j.s.Ramp.Weight = 0, 0
 		d.Reason += reasonCostly
 	}
@@ -60,7 +65,7 @@ func (j *Judge) decide(in interval) Decision {
 		return j.end(Decision{Verdict: Promote, Weight: 100, Reason: j.healthReason()})
 	case j.s.Clock.Elapsed >= j.config.Deadline:
 		return j.overtime(d)
-	case d.Verdict == Continue && j.tooSlow():
+	case d.Verdict == Continue && j.tooFew():
 		d.Verdict, d.Cause, d.Reason = Hold, LowTraffic, reasonLowTraffic
 	case d.Verdict == Continue:
 		d.Reason = j.progress(in, harm)
@@ -84,7 +89,7 @@ func (j *Judge) overtime(d Decision) Decision {
 	why := "The deadline has passed without enough evidence for a decision."
 	if d.Verdict == Hold {
 		why = "The deadline has passed without a decision. " + d.Reason
-	} else if j.tooSlow() {
+	} else if j.tooFew() {
 		d.Cause = LowTraffic
 	}
 	d.Verdict, d.Inconclusive, d.Reason = Hold, true, why
@@ -157,11 +162,12 @@ func (r *ratio) harmReason(e Evidence) string {
 
 // healthy reports whether the canary may be promoted now.
 func (j *Judge) healthy() bool {
-	if len(j.all) == 0 || j.s.Baked < j.config.Bake || !j.finished() {
+	decides := func(r *ratio) bool { return !r.Guard }
+	if !slices.ContainsFunc(j.all, decides) || j.s.Baked < j.config.Bake || !j.finished() {
 		return false
 	}
 	for _, l := range j.s.Latencies {
-		if len(l.Ratios) == 0 {
+		if len(l.Ratios) == 0 && j.config.Roles[l.Name] != Guard {
 			return false
 		}
 	}
@@ -177,7 +183,7 @@ func (j *Judge) healthy() bool {
 // by the margin.
 func (j *Judge) looksHealthy() bool {
 	for _, r := range j.all {
-		if r.Missing || !r.passes(j.config) {
+		if !r.passes(j.config) {
 			return false
 		}
 	}
@@ -234,7 +240,7 @@ func (j *Judge) drifting() bool {
 // missing reports whether a metric was not measured in the last observation.
 func (j *Judge) missing() bool {
 	for _, r := range j.all {
-		if r.Missing {
+		if r.Missing && !r.Guard {
 			return true
 		}
 	}
@@ -259,7 +265,7 @@ func (j *Judge) forgiven() bool {
 			r.Harm = harm{}
 		}
 		r.Safe, r.Top, r.Belief, r.Estimate = safe{}, safe{}, belief{}, ratioEstimate{}
-		r.Own, r.Pods, r.Held = dispersion{}, canaryPods{}, Total{}
+		r.Own, r.Pods, r.Held, r.Φ = dispersion{}, canaryPods{}, Total{}, 0
 	}
 	j.report()
 	return true
@@ -273,6 +279,9 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 		if d.Verdict == Hold && d.Cause != Routing {
 			seconds = 0
 		}
+		if ramp.Weight == 0 && d.Verdict == Hold && !d.Cause.EndsByMore() {
+			return 0
+		}
 		ramp.walk(steps, t.Weight, seconds, in.blind || d.Verdict == Hold || j.doubtful())
 		return ramp.Weight
 	}
@@ -280,7 +289,10 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 	switch {
 	case d.Verdict == Continue, d.Cause == NoData && t.Now > 0: // more requests end a lack of them
 		enough = j.enough()
-	case d.Cause != BadPod && d.Cause != Routing: // with these the weight may fall but not rise
+	case d.Cause == BadPod: // that pod is certainly bad, and a few requests show whether it recovers
+		ramp.Weight = min(ramp.Weight, weights[0])
+		return ramp.Weight
+	case d.Cause != Routing, ramp.Weight == 0: // with these the weight may fall but not rise
 		return ramp.Weight
 	}
 	if in.blind && t.Seen {
@@ -288,7 +300,7 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 	}
 	expected := 0.0
 	for _, r := range j.all {
-		expected = max(expected, r.Belief.harm())
+		expected = max(expected, r.Belief.harm()*j.part(r))
 	}
 	config := j.config.Ramp
 	if enough >= config.Max {
@@ -299,6 +311,22 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 	}
 	ramp.next(config, j.config.Interval, t.Weight, enough, t.Rate, t.multiple(), expected)
 	return ramp.Weight
+}
+
+// part returns the part of the requests that a guard counts. For a decider it is 1, because
+// the evidence of a promotion rests on it.
+func (j *Judge) part(r *ratio) float64 {
+	most := 0.
+	if !r.Guard {
+		return 1
+	}
+	for _, other := range j.all {
+		most = max(most, other.Usual.All)
+	}
+	if most == 0 {
+		return 1
+	}
+	return r.Usual.All / most
 }
 
 // doubtful reports whether the canary is more likely worse than not.
@@ -317,7 +345,7 @@ const (
 	// doubtBursts is the evidence of harm from which a weight is at most burstMax percent if
 	// stable has bursts.
 	doubtBursts = 3
-	burstMax    = 2
+	burstMax    = 5
 	// tolerable is the expected extra ratio of bad requests at which the largest weight is
 	// tried, however many requests come. A promotion would risk more.
 	tolerable = .0002
@@ -381,22 +409,54 @@ func fromAnyWeight(r *ratio) *safe { return &r.Safe }
 // tooSlow reports whether a promotion before the deadline is unlikely even at
 // the largest weight.
 func (j *Judge) tooSlow() bool {
-	t := j.s.Traffic
-	weight := j.config.Ramp.Max
-	if steps := j.config.Ramp.Steps; len(steps) > 0 {
-		weight = steps[len(steps)-1].Weight
+	share := j.largest() / 100
+	return j.needed(share, j.deciding) > j.s.Traffic.Rate*share*max(0, j.config.Deadline-j.s.Clock.Elapsed)
+}
+
+// tooFew reports whether a promotion is unlikely because there are too few requests, and not
+// because the canary's requests so far speak against it.
+func (j *Judge) tooFew() bool {
+	share := j.largest() / 100
+	most := 0.
+	for _, r := range j.all {
+		most = max(most, r.neededAtBest(j.config, share))
 	}
-	return j.needed(weight/100, j.deciding) > t.Rate*weight/100*max(0, j.config.Deadline-j.s.Clock.Elapsed)
+	return j.tooSlow() && most > j.s.Traffic.Rate*share*j.config.Deadline
+}
+
+// noisy reports whether bad requests come in bursts that make the evidence of a metric grow
+// less than half as fast.
+func (j *Judge) noisy() bool {
+	return slices.ContainsFunc(j.all, func(r *ratio) bool { return !r.Guard && r.Φ > 2 })
+}
+
+// largest returns the largest weight of the ramp, percent.
+func (j *Judge) largest() float64 {
+	if steps := j.config.Ramp.Steps; len(steps) > 0 {
+		return steps[len(steps)-1].Weight
+	}
+	return j.config.Ramp.Max
 }
 
 func (j *Judge) progress(in interval, harm float64) string {
+	worse := slices.ContainsFunc(j.all, (*ratio).looksWorse)
 	switch {
+	case in.blind && worse:
+		return reasonWarmupBad
 	case in.blind:
 		return reasonWarmup
-	case harm >= suspicion:
+	case worse, harm >= suspicion, j.doubtful():
 		return reasonSuspicion
 	case j.looksHealthy():
 		return reasonBaking
+	case j.tooSlow() && j.noisy():
+		return reasonNoise
+	case j.tooSlow():
+		return reasonBetween
+	case slices.ContainsFunc(j.all, (*ratio).lookedWorse):
+		return reasonSinceWarm
+	case slices.ContainsFunc(j.all, func(r *ratio) bool { return r.Harm.Begun == 0 && r.Canary.All > 0 }):
+		return reasonSlowWarmup
 	}
 	return reasonCollecting
 }

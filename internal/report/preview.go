@@ -182,6 +182,6 @@ func (f Foreseen) table() (header []string, rows [][]string) {
 
 // premise explains the assumptions of the table.
 func (p Preview) premise() string {
-	return fmt.Sprintf("The table assumes %s requests a second, %s %% errors on stable, and a constant share. A verdict may take up to %s longer. In the first %s only a catastrophe counts.",
+	return fmt.Sprintf("The table assumes %s requests a second, %s %% errors on stable, and a constant share from the canary's first request on. A verdict may take up to %s longer. In the first %s only a catastrophe counts.",
 		short(p.Foreseen.RequestsPerSecond), short(p.Foreseen.StableErrors), lasting(p.Course.Interval), lasting(p.Course.Warmup))
 }

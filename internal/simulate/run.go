@@ -79,7 +79,7 @@ func (w *world) aftermath(end float64, verdict analysis.Verdict) float64 {
 	for i := range steps {
 		t := end + seconds*(float64(i)+0.5)/steps
 		for _, name := range w.metrics {
-			total += w.s.rate(t, w.phase) * share * seconds / steps * (w.ratio(name, true, t) - w.ratio(name, false, t))
+			total += w.s.rate(t, w.phase) * w.s.Metrics[name].of() * share * seconds / steps * (w.ratio(name, true, t) - w.ratio(name, false, t))
 		}
 	}
 	return total

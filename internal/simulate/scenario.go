@@ -66,6 +66,7 @@ type Outside struct {
 type Ratio struct {
 	Stable      float64       `yaml:"stable"`
 	Canary      float64       `yaml:"canary"`
+	Of          *float64      `yaml:"of"`          // the percentage of the requests that the metric counts, such as those of a route; default all
 	FromWeight  float64       `yaml:"fromWeight"`  // the weight, in percent, from which the canary is worse; default every weight
 	After       time.Duration `yaml:"after"`       // when the canary begins to be worse
 	For         time.Duration `yaml:"for"`         // how long it is worse; default to the end
@@ -204,6 +205,9 @@ func (s *Scenario) check() error {
 		if err := within("metrics."+name+".canary", r.Canary, 0, 100); err != nil {
 			return err
 		}
+		if err := within("metrics."+name+".of", 100*r.of(), 0, 100); err != nil {
+			return err
+		}
 	}
 	for name, g := range s.Gauges {
 		if err := within("gauges."+name+".canary", g.Canary, 0.001, 1000); err != nil {
@@ -254,6 +258,14 @@ func within(field string, value, low, high float64) error {
 		return nil
 	}
 	return fmt.Errorf("%s is %v; it must be from %v to %v", field, value, low, high)
+}
+
+// of returns the fraction of the requests that a metric counts.
+func (r Ratio) of() float64 {
+	if r.Of == nil {
+		return 1
+	}
+	return *r.Of / 100
 }
 
 // Harmful reports whether the canary is worse than stable in the long run, and

@@ -183,6 +183,10 @@ func (w *world) serve(v *side, i int, t float64, n int64) {
 	}
 	p := &v.pods[i]
 	for m, name := range w.metrics {
+		n := n
+		if of := w.s.Metrics[name].of(); of < 1 {
+			n = binomial(w.counts, n, of)
+		}
 		stable := w.ratio(name, false, t)
 		ratio := stable
 		if v.isCanary && (w.s.BadPods == 0 || i < w.s.BadPods) {
