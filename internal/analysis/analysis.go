@@ -35,6 +35,7 @@ type Observation struct {
 	Metrics map[string]Pair
 	Gauges  map[string]Gauge
 	Latency map[string]HistogramPair
+	Events  map[string]Events
 	// Uncertain means that requests may have gone by any weight, such as those
 	// from before somebody watched.
 	Uncertain bool
@@ -82,6 +83,7 @@ const (
 	Source     Cause = "source"      // a metric could not be measured
 	BadPod     Cause = "bad-pod"     // one canary pod is bad, the others are not
 	Drift      Cause = "gauge"       // a gauge of the canary drifts from stable's
+	TooMany    Cause = "events"      // something happens more often on the canary than on stable
 )
 
 // EndsByMore reports whether more requests to the canary end a hold with this cause. No

@@ -25,7 +25,7 @@ func (o Observation) check() error {
 	if !(o.Weight >= 0 && o.Weight <= 100) {
 		return fmt.Errorf("weight is %v; it must be a percentage from 0 to 100", o.Weight)
 	}
-	if n := max(len(o.Metrics), len(o.Gauges), len(o.Latency)); n > maxSeries {
+	if n := max(len(o.Metrics), len(o.Gauges), len(o.Latency), len(o.Events)); n > maxSeries {
 		return fmt.Errorf("%d metrics are too many; at most %d can be judged at once", n, maxSeries)
 	}
 	return nil
@@ -56,6 +56,13 @@ func (o Observation) possible() (Observation, error) {
 			latencies = append(latencies, name)
 		}
 	}
+	var counts []string
+	for name, e := range o.Events {
+		if impossible(name, e.check()) {
+			counts = append(counts, name)
+		}
+	}
+	o.Events = uncounted(o.Events, counts)
 	o.Metrics, o.Latency = unmeasured(o.Metrics, ratios), unmeasured(o.Latency, latencies)
 	return o, err
 }
@@ -72,6 +79,25 @@ func unmeasured[T any](all map[string]T, names []string) map[string]T {
 		all[name] = none
 	}
 	return all
+}
+
+// uncounted does the same for events.
+func uncounted(all map[string]Events, names []string) map[string]Events {
+	if len(names) == 0 {
+		return all
+	}
+	all = maps.Clone(all)
+	for _, name := range names {
+		all[name] = Events{Canary: -1, Stable: -1}
+	}
+	return all
+}
+
+func (e Events) check() error {
+	if max(e.Canary, e.Stable) > maxCount {
+		return fmt.Errorf("%d events are too many; the limit is 2^53", max(e.Canary, e.Stable))
+	}
+	return nil
 }
 
 func (a *Arm) check(arm string) error {

@@ -25,6 +25,7 @@ type state struct {
 	Ratios    []*ratio   `json:"ratios"` // by name
 	Gauges    []*gauge   `json:"gauges,omitempty"`
 	Latencies []*latency `json:"latencies,omitempty"`
+	Events    []*events  `json:"events,omitempty"`
 	Limits    []limit    `json:"limits,omitempty"`
 	BadPod    string     `json:"badPod,omitempty"`
 	Watched   float64    `json:"watched"` // seconds for which the canary was counted
@@ -116,6 +117,11 @@ func (j *Judge) count(o Observation, seconds float64) interval {
 			j.gather()
 		}
 	}
+	f := o.flow()
+	for _, e := range j.s.Events {
+		counts, measured := o.Events[e.Name]
+		e.observe(counts, measured && f.measured, f, in, j.config)
+	}
 	for _, g := range j.s.Gauges {
 		g.observe(o.Gauges[g.Name], j.config.gauge(g.Name).Margin, seconds)
 	}
@@ -156,7 +162,7 @@ func (j *Judge) remember(o Observation, seconds float64) {
 // addMetrics adds metrics that were not seen before. Their evidence starts with at
 // most the current wealth, because a new bet must not add wealth.
 func (j *Judge) addMetrics(o Observation) {
-	known := len(j.s.Ratios) + len(j.s.Latencies) + len(j.s.Gauges)
+	known := len(j.s.Ratios) + len(j.s.Latencies) + len(j.s.Gauges) + len(j.s.Events)
 	stake := min(1, j.harm())
 	for name := range o.Metrics {
 		j.s.Ratios = insert(j.s.Ratios, name, func(r *ratio) string { return r.Name }, func() *ratio {
@@ -173,7 +179,10 @@ func (j *Judge) addMetrics(o Observation) {
 	for name := range o.Gauges {
 		j.s.Gauges = insert(j.s.Gauges, name, func(g *gauge) string { return g.Name }, func() *gauge { return newGauge(name) })
 	}
-	if len(j.s.Ratios)+len(j.s.Latencies)+len(j.s.Gauges) > known {
+	for name := range o.Events {
+		j.s.Events = insert(j.s.Events, name, func(e *events) string { return e.Name }, func() *events { return &events{Name: name, Stake: stake} })
+	}
+	if len(j.s.Ratios)+len(j.s.Latencies)+len(j.s.Gauges)+len(j.s.Events) > known {
 		j.gather()
 	}
 }
@@ -214,6 +223,10 @@ func (j *Judge) harm() float64 {
 	for _, r := range j.all {
 		sum += r.Weight * r.Stake * r.Harm.value()
 		weight += r.Weight
+	}
+	for _, e := range j.s.Events {
+		sum += e.Stake * e.Fewer.value()
+		weight++
 	}
 	if weight == 0 {
 		return 1

@@ -83,6 +83,9 @@ func drawObservation(t *rapid.T, time float64) Observation {
 		}
 		o.Latency["latency"] = HistogramPair{Canary: histogram(), Stable: histogram()}
 	}
+	if rapid.Bool().Draw(t, "events") {
+		o.Events = map[string]Events{"orders": {Canary: anyCount.Draw(t, "orders") - 1, Stable: anyCount.Draw(t, "stable orders") - 1}}
+	}
 	return o
 }
 

@@ -39,20 +39,35 @@ func (s *steady) disturb() {
 }
 
 func (s *steady) add(stable Counts) {
+	s.addTotal(Total{Bad: float64(stable.Bad), All: float64(stable.Total)}, func(p float64) float64 { return p * (1 - p) })
+}
+
+// addEvents adds events, of which there may be more than requests. Without dispersion their
+// number is Poisson.
+func (s *steady) addEvents(stable Total, mixed bool) {
+	if mixed {
+		s.disturb()
+		return
+	}
+	s.addTotal(stable, func(p float64) float64 { return p })
+}
+
+// addTotal adds an interval. variance is that of one request, for a ratio.
+func (s *steady) addTotal(stable Total, variance func(ratio float64) float64) {
 	if s.Settles {
 		s.Settles = false
 		return
 	}
 	for b := range s.Blocks {
 		n := &s.Blocks[b]
-		n.Now.Bad += float64(stable.Bad)
-		n.Now.All += float64(stable.Total)
+		n.Now.Bad += stable.Bad
+		n.Now.All += stable.All
 		if n.Length++; n.Length < steadyLengths[b] {
 			continue
 		}
-		if p := (n.Now.Bad + n.Before.Bad) / (n.Now.All + n.Before.All); n.Now.All > 0 && n.Before.All > 0 && p > 0 && p < 1 {
+		if p := (n.Now.Bad + n.Before.Bad) / (n.Now.All + n.Before.All); n.Now.All > 0 && n.Before.All > 0 && variance(p) > 0 {
 			off := n.Now.Bad - n.Now.All*p
-			x2 := off * off / (p * (1 - p)) * (1/n.Now.All + 1/n.Before.All)
+			x2 := off * off / variance(p) * (1/n.Now.All + 1/n.Before.All)
 			n.X2 += min(x2, leap*max(1, n.factor()))
 			n.Freedom++
 		}

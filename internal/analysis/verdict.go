@@ -124,13 +124,23 @@ func (j *Judge) broken() string {
 // reason for the rejection, or the only bad pod, or neither if there are too
 // few bad requests.
 func (j *Judge) harmful() (reject, pod string) {
-	worst := j.all[0]
+	var worst *ratio
+	most := 0.
 	for _, r := range j.all {
-		if r.Weight*r.Stake*r.Harm.value() > worst.Weight*worst.Stake*worst.Harm.value() {
-			worst = r
+		if share := r.Weight * r.Stake * r.Harm.value(); share > most {
+			worst, most = r, share
 		}
 	}
-	if worst.Harm.Excess < leastExcess {
+	var lacking *events
+	for _, e := range j.s.Events {
+		if share := e.Stake * e.Fewer.value(); share > most {
+			lacking, most = e, share
+		}
+	}
+	switch {
+	case lacking != nil && lacking.Fewer.Excess >= leastExcess:
+		return lacking.reason(), ""
+	case lacking != nil, worst == nil, worst.Harm.Excess < leastExcess:
 		return "", ""
 	}
 	if pod = worst.Pods.culprit(worst.Spread.factor(0, false)); pod != "" {
@@ -176,7 +186,7 @@ func (j *Judge) healthy() bool {
 			return false
 		}
 	}
-	return j.looksHealthy()
+	return !slices.ContainsFunc(j.s.Events, (*events).doubted) && j.looksHealthy()
 }
 
 // looksHealthy reports whether every metric shows that the canary is not worse
@@ -224,6 +234,8 @@ func (j *Judge) obstacle(pod string) Decision {
 		return hold(Routing, j.strayedReason())
 	case j.drifting():
 		return hold(Drift, reasonGauge)
+	case j.tooMany() != nil:
+		return hold(TooMany, j.tooMany().reason())
 	case t.Now == 0:
 		return hold(NoData, reasonNoTraffic)
 	case !t.Seen || t.Waited >= stale:
@@ -237,6 +249,16 @@ func (j *Judge) drifting() bool {
 	return slices.ContainsFunc(j.s.Gauges, func(g *gauge) bool { return g.value() >= driftBar })
 }
 
+// tooMany returns what certainly happens more often on the canary than on stable, or nil.
+func (j *Judge) tooMany() *events {
+	for _, e := range j.s.Events {
+		if e.More.value() >= 1/j.config.Alpha && e.More.Excess >= leastExcess {
+			return e
+		}
+	}
+	return nil
+}
+
 // missing reports whether a metric was not measured in the last observation.
 func (j *Judge) missing() bool {
 	for _, r := range j.all {
@@ -246,6 +268,11 @@ func (j *Judge) missing() bool {
 	}
 	for _, g := range j.s.Gauges {
 		if g.Missing {
+			return true
+		}
+	}
+	for _, e := range j.s.Events {
+		if e.Missing {
 			return true
 		}
 	}
@@ -465,5 +492,8 @@ func (j *Judge) progress(in interval, harm float64) string {
 func (j *Judge) report() {
 	for _, r := range j.all {
 		j.evidence[r.Name] = r.evidence(j.config)
+	}
+	for _, e := range j.s.Events {
+		j.evidence[e.Name] = e.evidence()
 	}
 }

@@ -33,6 +33,8 @@ func TestParse(t *testing.T) {
 			analysis.Observation{Time: 1, Weight: 7, Metrics: map[string]analysis.Pair{"a": {}, "b": {}, "c": {}}}},
 		"estimates are rounded": {`{"time":1,"metrics":{"a":{"canary":{"bad":0.6,"total":10.2},"stable":{"bad":-1,"total":1e18}}}}`,
 			analysis.Observation{Time: 1, Weight: 7, Metrics: map[string]analysis.Pair{"a": {Canary: total(1, 10), Stable: total(-1, 1e18)}}}},
+		"events": {`{"time":1,"events":{"orders":{"canary":3,"stable":40},"logins":{"stable":7},"none":null}}`,
+			analysis.Observation{Time: 1, Weight: 7, Events: map[string]analysis.Events{"orders": {Canary: 3, Stable: 40}, "logins": {Canary: -1, Stable: 7}, "none": {Canary: -1, Stable: -1}}}},
 		"gauges": {`{"time":1,"gauges":{"cpu":{"canary":1.5}}}`,
 			analysis.Observation{Time: 1, Weight: 7, Gauges: map[string]analysis.Gauge{"cpu": {Canary: 1.5, Stable: math.NaN()}}}},
 		"histograms": {`{"time":1,"latency":{"l":{"canary":{"+Inf":9,"0.5":7,"1e-1":3}}}}`,
@@ -50,6 +52,9 @@ func TestParse(t *testing.T) {
 				}
 				if o.Gauges == nil {
 					o.Gauges = map[string]analysis.Gauge{}
+				}
+				if o.Events == nil {
+					o.Events = map[string]analysis.Events{}
 				}
 				if o.Latency == nil {
 					o.Latency = map[string]analysis.HistogramPair{}

@@ -26,6 +26,7 @@ type line struct {
 	Metrics map[string]*pair       `json:"metrics"`
 	Gauges  map[string]*gauge      `json:"gauges"`
 	Latency map[string]*histograms `json:"latency"`
+	Events  map[string]*gauge      `json:"events"`
 }
 
 // pair is a metric: the totals of both arms, or their pods.
@@ -84,6 +85,14 @@ func (q quantity) count() int64 {
 	return int64(math.Round(min(max(q.value, -beyond), beyond)))
 }
 
+// orMissing returns the quantity as a number of events, -1 if it is missing.
+func (q quantity) orMissing() int64 {
+	if !q.known {
+		return -1
+	}
+	return max(q.count(), -1)
+}
+
 func (q quantity) orNaN() float64 {
 	if !q.known {
 		return math.NaN()
@@ -121,6 +130,13 @@ func Parse(text []byte, recommended float64) (analysis.Observation, error) {
 			g = &gauge{}
 		}
 		o.Gauges[name] = analysis.Gauge{Canary: g.Canary.orNaN(), Stable: g.Stable.orNaN()}
+	}
+	o.Events = make(map[string]analysis.Events, len(l.Events))
+	for name, e := range l.Events {
+		if e == nil {
+			e = &gauge{}
+		}
+		o.Events[name] = analysis.Events{Canary: e.Canary.orMissing(), Stable: e.Stable.orMissing()}
 	}
 	var err error
 	o.Latency, err = latencies(l.Latency)

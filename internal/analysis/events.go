@@ -1,0 +1,117 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+)
+
+// Events holds how often something happened in an interval that should happen: orders, logins,
+// started films. A negative count was not measured.
+type Events struct{ Canary, Stable int64 }
+
+func (e Events) plus(f Events) Events {
+	return Events{Canary: together(e.Canary, f.Canary), Stable: together(e.Stable, f.Stable)}
+}
+
+// together adds two counts; one that was not measured makes the sum unknown.
+func together(a, b int64) int64 {
+	if a < 0 || b < 0 {
+		return -1
+	}
+	return a + b
+}
+
+// events compares how often something happens on the canary with its share of the requests.
+// Users who cannot order get no error and no slow answer; they only do not order.
+//
+// If the version makes no difference and the gateway draws each request, the canary's events
+// are binomial given those of both versions, with its share of the requests as probability.
+// Too few of them are harm: the bets are those of harm with the versions exchanged, since
+// the events that the canary lacks are too many on stable. Too many only hold a release: an
+// order may be placed twice, but people may also like the new version.
+type events struct {
+	Name    string        `json:"name"`
+	Stake   float64       `json:"stake"` // initial wealth
+	Fewer   harm          `json:"fewer"`
+	More    harm          `json:"more"`
+	Steady  steady        `json:"steady"`
+	Pending pendingEvents `json:"pending"`
+	Canary  Total         `json:"canary"` // Bad: events, All: requests
+	Stable  Total         `json:"stable"`
+	Missing bool          `json:"missing"` // not in the last observation
+}
+
+// pendingEvents holds events that wait for requests of both versions.
+type pendingEvents struct {
+	Canary Total `json:"canary"`
+	Stable Total `json:"stable"`
+	Skip   bool  `json:"skip,omitempty"` // the weight changed, or the canary was not warm
+}
+
+// observe counts one interval with the requests of f.
+func (e *events) observe(o Events, measured bool, f flow, in interval, c Config) {
+	e.Missing = !measured || o.Canary < 0 || o.Stable < 0
+	p := &e.Pending
+	p.Skip = p.Skip || in.blind || in.mixed || e.Missing
+	p.Canary.All, p.Stable.All = p.Canary.All+f.canary, p.Stable.All+f.both-f.canary
+	if e.Missing {
+		return
+	}
+	p.Canary.Bad, p.Stable.Bad = p.Canary.Bad+float64(o.Canary), p.Stable.Bad+float64(o.Stable)
+	if p.Canary.All == 0 || p.Stable.All == 0 {
+		return
+	}
+	now := *p
+	*p = pendingEvents{}
+	noise := e.noise()
+	e.Steady.addEvents(now.Stable, in.mixed)
+	if now.Skip {
+		return
+	}
+	e.count(now, in.begun, noise, c)
+}
+
+// count counts the events of an interval in which the share is known.
+func (e *events) count(now pendingEvents, begun float64, was noise, c Config) {
+	e.Canary.Bad, e.Canary.All = e.Canary.Bad+now.Canary.Bad, e.Canary.All+now.Canary.All
+	e.Stable.Bad, e.Stable.All = e.Stable.Bad+now.Stable.Bad, e.Stable.All+now.Stable.All
+	both, requests := now.Canary.Bad+now.Stable.Bad, now.Canary.All+now.Stable.All
+	bet := func(h *harm, arm Total) {
+		t := table{bad: arm.Bad, n: arm.All, allBad: both, N: requests}
+		var means [len(grid)]float64
+		t.sharedAtMost(t.share(), grid[:], means[:])
+		h.add(t, t.share(), h.begin(begun), was, e.noise(), c.most(), 1, means[:])
+	}
+	bet(&e.Fewer, now.Stable)
+	bet(&e.More, now.Canary)
+}
+
+func (e *events) noise() noise {
+	φ := e.Steady.factor()
+	return noise{fast: φ, vote: (1 + φ) / 2}
+}
+
+// expected returns how many events the canary's requests make likely.
+func (e *events) expected() float64 {
+	return (e.Canary.Bad + e.Stable.Bad) * e.Canary.All / max(e.Canary.All+e.Stable.All, 1)
+}
+
+// doubted reports whether the evidence against the canary prevents a promotion.
+func (e *events) doubted() bool { return max(e.Fewer.value(), e.More.value()) >= suspicion }
+
+func (e *events) reason() string {
+	return fmt.Sprintf("%s: the canary had %.0f, but its share of the requests makes %.0f likely; stable had %.0f.",
+		e.Name, e.Canary.Bad, e.expected(), e.Stable.Bad)
+}
+
+// evidence returns the evidence for the report. Needed is 0: events need not prove health.
+func (e *events) evidence() Evidence {
+	ratio := math.NaN()
+	if e.Stable.Bad > 0 && e.Canary.All > 0 {
+		ratio = e.Canary.Bad / e.Canary.All / (e.Stable.Bad / e.Stable.All)
+	}
+	return Evidence{
+		Harm: e.Fewer.value(), Safe: 1, Canary: e.Canary.counts(), Stable: e.Stable.counts(),
+		Ratio: ratio, Low: 0, High: math.Inf(1),
+	}
+}
