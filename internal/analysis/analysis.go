@@ -36,6 +36,8 @@ type Observation struct {
 	Gauges  map[string]Gauge
 	Latency map[string]HistogramPair
 	Events  map[string]Events
+	// Restarts is nil if the pods were not watched.
+	Restarts *Restarts
 	// Uncertain means that requests may have gone by any weight, such as those
 	// from before somebody watched.
 	Uncertain bool
@@ -83,6 +85,7 @@ const (
 	Source     Cause = "source"      // a metric could not be measured
 	BadPod     Cause = "bad-pod"     // one canary pod is bad, the others are not
 	Drift      Cause = "gauge"       // a gauge of the canary drifts from stable's
+	Crashing   Cause = "restarts"    // the canary's containers restart more often than stable's
 	TooMany    Cause = "events"      // something happens more often on the canary than on stable
 )
 

@@ -26,6 +26,7 @@ type state struct {
 	Gauges    []*gauge   `json:"gauges,omitempty"`
 	Latencies []*latency `json:"latencies,omitempty"`
 	Events    []*events  `json:"events,omitempty"`
+	Crashing  crashing   `json:"crashing"`
 	Limits    []limit    `json:"limits,omitempty"`
 	BadPod    string     `json:"badPod,omitempty"`
 	Watched   float64    `json:"watched"` // seconds for which the canary was counted
@@ -117,6 +118,7 @@ func (j *Judge) count(o Observation, seconds float64) interval {
 			j.gather()
 		}
 	}
+	j.s.Crashing.observe(o.Restarts, in.braked, j.config)
 	f := o.flow()
 	for _, e := range j.s.Events {
 		counts, measured := o.Events[e.Name]

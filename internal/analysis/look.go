@@ -52,6 +52,7 @@ func (o Observation) Join(next Observation) Observation {
 	out.Latency = joined(o.Latency, next.Latency, func(a, b HistogramPair) HistogramPair {
 		return HistogramPair{Canary: a.Canary.join(b.Canary), Stable: a.Stable.join(b.Stable)}
 	})
+	out.Restarts = o.Restarts.join(next.Restarts)
 	out.Events = joined(o.Events, next.Events, Events.plus)
 	out.Gauges = joined(o.Gauges, next.Gauges, func(a, b Gauge) Gauge {
 		return Gauge{Canary: mean(a.Canary, b.Canary), Stable: mean(a.Stable, b.Stable)}

@@ -186,7 +186,7 @@ func (j *Judge) healthy() bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(j.s.Events, (*events).doubted) && j.looksHealthy()
+	return !j.s.Crashing.doubted() && !slices.ContainsFunc(j.s.Events, (*events).doubted) && j.looksHealthy()
 }
 
 // looksHealthy reports whether every metric shows that the canary is not worse
@@ -224,6 +224,8 @@ func (j *Judge) obstacle(pod string) Decision {
 		d := hold(BadPod, reasonBadPod)
 		d.Pod = j.s.BadPod
 		return d
+	case j.s.Crashing.certain(j.config.Alpha):
+		return hold(Crashing, j.s.Crashing.reason())
 	case j.missing():
 		return hold(Source, reasonSource)
 	case t.Unserved >= unservedLimit:

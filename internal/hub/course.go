@@ -51,11 +51,13 @@ func (h *Hub) Analyze(ctx context.Context, release runner.Release, run rollout.R
 
 func (h *Hub) course(w *work, release runner.Release, o RunOptions) (course runner.Course, ended func()) {
 	var opened *metric.Opened
+	var restarted *restarts
 	keeper := gate.New(gate.Options{Release: release.Name, Namespace: release.Namespace, Environ: o.Environ, Wait: w.runner.Wait})
 	ended = func() {
 		keeper.Close()
 		if opened != nil {
 			opened.Close()
+			restarted.Close()
 		}
 	}
 	course = runner.Course{
@@ -67,7 +69,8 @@ func (h *Hub) course(w *work, release runner.Release, o RunOptions) (course runn
 			if opened, err = h.open(ctx, Opening{Cluster: w.kube, Router: w.router, Plan: plan, Config: o.Metrics, Getenv: o.Getenv}); err != nil {
 				return nil, err
 			}
-			return w.watcher(opened, o, s)
+			restarted = followRestarts(w.kube, plan)
+			return w.watcher(opened, restarted, o, s)
 		},
 	}
 	return course, ended
@@ -86,15 +89,16 @@ func (g gatekeeper) Ask(ctx context.Context, called rollout.Gate) (by string, er
 	return by, g.Keeper.Ask(ctx, called)
 }
 
-// watcher returns a watcher that reads an open metric source.
-func (w *work) watcher(opened *metric.Opened, o RunOptions, s rollout.State) (runner.Watcher, error) {
+// watcher returns a watcher that reads an open metric source and counts restarts.
+func (w *work) watcher(opened *metric.Opened, restarted *restarts, o RunOptions, s rollout.State) (runner.Watcher, error) {
 	var reader *metric.Reader
 	interval := time.Duration(o.Analysis.Interval * float64(time.Second))
 	options := watch.Options{
 		Analysis: o.Analysis, Judged: s.Judged, Every: interval,
 		Open: func(begin time.Time) watch.Counter {
 			reader = opened.Reader(begin)
-			return reader
+			restarted.Counter = reader
+			return restarted
 		},
 		Now: w.runner.Now, Wait: w.runner.Wait,
 	}

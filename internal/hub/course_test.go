@@ -24,7 +24,7 @@ func TestWatcher(t *testing.T) {
 		"with a history":     {metric.Opened{Remembers: true}, 10 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			made, err := new(work).watcher(&c.opened, o, rollout.State{})
+			made, err := new(work).watcher(&c.opened, &restarts{}, o, rollout.State{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -18,6 +18,9 @@ type Pod struct {
 	Namespace, Name, UID string
 	// Restarts counts the restarts of its containers.
 	Restarts int
+	// LastEnd is how a container ended before it was restarted last, such as OOMKilled; "" if
+	// none was.
+	LastEnd string
 	// Images are those of its containers.
 	Images []string
 	// Ready means that the pod gets requests: it is ready and is not being deleted.
@@ -140,6 +143,9 @@ func PodsOf(objects []map[string]any) ([]Pod, error) {
 		}
 		for _, c := range pod.Status.ContainerStatuses {
 			p.Restarts += int(c.RestartCount)
+			if last := c.LastTerminationState.Terminated; last != nil {
+				p.LastEnd = last.Reason
+			}
 		}
 		for _, c := range pod.Status.Conditions {
 			p.Ready = p.Ready || c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && pod.DeletionTimestamp == nil
