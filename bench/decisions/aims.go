@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/canarize/canarize/bench/cell"
+	"github.com/canarize/canarize/bench/contender"
 	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/simulate"
 )
@@ -32,22 +34,22 @@ func (b *measured) reportAims(out *strings.Builder) {
 // decisionAims returns the aims for the probabilities of wrong decisions.
 func (b *measured) decisionAims() []aim {
 	var all []aim
-	for _, profile := range []string{bake, fast} {
+	for _, profile := range []string{contender.Bake, contender.Fast} {
 		worst := b.worst(profile, func(s *simulate.Scenario) bool { return !s.Harmful() }, func(s simulate.Summary) float64 { return s.Rejected.High })
 		high := b.results[worst][profile].Rejected
-		all = append(all, aim{profile + ": healthy releases rejected, upper limit of the worst scenario", "≤ 1.5 %", fmt.Sprintf("%s %% (%s)", percent(high.High), worst), high.High <= 1.5})
+		all = append(all, aim{profile + ": healthy releases rejected, upper limit of the worst scenario", "≤ 1.5 %", fmt.Sprintf("%s %% (%s)", cell.Percent(high.High), worst), high.High <= 1.5})
 	}
-	for _, profile := range []string{bake, fast} {
+	for _, profile := range []string{contender.Bake, contender.Fast} {
 		decided := 0
 		for _, name := range []string{"no-traffic", "routing-none"} {
 			decided += b.results[name][profile].Rejected.Runs + b.results[name][profile].Promoted.Runs
 		}
 		all = append(all, aim{profile + ": decisions without traffic", "never", fmt.Sprint(decided), decided == 0})
 	}
-	for _, profile := range []string{bake, fast} {
+	for _, profile := range []string{contender.Bake, contender.Fast} {
 		worst := b.worst(profile, atMargin, func(s simulate.Summary) float64 { return s.Promoted.Percent })
 		missed := b.results[worst][profile].Promoted.Percent
-		all = append(all, aim{profile + ": releases promoted that are worse by the margin or more, worst scenario", "≤ 5 %", fmt.Sprintf("%s %% (%s)", percent(missed), worst), missed <= 5})
+		all = append(all, aim{profile + ": releases promoted that are worse by the margin or more, worst scenario", "≤ 5 %", fmt.Sprintf("%s %% (%s)", cell.Percent(missed), worst), missed <= 5})
 	}
 	return all
 }
@@ -83,18 +85,18 @@ func (b *measured) costAims() []aim {
 		scenario string
 		limit    float64
 	}{{"errors-0.1-1", 15}, {"errors-1-2", 35}, {"errors-0.1-5", 20}, {"slow-0.3-2", 20}, {"slow-0.3-5", 20}, {"crash", 15}, {"leak", 20}} {
-		mean := b.results[c.scenario][bake].Excess
-		all = append(all, aim{bake + ": excess bad requests, " + c.scenario, fmt.Sprintf("≤ %.0f", c.limit), fmt.Sprintf("%.1f ± %.1f", mean.Mean, mean.High-mean.Mean), mean.Mean <= c.limit})
+		mean := b.results[c.scenario][contender.Bake].Excess
+		all = append(all, aim{contender.Bake + ": excess bad requests, " + c.scenario, fmt.Sprintf("≤ %.0f", c.limit), fmt.Sprintf("%.1f ± %.1f", mean.Mean, mean.High-mean.Mean), mean.Mean <= c.limit})
 	}
 	for _, c := range []struct {
 		profile string
 		limit   float64
-	}{{bake, 10}, {fast, 3.5}} {
+	}{{contender.Bake, 10}, {contender.Fast, 3.5}} {
 		for _, scenario := range []string{"healthy-0.1", "healthy-1"} {
 			took := "never"
 			m := b.results[scenario][c.profile].ToPromote
 			if m != nil {
-				took = minutes(m.Minutes)
+				took = cell.Minutes(m.Minutes)
 			}
 			all = append(all, aim{c.profile + ": median minutes to promotion, " + scenario, fmt.Sprintf("≤ %v", c.limit), took, m != nil && m.Minutes <= c.limit})
 		}

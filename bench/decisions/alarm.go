@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/canarize/canarize/bench/contender"
 	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/simulate"
 )
@@ -30,7 +31,7 @@ func measureAlarms(ctx context.Context, runs int, seed uint64) ([]alarm, error) 
 	config := analysis.Default()
 	config.Warmup, config.Bake, config.Deadline, config.Beta = 0, 10*86400, 20*86400, 1e-9
 	config.Ramp.Steps = []analysis.Step{{Weight: weight}}
-	judge, err := judgeWith(config)
+	judge, err := contender.JudgeWith(config)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func measureUpdates() ([]update, error) {
 		metrics []string
 		pods    int
 	}{{"one metric", []string{"errors"}, 0}, {"errors and two of latency", []string{"errors", "slow", "slower"}, 0}, {"one metric, 10 pods of each version", []string{"errors"}, 10}} {
-		judge, err := judgeWith(config)
+		judge, err := contender.JudgeWith(config)
 		if err != nil {
 			return nil, err
 		}

@@ -52,14 +52,6 @@ func TestHarmfulCell(t *testing.T) {
 	}
 }
 
-func TestCount(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 0.04: "0", 9.94: "9.9", 9.96: "10", 999.4: "999", 999.6: "1,000", 12345.5: "12,346", 1234567: "1,234,567", -3: "−3"} {
-		if have := count(v); have != want {
-			t.Errorf("%v: %q instead of %q", v, have, want)
-		}
-	}
-}
-
 func TestCheapest(t *testing.T) {
 	points := []sweptPoint{{name: "careless", rejected: 5, excess: 1}, {name: "best", rejected: 1, excess: 10}, {name: "slow", rejected: 0, excess: 20}}
 	if best, found := cheapest(points, 1); !found || best.name != "best" || len(points) != 3 {
@@ -67,25 +59,6 @@ func TestCheapest(t *testing.T) {
 	}
 	if _, found := cheapest(points[:1], 1); found {
 		t.Error("found a point that rejects too much")
-	}
-}
-
-// TestOneDefault checks that every cloud marks the defaults of its tool.
-func TestOneDefault(t *testing.T) {
-	clouds, err := allClouds()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range clouds {
-		strong := 0
-		for _, p := range c.points {
-			if p.strong {
-				strong++
-			}
-		}
-		if want := map[bool]int{true: len(analysis.Profiles()), false: 1}[c.name == "canarize"]; strong != want {
-			t.Errorf("%s: %d defaults instead of %d", c.name, strong, want)
-		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarize/canarize/bench/contender"
 	"github.com/canarize/canarize/internal/chart"
 	"github.com/canarize/canarize/internal/simulate"
 )
@@ -18,7 +19,7 @@ var (
 	chartHarmful = [...]string{"errors-0.1-1", "errors-1-2", "errors-0.1-5", "slow-0.3-2", "leak"}
 )
 
-// swept is a cloud with its results.
+// swept is a cloud of settings with its results.
 type swept struct {
 	name   string
 	points []sweptPoint
@@ -32,25 +33,25 @@ type sweptPoint struct {
 }
 
 func sweepAll(ctx context.Context, runs int, seed uint64) ([]swept, error) {
-	clouds, err := allClouds()
+	clouds, err := contender.Clouds()
 	if err != nil {
 		return nil, err
 	}
 	var all []swept
 	for _, c := range clouds {
-		fmt.Fprintf(os.Stderr, "decisions: %d thresholds of %s\n", len(c.points), c.name)
-		s := swept{name: c.name}
-		for _, p := range c.points {
-			point := sweptPoint{name: p.name, strong: p.strong}
+		fmt.Fprintf(os.Stderr, "decisions: %d thresholds of %s\n", len(c.Points), c.Name)
+		s := swept{name: c.Name}
+		for _, p := range c.Points {
+			point := sweptPoint{name: p.Name, strong: p.Default}
 			for _, name := range chartHealthy {
-				summary, err := once(ctx, name, p.decider, runs, seed)
+				summary, err := once(ctx, name, p.Decider, runs, seed)
 				if err != nil {
 					return nil, err
 				}
 				point.rejected += summary.Rejected.Percent / float64(len(chartHealthy))
 			}
 			for _, name := range chartHarmful {
-				summary, err := once(ctx, name, p.decider, runs, seed)
+				summary, err := once(ctx, name, p.Decider, runs, seed)
 				if err != nil {
 					return nil, err
 				}

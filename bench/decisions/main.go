@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/canarize/canarize/bench/contender"
 	"github.com/canarize/canarize/bench/section"
 	"github.com/canarize/canarize/internal/simulate"
 )
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string) error {
 type measured struct {
 	runs      int
 	seed      uint64
-	tools     []tool
+	tools     []contender.Tool
 	scenarios []simulate.Scenario
 	results   map[string]map[string]simulate.Summary // by scenario and tool
 	alarms    []alarm
@@ -79,7 +80,7 @@ func measure(ctx context.Context, runs int, seed uint64) (*measured, error) {
 	if err != nil {
 		return nil, err
 	}
-	tools, err := allTools()
+	tools, err := contender.All()
 	if err != nil {
 		return nil, err
 	}
@@ -89,11 +90,11 @@ func measure(ctx context.Context, runs int, seed uint64) (*measured, error) {
 		fmt.Fprintf(os.Stderr, "decisions: %s\n", s.Description)
 		b.results[s.Name] = map[string]simulate.Summary{}
 		for _, tool := range tools {
-			outcomes, err := simulate.Repeat(ctx, s, tool.decider, runs, seed)
+			outcomes, err := simulate.Repeat(ctx, s, tool.Decider, runs, seed)
 			if err != nil {
 				return nil, err
 			}
-			b.results[s.Name][tool.name] = simulate.Summarize(outcomes)
+			b.results[s.Name][tool.Name] = simulate.Summarize(outcomes)
 		}
 	}
 	return b, nil

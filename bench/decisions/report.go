@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/canarize/canarize/bench/cell"
 	"github.com/canarize/canarize/internal/simulate"
 )
 
@@ -22,10 +23,10 @@ func (b *measured) report() string {
 	return out.String()
 }
 
-func (b *measured) table(out *strings.Builder, include func(*simulate.Scenario) bool, cell func(simulate.Summary) string) {
+func (b *measured) table(out *strings.Builder, include func(*simulate.Scenario) bool, format func(simulate.Summary) string) {
 	out.WriteString("| |")
 	for _, t := range b.tools {
-		fmt.Fprintf(out, " %s |", t.name)
+		fmt.Fprintf(out, " %s |", t.Name)
 	}
 	out.WriteString("\n|---|" + strings.Repeat("---|", len(b.tools)) + "\n")
 	for i := range b.scenarios {
@@ -35,77 +36,51 @@ func (b *measured) table(out *strings.Builder, include func(*simulate.Scenario) 
 		}
 		fmt.Fprintf(out, "| %s |", s.Description)
 		for _, t := range b.tools {
-			fmt.Fprintf(out, " %s |", cell(b.results[s.Name][t.name]))
+			fmt.Fprintf(out, " %s |", format(b.results[s.Name][t.Name]))
 		}
 		out.WriteString("\n")
 	}
 }
 
 func healthyCell(s simulate.Summary) string {
-	cell := share(s.Rejected)
+	text := cell.Share(s.Rejected)
 	switch {
 	case s.Held.Percent > 50:
-		return cell + " · held"
+		return text + " · held"
 	case s.Undecided.Percent > 50:
-		return cell + " · undecided"
+		return text + " · undecided"
 	case s.ToPromote != nil:
-		return cell + fmt.Sprintf(" · %s min", minutes(s.ToPromote.Minutes))
+		return text + fmt.Sprintf(" · %s min", cell.Minutes(s.ToPromote.Minutes))
 	}
-	return cell
+	return text
 }
 
 func harmfulCell(s simulate.Summary) string {
 	when := "–"
 	if s.ToReject != nil {
-		when = minutes(s.ToReject.Minutes) + " min"
+		when = cell.Minutes(s.ToReject.Minutes) + " min"
 	}
-	cell := fmt.Sprintf("%s · %s · %s ± %s", share(s.Rejected), when, count(s.Excess.Mean), count(s.Excess.High-s.Excess.Mean))
+	text := fmt.Sprintf("%s · %s · %s ± %s", cell.Share(s.Rejected), when, cell.Count(s.Excess.Mean), cell.Count(s.Excess.High-s.Excess.Mean))
 	for _, rest := range []struct {
 		name  string
 		share simulate.Share
 	}{{"held", s.Held}, {"undecided", s.Undecided}} {
 		if rest.share.Runs > 0 {
-			cell += fmt.Sprintf(" · %s %% %s", percent(rest.share.Percent), rest.name)
+			text += fmt.Sprintf(" · %s %% %s", cell.Percent(rest.share.Percent), rest.name)
 		}
 	}
-	return cell
-}
-
-func share(s simulate.Share) string {
-	return fmt.Sprintf("%s (%s–%s)", percent(s.Percent), percent(s.Low), percent(s.High))
-}
-
-// percent formats with one decimal, unless that is 0.
-func percent(p float64) string {
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", p), ".0")
-}
-
-func minutes(m float64) string {
-	return strings.TrimSuffix(strings.TrimSuffix(fmt.Sprintf("%.2f", m), "0"), ".0")
+	return text
 }
 
 func micros(d time.Duration) string {
 	return fmt.Sprintf("%.1f µs", d.Seconds()*1e6)
 }
 
-// count formats with one decimal below ten, and with commas from a thousand.
-func count(v float64) string {
-	switch {
-	case v < 0:
-		return "−" + count(-v)
-	case v < 9.95:
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0")
-	case v < 999.5:
-		return fmt.Sprintf("%.0f", v)
-	}
-	return fmt.Sprintf("%s,%03d", count(float64(int(v+0.5)/1000)), int(v+0.5)%1000)
-}
-
 func (b *measured) reportAlarms(out *strings.Builder) {
 	out.WriteString("\n### Requests to an alarm\n\nWith a constant weight of 5 %, no warm-up and no promotion. The bound is ln(1/α) over the information of a request: no test with this chance of a false alarm needs fewer on average, even one that knows both ratios beforehand. One interval may bring at most a third of the evidence that an alarm needs, since bad requests may come in clusters, so an alarm takes at least three.\n\n")
 	out.WriteString("| errors | canary requests per interval | to the alarm | bound | ratio |\n|---|---|---|---|---|\n")
 	for _, a := range b.alarms {
-		fmt.Fprintf(out, "| %s | %v | %s ± %s | %s | %.2f |\n", a.name, a.perInterval, count(a.requests.Mean), count(a.requests.High-a.requests.Mean), count(a.bound), a.requests.Mean/a.bound)
+		fmt.Fprintf(out, "| %s | %v | %s ± %s | %s | %.2f |\n", a.name, a.perInterval, cell.Count(a.requests.Mean), cell.Count(a.requests.High-a.requests.Mean), cell.Count(a.bound), a.requests.Mean/a.bound)
 	}
 }
 

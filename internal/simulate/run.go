@@ -85,10 +85,14 @@ func (w *world) aftermath(end float64, verdict analysis.Verdict) float64 {
 	return total
 }
 
-// Repeat runs a scenario many times on all cores, each time with a new decider.
-// The outcomes are in the order of the runs and do not depend on the number of
-// cores.
+// Repeat runs a scenario many times, each time with a new decider.
 func Repeat(ctx context.Context, s *Scenario, decider func() Decider, runs int, seed uint64) ([]Outcome, error) {
+	return Many(ctx, runs, func(run uint64) Outcome { return Run(s, decider(), seed, run) })
+}
+
+// Many calls one for every run, on all cores. The outcomes are in the order of
+// the runs and do not depend on the number of cores.
+func Many(ctx context.Context, runs int, one func(run uint64) Outcome) ([]Outcome, error) {
 	outcomes := make([]Outcome, runs)
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -99,7 +103,7 @@ func Repeat(ctx context.Context, s *Scenario, decider func() Decider, runs int, 
 				if run >= int64(runs) {
 					return
 				}
-				outcomes[run] = Run(s, decider(), seed, uint64(run))
+				outcomes[run] = one(uint64(run))
 			}
 		})
 	}
