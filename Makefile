@@ -88,6 +88,10 @@ bench: ## Measure speed and memory and write them into docs/benchmarks.md
 bench-decisions: ## Measure how well canarize decides, beside its peers, and write docs/benchmarks.md
 	$(GO) run ./bench/decisions
 
+.PHONY: bench-public
+bench-public: ## Measure the same on public data in the folder DATA; without DATA it says where to get it
+	$(GO) run ./bench/public -data '$(DATA)'
+
 .PHONY: clean
 clean: ## Remove what was built here
 	rm -rf bin

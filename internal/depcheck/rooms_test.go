@@ -83,6 +83,7 @@ var rooms = []room{
 	{"bench/cell", "formats the numbers in the tables of the benchmarks", "simulate", true},
 	{"bench/contender", "the deciders that the benchmarks compare, at their defaults and at other thresholds", "analysis simulate simulate/peer", true},
 	{"bench/decisions", "measures the judge against its peers", "bench/cell bench/contender bench/section analysis chart simulate", false},
+	{"bench/public", "measures the judge against its peers on public data", "bench/cell bench/contender bench/section analysis chart simulate", false},
 	{"bench/section", "replaces the measured part of a document", "", false},
 	{"test/script", "the command line, by scripts", "cli", false},
 	{"test/bundle", "what becomes of applications in the shape of well-known ones, with a review of every line", "canary input manifest note plan route route/emissary/derive", false},

@@ -92,8 +92,8 @@ func Repeat(ctx context.Context, s *Scenario, decider func() Decider, runs int, 
 
 // Many calls one for every run, on all cores. The outcomes are in the order of
 // the runs and do not depend on the number of cores.
-func Many(ctx context.Context, runs int, one func(run uint64) Outcome) ([]Outcome, error) {
-	outcomes := make([]Outcome, runs)
+func Many[T any](ctx context.Context, runs int, one func(run uint64) T) ([]T, error) {
+	outcomes := make([]T, runs)
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), runs) {
