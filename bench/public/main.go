@@ -36,7 +36,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("public", flag.ContinueOnError)
 	folder := flags.String("data", "", "the folder with the data")
-	runs := flags.Int("runs", 2000, "runs of every row with every tool; a row of worse releases takes a quarter of them")
+	runs := flags.Int("runs", 2000, "runs of every row with every tool; a row of worse releases or of another setting takes a quarter of them")
 	sweep := flags.Int("sweep-runs", 100, "runs of every kind of release at every threshold of the chart")
 	seed := flags.Uint64("seed", reportSeed, "the seed")
 	document := flags.String("document", "docs/benchmarks.md", "the document to rewrite")

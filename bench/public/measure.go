@@ -30,6 +30,7 @@ type measured struct {
 	workloads []*workload
 	healthy   []row // one for each workload
 	harmful   []row
+	variants  []variant
 }
 
 // measure runs every kind of release with every tool.
@@ -38,7 +39,7 @@ func measure(ctx context.Context, d *data, runs int, seed uint64) (*measured, er
 	if err != nil {
 		return nil, err
 	}
-	m := &measured{runs: runs, seed: seed, data: d, tools: tools, workloads: allWorkloads(d)}
+	m := &measured{runs: runs, seed: seed, data: d, tools: tools, workloads: allWorkloads(d, usual)}
 	for _, w := range m.workloads {
 		m.healthy = append(m.healthy, row{name: w.name, work: w})
 	}
@@ -58,11 +59,11 @@ func measure(ctx context.Context, d *data, runs int, seed uint64) (*measured, er
 			return nil, err
 		}
 	}
-	return m, nil
+	m.variants, err = measureVariants(ctx, d, tools, m.fewer(), seed)
+	return m, err
 }
 
-// fewer returns the runs of a row of worse releases. Their shares are not as
-// close to 0 as those of rejected healthy ones.
+// fewer returns the runs of a row of worse releases and of other settings.
 func (m *measured) fewer() int { return max(m.runs/4, 1) }
 
 // measure fills in the outcomes of a row.
@@ -82,19 +83,6 @@ func (r *row) measure(ctx context.Context, tools []contender.Tool, runs int, see
 // many carries out many releases on all cores.
 func many(ctx context.Context, w *workload, h harm, tool contender.Tool, runs int, seed uint64) ([]outcome, error) {
 	return simulate.Many(ctx, runs, func(run uint64) outcome { return carryOut(w, h, tool, seed, run) })
-}
-
-// mixed returns a workload of all experiments of DeLag: a run takes one of any
-// system.
-func mixed(all []*workload) *workload {
-	every := &workload{name: "DeLag"}
-	for _, w := range all {
-		if !w.ordered {
-			every.bounds, every.streams = w.bounds, w.streams
-			every.pools = append(every.pools, w.pools...)
-		}
-	}
-	return every
 }
 
 // summarize counts outcomes.

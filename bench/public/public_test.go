@@ -36,6 +36,7 @@ func TestReport(t *testing.T) {
 		"\n| DeLag, E-Shopper, ", "\n| DeLag, Train-Ticket, ", "\n| Azure, tokens of code, ", "\n| Azure, tokens of conv, ", "\n| all of them | ",
 		"\n| 1 % of label 1 | ", "\n| 50 % of label 2 | ", "\n| 100 % of label 2 | 0.0 → 100.0 % | 100 (20.7–100) · 0 · 0.5 min · ",
 		"\n| 100 % slowed down | 2 | 0 (0–65.8) | ",
+		"\n| | canarize, bake | ", "\n| 5 requests a second | ", "\n| the 11 buckets that Prometheus' libraries choose | ",
 		"\n| canarize | **bake, α 1 %, budget 1** | ", "\n| Flagger | **success rate 99 %, threshold 5** | ", "\n| Argo Rollouts | **", "\n| Kayenta | **",
 		"<!-- bench:public:end -->\nafter\n",
 	} {
@@ -121,7 +122,7 @@ func TestBoundary(t *testing.T) {
 // TestRequests checks that a stream repeats at the mean rate, that the canary
 // gets its share, and that it has its part of slowed-down requests.
 func TestRequests(t *testing.T) {
-	w := mixed(allWorkloads(inventedData(t)))
+	w := mixed(allWorkloads(inventedData(t), usual))
 	r := newRelease(w, harm{label: 2, part: .25}, 1, 1)
 	r.interval(-history, 0)
 	r.serve(0)
@@ -131,7 +132,7 @@ func TestRequests(t *testing.T) {
 	r.served, r.canary = 0, 0
 	o := r.observe(3600, 20, false)
 	pair := o.Metrics["slow"]
-	if n := r.served; math.Abs(float64(n)-3600*rate) > 100 {
+	if n := r.served; math.Abs(float64(n)-3600*usual.rate) > 100 {
 		t.Errorf("%d requests in an hour", n)
 	}
 	if n := r.canary; math.Abs(float64(n)-72000) > 5*math.Sqrt(72000) {
@@ -148,7 +149,7 @@ func TestRequests(t *testing.T) {
 
 // TestSameRequests checks that the judge and the other tools are shown the same.
 func TestSameRequests(t *testing.T) {
-	w := allWorkloads(inventedData(t))[3]
+	w := allWorkloads(inventedData(t), usual)[3]
 	show := func(histograms bool) (*release, analysis.Observation) {
 		r := newRelease(w, harm{}, 5, 5)
 		r.interval(-history, 0)
@@ -183,10 +184,10 @@ func (a always) Observe(o analysis.Observation) analysis.Decision {
 
 // TestExcess checks the cost of a verdict after the first interval.
 func TestExcess(t *testing.T) {
-	w := mixed(allWorkloads(inventedData(t)))
+	w := mixed(allWorkloads(inventedData(t), usual))
 	for verdict, after := range map[analysis.Verdict]float64{
-		analysis.Promote: rate * simulate.Charge,
-		analysis.Reject:  rate * .5 * 2.5,
+		analysis.Promote: usual.rate * simulate.Charge,
+		analysis.Reject:  usual.rate * .5 * 2.5,
 	} {
 		tool := contender.Tool{Decider: func() simulate.Decider {
 			return always{analysis.Decision{Verdict: verdict, Weight: 50}}

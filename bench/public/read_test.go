@@ -184,7 +184,7 @@ func FuzzParse(f *testing.F) {
 		if parse("b", strings.NewReader(azure), azureHeader, of.add) != nil || of.check() != nil {
 			return
 		}
-		w := allWorkloads(&data{experiments: e.all, traces: []trace{of}})
+		w := allWorkloads(&data{experiments: e.all, traces: []trace{of}}, usual)
 		for _, every := range append(w, mixed(w)) {
 			h := harm{label: 1, part: .5}
 			if every.ordered {

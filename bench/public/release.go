@@ -123,9 +123,9 @@ func (r *release) excess(verdict analysis.Verdict) float64 {
 	requests := float64(r.canary)
 	switch verdict {
 	case analysis.Reject:
-		requests += rate * r.weight / 100 * (leastDelay + mostDelay) / 2
+		requests += r.work.rate * r.weight / 100 * (leastDelay + mostDelay) / 2
 	case analysis.Promote:
-		requests += rate * simulate.Charge
+		requests += r.work.rate * simulate.Charge
 	}
 	return requests * r.extra()
 }

@@ -13,7 +13,7 @@ import (
 // report returns the tables in Markdown.
 func (m *measured) report() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s runs of every row with every tool, a quarter of it in the second table, seed %d. %s\n\n", cell.Count(float64(m.runs)), m.seed, m.describe())
+	fmt.Fprintf(&out, "%s runs of every row with every tool, a quarter of them in the tables of worse releases and of other settings, seed %d. %s\n\n", cell.Count(float64(m.runs)), m.seed, m.describe())
 	out.WriteString("### Healthy halves\n\nRejected in percent, with its 95 % interval · median minutes to promotion, or what most runs were at the deadline of 60 minutes.\n\n")
 	m.head(&out, "both versions are the same |")
 	for i := range m.healthy {
@@ -28,6 +28,7 @@ func (m *measured) report() string {
 		m.row(&out, fmt.Sprintf("%v %% of label %d | %s |", 100*r.harm.part, r.harm.label, r.slow()), r, harmfulCell)
 	}
 	m.reportMissed(&out)
+	m.reportVariants(&out)
 	return out.String()
 }
 
@@ -165,7 +166,7 @@ func (m *measured) row(out *strings.Builder, first string, r *row, format func(s
 }
 
 func healthyCell(s simulate.Summary) string {
-	text := cell.Share(s.Rejected)
+	text := fmt.Sprintf("%.2f (%.2f–%.2f)", s.Rejected.Percent, s.Rejected.Low, s.Rejected.High) // close to 0
 	switch {
 	case s.Held.Percent > 50:
 		return text + " · held"

@@ -92,7 +92,7 @@ func draw(all []swept, runs int) []byte {
 		"What a tool misses for how rarely it rejects a healthy release, on public data",
 		fmt.Sprintf("Each mark is one setting, a large one the default. Lower left is better. %d runs of each kind.", runs),
 		chart.Axis{Label: "healthy halves rejected", Unit: " %", Low: 0.1, High: 100},
-		chart.Axis{Label: fmt.Sprintf("not rejected with %d %% slowed-down requests", sweptPart), Unit: " %", Low: 0.1, High: 100},
+		chart.Axis{Label: fmt.Sprintf("not rejected with %d %% slowed-down requests", sweptPart), Unit: " %", Low: 1, High: 100},
 		series)
 }
 

@@ -2,13 +2,11 @@ package main
 
 import "slices"
 
-// rate is the mean number of requests per second of both versions.
-const rate = 100
-
 // workload is where the requests of a release come from. A run draws one of the
 // streams and one of the pools.
 type workload struct {
 	name    string
+	rate    float64   // mean number of requests per second of both versions
 	bounds  []float64 // of the histogram, s
 	streams []stream
 	pools   []pool
@@ -30,10 +28,20 @@ type pool struct {
 	slow     [labels]float64 // the part of the rows that is slow
 }
 
-// delagBounds are 17 bounds of buckets in seconds, ten for each power of ten as
-// in the series R10 of preferred numbers. The systems' latencies fall into four
-// or five of their buckets.
-var delagBounds = []float64{.05, .063, .08, .1, .125, .16, .2, .25, .315, .4, .5, .63, .8, 1, 1.25, 1.6, 2}
+// setting is what DeLag and the traces leave open.
+type setting struct {
+	name   string
+	rate   float64
+	bounds []float64 // of the histograms of DeLag
+}
+
+// usual is the setting of the first tables. Its 17 bounds of buckets are those
+// of the series R10 of preferred numbers, ten for each power of ten. The systems'
+// latencies fall into four or five of their buckets.
+var usual = setting{
+	name: "the usual: 17 buckets, ten to a power of ten", rate: 100,
+	bounds: []float64{.05, .063, .08, .1, .125, .16, .2, .25, .315, .4, .5, .63, .8, 1, 1.25, 1.6, 2},
+}
 
 // tokenBounds are 16 bounds for latencies of a fifth of a second to a minute.
 var tokenBounds = []float64{.1, .2, .3, .5, .75, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 20, 30, 60}
@@ -47,19 +55,19 @@ const perToken = .02
 const mostSlow = .01
 
 // allWorkloads returns a workload for each system of DeLag and for each trace.
-func allWorkloads(d *data) []*workload {
+func allWorkloads(d *data, of setting) []*workload {
 	var streams []stream
 	for _, t := range d.traces {
-		streams = append(streams, newStream(t.arrivals))
+		streams = append(streams, newStream(t.arrivals, of.rate))
 	}
 	var all []*workload
 	for _, e := range d.experiments {
 		i := slices.IndexFunc(all, func(w *workload) bool { return w.name == e.system })
 		if i < 0 {
 			i = len(all)
-			all = append(all, &workload{name: e.system, bounds: delagBounds, streams: streams})
+			all = append(all, &workload{name: e.system, rate: of.rate, bounds: of.bounds, streams: streams})
 		}
-		all[i].pools = append(all[i].pools, newPool(e.latency, delagBounds))
+		all[i].pools = append(all[i].pools, newPool(e.latency, of.bounds))
 	}
 	for i, t := range d.traces {
 		latency := make([]float64, len(t.tokens))
@@ -67,16 +75,29 @@ func allWorkloads(d *data) []*workload {
 			latency[k] = perToken * tokens
 		}
 		all = append(all, &workload{
-			name: "azure-" + t.name, bounds: tokenBounds, streams: streams[i : i+1], ordered: true,
+			name: "azure-" + t.name, rate: of.rate, bounds: tokenBounds, streams: streams[i : i+1], ordered: true,
 			pools: []pool{newPool([labels][]float64{latency}, tokenBounds)},
 		})
 	}
 	return all
 }
 
-// newStream scales the time of arrivals. After the last one the stream begins
-// again after a mean pause.
-func newStream(arrivals []float64) stream {
+// mixed returns a workload of all experiments of DeLag: a run takes one of any
+// system.
+func mixed(all []*workload) *workload {
+	every := &workload{name: "DeLag"}
+	for _, w := range all {
+		if !w.ordered {
+			every.rate, every.bounds, every.streams = w.rate, w.bounds, w.streams
+			every.pools = append(every.pools, w.pools...)
+		}
+	}
+	return every
+}
+
+// newStream scales the time of arrivals to a mean rate. After the last one the
+// stream begins again after a mean pause.
+func newStream(arrivals []float64, rate float64) stream {
 	n := float64(len(arrivals))
 	s := stream{period: n / rate, at: make([]float64, len(arrivals))}
 	for i, t := range arrivals {
