@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 )
 
 // latency turns a histogram into ratios of slow requests, one for each of some
@@ -68,7 +69,7 @@ func (l *latency) choose(margin float64, guard bool) bool {
 		}
 		if !math.IsInf(off, 1) && !slices.Contains(l.Chosen, best) {
 			l.Chosen = append(l.Chosen, best)
-			l.Ratios = append(l.Ratios, &ratio{Name: fmt.Sprintf("%s>%gs", l.Name, best), Margin: margin, Guard: guard})
+			l.Ratios = append(l.Ratios, &ratio{Name: fmt.Sprintf("%s>%gs", l.Name, short(best)), Margin: margin, Guard: guard})
 		}
 	}
 	weight := 1.
@@ -80,6 +81,16 @@ func (l *latency) choose(margin float64, guard bool) bool {
 	}
 	l.Bounds, l.Below, l.Total = nil, nil, 0
 	return len(l.Ratios) > 0
+}
+
+// short rounds a boundary to four digits, for people: those of native
+// histograms have sixteen.
+func short(bound float64) float64 {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(bound, 'g', 4, 64), 64)
+	if err != nil {
+		return bound
+	}
+	return rounded
 }
 
 // observe counts one interval. arms is its workspace.

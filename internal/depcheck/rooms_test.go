@@ -39,15 +39,16 @@ var rooms = []room{
 
 	{"internal/analysis", "the judge: takes counts of both versions, returns a decision with its evidence", "", true},
 	{"internal/analysis/lines", "the JSON lines of `canarize judge`", "analysis", true},
-	{"internal/metric", "the contract of a metric source; counters → the judge's observations", "analysis", true},
+	{"internal/metric", "the contract of a metric source; counters → the judge's observations", "analysis metric/native", true},
 	{"internal/metric/azuremonitor", "counters from Azure Monitor's managed Prometheus, with a token", "metric metric/endpoint metric/prometheus", false},
 	{"internal/route/emissary/traffic", "what `traffic --live` shows: what Emissary should do with the Mappings of a cluster beside what its pods do", "kube object rollout route/emissary/live route/emissary/model", false},
 	{"internal/metric/emissary", "counters from the statistics of every gateway pod's Envoy", "metric metric/exposition metric/scrape", false},
 	{"internal/metric/endpoint", "sends requests with credentials to HTTP servers: limited answers, no secret in an error", "excerpt metric redact", false},
-	{"internal/metric/exposition", "parses the Prometheus text format", "", true},
+	{"internal/metric/exposition", "parses the formats of metrics pages, text and protobuf", "metric/native", true},
 	{"internal/metric/metrictest", "tests what every metric source must do", "analysis metric", false},
+	{"internal/metric/native", "computes with native histograms: increments, sums over different resolutions, classic histograms", "", true},
 	{"internal/metric/pods", "counters from the application's own metrics pages, pod by pod", "metric metric/exposition metric/scrape", false},
-	{"internal/metric/prometheus", "counters from Prometheus' raw samples, gauges by PromQL", "manifest metric metric/endpoint", false},
+	{"internal/metric/prometheus", "counters from Prometheus' raw samples, gauges by PromQL", "manifest metric metric/endpoint metric/native", false},
 	{"internal/metric/scrape", "reads the metrics pages of a cluster's pods, through an interface", "metric metric/exposition", false},
 	{"internal/metric/web", "counters as JSON from any HTTP server", "analysis analysis/lines metric metric/endpoint", false},
 
@@ -55,7 +56,7 @@ var rooms = []room{
 	{"internal/runner", "the plain loop around `rollout`: observes, stores, acts, through small interfaces it declares; goes on after a crash", "manifest object rollout route", false},
 	{"internal/watch", "passes a metric source's counts to the judge, interval by interval, and detects a catastrophe within an interval", "analysis metric rollout", false},
 	{"internal/gate", "calls the gates of a release: programs and URLs", "excerpt redact rollout", false},
-	{"internal/hub", "a process's connection to one cluster, which all its releases share; implements the interfaces of `runner`", "analysis gate kube manifest metric metric/exposition metric/scrape object owner redact rollout route runner watch", false},
+	{"internal/hub", "a process's connection to one cluster, which all its releases share; implements the interfaces of `runner`", "analysis gate kube manifest metric metric/scrape object owner redact rollout route runner watch", false},
 
 	{"internal/kube", "gets, follows, applies, waits, locks, remembers, tunnels; the only package that writes to a cluster", "excerpt readiness", false},
 	{"internal/kube/kubetest", "an API server in memory, for tests", "", false},

@@ -7,7 +7,6 @@ import (
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/metric"
-	"github.com/canarize/canarize/internal/metric/exposition"
 	"github.com/canarize/canarize/internal/metric/scrape"
 	"github.com/canarize/canarize/internal/rollout"
 )
@@ -15,19 +14,24 @@ import (
 // PodPages reads the metrics pages of the application's pods.
 type PodPages struct {
 	pages    *kube.Pages
-	port     int
-	path     string
+	page     Page
 	followed map[metric.Arm][]*kube.Pods
 }
 
-// NewPodPages follows the pods of workloads. Their metrics page has the given port and
-// path. The caller closes it.
-func NewPodPages(ctx context.Context, cluster *kube.Cluster, workloads []rollout.Workload, port int, path string) (*PodPages, error) {
+// Page says where the metrics page of a pod is, and which formats are asked for.
+type Page struct {
+	Port         int
+	Path, Accept string
+}
+
+// NewPodPages follows the pods of workloads, to read their metrics page. The caller
+// closes it.
+func NewPodPages(ctx context.Context, cluster *kube.Cluster, workloads []rollout.Workload, page Page) (*PodPages, error) {
 	pages, err := cluster.Pages()
 	if err != nil {
 		return nil, err
 	}
-	a := &PodPages{pages: pages, port: port, path: path, followed: map[metric.Arm][]*kube.Pods{}}
+	a := &PodPages{pages: pages, page: page, followed: map[metric.Arm][]*kube.Pods{}}
 	for _, w := range workloads {
 		for arm, id := range map[metric.Arm]manifest.ID{metric.Canary: w.Canary, metric.Stable: w.Stable} {
 			followed, err := followPods(ctx, cluster, id)
@@ -75,7 +79,7 @@ func (a *PodPages) Pods(ctx context.Context) ([]scrape.Pod, error) {
 
 // Page implements scrape.Cluster.
 func (a *PodPages) Page(ctx context.Context, p scrape.Pod) ([]byte, error) {
-	return a.pages.Get(ctx, kube.Pod{Namespace: p.Namespace, Name: p.Name}, a.port, a.path, exposition.Accept, scrape.Limit)
+	return a.pages.Get(ctx, kube.Pod{Namespace: p.Namespace, Name: p.Name}, a.page.Port, a.page.Path, a.page.Accept, scrape.Limit)
 }
 
 // Close stops following the pods.

@@ -6,6 +6,8 @@ package metric
 import (
 	"context"
 	"time"
+
+	"github.com/canarize/canarize/internal/metric/native"
 )
 
 // Source reads the counters of both versions of a release.
@@ -69,8 +71,9 @@ type Target struct {
 
 // Scrape holds a target's counters at a time.
 type Scrape struct {
-	Time   time.Time
-	Values []Value
+	Time    time.Time
+	Values  []Value
+	Natives []Native
 }
 
 // Part is what a counter counts of a metric.
@@ -92,6 +95,16 @@ type Value struct {
 	Bound  float64 // of a Bucket, in seconds; +Inf counts all requests
 	Series string  // distinguishes counters of the same part
 	Count  float64
+}
+
+// Native is the state of one native histogram, which counts a latency.
+type Native struct {
+	Metric    string
+	Arm       Arm
+	Pod       string // of the arm; empty if the source does not know
+	Series    string // distinguishes histograms of the same metric
+	PerSecond float64
+	Histogram native.Histogram
 }
 
 // Kind determines how a metric is judged.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/canarize/canarize/internal/metric/native"
 )
 
 // Query determines which series make up a metric, for sources with labels.
@@ -14,6 +16,7 @@ type Query struct {
 	Metric
 	Bad, Total Selector // of a ratio
 	Buckets    Selector // of a latency: NAME_bucket, a classic histogram
+	Histogram  Selector // of a latency instead of Buckets: a native histogram
 	PerSecond  float64  // of a latency: its units per second, 1 for seconds, 1000 for milliseconds
 	Gauge      string   // of a gauge: the expression that computes it
 }
@@ -27,15 +30,33 @@ func Metrics(queries []Query) []Metric {
 	return all
 }
 
-// Names returns the names of the series that a query counts.
+// Names returns the names of the series that a query counts, and of those that
+// show that it names the wrong kind of histogram.
 func (q Query) Names() []string {
 	switch q.Kind {
 	case KindRatio:
 		return slices.Compact([]string{q.Bad.Name, q.Total.Name})
 	case KindLatency:
+		if q.IsNative() {
+			return []string{q.Histogram.Name, q.Histogram.Name + BucketSuffix}
+		}
 		return []string{q.Buckets.Name}
 	}
 	return nil
+}
+
+// BucketSuffix ends the series name of a classic histogram.
+const BucketSuffix = "_bucket"
+
+// IsNative reports whether the metric is a native histogram.
+func (q Query) IsNative() bool { return q.Histogram.Name != "" }
+
+// Native returns what a native histogram counts for the query.
+func (q Query) Native(arm Arm, pod, name string, labels map[string]string, h native.Histogram) (n Native, found bool) {
+	if q.Kind != KindLatency || !q.IsNative() || !q.Histogram.Matches(name, labels) {
+		return n, false
+	}
+	return Native{Metric: q.Name, Arm: arm, Pod: pod, Series: Series(name, labels), PerSecond: q.PerSecond, Histogram: h}, true
 }
 
 // Values returns what a counter counts for the query. A series may count both
@@ -58,7 +79,7 @@ func (q Query) Values(arm Arm, pod, name string, labels map[string]string, count
 		if q.Bad.Matches(name, labels) {
 			add(Bad)
 		}
-	case q.Kind == KindLatency && q.Buckets.Matches(name, labels):
+	case q.Kind == KindLatency && !q.IsNative() && q.Buckets.Matches(name, labels):
 		bound, err := strconv.ParseFloat(labels["le"], 64)
 		if err != nil || math.IsNaN(bound) {
 			return nil, fmt.Errorf("%s: the label le is %q, not a number; is %s a classic histogram?", q.Name, labels["le"], name)
@@ -92,16 +113,20 @@ type SelectorCheck struct {
 	queries []Query
 	total   map[string]bool // metrics with series
 	labels  map[string]bool // "METRIC LABEL" for each label of these series
+	bounds  map[string]bool // of a latency: whether a boundary of its classic histogram is finite
 }
 
 // NewSelectorCheck returns a check for all series of a reading.
 func NewSelectorCheck(queries []Query) *SelectorCheck {
-	return &SelectorCheck{queries: queries, total: map[string]bool{}, labels: map[string]bool{}}
+	return &SelectorCheck{queries: queries, total: map[string]bool{}, labels: map[string]bool{}, bounds: map[string]bool{}}
 }
 
 // Add records a series.
 func (c *SelectorCheck) Add(name string, labels map[string]string) {
 	for _, q := range c.queries {
+		if q.Kind == KindLatency && !q.IsNative() && q.Buckets.Matches(name, labels) {
+			c.bounds[q.Name] = c.bounds[q.Name] || !strings.EqualFold(labels["le"], "+Inf")
+		}
 		if q.Kind != KindRatio || q.Bad.Name != q.Total.Name || !q.Total.Matches(name, labels) {
 			continue
 		}
@@ -116,6 +141,10 @@ func (c *SelectorCheck) Add(name string, labels map[string]string) {
 // seen.
 func (c *SelectorCheck) Troubles() (troubles []string) {
 	for _, q := range c.queries {
+		if finite, found := c.bounds[q.Name]; found && !finite {
+			name := strings.TrimSuffix(q.Buckets.Name, BucketSuffix)
+			troubles = append(troubles, fmt.Sprintf("%s: %s has no boundary but +Inf; if %s is a native histogram, write histogram: %s instead of buckets", q.Name, q.Buckets.Name, name, name))
+		}
 		for _, m := range q.Bad.Matchers {
 			if c.total[q.Name] && !c.labels[q.Name+" "+m.Label] && !m.Matches("") {
 				troubles = append(troubles, fmt.Sprintf("%s: no series of %s has the label %s, so no request can ever be bad; correct its bad selector", q.Name, q.Total, m.Label))

@@ -57,6 +57,9 @@ func (r Reading) check() error {
 		names[t.Name] = true
 		for _, s := range t.Scrapes {
 			values += len(s.Values)
+			for _, n := range s.Natives {
+				values += n.Histogram.Size()
+			}
 		}
 	}
 	if values > MaxValues {

@@ -8,12 +8,15 @@ import (
 	"slices"
 
 	"github.com/canarize/canarize/internal/analysis"
+	"github.com/canarize/canarize/internal/metric/native"
 )
 
 // sums holds the increments of one metric that are not yet in an observation.
 type sums struct {
 	bad, total map[armPod]float64
 	below      map[Arm]map[float64]float64 // by bound
+	natives    map[Arm]native.Histogram
+	perSecond  float64 // of natives
 }
 
 type armPod struct {
@@ -24,7 +27,7 @@ type armPod struct {
 func (t *Tracker) sum(metric string) *sums {
 	s := t.sums[metric]
 	if s == nil {
-		s = &sums{bad: map[armPod]float64{}, total: map[armPod]float64{}, below: map[Arm]map[float64]float64{}}
+		s = &sums{bad: map[armPod]float64{}, total: map[armPod]float64{}, below: map[Arm]map[float64]float64{}, natives: map[Arm]native.Histogram{}}
 		t.sums[metric] = s
 	}
 	return s
@@ -79,6 +82,7 @@ func (t *Tracker) emit(o *analysis.Observation) (troubles []string) {
 			if o.Latency == nil {
 				o.Latency = map[string]analysis.HistogramPair{}
 			}
+			troubles = append(troubles, t.fromNatives(m.Name, s)...)
 			bounds := t.bounds[m.Name]
 			o.Latency[m.Name] = analysis.HistogramPair{Canary: s.histogram(Canary, bounds, measured), Stable: s.histogram(Stable, bounds, measured)}
 		case KindGauge:

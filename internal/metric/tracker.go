@@ -25,6 +25,7 @@ type Tracker struct {
 	since   time.Time
 	sums    map[string]*sums
 	bounds  map[string][]float64 // by latency
+	finest  map[string][]float64 // by native histogram: the most bounds that it had
 }
 
 // The time without new data of a target after which the release is held is
@@ -37,7 +38,7 @@ const (
 
 // NewTracker returns a tracker for a release that begins at a time.
 func NewTracker(metrics []Metric, begin time.Time) *Tracker {
-	return &Tracker{metrics: slices.Clone(metrics), begin: begin, known: map[string]*target{}, away: map[string]string{}, sums: map[string]*sums{}, bounds: map[string][]float64{}}
+	return &Tracker{metrics: slices.Clone(metrics), begin: begin, known: map[string]*target{}, away: map[string]string{}, sums: map[string]*sums{}, bounds: map[string][]float64{}, finest: map[string][]float64{}}
 }
 
 // target holds the state of a Target.
@@ -50,6 +51,7 @@ type target struct {
 	apart    []time.Duration // times between the last scrapes
 	arms     map[Arm]bool
 	counters map[group]map[Value]float64 // keys have no Count
+	natives  map[group]histograms
 	failed   error
 }
 
@@ -132,10 +134,11 @@ func (t *Tracker) add(r Reading, first bool) (troubles []string) {
 		case k == nil:
 			epoch, back := t.away[now.Name]
 			begun := r.Complete && !first && !(back && epoch == now.Epoch)
-			k = &target{epoch: now.Epoch, based: begun, arms: map[Arm]bool{}, counters: map[group]map[Value]float64{}}
+			k = &target{epoch: now.Epoch, based: begun, arms: map[Arm]bool{}, counters: map[group]map[Value]float64{}, natives: map[group]histograms{}}
 		case now.Epoch != k.epoch && now.Err == nil:
 			k.epoch, k.based = now.Epoch, true
 			clear(k.counters)
+			clear(k.natives)
 		}
 		known[now.Name] = k
 		for _, arm := range now.Arms {
@@ -215,6 +218,7 @@ func (t *Tracker) count(name string, k *target, s Scrape) (troubles []string) {
 		k.counters[g] = before
 		t.limit(g.metric, values)
 	}
+	t.countNatives(k, s.Natives)
 	k.scraped, k.fresh = true, k.based
 	if k.based && !k.last.IsZero() {
 		k.apart = append(k.apart[max(0, len(k.apart)-4):], s.Time.Sub(k.last))

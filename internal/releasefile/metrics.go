@@ -138,19 +138,23 @@ const (
 	inMilliseconds = "ms"
 )
 
-// bucketSuffix ends the series name of a classic histogram.
-const bucketSuffix = "_bucket"
-
 func latencyForm(q *metric.Query) form {
 	unit := inSeconds
 	return object(
 		field{"buckets", selector(&q.Buckets), "A selector of a classic histogram."},
-		field{"unit", oneOf(&unit, inSeconds, inMilliseconds), "The unit of the buckets' boundaries."},
-	).requiring("expected buckets: a selector of a classic histogram", "buckets").check(func(value) error {
-		if !strings.HasSuffix(q.Buckets.Name, bucketSuffix) {
-			q.Buckets.Name += bucketSuffix
-		}
+		field{"histogram", selector(&q.Histogram), "A selector of a native histogram, instead of buckets."},
+		field{"unit", oneOf(&unit, inSeconds, inMilliseconds), "The unit of the histogram's boundaries."},
+	).exactlyOne("buckets", "histogram").check(func(v value) error {
 		q.PerSecond = map[string]float64{inSeconds: 1, inMilliseconds: 1000}[unit]
+		if q.IsNative() {
+			if strings.HasSuffix(q.Histogram.Name, metric.BucketSuffix) {
+				return v.errorf("histogram: %s is the name of a classic histogram; write buckets: %s", q.Histogram.Name, q.Histogram)
+			}
+			return nil
+		}
+		if !strings.HasSuffix(q.Buckets.Name, metric.BucketSuffix) {
+			q.Buckets.Name += metric.BucketSuffix
+		}
 		return nil
 	})
 }

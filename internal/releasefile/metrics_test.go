@@ -57,6 +57,7 @@ func TestParseMetrics(t *testing.T) {
     latencies:
       slow: {buckets: 'time{path="/"}', unit: ms}
       late: {buckets: late_bucket}
+      native: {histogram: 'seconds{path="/"}', unit: ms}
     gauges:
       cpu: sum(cpu{$arm})
 `, metric.Config{
@@ -71,6 +72,7 @@ func TestParseMetrics(t *testing.T) {
 				failures,
 				{Metric: metric.Metric{Name: "slow", Kind: metric.KindLatency}, Buckets: must(`time_bucket{path="/"}`), PerSecond: 1000},
 				{Metric: metric.Metric{Name: "late", Kind: metric.KindLatency}, Buckets: must("late_bucket"), PerSecond: 1},
+				{Metric: metric.Metric{Name: "native", Kind: metric.KindLatency}, Histogram: must(`seconds{path="/"}`), PerSecond: 1000},
 				{Metric: metric.Metric{Name: "cpu", Kind: metric.KindGauge}, Gauge: "sum(cpu{$arm})"},
 			},
 		}},
@@ -106,7 +108,9 @@ func TestParseMetricsRefuses(t *testing.T) {
 		"{source: pods, port: 80, " + counted + ", latencies: {errors: {buckets: c}}}":                       "two metrics have the name errors",
 		"{source: pods, port: 80, ratios: {errors: {bad: b}}}":                                               "spec.metrics.ratios.errors: expected bad and total",
 		"{source: pods, port: 80, ratios: {errors: {bad: 'rate(b[1m])', total: a}}}":                         "spec.metrics.ratios.errors.bad: ",
-		"{source: pods, port: 80, latencies: {a: {unit: s}}}":                                                "expected buckets",
+		"{source: pods, port: 80, latencies: {a: {unit: s}}}":                                                "expected one of buckets, histogram",
+		"{source: pods, port: 80, latencies: {a: {buckets: b, histogram: c}}}":                               "expected one of buckets, histogram",
+		"{source: pods, port: 80, latencies: {a: {histogram: 'c_bucket{a=\"b\"}'}}}":                         `c_bucket is the name of a classic histogram; write buckets: c_bucket{a="b"}`,
 		"{source: pods, port: 80, latencies: {a: {buckets: b, unit: minutes}}}":                              `"minutes" is not known`,
 		"{source: web, address: 'http://a', auth: {bearer: abc}}":                                            "spec.metrics.auth.bearer: a release file must not contain a secret",
 		"{source: web, address: 'http://a', auth: {headers: {authorization: abc}}}":                          "headers.authorization: a release file must not",

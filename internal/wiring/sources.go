@@ -126,7 +126,7 @@ func (s sources) emissary(ctx context.Context, o hub.Opening) (*metric.Opened, e
 }
 
 func openPods(ctx context.Context, o hub.Opening) (*metric.Opened, error) {
-	pages, err := hub.NewPodPages(ctx, o.Cluster, o.Plan.Workloads, o.Config.Port, o.Config.Path)
+	pages, err := hub.NewPodPages(ctx, o.Cluster, o.Plan.Workloads, hub.Page{Port: o.Config.Port, Path: o.Config.Path, Accept: pods.Accept(o.Config.Queries)})
 	if err != nil {
 		return nil, err
 	}

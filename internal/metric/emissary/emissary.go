@@ -106,7 +106,10 @@ var errNotEnvoy = errors.New("the answer has no " + alive + "; is it an Envoy?")
 
 // Read implements metric.Source.
 func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, error) {
-	r, err := scrape.Read(ctx, s.cluster, now, func(_ scrape.Pod, page scrape.Page) ([]metric.Value, error) { return s.parse(page) })
+	r, err := scrape.Read(ctx, s.cluster, now, func(_ scrape.Pod, page scrape.Page) (metric.Scrape, error) {
+		values, err := s.parse(page)
+		return metric.Scrape{Values: values}, err
+	})
 	if err != nil {
 		return metric.Reading{}, fmt.Errorf("emissary: %w", err)
 	}

@@ -1,6 +1,6 @@
-// Package exposition parses the text format in which programs expose metrics to
-// Prometheus (version 0.0.4), as far as counting needs it: names, labels and
-// values. It skips types, help, timestamps and exemplars.
+// Package exposition parses the formats in which programs expose metrics to
+// Prometheus, text (version 0.0.4) and protobuf, as far as counting needs it:
+// names, labels and values. It skips types, help, timestamps and exemplars.
 package exposition
 
 import (
@@ -9,19 +9,22 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/canarize/canarize/internal/metric/native"
 )
 
-// Accept is the request header that asks for this format.
+// Accept is the request header that asks for the text format.
 const Accept = "text/plain;version=0.0.4"
 
-// Sample is one line with a value.
+// Sample is one line with a value, or a native histogram.
 type Sample struct {
 	Name   string
 	Labels map[string]string
 	Value  float64
+	Native *native.Histogram // nil unless the sample is one
 }
 
-// Parse calls handle for every sample whose name is wanted, in the order of the
+// Parse parses the text format. It calls handle for every sample whose name is wanted, in the order of the
 // text, until handle returns an error, which Parse returns. Of other lines it
 // reads only the name. Errors of the text have the form "line N: message".
 func Parse(text []byte, wanted func(name string) bool, handle func(Sample) error) error {

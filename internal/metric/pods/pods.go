@@ -4,6 +4,7 @@
 package pods
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -42,19 +43,28 @@ func New(cluster scrape.Cluster, queries []metric.Query) (*Source, error) {
 	return s, nil
 }
 
+// Accept returns the request header that asks for a format in which pages have
+// what the queries name.
+func Accept(queries []metric.Query) string {
+	if slices.ContainsFunc(queries, metric.Query.IsNative) {
+		return exposition.AcceptProtobuf
+	}
+	return exposition.Accept
+}
+
 // Read implements metric.Source.
 func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, error) {
 	var one sync.Mutex
 	check := metric.NewSelectorCheck(s.queries)
 	seen := map[string]bool{}
 	sums := gauges{}
-	r, err := scrape.Read(ctx, s.cluster, now, func(p scrape.Pod, page scrape.Page) ([]metric.Value, error) {
+	r, err := scrape.Read(ctx, s.cluster, now, func(p scrape.Pod, page scrape.Page) (metric.Scrape, error) {
 		if len(p.Arms) != 1 {
-			return nil, fmt.Errorf("the pod belongs to %d versions; it must belong to one", len(p.Arms))
+			return metric.Scrape{}, fmt.Errorf("the pod belongs to %d versions; it must belong to one", len(p.Arms))
 		}
-		values, samples, err := s.parse(p, page)
+		counters, samples, err := s.parse(p, page)
 		if err != nil {
-			return nil, err
+			return metric.Scrape{}, err
 		}
 		one.Lock()
 		defer one.Unlock()
@@ -63,7 +73,7 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 			check.Add(sample.Name, sample.Labels)
 		}
 		sums.add(s.gauges, p.Arms[0], samples)
-		return values, nil
+		return counters, nil
 	})
 	if err != nil {
 		return metric.Reading{}, fmt.Errorf("pods: %w", err)
@@ -74,22 +84,51 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 }
 
 // parse parses one page.
-func (s *Source) parse(p scrape.Pod, page scrape.Page) (values []metric.Value, samples []exposition.Sample, err error) {
+func (s *Source) parse(p scrape.Pod, page scrape.Page) (counters metric.Scrape, samples []exposition.Sample, err error) {
 	var wrong error
 	err = page.Parse(s.names, func(sample exposition.Sample) {
 		samples = append(samples, sample)
 		for _, q := range s.queries {
+			if sample.Native != nil {
+				if n, found := q.Native(p.Arms[0], p.Name, sample.Name, sample.Labels, *sample.Native); found {
+					counters.Natives = append(counters.Natives, n)
+				}
+				continue
+			}
 			v, err := q.Values(p.Arms[0], p.Name, sample.Name, sample.Labels, sample.Value)
 			if err != nil {
 				wrong = err
 			}
-			values = append(values, v...)
+			counters.Values = append(counters.Values, v...)
 		}
 	})
-	if err == nil {
-		err = wrong
+	return counters, samples, cmp.Or(err, wrong, s.otherKind(page, samples))
+}
+
+// otherKind returns an error if the page has a latency not as a native
+// histogram but as something else.
+func (s *Source) otherKind(page scrape.Page, samples []exposition.Sample) error {
+	for _, q := range s.queries {
+		if !q.IsNative() {
+			continue
+		}
+		name := q.Histogram.Name
+		classic := q.Histogram
+		classic.Name += metric.BucketSuffix
+		has := func(name string, native bool) bool {
+			return slices.ContainsFunc(samples, func(s exposition.Sample) bool { return s.Name == name && (s.Native != nil) == native })
+		}
+		switch {
+		case has(name, true):
+		case !page.HasNatives():
+			return fmt.Errorf("%s: the pod answers in the text format, which has no native histograms; make its metrics page offer protobuf, as the client libraries do, or write buckets: %s instead of histogram", q.Name, classic)
+		case has(classic.Name, false):
+			return fmt.Errorf("%s: %s is a classic histogram; write buckets: %s instead of histogram", q.Name, name, classic)
+		case has(name, false):
+			return fmt.Errorf("%s: %s is not a histogram", q.Name, name)
+		}
 	}
-	return values, samples, err
+	return nil
 }
 
 // missing returns a trouble for each metric that no answering pod has.
@@ -101,8 +140,8 @@ func (s *Source) missing(seen map[string]bool, r metric.Reading) (troubles []str
 		if q.Kind == metric.KindRatio && !seen[q.Total.Name] {
 			troubles = append(troubles, fmt.Sprintf("%s: no pod has the metric %s yet", q.Name, q.Total.Name))
 		}
-		if q.Kind == metric.KindLatency && !seen[q.Buckets.Name] {
-			troubles = append(troubles, fmt.Sprintf("%s: no pod has the metric %s yet", q.Name, q.Buckets.Name))
+		if q.Kind == metric.KindLatency && !seen[q.Names()[0]] {
+			troubles = append(troubles, fmt.Sprintf("%s: no pod has the metric %s yet", q.Name, q.Names()[0]))
 		}
 	}
 	return troubles

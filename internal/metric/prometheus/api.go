@@ -14,8 +14,9 @@ import (
 
 // series is one series of a matrix.
 type series struct {
-	Metric map[string]string `json:"metric"`
-	Values []sample          `json:"values"`
+	Metric     map[string]string `json:"metric"`
+	Values     []sample          `json:"values"`
+	Histograms []distribution    `json:"histograms"`
 }
 
 // sample is [SECONDS, "VALUE"].
@@ -32,16 +33,21 @@ func (s *sample) UnmarshalJSON(text []byte) error {
 	inner, closed := strings.CutSuffix(inner, "]")
 	at, value, two := strings.Cut(inner, ",")
 	seconds, err := strconv.ParseFloat(strings.TrimSpace(at), 64)
-	if err != nil || !opened || !closed || !two || math.Abs(seconds) > 1e11 {
+	if err != nil || !opened || !closed || !two || math.Abs(seconds) > maxSeconds {
 		return errSample
 	}
 	v, err := strconv.ParseFloat(strings.Trim(strings.TrimSpace(value), `"`), 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return errSample
 	}
-	s.time, s.value = time.UnixMilli(int64(math.Round(seconds*1000))), v
+	s.time, s.value = moment(seconds), v
 	return nil
 }
+
+// maxSeconds limits the times of samples.
+const maxSeconds = 1e11
+
+func moment(seconds float64) time.Time { return time.UnixMilli(int64(math.Round(seconds * 1000))) }
 
 // response is the envelope of the API's answers.
 type response struct {

@@ -22,22 +22,24 @@ type collection struct {
 	check    *metric.SelectorCheck
 	byName   map[string]*scraped
 	answers  int
+	found    map[int]bool // queries with series
 }
 
 // scraped holds the samples of one target.
 type scraped struct {
 	arms   []metric.Arm
-	at     map[time.Time][]metric.Value
+	at     map[time.Time]*metric.Scrape
 	newest map[int]time.Time // by answer
 }
 
 func newCollection(o Options) *collection {
-	c := &collection{podLabel: o.PodLabel, byName: map[string]*scraped{}}
+	c := &collection{podLabel: o.PodLabel, byName: map[string]*scraped{}, found: map[int]bool{}}
 	queries := o.Queries
 	if o.IgnoreCase {
 		queries = slices.Clone(queries)
 		for i, q := range queries {
-			queries[i].Bad, queries[i].Total, queries[i].Buckets = q.Bad.IgnoreCase(), q.Total.IgnoreCase(), q.Buckets.IgnoreCase()
+			queries[i].Bad, queries[i].Total = q.Bad.IgnoreCase(), q.Total.IgnoreCase()
+			queries[i].Buckets, queries[i].Histogram = q.Buckets.IgnoreCase(), q.Histogram.IgnoreCase()
 		}
 		c.names = spellings(queries, o.PodLabel)
 	}
@@ -49,7 +51,7 @@ func newCollection(o Options) *collection {
 func spellings(queries []metric.Query, podLabel string) map[string]string {
 	all := append([]string{"le", podLabel}, targetLabels[:]...)
 	for _, q := range queries {
-		for _, s := range []metric.Selector{q.Bad, q.Total, q.Buckets} {
+		for _, s := range []metric.Selector{q.Bad, q.Total, q.Buckets, q.Histogram} {
 			all = append(all, s.Name)
 			for _, m := range s.Matchers {
 				all = append(all, m.Label)
@@ -89,28 +91,50 @@ func (c *collection) add(i int, arm metric.Arm, result []series) error {
 		delete(s.Metric, "__name__")
 		name, labels := c.spelled(name, s.Metric)
 		c.check.Add(name, labels)
-		values, err := c.queries[i].Values(arm, labels[c.podLabel], name, labels, 0)
+		q := c.queries[i]
+		if err := wrongKind(q, name, s); err != nil {
+			return err
+		}
+		values, err := q.Values(arm, labels[c.podLabel], name, labels, 0)
 		if err != nil {
 			return err
 		}
-		if len(values) == 0 || len(s.Values) == 0 {
+		natives, err := c.natives(q, arm, name, labels, s)
+		if err != nil {
+			return err
+		}
+		if (len(values) == 0 || len(s.Values) == 0) && len(natives) == 0 {
 			continue
 		}
+		c.found[i] = true
 		t := c.target(labels)
 		if !slices.Contains(t.arms, arm) {
 			t.arms = append(t.arms, arm)
 		}
 		for _, at := range s.Values {
+			scrape := t.scrape(at.time, c.answers)
 			for _, v := range values {
 				v.Count = at.value
-				t.at[at.time] = append(t.at[at.time], v)
+				scrape.Values = append(scrape.Values, v)
 			}
-			if at.time.After(t.newest[c.answers]) {
-				t.newest[c.answers] = at.time
-			}
+		}
+		for j, n := range natives {
+			scrape := t.scrape(s.Histograms[j].time, c.answers)
+			scrape.Natives = append(scrape.Natives, n)
 		}
 	}
 	return nil
+}
+
+// scrape returns the scrape of a time, which is in an answer.
+func (s *scraped) scrape(at time.Time, answer int) *metric.Scrape {
+	if at.After(s.newest[answer]) {
+		s.newest[answer] = at
+	}
+	if s.at[at] == nil {
+		s.at[at] = &metric.Scrape{Time: at}
+	}
+	return s.at[at]
 }
 
 func (c *collection) target(labels map[string]string) *scraped {
@@ -123,7 +147,7 @@ func (c *collection) target(labels map[string]string) *scraped {
 	name := metric.Series("", own)
 	t := c.byName[name]
 	if t == nil {
-		t = &scraped{at: map[time.Time][]metric.Value{}, newest: map[int]time.Time{}}
+		t = &scraped{at: map[time.Time]*metric.Scrape{}, newest: map[int]time.Time{}}
 		c.byName[name] = t
 	}
 	return t
@@ -173,7 +197,7 @@ func (c *collection) targets() []metric.Target {
 		}
 		target := metric.Target{Name: fmt.Sprintf("target %s", name), Arms: t.arms}
 		for _, at := range times {
-			target.Scrapes = append(target.Scrapes, metric.Scrape{Time: at, Values: t.at[at]})
+			target.Scrapes = append(target.Scrapes, *t.at[at])
 		}
 		all = append(all, target)
 	}

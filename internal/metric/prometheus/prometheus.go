@@ -33,10 +33,11 @@ type Options struct {
 	IgnoreCase bool
 }
 
-// Source is a Prometheus server.
+// Source is a Prometheus server. It is not safe for concurrent use.
 type Source struct {
 	server  *endpoint.Endpoint
 	options Options
+	known   []string // the names of native histograms that are no gauges
 }
 
 // New makes a source for a server. Its address is that of the API without
@@ -73,9 +74,27 @@ func (s *Source) Read(ctx context.Context, from, now time.Time) (metric.Reading,
 			}
 		}
 	}
+	if err := s.kinds(ctx, collected); err != nil {
+		return metric.Reading{}, fmt.Errorf("prometheus %s: %w", s.server.Host(), err)
+	}
 	reading := metric.Reading{At: now, Targets: collected.targets(), Troubles: collected.check.Troubles()}
 	s.gauges(ctx, from, now, &reading)
 	return reading, ctx.Err()
+}
+
+// kinds checks that the latencies are of the kinds of histograms that the
+// queries name.
+func (s *Source) kinds(ctx context.Context, collected *collection) (err error) {
+	for i, q := range s.options.Queries {
+		switch {
+		case err != nil || q.Kind != metric.KindLatency:
+		case !collected.found[i]:
+			err = s.otherKind(ctx, q)
+		case q.IsNative():
+			err = s.isGauge(ctx, q)
+		}
+	}
+	return err
 }
 
 // selectors returns the selectors that count a metric. If bad and all requests
@@ -83,6 +102,8 @@ func (s *Source) Read(ctx context.Context, from, now time.Time) (metric.Reading,
 // scrapes.
 func selectors(q metric.Query) []metric.Selector {
 	switch {
+	case q.IsNative():
+		return []metric.Selector{q.Histogram}
 	case q.Kind == metric.KindLatency:
 		return []metric.Selector{q.Buckets}
 	case q.Kind != metric.KindRatio:

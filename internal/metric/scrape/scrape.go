@@ -48,9 +48,9 @@ type Page struct {
 	left *atomic.Int64 // the number of samples that all pages together may still have
 }
 
-// Read reads all pods. read turns a page into values; several goroutines call
+// Read reads all pods. read turns a page into counters; several goroutines call
 // it at once. A pod that cannot be read becomes a target with an error.
-func Read(ctx context.Context, c Cluster, now time.Time, read func(Pod, Page) ([]metric.Value, error)) (metric.Reading, error) {
+func Read(ctx context.Context, c Cluster, now time.Time, read func(Pod, Page) (metric.Scrape, error)) (metric.Reading, error) {
 	pods, err := c.Pods(ctx)
 	if err != nil {
 		return metric.Reading{}, err
@@ -64,22 +64,22 @@ func Read(ctx context.Context, c Cluster, now time.Time, read func(Pod, Page) ([
 		reading.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			r.Targets[i] = one(ctx, c, p, now, func(text []byte) ([]metric.Value, error) { return read(p, Page{text, &left}) })
+			r.Targets[i] = one(ctx, c, p, now, func(text []byte) (metric.Scrape, error) { return read(p, Page{text, &left}) })
 		})
 	}
 	reading.Wait()
 	return r, nil
 }
 
-func one(ctx context.Context, c Cluster, p Pod, now time.Time, read func([]byte) ([]metric.Value, error)) metric.Target {
+func one(ctx context.Context, c Cluster, p Pod, now time.Time, read func([]byte) (metric.Scrape, error)) metric.Target {
 	target := metric.Target{Name: p.String(), Epoch: fmt.Sprintf("%s/%d", p.UID, p.Restarts), Arms: p.Arms, Optional: !p.Ready}
 	page, err := c.Page(ctx, p)
 	if err == nil && len(page) > Limit {
 		err = fmt.Errorf("its metrics page is larger than %d MiB, the limit; make the program expose fewer series, or name another path or source in spec.metrics", Limit>>20)
 	}
-	var values []metric.Value
+	var counters metric.Scrape
 	if err == nil {
-		values, err = read(page)
+		counters, err = read(page)
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -87,7 +87,8 @@ func one(ctx context.Context, c Cluster, p Pod, now time.Time, read func([]byte)
 	case err != nil:
 		target.Err = err
 	default:
-		target.Scrapes = []metric.Scrape{{Time: now, Values: values}}
+		counters.Time = now
+		target.Scrapes = []metric.Scrape{counters}
 	}
 	return target
 }
@@ -106,13 +107,25 @@ func Names(queries []metric.Query) map[string]bool {
 // errTooMany reports that the pages have too many samples.
 var errTooMany = fmt.Errorf("the metrics pages have more than %d series of the counted metrics, the limit; make the program expose fewer, for example no series for each user or path, or name other metrics in spec.metrics", metric.MaxValues)
 
+// HasNatives reports whether the page has a format that can have native
+// histograms.
+func (p Page) HasNatives() bool { return exposition.IsProtobuf(p.text) }
+
 // Parse calls handle for the samples of a page that have one of the names. It
 // fails if the page has no metric at all, or if all pages together have too
 // many samples.
 func (p Page) Parse(names map[string]bool, handle func(exposition.Sample)) error {
+	parse := exposition.Parse
+	if p.HasNatives() {
+		parse = exposition.ParseProtobuf
+	}
 	any := false
-	err := exposition.Parse(p.text, func(name string) bool { any = true; return names[name] }, func(s exposition.Sample) error {
-		if p.left.Add(-1) < 0 {
+	err := parse(p.text, func(name string) bool { any = true; return names[name] }, func(s exposition.Sample) error {
+		size := 1
+		if s.Native != nil {
+			size = s.Native.Size()
+		}
+		if p.left.Add(-int64(size)) < 0 {
 			return errTooMany
 		}
 		handle(s)

@@ -33,8 +33,8 @@ func (c cluster) Page(context.Context, scrape.Pod) ([]byte, error) { return c.pa
 func read(t *testing.T, c cluster) (r metric.Reading, looked int64) {
 	t.Helper()
 	var n atomic.Int64
-	r, err := scrape.Read(t.Context(), c, time.Now(), func(_ scrape.Pod, page scrape.Page) ([]metric.Value, error) {
-		return nil, page.Parse(map[string]bool{"all_total": true}, func(exposition.Sample) { n.Add(1) })
+	r, err := scrape.Read(t.Context(), c, time.Now(), func(_ scrape.Pod, page scrape.Page) (metric.Scrape, error) {
+		return metric.Scrape{}, page.Parse(map[string]bool{"all_total": true}, func(exposition.Sample) { n.Add(1) })
 	})
 	if err != nil {
 		t.Fatal(err)
