@@ -143,6 +143,32 @@ func TestLostBoundaries(t *testing.T) {
 	}
 }
 
+// TestLostBoundaryIsNotMeasured checks that the judge holds a release when a
+// boundary that it has chosen is gone.
+func TestLostBoundaryIsNotMeasured(t *testing.T) {
+	tracker := metric.NewTracker(latency(), begin())
+	judge, err := analysis.New(analysis.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []float64
+	for i := range 12 {
+		schema, seconds := 3, float64(15*i)
+		if i > 8 {
+			schema = -4
+		}
+		for j := range 200 {
+			all = append(all, .05*math.Exp2(float64(j)/40.1))
+		}
+		out := tracker.Observe(reading(seconds,
+			slowPod("s", metric.Stable, 0, seconds, durations(t, 4, all...)),
+			slowPod("c", metric.Canary, 0, seconds, durations(t, schema, all...))), metric.Weight{Percent: 50})
+		if d := judge.Observe(out.Observation); i > 0 && (d.Cause == analysis.Source) != (i > 8) {
+			t.Errorf("%d: %+v", i, d)
+		}
+	}
+}
+
 // TestTooManyBuckets checks that the buckets of native histograms count as
 // values of a reading.
 func TestTooManyBuckets(t *testing.T) {

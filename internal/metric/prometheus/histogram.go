@@ -109,7 +109,8 @@ func bucketsOf(s metric.Selector) metric.Selector {
 // series may just not have begun.
 func (s *Source) otherKind(ctx context.Context, q metric.Query) error {
 	exists := func(form string, of metric.Selector) bool {
-		expression := fmt.Sprintf("group("+form+")[%ds:15s]", of.With(s.options.Labels[metric.Stable]...), int(lookback.Seconds()))
+		// A subquery gives a matrix, like all other queries here.
+		expression := fmt.Sprintf("group("+form+")[2s:1s]", of.With(s.options.Labels[metric.Stable]...))
 		// Other servers may not know histogram_count; they have no native histograms.
 		result, err := s.ask(ctx, "query", url.Values{"query": {expression}})
 		return err == nil && len(result) > 0
