@@ -94,6 +94,10 @@ func (t *Tracker) emit(o *analysis.Observation) (troubles []string) {
 			}
 		}
 	}
+	// A metric that a source discovers later begins then.
+	maps.DeleteFunc(t.sums, func(name string, _ *sums) bool {
+		return !slices.ContainsFunc(t.metrics, func(m Metric) bool { return m.Name == name })
+	})
 	return troubles
 }
 

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/canarize/canarize/internal/metric"
@@ -29,6 +30,7 @@ type Source struct {
 	arms    map[string]metric.Arm
 	queries []metric.Query
 	names   map[string]bool
+	retried atomic.Bool // Envoy has repeated a request
 }
 
 // alive is a statistic that every Envoy has. It distinguishes an answer without
@@ -37,7 +39,7 @@ const alive = "envoy_server_live"
 
 // New makes a source for the gateway's pods. Their pages are those of Path.
 func New(cluster scrape.Cluster, clusters Clusters) (*Source, error) {
-	s := &Source{cluster: cluster, arms: map[string]metric.Arm{}, queries: Queries()}
+	s := &Source{cluster: cluster, arms: map[string]metric.Arm{}, queries: append(Queries(), retries())}
 	s.names = scrape.Names(s.queries)
 	s.names[alive] = true
 	for _, arm := range metric.Arms() {
@@ -58,6 +60,7 @@ func New(cluster scrape.Cluster, clusters Clusters) (*Source, error) {
 const (
 	Errors  = "errors"  // responses of class 5xx, of all responses
 	Latency = "latency" // of whole requests at the service, in buckets
+	Retries = "retries" // failed attempts that Envoy repeated, per response
 )
 
 // responses is the counter of all responses, by cluster and class.
@@ -72,6 +75,17 @@ func Queries() []metric.Query {
 		{Metric: metric.Metric{Name: Latency, Kind: metric.KindLatency}, Buckets: metric.Selector{Name: "envoy_cluster_upstream_rq_time_bucket"}, PerSecond: 1000},
 	}
 }
+
+// retries returns the metric of attempts that failed and that Envoy repeated. The
+// counter of responses has only the last attempt of each request, so errors that
+// retries hide are in this metric alone. Envoy has its statistic once it has
+// repeated a request; without retries there is no such metric.
+func retries() metric.Query {
+	return metric.Query{Metric: metric.Metric{Name: Retries, Kind: metric.KindRatio}, Bad: metric.Selector{Name: repeated}, Total: metric.Selector{Name: responses}}
+}
+
+// repeated is the counter of retries, by cluster.
+const repeated = "envoy_cluster_upstream_rq_retry"
 
 // Names are the names of all versions, each once.
 func (c Clusters) Names() []string {
@@ -98,7 +112,7 @@ func Path(clusters []string) string {
 		}
 		which = "(" + strings.Join(quoted, "|") + ")"
 	}
-	filter := `^cluster\.` + which + `\.upstream_rq_([1-5]xx|time)$|^server\.live$`
+	filter := `^cluster\.` + which + `\.upstream_rq_([1-5]xx|time|retry)$|^server\.live$`
 	return "/stats/prometheus?usedonly&filter=" + url.QueryEscape(filter)
 }
 
@@ -115,6 +129,9 @@ func (s *Source) Read(ctx context.Context, _, now time.Time) (metric.Reading, er
 	}
 	if !slices.ContainsFunc(r.Targets, func(t metric.Target) bool { return !t.Optional }) {
 		return metric.Reading{}, errors.New("emissary: no gateway pod is ready; check that Emissary runs, and in the namespace that you named")
+	}
+	if s.retried.Load() {
+		r.Metrics = []metric.Metric{retries().Metric}
 	}
 	return r, nil
 }
@@ -140,6 +157,9 @@ func (s *Source) parse(page scrape.Page) (values []metric.Value, err error) {
 		arm, ours := s.arms[sample.Labels["envoy_cluster_name"]]
 		if !ours {
 			return
+		}
+		if sample.Name == repeated && sample.Value > 0 {
+			s.retried.Store(true)
 		}
 		for _, q := range s.queries {
 			v, err := q.Values(arm, "", sample.Name, sample.Labels, sample.Value)

@@ -89,7 +89,8 @@ func TestPath(t *testing.T) {
 	}
 	filter := regexp.MustCompile(query.Get("filter"))
 	for name, want := range map[string]bool{
-		"cluster.a.upstream_rq_2xx": true, "cluster.b_1.upstream_rq_5xx": true, "cluster.b_1.upstream_rq_time": true, "server.live": true,
+		"cluster.a.upstream_rq_2xx": true, "cluster.b_1.upstream_rq_5xx": true, "cluster.b_1.upstream_rq_time": true, "server.live": true, "cluster.a.upstream_rq_retry": true,
+		"cluster.a.retry.upstream_rq_5xx": false, "cluster.a.upstream_rq_retry_success": false,
 		"cluster.a.upstream_rq_200": false, "cluster.ab.upstream_rq_2xx": false, "cluster.a.external.upstream_rq_2xx": false,
 		"cluster.a.upstream_rq_timeout": false, "xcluster.a.upstream_rq_2xx": false, "server.live_x": false,
 	} {
@@ -164,6 +165,48 @@ envoy_cluster_upstream_rq_time_sum{envoy_cluster_name="web_canary_default"} 99
 	r, err = s.Read(t.Context(), time.Time{}, time.Time{})
 	if err != nil || r.Targets[0].Err == nil || !strings.Contains(r.Targets[0].Err.Error(), "is it an Envoy?") {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestRetries checks that failed attempts that Envoy repeats are a metric from
+// the interval on in which the first one is seen, with its counts alone. The
+// lines are those of Envoy 1.40 with a retry policy.
+func TestRetries(t *testing.T) {
+	page := func(repeated string, responses int) string {
+		text := "envoy_server_live{} 1\n" + repeated
+		for _, cluster := range []string{"web_canary_default", "web_default"} {
+			text += fmt.Sprintf("envoy_cluster_upstream_rq_xx{envoy_response_code_class=\"2\",envoy_cluster_name=%q} %d\n", cluster, responses)
+		}
+		return text
+	}
+	retry := func(n int) string {
+		return fmt.Sprintf("envoy_cluster_retry_upstream_rq_xx{envoy_response_code_class=\"5\",envoy_cluster_name=\"web_canary_default\"} %d\nenvoy_cluster_upstream_rq_retry{envoy_cluster_name=\"web_canary_default\"} %d\n", n, n)
+	}
+	var now written
+	s, err := emissary.New(&now, clusters())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := (&metric.Opened{Source: s, Metrics: metric.Metrics(emissary.Queries()), Timeout: time.Hour}).Reader(metrictest.Begin())
+	for i, c := range []struct{ page, canary, stable string }{
+		{page("", 1000), "", ""},
+		{page("", 1100), "", ""},
+		{page(retry(7), 1130), "7 of 30", "0 of 30"},
+		{page(retry(8), 1150), "1 of 20", "0 of 20"},
+	} {
+		now = written(c.page)
+		out := reader.Read(t.Context(), metrictest.Begin().Add(time.Duration(i)*15*time.Second), metric.Weight{})
+		pair, found := out.Observation.Metrics[emissary.Retries]
+		if found != (c.canary != "") {
+			t.Errorf("%d: %+v", i, out.Observation)
+		}
+		if !found {
+			continue
+		}
+		have := [2]string{fmt.Sprintf("%d of %d", pair.Canary.Bad, pair.Canary.Total), fmt.Sprintf("%d of %d", pair.Stable.Bad, pair.Stable.Total)}
+		if have != [2]string{c.canary, c.stable} || out.Observation.Metrics[emissary.Errors].Canary.Bad != 0 {
+			t.Errorf("%d: %v, %+v", i, have, out.Observation)
+		}
 	}
 }
 
