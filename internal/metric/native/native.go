@@ -52,8 +52,8 @@ type Bucket struct {
 // Histogram is the state of a native histogram, or what it counted between two
 // states. Make one with New. The zero value has no counts.
 type Histogram struct {
-	// Coarse is the distance of the histogram's boundaries, minus 1: it counts
-	// at the boundaries of the grid that are multiples of Coarse+1.
+	// The histogram counts at the boundaries of the grid that are multiples of
+	// coarse+1, a power of two.
 	coarse int
 	// floor is the first boundary above the zero bucket. Below it nothing is
 	// known.
