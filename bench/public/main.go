@@ -20,8 +20,7 @@ import (
 	"github.com/canarize/canarize/bench/section"
 )
 
-// reportSeed is only for the report. No constant of the judge was tuned on this
-// data.
+// reportSeed is only for the report. Nothing in the judge was chosen with it.
 const reportSeed = 20261
 
 func main() {

@@ -46,41 +46,54 @@ func (l *latency) learn(h *Histogram) {
 // machines cause them.
 const leastBoundary = .005
 
-// choose picks the boundaries nearest to stable's quantiles, once, and reports
-// whether it did. If nearly all requests are slower than all boundaries, it
-// picks none.
+// rarelySlow is the largest fraction of stable's requests that may be slower than the last
+// boundary. Where buckets are wide, the one nearest to the last quantile may hold many
+// requests; harm that begins beyond all of stable's needs a boundary of its own.
+const rarelySlow = .001
+
+// choose picks the boundaries nearest to stable's quantiles, and the smallest one that
+// stable's requests hardly ever exceed, once, and reports whether it did. If nearly all
+// requests are slower than all boundaries, it picks none.
 func (l *latency) choose(margin float64, guard bool) bool {
 	if len(l.Chosen) > 0 || l.Total == 0 {
 		return false
 	}
-	first := slices.IndexFunc(l.Bounds, func(b float64) bool { return b >= leastBoundary && !math.IsInf(b, 0) })
 	for _, q := range quantiles {
-		best, off := 0., math.Inf(1)
-		for i, n := range l.Below {
-			if i < first {
-				continue
-			}
-			// Distances at the tail count more: 99.9 % is ten times as far
-			// out as 99 %.
-			slow := (l.Total - n + .5) / (l.Total + 1)
-			if d := math.Abs(math.Log(slow / (1 - q))); d < off && slow < mostSlow && !math.IsInf(l.Bounds[i], 0) {
-				best, off = l.Bounds[i], d
-			}
-		}
-		if !math.IsInf(off, 1) && !slices.Contains(l.Chosen, best) {
-			l.Chosen = append(l.Chosen, best)
-			l.Ratios = append(l.Ratios, &ratio{Name: fmt.Sprintf("%s>%gs", l.Name, short(best)), Margin: margin, Guard: guard})
-		}
+		// Distances at the tail count more: 99.9 % is ten times as far out as 99 %.
+		l.pick(func(slow float64) float64 { return math.Abs(math.Log(slow / (1 - q))) })
 	}
+	l.pick(func(slow float64) float64 {
+		if slow > rarelySlow {
+			return math.Inf(1)
+		}
+		return -slow // the largest one
+	})
 	weight := 1.
 	if guard {
 		weight = guardWeight
 	}
-	for _, r := range l.Ratios {
-		r.Weight = weight / float64(len(l.Ratios))
+	for _, bound := range l.Chosen {
+		name := fmt.Sprintf("%s>%gs", l.Name, short(bound))
+		l.Ratios = append(l.Ratios, &ratio{Name: name, Margin: margin, Guard: guard, Weight: weight / float64(len(l.Chosen))})
 	}
 	l.Bounds, l.Below, l.Total = nil, nil, 0
 	return len(l.Ratios) > 0
+}
+
+// pick chooses the boundary of which the fraction of slower requests has the smallest
+// distance, if that is finite. Of equal ones it is the smallest boundary.
+func (l *latency) pick(distance func(slow float64) float64) {
+	best, least := 0., math.Inf(1)
+	first := slices.IndexFunc(l.Bounds, func(b float64) bool { return b >= leastBoundary && !math.IsInf(b, 0) })
+	for i, n := range l.Below {
+		slow := (l.Total - n + .5) / (l.Total + 1)
+		if d := distance(slow); i >= first && d < least && slow < mostSlow && !math.IsInf(l.Bounds[i], 0) {
+			best, least = l.Bounds[i], d
+		}
+	}
+	if !math.IsInf(least, 1) && !slices.Contains(l.Chosen, best) {
+		l.Chosen = append(l.Chosen, best)
+	}
 }
 
 // short rounds a boundary to four digits, for people: those of native
