@@ -115,6 +115,7 @@ const (
 	KindRatio   Kind = "ratio"
 	KindLatency Kind = "latency"
 	KindGauge   Kind = "gauge"
+	KindEvents  Kind = "events"
 )
 
 // Metric is a metric that a source reads.

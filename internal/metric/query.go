@@ -14,7 +14,7 @@ import (
 // Query determines which series make up a metric, for sources with labels.
 type Query struct {
 	Metric
-	Bad, Total Selector // of a ratio
+	Bad, Total Selector // of a ratio; events have only Total
 	Buckets    Selector // of a latency: NAME_bucket, a classic histogram
 	Histogram  Selector // of a latency instead of Buckets: a native histogram
 	PerSecond  float64  // of a latency: its units per second, 1 for seconds, 1000 for milliseconds
@@ -36,6 +36,8 @@ func (q Query) Names() []string {
 	switch q.Kind {
 	case KindRatio:
 		return slices.Compact([]string{q.Bad.Name, q.Total.Name})
+	case KindEvents:
+		return []string{q.Total.Name}
 	case KindLatency:
 		if q.IsNative() {
 			return []string{q.Histogram.Name, q.Histogram.Name + BucketSuffix}
@@ -79,6 +81,8 @@ func (q Query) Values(arm Arm, pod, name string, labels map[string]string, count
 		if q.Bad.Matches(name, labels) {
 			add(Bad)
 		}
+	case q.Kind == KindEvents && q.Total.Matches(name, labels):
+		add(Total)
 	case q.Kind == KindLatency && !q.IsNative() && q.Buckets.Matches(name, labels):
 		bound, err := strconv.ParseFloat(labels["le"], 64)
 		if err != nil || math.IsNaN(bound) {

@@ -85,6 +85,11 @@ func (t *Tracker) emit(o *analysis.Observation) (troubles []string) {
 			troubles = append(troubles, t.fromNatives(m.Name, s)...)
 			bounds := t.bounds[m.Name]
 			o.Latency[m.Name] = analysis.HistogramPair{Canary: s.histogram(Canary, bounds, measured), Stable: s.histogram(Stable, bounds, measured)}
+		case KindEvents:
+			if o.Events == nil {
+				o.Events = map[string]analysis.Events{}
+			}
+			o.Events[m.Name] = analysis.Events{Canary: s.events(Canary, measured), Stable: s.events(Stable, measured)}
 		case KindGauge:
 			continue
 		}
@@ -138,6 +143,14 @@ func (s *sums) arm(arm Arm, measured map[Arm]bool) *analysis.Arm {
 	maps.DeleteFunc(s.total, mine)
 	maps.DeleteFunc(s.bad, mine)
 	return a
+}
+
+// events removes and returns the events of a version, or -1 if it was not measured.
+func (s *sums) events(arm Arm, measured map[Arm]bool) int64 {
+	if a := s.arm(arm, measured); a != nil {
+		return a.Total
+	}
+	return -1
 }
 
 // histogram removes and returns the histogram of a version, or nil if it was

@@ -234,6 +234,35 @@ func TestTrackerLatency(t *testing.T) {
 	}
 }
 
+// TestTrackerEvents checks that events are increments, and that a version which was not
+// measured has no number of them.
+func TestTrackerEvents(t *testing.T) {
+	tracker := metric.NewTracker([]metric.Metric{{Name: "orders", Kind: metric.KindEvents}}, begin())
+	orders := metric.Query{Metric: metric.Metric{Name: "orders", Kind: metric.KindEvents}, Total: metric.Selector{Name: "orders_total"}}
+	at := func(seconds float64, canary, stable float64, failed error) metric.Outcome {
+		r := reading(seconds)
+		for arm, count := range map[metric.Arm]float64{metric.Canary: canary, metric.Stable: stable} {
+			values, err := orders.Values(arm, "", "orders_total", nil, count)
+			if err != nil || len(values) != 1 {
+				t.Fatal(values, err)
+			}
+			target := metric.Target{Name: string(arm), Arms: []metric.Arm{arm}, Scrapes: []metric.Scrape{{Time: r.At, Values: values}}}
+			if arm == metric.Canary && failed != nil {
+				target.Scrapes, target.Err = nil, failed
+			}
+			r.Targets = append(r.Targets, target)
+		}
+		return tracker.Observe(r, metric.Weight{})
+	}
+	at(0, 10, 100, nil)
+	if diff := cmp.Diff(map[string]analysis.Events{"orders": {Canary: 2, Stable: 30}}, at(15, 12, 130, nil).Observation.Events); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]analysis.Events{"orders": {Canary: -1, Stable: 5}}, at(30, 0, 135, errors.New("down")).Observation.Events); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTrackerGauges(t *testing.T) {
 	tracker := metric.NewTracker([]metric.Metric{{Name: "cpu", Kind: metric.KindGauge}, {Name: "queue", Kind: metric.KindGauge}}, begin())
 	tracker.Observe(reading(0), metric.Weight{})

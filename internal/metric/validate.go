@@ -42,7 +42,7 @@ func (c Config) Validate() error {
 		{"path", c.Path != "" && c.Path != DefaultPath, use.port, false},
 		{"canary and stable", c.Canary != nil || c.Stable != nil, use.labels, false},
 		{"podLabel", c.PodLabel != "", use.labels, false},
-		{"ratios, latencies or gauges", len(c.Queries) > 0, use.queries, true},
+		{"ratios, latencies, events or gauges", len(c.Queries) > 0, use.queries, true},
 	} {
 		if f.there && !f.used {
 			return fmt.Errorf("the source %s does not use %s; leave it out, or name another source", c.Source, f.name)
@@ -66,11 +66,11 @@ func (c Config) consistent() error {
 			return fmt.Errorf("two metrics have the name %s; rename one", q.Name)
 		}
 		names[q.Name] = true
-		counted = counted || q.Kind != KindGauge
+		counted = counted || q.Kind == KindRatio || q.Kind == KindLatency
 	}
 	switch {
 	case !counted:
-		return errors.New("gauges alone cannot decide a release; add a ratio or a latency")
+		return errors.New("gauges and events alone cannot decide a release; add a ratio or a latency")
 	case (c.Canary == nil) != (c.Stable == nil):
 		return errors.New("canary and stable belong together; give the labels of both versions, or of neither")
 	case c.Access.User != "" && !c.Access.Bearer.IsZero():

@@ -29,6 +29,7 @@ func (r *File) metricsForm() form {
 		field{"podLabel", text(&c.PodLabel), "The label that holds the name of the application's pod."},
 		field{"ratios", queries(&c, metric.KindRatio, ratioForm), "Bad requests among all requests, by metric name."},
 		field{"latencies", queries(&c, metric.KindLatency, latencyForm), "Histograms of durations, by metric name."},
+		field{"events", queries(&c, metric.KindEvents, func(q *metric.Query) form { return selector(&q.Total) }), "Counters of what should happen, such as orders, by metric name: a canary with fewer of them is worse."},
 		field{"gauges", queries(&c, metric.KindGauge, func(q *metric.Query) form { return text(&q.Gauge) }), "Values to compare, by metric name: a series of the pods, or PromQL with $arm."},
 	).check(func(v value) error {
 		if err := c.Validate(); err != nil {

@@ -58,6 +58,8 @@ func TestParseMetrics(t *testing.T) {
       slow: {buckets: 'time{path="/"}', unit: ms}
       late: {buckets: late_bucket}
       native: {histogram: 'seconds{path="/"}', unit: ms}
+    events:
+      orders: 'orders_total{paid="yes"}'
     gauges:
       cpu: sum(cpu{$arm})
 `, metric.Config{
@@ -73,6 +75,7 @@ func TestParseMetrics(t *testing.T) {
 				{Metric: metric.Metric{Name: "slow", Kind: metric.KindLatency}, Buckets: must(`time_bucket{path="/"}`), PerSecond: 1000},
 				{Metric: metric.Metric{Name: "late", Kind: metric.KindLatency}, Buckets: must("late_bucket"), PerSecond: 1},
 				{Metric: metric.Metric{Name: "native", Kind: metric.KindLatency}, Histogram: must(`seconds{path="/"}`), PerSecond: 1000},
+				{Metric: metric.Metric{Name: "orders", Kind: metric.KindEvents}, Total: must(`orders_total{paid="yes"}`)},
 				{Metric: metric.Metric{Name: "cpu", Kind: metric.KindGauge}, Gauge: "sum(cpu{$arm})"},
 			},
 		}},
@@ -104,7 +107,7 @@ func TestParseMetricsRefuses(t *testing.T) {
 		"{source: pods, " + counted + "}":              "the source pods needs port",
 		"{source: pods, port: 80}":                     "the source pods needs ratios",
 		"{source: pods, port: 65536, " + counted + "}": "port: 65536 is out of range, expected 1",
-		"{source: pods, port: 80, gauges: {a: b}}":     "gauges alone cannot decide a release",
+		"{source: pods, port: 80, gauges: {a: b}}":     "gauges and events alone cannot decide a release",
 		"{source: pods, port: 80, " + counted + ", latencies: {errors: {buckets: c}}}":                       "two metrics have the name errors",
 		"{source: pods, port: 80, ratios: {errors: {bad: b}}}":                                               "spec.metrics.ratios.errors: expected bad and total",
 		"{source: pods, port: 80, ratios: {errors: {bad: 'rate(b[1m])', total: a}}}":                         "spec.metrics.ratios.errors.bad: ",

@@ -234,6 +234,11 @@ func measured(o analysis.Observation) bool {
 			return false
 		}
 	}
+	for _, e := range o.Events {
+		if e.Canary < 0 || e.Stable < 0 {
+			return false
+		}
+	}
 	for _, g := range o.Gauges {
 		if math.IsNaN(g.Canary) || math.IsNaN(g.Stable) {
 			return false

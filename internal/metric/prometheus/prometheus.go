@@ -106,6 +106,8 @@ func selectors(q metric.Query) []metric.Selector {
 		return []metric.Selector{q.Histogram}
 	case q.Kind == metric.KindLatency:
 		return []metric.Selector{q.Buckets}
+	case q.Kind == metric.KindEvents:
+		return []metric.Selector{q.Total}
 	case q.Kind != metric.KindRatio:
 		return nil
 	case q.Bad.Name != q.Total.Name:

@@ -97,6 +97,9 @@ func metricsOf(o analysis.Observation) (all []metric.Metric) {
 	for name := range o.Latency {
 		all = append(all, metric.Metric{Name: name, Kind: metric.KindLatency})
 	}
+	for name := range o.Events {
+		all = append(all, metric.Metric{Name: name, Kind: metric.KindEvents})
+	}
 	for name := range o.Gauges {
 		all = append(all, metric.Metric{Name: name, Kind: metric.KindGauge})
 	}
@@ -115,6 +118,8 @@ func valuesOf(o analysis.Observation, arm metric.Arm, metrics []metric.Metric) (
 			values = ratio(m.Name, arm, ofPair(o.Metrics[m.Name], arm))
 		case metric.KindLatency:
 			values = latency(m.Name, arm, ofHistograms(o.Latency[m.Name], arm))
+		case metric.KindEvents:
+			values = events(m.Name, arm, o.Events)
 		case metric.KindGauge:
 			continue
 		}
@@ -128,6 +133,19 @@ func valuesOf(o analysis.Observation, arm metric.Arm, metrics []metric.Metric) (
 		return nil, errNothing
 	}
 	return all, nil
+}
+
+// events returns the count of events, or nothing if it is missing.
+func events(name string, arm metric.Arm, all map[string]analysis.Events) []metric.Value {
+	counts, found := all[name]
+	count := counts.Stable
+	if arm == metric.Canary {
+		count = counts.Canary
+	}
+	if !found || count < 0 {
+		return nil
+	}
+	return []metric.Value{{Metric: name, Arm: arm, Part: metric.Total, Count: float64(count)}}
 }
 
 func ofPair(p analysis.Pair, arm metric.Arm) *analysis.Arm {

@@ -71,9 +71,9 @@ func (w *world) read(answer string) metric.Outcome {
 func TestEverything(t *testing.T) {
 	w := newWorld(t)
 	w.read(`{"time":1,"metrics":{"errors":{"pods":{"canary":{"c1":{"bad":1,"total":5}},"stable":{"s1":{"bad":0,"total":50}}}}},
-		"latency":{"slow":{"canary":{"0.1":3,"+Inf":5},"stable":{"0.1":40,"+Inf":50}}},"gauges":{"cpu":{"canary":1,"stable":2}}}`)
+		"latency":{"slow":{"canary":{"0.1":3,"+Inf":5},"stable":{"0.1":40,"+Inf":50}}},"events":{"orders":{"canary":2,"stable":30},"logins":{"canary":0,"stable":9}},"gauges":{"cpu":{"canary":1,"stable":2}}}`)
 	out := w.read(`{"time":2,"metrics":{"errors":{"pods":{"canary":{"c1":{"bad":2,"total":7},"c2":{"bad":1,"total":1}},"stable":{"s1":{"bad":0,"total":60}}}}},
-		"latency":{"slow":{"canary":{"0.1":4,"+Inf":8},"stable":{"0.1":50,"+Inf":60}}},"gauges":{"cpu":{"canary":3}}}`)
+		"latency":{"slow":{"canary":{"0.1":4,"+Inf":8},"stable":{"0.1":50,"+Inf":60}}},"events":{"orders":{"canary":3,"stable":37},"logins":{"canary":0,"stable":9}},"gauges":{"cpu":{"canary":3}}}`)
 	arm := func(pods map[string]analysis.Counts, sum analysis.Counts) *analysis.Arm {
 		return &analysis.Arm{Counts: sum, Pods: pods}
 	}
@@ -87,6 +87,7 @@ func TestEverything(t *testing.T) {
 			Canary: &analysis.Histogram{Bounds: []float64{.1}, Below: []int64{1}, Total: 3},
 			Stable: &analysis.Histogram{Bounds: []float64{.1}, Below: []int64{10}, Total: 10},
 		}},
+		Events: map[string]analysis.Events{"orders": {Canary: 1, Stable: 7}, "logins": {}},
 		Gauges: map[string]analysis.Gauge{"cpu": {Canary: 3, Stable: math.NaN()}},
 	}
 	same := cmp.Comparer(func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) })
@@ -101,6 +102,7 @@ func TestMissing(t *testing.T) {
 		`{"time":2}`: "errors: the answer has no counts for this metric",
 		`{"time":2,"metrics":{"errors":{"stable":{"bad":0,"total":10}}}}`: ", canary: errors: the answer has no counts for this metric",
 		`{"metrics":{}}`: `no "time"`,
+		`{"time":2,"metrics":{"errors":{"canary":{"bad":0,"total":5},"stable":{"bad":0,"total":9}}},"events":{"orders":{"stable":1}}}`: ", canary: orders: the answer has no counts for this metric",
 	} {
 		w := newWorld(t)
 		w.read(whole)
