@@ -155,6 +155,12 @@ func (c Config) warmup(metric string, slow bool) float64 {
 	return c.Warmup
 }
 
+// WarmupOf returns the warm-up of a metric in seconds. histogram says that its source
+// counts durations.
+func (c Config) WarmupOf(metric string, histogram bool) float64 {
+	return c.warmup(metric, histogram || measuresTime(metric))
+}
+
 func (c Config) gauge(name string) GaugeRule {
 	if g, ok := c.Gauges[name]; ok {
 		return g

@@ -158,11 +158,25 @@ const (
 	slack = 2 * time.Second // the tolerated delay of the last of three scrapes
 )
 
+// times returns the times of all scrapes.
+func (s *scraped) times() []time.Time {
+	return slices.SortedFunc(maps.Keys(s.at), time.Time.Compare)
+}
+
+// target returns the target with the scrapes of some times.
+func (s *scraped) target(name string, times []time.Time) metric.Target {
+	target := metric.Target{Name: fmt.Sprintf("target %s", name), Arms: s.arms}
+	for _, at := range times {
+		target.Scrapes = append(target.Scrapes, *s.at[at])
+	}
+	return target
+}
+
 // settled returns the times of the scrapes that are in all answers, and the
 // time between them. A scrape may arrive between two answers; it then counts in
 // the next reading.
 func (s *scraped) settled() (times []time.Time, apart time.Duration) {
-	times = slices.SortedFunc(maps.Keys(s.at), time.Time.Compare)
+	times = s.times()
 	apart = usual
 	for i := 1; i < len(times); i++ {
 		apart = min(apart, times[i].Sub(times[i-1]))
@@ -195,11 +209,7 @@ func (c *collection) targets() []metric.Target {
 		if len(times) == 0 || newest.Sub(times[len(times)-1]) > 3*apart+slack {
 			continue
 		}
-		target := metric.Target{Name: fmt.Sprintf("target %s", name), Arms: t.arms}
-		for _, at := range times {
-			target.Scrapes = append(target.Scrapes, *t.at[at])
-		}
-		all = append(all, target)
+		all = append(all, t.target(name, times))
 	}
 	return all
 }

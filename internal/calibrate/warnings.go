@@ -1,0 +1,67 @@
+package calibrate
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/canarize/canarize/internal/analysis"
+)
+
+// spreads is the spread from which the pods of a service are said to differ.
+const spreads = 1.5
+
+// warn adds what a user should know about the past.
+func (c *Calibration) warn(s *service) {
+	for _, m := range c.Metrics {
+		if m.Spread >= spreads {
+			c.warnf("%s: the pods differ %.1f times as much as chance explains: bad requests come in bursts, or some pods are worse than others. The judge then needs more requests; a canary of several pods helps", m.Name, m.Spread)
+		}
+		if m.Starts == 0 {
+			c.warnf("%s: no pod started in this time, so nothing is known about its warm-up; the present one is kept", m.Name)
+		}
+	}
+	if ended := c.Now.Releases - c.Now.CutShort; ended < c.Now.Releases/2 {
+		c.warnf("only %d of %d releases ended before the history or their pods did; choose a longer time", ended, c.Now.Releases)
+	}
+	if c.Now.limits > 0 {
+		c.warnf("%d releases were rejected by a limit of spec.analysis.limits that stable itself exceeds; raise it", c.Now.limits)
+	}
+	if s.past.Step.Seconds() > s.config.Interval {
+		c.warnf("the pods are scraped less often than once in an interval of %s, so an interval has %s", inSeconds(s.config.Interval), s.past.Step)
+	}
+}
+
+func (c *Calibration) warnf(format string, args ...any) {
+	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
+}
+
+// warnSlow says why no margin lets releases be promoted in time.
+func (c *Calibration) warnSlow(config analysis.Config) {
+	for _, m := range c.Metrics {
+		if !c.Now.slow(m, config.Deadline) {
+			continue
+		}
+		weight := config.Ramp.Max
+		if steps := config.Ramp.Steps; len(steps) > 0 {
+			weight = steps[len(steps)-1].Weight
+		}
+		widest := config
+		widest.Margins = map[string]float64{m.Name: margins[len(margins)-1]}
+		needed := 0.0
+		for _, p := range m.Parts {
+			needed = max(needed, widest.ToPromote(m.Name, p.Usual/100, math.Min(weight, 99)))
+		}
+		c.warnf("%s: even a margin of %g points does not lead to a promotion before the deadline: it needs about %.0f requests of the canary, and at a weight of %g %% there are %.2g per second. A later deadline or a larger weight helps", m.Name, margins[len(margins)-1], needed, weight, c.PerSecond*weight/100)
+		return
+	}
+	c.warnf("margins do not make promotions faster here; see why releases stay undecided")
+}
+
+// warnFalse says that releases are rejected more often than alpha promises.
+func (c *Calibration) warnFalse(alpha float64) {
+	text := "no smaller alpha helps; let the canary have more pods, or leave out the metric that rejects"
+	if alpha > 0 {
+		text = fmt.Sprintf("an alpha of %g keeps the promise here, and finds harm later", alpha)
+	}
+	c.warnf("%.1f %% of the releases are rejected, more than alpha promises (%g %%): %s", c.Now.Rejected.Percent, 100*c.Alpha, text)
+}

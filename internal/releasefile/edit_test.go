@@ -1,0 +1,79 @@
+package releasefile
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWithAnalysis(t *testing.T) {
+	const before = `# Mine.
+apiVersion: canarize.dev/v1alpha1
+kind: Release
+
+spec:
+    # how it is judged
+    analysis: {profile: fast, margins: {errors: 0.3, slow: 2}} # short
+    # where it is counted
+
+    metrics:
+        source: pods   # ours
+        port: 8000
+        ratios:
+            errors: {bad: 'e{code="500"}', total: e}
+`
+	const after = `# Mine.
+apiVersion: canarize.dev/v1alpha1
+kind: Release
+
+spec:
+    # how it is judged
+    analysis:
+      # calibrate: Two
+      # calibrate: lines.
+      profile: fast
+      margins:
+        # calibrate: Because.
+        errors: 1.5
+        slow: 2
+      warmups:
+        # calibrate: Cold.
+        errors: 45s
+    # where it is counted
+
+    metrics:
+        source: pods   # ours
+        port: 8000
+        ratios:
+            errors: {bad: 'e{code="500"}', total: e}
+`
+	settings := []Setting{
+		{[]string{"margins", "errors"}, "1.5", []string{"Because."}},
+		{[]string{"warmups", "errors"}, "45s", []string{"Cold."}},
+	}
+	for name, c := range map[string]struct{ before, after string }{
+		"flow": {before, after},
+		"none": {
+			strings.Replace(before, "    analysis: {profile: fast, margins: {errors: 0.3, slow: 2}} # short\n", "", 1),
+			"",
+		},
+		"block":        {strings.Replace(before, "analysis: {profile: fast, margins: {errors: 0.3, slow: 2}} # short", "analysis:\n      profile: fast\n      # old\n      margins: {errors: 0.3,\n        slow: 2}", 1), strings.Replace(after, "      margins:", "      # old\n      margins:", 1)},
+		"again":        {after, after},
+		"no last line": {strings.TrimSuffix(before, "\n"), after},
+	} {
+		t.Run(name, func(t *testing.T) {
+			have, err := WithAnalysis("r.yml", []byte(c.before), []string{"Two", "lines."}, settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.after, string(have)); c.after != "" && diff != "" {
+				t.Error(diff)
+			}
+			r, err := Parse("r.yml", have)
+			if err != nil || r.Analysis.Margins["errors"] != 1.5 || r.Analysis.Warmups["errors"] != 45 || r.Metrics.Port != 8000 {
+				t.Errorf("%+v, %v", r.Analysis, err)
+			}
+		})
+	}
+}
