@@ -64,6 +64,9 @@ type Result struct {
 	Causes    map[analysis.Cause]int `json:"causes,omitempty"` // of the undecided ones; "" is none
 	ToPromote *simulate.Median       `json:"minutesToPromote"`
 
+	// sure is the lower limit of the percentage that was rejected, which allows for
+	// releases at one time being alike.
+	sure       float64
 	rejections map[string]int // by metric or boundary
 	limits     int            // rejections by a limit of the release file
 	stats      map[string]*stats
@@ -156,7 +159,9 @@ func (s *service) pretend(ctx context.Context, config analysis.Config, runs int,
 		})
 	}
 	workers.Wait()
-	return summarize(outcomes), ctx.Err()
+	r := summarize(outcomes)
+	r.sure = surely(outcomes, s.stepsIn(inSeconds(config.Bake)))
+	return r, ctx.Err()
 }
 
 // summarize counts the outcomes.
@@ -183,6 +188,37 @@ func summarize(outcomes []outcome) Result {
 	r.Rejected, r.Promoted, r.ToPromote = sum.Rejected, sum.Promoted, sum.ToPromote
 	r.Undecided = simulate.ShareOf(sum.Runs-sum.Rejected.Runs-sum.Promoted.Runs, sum.Runs)
 	return r
+}
+
+// surely returns the lower limit of a 95 % interval of the percentage that was rejected.
+// Releases that begin in the same block of steps share requests. So the variance is that
+// between blocks, as of a sample of clusters (Cochran, Sampling Techniques, 1977, 9A).
+func surely(outcomes []outcome, length int) float64 {
+	type block struct{ rejected, all float64 }
+	blocks := map[int]block{}
+	var sum block
+	for _, o := range outcomes {
+		if o.cut {
+			continue
+		}
+		b := blocks[o.begin/length]
+		b.all++
+		sum.all++
+		if o.verdict == analysis.Reject {
+			b.rejected++
+			sum.rejected++
+		}
+		blocks[o.begin/length] = b
+	}
+	if len(blocks) < 2 || sum.rejected == 0 {
+		return 0
+	}
+	share, squares, n := sum.rejected/sum.all, 0.0, float64(len(blocks))
+	for _, b := range blocks {
+		off := b.rejected - share*b.all
+		squares += off * off
+	}
+	return 100 * max(0, share-1.96*math.Sqrt(n/(n-1)*squares)/sum.all)
 }
 
 // describe fills in the metrics.

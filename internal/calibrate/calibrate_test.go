@@ -2,117 +2,101 @@ package calibrate
 
 import (
 	"encoding/json"
-	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/canarize/canarize/internal/analysis"
-	"github.com/canarize/canarize/internal/metric"
 )
 
-// world makes the past of a service whose pods all run one version.
-type world struct {
-	pods      int
-	perSecond float64 // of all pods
-	bad       float64 // ratio of bad requests
-	burst     float64 // chance that a burst of 60 s begins in a pod's step; in it half of the requests are bad
-	hours     float64
-	cold      int     // steps for which a pod that starts in the middle has bad requests
-	coldBad   float64 // ratio of them
-	seed      uint64
+func (c *Calibration) warned(text string) bool {
+	return strings.Contains(strings.Join(c.Warnings, "\n"), text)
 }
 
-const step = 15 * time.Second
-
-func (w world) past() *metric.Past {
-	r := rand.New(rand.NewPCG(w.seed, 7))
-	p := &metric.Past{Begin: time.Unix(1_700_000_000, 0), Step: step, Steps: int(w.hours * 240), Ratios: []string{"errors"}}
-	for i := range w.pods {
-		pod := metric.PastPod{Name: "web-" + string(rune('a'+i)), Steps: make([]metric.PastStep, p.Steps)}
-		if w.cold > 0 && i%4 == 1 {
-			pod.First = p.Steps/2 + i
-		}
-		left := 0
-		for at := pod.First + 1; at < p.Steps; at++ {
-			ratio := w.bad
-			if left--; left > 0 {
-				ratio = .5
-			} else if r.Float64() < w.burst {
-				left = 4
-			}
-			if pod.First > 0 && at-pod.First <= w.cold {
-				ratio = w.coldBad
-			}
-			n := int64(0)
-			for range 1 + int(w.perSecond*15/float64(w.pods)*2*r.Float64()) {
-				n++
-			}
-			bad := int64(0)
-			for range n {
-				if r.Float64() < ratio {
-					bad++
-				}
-			}
-			pod.Steps[at] = metric.PastStep{Measured: true, Ratios: []analysis.Counts{{Bad: bad, Total: n}}}
-		}
-		p.Pods = append(p.Pods, pod)
-	}
-	return p
-}
-
-func calibrated(t *testing.T, w world, change func(*Options)) *Calibration {
-	t.Helper()
-	o := Options{Past: w.past(), Config: analysis.Default(), Runs: 300, Seed: 1}
-	if change != nil {
-		change(&o)
-	}
-	c, err := Run(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// TestIndependentRequests checks the judge's promise on independent requests, and that its
-// values are kept where they fit.
-func TestIndependentRequests(t *testing.T) {
+// TestPromiseHolds checks the judge's promise on requests that are independent of each other,
+// and that values that fit are kept.
+func TestPromiseHolds(t *testing.T) {
 	for name, w := range map[string]world{
-		"1 %":       {pods: 10, perSecond: 100, bad: .01, hours: 4},
-		"0.1 %":     {pods: 6, perSecond: 60, bad: .001, hours: 4},
-		"20 %":      {pods: 5, perSecond: 60, bad: .2, hours: 4},
-		"no errors": {pods: 3, perSecond: 60, hours: 4},
+		"0.1 %":              {pods: 6, perSecond: 60, bad: .001, hours: 3},
+		"1 %":                {pods: 10, perSecond: 100, bad: .01, hours: 3},
+		"20 %":               {pods: 5, perSecond: 60, bad: .2, hours: 3},
+		"no errors":          {pods: 3, perSecond: 60, hours: 3},
+		"slow ones":          {pods: 10, perSecond: 100, bad: .001, slow: .02, hours: 3},
+		"uneven":             {pods: 6, perSecond: 60, bad: .01, uneven: .9, hours: 3},
+		"missing scrapes":    {pods: 6, perSecond: 60, bad: .01, missed: .03, hours: 3},
+		"half of them ended": {pods: 8, perSecond: 80, bad: .01, gone: true, hours: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := calibrated(t, w, nil)
-			t.Logf("%+v %+v", c.Now, c.Metrics)
-			if c.Now.Rejected.Low > 100*c.Alpha {
+			if c.Now.Rejected.Low > 100*c.Alpha || c.Now.Rejected.Percent > 2 {
 				t.Errorf("%.1f %% were rejected", c.Now.Rejected.Percent)
+			}
+			if c.Now.Promoted.Percent < 95 || c.Now.ToPromote == nil || c.Now.ToPromote.Minutes > 12 {
+				t.Errorf("%+v, %+v", c.Now, c.Now.ToPromote)
+			}
+			if c.Fitted != nil {
+				t.Errorf("values were changed: %+v", c.Metrics)
+			}
+			if w.missed == 0 && c.warned("differ") {
+				t.Errorf("%q", c.Warnings)
 			}
 		})
 	}
 }
 
+// TestBursts checks that a service is named whose pods have bursts, and that nothing is
+// proposed that makes it worse.
 func TestBursts(t *testing.T) {
-	c := calibrated(t, world{pods: 3, perSecond: 60, bad: .002, burst: .01, hours: 4}, nil)
-	t.Logf("%+v %+v %q", c.Now, c.Metrics, c.Warnings)
-	if !strings.Contains(strings.Join(c.Warnings, "\n"), "errors: the pods differ") {
+	c := calibrated(t, world{pods: 3, perSecond: 40, bad: .002, burst: .01, hours: 3}, func(o *Options) { o.Runs = 100 })
+	if !c.warned("errors: the pods differ") || !c.warned("they differ too much between pods or times") {
 		t.Errorf("%q", c.Warnings)
 	}
-}
-
-func TestColdStart(t *testing.T) {
-	c := calibrated(t, world{pods: 8, perSecond: 100, bad: .01, hours: 3, cold: 8, coldBad: .1}, nil)
-	t.Logf("%+v %+v %q", c.Now, c.Metrics, c.Warnings)
-	if m := c.Metrics[0]; m.Cold == nil || *m.Cold < 120 || *m.Cold > 150 || m.FittedWarmup != *m.Cold {
-		t.Errorf("%+v", m)
+	if c.Now.Promoted.Percent > 90 || c.Metrics[0].Spread < 10 || c.Fitted != nil && c.Fitted.Promoted.Runs < c.Now.Promoted.Runs {
+		t.Errorf("%+v, then %+v; %+v", c.Now, c.Fitted, c.Metrics)
 	}
 }
 
+// TestStarts checks how long pods are worse after a start.
+func TestStarts(t *testing.T) {
+	c := calibrated(t, world{pods: 8, perSecond: 100, bad: .01, hours: 3, cold: 8, coldBad: .1}, nil)
+	if m := c.Metrics[0]; m.Starts != 2 || m.Cold == nil || *m.Cold < 120 || *m.Cold > 150 || m.FittedWarmup != *m.Cold || c.Fitted == nil {
+		t.Errorf("%+v, cold for %v", m, m.Cold)
+	}
+	if c.warned("no pod started") || c.warned("differ") {
+		t.Errorf("%q", c.Warnings)
+	}
+	c = calibrated(t, world{pods: 8, perSecond: 100, bad: .01, hours: 3, cold: 8, coldBad: .01}, nil)
+	if m := c.Metrics[0]; m.Starts != 2 || m.Cold == nil || *m.Cold != 0 || m.FittedWarmup != 30 {
+		t.Errorf("%+v, cold for %v", m, m.Cold)
+	}
+	c = calibrated(t, world{pods: 4, perSecond: 100, bad: .01, hours: 2}, nil)
+	if m := c.Metrics[0]; m.Starts != 0 || m.Cold != nil || m.FittedWarmup != 30 || !c.warned("no pod started") {
+		t.Errorf("%+v, %q", m, c.Warnings)
+	}
+}
+
+// TestLowTraffic checks that a margin is found with which releases are promoted within the
+// bake, and that it is no larger than necessary.
+func TestLowTraffic(t *testing.T) {
+	w := world{pods: 6, perSecond: 6, bad: .01, hours: 5}
+	c := calibrated(t, w, nil)
+	if c.Now.Promoted.Percent > 90 || c.Now.Causes[analysis.LowTraffic] == 0 {
+		t.Errorf("%+v", c.Now)
+	}
+	m := c.Metrics[0]
+	if c.Fitted == nil || c.Fitted.Promoted.Percent < leastPromoted || c.Fitted.ToPromote.Minutes > 12 || m.FittedMargin <= .5 || m.FittedMargin > 3 {
+		t.Fatalf("%+v, %+v", m, c.Fitted)
+	}
+	w.perSecond, w.bad = .2, .05
+	c = calibrated(t, w, func(o *Options) { o.Runs = 50 })
+	if c.Fitted != nil || !c.warned("even a margin of 5 points does not lead to a promotion before the deadline") {
+		t.Errorf("%+v, %q", c.Fitted, c.Warnings)
+	}
+}
+
+// TestSameSeed checks that the seed determines everything, with any number of cores.
 func TestSameSeed(t *testing.T) {
-	w := world{pods: 6, perSecond: 30, bad: .01, hours: 2}
+	w := world{pods: 6, perSecond: 30, bad: .01, slow: .01, hours: 2}
 	text := func(seed uint64) string {
 		all, err := json.Marshal(calibrated(t, w, func(o *Options) { o.Seed, o.Runs = seed, 50 }))
 		if err != nil {
@@ -120,18 +104,62 @@ func TestSameSeed(t *testing.T) {
 		}
 		return string(all)
 	}
-	if diff := cmp.Diff(text(1), text(1)); diff != "" {
-		t.Error(diff)
+	first := text(1)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	if again := text(1); again != first {
+		t.Errorf("%s\n%s", first, again)
 	}
-	if text(1) == text(2) {
+	if text(2) == first {
 		t.Error("another seed gave the same result")
 	}
 }
 
-func TestLowTraffic(t *testing.T) {
-	c := calibrated(t, world{pods: 6, perSecond: 3, bad: .01, hours: 6}, nil)
-	t.Logf("%+v %+v %q", c.Now, c.Metrics, c.Warnings)
-	if c.Fitted != nil {
-		t.Logf("%+v", *c.Fitted)
+// TestHarmIsFound checks that the pretended releases are not blind: a pod that is clearly
+// worse is noticed when it plays the canary.
+func TestHarmIsFound(t *testing.T) {
+	o := Options{Past: world{pods: 4, perSecond: 60, bad: .001, hours: 2}.past(), Config: analysis.Default(), Runs: 100, Seed: 1}
+	for i := range o.Past.Pods[0].Steps {
+		if s := &o.Past.Pods[0].Steps[i]; s.Measured {
+			s.Ratios[0].Bad = s.Ratios[0].Total / 10
+		}
+	}
+	c, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Now.Rejected.Runs < 10 || c.Metrics[0].Parts[0].Rejected != c.Now.Rejected.Runs || !c.warned("more than alpha promises") {
+		t.Errorf("%+v, %q", c.Now, c.Warnings)
+	}
+}
+
+func TestManualRamp(t *testing.T) {
+	c := calibrated(t, world{pods: 6, perSecond: 60, bad: .005, hours: 3}, func(o *Options) {
+		o.Config.Ramp.Steps = []analysis.Step{{Weight: 1, Hold: 60}, {Weight: 10, Hold: 120}, {Weight: 50, Hold: 120}}
+		o.CanaryPods = 2
+	})
+	if c.Now.Rejected.Runs > 1 || c.Now.Promoted.Percent < 95 {
+		t.Errorf("%+v", c.Now)
+	}
+}
+
+func TestLimit(t *testing.T) {
+	c := calibrated(t, world{pods: 6, perSecond: 60, bad: .02, hours: 2}, func(o *Options) {
+		o.Config.Limits = []analysis.Limit{{Metric: "errors", Max: 1, Requests: 1000}}
+	})
+	if c.Now.Rejected.Percent < 90 || !c.warned("spec.analysis.limits") || c.FittedAlpha != c.Alpha {
+		t.Errorf("%+v, %q", c.Now, c.Warnings)
+	}
+}
+
+func TestTooLittle(t *testing.T) {
+	for says, w := range map[string]world{
+		"at most 2 pods of stable ran at one time, and at least 3 are needed":               {pods: 2, perSecond: 10, hours: 3},
+		"the history is too short: it has 15m0s, and at least 20m0s are needed":             {pods: 5, perSecond: 10, hours: .25},
+		"at most 0 pods of stable ran at one time, and at least 3 are needed: one plays th": {hours: 1},
+	} {
+		_, err := Run(t.Context(), Options{Past: w.past(), Config: analysis.Default(), Runs: 10})
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want %q", err, says)
+		}
 	}
 }

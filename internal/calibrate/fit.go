@@ -15,7 +15,7 @@ var margins = [...]float64{.05, .1, .2, .3, .5, .75, 1, 1.5, 2, 3, 4, 5}
 const (
 	// late is the factor over the bake from which a promotion takes too long.
 	late = 1.2
-	// mostPromoted is the percentage of releases that have to be promoted.
+	// leastPromoted is the percentage of releases that have to be promoted.
 	leastPromoted = 90
 	// tries is the number of releases with which a value is tried, and rounds how often.
 	tries  = 200
@@ -50,7 +50,7 @@ func (c *Calibration) fit(ctx context.Context, s *service, o Options) error {
 	if wider {
 		config, changed = tried, true
 	}
-	if c.Now.Rejected.Low > 100*o.Config.Alpha {
+	if c.Now.sure > 100*o.Config.Alpha {
 		alpha, err := s.strict(ctx, config, o)
 		if err != nil {
 			return err
@@ -194,13 +194,7 @@ func (c *Calibration) propose(s *service) {
 		m := &c.Metrics[i]
 		weight, requests := s.inBake(m.Warmup)
 		for _, margin := range margins {
-			config := s.config
-			config.Margins = map[string]float64{m.Name: margin}
-			needed := 0.0
-			for _, p := range m.Parts {
-				needed = max(needed, config.ToPromote(m.Name, p.Usual/100, weight))
-			}
-			if len(m.Parts) > 0 && spare*needed <= requests {
+			if len(m.Parts) > 0 && spare*m.toPromote(s.config, margin, weight) <= requests {
 				m.Smallest = &margin
 				break
 			}

@@ -7,68 +7,76 @@ import (
 	"github.com/canarize/canarize/internal/metric"
 )
 
+// keeping says which arm a pod is of, and which part of its requests is kept.
+type keeping struct {
+	pod   int
+	step  *metric.PastStep
+	plays bool // the canary
+	part  float64
+	luck  float64
+}
+
 // observation returns the counts of both arms in some steps. Without pods that play the
 // canary it has only stable, as history has.
-func (r *release) observation(from, to int, s split) analysis.Observation {
-	var o analysis.Observation
-	pods := r.sums(from, to)
-	lucks := make([]float64, len(pods))
-	for i := range lucks {
-		lucks[i] = r.random.Float64()
-	}
-	part := func(i int) float64 {
-		if s.canary[i] {
-			return s.part
+func (r *release) observation(from, to int, s split) (o analysis.Observation) {
+	var pods []keeping
+	for i, sum := range r.sums(from, to) {
+		k := keeping{pod: i, step: sum, plays: s.canary[i], part: s.ofStable, luck: r.random.Float64()}
+		if k.plays {
+			k.part = s.part
 		}
-		return s.ofStable
+		if sum != nil {
+			pods = append(pods, k)
+		}
 	}
 	if len(r.past.Ratios) > 0 {
 		o.Metrics = map[string]analysis.Pair{}
 	}
 	for m, name := range r.past.Ratios {
-		pair := analysis.Pair{Stable: &analysis.Arm{Pods: map[string]analysis.Counts{}}}
-		if s.canary != nil {
-			pair.Canary = &analysis.Arm{Pods: map[string]analysis.Counts{}}
-		}
-		for i, p := range pods {
-			if p == nil {
-				continue
-			}
-			arm := pair.Stable
-			if s.canary[i] {
-				arm = pair.Canary
-			}
-			c := thin(r.random, p.Ratios[m], part(i), lucks[i])
-			arm.Pods[r.past.Pods[i].Name] = c
-			arm.Bad, arm.Total = arm.Bad+c.Bad, arm.Total+c.Total
-		}
-		o.Metrics[name] = pair
+		o.Metrics[name] = r.pair(pods, m, s.canary != nil)
 	}
 	if len(r.past.Latencies) > 0 {
 		o.Latency = map[string]analysis.HistogramPair{}
 	}
 	for m, b := range r.past.Latencies {
-		var arms [2][]int64
-		for arm := range arms {
-			arms[arm] = make([]int64, len(b.Bounds))
-		}
-		for i, p := range pods {
-			if p == nil {
-				continue
-			}
-			arm := 0
-			if s.canary[i] {
-				arm = 1
-			}
-			thinBelow(r.random, p.Below[m], part(i), lucks[i], arms[arm])
-		}
-		pair := analysis.HistogramPair{Stable: histogram(b, arms[0])}
-		if s.canary != nil {
-			pair.Canary = histogram(b, arms[1])
-		}
-		o.Latency[b.Name] = pair
+		o.Latency[b.Name] = r.histograms(pods, m, b, s.canary != nil)
 	}
 	return o
+}
+
+// pair returns the counts of the m-th ratio.
+func (r *release) pair(pods []keeping, m int, released bool) analysis.Pair {
+	pair := analysis.Pair{Stable: &analysis.Arm{Pods: map[string]analysis.Counts{}}}
+	if released {
+		pair.Canary = &analysis.Arm{Pods: map[string]analysis.Counts{}}
+	}
+	for _, k := range pods {
+		arm := pair.Stable
+		if k.plays {
+			arm = pair.Canary
+		}
+		c := thin(r.random, k.step.Ratios[m], k.part, k.luck)
+		arm.Pods[r.past.Pods[k.pod].Name] = c
+		arm.Bad, arm.Total = arm.Bad+c.Bad, arm.Total+c.Total
+	}
+	return pair
+}
+
+// histograms returns the counts of the m-th latency.
+func (r *release) histograms(pods []keeping, m int, b metric.Buckets, released bool) analysis.HistogramPair {
+	canary, stable := make([]int64, len(b.Bounds)), make([]int64, len(b.Bounds))
+	for _, k := range pods {
+		arm := stable
+		if k.plays {
+			arm = canary
+		}
+		thinBelow(r.random, k.step.Below[m], k.part, k.luck, arm)
+	}
+	pair := analysis.HistogramPair{Stable: histogram(b, stable)}
+	if released {
+		pair.Canary = histogram(b, canary)
+	}
+	return pair
 }
 
 func histogram(b metric.Buckets, below []int64) *analysis.Histogram {

@@ -1,7 +1,6 @@
 package calibrate
 
 import (
-	"maps"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -14,6 +13,7 @@ import (
 type outcome struct {
 	verdict analysis.Verdict
 	cause   analysis.Cause // of a hold
+	begin   int            // step
 	minutes float64
 	cut     bool   // the past, or the pods that played the canary, ended before the release
 	metric  string // that rejected it
@@ -65,7 +65,7 @@ func (r *release) learn() {
 // play passes the release to the judge, interval by interval, until it ends.
 func (r *release) play() outcome {
 	decision := r.judge.Observe(analysis.Observation{Time: 0})
-	out := outcome{passed: map[string]float64{}}
+	out := outcome{begin: r.begin, passed: map[string]float64{}}
 	_, bar := r.config.Needed()
 	for from, step := r.begin, r.begin; ; step++ {
 		if step == r.past.Steps {
@@ -199,22 +199,22 @@ func (r *release) requests(from, to int, canary map[int]bool) (ofCanary, ofStabl
 	return ofCanary, ofStable
 }
 
-// stats holds what a run of releases collects of a metric.
+// stats holds what many releases say about a metric.
 type stats struct {
 	bad, total float64
 	passed     []float64
 }
 
-// add collects the outcome of a release.
+// collect adds the outcome of a release.
 func collect(all map[string]*stats, o outcome) {
-	for name := range maps.Keys(o.stable) {
+	for name, stable := range o.stable {
 		s := all[name]
 		if s == nil {
 			s = &stats{}
 			all[name] = s
 		}
-		s.bad += float64(o.stable[name].Bad)
-		s.total += float64(o.stable[name].Total)
+		s.bad += float64(stable.Bad)
+		s.total += float64(stable.Total)
 		if o.cut || o.verdict == analysis.Reject {
 			continue
 		}

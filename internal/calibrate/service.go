@@ -34,11 +34,8 @@ type service struct {
 // newService prepares a past. The error says what is missing.
 func newService(o Options) (*service, error) {
 	s := &service{past: o.Past, config: o.Config, replicas: o.CanaryPods}
-	if len(o.Past.Pods) == 0 {
-		return nil, fmt.Errorf("no pod of stable has counted a request in %s; check the selectors and the labels of stable", o.Past.Length())
-	}
 	bake := time.Duration(o.Config.Bake * float64(time.Second))
-	if least := max(2*bake, leastSteps*o.Past.Step); o.Past.Length() < least {
+	if least := max(2*bake, leastSteps*o.Past.Step); o.Past.Length() < least-2*o.Past.Step { // the ends may be missing
 		return nil, fmt.Errorf("the history is too short: it has %s, and at least %s are needed, twice the bake and %d steps of %s; wait, or choose a longer time", o.Past.Length(), least, leastSteps, o.Past.Step)
 	}
 	for i := range o.Past.Pods {

@@ -23,6 +23,9 @@ func (c *Calibration) warn(s *service) {
 	if ended := c.Now.Releases - c.Now.CutShort; ended < c.Now.Releases/2 {
 		c.warnf("only %d of %d releases ended before the history or their pods did; choose a longer time", ended, c.Now.Releases)
 	}
+	if alpha := 100 * s.config.Alpha; c.Now.Rejected.Percent > alpha && c.Now.sure <= alpha {
+		c.warnf("%.1f %% of the releases are rejected, more than alpha promises (%g %%), but at few times; a longer history would show whether that is chance", c.Now.Rejected.Percent, alpha)
+	}
 	if c.Now.limits > 0 {
 		c.warnf("%d releases were rejected by a limit of spec.analysis.limits that stable itself exceeds; raise it", c.Now.limits)
 	}
@@ -37,24 +40,28 @@ func (c *Calibration) warnf(format string, args ...any) {
 
 // warnSlow says why no margin lets releases be promoted in time.
 func (c *Calibration) warnSlow(config analysis.Config) {
-	for _, m := range c.Metrics {
-		if !c.Now.slow(m, config.Deadline) {
-			continue
-		}
-		weight := config.Ramp.Max
-		if steps := config.Ramp.Steps; len(steps) > 0 {
-			weight = steps[len(steps)-1].Weight
-		}
-		widest := config
-		widest.Margins = map[string]float64{m.Name: margins[len(margins)-1]}
-		needed := 0.0
-		for _, p := range m.Parts {
-			needed = max(needed, widest.ToPromote(m.Name, p.Usual/100, math.Min(weight, 99)))
-		}
-		c.warnf("%s: even a margin of %g points does not lead to a promotion before the deadline: it needs about %.0f requests of the canary, and at a weight of %g %% there are %.2g per second. A later deadline or a larger weight helps", m.Name, margins[len(margins)-1], needed, weight, c.PerSecond*weight/100)
-		return
+	weight := config.Ramp.Max
+	if steps := config.Ramp.Steps; len(steps) > 0 {
+		weight = steps[len(steps)-1].Weight
 	}
-	c.warnf("margins do not make promotions faster here; see why releases stay undecided")
+	widest := margins[len(margins)-1]
+	for _, m := range c.Metrics {
+		needed := m.toPromote(config, widest, math.Min(weight, 99))
+		if perSecond := c.PerSecond * weight / 100; c.Now.slow(m, config.Deadline) && needed > perSecond*config.Deadline/2 {
+			c.warnf("%s: even a margin of %g points does not lead to a promotion before the deadline: it needs about %.0f requests of the canary, and at a weight of %g %% there are %.2g a second. A later deadline or a larger weight helps", m.Name, widest, needed, weight, perSecond)
+			return
+		}
+	}
+	c.warnf("less than %d %% of the releases are promoted before the deadline, and no margin up to %g points helps: there are enough requests, but they differ too much between pods or times", leastPromoted, widest)
+}
+
+// toPromote returns how many requests a promotion is expected to need with a margin.
+func (m Metric) toPromote(config analysis.Config, margin, weight float64) (needed float64) {
+	config.Margins = map[string]float64{m.Name: margin}
+	for _, p := range m.Parts {
+		needed = max(needed, config.ToPromote(m.Name, p.Usual/100, weight))
+	}
+	return needed
 }
 
 // warnFalse says that releases are rejected more often than alpha promises.

@@ -89,6 +89,8 @@ func (f *calibrateFlags) run(ctx context.Context, streams Streams) error {
 		return fmt.Errorf("%s: %w; set spec.metrics.podLabel to the label that has the name of the pod", f.config.file, err)
 	case err != nil:
 		return foreign(err)
+	case len(past.Pods) == 0:
+		return fmt.Errorf("%s: no request was counted in %s by %s; check the selectors of spec.metrics, the labels, and --since", f.config.file, past.Length(), f.sought())
 	}
 	file := f.config.release
 	c, err := calibrate.Run(ctx, calibrate.Options{Past: &past, Config: file.Analysis, CanaryPods: canaryPods(file.Canary.Replicas, &past), Runs: f.runs, Seed: f.seed})
@@ -188,6 +190,15 @@ func (f *calibrateFlags) stable() (manifest.ID, error) {
 		return manifest.ID{}, err
 	}
 	return manifest.ID{Group: "apps", Kind: kind, Namespace: namespace, Name: name}, checkNamespaces(namespace, "emissary")
+}
+
+// sought says which pods were looked for.
+func (f *calibrateFlags) sought() string {
+	if labels := f.config.release.Metrics.Stable; labels != nil {
+		return "pods with the labels " + metric.FormatMatchers(labels)
+	}
+	stable, _ := f.stable() // it had no error before
+	return fmt.Sprintf("the pods of %s", stable)
 }
 
 // canaryPods returns the number of the canary's pods that spec.canary.replicas says, or 0 if

@@ -61,7 +61,14 @@ type recordedPod struct {
 	tracker *Tracker
 	targets map[string]*Target // with their last scrapes
 	first   int
-	seen    []analysis.Observation // by step; without metrics if not measured
+	seen    []recordedStep
+}
+
+// recordedStep holds the increments of a step, with all boundaries that the pod has.
+type recordedStep struct {
+	measured  bool
+	ratios    []analysis.Counts
+	latencies []*analysis.Histogram // nil if there are none
 }
 
 // add counts the scrapes of a reading in the steps from..to-1.
@@ -74,7 +81,7 @@ func (r *recording) add(reading Reading, from, to int) error {
 		case (len(r.pods)+1)*r.steps() > maxPast:
 			return fmt.Errorf("more than %d pods in %d intervals are too many; choose a shorter time", len(r.pods), r.steps())
 		case r.pods[name] == nil:
-			r.pods[name] = &recordedPod{tracker: NewTracker(r.metrics, r.begin), targets: map[string]*Target{}, first: -1, seen: make([]analysis.Observation, r.steps())}
+			r.pods[name] = &recordedPod{tracker: NewTracker(r.metrics, r.begin), targets: map[string]*Target{}, first: -1, seen: make([]recordedStep, r.steps())}
 		}
 	}
 	for _, t := range reading.Troubles {
@@ -84,7 +91,7 @@ func (r *recording) add(reading Reading, from, to int) error {
 	}
 	for name, p := range r.pods {
 		for step := from; step < to; step++ {
-			p.observe(byPod[name], r.at(step), r.step, step)
+			r.observe(p, byPod[name], step)
 		}
 	}
 	return nil
@@ -118,19 +125,19 @@ func (r Reading) byPod() map[string][]Target {
 	return all
 }
 
-// observe counts the scrapes of the targets in the step that begins at a time. A
-// target that was not scraped for Patience is gone, as for a source that is read
-// now: what it counted meanwhile is not used.
-func (p *recordedPod) observe(targets []Target, begin time.Time, length time.Duration, step int) {
-	end := begin.Add(length)
+// observe counts the scrapes of a pod's targets in a step. A target that was not
+// scraped for Patience is gone, as for a source that is read now: what it counted
+// meanwhile is not used.
+func (r *recording) observe(p *recordedPod, targets []Target, step int) {
+	end := r.at(step + 1)
 	for _, t := range targets {
-		if scrapes := t.between(begin, end); len(scrapes) > 0 {
+		if scrapes := t.between(r.at(step), end); len(scrapes) > 0 {
 			p.targets[t.Name] = &Target{Name: t.Name, Arms: t.Arms, Scrapes: scrapes}
 		}
 	}
 	reading := Reading{At: end}
 	for name, t := range p.targets {
-		if end.Sub(t.Scrapes[len(t.Scrapes)-1].Time) > max(Patience, 2*length) {
+		if end.Sub(t.Scrapes[len(t.Scrapes)-1].Time) > max(Patience, 2*r.step) {
 			delete(p.targets, name)
 			continue
 		}
@@ -143,7 +150,7 @@ func (p *recordedPod) observe(targets []Target, begin time.Time, length time.Dur
 		return
 	}
 	if out := p.tracker.Observe(reading, Weight{}); out.Ready {
-		p.seen[step] = ofStable(out.Observation)
+		p.seen[step] = r.stepOf(ofStable(out.Observation))
 	}
 }
 
@@ -176,8 +183,8 @@ func (r *recording) past() Past {
 	for _, name := range slices.Sorted(maps.Keys(r.pods)) {
 		p := r.pods[name]
 		pod := PastPod{Name: name, First: p.first, Steps: make([]PastStep, past.Steps)}
-		for i, o := range p.seen {
-			pod.Steps[i] = past.stepOf(o)
+		for i, s := range p.seen {
+			pod.Steps[i] = past.stepOf(s, r.latencies())
 		}
 		if slices.ContainsFunc(pod.Steps, func(s PastStep) bool { return s.Measured }) {
 			past.Pods = append(past.Pods, pod)
@@ -206,21 +213,46 @@ func (r *recording) shared(latency string) Buckets {
 	return b
 }
 
-func (p *Past) stepOf(o analysis.Observation) PastStep {
-	s := PastStep{Measured: len(o.Metrics)+len(o.Latency) > 0}
-	if !s.Measured {
+// stepOf keeps what an observation of stable has.
+func (r *recording) stepOf(o analysis.Observation) recordedStep {
+	s := recordedStep{measured: len(o.Metrics)+len(o.Latency) > 0}
+	if !s.measured {
 		return s
 	}
-	for _, name := range p.Ratios {
-		counts := analysis.Counts{}
-		if arm := o.Metrics[name].Stable; arm != nil {
-			counts = arm.Counts
+	for _, m := range r.metrics {
+		switch m.Kind {
+		case KindRatio:
+			counts := analysis.Counts{}
+			if arm := o.Metrics[m.Name].Stable; arm != nil {
+				counts = arm.Counts
+			}
+			s.ratios = append(s.ratios, counts)
+		case KindLatency:
+			s.latencies = append(s.latencies, o.Latency[m.Name].Stable)
 		}
-		s.Ratios = append(s.Ratios, counts)
 	}
+	return s
+}
+
+// latencies returns the names of the latencies, in the order of recordedStep.
+func (r *recording) latencies() (names []string) {
+	for _, m := range r.metrics {
+		if m.Kind == KindLatency {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// stepOf reduces histograms to the boundaries that all pods have.
+func (p *Past) stepOf(s recordedStep, latencies []string) PastStep {
+	step := PastStep{Measured: s.measured, Ratios: s.ratios}
 	for _, b := range p.Latencies {
+		if !s.measured {
+			break
+		}
 		below := make([]int64, len(b.Bounds))
-		if h := o.Latency[b.Name].Stable; h != nil {
+		if h := s.latencies[slices.Index(latencies, b.Name)]; h != nil {
 			for i, bound := range b.Bounds {
 				below[i] = h.Total
 				if at, found := slices.BinarySearch(h.Bounds, bound); found {
@@ -228,7 +260,7 @@ func (p *Past) stepOf(o analysis.Observation) PastStep {
 				}
 			}
 		}
-		s.Below = append(s.Below, below)
+		step.Below = append(step.Below, below)
 	}
-	return s
+	return step
 }

@@ -49,21 +49,28 @@ func (r Reading) check() error {
 	if len(r.Targets) > MaxTargets {
 		return fmt.Errorf("%d targets are too many, the limit is %d; select fewer", len(r.Targets), MaxTargets)
 	}
-	names, values := map[string]bool{}, 0
+	names := map[string]bool{}
 	for _, t := range r.Targets {
 		if names[t.Name] {
 			return fmt.Errorf("%s: two targets have this name", t.Name)
 		}
 		names[t.Name] = true
-		for _, s := range t.Scrapes {
-			values += len(s.Values)
-			for _, n := range s.Natives {
-				values += n.Histogram.Size()
-			}
-		}
 	}
-	if values > MaxValues {
+	if values := r.values(); values > MaxValues {
 		return fmt.Errorf("%d values are too many, the limit is %d; select fewer", values, MaxValues)
 	}
 	return nil
+}
+
+// values returns the number of values in a reading.
+func (r Reading) values() (n int) {
+	for _, t := range r.Targets {
+		for _, s := range t.Scrapes {
+			n += len(s.Values)
+			for _, h := range s.Natives {
+				n += h.Histogram.Size()
+			}
+		}
+	}
+	return n
 }

@@ -24,26 +24,29 @@ type Recalling struct {
 }
 
 const (
-	// portion is the time that is read at once. It bounds the size of an answer.
-	portion = 10 * time.Minute
+	// portion is the time that is read at once, and mostPortions how many times that if
+	// there are few samples. Both bound the size of an answer.
+	portion      = 10 * time.Minute
+	mostPortions = 6
 	// maxPast is the largest number of pods times steps in a past.
-	maxPast = 2_000_000
+	maxPast = 1_000_000
 )
 
 // ErrNamelessPods reports that the series do not say which pod they are of.
 var ErrNamelessPods = errors.New("the series do not name their pods")
 
 // Recall reads the past of stable's pods and returns their increments. The rules are
-// those of a Tracker. A past without pods has no steps.
+// those of a Tracker.
 func Recall(ctx context.Context, archive Archive, o Recalling) (Past, error) {
 	r := recording{metrics: o.Metrics, end: o.End, pods: map[string]*recordedPod{}}
 	if o.End.Sub(o.Begin)/o.Interval > maxPast {
 		return Past{}, fmt.Errorf("%s has too many intervals of %s; choose a shorter time", o.End.Sub(o.Begin), o.Interval)
 	}
-	if err := r.start(ctx, archive, o); err != nil || r.step == 0 {
-		return Past{Begin: o.Begin, Step: o.Interval}, err
+	portions, err := r.start(ctx, archive, o)
+	if err != nil || r.step == 0 {
+		return Past{Begin: o.Begin, Step: o.Interval, Steps: int(o.End.Sub(o.Begin) / o.Interval)}, err
 	}
-	each := max(1, int(portion/r.step)) // steps in a portion
+	each := max(1, portions*int(portion/r.step)) // steps that are read at once
 	for step := 0; step < r.steps(); step += each {
 		to := min(step+each, r.steps())
 		reading, err := remember(ctx, archive, r.at(step), r.at(to), o.Timeout)
@@ -57,20 +60,25 @@ func Recall(ctx context.Context, archive Archive, o Recalling) (Past, error) {
 	return r.past(), nil
 }
 
-// start finds the first portion with samples, and from it the step. Without samples
-// the step stays 0.
-func (r *recording) start(ctx context.Context, archive Archive, o Recalling) error {
+// start finds the first scrape, and in the portion behind it the step and how many portions
+// can be read at once. Without samples the step stays 0.
+func (r *recording) start(ctx context.Context, archive Archive, o Recalling) (portions int, err error) {
 	for at := o.Begin; at.Before(o.End); at = at.Add(portion) {
 		reading, err := remember(ctx, archive, at, earlier(at.Add(portion), o.End), o.Timeout)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if len(reading.Targets) > 0 {
-			r.begin, r.step = reading.earliest(), stepFor(reading, o.Interval)
-			return nil
+		if len(reading.Targets) == 0 {
+			continue
 		}
+		r.begin = reading.earliest()
+		if reading, err = remember(ctx, archive, r.begin, earlier(r.begin.Add(portion), o.End), o.Timeout); err != nil {
+			return 0, err
+		}
+		r.step = stepFor(reading, o.Interval)
+		return min(max(1, MaxValues/2/max(reading.values(), 1)), mostPortions), nil
 	}
-	return nil
+	return 0, nil
 }
 
 // earliest returns the time just before the first scrape.

@@ -32,7 +32,10 @@ func WithAnalysis(file string, content []byte, comment []string, settings []Sett
 		}
 		analysis := &yaml.Node{Kind: yaml.MappingNode}
 		old := member(spec.value, "analysis")
-		if old != nil && old.value.Kind == yaml.MappingNode {
+		switch {
+		case old != nil && old.value.Kind == yaml.AliasNode:
+			return root.errorf("spec.analysis is an alias; write its values there, so that it can be edited")
+		case old != nil && old.value.Kind == yaml.MappingNode:
 			analysis = old.value
 		}
 		for _, s := range settings {
@@ -156,12 +159,12 @@ func splice(content []byte, spec, old *entry, block string) []byte {
 }
 
 // inside reports whether a line belongs to the entry whose key begins in a column: it is
-// empty, a comment, deeper, or a list in the key's own column.
+// empty, a comment, deeper, or a list or a closing brace in the key's own column.
 func inside(line []byte, column int) bool {
 	text := bytes.TrimLeft(line, " ")
 	deep := len(line)-len(text) >= column
-	item := len(line)-len(text) == column-1 && bytes.HasPrefix(text, []byte("- "))
-	return deep || item || len(bytes.TrimSpace(text)) == 0 || text[0] == '#'
+	beside := len(line)-len(text) == column-1 && (bytes.HasPrefix(text, []byte("- ")) || bytes.ContainsAny(text[:min(1, len(text))], "}]"))
+	return deep || beside || len(bytes.TrimSpace(text)) == 0 || text[0] == '#'
 }
 
 // isRemark reports whether a line is empty, or a comment that is not deeper than a key.

@@ -59,6 +59,7 @@ spec:
 			"",
 		},
 		"block":        {strings.Replace(before, "analysis: {profile: fast, margins: {errors: 0.3, slow: 2}} # short", "analysis:\n      profile: fast\n      # old\n      margins: {errors: 0.3,\n        slow: 2}", 1), strings.Replace(after, "      margins:", "      # old\n      margins:", 1)},
+		"open brace":   {strings.Replace(before, "analysis: {profile: fast, margins: {errors: 0.3, slow: 2}} # short", "analysis: {\n        profile: fast, margins: {errors: 0.3, slow: 2}\n    }", 1), after},
 		"again":        {after, after},
 		"no last line": {strings.TrimSuffix(before, "\n"), after},
 	} {
@@ -75,5 +76,18 @@ spec:
 				t.Errorf("%+v, %v", r.Analysis, err)
 			}
 		})
+	}
+}
+
+func TestWithAnalysisRefuses(t *testing.T) {
+	for text, says := range map[string]string{
+		head: "it has no spec",
+		head + "spec: {analysis: {profile: fast}}\n":                                               "write spec as a block",
+		head + "metadata: {labels: &x {profile: fast}}\nspec:\n  manifests: [a]\n  analysis: *x\n": "spec.analysis is an alias",
+	} {
+		_, err := WithAnalysis("r.yml", []byte(text), nil, []Setting{{Path: []string{"bake"}, Value: "10m"}})
+		if err == nil || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "r.yml:") {
+			t.Errorf("%s: %v, want %q", text, err, says)
+		}
 	}
 }
