@@ -6,6 +6,7 @@
 package calibrate
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"math"
@@ -61,7 +62,7 @@ type Result struct {
 	Rejected  simulate.Share         `json:"rejected"`
 	Promoted  simulate.Share         `json:"promoted"`
 	Undecided simulate.Share         `json:"undecided"`
-	Causes    map[analysis.Cause]int `json:"causes,omitempty"` // of the undecided ones; "" is none
+	Causes    map[analysis.Cause]int `json:"causes,omitempty"` // of the undecided ones
 	ToPromote *simulate.Median       `json:"minutesToPromote"`
 
 	// sure is the lower limit of the percentage that was rejected, which allows for
@@ -71,6 +72,9 @@ type Result struct {
 	limits     int            // rejections by a limit of the release file
 	stats      map[string]*stats
 }
+
+// NoEvidence is the cause of a release that is undecided at its deadline and not held.
+const NoEvidence analysis.Cause = "no-evidence"
 
 // Metric is what the past says about a ratio or a latency. Margins are in percentage
 // points, warm-ups in seconds.
@@ -180,7 +184,7 @@ func summarize(outcomes []outcome) Result {
 				r.limits++
 			}
 		case o.verdict != analysis.Promote:
-			r.Causes[o.cause]++
+			r.Causes[cmp.Or(o.cause, NoEvidence)]++
 		}
 		ended = append(ended, simulate.Outcome{Verdict: o.verdict, Minutes: o.minutes})
 	}
@@ -190,7 +194,8 @@ func summarize(outcomes []outcome) Result {
 	return r
 }
 
-// surely returns the lower limit of a 95 % interval of the percentage that was rejected.
+// surely returns the lower limit of a 95 % interval of the percentage that was rejected,
+// without rejections by a limit, which alpha does not cover.
 // Releases that begin in the same block of steps share requests. So the variance is that
 // between blocks, as of a sample of clusters (Cochran, Sampling Techniques, 1977, 9A).
 func surely(outcomes []outcome, length int) float64 {
@@ -204,7 +209,7 @@ func surely(outcomes []outcome, length int) float64 {
 		b := blocks[o.begin/length]
 		b.all++
 		sum.all++
-		if o.verdict == analysis.Reject {
+		if o.verdict == analysis.Reject && !o.limit {
 			b.rejected++
 			sum.rejected++
 		}

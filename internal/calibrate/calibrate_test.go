@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/canarize/canarize/internal/analysis"
+	"github.com/canarize/canarize/internal/simulate"
 )
 
 func (c *Calibration) warned(text string) bool {
@@ -41,6 +42,26 @@ func TestPromiseHolds(t *testing.T) {
 				t.Errorf("%q", c.Warnings)
 			}
 		})
+	}
+}
+
+// TestAgreesWithSimulation compares pretended releases with simulated ones of the same
+// traffic. With few pods, some requests are thinned away, so promotions take a little longer.
+func TestAgreesWithSimulation(t *testing.T) {
+	c := calibrated(t, world{pods: 10, perSecond: 10, bad: .01, hours: 6}, nil)
+	all, err := simulate.Parse("same.yml", []byte("name: same\nrequests: 10\nmetrics: {errors: {stable: 1, canary: 1}}\nhistory: 30m\npods: {stable: 10, canary: 2}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := simulate.Every(t.Context(), simulate.Options{Scenarios: all, Config: analysis.Default(), Runs: 200, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ratio := c.Now.ToPromote.Minutes / same[0].ToPromote.Minutes; ratio < .9 || ratio > 1.3 {
+		t.Errorf("the median promotion takes %v minutes, simulated %v", c.Now.ToPromote.Minutes, same[0].ToPromote.Minutes)
+	}
+	if off := same[0].Promoted.Percent - c.Now.Promoted.Percent; off < -5 || off > 10 {
+		t.Errorf("%v %% are promoted, simulated %v %%", c.Now.Promoted.Percent, same[0].Promoted.Percent)
 	}
 }
 

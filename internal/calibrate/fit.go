@@ -43,7 +43,14 @@ func (c *Calibration) fit(ctx context.Context, s *service, o Options) error {
 			config.Warmups[m.Name] = *m.Cold
 		}
 	}
-	tried, wider, err := c.hurry(ctx, s, o, config)
+	base := c.Now
+	if changed {
+		var err error
+		if base, err = s.pretend(ctx, config, min(tries, o.Runs), o.Seed); err != nil {
+			return err
+		}
+	}
+	tried, wider, err := c.hurry(ctx, s, o, config, base)
 	if err != nil {
 		return err
 	}
@@ -74,22 +81,22 @@ func (c *Calibration) fit(ctx context.Context, s *service, o Options) error {
 	return err
 }
 
-// hurry widens margins if releases are not promoted in time: within the bake, or else at
-// least before the deadline.
-func (c *Calibration) hurry(ctx context.Context, s *service, o Options, config analysis.Config) (analysis.Config, bool, error) {
+// hurry widens margins if the releases of base are not promoted in time: within the bake, or
+// else at least before the deadline.
+func (c *Calibration) hurry(ctx context.Context, s *service, o Options, config analysis.Config, base Result) (analysis.Config, bool, error) {
 	bake := late * o.Config.Bake
-	if c.Now.fits(bake) {
+	if base.fits(bake) {
 		return config, false, nil
 	}
-	tried, ok, err := c.widen(ctx, s, o, config, bake)
+	tried, ok, err := c.widen(ctx, s, o, config, base, bake)
 	switch {
 	case err != nil || ok:
 		return tried, ok, err
-	case c.Now.fits(o.Config.Deadline):
+	case base.fits(o.Config.Deadline):
 		c.warnf("a promotion takes longer than the bake of %s, and no margin up to %g points makes it fit", inSeconds(o.Config.Bake), margins[len(margins)-1])
 		return config, false, nil
 	}
-	if tried, ok, err = c.widen(ctx, s, o, config, o.Config.Deadline); err == nil && !ok {
+	if tried, ok, err = c.widen(ctx, s, o, config, base, o.Config.Deadline); err == nil && !ok {
 		c.warnSlow(o.Config)
 	}
 	return tried, ok, err
@@ -102,11 +109,10 @@ func clone(m map[string]float64) map[string]float64 {
 	return maps.Clone(m)
 }
 
-// widen widens the margins of the metrics that are shown healthy too late, until releases
-// are promoted within some seconds.
-func (c *Calibration) widen(ctx context.Context, s *service, o Options, config analysis.Config, seconds float64) (analysis.Config, bool, error) {
+// widen widens the margins of the metrics that are shown healthy too late in a result, until
+// releases are promoted within some seconds.
+func (c *Calibration) widen(ctx context.Context, s *service, o Options, config analysis.Config, result Result, seconds float64) (analysis.Config, bool, error) {
 	config.Margins = clone(config.Margins)
-	result := c.Now
 	for range rounds {
 		wider := false
 		for _, m := range c.Metrics {

@@ -23,7 +23,7 @@ func (c *Calibration) warn(s *service) {
 	if ended := c.Now.Releases - c.Now.CutShort; ended < c.Now.Releases/2 {
 		c.warnf("only %d of %d releases ended before the history or their pods did; choose a longer time", ended, c.Now.Releases)
 	}
-	if alpha := 100 * s.config.Alpha; c.Now.Rejected.Percent > alpha && c.Now.sure <= alpha {
+	if alpha := 100 * s.config.Alpha; c.Now.Rejected.Percent > alpha && c.Now.sure <= alpha && c.Now.limits == 0 {
 		c.warnf("%.1f %% of the releases are rejected, more than alpha promises (%g %%), but at few times; a longer history would show whether that is chance", c.Now.Rejected.Percent, alpha)
 	}
 	if c.Now.limits > 0 {

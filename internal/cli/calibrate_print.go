@@ -18,7 +18,7 @@ import (
 // calibrationText is the summary for people.
 func calibrationText(c *calibrate.Calibration) string {
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "%s.\n\n", pretended(c))
+	fmt.Fprintf(&text, "%s\n\n", strings.Join(pretended(c), "\n"))
 	t := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
 	t.row("VALUES", "REJECTED", "PROMOTED", "UNDECIDED", "CUT SHORT", "MINUTES TO PROMOTION")
 	t.calibrated("present", c.Now)
@@ -42,9 +42,12 @@ func calibrationText(c *calibrate.Calibration) string {
 }
 
 // pretended says what the numbers are from.
-func pretended(c *calibrate.Calibration) string {
-	return fmt.Sprintf("%d pretended releases on %d pods of stable (at most %d at once), %s from %s to %s in steps of %s, %.3g requests a second; %d releases fit into this time one after the other",
-		c.Releases, c.Pods, c.MostPods, shortDuration(c.End.Sub(c.Begin).Seconds()), c.Begin.Format(time.RFC3339), c.End.Format(time.RFC3339), shortDuration(c.StepSeconds), c.PerSecond, c.Apart)
+func pretended(c *calibrate.Calibration) []string {
+	return []string{
+		fmt.Sprintf("%d pretended releases on %d pods of stable (at most %d at once), %s from %s to %s in steps of %s.",
+			c.Releases, c.Pods, c.MostPods, shortDuration(c.End.Sub(c.Begin).Seconds()), c.Begin.Format(time.RFC3339), c.End.Format(time.RFC3339), shortDuration(c.StepSeconds)),
+		fmt.Sprintf("%.3g requests a second; one after the other, %d releases fit into this time.", c.PerSecond, c.Apart),
+	}
 }
 
 func (t table) calibrated(values string, r calibrate.Result) {
@@ -101,10 +104,10 @@ func causes(r calibrate.Result) string {
 	var all []string
 	for _, cause := range slices.Sorted(maps.Keys(r.Causes)) {
 		name := string(cause)
-		if cause == "" {
-			name = "not enough evidence"
-		}
-		if cause == analysis.Routing {
+		switch cause {
+		case calibrate.NoEvidence:
+			name = "without enough evidence"
+		case analysis.Routing:
 			name = "routing (the pods' shares of the requests vary)"
 		}
 		all = append(all, fmt.Sprintf("%d %s", r.Causes[cause], name))
@@ -115,7 +118,7 @@ func causes(r calibrate.Result) string {
 // calibratedSettings returns the values for spec.analysis with their reasons, and a comment
 // about all of them.
 func calibratedSettings(c *calibrate.Calibration) (comment []string, settings []releasefile.Setting) {
-	comment = []string{pretended(c) + ".", "Values so far: " + resultText(c.Now)}
+	comment = append(pretended(c), "Values so far: "+resultText(c.Now))
 	if c.Fitted != nil {
 		comment = append(comment, "These values: "+resultText(*c.Fitted))
 	} else {

@@ -58,6 +58,23 @@ func TestOpenMetrics(t *testing.T) {
 	}
 }
 
+// TestArchive: the sources that store samples can be read without a cluster.
+func TestArchive(t *testing.T) {
+	stable := manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"}
+	for name, c := range map[metric.SourceName]struct{ address, says string }{
+		metric.Prometheus:   {"http://prometheus:9090", ""},
+		metric.AzureMonitor: {"https://a.westeurope.prometheus.monitor.azure.com", ""},
+		metric.Emissary:     {"", "the metric source emissary keeps no history"},
+		metric.Pods:         {"", "the metric source pods keeps no history"},
+		metric.Web:          {"https://example.com", "the metric source web keeps no history"},
+	} {
+		archive, err := Archive(t.Context(), metric.Config{Source: name, Access: metric.Access{Address: c.address}}, stable, func(string) string { return "" })
+		if c.says == "" && (err != nil || archive == nil) || c.says != "" && (err == nil || err.Error() != c.says) {
+			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+	}
+}
+
 // counted is a router whose gateway counts requests.
 type counted struct{ route.Live }
 
