@@ -87,11 +87,12 @@ type Metric struct {
 	FittedMargin float64  `json:"fittedMargin"`
 
 	Warmup       float64  `json:"warmupSeconds"`
-	Starts       int      `json:"starts"`              // pods that started in the past
-	Cold         *float64 `json:"coldSeconds"`         // for how long such a pod was worse; nil: unknown
-	FittedWarmup float64  `json:"fittedWarmupSeconds"` //
-	Spread       float64  `json:"spread"`              // how much more the pods differ than by chance; 1: not at all
-	latency      bool
+	Starts       int      `json:"starts"`      // pods that started in the past
+	Cold         *float64 `json:"coldSeconds"` // for how long such a pod was worse; nil: unknown
+	FittedWarmup float64  `json:"fittedWarmupSeconds"`
+
+	Spread  float64 `json:"spread"` // how much more the pods differ than by chance; 1: not at all
+	latency bool
 }
 
 // Part is a ratio of requests that the judge watches: the metric itself, or one boundary
@@ -99,6 +100,7 @@ type Metric struct {
 type Part struct {
 	Name     string   `json:"name"`
 	Usual    float64  `json:"usualPercent"`
+	Counted  bool     `json:"counted"`         // there was any request
 	Rejected int      `json:"rejected"`        // releases that it rejected, with the present values
 	Passed   *float64 `json:"minutesToHealth"` // median until it was shown healthy; nil: in less than half of them
 }
@@ -258,7 +260,7 @@ func (s *service) describe(now Result, name string, latency bool) Metric {
 func (r Result) part(name string) Part {
 	st := r.stats[name]
 	p := Part{Name: name, Rejected: r.rejections[name]}
-	if st.total > 0 {
+	if p.Counted = st.total > 0; p.Counted {
 		p.Usual = 100 * st.bad / st.total
 	}
 	if m := middle(st.passed); !math.IsInf(m, 1) {

@@ -38,7 +38,7 @@ func TestPromiseHolds(t *testing.T) {
 			if c.Fitted != nil {
 				t.Errorf("values were changed: %+v", c.Metrics)
 			}
-			if w.missed == 0 && c.warned("differ") {
+			if c.warned("no request was bad") != (w.bad == 0) || w.missed == 0 && c.warned("differ") {
 				t.Errorf("%q", c.Warnings)
 			}
 		})

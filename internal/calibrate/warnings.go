@@ -13,6 +13,14 @@ const spreads = 1.5
 // warn adds what a user should know about the past.
 func (c *Calibration) warn(s *service) {
 	for _, m := range c.Metrics {
+		for _, p := range m.Parts {
+			switch {
+			case !p.Counted:
+				c.warnf("%s: no request was counted in this time; correct its selectors", p.Name)
+			case p.Usual == 0 && !m.latency:
+				c.warnf("%s: no request was bad in this time; if some were, correct its bad selector", p.Name)
+			}
+		}
 		if m.Spread >= spreads {
 			c.warnf("%s: the pods differ %.1f times as much as chance explains: bad requests come in bursts, or some pods are worse than others. The judge then needs more requests; a canary of several pods helps", m.Name, m.Spread)
 		}

@@ -65,6 +65,9 @@ func (t table) metric(m calibrate.Metric) {
 	case m.Cold != nil:
 		cold = fmt.Sprintf("%s (%d starts)", shortDuration(*m.Cold), m.Starts)
 	}
+	if len(m.Parts) == 0 {
+		t.row(m.Name, "unknown", "", "", margin, warmup, cold)
+	}
 	for i, p := range m.Parts {
 		healthy := "never"
 		if p.Passed != nil {

@@ -1,10 +1,16 @@
 package releasefile
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/canarize/canarize/internal/metric"
 )
 
 func TestWithAnalysis(t *testing.T) {
@@ -76,6 +82,47 @@ spec:
 				t.Errorf("%+v, %v", r.Analysis, err)
 			}
 		})
+	}
+}
+
+// TestWithAnalysisOfExamples edits every release file of the examples: the value is set, and
+// nothing outside spec.analysis changes.
+func TestWithAnalysisOfExamples(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir("../../examples", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".yml" {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		before, err := Parse(path, content)
+		if err != nil {
+			return nil // another kind of file
+		}
+		seen++
+		edited, err := WithAnalysis(path, content, []string{"Because."}, []Setting{{[]string{"margins", "errors"}, "1.25", []string{"So."}}})
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		after, err := Parse(path, edited)
+		if err != nil || after.Analysis.Margins["errors"] != 1.25 {
+			t.Errorf("%s: %v: %s", path, err, edited)
+		}
+		after.Analysis.Margins = before.Analysis.Margins
+		if diff := cmp.Diff(before, after, cmp.Exporter(func(reflect.Type) bool { return true }), cmp.Comparer(func(a, b metric.Matcher) bool { return a.String() == b.String() })); diff != "" {
+			t.Errorf("%s: %s", path, diff)
+		}
+		own, _, _ := strings.Cut(string(content), "  analysis:")
+		if !strings.HasPrefix(string(edited), own) && strings.Contains(string(content), "  analysis:") {
+			t.Errorf("%s: what is before the analysis has changed: %s", path, edited)
+		}
+		return nil
+	})
+	if err != nil || seen < 8 {
+		t.Errorf("%d files, %v", seen, err)
 	}
 }
 
