@@ -25,6 +25,7 @@ func TestPromiseHolds(t *testing.T) {
 		"slow ones":          {pods: 10, perSecond: 100, bad: .001, slow: .02, hours: 3},
 		"uneven":             {pods: 6, perSecond: 60, bad: .01, uneven: .9, hours: 3},
 		"missing scrapes":    {pods: 6, perSecond: 60, bad: .01, missed: .03, hours: 3},
+		"scraped rarely":     {pods: 6, perSecond: 60, bad: .01, rarely: true, hours: 4},
 		"half of them ended": {pods: 8, perSecond: 80, bad: .01, gone: true, hours: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -32,11 +33,14 @@ func TestPromiseHolds(t *testing.T) {
 			if c.Now.Rejected.Low > 100*c.Alpha || c.Now.Rejected.Percent > 2 {
 				t.Errorf("%.1f %% were rejected", c.Now.Rejected.Percent)
 			}
-			if c.Now.Promoted.Percent < 95 || c.Now.ToPromote == nil || c.Now.ToPromote.Minutes > 12 {
+			if c.Now.Promoted.Percent < 95 || c.Now.ToPromote == nil || c.Now.ToPromote.Minutes > 13 {
 				t.Errorf("%+v, %+v", c.Now, c.Now.ToPromote)
 			}
 			if c.Fitted != nil {
 				t.Errorf("values were changed: %+v", c.Metrics)
+			}
+			if c.warned("scraped less often than once in an interval of 15s, so an interval has 1m0s") != w.rarely {
+				t.Errorf("%q", c.Warnings)
 			}
 			if c.warned("no request was bad") != (w.bad == 0) || w.missed == 0 && c.warned("differ") {
 				t.Errorf("%q", c.Warnings)

@@ -24,13 +24,15 @@ type world struct {
 	coldBad   float64 // its ratio of bad requests then
 	gone      bool    // half of the pods end in the middle
 	missed    float64 // chance that a scrape is missing
+	rarely    bool    // it is scraped once a minute
 }
-
-const step = 15 * time.Second
 
 func (w world) past() *metric.Past {
 	r := rand.New(rand.NewPCG(1, 7))
-	p := &metric.Past{Begin: time.Unix(1_700_000_000, 0), Step: step, Steps: int(w.hours * 240), Ratios: []string{"errors"}}
+	p := &metric.Past{Begin: time.Unix(1_700_000_000, 0), Step: 15 * time.Second, Steps: int(w.hours * 240), Ratios: []string{"errors"}}
+	if w.rarely {
+		p.Step, p.Steps = time.Minute, int(w.hours*60)
+	}
 	if w.slow > 0 {
 		p.Latencies = []metric.Buckets{{Name: "latency", Bounds: []float64{.05, .1, .5, math.Inf(1)}}}
 	}
@@ -60,7 +62,7 @@ func (w world) pod(r *rand.Rand, p *metric.Past, i int) metric.PastPod {
 		if pod.First > 0 && at-pod.First <= w.cold {
 			ratio = w.coldBad
 		}
-		mean := w.perSecond * 15 / float64(w.pods) * (1 + w.uneven*(2*r.Float64()-1))
+		mean := w.perSecond * p.Step.Seconds() / float64(w.pods) * (1 + w.uneven*(2*r.Float64()-1))
 		n := int64(max(math.Round(mean+math.Sqrt(mean)*r.NormFloat64()), 0)) + waiting
 		if r.Float64() < w.missed {
 			waiting = n
