@@ -73,7 +73,7 @@ func TestAgreesWithSimulation(t *testing.T) {
 // proposed that makes it worse.
 func TestBursts(t *testing.T) {
 	c := calibrated(t, world{pods: 3, perSecond: 40, bad: .002, burst: .01, hours: 3}, func(o *Options) { o.Runs = 100 })
-	if !c.warned("errors: the pods differ") || !c.warned("they differ too much between pods or times") {
+	if !c.warned("errors: the pods differ") || !c.warned("bad requests come in bursts") || !c.warned("they differ too much between pods or times") {
 		t.Errorf("%q", c.Warnings)
 	}
 	if c.Now.Promoted.Percent > 90 || c.Metrics[0].Spread < 10 || c.Fitted != nil && c.Fitted.Promoted.Runs < c.Now.Promoted.Runs {
@@ -152,7 +152,7 @@ func TestHarmIsFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Now.Rejected.Runs < 10 || c.Metrics[0].Parts[0].Rejected != c.Now.Rejected.Runs || !c.warned("more than alpha promises") {
+	if c.Now.Rejected.Runs < 10 || c.Metrics[0].Parts[0].Rejected != c.Now.Rejected.Runs || !c.warned("more than alpha promises") || !c.warned("pod web-00 is worse all the time, with 9.") {
 		t.Errorf("%+v, %q", c.Now, c.Warnings)
 	}
 }

@@ -58,3 +58,61 @@ func (s *service) block(of counter, from, to int) (x2, freedom, variance float64
 	freedom = float64(len(counts) - 1)
 	return x2, freedom, variance + 2*freedom
 }
+
+// worst returns the pod that is worse than the others in both halves of the past, and the
+// ratios of both; "" if there is none. A burst is in one half only.
+func (s *service) worst(of counter) (name string, own, others float64) {
+	most := 0.0
+	for i := range s.past.Pods {
+		worse, sum, rest := true, analysis.Counts{}, analysis.Counts{}
+		first, last := s.life(i)
+		middle := (first + last) / 2
+		for _, half := range [][2]int{{first, middle}, {middle, last + 1}} {
+			mine, other := s.beside(of, i, half[0], half[1])
+			expected := float64(mine.Total) * float64(other.Bad) / max(float64(other.Total), 1)
+			bad := float64(mine.Bad)
+			worse = worse && bad > 1.5*expected && bad > expected+4*math.Sqrt(expected+1)
+			sum.Bad, sum.Total = sum.Bad+mine.Bad, sum.Total+mine.Total
+			rest.Bad, rest.Total = rest.Bad+other.Bad, rest.Total+other.Total
+		}
+		if ratio := float64(sum.Bad) / max(float64(sum.Total), 1); worse && ratio > most {
+			most = ratio
+			name, own, others = s.past.Pods[i].Name, ratio, float64(rest.Bad)/max(float64(rest.Total), 1)
+		}
+	}
+	return name, own, others
+}
+
+// life returns the first and the last step in which a pod was there.
+func (s *service) life(pod int) (first, last int) {
+	first = -1
+	for step, alive := range s.alive[pod] {
+		if alive && first < 0 {
+			first = step
+		}
+		if alive {
+			last = step
+		}
+	}
+	return max(first, 0), last
+}
+
+// beside returns the requests of a pod in some steps, and those of the others in the same
+// steps.
+func (s *service) beside(of counter, pod, from, to int) (mine, others analysis.Counts) {
+	for i := range s.past.Pods {
+		for step := from; step < to; step++ {
+			p := &s.past.Pods[i].Steps[step]
+			if !p.Measured || s.starting(i, step) {
+				continue
+			}
+			to := &others
+			if i == pod {
+				to = &mine
+			}
+			c := of(p)
+			to.Bad, to.Total = to.Bad+c.Bad, to.Total+c.Total
+		}
+	}
+	return mine, others
+}

@@ -22,7 +22,7 @@ func (c *Calibration) warn(s *service) {
 			}
 		}
 		if m.Spread >= spreads {
-			c.warnf("%s: the pods differ %.1f times as much as chance explains: bad requests come in bursts, or some pods are worse than others. The judge then needs more requests; a canary of several pods helps", m.Name, m.Spread)
+			c.warnf("%s: the pods differ %.1f times as much as chance explains: %s", m.Name, m.Spread, s.whyDifferent(m))
 		}
 		if m.Starts == 0 {
 			c.warnf("%s: no pod started in this time, so nothing is known about its warm-up; the present one is kept", m.Name)
@@ -40,6 +40,16 @@ func (c *Calibration) warn(s *service) {
 	if s.past.Step.Seconds() > s.config.Interval {
 		c.warnf("the pods are scraped less often than once in an interval of %s, so an interval has %s", inSeconds(s.config.Interval), s.past.Step)
 	}
+}
+
+// whyDifferent says what the pods' differences may come from.
+func (s *service) whyDifferent(m Metric) string {
+	for _, of := range s.counters(m) {
+		if pod, own, others := s.worst(of); pod != "" {
+			return fmt.Sprintf("pod %s is worse all the time, with %.3g %% against %.3g %% of the others. A canary like it is rejected; find out what is wrong with it", pod, 100*own, 100*others)
+		}
+	}
+	return "bad requests come in bursts. The judge then needs more of them; a canary of several pods helps"
 }
 
 func (c *Calibration) warnf(format string, args ...any) {

@@ -128,8 +128,10 @@ func (f *calibrateFlags) options() (metric.Recalling, error) {
 	}
 	file := f.config.release
 	r.Interval = time.Duration(file.Analysis.Interval * float64(time.Second))
-	// The last samples may not have arrived yet.
-	r.End = r.End.Add(-min(now.Sub(r.End)+r.Interval, r.Interval)).Truncate(time.Second)
+	if latest := now.Add(-r.Interval); r.End.After(latest) { // the last samples may not have arrived yet
+		r.End = latest
+	}
+	r.End = r.End.Truncate(time.Second)
 	r.Begin = r.End.Add(-f.since)
 	r.Metrics, r.Timeout = counted(file.Metrics.Queries), file.Metrics.Timeout
 	return r, nil

@@ -145,6 +145,7 @@ func (r *recording) observe(p *recordedPod, targets []Target, step int) {
 	}
 	if len(reading.Targets) > 0 && p.first < 0 {
 		p.first = step
+		p.tracker.Observe(Reading{At: r.at(step)}, Weight{}) // count from the first scrape on, not from the last one of the step
 	}
 	if p.first < 0 {
 		return
