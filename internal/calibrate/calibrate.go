@@ -87,7 +87,7 @@ type Metric struct {
 	FittedMargin float64  `json:"fittedMargin"`
 
 	Warmup       float64  `json:"warmupSeconds"`
-	Starts       int      `json:"starts"`      // pods that started in the past
+	Starts       int      `json:"starts"`      // pods that started more than 10 minutes before the end
 	Cold         *float64 `json:"coldSeconds"` // for how long such a pod was worse; nil: unknown
 	FittedWarmup float64  `json:"fittedWarmupSeconds"`
 

@@ -44,8 +44,8 @@ func (s *service) counters(m Metric) (all []counter) {
 	return all
 }
 
-// cold returns how many pods started in the past, and for how many seconds they were
-// worse than the others; nil if that is not known.
+// cold returns how many pods started in the past and could be compared, and for how many
+// seconds they were worse than the others; nil if that is not known.
 func (s *service) cold(m Metric) (starts int, seconds *float64) {
 	for _, of := range s.counters(m) {
 		ages := s.started(of)
@@ -74,47 +74,68 @@ type ages struct {
 	of     []age
 }
 
-// started compares pods that started in the past with those that were there before.
+// started compares pods that started in the past with those that were there before. A pod
+// that is still worse when it has grown is worse for another reason. So it is compared with
+// that, and a pod that is too young to know is left out.
 func (s *service) started(of counter) ages {
 	old := s.stepsIn(grown)
 	all := ages{of: make([]age, old)}
 	for i := range s.past.Pods {
-		pod := &s.past.Pods[i]
 		if !s.startedIn(i) {
 			continue
 		}
-		counted := false
-		for step := pod.First + 1; step < min(pod.First+1+old, s.past.Steps); step++ {
-			if !pod.Steps[step].Measured {
-				continue
-			}
-			others := s.grownUp(of, step)
-			if others.Total == 0 {
-				continue
-			}
-			c, a := of(&pod.Steps[step]), &all.of[step-pod.First-1]
-			a.total, a.bad = a.total+float64(c.Total), a.bad+float64(c.Bad)
-			a.expected += float64(c.Total) * float64(others.Bad) / float64(others.Total)
-			counted = true
+		first := s.past.Pods[i].First + 1
+		later := ages{of: []age{{}}}
+		for step := first + old; step < s.past.Steps; step++ {
+			later.of[0].add(s.compared(of, i, step), 1)
 		}
-		if counted {
-			all.starts++
+		if later.of[0].total < leastStarted {
+			continue
 		}
+		usual := 1.0
+		if later.worse(0, 1) {
+			usual = later.of[0].bad / max(later.of[0].expected, 1)
+		}
+		for step := first; step < first+old; step++ {
+			all.of[step-first].add(s.compared(of, i, step), usual)
+		}
+		all.starts++
 	}
 	return all
 }
 
-// grownUp returns the requests in the steps around one of the pods that are no longer
-// starting.
-func (s *service) grownUp(of counter, step int) (sum analysis.Counts) {
+// add adds requests of a pod that usually has so many times the bad requests of the others.
+func (a *age) add(b age, usual float64) {
+	a.total, a.bad, a.expected = a.total+b.total, a.bad+b.bad, a.expected+b.expected*usual
+}
+
+// compared returns the requests of a pod in a step, beside those of the pods that were
+// there before it, or if these have ended, of all that are no longer starting.
+func (s *service) compared(of counter, pod, step int) age {
+	p := &s.past.Pods[pod].Steps[step]
+	if !p.Measured {
+		return age{}
+	}
+	c := of(p)
+	others := s.around(of, step, func(i int) bool { return i != pod && !s.starting(i, s.past.Pods[pod].First) })
+	if others.Total == 0 {
+		others = s.around(of, step, func(i int) bool { return i != pod && !s.starting(i, step) })
+	}
+	if others.Total == 0 {
+		return age{}
+	}
+	return age{float64(c.Total), float64(c.Bad), float64(c.Total) * float64(others.Bad) / float64(others.Total)}
+}
+
+// around returns the requests of some pods in the steps around one.
+func (s *service) around(of counter, step int, wanted func(pod int) bool) (sum analysis.Counts) {
 	for i := range s.past.Pods {
-		pod := &s.past.Pods[i]
-		if s.starting(i, step) {
+		if !wanted(i) {
 			continue
 		}
 		for at := max(0, step-2); at <= min(step+2, s.past.Steps-1); at++ {
-			if pod.Steps[at].Measured {
-				c := of(&pod.Steps[at])
+			if p := &s.past.Pods[i].Steps[at]; p.Measured {
+				c := of(p)
 				sum.Bad, sum.Total = sum.Bad+c.Bad, sum.Total+c.Total
 			}
 		}

@@ -25,7 +25,7 @@ func (c *Calibration) warn(s *service) {
 			c.warnf("%s: the pods differ %.1f times as much as chance explains: %s", m.Name, m.Spread, s.whyDifferent(m))
 		}
 		if m.Starts == 0 {
-			c.warnf("%s: no pod started in this time, so nothing is known about its warm-up; the present one is kept", m.Name)
+			c.warnf("%s: no pod started in this time, 10 minutes before its end or earlier, so nothing is known about its warm-up; the present one is kept", m.Name)
 		}
 	}
 	if ended := c.Now.Releases - c.Now.CutShort; ended < c.Now.Releases/2 {

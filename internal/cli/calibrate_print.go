@@ -177,7 +177,7 @@ func marginReasons(m calibrate.Metric) (lines []string) {
 func warmupReason(m calibrate.Metric) string {
 	switch {
 	case m.Starts == 0:
-		return "Kept: no pod started in this time."
+		return "Kept: no pod started in this time, 10 minutes before its end or earlier."
 	case m.Cold == nil:
 		return fmt.Sprintf("Kept: %d pods started, with too few requests to compare.", m.Starts)
 	case *m.Cold == 0:

@@ -27,7 +27,7 @@ const calibrateExample = "../../examples/calibrate/"
 // The address in the example, and when its samples end.
 const (
 	exampleAddress = "http://prometheus.monitoring:9090"
-	exampleEnd     = "2026-11-30T04:14:00Z"
+	exampleEnd     = "2026-11-30T04:17:30Z"
 )
 
 // recording is the answer of a Prometheus with all samples.
@@ -101,7 +101,7 @@ func exampleFile(t *testing.T, address string, replace ...string) string {
 func TestCalibrateExample(t *testing.T) {
 	address := history(t, all)
 	file := exampleFile(t, address)
-	args := []string{"--since", "30m", "--until", exampleEnd}
+	args := []string{"--since", "33m", "--until", exampleEnd}
 	code, stdout, stderr := run(t.Context(), t, "", append([]string{"calibrate", "--config", file}, args...)...)
 	if code != exitDone {
 		t.Fatalf("exit code %d: %s", code, stderr)
@@ -165,7 +165,7 @@ func must(t *testing.T, file string) []byte {
 // TestCalibrateJSON checks the fields that programs rely on.
 func TestCalibrateJSON(t *testing.T) {
 	file := exampleFile(t, history(t, all))
-	args := []string{"calibrate", "--config", file, "--since", "30m", "--until", exampleEnd, "-o", "json", "--runs", "100"}
+	args := []string{"calibrate", "--config", file, "--since", "33m", "--until", exampleEnd, "-o", "json", "--runs", "100"}
 	code, stdout, stderr := run(t.Context(), t, "", args...)
 	var c calibrate.Calibration
 	if err := json.Unmarshal([]byte(stdout), &c); err != nil || code != exitDone || stderr != "" {
@@ -201,11 +201,11 @@ func TestCalibrateRefuses(t *testing.T) {
 	}{
 		"emissary":   {exampleFile(t, address, "source: prometheus", "source: emissary", "    address: "+exampleAddress+"\n", "", "    ratios:\n      errors: {bad: 'requests_total{custom_status=\"bad\"}', total: requests_total}\n", ""), nil, "the metric source emissary keeps no history; set spec.metrics.source to prometheus or azuremonitor"},
 		"no source":  {exampleFile(t, address, "  metrics:\n    source: prometheus\n    address: "+exampleAddress+"\n    ratios:\n      errors: {bad: 'requests_total{custom_status=\"bad\"}', total: requests_total}\n", ""), nil, "the metric source emissary keeps no history"},
-		"two pods":   {exampleFile(t, few), append(at, "30m"), "at most 2 pods of stable ran at one time, and at least 3 are needed"},
-		"short":      {good, append(at, "10m"), "the history is too short: it has 9m45s, and at least 20m0s are needed"},
+		"two pods":   {exampleFile(t, few), append(at, "33m"), "at most 2 pods of stable ran at one time, and at least 3 are needed"},
+		"short":      {good, append(at, "10m"), "the history is too short: it has 10m0s, and at least 20m0s are needed"},
 		"no pods":    {good, []string{"--until", "2026-11-30T01:00:00Z"}, "no request was counted in 6h0m0s by the pods of Deployment default/sampleapp; check"},
-		"nameless":   {labels, append(at, "30m"), "the series do not name their pods; set spec.metrics.podLabel"},
-		"no name":    {exampleFile(t, address, "  name: sampleapp\n", ""), append(at, "30m"), "names no workload and no labels of stable; pass --workload"},
+		"nameless":   {labels, append(at, "33m"), "the series do not name their pods; set spec.metrics.podLabel"},
+		"no name":    {exampleFile(t, address, "  name: sampleapp\n", ""), append(at, "33m"), "names no workload and no labels of stable; pass --workload"},
 		"no file":    {"", nil, "calibrate needs a release file; pass --config FILE"},
 		"bad until":  {good, []string{"--until", "yesterday"}, `--until "yesterday": expected a time that has passed, such as 2`},
 		"future":     {good, []string{"--until", time.Now().Add(time.Hour).Format(time.RFC3339)}, "expected a time that has passed"},
