@@ -13,6 +13,8 @@ import (
 const (
 	// grown is the age from which a pod counts as one of the others.
 	grown = 10 * time.Minute
+	// settled is the time after that which shows what a pod is like.
+	settled = time.Hour
 	// window is the time over which a starting pod is compared besides single steps.
 	window = 2 * time.Minute
 	// leastStarted is the smallest number of requests of starting pods in the first window
@@ -86,7 +88,7 @@ func (s *service) started(of counter) ages {
 		}
 		first := s.past.Pods[i].First + 1
 		later := ages{of: []age{{}}}
-		for step := first + old; step < s.past.Steps; step++ {
+		for step := first + old; step < min(first+old+s.stepsIn(settled), s.past.Steps); step++ {
 			later.of[0].add(s.compared(of, i, step), 1)
 		}
 		if later.of[0].total < leastStarted {

@@ -46,7 +46,7 @@ func (r *release) observation(from, to int, s split) (o analysis.Observation) {
 
 // pair returns the counts of the m-th ratio.
 func (r *release) pair(pods []keeping, m int, released bool) analysis.Pair {
-	pair := analysis.Pair{Stable: &analysis.Arm{Pods: map[string]analysis.Counts{}}}
+	pair := analysis.Pair{Stable: &analysis.Arm{Pods: make(map[string]analysis.Counts, len(pods))}}
 	if released {
 		pair.Canary = &analysis.Arm{Pods: map[string]analysis.Counts{}}
 	}
