@@ -98,6 +98,10 @@ func TestStarts(t *testing.T) {
 	if m := c.Metrics[0]; m.Starts != 2 || m.Cold == nil || *m.Cold != 0 || !c.warned("pod web-0") || !c.warned("is worse all the time") {
 		t.Errorf("pods that stay worse: %+v, cold for %v; %q", m, m.Cold, c.Warnings)
 	}
+	c = calibrated(t, world{pods: 8, perSecond: 100, bad: .01, hours: .8, cold: 1000, coldBad: .05}, nil)
+	if !c.warned("is worse all the time") {
+		t.Errorf("pods that stay worse, for a short time: %q", c.Warnings)
+	}
 	c = calibrated(t, world{pods: 4, perSecond: 100, bad: .01, hours: 2}, nil)
 	if m := c.Metrics[0]; m.Starts != 0 || m.Cold != nil || m.FittedWarmup != 30 || !c.warned("no pod started") {
 		t.Errorf("%+v, %q", m, c.Warnings)

@@ -162,14 +162,14 @@ func (a ages) requests(from, to int) (sum float64) {
 	return sum
 }
 
-// worse reports whether the starting pods were clearly worse at some ages: by three
+// worse reports whether the starting pods were clearly worse at some ages: by four
 // standard deviations of a Poisson number, and by a quarter.
 func (a ages) worse(from, to int) bool {
 	bad, expected := 0.0, 0.0
 	for _, at := range a.of[from:min(to, len(a.of))] {
 		bad, expected = bad+at.bad, expected+at.expected
 	}
-	return bad > 1.25*expected && bad > expected+3*math.Sqrt(expected+1)
+	return bad > 1.25*expected && bad > expected+4*math.Sqrt(expected+1)
 }
 
 // coldSteps returns the age in steps from which on starting pods are no longer worse. As

@@ -83,11 +83,11 @@ func (s *service) worst(of counter) (name string, own, others float64) {
 	return name, own, others
 }
 
-// life returns the first and the last step in which a pod was there.
+// life returns the first and the last step in which a pod was there and no longer starting.
 func (s *service) life(pod int) (first, last int) {
 	first = -1
 	for step, alive := range s.alive[pod] {
-		if alive && first < 0 {
+		if alive && first < 0 && !s.starting(pod, step) {
 			first = step
 		}
 		if alive {

@@ -61,9 +61,9 @@ func (t table) metric(m calibrate.Metric) {
 	cold := "unknown"
 	switch {
 	case m.Cold != nil && *m.Cold == 0:
-		cold = fmt.Sprintf("never (%d starts)", m.Starts)
+		cold = fmt.Sprintf("never (starts: %d)", m.Starts)
 	case m.Cold != nil:
-		cold = fmt.Sprintf("%s (%d starts)", shortDuration(*m.Cold), m.Starts)
+		cold = fmt.Sprintf("%s (starts: %d)", shortDuration(*m.Cold), m.Starts)
 	}
 	if len(m.Parts) == 0 {
 		t.row(m.Name, "unknown", "", "", margin, warmup, cold)
@@ -179,11 +179,19 @@ func warmupReason(m calibrate.Metric) string {
 	case m.Starts == 0:
 		return "Kept: no pod started in this time, 10 minutes before its end or earlier."
 	case m.Cold == nil:
-		return fmt.Sprintf("Kept: %d pods started, with too few requests to compare.", m.Starts)
+		return fmt.Sprintf("Kept: %s, with too few requests to compare.", started(m.Starts))
 	case *m.Cold == 0:
-		return fmt.Sprintf("Kept: %d pods started, and were no worse than the others.", m.Starts)
+		return fmt.Sprintf("Kept: %s, no worse than the others.", started(m.Starts))
 	case m.FittedWarmup != m.Warmup:
-		return fmt.Sprintf("Was %s: %d pods started, and were worse than the others for %s.", shortDuration(m.Warmup), m.Starts, shortDuration(*m.Cold))
+		return fmt.Sprintf("Was %s: %s, worse than the others for %s.", shortDuration(m.Warmup), started(m.Starts), shortDuration(*m.Cold))
 	}
-	return fmt.Sprintf("Kept: %d pods started, and were worse than the others for %s.", m.Starts, shortDuration(*m.Cold))
+	return fmt.Sprintf("Kept: %s, worse than the others for %s.", started(m.Starts), shortDuration(*m.Cold))
+}
+
+// started says how many pods started.
+func started(pods int) string {
+	if pods == 1 {
+		return "a pod started"
+	}
+	return fmt.Sprintf("%d pods started", pods)
 }
