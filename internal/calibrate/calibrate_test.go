@@ -113,7 +113,7 @@ func TestStarts(t *testing.T) {
 func TestLowTraffic(t *testing.T) {
 	w := world{pods: 6, perSecond: 6, bad: .01, hours: 5}
 	c := calibrated(t, w, nil)
-	if c.Now.Promoted.Percent > 90 || c.Now.Causes[analysis.LowTraffic] == 0 {
+	if c.Now.Promoted.Percent > 95 || c.Now.Causes[analysis.LowTraffic]+c.Now.Causes[NoEvidence] == 0 {
 		t.Errorf("%+v", c.Now)
 	}
 	m := c.Metrics[0]
