@@ -15,8 +15,19 @@ type brake struct {
 	Total float64 `json:"total"`
 }
 
-// crashes are the ratios of bad requests that are bet on, with equal stakes.
-var crashes = [...]float64{.5, .65, .8, .98}
+// crashes are the ratios of bad requests that are bet on, with equal stakes. A bet wins
+// crashBad with a bad request and crashGood, which is negative, with a good one.
+var (
+	crashes             = [...]float64{.5, .65, .8, .98}
+	crashBad, crashGood = crashGains()
+)
+
+func crashGains() (bad, good [len(crashes)]float64) {
+	for i, ratio := range crashes {
+		bad[i], good[i] = math.Log(ratio/noCrash), math.Log((1-ratio)/(1-noCrash))
+	}
+	return bad, good
+}
 
 const (
 	noCrash     = .2  // largest ratio of bad requests that is no catastrophe
@@ -28,8 +39,8 @@ const (
 func (b *brake) add(t table, begun, dispersion float64) {
 	fresh := max(0, begun-b.Begun)
 	b.Begun += fresh
-	for i, ratio := range crashes {
-		won := t.bad*math.Log(ratio/noCrash) + (t.n-t.bad)*math.Log((1-ratio)/(1-noCrash))
+	for i := range crashes {
+		won := t.bad*crashBad[i] + (t.n-t.bad)*crashGood[i]
 		b.Wealth[i] = min((b.Wealth[i]+fresh)*math.Exp(min(won/dispersion, 50)), most)
 	}
 	if b.value() <= 1 {
@@ -52,8 +63,8 @@ func (b *brake) value() float64 {
 // fire.
 func (c Config) toBrake(stable, bad float64) float64 {
 	gain := 0.
-	for _, ratio := range crashes {
-		gain = max(gain, bad*math.Log(ratio/noCrash)+(1-bad)*math.Log((1-ratio)/(1-noCrash)))
+	for i := range crashes {
+		gain = max(gain, bad*crashBad[i]+(1-bad)*crashGood[i])
 	}
 	if gain == 0 || stable >= brakeStable {
 		return math.Inf(1)
