@@ -10,10 +10,7 @@ import (
 	"context"
 	"maps"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/canarize/canarize/internal/analysis"
@@ -30,7 +27,7 @@ type Options struct {
 	Seed       uint64
 }
 
-// Calibration is what the past says about an analysis.
+// Calibration holds the results of an analysis on the past, and the values that fit.
 type Calibration struct {
 	Begin       time.Time `json:"begin"`
 	End         time.Time `json:"end"`
@@ -76,8 +73,8 @@ type Result struct {
 // NoEvidence is the cause of a release that is undecided at its deadline and not held.
 const NoEvidence analysis.Cause = "no-evidence"
 
-// Metric is what the past says about a ratio or a latency. Margins are in percentage
-// points, warm-ups in seconds.
+// Metric holds the results of one ratio or latency. Margins are in percentage points,
+// warm-ups in seconds.
 type Metric struct {
 	Name  string `json:"name"`
 	Parts []Part `json:"parts"`
@@ -150,24 +147,10 @@ func (s *service) apart(r Result) int {
 
 // pretend runs many releases on all cores. The result does not depend on their number.
 func (s *service) pretend(ctx context.Context, config analysis.Config, runs int, seed uint64) (Result, error) {
-	outcomes := make([]outcome, runs)
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), runs) {
-		workers.Go(func() {
-			for ctx.Err() == nil {
-				run := next.Add(1) - 1
-				if run >= int64(runs) {
-					return
-				}
-				outcomes[run] = s.run(config, seed, uint64(run))
-			}
-		})
-	}
-	workers.Wait()
+	outcomes, err := simulate.Many(ctx, runs, func(run uint64) outcome { return s.run(config, seed, run) })
 	r := summarize(outcomes)
 	r.sure = surely(outcomes, s.stepsIn(inSeconds(config.Bake)))
-	return r, ctx.Err()
+	return r, err
 }
 
 // summarize counts the outcomes.
