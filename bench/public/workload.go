@@ -28,7 +28,7 @@ type pool struct {
 	slow     [labels]float64 // the part of the rows that is slow
 }
 
-// setting is what DeLag and the traces leave open.
+// setting holds the rate of requests and the buckets. The data says nothing about them.
 type setting struct {
 	name   string
 	rate   float64

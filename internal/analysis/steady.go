@@ -52,7 +52,8 @@ func (s *steady) addEvents(stable Total, mixed bool) {
 	s.addTotal(stable, func(p float64) float64 { return p })
 }
 
-// addTotal adds an interval. variance is that of one request, for a ratio.
+// addTotal adds an interval. variance returns the variance of one request at a ratio of
+// bad ones.
 func (s *steady) addTotal(stable Total, variance func(ratio float64) float64) {
 	if s.Settles {
 		s.Settles = false

@@ -177,6 +177,7 @@ func (j *Judge) obstacle(pod string) Decision {
 	hold := func(cause Cause, reason string) Decision {
 		return Decision{Verdict: Hold, Cause: cause, Reason: reason}
 	}
+	extra := j.tooMany()
 	switch {
 	case j.s.BadPod != "":
 		d := hold(BadPod, reasonBadPod)
@@ -194,8 +195,8 @@ func (j *Judge) obstacle(pod string) Decision {
 		return hold(Routing, j.strayedReason())
 	case j.drifting():
 		return hold(Drift, reasonGauge)
-	case j.tooMany() != nil:
-		return hold(TooMany, j.tooMany().reason())
+	case extra != nil:
+		return hold(TooMany, extra.reason())
 	case t.Now == 0:
 		return hold(NoData, reasonNoTraffic)
 	case !t.Seen || t.Waited >= stale:

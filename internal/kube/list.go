@@ -29,7 +29,7 @@ func (c *Cluster) List(ctx context.Context, kind Ref, selector string) ([]map[st
 	return items, failed(kind, "list", err)
 }
 
-// Listing is what ListAllowed found.
+// Listing holds the objects of several kinds, and the kinds that could not be listed.
 type Listing struct {
 	Objects   []map[string]any
 	Kinds     []Ref    // whose objects are in Objects, also those that are not served

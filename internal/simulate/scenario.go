@@ -197,25 +197,8 @@ func (s *Scenario) check() error {
 	if len(s.Metrics) == 0 {
 		return errors.New("no metrics; give at least one, such as errors: {stable: 0.1, canary: 1}")
 	}
-	for _, name := range s.metricNames() {
-		r := s.Metrics[name]
-		if err := within("metrics."+name+".stable", r.Stable, 0, 100); err != nil {
-			return err
-		}
-		if err := within("metrics."+name+".canary", r.Canary, 0, 100); err != nil {
-			return err
-		}
-		if err := within("metrics."+name+".of", 100*r.of(), 0, 100); err != nil {
-			return err
-		}
-	}
-	for name, g := range s.Gauges {
-		if err := within("gauges."+name+".canary", g.Canary, 0.001, 1000); err != nil {
-			return err
-		}
-		if err := within("gauges."+name+".noise", g.Noise, 0, 10); err != nil {
-			return err
-		}
+	if err := s.checkMeasured(); err != nil {
+		return err
 	}
 	if s.Interval < time.Second || s.Deadline < s.Interval || s.Deadline+s.History > maxIntervals*s.Interval || s.History < 0 {
 		return fmt.Errorf("interval %s, deadline %s and history %s do not fit together: the interval must be at least 1s, and a run must have 1 to %d intervals", s.Interval, s.Deadline, s.History, maxIntervals)
@@ -247,6 +230,32 @@ func (s *Scenario) check() error {
 		{"outside.bad", s.Outside.Bad, 0, 100},
 	} {
 		if err := within(c.field, c.value, c.low, c.high); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkMeasured checks the metrics and gauges, in the order of their names.
+func (s *Scenario) checkMeasured() error {
+	for _, name := range s.metricNames() {
+		r := s.Metrics[name]
+		if err := within("metrics."+name+".stable", r.Stable, 0, 100); err != nil {
+			return err
+		}
+		if err := within("metrics."+name+".canary", r.Canary, 0, 100); err != nil {
+			return err
+		}
+		if err := within("metrics."+name+".of", 100*r.of(), 0, 100); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Gauges)) {
+		g := s.Gauges[name]
+		if err := within("gauges."+name+".canary", g.Canary, 0.001, 1000); err != nil {
+			return err
+		}
+		if err := within("gauges."+name+".noise", g.Noise, 0, 10); err != nil {
 			return err
 		}
 	}
