@@ -41,7 +41,7 @@ func measureAlarms(ctx context.Context, runs int, seed uint64) ([]alarm, error) 
 		{0.1, 1, 75, 2}, {1, 2, 75, 2}, {0.1, 5, 75, 2},
 	} {
 		s := simulate.Scenario{
-			Name: "alarm", Requests: c.perInterval / (weight / 100) / 15, Interval: 15 * time.Second, Deadline: 10 * 24 * time.Hour,
+			Name: "alarm", Requests: c.perInterval / (weight / 100) / 15, Interval: 15 * time.Second, Shortest: 3 * time.Second, Deadline: 10 * 24 * time.Hour,
 			Metrics: map[string]simulate.Ratio{"errors": {Stable: c.stable, Canary: c.canary}},
 		}
 		outcomes, err := simulate.Repeat(ctx, &s, judge, runs, seed)

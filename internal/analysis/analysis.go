@@ -102,6 +102,7 @@ type Decision struct {
 	Weight       float64 // recommended from now on, percent
 	Reason       string  // one sentence for the user
 	Inconclusive bool    // held, and the deadline has passed
+	Next         float64 // seconds until another observation is worthwhile; 0: not known, or final
 	Error        string  // why the observation was ignored; "" if it was counted
 	Evidence     map[string]Evidence
 }

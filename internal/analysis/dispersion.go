@@ -15,8 +15,9 @@ type dispersion struct {
 	Blocks [3]blocks   `json:"blocks"`
 }
 
-// blockLengths are the lengths of blocks in intervals.
-var blockLengths = [3]int{1, 4, 16}
+// blockLengths are the least lengths of blocks in seconds. A block of the first kind is one
+// interval.
+var blockLengths = [3]float64{0, 60, 240}
 
 // podBlocks holds a pod's requests in the running blocks.
 type podBlocks struct {
@@ -26,14 +27,15 @@ type podBlocks struct {
 }
 
 // blocks sums over the finished blocks of one length: Pearson's X², its degrees
-// of freedom, its variance if there were no dispersion, and the mean number of
-// bad requests of a pod for each degree of freedom.
+// of freedom, its variance if there were no dispersion, and for each degree of freedom the
+// mean number of bad requests of a pod and the seconds.
 type blocks struct {
-	Length   int     `json:"length"` // of the running block
+	Length   float64 `json:"length"` // of the running block, s
 	X2       float64 `json:"x2"`
 	Freedom  float64 `json:"freedom"`
 	Variance float64 `json:"variance"`
 	Bad      float64 `json:"bad"`
+	Seconds  float64 `json:"seconds"`
 }
 
 // maxPods limits how many pods of an arm are tracked one by one.
@@ -44,7 +46,8 @@ const maxPods = 64
 // is smaller because it has few pods: one bad pod must not count against all.
 const doubt, ownDoubt = 20, 4
 
-func (d *dispersion) add(pods map[string]Counts) {
+// add adds an interval of some seconds.
+func (d *dispersion) add(pods map[string]Counts, seconds float64) {
 	if len(pods) == 0 {
 		return
 	}
@@ -55,7 +58,7 @@ func (d *dispersion) add(pods map[string]Counts) {
 			d.Pods[i].Bad[b] += float64(c.Bad)
 			d.Pods[i].Total[b] += float64(c.Total)
 		}
-		if d.Blocks[b].Length++; d.Blocks[b].Length >= blockLengths[b] {
+		if d.Blocks[b].Length += seconds; whole(d.Blocks[b].Length, seconds, blockLengths[b]) {
 			d.close(b)
 		}
 	}
@@ -97,6 +100,7 @@ func (d *dispersion) close(b int) {
 		}
 	}
 	sum := &d.Blocks[b]
+	seconds := sum.Length
 	sum.Length = 0
 	if p := bad / total; pods > 1 && bad > 0 && bad < total {
 		for i := range d.Pods {
@@ -109,6 +113,7 @@ func (d *dispersion) close(b int) {
 		sum.Freedom += pods - 1
 		sum.Variance += 2 * (pods - 1)
 		sum.Bad += bad / pods * (pods - 1)
+		sum.Seconds += seconds * (pods - 1)
 	}
 	for i := range d.Pods {
 		d.Pods[i].Bad[b], d.Pods[i].Total[b] = 0, 0
@@ -123,11 +128,11 @@ func (d *dispersion) close(b int) {
 
 // factor returns φ ≥ 1, by which the variance of a canary pod's number of bad
 // requests exceeds that of independent requests. bad is the number of bad
-// requests expected in an interval; dispersion grows with it. If sure, factor
+// requests expected in a second; dispersion grows with it. If sure, factor
 // counts only the dispersion beyond what chance would explain.
 func (d *dispersion) factor(bad float64, sure bool) float64 {
 	φ := 1.0
-	for b, sum := range d.Blocks {
+	for _, sum := range d.Blocks {
 		if sum.Freedom == 0 {
 			continue
 		}
@@ -135,10 +140,15 @@ func (d *dispersion) factor(bad float64, sure bool) float64 {
 		if sure {
 			excess -= 2 * math.Sqrt(sum.Variance) / (doubt + sum.Freedom)
 		}
-		ofStable := sum.Bad / sum.Freedom
-		φ = max(φ, 1+excess*bad*float64(blockLengths[b])/ofStable)
+		φ = max(φ, 1+excess*bad*sum.Seconds/sum.Bad)
 	}
 	return φ
+}
+
+// inOne returns how many bad requests in a second it would be if so many were all in one
+// interval.
+func (d *dispersion) inOne(bad float64) float64 {
+	return bad * d.Blocks[0].Freedom / max(d.Blocks[0].Seconds, 1)
 }
 
 // own returns φ ≥ 1 of the pods that were added themselves.
@@ -154,10 +164,11 @@ func (d *dispersion) own() float64 {
 // ones to show that bursts last longer.
 const grows = 1.5
 
-// burst returns the length of a block, in intervals, that is about as long as the bursts of
-// stable's pods. It counts only the dispersion beyond what chance would explain.
-func (d *dispersion) burst() int {
-	length, most := 1, 0.0
+// burst returns the length of a block, in seconds, that is about as long as the bursts of
+// stable's pods; 0 if they last no longer than an interval. It counts only the dispersion
+// beyond what chance would explain.
+func (d *dispersion) burst() float64 {
+	length, most := 0.0, 0.0
 	for b, sum := range d.Blocks {
 		if excess := (sum.X2 - sum.Freedom - 2*math.Sqrt(sum.Variance)) / max(sum.Freedom, 1); excess > grows*most {
 			length, most = blockLengths[b], excess

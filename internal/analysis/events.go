@@ -46,12 +46,15 @@ type pendingEvents struct {
 	Canary Total `json:"canary"`
 	Stable Total `json:"stable"`
 	Skip   bool  `json:"skip,omitempty"` // the weight changed, or the canary was not warm
+	// Seconds is the time of these requests.
+	Seconds float64 `json:"seconds,omitempty"`
 }
 
 // observe counts one interval with the requests of f.
 func (e *events) observe(o Events, measured bool, f flow, in interval, c Config) {
 	e.Missing = !measured || o.Canary < 0 || o.Stable < 0
 	p := &e.Pending
+	p.Seconds += in.seconds
 	p.Skip = p.Skip || in.blind || in.mixed || e.Missing
 	p.Canary.All, p.Stable.All = p.Canary.All+f.canary, p.Stable.All+f.both-f.canary
 	if e.Missing {
@@ -64,15 +67,15 @@ func (e *events) observe(o Events, measured bool, f flow, in interval, c Config)
 	now := *p
 	*p = pendingEvents{}
 	noise := e.noise()
-	e.Steady.addEvents(now.Stable, in.mixed)
+	e.Steady.addEvents(now.Stable, now.Seconds, in.mixed)
 	if now.Skip {
 		return
 	}
-	e.count(now, in.begun, noise, c)
+	e.count(now, in, noise, c)
 }
 
 // count counts the events of an interval in which the share is known.
-func (e *events) count(now pendingEvents, begun float64, was noise, c Config) {
+func (e *events) count(now pendingEvents, in interval, was noise, c Config) {
 	e.Canary.Bad, e.Canary.All = e.Canary.Bad+now.Canary.Bad, e.Canary.All+now.Canary.All
 	e.Stable.Bad, e.Stable.All = e.Stable.Bad+now.Stable.Bad, e.Stable.All+now.Stable.All
 	both, requests := now.Canary.Bad+now.Stable.Bad, now.Canary.All+now.Stable.All
@@ -80,7 +83,7 @@ func (e *events) count(now pendingEvents, begun float64, was noise, c Config) {
 		t := table{bad: arm.Bad, n: arm.All, allBad: both, N: requests}
 		var means [len(grid)]float64
 		t.sharedAtMost(t.share(), grid[:], means[:])
-		h.add(t, t.share(), h.begin(begun), was, e.noise(), c.most(), 1, means[:])
+		h.add(t, t.share(), h.begin(in.begun), was, e.noise(), c, now.Seconds, in.block, means[:])
 	}
 	bet(&e.Fewer, now.Stable)
 	bet(&e.More, now.Canary)

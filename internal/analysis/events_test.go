@@ -23,7 +23,7 @@ func TestEventsExpectNothing(t *testing.T) {
 		fewer, more := 0., 0.
 		for n := range both + 1 {
 			e := events{}
-			e.count(pendingEvents{Canary: Total{Bad: float64(n), All: canary}, Stable: Total{Bad: float64(both - n), All: stable}}, 1, noise{1, 1}, Default())
+			e.count(pendingEvents{Canary: Total{Bad: float64(n), All: canary}, Stable: Total{Bad: float64(both - n), All: stable}}, interval{begun: 1}, noise{fast: 1, vote: 1}, Default())
 			ln := func(x int) float64 { v, _ := math.Lgamma(float64(x) + 1); return v }
 			chance := math.Exp(ln(both) - ln(n) - ln(both-n) + float64(n)*math.Log(p) + float64(both-n)*math.Log1p(-p))
 			fewer, more = fewer+chance*e.Fewer.value(), more+chance*e.More.value()

@@ -6,6 +6,9 @@ const (
 	settles = 5   // most seconds until a new weight takes effect
 	origin  = .6  // fraction of the bets that begin at once
 	scale   = 120 // s; the later, the more rarely bets begin
+	// early is the largest number of usual intervals after a warm-up in which short intervals
+	// are joined as evidence of harm: a cold start may last twice as long as the warm-up.
+	early = 3
 )
 
 // interval learns the traffic of both arms and returns how to count the
@@ -14,7 +17,7 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 	t := &j.s.Traffic
 	f := o.flow()
 	t.doubt(o, seconds)
-	w := t.add(f, seconds, o.Weight, j.begun(j.s.Clock.Elapsed))
+	w := t.add(f, seconds, o.Weight, j.begun(j.s.Clock.Elapsed), j.config.Interval)
 	if f.seen && !t.Seen {
 		t.Seen, t.First = true, j.s.Clock.Elapsed-seconds
 	}
@@ -26,6 +29,7 @@ func (j *Judge) interval(o Observation, seconds float64) interval {
 		held:    j.standing.Verdict == Hold && !w.Mixed, // not before the weight has fallen
 		mixed:   w.Mixed,
 		most:    math.Min(w.Most/100*t.multiple(), 1),
+		part:    min(seconds/j.config.Interval, 1),
 	}
 	if w.Mixed && w.Both > 0 && w.Canary/w.Both > in.most {
 		// No weight explains such a share, and the canary had it only in
@@ -51,6 +55,10 @@ func (j *Judge) warmed(in interval, warmup float64) interval {
 	}
 	in.blind = in.since-in.seconds < warmup
 	in.begun = j.begun(in.since - warmup)
+	in.block = 0
+	if in.since-warmup <= min(warmup, early*j.config.Interval) {
+		in.block = j.config.Interval
+	}
 	return in
 }
 

@@ -30,24 +30,26 @@ func (c Config) Foresee(metric string, perSecond, stable float64) []Foresight {
 			bad := min(stable+harm, 1)
 			f.Alarms = append(f.Alarms, c.alarm(metric, stable, f, bad))
 		}
-		f.Promotion = c.expect(metric, f, stable, c.ToPromote(metric, stable, min(weight, 99)))
+		f.Promotion = c.expect(metric, f, stable, c.ToPromote(metric, stable, min(weight, 99)), leastBlocks*c.Interval)
 		all = append(all, f)
 	}
 	return all
 }
 
-// leastIntervals is the least number of intervals of evidence for a verdict, see most.
-const leastIntervals = 3
+// leastBlocks is the least number of blocks of evidence for a verdict, see most.
+const leastBlocks = 3
 
-// expect returns when a verdict is expected that needs so many requests after the warm-up.
-func (c Config) expect(metric string, f Foresight, bad, requests float64) Expected {
-	seconds := c.warmup(metric, measuresTime(metric)) + max(requests/f.Requests, leastIntervals*c.Interval)
+// expect returns when a verdict is expected that needs so many requests and seconds after the
+// warm-up.
+func (c Config) expect(metric string, f Foresight, bad, requests, least float64) Expected {
+	seconds := c.warmup(metric, measuresTime(metric)) + max(requests/f.Requests, least)
 	return Expected{Bad: bad, Requests: requests, Seconds: seconds}
 }
 
 // alarm returns when a rejection is expected, by evidence or by the brake.
 func (c Config) alarm(metric string, stable float64, f Foresight, bad float64) Expected {
-	e := c.expect(metric, f, bad, c.ToAlarm(stable, bad, f.Weight))
+	least := (leastBlocks-1)*c.Interval + c.look(f.Requests)
+	e := c.expect(metric, f, bad, c.ToAlarm(stable, bad, f.Weight), least)
 	if requests := c.toBrake(stable, bad); requests/f.Requests < e.Seconds {
 		e = Expected{Bad: bad, Requests: requests, Seconds: max(requests/f.Requests, c.Interval)}
 	}

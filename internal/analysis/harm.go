@@ -29,9 +29,9 @@ type harm struct {
 	Vote  [len(grid)]float64 `json:"vote"` // wealth of bets on which version served a bad request
 	Fast  [len(grid)]float64 `json:"fast"` // wealth of bets that requests fail independently
 	Begun float64            `json:"begun"`
-	// Before holds the wealth of both lanes before the running block of Length intervals.
+	// Before holds the wealth of both lanes before the running block.
 	Before [2][len(grid)]float64 `json:"before"`
-	Length int                   `json:"length,omitempty"`
+	Block  block                 `json:"block"`
 	// Excess is the number of bad requests beyond the expected ones since it
 	// was last 0. At a small share, three bad requests prove no more than bad
 	// luck.
@@ -52,19 +52,19 @@ func (h *harm) begin(upTo float64) (fresh float64) {
 // from the canary with the mean probability q, so clusters of bad requests
 // within an interval do not disturb it (Waudby-Smith and Ramdas, arXiv
 // 2010.09686). The fast lane treats bad requests as independent except for
-// their noise. It wins at most limit, a logarithm, in a block of burst intervals: bad
-// requests of one burst are not independent. If bursts are longer than an interval, that
-// limits the vote lane, too.
+// their noise. What it wins in an interval of some seconds has a limit, and so has what it
+// wins in a block of block seconds: bad requests of one burst are not independent. If blocks
+// are longer than the interval, that limits the vote lane, too.
 //
 // Dividing a logarithm by a noise known beforehand keeps the expected gain at
 // zero or below (Jensen's inequality). The noise measured in the interval
 // itself may only reduce the gain.
-func (h *harm) add(t table, q, fresh float64, was, now noise, limit float64, burst int, means []float64) {
-	if h.Length >= burst || h.Length == 0 {
-		h.Length, h.Before = 0, [2][len(grid)]float64{h.Vote, h.Fast}
+func (h *harm) add(t table, q, fresh float64, was, now noise, c Config, seconds, block float64, means []float64) {
+	if h.Block.begins(seconds, block) {
+		h.Before = [2][len(grid)]float64{h.Vote, h.Fast}
 	}
-	h.Length++
-	highest := math.Exp(limit)
+	long := !whole(seconds, seconds, block)
+	limit, highest := c.most(seconds), math.Exp(c.most(max(seconds, block)))
 	var s float64
 	if t.allBad > 0 {
 		s = t.bad / t.allBad
@@ -79,7 +79,7 @@ func (h *harm) add(t table, q, fresh float64, was, now noise, limit float64, bur
 		won := t.bad*logGrid[i] - means[i]
 		h.Before[0][i], h.Before[1][i] = h.Before[0][i]+fresh, h.Before[1][i]+fresh
 		h.Vote[i] = min((h.Vote[i]+fresh)*vote, most)
-		if burst > 1 {
+		if long {
 			h.Vote[i] = min(h.Vote[i], h.Before[0][i]*highest)
 		}
 		h.Fast[i] = min((h.Fast[i]+fresh)*math.Exp(min(won/was.fast, won/now.fast, limit)), h.Before[1][i]*highest, most)

@@ -81,6 +81,8 @@ func (j *Judge) Observe(o Observation) Decision {
 	}
 	possible, wrong := o.possible()
 	d := j.observe(possible)
+	d.Next = j.next()
+	j.standing.Next = d.Next
 	if wrong != nil {
 		d.Error = wrong.Error()
 	}
@@ -118,7 +120,7 @@ func (j *Judge) count(o Observation, seconds float64) interval {
 			j.gather()
 		}
 	}
-	j.s.Crashing.observe(o.Restarts, in.braked, j.config)
+	j.s.Crashing.observe(o.Restarts, in, j.config)
 	f := o.flow()
 	for _, e := range j.s.Events {
 		counts, measured := o.Events[e.Name]

@@ -268,11 +268,11 @@ func TestScale(t *testing.T) {
 		tb := drawTable(t, 100)
 		k := float64(rapid.IntRange(2, 50).Draw(t, "times"))
 		var one, more harm
-		none := noise{1, 1}
+		none := noise{fast: 1, vote: 1}
 		for h, u := range map[*harm]table{&one: tb, &more: {bad: tb.bad, n: tb.n * k, allBad: tb.allBad, N: tb.N * k}} {
 			var means [len(grid)]float64
 			u.logMeans(grid[:], means[:])
-			h.add(u, u.share(), 1, none, none, 2, 1, means[:])
+			h.add(u, u.share(), 1, none, none, Default(), 15, 0, means[:])
 		}
 		for i := range grid {
 			if math.Abs(one.Vote[i]-more.Vote[i]) > 1e-9*one.Vote[i] {

@@ -31,8 +31,7 @@ func (j *Judge) Catastrophe(o Observation) bool {
 		if all.Canary.All == 0 || all.Stable.All == 0 {
 			continue
 		}
-		perPod := all.Canary.All / float64(max(len(p.Canary.Pods), 1))
-		b.add(all.table(), begun, r.noise(r.usual()*perPod).fast)
+		b.add(all.table(), begun, r.noise(r.usual()*r.PerPod).fast)
 		if b.fires(j.config.Alpha) {
 			return true
 		}

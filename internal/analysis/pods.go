@@ -11,7 +11,7 @@ type podTotals struct {
 	Name  string  `json:"name"`
 	Bad   float64 `json:"bad"`
 	Total float64 `json:"total"`
-	Away  int     `json:"away,omitempty"` // observations since the pod was last seen
+	Away  float64 `json:"away,omitempty"` // seconds since the pod was last seen
 	Well  float64 `json:"well,omitempty"` // evidence, in nats, that it is no longer as bad as before
 }
 
@@ -27,18 +27,21 @@ type Total struct {
 	All float64 `json:"all"`
 }
 
-func (c *canaryPods) add(pods map[string]Counts, stableBad, stableAll float64) {
+// gone is the time in seconds after which a pod that was not seen is gone.
+const gone = 20
+
+func (c *canaryPods) add(pods map[string]Counts, stableBad, stableAll, seconds float64) {
 	if len(pods) == 0 {
 		return
 	}
 	if len(c.Pods) == maxPods { // make room for new pods
-		c.Pods = slices.DeleteFunc(c.Pods, func(p podTotals) bool { return p.Away > 1 })
+		c.Pods = slices.DeleteFunc(c.Pods, func(p podTotals) bool { return p.Away >= gone })
 	}
 	c.Pods = addMissing(c.Pods, pods, func(p *podTotals) string { return p.Name }, func(name string) podTotals { return podTotals{Name: name} })
 	for i := range c.Pods {
 		counts, there := pods[c.Pods[i].Name]
 		c.Pods[i].add(float64(counts.Bad), float64(counts.Total), c.usual())
-		if c.Pods[i].Away++; there {
+		if c.Pods[i].Away += seconds; there {
 			c.Pods[i].Away = 0
 		}
 	}
@@ -119,18 +122,18 @@ func (c *canaryPods) clearCulprit(spread *dispersion) string {
 	}
 	pod := c.Pods[slices.IndexFunc(c.Pods, func(p podTotals) bool { return p.Name == name })]
 	expected := pod.Total * c.usual()
-	if pod.Away > 0 || pod.Bad-expected < leastExcess || surprise(pod.Bad, expected)/spread.factor(expected, false) < clearEvidence {
+	if pod.Away > 0 || pod.Bad-expected < leastExcess || surprise(pod.Bad, expected)/spread.factor(spread.inOne(expected), false) < clearEvidence {
 		return ""
 	}
 	return name
 }
 
-// cleared reports whether nothing speaks against a pod any more: it has been missing for
-// some observations, or it has recovered.
+// cleared reports whether nothing speaks against a pod any more: it is gone, or it has
+// recovered.
 func (c *canaryPods) cleared(name string) bool {
 	for _, p := range c.Pods {
 		if p.Name == name {
-			return p.Away >= 2 || p.Bad <= p.Total*c.usual() || surprise(p.Bad, p.Total*c.usual()) < othersEvidence
+			return p.Away >= gone || p.Bad <= p.Total*c.usual() || surprise(p.Bad, p.Total*c.usual()) < othersEvidence
 		}
 	}
 	return true

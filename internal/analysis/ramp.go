@@ -13,7 +13,7 @@ var (
 	priors = [...]float64{.9, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7, .1 / 7}
 )
 
-// forgetRate is the fraction of the belief that every interval forgets, so that
+// forgetRate is the fraction of the belief that every usual interval forgets, so that
 // harm that begins late is noticed.
 const forgetRate = .001
 
@@ -26,8 +26,8 @@ type belief struct {
 
 // add counts an interval in which stable's usual ratio of bad requests is
 // known. Only what stable's simultaneous requests do not explain counts against
-// the canary, because trouble may be shared.
-func (b *belief) add(t table, q, usual, dispersion float64) {
+// the canary, because trouble may be shared. part is the part of a usual interval.
+func (b *belief) add(t table, q, usual, dispersion, part float64) {
 	if !b.Known {
 		b.Known, b.Of = true, priors
 	}
@@ -43,7 +43,7 @@ func (b *belief) add(t table, q, usual, dispersion float64) {
 		sum += b.Of[i]
 	}
 	for i := range b.Of {
-		b.Of[i] = (1-forgetRate)*b.Of[i]/sum + forgetRate*priors[i]
+		b.Of[i] = (1-part*forgetRate)*b.Of[i]/sum + part*forgetRate*priors[i]
 	}
 }
 
@@ -72,11 +72,11 @@ func (b *belief) harm() float64 {
 type ramp struct {
 	Weight float64 `json:"weight"` // recommended
 	Step   int     `json:"step"`   // manual: index of the step
-	Since  float64 `json:"since"`  // manual: seconds for which the step has been kept
+	Since  float64 `json:"since"`  // seconds for which the step, or the weight of an automatic ramp, has been kept
 	Top    float64 `json:"top"`    // automatic: seconds at the largest weight for which the canary was counted
 }
 
-// maxRaise is the largest factor by which the weight may grow in one interval.
+// maxRaise is the largest factor by which the weight may grow in one usual interval.
 // patience is the factor by which the expected cost must exceed the budget
 // before the weight shrinks.
 const (
@@ -88,21 +88,25 @@ const (
 // most enough, keeps the real share within its limit, and does not cost too
 // much. rate is in requests per second of both arms, multiple is the canary's
 // real share divided by its weight, and harm is the expected extra ratio of bad
-// requests.
-func (r *ramp) next(c Ramp, interval, current, enough, rate, multiple, harm float64) {
+// requests. The last interval had some seconds, a usual one has interval. The weight rises at
+// most once in a usual interval, so that a gateway has the time to follow.
+func (r *ramp) next(c Ramp, seconds, interval, current, enough, rate, multiple, harm float64) {
 	cost := func(weight float64) float64 {
 		return rate * min(weight/100*multiple, 1) * 2 * interval * harm
 	}
-	best := weights[0]
+	best, most := weights[0], maxRaise*max(current, weights[0])
+	if !whole(r.Since, seconds, interval) {
+		most = r.Weight
+	}
 	for _, w := range weights {
-		if w <= max(enough, r.Weight) && w*multiple <= c.Max && w <= maxRaise*max(current, weights[0]) && cost(w) <= c.Budget {
+		if w <= max(enough, r.Weight) && w*multiple <= c.Max && w <= most && cost(w) <= c.Budget {
 			best = w
 		}
 	}
-	if best < r.Weight && r.Weight*multiple <= c.Max && cost(r.Weight) <= patience*c.Budget {
+	if best == r.Weight || best < r.Weight && r.Weight*multiple <= c.Max && cost(r.Weight) <= patience*c.Budget {
 		return
 	}
-	r.Weight = best
+	r.Weight, r.Since = best, 0
 }
 
 // walk goes to the next manual step once the current one was kept for its time,

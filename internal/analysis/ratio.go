@@ -18,6 +18,7 @@ type ratio struct {
 	Spread   dispersion    `json:"spread"`
 	Own      dispersion    `json:"own"`
 	Steady   steady        `json:"steady"`
+	PerPod   float64       `json:"perPod"` // recent requests per second of one canary pod
 	Pods     canaryPods    `json:"pods"`
 	Estimate ratioEstimate `json:"estimate"`
 	Belief   belief        `json:"belief"`
@@ -40,6 +41,8 @@ type pending struct {
 	Blind  bool    `json:"blind,omitempty"`
 	Mixed  bool    `json:"mixed,omitempty"`
 	Most   float64 `json:"most,omitempty"`
+	// Seconds is the time of these requests.
+	Seconds float64 `json:"seconds,omitempty"`
 }
 
 // memory is the half-life of stable's past, s.
@@ -53,9 +56,10 @@ type interval struct {
 	mixed   bool    // the weight changed
 	most    float64 // if mixed, the largest possible share of the canary
 	begun   float64 // fraction of the bets, from 0 to 1
+	block   float64 // s; the least length of a block of evidence of harm
+	part    float64 // of a usual interval, from 0 to 1
 	top     float64 // fraction of the bets at the largest weight; 0 at another weight
 	braked  float64 // fraction of the brake's bets
-	perPod  float64 // requests of one canary pod
 	held    bool    // the judge held the release
 }
 
@@ -81,11 +85,11 @@ func (r *ratio) learn(stable Counts, pods map[string]Counts, seconds float64, mi
 	}
 	switch {
 	case len(pods) > 1:
-		r.Spread.add(pods)
+		r.Spread.add(pods, seconds)
 	case mixed:
 		r.Steady.disturb()
 	default:
-		r.Steady.add(stable)
+		r.Steady.add(stable, seconds)
 	}
 }
 
@@ -104,43 +108,56 @@ func (r *ratio) observe(p Pair, in interval, c Config) {
 	}
 	in = r.Pending.add(canary, stable, in)
 	if !in.blind {
-		r.Pods.add(canaryPods, float64(stable.Bad), float64(stable.Total))
+		r.Pods.add(canaryPods, float64(stable.Bad), float64(stable.Total), in.seconds)
 	}
+	latest := in.seconds
 	if !r.Missing && r.Pending.Canary.All > 0 && r.Pending.Stable.All > 0 {
 		t := r.Pending.table()
+		in.seconds = r.Pending.Seconds
 		r.Pending = pending{}
-		in.perPod = t.n / float64(max(len(canaryPods), 1))
-		was := r.noise(r.usual() * in.perPod)
-		r.Own.add(canaryPods)
+		perPod := t.n / in.seconds / float64(max(len(canaryPods), 1))
+		r.PerPod += (perPod - r.PerPod) * min(in.seconds/c.Interval, 1)
+		was := r.noise(r.usual() * r.PerPod)
+		r.Own.add(canaryPods, in.seconds)
 		r.Brake.add(t, in.braked, was.fast)
 		r.Canary.Bad, r.Canary.All = r.Canary.Bad+t.bad, r.Canary.All+t.n
 		r.Stable.Bad, r.Stable.All = r.Stable.Bad+t.allBad-t.bad, r.Stable.All+t.N-t.n
 		if !in.blind {
-			r.count(t, in, was, r.noise(r.usual()*in.perPod), c)
+			r.count(t, in, was, r.noise(r.usual()*r.PerPod), c)
 		}
 	}
 	if p.Stable != nil {
-		r.learn(stable, stablePods, in.seconds, in.mixed)
+		r.learn(stable, stablePods, latest, in.mixed)
 	}
 }
 
+// clustered is the noise of stable's requests from which bad requests come in clusters. Then
+// short intervals are joined as evidence of harm: a few clusters must not reject.
+const clustered = 1.3
+
 // noise is the factor by which the evidence of an interval varies more than by
 // chance. The logarithms of the lanes' gains are divided by it.
-type noise struct{ fast, vote float64 }
+type noise struct {
+	fast, vote float64
+	stable     float64 // fast, of stable's requests alone
+}
 
 // noise returns the canary's noise if one of its pods is expected to have so
-// many bad requests in an interval. The vote lane only considers the canary's own
+// many bad requests in a second. The vote lane only considers the canary's own
 // dispersion, and that of intervals.
 func (r *ratio) noise(expected float64) noise {
 	own, steady := r.Own.own(), r.Steady.factor()
+	stable := max(r.Spread.factor(expected, false), steady)
 	return noise{
-		fast: max(r.Spread.factor(expected, false), own, steady),
-		vote: max(own, (1+steady)/2),
+		fast:   max(stable, own),
+		vote:   max(own, (1+steady)/2),
+		stable: stable,
 	}
 }
 
 // add merges the pending requests and the latest interval into one interval.
 func (p *pending) add(canary, stable Counts, in interval) interval {
+	p.Seconds += in.seconds
 	p.Blind, p.Mixed, p.Most = p.Blind || in.blind, p.Mixed || in.mixed, max(p.Most, in.most)
 	in.blind, in.mixed, in.most = p.Blind, p.Mixed, p.Most
 	p.Canary.Bad += float64(canary.Bad)
@@ -202,27 +219,31 @@ func (r *ratio) count(t table, in interval, was, now noise, c Config) {
 	} else {
 		t.logMeans(odds[:], means[:])
 	}
-	r.Harm.add(t, q, r.Harm.begin(in.begun), was, now, c.most(), r.Spread.burst(), means[:len(grid)])
+	block := max(r.Spread.burst(), in.block)
+	if now.stable > clustered {
+		block = max(block, c.Interval)
+	}
+	r.Harm.add(t, q, r.Harm.begin(in.begun), was, now, c, in.seconds, block, means[:len(grid)])
 	if in.held {
 		stable := max(usual, (t.allBad-t.bad)/max(t.N-t.n, 1))
 		r.Held.Bad, r.Held.All = r.Held.Bad+t.bad, r.Held.All+t.n*stable
 	}
 	r.Estimate.add(t)
-	r.Belief.add(t, q, usual, now.fast)
+	r.Belief.add(t, q, usual, now.fast, in.part)
 	// The bursts of a harmful canary have more bad requests than those of a
 	// healthy one. Assume a ratio halfway to the margin.
-	r.Φ = max(now.fast, r.Spread.factor((usual+r.Margin/2)*in.perPod, true))
+	r.Φ = max(now.fast, r.Spread.factor((usual+r.Margin/2)*r.PerPod, true))
 	r.Share = q
-	r.Safe.add(t, max(0, in.begun-r.Safe.Begun), r.Φ, c.Beta, !in.mixed, odds[len(grid)], means[len(grid)], usual, r.Margin)
+	r.Safe.add(t, max(0, in.begun-r.Safe.Begun), r.Φ, c.Beta, in.seconds, c.Interval, !in.mixed, odds[len(grid)], means[len(grid)], usual, r.Margin)
 	if in.top > 0 && !in.mixed {
-		r.Top.add(t, max(0, in.top-r.Top.Begun), r.Φ, c.Beta, true, odds[len(grid)], means[len(grid)], usual, r.Margin)
+		r.Top.add(t, max(0, in.top-r.Top.Begun), r.Φ, c.Beta, in.seconds, c.Interval, true, odds[len(grid)], means[len(grid)], usual, r.Margin)
 	}
 }
 
-// most returns the logarithm of the largest gain of the fast lane in one
-// interval. It makes a rejection take at least three intervals.
-func (c Config) most() float64 {
-	return math.Log(1/(fastShare*c.Alpha)) / 3
+// most returns the logarithm of the largest gain of the fast lane in an interval or block of
+// some seconds. It makes a rejection take at least three usual intervals, or more shorter ones.
+func (c Config) most(seconds float64) float64 {
+	return math.Log(1/(fastShare*c.Alpha)) / 3 * math.Sqrt(min(seconds/c.Interval, 1))
 }
 
 // deciding returns the evidence of health that a promotion needs. Some harm appears only

@@ -33,7 +33,7 @@ type crashing struct {
 	Why    string  `json:"why,omitempty"`
 }
 
-func (c *crashing) observe(r *Restarts, begun float64, config Config) {
+func (c *crashing) observe(r *Restarts, in interval, config Config) {
 	if r == nil || r.CanaryPods <= 0 || r.StablePods <= 0 {
 		return
 	}
@@ -45,7 +45,7 @@ func (c *crashing) observe(r *Restarts, begun float64, config Config) {
 	t := table{bad: canary, n: float64(r.CanaryPods), allBad: canary + stable, N: float64(r.CanaryPods + r.StablePods)}
 	var means [len(grid)]float64
 	t.sharedAtMost(t.share(), grid[:], means[:])
-	c.More.add(t, t.share(), c.More.begin(begun), noise{1, 1}, noise{1, 1}, config.most(), 1, means[:])
+	c.More.add(t, t.share(), c.More.begin(in.braked), noise{fast: 1, vote: 1}, noise{fast: 1, vote: 1}, config, in.seconds, config.Interval, means[:])
 }
 
 // leastRestarts is the least number of restarts beyond the expected ones that hold a release.

@@ -7,20 +7,22 @@ import "math"
 // uses the canary alone. Like harm, some of its bets begin later, so that bad
 // luck at the start does not count forever.
 type safe struct {
-	Beside float64 `json:"beside"`
-	Alone  float64 `json:"alone"`
-	Begun  float64 `json:"begun"`
+	Beside float64    `json:"beside"`
+	Alone  float64    `json:"alone"`
+	Begun  float64    `json:"begun"`
+	Before [2]float64 `json:"before"` // both, before the running block
+	Block  block      `json:"block"`
 }
 
-// wins limits what one interval can prove, as a fraction of ln(2/β). An unusual
+// wins limits what one block can prove, as a fraction of ln(2/β). An unusual
 // interval, such as an outage, must not prove health by itself.
 const wins = 1. / 3
 
 // add counts one interval. ratio is the odds ratio at the margin, mean is ln
 // E[ratio^X] without a difference, usual is stable's usual ratio of bad
-// requests, and usual and margin are from 0 to 1. If the share is unknown, so
+// requests, and usual and margin are from 0 to 1. The interval has some seconds; blocks are at least block seconds long. If the share is unknown, so
 // that the arms are not comparable, only the canary itself counts.
-func (s *safe) add(t table, fresh, dispersion, beta float64, comparable bool, ratio, mean, usual, margin float64) {
+func (s *safe) add(t table, fresh, dispersion, beta, seconds, block float64, comparable bool, ratio, mean, usual, margin float64) {
 	bar := math.Log(2 / beta)
 	beside := 0.0
 	if comparable {
@@ -37,8 +39,13 @@ func (s *safe) add(t table, fresh, dispersion, beta float64, comparable bool, ra
 	// Evidence beyond the bar is capped, so that harm that begins later can
 	// outweigh it.
 	top := math.Exp(bar + 2)
-	s.Beside = min((s.Beside+fresh)*math.Exp(min(beside, wins*bar)), top)
-	s.Alone = min((s.Alone+fresh)*math.Exp(min(alone, wins*bar)), top)
+	if s.Block.begins(seconds, block) {
+		s.Before = [2]float64{s.Beside, s.Alone}
+	}
+	highest := math.Exp(wins * bar)
+	s.Before[0], s.Before[1] = s.Before[0]+fresh, s.Before[1]+fresh
+	s.Beside = min((s.Beside+fresh)*math.Exp(beside), s.Before[0]*highest, top)
+	s.Alone = min((s.Alone+fresh)*math.Exp(alone), s.Before[1]*highest, top)
 	s.Begun += fresh
 }
 

@@ -15,8 +15,8 @@ const (
 	splitBar = 1000
 	// splitDoubt is the evidence from which there is no verdict.
 	splitDoubt = 10
-	// splitGain is the most that a bet wins in an interval, a logarithm. A source may count
-	// the versions at different moments; one interval must then not decide.
+	// splitGain is the most that a bet wins in a block, a logarithm. A source may count
+	// the versions at different moments; one block must then not decide.
 	splitGain = 4
 	// splitFloor is the least share that the split is compared with, and its complement the
 	// largest: at a weight of 0 a late request is not unexpected.
@@ -39,6 +39,8 @@ const (
 type sampleRatio struct {
 	Wealth [len(odds)]float64 `json:"wealth"`
 	Begun  float64            `json:"begun"`
+	Before [len(odds)]float64 `json:"before"` // wealth before the running block
+	Block  block              `json:"block"`
 	// Least and Most are the weights, in percent, that may still be in force for Left
 	// seconds although they were replaced.
 	Least float64 `json:"least,omitempty"`
@@ -59,8 +61,9 @@ func (s *sampleRatio) replace(least, most, left float64) {
 }
 
 // add bets on the requests of an interval in which the weights of w were set, and the last
-// one is weight. begun is the fraction of the bets that have begun.
-func (s *sampleRatio) add(w waiting, weight, begun float64) {
+// one is weight. begun is the fraction of the bets that have begun. Blocks are at least block
+// seconds long.
+func (s *sampleRatio) add(w waiting, weight, begun, block float64) {
 	low, high := w.Least, w.Most
 	if s.Left > 0 {
 		low, high = min(low, s.Least), max(high, s.Most)
@@ -68,6 +71,10 @@ func (s *sampleRatio) add(w waiting, weight, begun float64) {
 	low, high = low/100, high/100
 	fresh := max(0, begun-s.Begun)
 	s.Begun += fresh
+	if s.Block.begins(w.Seconds, block) {
+		s.Before = s.Wealth
+	}
+	highest := math.Exp(splitGain)
 	for i, ratio := range odds {
 		nearest := low
 		if ratio > 1 {
@@ -80,7 +87,8 @@ func (s *sampleRatio) add(w waiting, weight, begun float64) {
 		if base > 0 && base < 1 && nearest == weight/100 {
 			won = logLikelihoodRatio(w.Canary, w.Both, ratio*base/(1-base+ratio*base), base)
 		}
-		s.Wealth[i] = min((s.Wealth[i]+fresh)*math.Exp(min(won, splitGain)), most)
+		s.Before[i] += fresh
+		s.Wealth[i] = min((s.Wealth[i]+fresh)*math.Exp(min(won, splitGain)), s.Before[i]*highest, most)
 	}
 	if s.value() <= 1 {
 		s.Canary, s.Expected, s.Both = 0, 0, 0

@@ -90,7 +90,7 @@ func TestSampleRatioIsFair(t *testing.T) {
 			for i := range s.Wealth {
 				s.Wealth[i] = 1
 			}
-			s.add(waiting{Canary: float64(n), Both: float64(both), Seconds: 15, Least: low, Most: high}, high, 1)
+			s.add(waiting{Canary: float64(n), Both: float64(both), Seconds: 15, Least: low, Most: high}, high, 1, 15)
 			ln := func(x int) float64 { v, _ := math.Lgamma(float64(x) + 1); return v }
 			p := math.Exp(ln(both) - ln(n) - ln(both-n) + float64(n)*math.Log(share) + float64(both-n)*math.Log1p(-share))
 			for i := range mean {

@@ -29,9 +29,8 @@ const (
 	lingers = 60
 	// maxEarlier is the number of changes that are remembered one by one.
 	maxEarlier = 8
-	// halfLife is the number of intervals after which the past counts half for
-	// the real share.
-	halfLife = 8
+	// halfLife is the time in seconds after which the past counts half for the real share.
+	halfLife = 120
 	// unservedLimit is the number of missing canary requests from which the
 	// route is to blame and not chance (e^-12 is 6 in a million).
 	unservedLimit = 12
@@ -107,7 +106,7 @@ func (w *waiting) inForce() (least, most float64) {
 // compare compares the canary's requests of an interval with the weights that
 // may have been in force. If they differ, the interval counts only if none of
 // them explains its share.
-func (t *traffic) compare(canary, both, least, most float64) {
+func (t *traffic) compare(canary, both, least, most, seconds float64) {
 	low, high := least/100*both, most/100*both
 	expected := high
 	switch {
@@ -120,7 +119,7 @@ func (t *traffic) compare(canary, both, least, most float64) {
 	if t.Both == 0 {
 		t.portion = portion{}
 	}
-	kept := math.Exp2(-1. / halfLife)
+	kept := math.Exp2(-seconds / halfLife)
 	t.Canary = t.Canary*kept + canary
 	t.Expected = t.Expected*kept + expected
 	t.Both = t.Both*kept + both

@@ -159,7 +159,7 @@ func TestWrongRouteIsFound(t *testing.T) {
 
 // counted is an interval of the model: requests and the weights that may have
 // been in force, from least to most percent.
-type counted struct{ canary, both, least, most float64 }
+type counted struct{ canary, both, least, most, seconds float64 }
 
 // model returns the portion of the intervals that count.
 func model(intervals []counted) (p portion) {
@@ -172,7 +172,7 @@ func model(intervals []counted) (p portion) {
 			}
 			expected = low
 		}
-		kept := math.Exp2(-1. / 8)
+		kept := math.Exp2(-in.seconds / 120)
 		p = portion{p.Canary*kept + in.canary, p.Expected*kept + expected, p.Both*kept + in.both}
 	}
 	return p
@@ -213,7 +213,7 @@ func TestStrayedIsTrue(t *testing.T) {
 			n, m := rapid.Int64Range(0, 300).Draw(t, "canary"), rapid.Int64Range(0, 3000).Draw(t, "stable")
 			canary, both = canary+n, both+n+m
 			d := j.Observe(errorsOf(time, weight, 0, n, 0, m))
-			intervals = append(intervals, counted{float64(canary), float64(both), least, most})
+			intervals = append(intervals, counted{float64(canary), float64(both), least, most, time - begin})
 			begin, least, most, canary, both = time, weight, weight, 0, 0
 			p := model(intervals)
 			if have := j.s.Traffic.portion; math.Abs(have.Canary-p.Canary)+math.Abs(have.Expected-p.Expected)+math.Abs(have.Both-p.Both) > 1e-6 {

@@ -6,7 +6,7 @@ import (
 )
 
 // stateVersion changes whenever the meaning of a stored state changes.
-const stateVersion = 2
+const stateVersion = 3
 
 // answer is the stored form of a decision.
 type answer struct {
@@ -16,6 +16,7 @@ type answer struct {
 	Weight       float64 `json:"weight"`
 	Reason       string  `json:"reason"`
 	Inconclusive bool    `json:"inconclusive,omitempty"`
+	Next         float64 `json:"next,omitempty"`
 }
 
 type stored struct {
@@ -27,7 +28,7 @@ type stored struct {
 // kilobytes. It does not store the configuration.
 func (j *Judge) MarshalJSON() ([]byte, error) {
 	d := j.standing
-	j.s.Answer = answer{d.Verdict, d.Cause, d.Pod, d.Weight, d.Reason, d.Inconclusive}
+	j.s.Answer = answer{d.Verdict, d.Cause, d.Pod, d.Weight, d.Reason, d.Inconclusive, d.Next}
 	return json.Marshal(stored{stateVersion, j.s})
 }
 
@@ -54,7 +55,7 @@ func Restore(c Config, text []byte) (*Judge, error) {
 	}
 	j.s = s.state
 	a := s.Answer
-	j.standing = Decision{Verdict: a.Verdict, Cause: a.Cause, Pod: a.Pod, Weight: a.Weight, Reason: a.Reason, Inconclusive: a.Inconclusive, Evidence: j.evidence}
+	j.standing = Decision{Verdict: a.Verdict, Cause: a.Cause, Pod: a.Pod, Weight: a.Weight, Reason: a.Reason, Inconclusive: a.Inconclusive, Next: a.Next, Evidence: j.evidence}
 	j.gather()
 	return j, nil
 }

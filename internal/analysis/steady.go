@@ -11,12 +11,13 @@ type steady struct {
 	Settles bool          `json:"settles"` // the next interval is still affected
 }
 
-// steadyLengths are the lengths of blocks in intervals.
-var steadyLengths = [2]int{1, 4}
+// steadyLengths are the least lengths of blocks in seconds. A block of the first kind is one
+// interval.
+var steadyLengths = [2]float64{0, 60}
 
 // neighbours compares each block of one length with the block before.
 type neighbours struct {
-	Length  int     `json:"length"`
+	Length  float64 `json:"length"` // of the running block, s
 	Now     Total   `json:"now"`
 	Before  Total   `json:"before"`
 	X2      float64 `json:"x2"`
@@ -38,23 +39,24 @@ func (s *steady) disturb() {
 	}
 }
 
-func (s *steady) add(stable Counts) {
-	s.addTotal(Total{Bad: float64(stable.Bad), All: float64(stable.Total)}, func(p float64) float64 { return p * (1 - p) })
+// add adds an interval of some seconds.
+func (s *steady) add(stable Counts, seconds float64) {
+	s.addTotal(Total{Bad: float64(stable.Bad), All: float64(stable.Total)}, seconds, func(p float64) float64 { return p * (1 - p) })
 }
 
 // addEvents adds events, of which there may be more than requests. Without dispersion their
 // number is Poisson.
-func (s *steady) addEvents(stable Total, mixed bool) {
+func (s *steady) addEvents(stable Total, seconds float64, mixed bool) {
 	if mixed {
 		s.disturb()
 		return
 	}
-	s.addTotal(stable, func(p float64) float64 { return p })
+	s.addTotal(stable, seconds, func(p float64) float64 { return p })
 }
 
 // addTotal adds an interval. variance returns the variance of one request at a ratio of
 // bad ones.
-func (s *steady) addTotal(stable Total, variance func(ratio float64) float64) {
+func (s *steady) addTotal(stable Total, seconds float64, variance func(ratio float64) float64) {
 	if s.Settles {
 		s.Settles = false
 		return
@@ -63,7 +65,7 @@ func (s *steady) addTotal(stable Total, variance func(ratio float64) float64) {
 		n := &s.Blocks[b]
 		n.Now.Bad += stable.Bad
 		n.Now.All += stable.All
-		if n.Length++; n.Length < steadyLengths[b] {
+		if n.Length += seconds; !whole(n.Length, seconds, steadyLengths[b]) {
 			continue
 		}
 		if p := (n.Now.Bad + n.Before.Bad) / (n.Now.All + n.Before.All); n.Now.All > 0 && n.Before.All > 0 && variance(p) > 0 {

@@ -123,7 +123,7 @@ func TestBetsExpectNothing(t *testing.T) {
 				h.Vote[i], h.Fast[i] = 1, 1
 			}
 			tb.bad = x
-			h.add(tb, q, 0, was, now, 2, burst, means[:])
+			h.add(tb, q, 0, was, now, Default(), 15, burst, means[:])
 			mean += p * h.value()
 		}
 		if mean > 1+1e-7 {

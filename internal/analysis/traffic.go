@@ -40,8 +40,9 @@ type flow struct {
 }
 
 // add learns from one observation. It returns the traffic and the weights since
-// both arms were last measured. begun is the fraction of the bets that have begun.
-func (t *traffic) add(f flow, seconds, weight, begun float64) waiting {
+// both arms were last measured. begun is the fraction of the bets that have begun. Blocks
+// are at least block seconds long.
+func (t *traffic) add(f flow, seconds, weight, begun, block float64) waiting {
 	w := &t.Waiting
 	if w.Seconds == 0 {
 		w.Least, w.Most = t.Weight, t.Weight
@@ -57,7 +58,7 @@ func (t *traffic) add(f flow, seconds, weight, begun float64) waiting {
 	all := *w
 	if f.measured {
 		t.learn(all)
-		t.SampleRatio.add(all, t.Weight, begun)
+		t.SampleRatio.add(all, t.Weight, begun, block)
 		*w = waiting{}
 	}
 	return all
@@ -72,8 +73,11 @@ func (t *traffic) learn(w waiting) {
 	if w.Canary > 0 {
 		t.Waited, t.Unserved = 0, 0
 	}
-	t.compare(w.Canary, w.Both, least, most)
+	t.compare(w.Canary, w.Both, least, most, w.Seconds)
 }
+
+// recent is the time in seconds over which the rate of requests is averaged.
+const recent = 37
 
 // rate updates the rate of requests of both arms.
 func (t *traffic) rate(both, seconds float64) {
@@ -84,7 +88,7 @@ func (t *traffic) rate(both, seconds float64) {
 	if t.Rate == 0 {
 		t.Rate = now
 	}
-	t.Rate += (now - t.Rate) / 3
+	t.Rate += (now - t.Rate) * -math.Expm1(-seconds/recent)
 }
 
 // flow returns the traffic of the metric with the most requests. Every request

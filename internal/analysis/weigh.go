@@ -26,6 +26,7 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 	case d.Cause != Routing, ramp.Weight == 0: // with these the weight may fall but not rise
 		return ramp.Weight
 	}
+	ramp.Since += in.seconds
 	if in.blind && t.Seen {
 		return ramp.Weight
 	}
@@ -40,7 +41,7 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 	if j.harm() >= doubtBursts && j.bursting() { // more requests do not shorten a burst
 		config.Max = min(config.Max, burstMax)
 	}
-	ramp.next(config, j.config.Interval, t.Weight, enough, t.Rate, t.multiple(), expected)
+	ramp.next(config, in.seconds, j.config.Interval, t.Weight, enough, t.Rate, t.multiple(), expected)
 	return ramp.Weight
 }
 
@@ -84,7 +85,7 @@ const (
 
 // bursting reports whether stable's pods have bursts of bad requests.
 func (j *Judge) bursting() bool {
-	return slices.ContainsFunc(j.all, func(r *ratio) bool { return r.Spread.burst() > 1 })
+	return slices.ContainsFunc(j.all, func(r *ratio) bool { return r.Spread.burst() > j.config.Interval })
 }
 
 func (j *Judge) finale() float64 { return min(finale, j.config.Bake/3) }

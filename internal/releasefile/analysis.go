@@ -35,7 +35,7 @@ func (r *File) analysisForm() form {
 		field{"profile", oneOf(&profile, analysis.Profiles()...), "Sets the defaults of the other fields: bake watches for at least 10 minutes, fast for at least 2."},
 		field{"alpha", number(&c.Alpha), "The chance of ever rejecting a release that is no worse."},
 		field{"beta", number(&c.Beta), "The chance of promoting a release that is worse by the margin."},
-		field{"interval", seconds(&c.Interval), "The time between two observations."},
+		field{"interval", seconds(&c.Interval), "The longest time between two observations. The source `emissary` gives the judge shorter ones, of about 10 requests of the canary and at least 3 s."},
 		field{"warmup", seconds(&c.Warmup), "The time after the canary's first request in which only a catastrophe counts."},
 		field{"warmups", mapOf(&c.Warmups, 0, seconds), "The same by metric name. Default: warmup, and for slow requests and latencies at least 3 minutes, or half of a bake that is shorter than 6."},
 		field{"bake", seconds(&c.Bake), "How long the canary must have had requests, with somebody watching, before a promotion."},

@@ -32,28 +32,48 @@ type Outcome struct {
 
 // Run runs a scenario once. The decider gets the history, returns the first
 // weight, and then gets every interval until its verdict is final or the
-// deadline passes. Its answers take effect some seconds into the next interval,
-// and so does the end of a rejected canary's traffic.
+// deadline passes. Between them it gets the observations that it asks for. Its answers take effect
+// some seconds later, and so does the end of a rejected canary's traffic.
 func Run(s *Scenario, d Decider, seed, run uint64) Outcome {
 	w := newWorld(s, seed, run)
 	length := s.Interval.Seconds()
 	for n := int(s.History / s.Interval); n > 0; n-- {
 		to := -float64(n) * length
-		w.interval(to-length, to, 0)
+		w.begin(to - length)
+		w.until(to, 0)
+		w.end(length)
 		d.Observe(w.observe(to, 0))
 	}
 	decision := d.Observe(analysis.Observation{Time: 0})
 	w.total = tally{}
-	n := 0
-	for ; n < int(s.Deadline/s.Interval) && !final(decision); n++ {
-		from, weight := float64(n)*length, decision.Weight
-		w.interval(from, from+length, weight)
-		decision = d.Observe(w.observe(from+length, weight))
+	for n := 0; n < int(s.Deadline/s.Interval) && !final(decision); n++ {
+		decision = w.carryOut(d, float64(n)*length, decision)
 	}
-	end := float64(n) * length
-	outcome := Outcome{Verdict: decision.Verdict, Cause: decision.Cause, Minutes: end / 60, Served: w.total.served, Canary: w.total.canary}
-	outcome.Excess = w.total.excess + w.aftermath(end, decision.Verdict)
+	outcome := Outcome{Verdict: decision.Verdict, Cause: decision.Cause, Minutes: w.now / 60, Served: w.total.served, Canary: w.total.canary}
+	outcome.Excess = w.total.excess + w.aftermath(w.now, decision.Verdict)
 	return outcome
+}
+
+// carryOut carries out the interval after a decision and returns the last decision in it.
+func (w *world) carryOut(d Decider, from float64, last analysis.Decision) analysis.Decision {
+	length := w.s.Interval.Seconds()
+	end, ended := from+length, false
+	for w.begin(from); !ended && !final(last); {
+		next := end
+		if last.Next > 0 && !w.canary.missing && !w.stable.missing {
+			next = w.now + max(last.Next, w.s.Shortest.Seconds())
+		}
+		weight := last.Weight
+		if ended = next >= end-w.s.Shortest.Seconds(); ended {
+			next = end
+		}
+		w.until(next, weight)
+		if ended {
+			w.end(length)
+		}
+		last = d.Observe(w.observe(next, weight))
+	}
+	return last
 }
 
 func final(d analysis.Decision) bool {

@@ -28,7 +28,8 @@ type Scenario struct {
 	Description string  `yaml:"description"`
 	Requests    float64 `yaml:"requests"` // per second, of both versions together
 
-	Interval time.Duration `yaml:"interval"` // between two observations; default 15s
+	Interval time.Duration `yaml:"interval"` // the longest time between two observations; default 15s
+	Shortest time.Duration `yaml:"shortest"` // the shortest; default 3s, or interval if that is shorter
 	Deadline time.Duration `yaml:"deadline"` // when a run without a verdict ends; default 1h
 	History  time.Duration `yaml:"history"`  // of stable alone, observed before the release
 	Pods     Pods          `yaml:"pods"`
@@ -176,6 +177,9 @@ func decode(text []byte) ([]Scenario, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.Shortest == 0 {
+			s.Shortest = min(shortest, s.Interval)
+		}
 		if err := s.check(); err != nil {
 			return nil, fmt.Errorf("scenario %q: %w", s.Name, err)
 		}
@@ -186,6 +190,9 @@ func decode(text []byte) ([]Scenario, error) {
 	}
 	return all, nil
 }
+
+// shortest is the usual shortest time between two observations.
+const shortest = 3 * time.Second
 
 // maxIntervals limits the memory and time of a run.
 const maxIntervals = 100_000
@@ -199,6 +206,9 @@ func (s *Scenario) check() error {
 	}
 	if err := s.checkMeasured(); err != nil {
 		return err
+	}
+	if s.Shortest < time.Second || s.Shortest > s.Interval {
+		return fmt.Errorf("shortest is %s; it must be from 1s to the interval, %s", s.Shortest, s.Interval)
 	}
 	if s.Interval < time.Second || s.Deadline < s.Interval || s.Deadline+s.History > maxIntervals*s.Interval || s.History < 0 {
 		return fmt.Errorf("interval %s, deadline %s and history %s do not fit together: the interval must be at least 1s, and a run must have 1 to %d intervals", s.Interval, s.Deadline, s.History, maxIntervals)

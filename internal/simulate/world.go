@@ -20,6 +20,9 @@ type world struct {
 	events, counts *rand.Rand
 
 	phase          float64 // of the wave, in periods
+	now            float64 // s
+	delay          float64 // of a change of the weight in this interval, s
+	measured       float64 // when the gauges were last measured, s
 	weight         float64 // the current weight, percent
 	changed        float64 // when the weight last took effect, s
 	warm           float64 // when the canary's cold start ends, s
@@ -42,7 +45,8 @@ type side struct {
 	isCanary bool
 	drifts   map[string]float64 // of the logarithms of the gauges, in standard deviations
 	pods     []pod
-	gap      int // intervals until it is observed again
+	gap      int  // intervals until it is observed again
+	missing  bool // in this interval
 	arms     map[string]*analysis.Arm
 }
 
@@ -92,20 +96,35 @@ func (w *world) newSide(name string, pods int) *side {
 // The seconds into an interval at which a new weight takes effect.
 const minDelay, maxDelay = 1, 4
 
-// interval simulates the time between two times, in seconds, with a new weight
-// requested at its start.
-func (w *world) interval(from, to, weight float64) {
-	delay := minDelay + (maxDelay-minDelay)*w.events.Float64()
-	if weight != w.weight {
-		w.pieces(from, min(from+delay, to))
-		w.change(min(from+delay, to), weight)
-		w.pieces(w.changed, to)
-	} else {
-		w.pieces(from, to)
+// begin begins an interval at a time in seconds. What happens in it by chance does not depend
+// on how often it is observed.
+func (w *world) begin(t float64) {
+	w.now = t
+	w.delay = minDelay + (maxDelay-minDelay)*w.events.Float64()
+	w.canary.missing = w.gap(w.canary, "canary")
+	if w.s.Gaps.Arm == "" {
+		w.stable.gap = w.canary.gap
 	}
+	w.stable.missing = w.gap(w.stable, "stable")
+}
+
+// until simulates the interval until a time in seconds, with a weight requested now.
+func (w *world) until(to, weight float64) {
+	from := w.now
+	if weight != w.weight {
+		w.pieces(from, min(from+w.delay, to))
+		w.change(min(from+w.delay, to), weight)
+		from = w.changed
+	}
+	w.pieces(from, to)
+	w.now = to
+}
+
+// end ends an interval of some seconds.
+func (w *world) end(seconds float64) {
 	for _, v := range []*side{w.canary, w.stable} {
 		w.restart(v)
-		w.burst(v, to-from)
+		w.burst(v, seconds)
 	}
 }
 
@@ -278,11 +297,7 @@ func (w *world) restart(v *side) {
 // observation reuses the maps.
 func (w *world) observe(t, weight float64) analysis.Observation {
 	o := analysis.Observation{Time: t, Weight: weight}
-	gap := w.gap(w.canary, "canary")
-	if w.s.Gaps.Arm == "" {
-		w.stable.gap = w.canary.gap
-	}
-	stableGap := w.gap(w.stable, "stable")
+	gap, stableGap := w.canary.missing, w.stable.missing
 	if gap && stableGap {
 		return o
 	}
@@ -308,7 +323,8 @@ const drift = 60
 func (w *world) measure(canary, stable bool) {
 	for _, name := range slices.Sorted(maps.Keys(w.s.Gauges)) {
 		of := w.s.Gauges[name]
-		g := analysis.Gauge{Canary: w.canary.measure(w, name, of.Noise) * of.Canary, Stable: w.stable.measure(w, name, of.Noise)}
+		kept := math.Exp(-(w.now - w.measured) / drift)
+		g := analysis.Gauge{Canary: w.canary.measure(w, name, kept, of.Noise) * of.Canary, Stable: w.stable.measure(w, name, kept, of.Noise)}
 		if !canary {
 			g.Canary = math.NaN()
 		}
@@ -317,11 +333,12 @@ func (w *world) measure(canary, stable bool) {
 		}
 		w.gauges[name] = g
 	}
+	w.measured = w.now
 }
 
-// measure returns the next value of a gauge with a median of 1.
-func (v *side) measure(w *world, name string, noise float64) float64 {
-	kept := math.Exp(-w.s.Interval.Seconds() / drift)
+// measure returns the next value of a gauge with a median of 1, of which it has kept a part of
+// its deviation.
+func (v *side) measure(w *world, name string, kept, noise float64) float64 {
 	v.drifts[name] = kept*v.drifts[name] + math.Sqrt(1-kept*kept)*w.counts.NormFloat64()
 	return math.Exp(noise * v.drifts[name])
 }

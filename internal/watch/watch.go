@@ -54,6 +54,7 @@ type Watcher struct {
 	partial  analysis.Observation // of the current interval
 	counted  bool                 // partial is not empty
 	observed time.Time            // when the last interval ended
+	told     told                 // the last judgement that Look returned
 	read     time.Time            // when the last reading was made
 	troubles []string             // of the last reading
 
@@ -120,8 +121,17 @@ func (w *Watcher) start(ctx context.Context, weight int) (analysis.Decision, err
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// Look waits until the current interval is over, or until a catastrophe, and returns the
-// judgement. The first look returns at once. weight is the canary's current weight.
+// told is a judgement that Look returned.
+type told struct {
+	at      time.Time
+	verdict analysis.Verdict
+	cause   analysis.Cause
+	weight  float64
+}
+
+// Look returns the judgement after an interval, or as soon as it is another one. If requests
+// allow it, the judge gets several short intervals meanwhile. The first look returns at once.
+// weight is the canary's current weight.
 func (w *Watcher) Look(ctx context.Context, weight int) (rollout.Judged, error) {
 	if w.counter == nil {
 		d, err := w.start(ctx, weight)
@@ -141,10 +151,20 @@ func (w *Watcher) Look(ctx context.Context, weight int) (rollout.Judged, error) 
 		if err != nil {
 			return rollout.Judged{}, err
 		}
-		if w.over(came) {
-			return w.judged(w.observe(came))
+		if !w.over(came) {
+			continue
+		}
+		if d := w.observe(came); w.news(d) {
+			return w.judged(d)
 		}
 	}
+}
+
+// news reports whether a judgement is worth the cost of recording it.
+func (w *Watcher) news(d analysis.Decision) bool {
+	last := w.told
+	return d.Verdict != last.verdict || d.Cause != last.cause || d.Weight != last.weight ||
+		!w.read.Before(last.at.Add(seconds(w.Analysis.Interval)))
 }
 
 // Mended tells that somebody else had changed the canary's routes, and that they were set
@@ -257,9 +277,20 @@ func (w *Watcher) over(came progress) bool {
 	case blind, incomplete:
 		return !w.read.Before(w.observed.Add(2 * interval))
 	case complete:
-		return !w.read.Before(w.observed.Add(interval))
+		return !w.read.Before(w.observed.Add(min(interval, max(w.Every, w.pace()))))
 	}
 	return true
+}
+
+// pace returns how long the current interval has to be.
+func (w *Watcher) pace() time.Duration {
+	if w.Every >= seconds(w.Analysis.Interval) { // the source has its own pace
+		return w.Every
+	}
+	if next := w.current().Standing().Next; next > 0 {
+		return seconds(next)
+	}
+	return seconds(w.Analysis.Interval)
 }
 
 // sentry is a judge that counts time from a later start, in seconds.
@@ -337,6 +368,7 @@ func (w *Watcher) judged(d analysis.Decision) (rollout.Judged, error) {
 	if err != nil {
 		return rollout.Judged{}, fmt.Errorf("the evidence cannot be stored: %w", err)
 	}
+	w.told = told{w.read, d.Verdict, d.Cause, d.Weight}
 	reason := d.Reason
 	if d.Pod != "" {
 		reason += " It is " + d.Pod + "."

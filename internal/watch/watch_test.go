@@ -374,3 +374,29 @@ func TestWholePercent(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestShortIntervals checks that a busy canary is judged more often than it is recorded, and
+// that a change of the verdict is recorded at once.
+func TestShortIntervals(t *testing.T) {
+	s := &site{now: noon, perSec: 1000}
+	config := analysis.Default()
+	config.Ramp.Steps = []analysis.Step{{Weight: 10}}
+	w := s.watch(t, config, nil)
+	look(t, w, 10)
+	var last rollout.Judged
+	for s.now.Before(noon.Add(3 * time.Minute)) {
+		begin := s.now
+		if last = look(t, w, 10); s.now.Sub(begin) < 15*time.Second {
+			t.Fatalf("a record after %s: %s", s.now.Sub(begin), last.Reason)
+		}
+	}
+	s.bad = .05
+	begin := s.now
+	for last.Verdict != analysis.Reject {
+		last = look(t, w, 10)
+	}
+	// Three intervals of 15 s would take 45 s.
+	if took := s.now.Sub(begin); took > 15*time.Second {
+		t.Errorf("rejected after %s", took)
+	}
+}

@@ -19,6 +19,7 @@ type answer struct {
 	Inconclusive bool                `json:"inconclusive,omitempty"`
 	Weight       float64             `json:"weight"`
 	Reason       string              `json:"reason"`
+	Next         float64             `json:"next,omitempty"`
 	Error        string              `json:"error,omitempty"`
 	Evidence     map[string]evidence `json:"evidence,omitempty"`
 }
@@ -60,7 +61,7 @@ func Refusal(why error, d analysis.Decision) ([]byte, error) {
 func of(d analysis.Decision) answer {
 	a := answer{
 		Verdict: d.Verdict, Cause: d.Cause, Pod: d.Pod, Inconclusive: d.Inconclusive,
-		Weight: d.Weight, Reason: d.Reason, Error: d.Error,
+		Weight: d.Weight, Reason: d.Reason, Next: math.Round(10*d.Next) / 10, Error: d.Error,
 		Evidence: make(map[string]evidence, len(d.Evidence)),
 	}
 	for name, e := range d.Evidence {
