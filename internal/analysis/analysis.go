@@ -86,7 +86,7 @@ const (
 	BadPod     Cause = "bad-pod"     // one canary pod is bad, the others are not
 	Drift      Cause = "gauge"       // a gauge of the canary drifts from stable's
 	Crashing   Cause = "restarts"    // the canary's containers restart more often than stable's
-	TooMany    Cause = "events"      // something happens more often on the canary than on stable
+	Differs    Cause = "events"      // something happens more often on the canary than on stable, or a guard less often
 )
 
 // EndsByMore reports whether more requests to the canary end a hold with this cause. No

@@ -28,17 +28,6 @@ type Config struct {
 	Limits  []Limit
 }
 
-// Role determines what a metric does in the verdicts.
-type Role string
-
-// A Decider has to prove that the canary is no worse before a promotion. A Guard only holds or
-// rejects a release: it fits metrics with few requests, such as those of single routes, which
-// would need hours to prove anything.
-const (
-	Decider Role = "decider"
-	Guard   Role = "guard"
-)
-
 // Overtime determines what happens to the weight of a release that is undecided
 // at its deadline.
 type Overtime string
@@ -198,8 +187,8 @@ func (c Config) Validate() error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Roles)) {
-		if r := c.Roles[name]; r != Decider && r != Guard {
-			return fmt.Errorf("roles.%s is %q; it must be %s or %s", name, r, Decider, Guard)
+		if r := c.Roles[name]; !slices.Contains(Roles(), r) {
+			return fmt.Errorf("roles.%s is %q; it must be %s, %s or %s", name, r, Decider, Guard, Ignored)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Warmups)) {

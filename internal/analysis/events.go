@@ -21,6 +21,11 @@ func together(a, b int64) int64 {
 	return a + b
 }
 
+// ClientErrors is the name of the events that are refusals: responses of class 4xx. They are
+// a guard unless the configuration says otherwise. More of them may be a page that is gone,
+// fewer a door that stands open, and either may be intended.
+const ClientErrors = "client-errors"
+
 // events compares how often something happens on the canary with its share of the requests.
 // Users who cannot order get no error and no slow answer; they only do not order.
 //
@@ -28,9 +33,11 @@ func together(a, b int64) int64 {
 // are binomial given those of both versions, with its share of the requests as probability.
 // Too few of them are harm: the bets are those of harm with the versions exchanged, since
 // the events that the canary lacks are too many on stable. Too many only hold a release: an
-// order may be placed twice, but people may also like the new version.
+// order may be placed twice, but people may also like the new version. Of a guard, too few
+// only hold it, too.
 type events struct {
 	Name    string        `json:"name"`
+	Guard   bool          `json:"guard,omitempty"`
 	Stake   float64       `json:"stake"` // initial wealth
 	Fewer   harm          `json:"fewer"`
 	More    harm          `json:"more"`
@@ -102,9 +109,43 @@ func (e *events) expected() float64 {
 // doubted reports whether the evidence against the canary prevents a promotion.
 func (e *events) doubted() bool { return max(e.Fewer.value(), e.More.value()) >= suspicion }
 
+// holding returns the evidence that holds a release. For a guard it is the mean of both
+// directions, which is evidence against "no difference".
+func (e *events) holding() float64 {
+	if e.Guard {
+		return (e.Fewer.value() + e.More.value()) / 2
+	}
+	return e.More.value()
+}
+
+// lacks reports whether the canary has too few events, rather than too many.
+func (e *events) lacks() bool { return e.Fewer.value() > e.More.value() }
+
+// excess returns the number of events beyond or below the expected ones.
+func (e *events) excess() float64 {
+	if e.Guard && e.lacks() {
+		return e.Fewer.Excess
+	}
+	return e.More.Excess
+}
+
 func (e *events) reason() string {
 	return fmt.Sprintf("%s: the canary had %.0f, but its share of the requests makes %.0f likely; stable had %.0f.",
 		e.Name, e.Canary.Bad, e.expected(), e.Stable.Bad)
+}
+
+// holdReason says why the release is held, and what ends the hold.
+func (e *events) holdReason() string {
+	than := "more"
+	if e.lacks() {
+		than = "fewer"
+	}
+	return fmt.Sprintf("%s That is %s than chance explains, and may be intended; give %s the role %s if it is.", e.reason(), than, e.Name, Ignored)
+}
+
+// doubtReason says why the release is not promoted yet.
+func (e *events) doubtReason() string {
+	return e.reason() + " That may still be chance; the judge waits for more evidence."
 }
 
 // evidence returns the evidence for the report. Needed is 0: events need not prove health.
@@ -113,8 +154,12 @@ func (e *events) evidence() Evidence {
 	if e.Stable.Bad > 0 && e.Canary.All > 0 {
 		ratio = e.Canary.Bad / e.Canary.All / (e.Stable.Bad / e.Stable.All)
 	}
+	harm := e.Fewer.value()
+	if e.Guard {
+		harm = e.holding()
+	}
 	return Evidence{
-		Harm: e.Fewer.value(), Safe: 1, Canary: e.Canary.counts(), Stable: e.Stable.counts(),
+		Harm: harm, Safe: 1, Canary: e.Canary.counts(), Stable: e.Stable.counts(),
 		Ratio: ratio, Low: 0, High: math.Inf(1),
 	}
 }

@@ -124,7 +124,7 @@ func (j *Judge) count(o Observation, seconds float64) interval {
 	f := o.flow()
 	for _, e := range j.s.Events {
 		counts, measured := o.Events[e.Name]
-		e.observe(counts, measured && f.measured, f, in, j.config)
+		e.observe(counts, measured && f.measured, f, j.warmed(in, j.config.warmup(e.Name, false)), j.config)
 	}
 	for _, g := range j.s.Gauges {
 		g.observe(o.Gauges[g.Name], j.config.gauge(g.Name).Margin, seconds)
@@ -168,7 +168,7 @@ func (j *Judge) remember(o Observation, seconds float64) {
 func (j *Judge) addMetrics(o Observation) {
 	known := len(j.s.Ratios) + len(j.s.Latencies) + len(j.s.Gauges) + len(j.s.Events)
 	stake := min(1, j.harm())
-	for name := range o.Metrics {
+	for name := range considered(j.config, o.Metrics) {
 		j.s.Ratios = insert(j.s.Ratios, name, func(r *ratio) string { return r.Name }, func() *ratio {
 			r := &ratio{Name: name, Margin: j.config.margin(name), Weight: 1, Stake: stake}
 			if j.config.Roles[name] == Guard {
@@ -177,14 +177,16 @@ func (j *Judge) addMetrics(o Observation) {
 			return r
 		})
 	}
-	for name := range o.Latency {
+	for name := range considered(j.config, o.Latency) {
 		j.s.Latencies = insert(j.s.Latencies, name, func(l *latency) string { return l.Name }, func() *latency { return &latency{Name: name} })
 	}
-	for name := range o.Gauges {
+	for name := range considered(j.config, o.Gauges) {
 		j.s.Gauges = insert(j.s.Gauges, name, func(g *gauge) string { return g.Name }, func() *gauge { return newGauge(name) })
 	}
-	for name := range o.Events {
-		j.s.Events = insert(j.s.Events, name, func(e *events) string { return e.Name }, func() *events { return &events{Name: name, Stake: stake} })
+	for name := range considered(j.config, o.Events) {
+		j.s.Events = insert(j.s.Events, name, func(e *events) string { return e.Name }, func() *events {
+			return &events{Name: name, Stake: stake, Guard: j.config.eventsRole(name) == Guard}
+		})
 	}
 	if len(j.s.Ratios)+len(j.s.Latencies)+len(j.s.Gauges)+len(j.s.Events) > known {
 		j.gather()
@@ -229,8 +231,10 @@ func (j *Judge) harm() float64 {
 		weight += r.Weight
 	}
 	for _, e := range j.s.Events {
-		sum += e.Stake * e.Fewer.value()
-		weight++
+		if !e.Guard {
+			sum += e.Stake * e.Fewer.value()
+			weight++
+		}
 	}
 	if weight == 0 {
 		return 1

@@ -56,6 +56,7 @@ func Restore(c Config, text []byte) (*Judge, error) {
 	j.s = s.state
 	a := s.Answer
 	j.standing = Decision{Verdict: a.Verdict, Cause: a.Cause, Pod: a.Pod, Weight: a.Weight, Reason: a.Reason, Inconclusive: a.Inconclusive, Next: a.Next, Evidence: j.evidence}
+	j.assign()
 	j.gather()
 	return j, nil
 }

@@ -64,6 +64,8 @@ func (j *Judge) overtime(d Decision) Decision {
 	why := "The deadline has passed without enough evidence for a decision."
 	if d.Verdict == Hold {
 		why = "The deadline has passed without a decision. " + d.Reason
+	} else if e := j.doubtedEvents(); e != nil {
+		why = "The deadline has passed without a decision. " + e.reason()
 	} else if j.tooFew() {
 		d.Cause = LowTraffic
 	}
@@ -108,7 +110,7 @@ func (j *Judge) harmful() (reject, pod string) {
 	}
 	var lacking *events
 	for _, e := range j.s.Events {
-		if share := e.Stake * e.Fewer.value(); share > most {
+		if share := e.Stake * e.Fewer.value(); share > most && !e.Guard {
 			lacking, most = e, share
 		}
 	}
@@ -152,7 +154,7 @@ func (j *Judge) healthy() bool {
 			return false
 		}
 	}
-	return !j.s.Crashing.doubted() && !slices.ContainsFunc(j.s.Events, (*events).doubted) && j.looksHealthy()
+	return !j.s.Crashing.doubted() && j.doubtedEvents() == nil && j.looksHealthy()
 }
 
 // looksHealthy reports whether every metric shows that the canary is not worse
@@ -177,7 +179,7 @@ func (j *Judge) obstacle(pod string) Decision {
 	hold := func(cause Cause, reason string) Decision {
 		return Decision{Verdict: Hold, Cause: cause, Reason: reason}
 	}
-	extra := j.tooMany()
+	differs := j.differs()
 	switch {
 	case j.s.BadPod != "":
 		d := hold(BadPod, reasonBadPod)
@@ -195,8 +197,8 @@ func (j *Judge) obstacle(pod string) Decision {
 		return hold(Routing, j.strayedReason())
 	case j.drifting():
 		return hold(Drift, reasonGauge)
-	case extra != nil:
-		return hold(TooMany, extra.reason())
+	case differs != nil:
+		return hold(Differs, differs.holdReason())
 	case t.Now == 0:
 		return hold(NoData, reasonNoTraffic)
 	case !t.Seen || t.Waited >= stale:
@@ -210,12 +212,22 @@ func (j *Judge) drifting() bool {
 	return slices.ContainsFunc(j.s.Gauges, func(g *gauge) bool { return g.value() >= driftBar })
 }
 
-// tooMany returns what certainly happens more often on the canary than on stable, or nil.
-func (j *Judge) tooMany() *events {
+// differs returns the events whose number certainly differs in a way that holds the release,
+// or nil. Each of several kinds of events holds a healthy release with its part of alpha.
+func (j *Judge) differs() *events {
+	enough := float64(len(j.s.Events)) / j.config.Alpha
 	for _, e := range j.s.Events {
-		if e.More.value() >= 1/j.config.Alpha && e.More.Excess >= leastExcess {
+		if e.holding() >= enough && e.excess() >= leastExcess {
 			return e
 		}
+	}
+	return nil
+}
+
+// doubtedEvents returns the events whose evidence prevents a promotion, or nil.
+func (j *Judge) doubtedEvents() *events {
+	if i := slices.IndexFunc(j.s.Events, (*events).doubted); i >= 0 {
+		return j.s.Events[i]
 	}
 	return nil
 }
@@ -233,7 +245,7 @@ func (j *Judge) missing() bool {
 		}
 	}
 	for _, e := range j.s.Events {
-		if e.Missing {
+		if e.Missing && !e.Guard {
 			return true
 		}
 	}

@@ -84,6 +84,7 @@ func (j *Judge) largest() float64 {
 // progress says where the judgement stands while nothing prevents it.
 func (j *Judge) progress(in interval, harm float64) string {
 	worse := slices.ContainsFunc(j.all, (*ratio).looksWorse)
+	unsure := j.doubtedEvents()
 	switch {
 	case in.blind && worse:
 		return reasonWarmupBad
@@ -91,6 +92,8 @@ func (j *Judge) progress(in interval, harm float64) string {
 		return reasonWarmup
 	case worse, harm >= suspicion, j.doubtful():
 		return reasonSuspicion
+	case unsure != nil:
+		return unsure.doubtReason()
 	case j.looksHealthy():
 		return reasonBaking
 	case j.tooSlow() && j.noisy():

@@ -42,7 +42,7 @@ func (r *File) analysisForm() form {
 		field{"deadline", seconds(&c.Deadline), "The time from the start of the release until it is inconclusive."},
 		field{"overtime", oneOf(&c.Overtime, analysis.Withdraw, analysis.Keep), "What happens to a release that is undecided at its deadline: reject takes the traffic off the canary, hold keeps the share until a person decides."},
 		field{"margins", mapOf(&c.Margins, 0, number), "The harm to detect, in percentage points, by metric name."},
-		field{"roles", mapOf(&c.Roles, analysis.Decider, roleForm), "By metric name: a decider has to prove that the canary is no worse; a guard, such as a metric of one route, only holds or rejects."},
+		field{"roles", mapOf(&c.Roles, analysis.Decider, roleForm), "By metric name: a decider has to prove that the canary is no worse; a guard, such as a metric of one route, only holds or rejects, and events that are a guard only hold; ignore leaves the metric out. Default: decider, and guard for the events client-errors."},
 		field{"gauges", mapOf(&c.Gauges, analysis.DefaultGauge(), gaugeForm), "When a gauge counts as worse, by its name."},
 		field{"limits", listOf(&c.Limits, analysis.Limit{Requests: 1000}, limitForm), "Plain limits (SLOs) on the canary alone."},
 	).check(r.checked)
@@ -56,7 +56,7 @@ func (r *File) checked(v value) error {
 	return nil
 }
 
-func roleForm(r *analysis.Role) form { return oneOf(r, analysis.Decider, analysis.Guard) }
+func roleForm(r *analysis.Role) form { return oneOf(r, analysis.Roles()...) }
 
 func gaugeForm(rule *analysis.GaugeRule) form {
 	return object(
