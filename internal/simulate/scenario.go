@@ -36,6 +36,7 @@ type Scenario struct {
 
 	Metrics map[string]Ratio      `yaml:"metrics"` // by name, such as errors and slow
 	Gauges  map[string]GaugeRatio `yaml:"gauges"`  // by name, such as memory
+	Events  map[string]EventRatio `yaml:"events"`  // by name, such as client-errors
 
 	Outage    Outage    `yaml:"outage"`
 	Bursts    Bursts    `yaml:"bursts"`
@@ -246,7 +247,7 @@ func (s *Scenario) check() error {
 	return nil
 }
 
-// checkMeasured checks the metrics and gauges, in the order of their names.
+// checkMeasured checks the metrics, gauges and events, in the order of their names.
 func (s *Scenario) checkMeasured() error {
 	for _, name := range s.metricNames() {
 		r := s.Metrics[name]
@@ -267,6 +268,23 @@ func (s *Scenario) checkMeasured() error {
 		}
 		if err := within("gauges."+name+".noise", g.Noise, 0, 10); err != nil {
 			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Events)) {
+		e, often := s.Events[name], 0.
+		if e.Client.Requests > 0 {
+			often = 1
+		}
+		for _, c := range []struct {
+			field            string
+			value, low, high float64
+		}{
+			{"stable", e.Stable, 0, 100}, {"canary", e.Canary, 0, 100}, {"client.requests", e.Client.Requests, 0, 1e6},
+			{"client.every", e.Client.Every.Seconds(), often, 1e9}, {"client.for", e.Client.For.Seconds(), 0, 1e9},
+		} {
+			if err := within("events."+name+"."+c.field, c.value, c.low, c.high); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -297,6 +315,11 @@ func (s *Scenario) Harmful() bool {
 	}
 	for _, g := range s.Gauges {
 		if g.Canary > 1 {
+			return true
+		}
+	}
+	for _, e := range s.Events {
+		if e.Canary != e.Stable {
 			return true
 		}
 	}

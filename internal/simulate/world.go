@@ -32,6 +32,8 @@ type world struct {
 	cuts   []float64
 	answer map[string]analysis.Pair
 	gauges map[string]analysis.Gauge
+
+	happens happenings
 }
 
 // tally holds what the users of a run got.
@@ -42,6 +44,7 @@ type tally struct {
 
 // side is one version in a run.
 type side struct {
+	happened []int64 // events that were not yet shown
 	isCanary bool
 	drifts   map[string]float64 // of the logarithms of the gauges, in standard deviations
 	pods     []pod
@@ -65,7 +68,7 @@ func newWorld(s *Scenario, seed, run uint64) *world {
 		events:  rand.New(rand.NewPCG(seed, 2*run)),
 		counts:  rand.New(rand.NewPCG(seed, 2*run+1)),
 		changed: never, warm: never,
-		answer: map[string]analysis.Pair{},
+		answer: map[string]analysis.Pair{}, happens: newHappenings(s, seed, run),
 	}
 	if len(s.Gauges) > 0 {
 		w.gauges = map[string]analysis.Gauge{}
@@ -78,7 +81,7 @@ func newWorld(s *Scenario, seed, run uint64) *world {
 }
 
 func (w *world) newSide(name string, pods int) *side {
-	v := &side{arms: map[string]*analysis.Arm{}, drifts: map[string]float64{}}
+	v := &side{arms: map[string]*analysis.Arm{}, drifts: map[string]float64{}, happened: make([]int64, len(w.s.Events))}
 	for i := range max(pods, 1) {
 		p := pod{name: fmt.Sprintf("%s-%d", name, i), unshown: make([]analysis.Counts, len(w.metrics))}
 		p.bursts = w.events.Float64() < w.s.Bursts.Time
@@ -153,6 +156,7 @@ func (w *world) pieces(from, to float64) {
 		cut(r.After.Seconds())
 		cut((r.After + r.For).Seconds())
 	}
+	w.cutEvents(from, cut)
 	slices.Sort(w.cuts)
 	for i := range len(w.cuts) - 1 {
 		w.piece(w.cuts[i], w.cuts[i+1])
@@ -166,7 +170,7 @@ func (w *world) pieces(from, to float64) {
 func (w *world) piece(from, to float64) {
 	middle := (from + to) / 2
 	share := min(w.weight/100*w.s.multiple(), 1)
-	requests := w.s.rate(middle, w.phase) * (to - from)
+	requests := w.s.rate(middle, w.phase)*(to-from) + w.fromClients(middle, to-from)
 	for _, v := range []*side{w.canary, w.stable} {
 		mean := requests * (1 - share)
 		if v.isCanary {
@@ -200,6 +204,7 @@ func (w *world) serve(v *side, i int, t float64, n int64) {
 	if v.isCanary {
 		w.total.canary += n
 	}
+	w.happen(v, t, n)
 	p := &v.pods[i]
 	for m, name := range w.metrics {
 		n := n
@@ -303,6 +308,7 @@ func (w *world) observe(t, weight float64) analysis.Observation {
 	}
 	o.Metrics, o.Gauges = w.answer, w.gauges
 	w.measure(!gap && t > 0, !stableGap)
+	o.Events = w.showEvents(!gap && t > 0, !stableGap)
 	for m, name := range w.metrics {
 		var pair analysis.Pair
 		if !gap && t > 0 {
