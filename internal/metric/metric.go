@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/metric/native"
 )
 
@@ -117,6 +118,9 @@ const (
 	KindGauge   Kind = "gauge"
 	KindEvents  Kind = "events"
 )
+
+// ClientErrors is the name of the events that are responses of class 4xx.
+const ClientErrors = analysis.ClientErrors
 
 // Metric is a metric that a source reads.
 type Metric struct {

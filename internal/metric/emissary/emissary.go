@@ -70,8 +70,12 @@ const responses = "envoy_cluster_upstream_rq_xx"
 // itself, for a timeout or because there is no pod, count like the service's
 // own. Requests whose client went away do not count.
 func Queries() []metric.Query {
+	class := func(digit string) metric.Selector {
+		return metric.Selector{Name: responses}.With(metric.Equal("envoy_response_code_class", digit))
+	}
 	return []metric.Query{
-		{Metric: metric.Metric{Name: Errors, Kind: metric.KindRatio}, Bad: metric.Selector{Name: responses}.With(metric.Equal("envoy_response_code_class", "5")), Total: metric.Selector{Name: responses}},
+		{Metric: metric.Metric{Name: Errors, Kind: metric.KindRatio}, Bad: class("5"), Total: metric.Selector{Name: responses}},
+		{Metric: metric.Metric{Name: metric.ClientErrors, Kind: metric.KindEvents}, Total: class("4")},
 		{Metric: metric.Metric{Name: Latency, Kind: metric.KindLatency}, Buckets: metric.Selector{Name: "envoy_cluster_upstream_rq_time_bucket"}, PerSecond: 1000},
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/metric"
 	"github.com/canarize/canarize/internal/metric/emissary"
 	"github.com/canarize/canarize/internal/metric/metrictest"
@@ -206,6 +207,45 @@ func TestRetries(t *testing.T) {
 		have := [2]string{fmt.Sprintf("%d of %d", pair.Canary.Bad, pair.Canary.Total), fmt.Sprintf("%d of %d", pair.Stable.Bad, pair.Stable.Total)}
 		if have != [2]string{c.canary, c.stable} || out.Observation.Metrics[emissary.Errors].Canary.Bad != 0 {
 			t.Errorf("%d: %v, %+v", i, have, out.Observation)
+		}
+	}
+}
+
+// TestClientErrors checks that responses of class 4xx are events, from an interval without any
+// on, and that they are no errors.
+func TestClientErrors(t *testing.T) {
+	page := func(served, canary, stable int) written {
+		text := "envoy_server_live{} 1\n"
+		for cluster, refused := range map[string]int{"web_canary_default": canary, "web_default": stable} {
+			text += fmt.Sprintf("envoy_cluster_upstream_rq_xx{envoy_response_code_class=\"2\",envoy_cluster_name=%q} %d\n", cluster, served)
+			if refused > 0 {
+				text += fmt.Sprintf("envoy_cluster_upstream_rq_xx{envoy_response_code_class=\"4\",envoy_cluster_name=%q} %d\n", cluster, refused)
+			}
+		}
+		return written(text)
+	}
+	var now written
+	s, err := emissary.New(&now, clusters())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := (&metric.Opened{Source: s, Metrics: metric.Metrics(emissary.Queries()), Timeout: time.Hour}).Reader(metrictest.Begin())
+	for i, c := range []struct {
+		page written
+		want analysis.Events
+	}{
+		{page(100, 0, 0), analysis.Events{}},
+		{page(200, 0, 0), analysis.Events{}},
+		{page(300, 0, 7), analysis.Events{Stable: 7}},
+		{page(400, 2, 9), analysis.Events{Canary: 2, Stable: 2}},
+	} {
+		now = c.page
+		out := reader.Read(t.Context(), metrictest.Begin().Add(time.Duration(i)*15*time.Second), metric.Weight{}).Observation
+		if have, found := out.Events[metric.ClientErrors]; found != (i > 0) || have != c.want {
+			t.Errorf("%d: %+v", i, out)
+		}
+		if errors := out.Metrics[emissary.Errors]; i > 0 && (errors.Canary.Bad != 0 || errors.Stable.Bad != 0 || errors.Canary.Total != 100+c.want.Canary) {
+			t.Errorf("%d: %+v of %+v", i, errors.Canary, errors.Stable)
 		}
 	}
 }
