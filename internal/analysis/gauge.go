@@ -66,10 +66,12 @@ func newGauge(name string) *gauge {
 	return g
 }
 
-func (g *gauge) observe(o Gauge, margin, seconds float64) {
+// observe counts an interval of some seconds. While the canary is cold, it only records whether
+// there are values.
+func (g *gauge) observe(o Gauge, margin, seconds float64, cold bool) {
 	d := math.Log(o.Canary / o.Stable)
 	g.Missing = math.IsNaN(d) || math.IsInf(d, 0) || o.Canary <= 0
-	if g.Missing || seconds <= 0 {
+	if g.Missing || seconds <= 0 || cold {
 		return
 	}
 	g.Lag.add(d)

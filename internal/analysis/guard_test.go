@@ -192,3 +192,24 @@ func TestEventsWarmUp(t *testing.T) {
 		t.Errorf("held after %g s, and with a warm-up of 300 s after %g s", soon, late)
 	}
 }
+
+// TestGaugesWarmUp checks that a gauge counts at once, and after its warm-up if it has one.
+func TestGaugesWarmUp(t *testing.T) {
+	held := func(change func(*Config)) float64 {
+		j := newJudge(t, change)
+		j.Observe(Observation{Weight: 1})
+		for i := 1; i <= 240; i++ {
+			o := errorsOf(float64(15*i), 1, 0, 15, 0, 1485)
+			o.Gauges = map[string]Gauge{"memory": {Canary: 2, Stable: 1}}
+			if d := j.Observe(o); d.Cause == Drift {
+				return o.Time
+			}
+		}
+		return 3600
+	}
+	soon := held(nil)
+	late := held(func(c *Config) { c.Warmups = map[string]float64{"memory": 300} })
+	if soon > 240 || late < 300+soon-60 || late > 300+soon+60 {
+		t.Errorf("held after %g s, and with a warm-up of 300 s after %g s", soon, late)
+	}
+}

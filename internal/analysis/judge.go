@@ -127,7 +127,7 @@ func (j *Judge) count(o Observation, seconds float64) interval {
 		e.observe(counts, measured && f.measured, f, j.warmed(in, j.config.warmup(e.Name, false)), j.config)
 	}
 	for _, g := range j.s.Gauges {
-		g.observe(o.Gauges[g.Name], j.config.gauge(g.Name).Margin, seconds)
+		g.observe(o.Gauges[g.Name], j.config.gauge(g.Name).Margin, seconds, j.cold(g.Name, in))
 	}
 	if !in.blind {
 		j.s.Watched += seconds
@@ -138,6 +138,13 @@ func (j *Judge) count(o Observation, seconds float64) interval {
 		}
 	}
 	return in
+}
+
+// cold reports whether a gauge is not warm. Only if the configuration names it, it has a
+// warm-up: values such as memory begin low.
+func (j *Judge) cold(name string, in interval) bool {
+	warmup, named := j.config.Warmups[name]
+	return named && j.warmed(in, warmup).blind
 }
 
 // bake counts the seconds since both versions were last measured if the canary had
