@@ -3,6 +3,7 @@ package releasefile
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/metric"
 )
 
@@ -157,6 +159,49 @@ func TestMetricsExamples(t *testing.T) {
 	for _, name := range metric.SourceNames() {
 		if !seen[name] {
 			t.Errorf("there is no example of the source %s", name)
+		}
+	}
+}
+
+// TestThrottlingExample checks that examples/metrics/throttling.yml compares the versions, and
+// that its margin means what its comment says: throttled periods of a version, in percent, against
+// stable's.
+func TestThrottlingExample(t *testing.T) {
+	const file = "../../examples/metrics/throttling.yml"
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Parse(file, content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(r.Metrics.Queries, func(q metric.Query) bool { return q.Kind == metric.KindGauge })
+	if q := r.Metrics.Queries[at]; strings.Count(q.Gauge, "{$arm,") != 2 || !strings.HasPrefix(q.Gauge, "0.05 + (") || strings.Contains(q.Gauge, "\n") {
+		t.Errorf("%+v", q)
+	}
+	for _, c := range []struct {
+		canary, stable float64
+		held           bool
+	}{{0, 0, false}, {4, 0, false}, {6, 0, true}, {100, 0, true}, {24, 10, false}, {26, 10, true}, {0, 50, false}} {
+		j, err := analysis.New(r.Analysis)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := false
+		for i := range 60 {
+			arm := func(requests int64) *analysis.Arm {
+				return &analysis.Arm{Counts: analysis.Counts{Total: requests}}
+			}
+			d := j.Observe(analysis.Observation{
+				Time: float64(15 * i), Weight: 1,
+				Metrics: map[string]analysis.Pair{"errors": {Canary: arm(15), Stable: arm(1485)}},
+				Gauges:  map[string]analysis.Gauge{"throttled": {Canary: .05 + c.canary/100, Stable: .05 + c.stable/100}},
+			})
+			held = held || d.Cause == analysis.Drift
+		}
+		if held != c.held {
+			t.Errorf("%g %% against stable's %g %%: held %v", c.canary, c.stable, held)
 		}
 	}
 }

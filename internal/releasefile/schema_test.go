@@ -117,6 +117,7 @@ func TestReleasingExample(t *testing.T) {
 	want.Canary.Labels, want.Metrics, want.Gates = have.Canary.Labels, have.Metrics, have.Gates
 	want.Analysis.Ramp.Steps, want.Analysis.Limits = have.Analysis.Ramp.Steps, have.Analysis.Limits
 	want.Analysis.Margins = map[string]float64{"errors": analysis.DefaultMargin("errors")}
+	want.Analysis.Warmups, want.Analysis.Roles = have.Analysis.Warmups, map[string]analysis.Role{"errors": analysis.Decider}
 	want.Analysis.Gauges = map[string]analysis.GaugeRule{"memory": analysis.DefaultGauge()}
 	if diff := cmp.Diff(want, have, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(metric.Matcher{})); diff != "" {
 		t.Error(diff)
