@@ -99,6 +99,7 @@ type Decision struct {
 	Verdict      Verdict
 	Cause        Cause   // of a hold
 	Pod          string  // of BadPod
+	Metric       string  // of Drift and Differs: what Approve takes
 	Weight       float64 // recommended from now on, percent
 	Reason       string  // one sentence for the user
 	Inconclusive bool    // held, and the deadline has passed

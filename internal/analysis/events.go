@@ -46,6 +46,8 @@ type events struct {
 	Canary  Total         `json:"canary"` // Bad: events, All: requests
 	Stable  Total         `json:"stable"`
 	Missing bool          `json:"missing"` // not in the last observation
+	// Approved means that a person finds right what holds the release.
+	Approved bool `json:"approved,omitempty"`
 }
 
 // pendingEvents holds events that wait for requests of both versions.
@@ -106,8 +108,17 @@ func (e *events) expected() float64 {
 	return (e.Canary.Bad + e.Stable.Bad) * e.Canary.All / max(e.Canary.All+e.Stable.All, 1)
 }
 
-// doubted reports whether the evidence against the canary prevents a promotion.
-func (e *events) doubted() bool { return max(e.Fewer.value(), e.More.value()) >= suspicion }
+// doubted reports whether the evidence against the canary prevents a promotion. A person may
+// approve what would only hold it.
+func (e *events) doubted() bool {
+	switch {
+	case !e.Approved:
+		return max(e.Fewer.value(), e.More.value()) >= suspicion
+	case e.Guard:
+		return false
+	}
+	return e.Fewer.value() >= suspicion
+}
 
 // holding returns the evidence that holds a release. For a guard it is the mean of both
 // directions, which is evidence against "no difference".
@@ -140,7 +151,7 @@ func (e *events) holdReason() string {
 	if e.lacks() {
 		than = "fewer"
 	}
-	return fmt.Sprintf("%s That is %s than chance explains, and may be intended; give %s the role %s if it is.", e.reason(), than, e.Name, Ignored)
+	return fmt.Sprintf("%s That is %s than chance explains, and may be intended; then approve %s, or give it the role %s.", e.reason(), than, e.Name, Ignored)
 }
 
 // doubtReason says why the release is not promoted yet.

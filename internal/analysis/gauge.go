@@ -1,6 +1,9 @@
 package analysis
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // gauge compares a measured quantity of the canary with stable's. Neighbouring
 // intervals are correlated, so it bets once per batch on whether the mean
@@ -15,6 +18,8 @@ type gauge struct {
 	Seconds float64              `json:"seconds"` // length of the batch so far
 	Lag     correlation          `json:"lag"`
 	Missing bool                 `json:"missing"`
+	// Approved means that a person finds the difference right.
+	Approved bool `json:"approved,omitempty"`
 }
 
 // stakes are the fractions of its wealth that a bet on a sign risks.
@@ -87,6 +92,13 @@ func (g *gauge) observe(o Gauge, margin, seconds float64, cold bool) {
 		g.Wealth[i] = min(g.Wealth[i]*(1+stake*sign), mostDrift)
 	}
 	g.Sum, g.N, g.Seconds = 0, 0, 0
+}
+
+// holds reports whether the evidence is at least a bar, and nobody has approved the difference.
+func (g *gauge) holds(bar float64) bool { return g.value() >= bar && !g.Approved }
+
+func (g *gauge) holdReason(margin float64) string {
+	return fmt.Sprintf("%s: the canary's value is more than %g %% above stable's. That may be intended; then approve %s, or give it the role %s.", g.Name, 100*margin, g.Name, Ignored)
 }
 
 // value returns the evidence that the canary's quantity exceeds stable's by

@@ -79,7 +79,7 @@ func TestGuards(t *testing.T) {
 	}{
 		{"pages are gone", nil, ClientErrors, .03, .01, Hold, "That is more than chance explains"},
 		{"a door stands open", nil, ClientErrors, 0, .05, Hold, "client-errors: the canary had 0, but its share of the requests makes "},
-		{"few refuse all", nil, ClientErrors, 0, .05, Hold, "That is fewer than chance explains, and may be intended; give client-errors the role ignore if it is."},
+		{"few refuse all", nil, ClientErrors, 0, .05, Hold, "That is fewer than chance explains, and may be intended; then approve client-errors, or give it the role ignore."},
 		{"as many refusals", nil, ClientErrors, .05, .05, Promote, ""},
 		{"no refusal", nil, ClientErrors, 0, 0, Promote, ""},
 		{"ignored", role(ClientErrors, Ignored), ClientErrors, 0, .05, Promote, ""},
@@ -212,4 +212,76 @@ func TestGaugesWarmUp(t *testing.T) {
 	if soon > 240 || late < 300+soon-60 || late > 300+soon+60 {
 		t.Errorf("held after %g s, and with a warm-up of 300 s after %g s", soon, late)
 	}
+}
+
+// TestApprove checks that a person ends the hold of events or a gauge, also for a judge that is
+// stored, and that an approval prevents no rejection.
+func TestApprove(t *testing.T) {
+	release := func(change func(*Config), events Events, gauge float64) (hold, last Decision, news bool) {
+		j := newJudge(t, func(c *Config) {
+			c.Ramp.Steps = []Step{{Weight: 20}}
+			if change != nil {
+				change(c)
+			}
+		})
+		j.Observe(Observation{Weight: 20})
+		for i := 1; i <= 120; i++ {
+			o := errorsOf(float64(15*i), 20, 0, 300, 0, 1200)
+			o.Events = map[string]Events{"e": events}
+			o.Gauges = map[string]Gauge{"g": {Canary: gauge, Stable: 1}}
+			last = j.Observe(o)
+			if last.Verdict == Reject || last.Verdict == Promote {
+				return hold, last, news
+			}
+			if i == 60 {
+				hold = last
+				stored, err := Restore(j.config, []byte(stateOf(t, j)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if stored.Standing().Metric != hold.Metric {
+					t.Errorf("%q is stored, not %q", stored.Standing().Metric, hold.Metric)
+				}
+				if news = j.Approve(hold.Metric); j.Approve(hold.Metric) || j.Approve("other") {
+					t.Error("an approval is news twice")
+				}
+				if j, err = Restore(j.config, []byte(stateOf(t, j))); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return hold, last, news
+	}
+	guard := func(c *Config) { c.Roles = map[string]Role{"e": Guard} }
+	for _, c := range []struct {
+		name   string
+		change func(*Config)
+		events Events
+		gauge  float64
+		metric string
+		want   Verdict
+	}{
+		{"fewer of a guard", guard, Events{0, 60}, 1, "e", Promote},
+		{"more of a guard", guard, Events{40, 60}, 1, "e", Promote},
+		{"more", nil, Events{40, 60}, 1, "e", Promote},
+		{"a gauge", nil, Events{15, 60}, 2, "g", Promote},
+		{"a gauge and a guard", guard, Events{40, 60}, 2, "g", Hold},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			hold, last, news := release(c.change, c.events, c.gauge)
+			if hold.Verdict != Hold || hold.Metric != c.metric || !strings.HasPrefix(hold.Reason, c.metric+": ") || !news || last.Verdict != c.want {
+				t.Errorf("held: %+v; then %s: %s", hold, last.Verdict, last.Reason)
+			}
+		})
+	}
+	j := newJudge(t, func(c *Config) { c.Ramp.Steps = []Step{{Weight: 20}} })
+	j.Observe(Observation{Weight: 20})
+	for i := 1; i <= 60; i++ {
+		o := errorsOf(float64(15*i), 20, 0, 300, 0, 1200)
+		o.Events = map[string]Events{"orders": {0, 60}}
+		if j.Approve("orders"); j.Observe(o).Verdict == Reject {
+			return
+		}
+	}
+	t.Error("fewer orders are approved")
 }

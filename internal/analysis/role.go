@@ -46,6 +46,23 @@ func considered[T any](c Config, all map[string]T) iter.Seq2[string, T] {
 	}
 }
 
+// Approve records that a person finds right what holds the release: the value of a gauge, or the
+// number of events. It holds the release no more, and does not prevent a promotion. It still
+// rejects the release if it would without the approval. Approve reports whether that is news.
+func (j *Judge) Approve(metric string) (news bool) {
+	for _, g := range j.s.Gauges {
+		if g.Name == metric && !g.Approved {
+			g.Approved, news = true, true
+		}
+	}
+	for _, e := range j.s.Events {
+		if e.Name == metric && !e.Approved {
+			e.Approved, news = true, true
+		}
+	}
+	return news
+}
+
 // assign gives metrics that were stored with other roles those of the configuration: a person
 // may have changed a role to end a hold.
 func (j *Judge) assign() {

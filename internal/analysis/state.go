@@ -13,6 +13,7 @@ type answer struct {
 	Verdict      Verdict `json:"verdict"`
 	Cause        Cause   `json:"cause,omitempty"`
 	Pod          string  `json:"pod,omitempty"`
+	Metric       string  `json:"metric,omitempty"`
 	Weight       float64 `json:"weight"`
 	Reason       string  `json:"reason"`
 	Inconclusive bool    `json:"inconclusive,omitempty"`
@@ -28,7 +29,7 @@ type stored struct {
 // kilobytes. It does not store the configuration.
 func (j *Judge) MarshalJSON() ([]byte, error) {
 	d := j.standing
-	j.s.Answer = answer{d.Verdict, d.Cause, d.Pod, d.Weight, d.Reason, d.Inconclusive, d.Next}
+	j.s.Answer = answer{d.Verdict, d.Cause, d.Pod, d.Metric, d.Weight, d.Reason, d.Inconclusive, d.Next}
 	return json.Marshal(stored{stateVersion, j.s})
 }
 
@@ -55,7 +56,7 @@ func Restore(c Config, text []byte) (*Judge, error) {
 	}
 	j.s = s.state
 	a := s.Answer
-	j.standing = Decision{Verdict: a.Verdict, Cause: a.Cause, Pod: a.Pod, Weight: a.Weight, Reason: a.Reason, Inconclusive: a.Inconclusive, Next: a.Next, Evidence: j.evidence}
+	j.standing = Decision{Verdict: a.Verdict, Cause: a.Cause, Pod: a.Pod, Metric: a.Metric, Weight: a.Weight, Reason: a.Reason, Inconclusive: a.Inconclusive, Next: a.Next, Evidence: j.evidence}
 	j.assign()
 	j.gather()
 	return j, nil

@@ -150,7 +150,7 @@ func (j *Judge) healthy() bool {
 		}
 	}
 	for _, g := range j.s.Gauges {
-		if g.value() >= driftDoubt {
+		if g.holds(driftDoubt) {
 			return false
 		}
 	}
@@ -179,7 +179,7 @@ func (j *Judge) obstacle(pod string) Decision {
 	hold := func(cause Cause, reason string) Decision {
 		return Decision{Verdict: Hold, Cause: cause, Reason: reason}
 	}
-	differs := j.differs()
+	drifts, differs := j.drifts(), j.differs()
 	switch {
 	case j.s.BadPod != "":
 		d := hold(BadPod, reasonBadPod)
@@ -195,10 +195,14 @@ func (j *Judge) obstacle(pod string) Decision {
 		return hold(Routing, j.splitReason())
 	case t.strayed():
 		return hold(Routing, j.strayedReason())
-	case j.drifting():
-		return hold(Drift, reasonGauge)
+	case drifts != nil:
+		d := hold(Drift, drifts.holdReason(j.config.gauge(drifts.Name).Margin))
+		d.Metric = drifts.Name
+		return d
 	case differs != nil:
-		return hold(Differs, differs.holdReason())
+		d := hold(Differs, differs.holdReason())
+		d.Metric = differs.Name
+		return d
 	case t.Now == 0:
 		return hold(NoData, reasonNoTraffic)
 	case !t.Seen || t.Waited >= stale:
@@ -207,9 +211,14 @@ func (j *Judge) obstacle(pod string) Decision {
 	return Decision{Verdict: Continue}
 }
 
-// drifting reports whether a gauge differs too much.
-func (j *Judge) drifting() bool {
-	return slices.ContainsFunc(j.s.Gauges, func(g *gauge) bool { return g.value() >= driftBar })
+// drifts returns a gauge that differs too much, or nil.
+func (j *Judge) drifts() *gauge {
+	for _, g := range j.s.Gauges {
+		if g.holds(driftBar) {
+			return g
+		}
+	}
+	return nil
 }
 
 // differs returns the events whose number certainly differs in a way that holds the release,
@@ -217,7 +226,7 @@ func (j *Judge) drifting() bool {
 func (j *Judge) differs() *events {
 	enough := float64(len(j.s.Events)) / j.config.Alpha
 	for _, e := range j.s.Events {
-		if e.holding() >= enough && e.excess() >= leastExcess {
+		if !e.Approved && e.holding() >= enough && e.excess() >= leastExcess {
 			return e
 		}
 	}

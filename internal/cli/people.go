@@ -17,19 +17,21 @@ import (
 func newApprove(streams Streams) *cobra.Command {
 	var f engineFlags
 	cmd := &cobra.Command{
-		Use:   "approve [flags] NAME GATE",
-		Short: "Let a release pass a manual gate",
+		Use:   "approve [flags] NAME GATE|METRIC",
+		Short: "Let a release pass a manual gate, or approve a difference that holds it",
 		Long: `Approve lets a release pass a manual gate of its release file. A run that waits for the
-gate continues at once. If you approve the gate earlier, the run does not wait.`,
-		Example: `  canarize approve shop sign-off`,
+gate continues at once. If you approve the gate earlier, the run does not wait.
+
+If events or a gauge hold the release because the canary differs from stable, approve
+ends the hold: the difference is intended. From then on that metric does not hold the
+release. It still rejects it if it may.`,
+		Example: `  canarize approve shop sign-off
+  canarize approve shop client-errors`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return fmt.Errorf("%d arguments: expected the NAME of a release and of its GATE", len(args))
+				return fmt.Errorf("%d arguments: expected the NAME of a release and of its GATE, or of the METRIC that holds it", len(args))
 			}
-			if err := checkName(args[1]); err != nil {
-				return fmt.Errorf("the GATE: %w", err)
-			}
-			return f.instruct(cmd.Context(), args[:1], streams, "gate "+args[1]+" is approved", func(s rollout.State, said *rollout.Statements, by string) error {
+			return f.instruct(cmd.Context(), args[:1], streams, args[1]+" is approved", func(s rollout.State, said *rollout.Statements, by string) error {
 				if err := f.knownGate(s, args[1]); err != nil {
 					return err
 				}
@@ -43,13 +45,14 @@ gate continues at once. If you approve the gate earlier, the run does not wait.`
 	return cmd
 }
 
-// knownGate refuses a gate that the release does not have.
+// knownGate refuses a gate that the release does not have, unless a metric of that name holds it.
 func (f *engineFlags) knownGate(s rollout.State, gate string) error {
 	known := s.Gates
 	if len(known) == 0 {
 		known = f.config.gates()
 	}
-	if slices.Contains(known, gate) {
+	holds := s.Judged != nil && s.Judged.Metric != "" && s.Judged.Metric == gate
+	if slices.Contains(known, gate) || holds {
 		return nil
 	}
 	return runner.RefusedError{Refusal: &rollout.Refusal{Code: rollout.RefusedNoGate, Gate: gate, Gates: known}}

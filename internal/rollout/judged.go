@@ -16,6 +16,7 @@ import (
 type Judged struct {
 	Look
 	Cause        analysis.Cause `json:"cause,omitempty"`        // of a hold
+	Metric       string         `json:"metric,omitempty"`       // that holds the release until a person approves it
 	Inconclusive bool           `json:"inconclusive,omitempty"` // undecided at the deadline
 	Recommended  int            `json:"recommended"`            // the next weight, in percent
 

@@ -30,7 +30,8 @@ func (w Statement) String() string {
 	return w.Text + " (" + w.By + ")"
 }
 
-// Approval reports which gate agreed, who approved it, and when.
+// Approval reports which gate agreed, who approved it, and when. A person may also approve a
+// metric that holds the release.
 type Approval struct {
 	Gate string    `json:"gate"`
 	By   string    `json:"by,omitempty"` // a user, or the program or host that was asked

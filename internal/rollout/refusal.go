@@ -115,9 +115,9 @@ var factOf = map[Code]func(*Refusal) string{
 	},
 	RefusedNoGate: func(r *Refusal) string {
 		if len(r.Gates) == 0 {
-			return fmt.Sprintf("the release has no gate %s; its gates are not known", r.Gate)
+			return fmt.Sprintf("the release has no gate %s, and no metric of that name holds it; its gates are not known", r.Gate)
 		}
-		return fmt.Sprintf("the release has no gate %s; its gates are: %s", r.Gate, strings.Join(r.Gates, ", "))
+		return fmt.Sprintf("the release has no gate %s, and no metric of that name holds it; its gates are: %s", r.Gate, strings.Join(r.Gates, ", "))
 	},
 	RefusedNoGateway: func(r *Refusal) string {
 		return fmt.Sprintf("nothing was changed, because no gateway can verify a share: %v", r.Err)

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -18,6 +19,9 @@ type Watcher interface {
 	// Mended tells that somebody else had changed the canary's routes, and that they were
 	// set right since the last look.
 	Mended()
+	// Approve tells that a person finds right how a metric differs. It reports whether that
+	// is news.
+	Approve(metric string) bool
 }
 
 // Gatekeeper asks gates.
@@ -255,6 +259,11 @@ func (s *session) look(ctx context.Context, why *rollout.Refusal) error {
 	if c.mended {
 		c.watcher.Mended()
 		c.mended = false
+	}
+	for _, p := range c.heard.People.Approved {
+		if c.watcher.Approve(p.Gate) {
+			s.progress("the difference in %s is approved by %s", p.Gate, cmp.Or(p.By, "somebody"))
+		}
 	}
 	judged, err := c.watcher.Look(c.people.attend(ctx), s.state.Weight)
 	c.heard.People = c.people.status(s.state.Started)

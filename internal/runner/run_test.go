@@ -23,7 +23,8 @@ type eyes struct {
 	onLook func(n, weight int)
 	guard  func() (rollout.Judged, bool)
 
-	mended []int // the last looks before routes were set right
+	mended   []int    // the last looks before routes were set right
+	approved []string // the metrics that people approved, each once
 
 	weight int
 	here   int64 // looks at the weight
@@ -71,6 +72,14 @@ func (e *eyes) own(weight int) int64 {
 }
 
 func (e *eyes) Mended() { e.mended = append(e.mended, e.looks) }
+
+func (e *eyes) Approve(metric string) bool {
+	if slices.Contains(e.approved, metric) {
+		return false
+	}
+	e.approved = append(e.approved, metric)
+	return true
+}
 
 func (e *eyes) Guard(ctx context.Context) (rollout.Judged, bool) {
 	if e.guard != nil {
@@ -412,6 +421,29 @@ func TestPeople(t *testing.T) {
 		}
 		if s, err := w.run(t.Context(), c); err != nil || s.Phase != rollout.Promoted {
 			t.Fatalf("%s, %v", s.Phase, err)
+		}
+	}))
+	t.Run("approve a difference", bubble(func(t *testing.T) {
+		w := newWorld()
+		e := healthy()
+		e.says[5] = rollout.Judged{Look: rollout.Look{Verdict: analysis.Hold, Reason: "refusals"}, Cause: analysis.Differs, Metric: "client-errors", Recommended: 5, Judge: []byte(`{}`)}
+		e.onLook = func(n, _ int) {
+			switch {
+			case n == 20:
+				w.say(rollout.Statements{Approved: []rollout.Approval{{Gate: "client-errors", By: "ann"}}})
+			case len(e.approved) > 0:
+				e.says[5] = says(analysis.Continue, 50, "fine")
+			case n > 40:
+				t.Fatal("the judge does not hear of the approval")
+			}
+		}
+		if s, err := w.run(t.Context(), followed(e)); err != nil || s.Phase != rollout.Promoted {
+			t.Fatalf("%s, %v", s.Phase, err)
+		}
+		if !slices.ContainsFunc(w.events, func(e rollout.Event) bool {
+			return strings.Contains(e.Text, "the difference in client-errors is approved by ann")
+		}) {
+			t.Error("nobody reads who approved it")
 		}
 	}))
 	t.Run("approve", bubble(func(t *testing.T) {

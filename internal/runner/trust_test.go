@@ -230,7 +230,8 @@ func (quiet) Look(_ context.Context, weight int) (rollout.Judged, error) {
 	j.Weight, j.Own = weight, 1
 	return j, nil
 }
-func (quiet) Mended() {}
+func (quiet) Mended()             {}
+func (quiet) Approve(string) bool { return false }
 
 func (quiet) Guard(context.Context) (rollout.Judged, bool) { return rollout.Judged{}, false }
 

@@ -171,6 +171,10 @@ func (w *Watcher) news(d analysis.Decision) bool {
 // right since the last look.
 func (w *Watcher) Mended() { w.mended = true }
 
+// Approve tells that a person finds right how a metric differs, see analysis.Judge. It reports
+// whether that is news.
+func (w *Watcher) Approve(metric string) bool { return w.judge.Approve(metric) }
+
 // Guard reads until there is a catastrophe, or until ctx ends. It returns the judgement
 // and true after a catastrophe.
 func (w *Watcher) Guard(ctx context.Context) (rollout.Judged, bool) {
@@ -385,7 +389,7 @@ func (w *Watcher) judged(d analysis.Decision) (rollout.Judged, error) {
 			Time: w.read.UTC(), Weight: w.weight, Verdict: d.Verdict, Reason: reason,
 			Metrics: rollout.MetricsOf(d.Evidence),
 		},
-		Own: w.ownRequests(), Seen: new(w.seen), Cause: d.Cause, Inconclusive: d.Inconclusive, Recommended: int(d.Weight),
+		Own: w.ownRequests(), Seen: new(w.seen), Cause: d.Cause, Metric: d.Metric, Inconclusive: d.Inconclusive, Recommended: int(d.Weight),
 		Watched: w.observed.Sub(w.begin).Seconds(), Judge: state,
 		Reject: reject, Promote: promote,
 	}, nil

@@ -16,6 +16,7 @@ type answer struct {
 	Verdict      analysis.Verdict    `json:"verdict"`
 	Cause        analysis.Cause      `json:"cause,omitempty"`
 	Pod          string              `json:"pod,omitempty"`
+	Metric       string              `json:"metric,omitempty"`
 	Inconclusive bool                `json:"inconclusive,omitempty"`
 	Weight       float64             `json:"weight"`
 	Reason       string              `json:"reason"`
@@ -60,7 +61,7 @@ func Refusal(why error, d analysis.Decision) ([]byte, error) {
 
 func of(d analysis.Decision) answer {
 	a := answer{
-		Verdict: d.Verdict, Cause: d.Cause, Pod: d.Pod, Inconclusive: d.Inconclusive,
+		Verdict: d.Verdict, Cause: d.Cause, Pod: d.Pod, Metric: d.Metric, Inconclusive: d.Inconclusive,
 		Weight: d.Weight, Reason: d.Reason, Next: math.Round(10*d.Next) / 10, Error: d.Error,
 		Evidence: make(map[string]evidence, len(d.Evidence)),
 	}
