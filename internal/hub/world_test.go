@@ -254,7 +254,7 @@ type routed struct {
 	stable, canary names
 	there          bool    // whether it has a canary
 	weight         float64 // of the canary
-	bad            bool    // whether the canary fails
+	bad, refuses   bool    // whether the canary fails, or answers 404
 }
 
 // names are Envoy's names of a Mapping.
@@ -276,7 +276,8 @@ func (w *world) route() {
 			spec := mapping["spec"].(values)
 			r.canary, r.there = w.names[path], true
 			r.weight, _ = spec["weight"].(float64)
-			r.bad = imageOf(w.Get(deploymentsPath+name+"-canary")) == "bad:2"
+			image := imageOf(w.Get(deploymentsPath + name + "-canary"))
+			r.bad, r.refuses = image == "bad:2", image == "refuses:2"
 		} else {
 			r.stable = w.names[path]
 		}
@@ -322,8 +323,13 @@ func (w *world) count() {
 		if r.bad {
 			failed = .5
 		}
+		refused := 0.
+		if r.refuses {
+			refused = .05
+		}
 		if r.there {
-			w.counts[r.canary.stats+" 2"] += canary * (1 - failed)
+			w.counts[r.canary.stats+" 4"] += canary * refused
+			w.counts[r.canary.stats+" 2"] += canary * (1 - failed - refused)
 			w.counts[r.canary.stats+" 5"] += canary * failed
 		}
 		w.counts[r.stable.stats+" 2"] += (sent - canary) * .999
