@@ -145,13 +145,13 @@ func (e *events) reason() string {
 		e.Name, e.Canary.Bad, e.expected(), e.Stable.Bad)
 }
 
-// holdReason says why the release is held, and what ends the hold.
+// holdReason says why the release is held.
 func (e *events) holdReason() string {
 	than := "more"
 	if e.lacks() {
 		than = "fewer"
 	}
-	return fmt.Sprintf("%s That is %s than chance explains, and may be intended; then approve %s, or give it the role %s.", e.reason(), than, e.Name, Ignored)
+	return fmt.Sprintf("%s That is %s than chance explains.", e.reason(), than)
 }
 
 // doubtReason says why the release is not promoted yet.

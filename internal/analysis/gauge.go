@@ -98,7 +98,7 @@ func (g *gauge) observe(o Gauge, margin, seconds float64, cold bool) {
 func (g *gauge) holds(bar float64) bool { return g.value() >= bar && !g.Approved }
 
 func (g *gauge) holdReason(margin float64) string {
-	return fmt.Sprintf("%s: the canary's value is more than %g %% above stable's. That may be intended; then approve %s, or give it the role %s.", g.Name, 100*margin, g.Name, Ignored)
+	return fmt.Sprintf("%s: the canary's value is more than %g %% above stable's.", g.Name, 100*margin)
 }
 
 // value returns the evidence that the canary's quantity exceeds stable's by

@@ -79,7 +79,7 @@ func TestGuards(t *testing.T) {
 	}{
 		{"pages are gone", nil, ClientErrors, .03, .01, Hold, "That is more than chance explains"},
 		{"a door stands open", nil, ClientErrors, 0, .05, Hold, "client-errors: the canary had 0, but its share of the requests makes "},
-		{"few refuse all", nil, ClientErrors, 0, .05, Hold, "That is fewer than chance explains, and may be intended; then approve client-errors, or give it the role ignore."},
+		{"few refuse all", nil, ClientErrors, 0, .05, Hold, "That is fewer than chance explains. If it is intended, approve client-errors, or give it the role ignore."},
 		{"as many refusals", nil, ClientErrors, .05, .05, Promote, ""},
 		{"no refusal", nil, ClientErrors, 0, 0, Promote, ""},
 		{"ignored", role(ClientErrors, Ignored), ClientErrors, 0, .05, Promote, ""},
@@ -90,6 +90,9 @@ func TestGuards(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(20) {
 				last, hold := happening(t, seed, c.change, c.metric, c.canary, c.stable)
+				if last.Inconclusive && (last.Metric != "" || strings.Contains(last.Reason, "approve")) {
+					t.Errorf("after the deadline: %+v", last)
+				}
 				if last.Verdict != c.want || (c.says == "") != (hold.Cause == "") || !strings.Contains(hold.Reason, c.says) {
 					t.Fatalf("seed %d: %s, %q, held: %q", seed, last.Verdict, last.Reason, hold.Reason)
 				}

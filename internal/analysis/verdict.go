@@ -45,6 +45,9 @@ func (j *Judge) decide(in interval) Decision {
 	case d.Verdict == Continue:
 		d.Reason = j.progress(in, harm)
 	}
+	if d.Metric != "" {
+		d.Reason += fmt.Sprintf(reasonIntended, d.Metric, Ignored)
+	}
 	return d
 }
 
@@ -69,7 +72,7 @@ func (j *Judge) overtime(d Decision) Decision {
 	} else if j.tooFew() {
 		d.Cause = LowTraffic
 	}
-	d.Verdict, d.Inconclusive, d.Reason = Hold, true, why
+	d.Verdict, d.Inconclusive, d.Reason, d.Metric = Hold, true, why, "" // too late to approve it
 	if j.config.Overtime == Withdraw {
 		d.Weight = 0
 	}

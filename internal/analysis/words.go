@@ -25,6 +25,7 @@ const (
 	reasonNoCanary   = "The canary has had no request yet, so there is nothing to judge."
 	reasonUnserved   = "The canary gets no requests although its weight should give it some; check its route and its pods."
 	reasonLowTraffic = "The rate of requests is too low for a decision before the deadline; raise the weight, the margin, or the deadline."
+	reasonIntended   = " If it is intended, approve %s, or give it the role %s."
 	reasonCostly     = " The hold has cost enough bad requests, so the canary gets no more traffic."
 	reasonBadPod     = "One pod of the canary is bad, the others are not; replace that pod."
 )

@@ -138,6 +138,8 @@ func (s Status) Sentence() string {
 			return fmt.Sprintf("the canary gets %d %% of the traffic, on hold: %s; canarize resume ends the hold", s.Weight, s.Paused)
 		case s.Awaiting != "":
 			return fmt.Sprintf("the canary gets %d %% of the traffic, waiting for gate %s; canarize approve lets it pass", s.Weight, s.Awaiting)
+		case s.Judged != nil && s.Judged.Metric != "":
+			return fmt.Sprintf("the canary gets %d %% of the traffic, held because of %s; if the difference is intended, canarize approve ends the hold", s.Weight, s.Judged.Metric)
 		}
 		return fmt.Sprintf("the canary gets %d %% of the traffic", s.Weight)
 	case rollout.Shifting:

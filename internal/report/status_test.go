@@ -60,3 +60,12 @@ func TestWhoDecided(t *testing.T) {
 		}
 	}
 }
+
+// TestHeldByMetric checks that the status of a release that a metric holds says so, and how a
+// person ends the hold.
+func TestHeldByMetric(t *testing.T) {
+	s := StatusOf("eu", "shop", rollout.State{Phase: rollout.Standing, Weight: 20, Judged: &rollout.Judged{Metric: "client-errors"}})
+	if !strings.Contains(s.Sentence(), "held because of client-errors") || !strings.Contains(s.Sentence(), "canarize approve") {
+		t.Error(s.Sentence())
+	}
+}
