@@ -308,6 +308,7 @@ func thisRun() rollout.Run {
 	if who == "" {
 		who = "canarize"
 	}
+	run.Canarize = buildVersion().Version
 	run.Holder = fmt.Sprintf("%s on %s, process %d (%s)", who, host, os.Getpid(), rand.Text()[:6])
 	return run
 }

@@ -108,7 +108,7 @@ func (c *cluster) Load(ctx context.Context, namespace, name string) (runner.Reco
 	if r.Labels[rollout.ReleaseLabel] != name {
 		return runner.Record{}, &rollout.Refusal{Code: rollout.RefusedNotRecord, Objects: []string{"ConfigMap " + namespace + "/" + rollout.RecordName(name)}}
 	}
-	return runner.Record{Version: r.Version, State: []byte(r.Data[rollout.StateKey]), Plan: r.Binary[rollout.PlanKey], Said: r.Data[rollout.SaidKey]}, nil
+	return runner.Record{Version: r.Version, State: []byte(r.Data[rollout.StateKey]), Plan: r.Binary[rollout.PlanKey], Said: r.Data[rollout.SaidKey], History: []byte(r.Data[rollout.HistoryKey])}, nil
 }
 
 // Save implements runner.Store.
@@ -116,6 +116,9 @@ func (c *cluster) Save(ctx context.Context, namespace, name string, r runner.Rec
 	record := kube.Record{Version: r.Version, Labels: recordLabels(name, r.State), Data: map[string]string{rollout.StateKey: string(r.State)}}
 	if r.Said != "" {
 		record.Data[rollout.SaidKey] = r.Said
+	}
+	if len(r.History) > 0 {
+		record.Data[rollout.HistoryKey] = string(r.History)
 	}
 	if len(r.Plan) > 0 {
 		record.Binary = map[string][]byte{rollout.PlanKey: r.Plan}

@@ -75,6 +75,13 @@ func (h *Hub) EditStatements(ctx context.Context, release runner.Release, versio
 	return w.runner.EditStatements(ctx, release, version, change)
 }
 
+// Mark stores the later truth about a release that is over, see runner.Runner.Mark.
+func (h *Hub) Mark(ctx context.Context, release runner.Release, number int, mark *rollout.Mark) (past rollout.Past, changed bool, err error) {
+	w := h.work(ctx, release)
+	defer w.end()
+	return w.runner.Mark(ctx, release, number, mark)
+}
+
 // User returns the name of the current user; "" if the API server does not tell it.
 func (h *Hub) User(ctx context.Context) (string, error) {
 	user, err := h.options.Cluster.User(ctx)

@@ -27,6 +27,7 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 	}
 	if r.Found != nil {
 		found = max(*r.Found, 0)
+		t.inForce(found)
 		share = min(share, found)
 	}
 	switch {

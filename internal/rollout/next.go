@@ -176,6 +176,9 @@ func (t *transition) over(phase Phase, text string) {
 // weight is in force, the weight becomes 0.
 func (t *transition) failed(f Failed) (State, []Action) {
 	t.addEvent(EventFailed, "%s: %s", f.Action.Kind, f.Reason)
+	if t.Phase == Shifting && f.Action.Kind == Verify { // a gateway may have applied it
+		t.inForce(f.Action.Weight)
+	}
 	if f.Taken != nil {
 		taken := *f.Taken
 		taken.At = t.now.Time.UTC()
@@ -234,7 +237,13 @@ func (t *transition) unpromoted(format string, args ...any) {
 }
 
 // verified stores that the weight is in force.
-func (t *transition) verified(proof Proof) { t.Verified, t.Proof, t.Taken = t.Weight, proof, nil }
+func (t *transition) verified(proof Proof) {
+	t.Verified, t.Proof, t.Taken = t.Weight, proof, nil
+	t.inForce(t.Weight)
+}
+
+// inForce stores that a weight was in force, or may have been.
+func (t *transition) inForce(weight int) { t.Most = min(max(t.Most, weight), 100) }
 
 // unverified drops the last verified share.
 func (t *transition) unverified() { t.Verified, t.Proof = Unknown, "" }
@@ -245,6 +254,7 @@ func (t *transition) moved(m Moved) (State, []Action) {
 		return t.State, nil
 	}
 	t.unverified()
+	t.inForce(m.Weight)
 	if t.Corrections >= maxCorrections {
 		t.hold(fmt.Sprintf("somebody else changed the weight to %d %% again; find out who did before you continue", m.Weight))
 		return t.State, nil

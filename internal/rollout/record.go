@@ -23,6 +23,8 @@ const (
 	StateKey = "state.json"
 	PlanKey  = "plan.json.gz"
 	SaidKey  = "said" // changes whenever somebody writes a Statement
+
+	HistoryKey = "history.json"
 )
 
 // RecordPrefix comes before the name of a release in RecordName.

@@ -42,6 +42,9 @@ const (
 	RefusedNotRecord      Code = "NotARecord"     // the ConfigMap is not the record of a release
 	RefusedSchema         Code = "UnknownSchema"  // another version of canarize wrote the state
 	RefusedDamaged        Code = "DamagedState"   // the stored state is invalid
+	RefusedHistory        Code = "DamagedHistory" // the stored history is invalid, or of another version
+	RefusedNotKept        Code = "NotKept"        // the history does not reach back so far
+	RefusedNotOver        Code = "NotOver"        // the release is not over
 	WaitsForRequests      Code = "NoRequests"     // this process has counted no request to the canary
 	WaitsForPeople        Code = "PeopleUnheard"  // holds and approvals cannot be read
 	WaitsForResume        Code = "OnHold"         // a person holds the release
@@ -66,6 +69,9 @@ type Refusal struct {
 	Gates   []string // the gates of the release
 	Before  string   // what Gate protects
 	Because string   // the text of the hold or of the failure, or who else releases the workload
+	Number  int      // of an earlier release; 0 means the last one
+	Current int      // the number of the present release; 0 if there is none
+	Kept    [2]int   // the numbers of the oldest and newest release in the history; 0 if it is empty
 	Taken   *Taken   // what the gateways do instead; nil if unknown
 	Err     error    // the cause, for the faces; it is not unwrapped
 }
@@ -142,6 +148,9 @@ var factOf = map[Code]func(*Refusal) string{
 		return fmt.Sprintf("the stored state has version %s, but this canarize reads version %d", r.Version, Schema)
 	},
 	RefusedDamaged: func(r *Refusal) string { return fmt.Sprintf("the stored state is damaged: %v", r.Err) },
+	RefusedHistory: func(r *Refusal) string { return fmt.Sprintf("the stored history cannot be read: %v", r.Err) },
+	RefusedNotKept: (*Refusal).kept,
+	RefusedNotOver: (*Refusal).notOver,
 	WaitsForRequests: func(r *Refusal) string {
 		return fmt.Sprintf("this process has counted no request to the canary at %d %% yet", r.Weight)
 	},
@@ -150,6 +159,29 @@ var factOf = map[Code]func(*Refusal) string{
 	WaitsForApproval: (*Refusal).atGate,
 	WaitsForGate:     (*Refusal).atGate,
 	Stopped:          func(r *Refusal) string { return r.Because },
+}
+
+// kept says which releases are kept, when another one was asked for.
+func (r *Refusal) kept() string {
+	text := fmt.Sprintf("release %d is no longer kept", r.Number)
+	switch {
+	case r.Kept == [2]int{}:
+		return text + ": no earlier release is"
+	case r.Kept[0] == r.Kept[1]:
+		return text + fmt.Sprintf(": only release %d is", r.Kept[0])
+	}
+	return text + fmt.Sprintf(": only releases %d to %d are", r.Kept[0], r.Kept[1])
+}
+
+// notOver says that no release with the number is over.
+func (r *Refusal) notOver() string {
+	switch {
+	case r.Number > r.Current:
+		return fmt.Sprintf("there is no release %d yet; the present one is %d", r.Number, r.Current)
+	case r.Number == 0:
+		return "no release of this name is over yet" + r.phase()
+	}
+	return fmt.Sprintf("release %d is not over%s", r.Number, r.phase())
 }
 
 func (r *Refusal) behind() string { return fmt.Sprint(r.Err) }

@@ -14,6 +14,7 @@ type Fresh struct {
 	Stable  []Fingerprint
 	Objects []manifest.ID // the canary's objects
 	Images  []Image
+	Before  []Image // of the stable workloads
 	// Warnings are what the derivation found in the manifests.
 	Warnings []Warning
 	Gates    []string // names of all gates
@@ -72,7 +73,8 @@ func (t *transition) deploy(r Request) (State, []Action) {
 	}
 	fresh := State{
 		Schema: Schema, Phase: Deploying, Verified: Unknown, Started: t.now.Time.UTC(),
-		Plan: r.Fresh.Plan, Stable: r.Fresh.Stable, Objects: r.Fresh.Objects, Images: r.Fresh.Images,
+		Number: t.nextNumber(),
+		Plan:   r.Fresh.Plan, Stable: r.Fresh.Stable, Objects: r.Fresh.Objects, Images: r.Fresh.Images, Before: r.Fresh.Before,
 		Warnings: clipWarnings(r.Fresh.Warnings),
 		Gates:    r.Fresh.Gates, Guarded: r.Guarded, Total: t.Total, History: t.History,
 		Braked: t.Braked && t.Phase.Active(), Taken: t.Taken,
@@ -87,6 +89,7 @@ func (t *transition) deploy(r Request) (State, []Action) {
 	}
 	if t.Phase.Active() && t.Plan == r.Fresh.Plan { // the same release, started again
 		fresh.Stable, fresh.Started, fresh.Passed = t.Stable, t.Started, t.Passed
+		fresh.Number, fresh.Most, fresh.Before = t.CurrentNumber(), t.Most, t.Before
 	}
 	t.State = fresh
 	t.begin(r.Run, "deploy %s", short(r.Fresh.Plan))

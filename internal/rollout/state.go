@@ -31,10 +31,14 @@ const (
 	Rejecting Phase = "rejecting" // traffic is back on stable, the canary is being removed
 	Promoted  Phase = "promoted"  // over: stable is the new version
 	Rejected  Phase = "rejected"  // over: stable is the old version
+
+	// Superseded is the ending, in a History, of a release that was not over when another
+	// version was deployed. No State has it.
+	Superseded Phase = "superseded"
 )
 
 // Active reports whether a canary exists, or a part of one.
-func (p Phase) Active() bool { return p != None && p != Promoted && p != Rejected }
+func (p Phase) Active() bool { return p != None && p != Promoted && p != Rejected && p != Superseded }
 
 // Unknown is the value of a share that nobody has verified.
 const Unknown = -1
@@ -47,6 +51,11 @@ type State struct {
 	Weight   int   `json:"weight"`   // wanted, in percent
 	Verified int   `json:"verified"` // percent that the gateways last gave; may be Unknown
 	Step     int   `json:"step"`     // number of shifts
+
+	// Number counts the releases of this name; 0 in the State of an earlier canarize.
+	// Most is the largest weight that was in force, in percent.
+	Number int `json:"number,omitempty"`
+	Most   int `json:"most,omitempty"`
 
 	// Peak is, while shifting or deploying, the largest weight that may be or come into
 	// force. Grow reports that the canary may still be too small for it.
@@ -68,9 +77,10 @@ type State struct {
 	Stable  []Fingerprint `json:"stable,omitempty"`
 	Objects []manifest.ID `json:"objects,omitempty"`
 
-	// Images are the images of the canary, from the manifests. They are kept when the
-	// release is over.
+	// Images are the images of the canary, from the manifests. Before are those of the
+	// stable workloads when the release began. Both are kept when the release is over.
 	Images []Image `json:"images,omitempty"`
+	Before []Image `json:"before,omitempty"`
 
 	// Warnings are what the derivation of the canary found in the manifests, the most
 	// harmful first. They are kept when the release is over.
@@ -188,6 +198,8 @@ type Run struct {
 	URL     string `json:"url,omitempty"`
 	Attempt string `json:"attempt,omitempty"`
 	Holder  string `json:"holder,omitempty"` // the process, as named in the lock
+	// Canarize is the version of canarize.
+	Canarize string `json:"canarize,omitempty"`
 }
 
 // EventKind names the kind of an event.
@@ -246,11 +258,14 @@ func clip(text string) string { return bounded(redact.Text(text)) }
 
 // bounded bounds a text and its JSON form. In JSON, control characters take six bytes
 // each.
-func bounded(text string) string {
-	for most := maxText; ; most /= 2 {
-		cut := excerpt.Cut(text, most)
-		if stored, err := json.Marshal(cut); err != nil || len(stored) <= 2*maxText {
-			return cut
+func bounded(text string) string { return cut(text, maxText) }
+
+// cut bounds a text to a number of bytes, and its JSON form to twice as many.
+func cut(text string, limit int) string {
+	for most := limit; ; most /= 2 {
+		short := excerpt.Cut(text, most)
+		if stored, err := json.Marshal(short); err != nil || len(stored) <= 2*limit {
+			return short
 		}
 	}
 }
@@ -288,7 +303,7 @@ func (s State) check() error {
 		value, low, high int
 	}{
 		{"weight", s.Weight, 0, 100}, {"verified", s.Verified, Unknown, 100}, {"peak", s.Peak, 0, 100},
-		{"step", s.Step, 0, math.MaxInt32}, {"corrections", s.Corrections, 0, math.MaxInt32}, {"total", s.Total, 0, math.MaxInt32},
+		{"step", s.Step, 0, math.MaxInt32}, {"number", s.Number, 0, math.MaxInt32}, {"most", s.Most, 0, 100}, {"corrections", s.Corrections, 0, math.MaxInt32}, {"total", s.Total, 0, math.MaxInt32},
 	} {
 		if n.value < n.low || n.value > n.high {
 			return fmt.Errorf("%s is %d, expected %d to %d", n.name, n.value, n.low, n.high)

@@ -71,6 +71,8 @@ type Record struct {
 	Plan    []byte
 	// Said changes whenever somebody edits the statements about the release.
 	Said string
+	// History holds the releases that are over; see rollout.ParseHistory.
+	History []byte
 }
 
 // ErrChanged reports that another process changed the record or the object in between.

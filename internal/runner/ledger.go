@@ -15,9 +15,10 @@ type ledger struct {
 	*Runner
 	release     Release
 	record      Record
-	maybeStored []byte // a state whose write failed; it may have been stored all the same
-	raising     bool   // the state being stored gives the canary more traffic, or promotes it
-	onMark      func() // called when the record's mark changed: there are new statements; may be nil
+	known       rollout.State // the state of record
+	maybeStored []byte        // a state whose write failed; it may have been stored all the same
+	raising     bool          // the state being stored gives the canary more traffic, or promotes it
+	onMark      func()        // called when the record's mark changed: there are new statements; may be nil
 }
 
 // RecordError reports that the record of a release cannot be read. The canary's objects
@@ -42,7 +43,7 @@ func (l *ledger) read(ctx context.Context) (state rollout.State, plan rollout.Pl
 			return state, plan, RecordError{fmt.Errorf("release %s: %w", l.release, err)}
 		}
 	}
-	l.record = record
+	l.record, l.known = record, state
 	return state, plan, nil
 }
 
@@ -52,13 +53,13 @@ func (l *ledger) store(ctx context.Context, state rollout.State) error {
 	if err != nil || bytes.Equal(text, l.record.State) || state.Phase == rollout.None {
 		return err
 	}
-	record := Record{Version: l.record.Version, State: text, Plan: l.record.Plan, Said: l.record.Said}
+	record := Record{Version: l.record.Version, State: text, Plan: l.record.Plan, Said: l.record.Said, History: rollout.Remember(l.record.History, l.known, state)}
 	if !state.Phase.Active() {
 		record.Plan = nil // there is nothing left to promote
 	}
 	version, err := l.Store.Save(ctx, l.release.Namespace, l.release.Name, record)
 	if errors.Is(err, ErrChanged) {
-		version, err = l.storeAgain(ctx, record, err)
+		version, err = l.storeAgain(ctx, &record, state, err)
 	}
 	if errors.Is(err, errNewStatements) {
 		return err
@@ -67,31 +68,29 @@ func (l *ledger) store(ctx context.Context, state rollout.State) error {
 		l.maybeStored = text
 		return fmt.Errorf("release %s: %w", l.release, err)
 	}
-	record.Said = l.record.Said
 	record.Version = version
-	l.record, l.maybeStored = record, nil
+	l.record, l.known, l.maybeStored = record, state, nil
 	return nil
 }
 
 // storeAgain retries a write after a version conflict, if the stored content is this
 // process's own: as it last stored it, or as left by an interrupted write that succeeded
-// after all. Others may have marked the record to say that there are new statements.
-// These have to be read before anything is raised.
-func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (version string, err error) {
-	for n := 1; ; n++ { // every new statement changes the version of the record
+// after all. Others may have marked the record to say that there are new statements, which
+// have to be read before anything is raised, or may have marked an earlier release.
+func (l *ledger) storeAgain(ctx context.Context, record *Record, state rollout.State, refused error) (version string, err error) {
+	for n := 1; ; n++ { // every mark changes the version of the record
 		stored, err := l.Store.Load(ctx, l.release.Namespace, l.release.Name)
 		if err != nil {
 			return "", errors.Join(refused, err)
 		}
-		own := bytes.Equal(stored.State, l.record.State) && bytes.Equal(stored.Plan, l.record.Plan)
-		if !own && (l.maybeStored == nil || !bytes.Equal(stored.State, l.maybeStored)) {
+		if !l.wrote(stored, record.State) {
 			if stored.Version == "" {
 				return "", ErrRecordGone
 			}
 			return "", refused
 		}
 		if stored.Said != l.record.Said {
-			l.record.Said, l.record.Version, l.record.State = stored.Said, stored.Version, stored.State
+			l.record.Said, l.record.Version, l.record.State, l.record.History = stored.Said, stored.Version, stored.State, stored.History
 			if l.onMark != nil {
 				l.onMark()
 			}
@@ -99,12 +98,21 @@ func (l *ledger) storeAgain(ctx context.Context, record Record, refused error) (
 				return "", errNewStatements
 			}
 		}
-		record.Version, record.Said = stored.Version, stored.Said
-		version, err = l.Store.Save(ctx, l.release.Namespace, l.release.Name, record)
+		record.Version, record.Said, record.History = stored.Version, stored.Said, rollout.Remember(stored.History, l.known, state)
+		version, err = l.Store.Save(ctx, l.release.Namespace, l.release.Name, *record)
 		if !errors.Is(err, ErrChanged) || n == maxAttempts {
 			return version, err
 		}
 	}
+}
+
+// wrote reports whether this process wrote the stored content: as it last stored it, or in
+// a write whose answer was lost. now is the state that it is storing.
+func (l *ledger) wrote(stored Record, now []byte) bool {
+	if bytes.Equal(stored.State, l.record.State) && bytes.Equal(stored.Plan, l.record.Plan) {
+		return true
+	}
+	return len(stored.State) > 0 && (bytes.Equal(stored.State, now) || l.maybeStored != nil && bytes.Equal(stored.State, l.maybeStored))
 }
 
 // errNewStatements reports that somebody made a statement before the state was stored.

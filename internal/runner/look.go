@@ -101,24 +101,28 @@ func (s *actor) adopt(plan rollout.Plan) error {
 	return nil
 }
 
-// fingerprints returns the digests of objects in the cluster.
-func (s *actor) fingerprints(ctx context.Context, objects []map[string]any) ([]rollout.Fingerprint, error) {
-	prints := make([]rollout.Fingerprint, len(objects))
-	for i, o := range objects {
+// fingerprints returns the digests of the stable objects in the cluster, and the images of
+// the workloads among them.
+func (s *actor) fingerprints(ctx context.Context, plan rollout.Plan) (prints []rollout.Fingerprint, images []rollout.Image, err error) {
+	prints = make([]rollout.Fingerprint, len(plan.Stable))
+	for i, o := range plan.Stable {
 		id := object.ID(o)
 		live, err := s.Objects.Get(ctx, id)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		prints[i] = rollout.Fingerprint{ID: id}
 		if live == nil {
 			continue
 		}
 		if prints[i].Digest, err = s.contentDigest(id, live); err != nil {
-			return nil, fmt.Errorf("%s: %w", id, err)
+			return nil, nil, fmt.Errorf("%s: %w", id, err)
+		}
+		if slices.ContainsFunc(plan.Workloads, func(w rollout.Workload) bool { return w.Stable == id }) {
+			images = append(images, rollout.ImagesOf(id, live)...)
 		}
 	}
-	return prints, nil
+	return prints, images, nil
 }
 
 // contentDigest leaves out what changes by itself: metadata, status, the number of pods,

@@ -103,7 +103,7 @@ func (s *session) prepareDeploy(ctx context.Context, request *rollout.Request, p
 	request.Fresh = rollout.Fresh{Plan: digest, Objects: plan.Objects(), Images: plan.Images(), Warnings: plan.Warnings, Gates: request.Fresh.Gates}
 	s.fresh = !s.state.Phase.Active()
 	if s.state.Plan != digest || s.fresh {
-		if request.Fresh.Stable, err = s.fingerprints(ctx, plan.Stable); err != nil {
+		if request.Fresh.Stable, request.Fresh.Before, err = s.fingerprints(ctx, *plan); err != nil {
 			return err
 		}
 	}
