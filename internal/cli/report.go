@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,9 +18,11 @@ import (
 
 // reportFlags are the unparsed flags of report.
 type reportFlags struct {
-	engine       engineFlags
-	format, from string
-	maxChars     int
+	engine           engineFlags
+	format, from     string
+	maxChars         int
+	number           releaseNumber
+	each, everywhere bool
 }
 
 func newReport(streams Streams) *cobra.Command {
@@ -35,12 +36,27 @@ held, and what was decided. It only needs permission to read ConfigMaps.
 
 The html format is one self-contained page with charts: no script, no other file, no
 network. CI systems show the junit format as test results. Store the json format to
-read it later with --from, when the cluster no longer has the release.`,
+read it later with --from, when the cluster no longer has the release.
+
+With --release it explains an earlier release of the name, as far as that is still kept;
+canarize history lists them. With --all it counts how often the decisions about all
+releases were right, as far as canarize mark says so, and what the releases cost. --from
+then reads a file written by canarize history -o json.`,
 		Example: `  canarize report shop
   canarize report shop -o html > report.html
   canarize report shop -o json > report.json
-  canarize report --from report.json -o html > report.html`,
+  canarize report --from report.json -o html > report.html
+  canarize report shop --release 12
+  canarize report --all -A`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case f.each:
+				return f.all(cmd.Context(), args, streams)
+			case f.everywhere:
+				return errors.New("-A: a report of all namespaces needs --all")
+			case f.from != "" && f.number != 0:
+				return errors.New("--from reads the report of one release; leave out --release")
+			}
 			r, err := f.read(cmd.Context(), args)
 			if err != nil {
 				return err
@@ -52,6 +68,9 @@ read it later with --from, when the cluster no longer has the release.`,
 	flags.StringVarP(&f.format, "output", "o", "markdown", "output format: `markdown`, html, junit, json")
 	flags.StringVar(&f.from, "from", "", "read the report from a `FILE` written with -o json, instead of the cluster")
 	flags.IntVar(&f.maxChars, "max-chars", 0, "limit the markdown to so many characters; the oldest events are left out first")
+	f.number.register(flags)
+	flags.BoolVar(&f.each, "all", false, "count the decisions about all releases that are over, and how often they were right")
+	flags.BoolVarP(&f.everywhere, "all-namespaces", "A", false, "with --all: count those of all namespaces")
 	f.engine.registerTarget(flags)
 	return cmd
 }
@@ -103,7 +122,7 @@ func (f *reportFlags) fromCluster(ctx context.Context, args []string) (report.Re
 	case releases[0].Err != nil:
 		return report.Report{}, outside(fmt.Errorf("release %s: %w", release, advised(release, releases[0].Err)))
 	}
-	return report.Of(release.Namespace, release.Name, releases[0].State, time.Now(), buildVersion().Version), nil
+	return f.reported(ctx, release, releases[0])
 }
 
 func noRelease(name, namespace string) error {

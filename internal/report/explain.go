@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,12 +60,22 @@ func (r Report) facts() []fact {
 	if r.Phase.Active() {
 		share = r.Share().String()
 	}
-	all := []fact{{Name: "State", Value: r.State()}, {Name: "Share of the canary", Value: share}, {Name: "Began", Value: clock(r.Started)}}
+	all := []fact{{Name: "State", Value: r.State()}}
+	if r.Number > 0 {
+		all = append(all, fact{Name: "Number of the release", Value: strconv.Itoa(r.Number)})
+	}
+	all = append(all, fact{Name: "Share of the canary", Value: share}, fact{Name: "Began", Value: clock(r.Started)})
 	if events, _ := r.events(); len(events) > 0 {
 		last := events[len(events)-1].Time
 		all = append(all, fact{Name: "Last event", Value: fmt.Sprintf("%s, after %s", clock(last), last.Sub(r.Started).Round(time.Second))})
+	} else if r.Past != nil {
+		all = append(all, fact{Name: "Ended", Value: fmt.Sprintf("%s, after %s", clock(r.Past.Ended), r.Past.Took().Round(time.Second))})
 	}
+	all = append(all, r.costFacts()...)
 	all = append(all, fact{Name: "Last run by", Value: who(r.Run), Link: link(r.Run)})
+	if r.Run.Canarize != "" {
+		all = append(all, fact{Name: "canarize of that run", Value: r.Run.Canarize})
+	}
 	for _, p := range r.Passed {
 		all = append(all, fact{Name: "Gate " + p.Gate, Value: "passed by " + by(p.By) + " at " + clock(p.At)})
 	}
@@ -72,7 +83,10 @@ func (r Report) facts() []fact {
 		all = append(all, fact{Name: "On hold", Value: r.Paused.Text + " (" + by(r.Paused.By) + " at " + clock(r.Paused.At) + ")"})
 	}
 	for _, i := range r.Images {
-		all = append(all, fact{Name: "Image of " + i.Container + " in " + i.Workload.Kind + " " + i.Workload.Name, Value: i.Image})
+		all = append(all, fact{Name: "Image of " + i.Container + " in " + i.Workload.Kind + " " + i.Workload.Name, Value: r.change(i)})
+	}
+	if r.Past != nil && r.Earlier && r.Past.Others > 0 {
+		all = append(all, fact{Name: "More images", Value: fmt.Sprintf("%d, no longer kept", r.Past.Others)})
 	}
 	for _, d := range []fact{{Name: "Digest of the manifests", Value: r.Plan}, {Name: "Digest of what was tested", Value: r.Tested}} {
 		if d.Value != "" {
@@ -85,7 +99,10 @@ func (r Report) facts() []fact {
 // explain returns sentences that explain how the release came to its state.
 func (r Report) explain() []string {
 	events, cut := r.events()
-	why := []string{r.decision(events)}
+	why := append([]string{r.decision(events)}, r.laterTruth()...)
+	if r.Earlier {
+		why = append(why, r.earlier()...)
+	}
 	if shares := shares(events); len(shares) > 0 {
 		why = append(why, fmt.Sprintf("The canary got %s of the requests. A step ended when its share was verified: on every pod of the gateway, or by canarize's model of it if no pod could be asked.", strings.Join(shares, ", then ")))
 	}
@@ -100,13 +117,15 @@ func (r Report) explain() []string {
 	for _, w := range r.Warnings {
 		why = append(why, "When the canary was derived, there was a warning about "+w.String()+".")
 	}
-	why = append(why, r.judged())
+	if !r.Earlier {
+		why = append(why, r.judged())
+	}
 	if r.pinned() {
 		why = append(why, "Every image is pinned by a digest, which identifies exactly what ran.")
 	} else if len(r.Images) > 0 {
 		why = append(why, "Not every image is pinned by a digest. Only the registry knows what a tag pointed to at the time.")
 	}
-	if cut {
+	if cut && !r.Earlier {
 		why = append(why, "The cluster keeps only the last events. The first events of this release are gone.")
 	}
 	return why
@@ -138,6 +157,8 @@ func (r Report) decision(events []rollout.Event) string {
 	switch {
 	case r.Error != "":
 		return r.Error
+	case r.Phase == rollout.Superseded:
+		return "Another version was deployed before anything was decided about this one."
 	case r.Held != "":
 		return "The release waits until somebody decides. The reason: " + strings.TrimSuffix(r.Held, ".") + "."
 	case r.Phase == rollout.Promoted:

@@ -89,7 +89,7 @@ func stepCase(class string, events []rollout.Event) junitCase {
 
 // endCase returns the test for the outcome of the release.
 func (r Report) endCase(class string) junitCase {
-	c := junitCase{Class: class, Name: "the release", Time: "0", Output: r.decision(nil)}
+	c := junitCase{Class: class, Name: "the release", Time: "0", Output: strings.Join(append([]string{r.decision(nil)}, r.laterTruth()...), " ")}
 	switch {
 	case r.Held != "":
 		c.Failure = &junitProblem{Type: "held", Message: r.Held}

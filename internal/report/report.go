@@ -18,6 +18,10 @@ type Report struct {
 	Canarize string    `json:"canarize"` // version that made the report
 	// Judge is nil if canarize took no measurements.
 	Judge *Judge `json:"judge,omitempty"`
+	// Past is what is kept about the release; nil while it is not over. Earlier means that
+	// another release followed: then nothing else is kept, except perhaps events.
+	Past    *rollout.Past `json:"past,omitempty"`
+	Earlier bool          `json:"earlier,omitempty"`
 }
 
 // Judge holds the measurements and verdicts of the judge.
@@ -35,7 +39,40 @@ func Of(namespace, name string, s rollout.State, made time.Time, version string)
 	if j := s.Judged; j != nil {
 		r.Judge = &Judge{Reject: j.Reject, Promote: j.Promote, Observations: append(slices.Clone(j.Before), j.Look)}
 	}
+	if s.Over() {
+		past := rollout.PastOf(s, s.Started)
+		r.Past = &past
+	}
 	return r
+}
+
+// OfPast returns the report of a release that is over. s is the present state of its name.
+func OfPast(namespace, name string, s rollout.State, past rollout.Past, made time.Time, version string) Report {
+	earlier := past.Number != s.CurrentNumber()
+	if earlier {
+		s = stateOf(past, s.EventsOf(past))
+	}
+	r := Of(namespace, name, s, made, version)
+	r.Past, r.Earlier = &past, earlier
+	return r
+}
+
+// stateOf returns what is known of the last state of an earlier release.
+func stateOf(past rollout.Past, events []rollout.Event) rollout.State {
+	s := rollout.State{
+		Schema: rollout.Schema, Phase: past.Ending, Mixed: past.Mixed, Number: past.Number, Most: past.Most,
+		Started: past.Began, Run: past.Run, Plan: past.Plan, History: events, Total: len(events),
+	}
+	if past.By != "" {
+		s.Reason = &rollout.Reason{By: past.By, Text: past.Reason}
+	}
+	for _, i := range past.Images {
+		s.Images = append(s.Images, rollout.Image{Workload: i.Workload, Container: i.Container, Image: i.After})
+		if i.Before != "" {
+			s.Before = append(s.Before, rollout.Image{Workload: i.Workload, Container: i.Container, Image: i.Before})
+		}
+	}
+	return s
 }
 
 // Parse reads a report in its JSON form.

@@ -96,7 +96,7 @@ func TestNobodyReads(t *testing.T) {
 func TestStatusJSON(t *testing.T) {
 	s := rollout.State{Phase: rollout.Standing, Weight: 10, Verified: 10, Proof: rollout.SeenOnGateways, Step: 1, Started: noon, Run: rollout.Run{System: "CI"}, Plan: "a", Tested: "b", History: events[:1]}
 	text, err := json.Marshal(StatusOf("eu", "shop", s))
-	const want = `{"release":"shop","namespace":"eu","phase":"standing","weight":10,"verified":10,"proof":"gateway","step":1,"started":"2026-01-02T12:00:00Z","run":{"system":"CI"},"plan":"a","tested":"b","objects":[],"events":[{"time":"2026-01-02T12:00:00Z","kind":"asked","phase":"shifting","weight":10,"text":"shift from 0 % to 10 %"}]}`
+	const want = `{"release":"shop","namespace":"eu","phase":"standing","weight":10,"verified":10,"proof":"gateway","step":1,"number":1,"started":"2026-01-02T12:00:00Z","run":{"system":"CI"},"plan":"a","tested":"b","objects":[],"events":[{"time":"2026-01-02T12:00:00Z","kind":"asked","phase":"shifting","weight":10,"text":"shift from 0 % to 10 %"}]}`
 	if err != nil || string(text) != want {
 		t.Errorf("error %v, got\n%s, expected\n%s", err, text, want)
 	}

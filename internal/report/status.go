@@ -25,6 +25,9 @@ type Status struct {
 	Taken *rollout.Taken `json:"taken,omitempty"`
 	Seen  *rollout.Seen  `json:"seen,omitempty"`
 	Step  int            `json:"step"` // shifts so far
+	// Number counts the releases of this name. Most is the largest weight so far.
+	Number int `json:"number,omitempty"`
+	Most   int `json:"most,omitempty"`
 	// Held is the reason why the release waits for somebody to decide.
 	Held    string      `json:"held,omitempty"`
 	Started time.Time   `json:"started"`
@@ -34,6 +37,7 @@ type Status struct {
 	Plan    string          `json:"plan,omitempty"`
 	Tested  string          `json:"tested,omitempty"`
 	Images  []rollout.Image `json:"images,omitempty"` // of the new version, from the manifests
+	Before  []rollout.Image `json:"before,omitempty"` // of the stable workloads when the release began
 	Objects []manifest.ID   `json:"objects"`          // of the canary
 	// Warnings are what the derivation of the canary found in the manifests.
 	Warnings []rollout.Warning `json:"warnings,omitempty"`
@@ -76,7 +80,7 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
 		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Warnings: s.Warnings, Objects: s.Objects, Events: s.History,
 		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked,
-		Taken: s.Taken,
+		Taken: s.Taken, Number: s.CurrentNumber(), Most: s.Largest(), Before: s.Before,
 	}
 	if s.Verified != rollout.Unknown {
 		if out.Proof = s.Proof; s.Proof == rollout.SeenOnGateways {

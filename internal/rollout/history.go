@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -216,4 +217,17 @@ func (h History) WithMark(number int, mark *Mark) (marked History, changed bool)
 	h.Releases = slices.Clone(h.Releases)
 	h.Releases[at].Mark = mark
 	return h, true
+}
+
+// Sentence says what the decision turned out to be, who said so, and why.
+func (m Mark) Sentence() string {
+	by := ""
+	if m.By != "" {
+		by = " by " + m.By
+	}
+	text := fmt.Sprintf("the decision was %s, said%s at %s", m.Truth, by, m.At.UTC().Format("2006-01-02 15:04:05 UTC"))
+	if m.Why != "" {
+		text += ": " + strings.TrimSuffix(m.Why, ".")
+	}
+	return text
 }

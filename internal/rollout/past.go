@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/analysis"
+	"github.com/canarize/canarize/internal/manifest"
 )
 
 // Past is what is kept about a release that is over.
@@ -41,10 +42,10 @@ type Past struct {
 
 // ImageChange is an image before and after a release. Before is "" if it is unknown.
 type ImageChange struct {
-	Workload  string `json:"workload"`
-	Container string `json:"container"`
-	Before    string `json:"before,omitempty"`
-	After     string `json:"after"`
+	Workload  manifest.ID `json:"workload"` // the stable workload
+	Container string      `json:"container"`
+	Before    string      `json:"before,omitempty"`
+	After     string      `json:"after"`
 }
 
 // Cost counts the requests to the canary.
@@ -69,7 +70,7 @@ func (e Past) Took() time.Duration { return max(e.Ended.Sub(e.Began), 0) }
 // began at next superseded.
 func PastOf(s State, next time.Time) Past {
 	e := Past{
-		Number: s.CurrentNumber(), Began: s.Started.UTC(), Ended: next.UTC(), Ending: Superseded, Mixed: s.Mixed, Most: s.Most,
+		Number: s.CurrentNumber(), Began: s.Started.UTC(), Ended: next.UTC(), Ending: Superseded, Mixed: s.Mixed, Most: s.Largest(),
 		Plan: strings.ToValidUTF8(short(s.Plan), ""), Cost: s.Judged.Cost(),
 		Run: Run{System: keptName(s.Run.System), ID: keptName(s.Run.ID), URL: keptName(s.Run.URL), Attempt: keptName(s.Run.Attempt), Holder: keptName(s.Run.Holder), Canarize: keptName(s.Run.Canarize)},
 	}
@@ -84,6 +85,18 @@ func PastOf(s State, next time.Time) Past {
 	}
 	e.Images, e.Others = keptImages(s)
 	return e
+}
+
+// Largest returns the largest weight that was in force, in percent. Earlier versions of
+// canarize only left events of it.
+func (s State) Largest() int {
+	most := s.Most
+	for _, e := range s.History {
+		if e.Kind == EventPhase && e.Phase == Standing && !e.Time.Before(s.Started) {
+			most = max(most, e.Weight)
+		}
+	}
+	return min(most, 100)
 }
 
 // end returns when the release ended, from its events.
@@ -105,8 +118,9 @@ func keptImages(s State) (images []ImageChange, others int) {
 	}
 	for _, i := range s.Images {
 		images = append(images, ImageChange{
-			Workload: keptName(i.Workload.String()), Container: keptName(i.Container),
-			Before: keptName(before[[2]string{i.Workload.String(), i.Container}]), After: keptName(i.Image),
+			Workload:  manifest.ID{Group: keptName(i.Workload.Group), Kind: keptName(i.Workload.Kind), Namespace: keptName(i.Workload.Namespace), Name: keptName(i.Workload.Name)},
+			Container: keptName(i.Container),
+			Before:    keptName(before[[2]string{i.Workload.String(), i.Container}]), After: keptName(i.Image),
 		})
 	}
 	stays := func(i ImageChange) int {

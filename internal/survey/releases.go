@@ -22,20 +22,30 @@ import (
 // Recorded is a release with its recorded state and its worker.
 type Recorded struct {
 	runner.Release
-	State  rollout.State
-	Err    error          // why the state cannot be read
-	Worker *report.Worker // the process that works on it; nil if unknown
+	State rollout.State
+	Err   error // why the state cannot be read
+	// History is stored beside the state; see rollout.HistoryOf.
+	History []byte
+	Worker  *report.Worker // the process that works on it; nil if unknown
 }
 
 // Releases lists the recorded releases of a namespace, "" meaning all. With a name, it
 // lists only that release.
 func Releases(ctx context.Context, cluster *kube.Cluster, namespace, name string) ([]Recorded, error) {
+	releases, err := Records(ctx, cluster, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	return releases, addWorkers(ctx, cluster, namespace, name, releases)
+}
+
+// Records is Releases without the workers. It only lists ConfigMaps.
+func Records(ctx context.Context, cluster *kube.Cluster, namespace, name string) ([]Recorded, error) {
 	objects, err := cluster.List(ctx, kube.Ref{Kind: "ConfigMap", Namespace: namespace}, selectRelease(name))
 	if err != nil {
 		return nil, err
 	}
-	releases := releasesOf(slices.Values(objects))
-	return releases, addWorkers(ctx, cluster, namespace, name, releases)
+	return releasesOf(slices.Values(objects)), nil
 }
 
 // addWorkers adds the workers of releases, from their locks. If the locks may not be
@@ -168,7 +178,13 @@ func releaseName(o map[string]any) string {
 
 func recordedOf(configMap map[string]any) Recorded {
 	r := Recorded{Release: runner.Release{Namespace: object.ID(configMap).Namespace, Name: releaseName(configMap)}}
-	r.State, r.Err = stateOf(configMap)
+	record, err := kube.RecordOf(configMap)
+	if err != nil {
+		r.Err = err
+		return r
+	}
+	r.History = []byte(record.Data[rollout.HistoryKey])
+	r.State, r.Err = rollout.ParseState([]byte(record.Data[rollout.StateKey]))
 	return r
 }
 
@@ -185,13 +201,4 @@ func releasesOf(configMaps iter.Seq[map[string]any]) []Recorded {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return releases
-}
-
-// stateOf reads the state of a release from its ConfigMap.
-func stateOf(object map[string]any) (rollout.State, error) {
-	r, err := kube.RecordOf(object)
-	if err != nil {
-		return rollout.State{}, err
-	}
-	return rollout.ParseState([]byte(r.Data[rollout.StateKey]))
 }

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/survey"
+	"github.com/canarize/canarize/internal/wiring"
+)
+
+func newHistory(streams Streams) *cobra.Command {
+	var f engineFlags
+	var everywhere bool
+	cmd := &cobra.Command{
+		Use:   "history [flags] [NAME]",
+		Short: "List the releases that are over, with their verdicts",
+		Long: `History lists the releases of a name that are over, or of all names of a namespace,
+newest first. It only needs permission to read ConfigMaps: the record of a release keeps
+the last ones that are over, and drops the oldest first.
+
+NO is the number for canarize report --release and canarize mark --release. MOST is the
+largest share of the requests that the canary got. COST is how many bad requests the
+canary served beyond stable's rate. MARK says whether the decision turned out to be right
+or wrong. With -o json you get everything that is kept.`,
+		Example: `  canarize history shop
+  canarize history -A -o json > histories.json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := ""
+			if len(args) > 0 || f.config.path.given {
+				release, err := f.release(args)
+				if err != nil {
+					return err
+				}
+				name = release.Name
+			}
+			if everywhere && name != "" {
+				return errors.New("-A lists the releases of all names; leave out the NAME")
+			}
+			if err := f.check(); err != nil {
+				return err
+			}
+			namespace, err := f.scope(everywhere)
+			if err != nil {
+				return err
+			}
+			return f.history(cmd.Context(), namespace, name, streams)
+		},
+	}
+	flags := cmd.Flags()
+	f.registerTarget(flags)
+	flags.StringVarP(&f.output, "output", "o", "", "output format: json, yaml")
+	flags.BoolVarP(&everywhere, "all-namespaces", "A", false, "list the releases of all namespaces")
+	return cmd
+}
+
+// scope returns the namespace to look at; "" means all.
+func (f *engineFlags) scope(everywhere bool) (string, error) {
+	if everywhere {
+		return "", nil
+	}
+	return f.inNamespace()
+}
+
+func (f *engineFlags) history(ctx context.Context, namespace, name string, streams Streams) error {
+	engine, err := wiring.Connect(f.options(false, streams.printLine))
+	if err != nil {
+		return foreign(err)
+	}
+	defer engine.Close()
+	all, err := histories(ctx, engine, namespace, name, streams)
+	switch {
+	case err != nil:
+		return err
+	case name != "" && len(all.Histories) == 0:
+		return noRelease(name, namespace)
+	}
+	streams.spool.Flush()
+	if f.output != "" {
+		return outside(encode(streams.Out, all, f.output))
+	}
+	return outside(printHistories(streams, all))
+}
+
+// histories reads the histories of a namespace, "" meaning all, or of one name. A history
+// that cannot be read is named on stderr and left out, unless it is the one asked for.
+func histories(ctx context.Context, engine wiring.Hub, namespace, name string, streams Streams) (report.Histories, error) {
+	all := report.Histories{Histories: []report.History{}}
+	records, err := survey.Records(ctx, engine.Cluster(), namespace, name)
+	if err != nil {
+		return all, foreign(err)
+	}
+	for _, r := range records {
+		h, err := pastOf(r)
+		if err != nil && name != "" {
+			return all, err
+		}
+		if err != nil {
+			fmt.Fprintln(streams.Err, oneLine("canarize: warning: "+err.Error()))
+			continue
+		}
+		all.Histories = append(all.Histories, report.HistoryOf(r.Namespace, r.Name, h, r.State))
+	}
+	return all, nil
+}
+
+// pastOf returns the history in a record. Without a readable state the stored history is
+// still told about.
+func pastOf(r survey.Recorded) (rollout.History, error) {
+	h, err := rollout.HistoryOf(r.History, r.State)
+	if err == nil && len(h.Releases) == 0 {
+		err = r.Err
+	}
+	if err != nil {
+		return h, outside(fmt.Errorf("release %s: %w", r.Release, advised(r.Release, err)))
+	}
+	return h, nil
+}
