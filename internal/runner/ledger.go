@@ -16,6 +16,7 @@ type ledger struct {
 	release     Release
 	record      Record
 	known       rollout.State // the state of record
+	knownPlan   []byte        // the stored plan; that of record may be the next one
 	maybeStored []byte        // a state whose write failed; it may have been stored all the same
 	raising     bool          // the state being stored gives the canary more traffic, or promotes it
 	onMark      func()        // called when the record's mark changed: there are new statements; may be nil
@@ -43,7 +44,7 @@ func (l *ledger) read(ctx context.Context) (state rollout.State, plan rollout.Pl
 			return state, plan, RecordError{fmt.Errorf("release %s: %w", l.release, err)}
 		}
 	}
-	l.record, l.known = record, state
+	l.record, l.known, l.knownPlan = record, state, record.Plan
 	return state, plan, nil
 }
 
@@ -69,7 +70,7 @@ func (l *ledger) store(ctx context.Context, state rollout.State) error {
 		return fmt.Errorf("release %s: %w", l.release, err)
 	}
 	record.Version = version
-	l.record, l.known, l.maybeStored = record, state, nil
+	l.record, l.known, l.knownPlan, l.maybeStored = record, state, record.Plan, nil
 	return nil
 }
 
@@ -109,7 +110,7 @@ func (l *ledger) storeAgain(ctx context.Context, record *Record, state rollout.S
 // wrote reports whether this process wrote the stored content: as it last stored it, or in
 // a write whose answer was lost. now is the state that it is storing.
 func (l *ledger) wrote(stored Record, now []byte) bool {
-	if bytes.Equal(stored.State, l.record.State) && bytes.Equal(stored.Plan, l.record.Plan) {
+	if bytes.Equal(stored.State, l.record.State) && bytes.Equal(stored.Plan, l.knownPlan) {
 		return true
 	}
 	return len(stored.State) > 0 && (bytes.Equal(stored.State, now) || l.maybeStored != nil && bytes.Equal(stored.State, l.maybeStored))

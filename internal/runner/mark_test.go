@@ -56,6 +56,42 @@ func TestMarkDuringRun(t *testing.T) {
 	t.Error("there were hardly any writes")
 }
 
+// racing is a store that somebody else writes to after the first read.
+type racing struct {
+	*world
+	write func()
+}
+
+func (r *racing) Load(ctx context.Context, namespace, name string) (Record, error) {
+	record, err := r.world.Load(ctx, namespace, name)
+	if write := r.write; write != nil {
+		r.write = nil
+		write()
+	}
+	return record, err
+}
+
+// TestMarkBeforeDeploy marks a release between the moment at which a deployment reads the
+// record and the one at which it writes its first state.
+func TestMarkBeforeDeploy(t *testing.T) {
+	for _, earlier := range [][]ask{{deploy("shop:3"), reject()}, {deploy("shop:4"), reject(), deploy("shop:3")}} {
+		w := newWorld()
+		w.must(t, earlier...)
+		r := w.runner()
+		r.Store = &racing{w, func() {
+			if _, _, err := w.runner().Mark(t.Context(), shop, 1, &rollout.Mark{Truth: rollout.Wrong, At: noon}); err != nil {
+				t.Error(err)
+			}
+		}}
+		if s, err := r.Do(t.Context(), shop, deploy("shop:2").request, release("shop:2")); err != nil || s.Phase != rollout.Standing {
+			t.Errorf("%s, %v", s.Phase, err)
+		}
+		if all := w.history(t).Releases; all[0].Mark == nil || len(all) != len(earlier)-1 {
+			t.Errorf("%+v", all)
+		}
+	}
+}
+
 // forgetful is a store that loses the answer of one write. Before the caller hears that
 // the record has changed, somebody marks an earlier release.
 type forgetful struct {
