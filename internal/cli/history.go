@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,7 @@ import (
 func newHistory(streams Streams) *cobra.Command {
 	var f engineFlags
 	var everywhere bool
+	var from string
 	cmd := &cobra.Command{
 		Use:   "history [flags] [NAME]",
 		Short: "List the releases that are over, with their verdicts",
@@ -26,10 +28,18 @@ the last ones that are over, and drops the oldest first.
 NO is the number for canarize report --release and canarize mark --release. MOST is the
 largest share of the requests that the canary got. COST is how many bad requests the
 canary served beyond stable's rate. MARK says whether the decision turned out to be right
-or wrong. With -o json you get everything that is kept.`,
+or wrong. With -o json you get everything that is kept. Store that to read it later with
+--from, when the cluster has dropped the oldest releases.`,
 		Example: `  canarize history shop
-  canarize history -A -o json > histories.json`,
+  canarize history -A -o json > histories.json
+  canarize history --from histories.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if from != "" {
+				return f.stored(from, args, everywhere, streams)
+			}
+			if everywhere && len(args) > 0 {
+				return errors.New("-A lists the releases of all names; leave out the NAME")
+			}
 			name := ""
 			if len(args) > 0 || f.config.path.given {
 				release, err := f.release(args)
@@ -37,9 +47,6 @@ or wrong. With -o json you get everything that is kept.`,
 					return err
 				}
 				name = release.Name
-			}
-			if everywhere && name != "" {
-				return errors.New("-A lists the releases of all names; leave out the NAME")
 			}
 			if err := f.check(); err != nil {
 				return err
@@ -54,6 +61,7 @@ or wrong. With -o json you get everything that is kept.`,
 	flags := cmd.Flags()
 	f.registerTarget(flags)
 	flags.StringVarP(&f.output, "output", "o", "", "output format: json, yaml")
+	flags.StringVar(&from, "from", "", "read the releases from a `FILE` written with -o json, instead of the cluster")
 	flags.BoolVarP(&everywhere, "all-namespaces", "A", false, "list the releases of all namespaces")
 	return cmd
 }
@@ -80,10 +88,35 @@ func (f *engineFlags) history(ctx context.Context, namespace, name string, strea
 		return noRelease(name, namespace)
 	}
 	streams.spool.Flush()
-	if f.output != "" {
-		return outside(encode(streams.Out, all, f.output))
+	return f.printHistories(streams, all)
+}
+
+// stored prints the histories in a file.
+func (f *engineFlags) stored(file string, args []string, everywhere bool, streams Streams) error {
+	if len(args) > 0 || everywhere {
+		return errors.New("--from reads all releases from a file; leave out the NAME and -A")
 	}
-	return outside(printHistories(streams, all))
+	if err := f.check(); err != nil {
+		return err
+	}
+	all, err := readHistories(file)
+	if err != nil {
+		return err
+	}
+	return f.printHistories(streams, all)
+}
+
+// readHistories reads a file written by canarize history -o json.
+func readHistories(file string) (report.Histories, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return report.Histories{}, fmt.Errorf("--from: %w", err)
+	}
+	h, err := report.ParseHistories(text)
+	if err != nil {
+		return report.Histories{}, fmt.Errorf("--from %s: %w; pass a file that canarize history -o json has written", file, err)
+	}
+	return h, nil
 }
 
 // histories reads the histories of a namespace, "" meaning all, or of one name. A history

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -19,10 +20,13 @@ import (
 const historyWidth = 80
 
 // printHistories prints a table for each name.
-func printHistories(streams Streams, all report.Histories) error {
+func (f *engineFlags) printHistories(streams Streams, all report.Histories) error {
+	if f.output != "" {
+		return outside(encode(streams.Out, all, f.output))
+	}
 	if len(all.Histories) == 0 {
 		_, err := fmt.Fprintln(streams.Err, "canarize: there are no releases")
-		return err
+		return outside(err)
 	}
 	var text bytes.Buffer
 	for i, h := range all.Histories {
@@ -34,7 +38,7 @@ func printHistories(streams Streams, all report.Histories) error {
 		}
 	}
 	_, err := io.WriteString(streams.Out, Escape(text.String()))
-	return err
+	return outside(err)
 }
 
 // printHistory prints the releases of a name, newest first.
@@ -46,9 +50,9 @@ func printHistory(text *bytes.Buffer, h report.History, now time.Time, fuzzy boo
 	}
 	var rows bytes.Buffer
 	t := table{tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)}
-	t.row("NO", "ENDED", "ENDING", "MOST", "COST", "MARK", "VERSION")
+	t.row("NO", "ENDED", "ENDING", "BY", "MOST", "COST", "MARK", "VERSION")
 	for _, p := range h.Releases {
-		t.row(strconv.Itoa(p.Number), moment(p.Ended, now, fuzzy), string(p.Ending), fmt.Sprintf("%d %%", p.Most), costText(p), markText(p), report.VersionText(p))
+		t.row(strconv.Itoa(p.Number), moment(p.Ended, now, fuzzy), string(p.Ending), cmp.Or(string(p.By), "-"), fmt.Sprintf("%d %%", p.Most), costText(p), markText(p), report.VersionText(p))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"time"
 
@@ -100,14 +99,8 @@ func (f *reportFlags) all(ctx context.Context, args []string, streams Streams) e
 // allHistories reads histories from the cluster or a file, and names where they are from.
 func (f *reportFlags) allHistories(ctx context.Context, streams Streams) (h report.Histories, title string, err error) {
 	if f.from != "" {
-		text, err := os.ReadFile(f.from)
-		if err != nil {
-			return h, "", fmt.Errorf("--from: %w", err)
-		}
-		if h, err = report.ParseHistories(text); err != nil {
-			return h, "", fmt.Errorf("--from %s: %w; pass a file that canarize history -o json has written", f.from, err)
-		}
-		return h, "Releases in " + f.from, nil
+		h, err := readHistories(f.from)
+		return h, "Releases in " + f.from, err
 	}
 	if f.engine.config.path.given {
 		if err := f.engine.complete(); err != nil {

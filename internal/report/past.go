@@ -97,21 +97,12 @@ func (r Report) change(i rollout.Image) string {
 }
 
 // VersionText shows in a few characters which version a release brought: the image that
-// changed, by tag and short digest, without its registry.
+// changed, by tag or short digest, without its registry.
 func VersionText(p rollout.Past) string {
 	if len(p.Images) == 0 {
 		return cmp.Or(p.Plan, "-")
 	}
-	first := p.Images[0]
-	text := shortImage(first.After)
-	if first.Before != "" && first.Before != first.After {
-		before, name := shortImage(first.Before), repository(text)
-		if repository(before) == name {
-			before, text = strings.TrimPrefix(before, name), strings.TrimPrefix(text, name)
-			before, text = strings.TrimPrefix(before, ":"), strings.TrimPrefix(text, ":")
-		}
-		text = before + " → " + text
-	}
+	text := shortImage(p.Images[0].After)
 	changed := slices.DeleteFunc(slices.Clone(p.Images), func(i rollout.ImageChange) bool { return i.Before == i.After })
 	if more := len(changed) - 1 + p.Others; more > 0 {
 		text += fmt.Sprintf(" +%d", more)
@@ -132,11 +123,4 @@ func shortImage(image string) string {
 	}
 	_, digits, _ := strings.Cut(digest, ":")
 	return name + "@" + digits[:min(len(digits), shortDigits)]
-}
-
-func repository(image string) string {
-	if end := strings.IndexAny(image, ":@"); end >= 0 {
-		return image[:end]
-	}
-	return image
 }

@@ -141,7 +141,7 @@ func (p Precision) Markdown(title string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n%s\n\n", markdownText(title), p.summary())
 	const row = "| %-15s | %8s | %5s | %5s | %-23s |\n"
-	fmt.Fprintf(&b, row, "ending", "releases", "right", "wrong", "wrong (95 % interval)")
+	fmt.Fprintf(&b, row, "ending", "releases", "right", "wrong", "wrong of marked (95 %)")
 	fmt.Fprintf(&b, "|%s|%s:|%s:|%s:|%s|\n", strings.Repeat("-", 17), strings.Repeat("-", 9), strings.Repeat("-", 6), strings.Repeat("-", 6), strings.Repeat("-", 25))
 	for _, d := range p.Decisions {
 		name := d.Ending

@@ -61,7 +61,7 @@ func testRunHistory(t *testing.T, s shop, u *users) {
 		args []string
 		want string
 	}{
-		{[]string{"history", "shop"}, " 0 %   -     wrong  v1 → v3\n"},
+		{[]string{"history", "shop"}, " request  0 %   -     wrong  shop:v3\n"},
 		{[]string{"report", "shop", "--release", "1"}, "Later, somebody marked the release: the decision was wrong, said by system:serviceaccount:"},
 		{[]string{"report", "shop", "--release", "1", "-o", "html"}, "Its measurements are no longer kept."},
 		{[]string{"report", "shop"}, "| Number of the release | 2 |"},
