@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
+	"github.com/canarize/canarize/internal/survey"
 )
 
 // TestHistoryFits prints large numbers and long images: no line has more than 80
@@ -36,6 +39,32 @@ func TestHistoryFits(t *testing.T) {
 		}
 		if lines := strings.Count(text.String(), "\n"); lines != 5 || strings.Contains(text.String(), "\x1b") {
 			t.Errorf("%d lines:\n%q", lines, &text)
+		}
+	}
+}
+
+// TestHistoryOfDamagedRecord: a readable history is told about although the state is not
+// readable; what cannot be read is named with what to do.
+func TestHistoryOfDamagedRecord(t *testing.T) {
+	const one = `{"schema":1,"releases":[{"number":7,"began":"2026-01-02T12:00:00Z","ended":"2026-01-02T12:10:00Z","ending":"promoted","most":5,"run":{}}]}`
+	damaged := &rollout.Refusal{Code: rollout.RefusedDamaged, Err: errors.New("no JSON")}
+	for _, test := range []struct {
+		history string
+		err     error
+		want    string // "" if the history can be read
+	}{
+		{one, nil, ""}, {one, damaged, ""}, {"", nil, ""},
+		{"", damaged, "release eu/shop: the stored state is damaged: no JSON; "},
+		{"{", nil, "release eu/shop: the stored history cannot be read: unexpected end of JSON input; use the version of canarize that wrote it; or delete the key history.json of the ConfigMap canarize-shop, and a new history begins"},
+		{`{"schema":2}`, nil, "it has version 2, but this canarize reads version 1; "},
+	} {
+		r := survey.Recorded{Release: runner.Release{Namespace: "eu", Name: "shop"}, History: []byte(test.history), Err: test.err}
+		h, err := pastOf(r)
+		switch code, message := conclusion(t.Context(), err); {
+		case test.want == "" && (err != nil || len(h.Releases) != len(test.history)/len(one)):
+			t.Errorf("%s: %v, error %v", test.history, h, err)
+		case test.want != "" && (code != exitOutside || !strings.Contains(message, test.want)):
+			t.Errorf("%s: exit code %d, %s", test.history, code, message)
 		}
 	}
 }

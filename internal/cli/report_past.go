@@ -53,10 +53,10 @@ func (f *reportFlags) reported(ctx context.Context, release runner.Release, r su
 	if present && (err != nil || !state.Over()) { // the state alone tells about the present release
 		return report.Of(release.Namespace, release.Name, state, time.Now(), version), nil
 	}
-	past := rollout.Past{}
-	if err == nil {
-		past, err = history.Find(cmp.Or(int(f.number), state.CurrentNumber()), state)
+	if err != nil {
+		return report.Report{}, f.engine.explain(ctx, release, state, err)
 	}
+	past, err := history.Find(cmp.Or(int(f.number), state.CurrentNumber()), state)
 	var refusal *rollout.Refusal
 	if errors.As(err, &refusal) {
 		return report.Report{}, f.engine.explain(ctx, release, state, runner.RefusedError{Refusal: refusal})

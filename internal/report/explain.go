@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -88,7 +89,7 @@ func (r Report) facts() []fact {
 	if r.Past != nil && r.Earlier && r.Past.Others > 0 {
 		all = append(all, fact{Name: "More images", Value: fmt.Sprintf("%d, no longer kept", r.Past.Others)})
 	}
-	for _, d := range []fact{{Name: "Digest of the manifests", Value: r.Plan}, {Name: "Digest of what was tested", Value: r.Tested}} {
+	for _, d := range []fact{{Name: r.planName(), Value: r.Plan}, {Name: "Digest of what was tested", Value: r.Tested}} {
 		if d.Value != "" {
 			all = append(all, d)
 		}
@@ -142,18 +143,6 @@ func (r Report) pinned() bool {
 
 // decision explains what was decided, when, and by whom.
 func (r Report) decision(events []rollout.Event) string {
-	requested := func(phase rollout.Phase, before string) string {
-		for i, e := range slices.Backward(events) {
-			if e.Kind == rollout.EventAsked && e.Phase == phase {
-				share := 0
-				if i > 0 {
-					share = events[i-1].Weight
-				}
-				return fmt.Sprintf(" %s requested this at %s, when the canary's weight was %d %%.", capital(who(e.Run)), clock(e.Time), share)
-			}
-		}
-		return before
-	}
 	switch {
 	case r.Error != "":
 		return r.Error
@@ -162,13 +151,44 @@ func (r Report) decision(events []rollout.Event) string {
 	case r.Held != "":
 		return "The release waits until somebody decides. The reason: " + strings.TrimSuffix(r.Held, ".") + "."
 	case r.Phase == rollout.Promoted:
-		return "The new version was promoted: it is stable and serves everything." + requested(rollout.Promoting, "")
+		return "The new version was promoted: it is stable and serves everything." + r.decided(events, rollout.Promoting)
 	case r.Phase == rollout.Rejected && r.Mixed:
-		return capital(r.Sentence()) + "." + requested(rollout.Rejecting, "")
+		return capital(r.Sentence()) + "." + r.decided(events, rollout.Rejecting)
 	case r.Phase == rollout.Rejected:
-		return "The new version was rejected: the old one is stable and serves everything." + requested(rollout.Rejecting, "")
+		return "The new version was rejected: the old one is stable and serves everything." + r.decided(events, rollout.Rejecting)
 	}
 	return capital(r.Sentence()) + "."
+}
+
+// decided says who decided, when and why, as far as that is known. Entering the phase is
+// the decision.
+func (r Report) decided(events []rollout.Event, phase rollout.Phase) string {
+	text, reason := byDecider[r.decidedBy()], ""
+	if r.Reason != nil {
+		reason = r.Reason.Text
+	}
+	when := ""
+	for i, e := range slices.Backward(events) {
+		if e.Kind != rollout.EventAsked || e.Phase != phase {
+			continue
+		}
+		share := 0
+		if i > 0 {
+			share = events[i-1].Weight
+		}
+		if text == "" {
+			text = capital(who(e.Run)) + " requested this"
+		}
+		when = fmt.Sprintf(" at %s, when the canary's weight was %d %%", clock(e.Time), share)
+		break
+	}
+	if text == "" && r.Earlier && r.Run != (rollout.Run{}) {
+		text = capital(who(r.Run)) + " requested this"
+	}
+	if text == "" && reason == "" {
+		return ""
+	}
+	return " " + sentence(cmp.Or(text+when, "The reason"), reason)
 }
 
 // shares returns the verified shares of the canary in order.

@@ -43,24 +43,20 @@ func (r Report) laterTruth() []string {
 	return []string{"Later, somebody marked the release: " + r.Past.Mark.Sentence() + "."}
 }
 
-// byDecider names who decided.
+// byDecider names who decided, other than whoever ran the verb.
 var byDecider = map[rollout.Decider]string{
-	rollout.ByRequest:  "Whoever ran the command decided",
-	rollout.ByJudge:    "The judge decided",
+	rollout.ByJudge:    "The judge decided this",
 	rollout.ByDeadline: "The deadline passed without a verdict",
-	rollout.ByPerson:   "A person decided",
-	rollout.ByGate:     "A gate decided",
+	rollout.ByPerson:   "A person decided this",
+	rollout.ByGate:     "A gate decided this",
 	rollout.ByPods:     "The canary's pods did not become ready",
 	rollout.ByFailure:  "Something outside the release failed before the canary was ready",
 }
 
-// earlier returns sentences about a release that another one followed: who decided, and
-// what is no longer kept.
+// earlier returns sentences about a release that another one followed: what the judge
+// found last, and what is no longer kept.
 func (r Report) earlier() []string {
 	var why []string
-	if who := byDecider[r.Past.By]; who != "" {
-		why = append(why, sentence(who, r.Past.Reason))
-	}
 	if v := r.Past.Verdict; v != "" {
 		text := fmt.Sprintf("The judge's last verdict was %s", v)
 		if r.Past.Cause != "" {
@@ -68,14 +64,23 @@ func (r Report) earlier() []string {
 		}
 		why = append(why, text+".")
 	}
-	events, cut := r.events()
-	switch {
+	kept, gone := "this summary and its events are kept. Its measurements", ""
+	switch events, cut := r.events(); {
 	case len(events) == 0:
-		return append(why, "Release "+fmt.Sprint(r.Number)+" is not the last one of its name: only this summary is kept. Its measurements and its events are no longer kept.")
+		kept, gone = "this summary is kept. Its measurements", " and its events"
 	case cut:
-		return append(why, "Release "+fmt.Sprint(r.Number)+" is not the last one of its name: only this summary and its last events are kept. Its measurements and its first events are no longer kept.")
+		kept, gone = "this summary and its last events are kept. Its measurements", " and its first events"
 	}
-	return append(why, "Release "+fmt.Sprint(r.Number)+" is not the last one of its name: only this summary and its events are kept. Its measurements are no longer kept.")
+	return append(why, fmt.Sprintf("Release %d is not the last one of its name: only %s%s are no longer kept.", r.Number, kept, gone))
+}
+
+// planName names the digest of the manifests. Of an earlier release its first digits are
+// kept.
+func (r Report) planName() string {
+	if r.Earlier {
+		return "Digest of the manifests, first digits"
+	}
+	return "Digest of the manifests"
 }
 
 // sentence joins who decided and the reason, if there is one.

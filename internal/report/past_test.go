@@ -110,7 +110,7 @@ func TestReportOfPast(t *testing.T) {
 	past := rollout.Past{
 		Number: 3, Began: noon, Ended: noon.Add(6 * time.Minute), Ending: rollout.Rejected, By: rollout.ByJudge, Reason: "errors: worse than stable.", Verdict: "reject", Most: 10,
 		Cost: &rollout.Cost{Requests: 1204, Bad: 31, Extra: 27}, Images: []rollout.ImageChange{{Workload: workload, Container: "web", Before: "shop:1", After: "shop:2"}},
-		Run:  rollout.Run{System: "CI", ID: "7", Canarize: "v1.2.3"},
+		Run:  rollout.Run{System: "CI", ID: "7", Canarize: "v1.2.3"}, Plan: "0a1b2c3d4e5f",
 		Mark: &rollout.Mark{Truth: rollout.Wrong, Why: "the database <failed> over", By: "ada", At: noon.Add(time.Hour)},
 	}
 	now := rollout.State{Number: 4, Phase: rollout.Standing, Weight: 5, Started: noon.Add(2 * time.Hour), Images: []rollout.Image{{Workload: workload, Container: "web", Image: "shop:3"}}}
@@ -131,7 +131,7 @@ func TestReportOfPast(t *testing.T) {
 		r := OfPast("eu", "shop", now, past, noon.Add(3*time.Hour), "v2")
 		text := Markdown(r, MarkdownOptions{Escape: func(s string) string { return s }})
 		for _, want := range []string{
-			test.want, "## Release eu/shop: rejected", "The judge decided: errors: worse than stable.", "| Number of the release | 3 |", "| Largest share of the canary | 10 % |",
+			test.want, "## Release eu/shop: rejected", "The judge decided this: errors: worse than stable.", "| Digest of the manifests, first digits | 0a1b2c3d4e5f |", "| Number of the release | 3 |", "| Largest share of the canary | 10 % |",
 			"1204, of which 31 were bad: 27 more than at stable's rate", "the decision was wrong, said by ada at 2026-01-02 13:00:00 UTC: the database", "shop:1 → shop:2", "v1.2.3",
 		} {
 			if !strings.Contains(text, want) {
@@ -200,5 +200,36 @@ func TestHistoryJSON(t *testing.T) {
 	have, err := json.Marshal(Histories{Histories: []History{h}})
 	if err != nil || string(have) != want {
 		t.Errorf("error %v, got\n%s, expected\n%s", err, have, want)
+	}
+}
+
+// TestDecisionNamesWhoDecided: only a decision of whoever ran the verb is ascribed to the run.
+func TestDecisionNamesWhoDecided(t *testing.T) {
+	asked := []rollout.Event{
+		{Time: noon, Kind: rollout.EventAsked, Phase: rollout.Deploying, Weight: 0},
+		{Time: noon.Add(time.Minute), Kind: rollout.EventPhase, Phase: rollout.Standing, Weight: 5},
+		{Time: noon.Add(2 * time.Minute), Kind: rollout.EventAsked, Phase: rollout.Rejecting, Run: rollout.Run{Holder: "canarize on vm"}},
+	}
+	for by, want := range map[rollout.Decider]string{
+		"":                 " Canarize on vm requested this at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %.",
+		rollout.ByRequest:  " Canarize on vm requested this at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
+		rollout.ByJudge:    " The judge decided this at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
+		rollout.ByDeadline: " The deadline passed without a verdict at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
+		rollout.ByPerson:   " A person decided this at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
+		rollout.ByGate:     " A gate decided this at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
+		rollout.ByPods:     " The canary's pods did not become ready at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
+		rollout.ByFailure:  " Something outside the release failed before the canary was ready at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
+	} {
+		s := rollout.State{Phase: rollout.Rejected, Started: noon, History: asked}
+		if by != "" {
+			s.Reason = &rollout.Reason{By: by, Text: "why."}
+		}
+		r := Of("eu", "shop", s, noon, "v1")
+		if have := r.explain()[0]; have != "The new version was rejected: the old one is stable and serves everything."+want {
+			t.Errorf("%q: %s", by, have)
+		}
+		if have := r.decision(nil); by != "" && by != rollout.ByRequest && !strings.HasSuffix(have, ": why.") {
+			t.Errorf("%q, without events: %s", by, have)
+		}
 	}
 }

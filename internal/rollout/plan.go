@@ -129,9 +129,10 @@ func Digest(values ...any) (string, error) {
 }
 
 // maxPlan bounds a stored plan, compressed: the API server accepts objects of up to 1.5
-// MiB and ConfigMaps with up to 1 MiB of data. maxUnpacked bounds it after decompression.
+// MiB and ConfigMaps with up to 1 MiB of data, of which 124 KiB are for the State.
+// maxUnpacked bounds it after decompression.
 const (
-	maxPlan     = 900 << 10
+	maxPlan     = 900<<10 - MaxKeptBytes
 	maxUnpacked = 64 << 20
 )
 

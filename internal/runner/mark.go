@@ -38,9 +38,10 @@ func (r *Record) mark(number int, mark *rollout.Mark) (past rollout.Past, change
 		return past, false, RecordError{err}
 	}
 	history, err := rollout.HistoryOf(r.History, state)
-	if err == nil {
-		past, err = history.Find(number, state)
+	if err != nil {
+		return past, false, RecordError{err}
 	}
+	past, err = history.Find(number, state)
 	var refusal *rollout.Refusal
 	if errors.As(err, &refusal) {
 		return past, false, RefusedError{refusal}

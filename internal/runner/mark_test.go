@@ -166,8 +166,11 @@ func TestMarkIsRefused(t *testing.T) {
 	r := w.records["eu/shop"]
 	r.History = []byte(`{"schema":2}`)
 	w.records["eu/shop"] = r
-	if code := mark(1); code != rollout.RefusedHistory {
-		t.Errorf("a history of another version: %q", code)
+	_, changed, err := w.runner().Mark(t.Context(), shop, 1, nil)
+	var unreadable RecordError
+	var why *rollout.Refusal
+	if !errors.As(err, &unreadable) || !errors.As(err, &why) || why.Code != rollout.RefusedHistory || changed {
+		t.Errorf("a history of another version: changed %v, error %v", changed, err)
 	}
 	w.must(t, deploy("shop:3"), reject())
 	if text := string(w.records["eu/shop"].History); text != `{"schema":2}` {
