@@ -82,7 +82,11 @@ func (f *markFlags) mark(ctx context.Context, release runner.Release, truth stri
 		mark = &rollout.Mark{Truth: rollout.Truth(truth), Why: f.why, By: by, At: time.Now().UTC()}
 	}
 	past, changed, err := engine.Mark(ctx, release, int(f.number), mark)
-	if err != nil {
+	var refused runner.RefusedError
+	switch {
+	case errors.As(err, &refused) && refused.Code == rollout.RefusedNotOver && refused.Current == 0:
+		return noRelease(release.Name, release.Namespace)
+	case err != nil:
 		return f.engine.explain(ctx, release, rollout.State{}, err)
 	}
 	streams.spool.Flush()

@@ -122,18 +122,19 @@ func (h History) check() error {
 // of a newer canarize. Remembering something twice changes nothing, so that a write can be
 // repeated after somebody marked a release.
 func Remember(stored []byte, before, after State) []byte {
+	followed := before.Phase != None && before.CurrentNumber() != after.CurrentNumber()
+	if !followed && !after.Over() {
+		return stored
+	}
 	h, err := ParseHistory(stored)
 	if err != nil {
 		return stored
 	}
-	if before.Phase != None && before.CurrentNumber() != after.CurrentNumber() {
+	if followed {
 		h.add(PastOf(before, after.Started))
 	}
 	if after.Over() {
 		h.add(PastOf(after, after.Started))
-	}
-	if len(h.Releases) == 0 {
-		return stored
 	}
 	text, err := h.Pack()
 	if err != nil {

@@ -73,7 +73,7 @@ func testRunHistory(t *testing.T, s shop, u *users) {
 		}
 	}
 	s.expect(t, 2, []string{"report", "shop", "--release", "3"}, "there is no release 3 yet; the present one is 2")
-	s.expect(t, 2, []string{"mark", "other", "right"}, "no release of this name is over yet")
+	s.expect(t, 2, []string{"mark", "other", "right"}, "there is no release other in namespace "+s.namespace)
 }
 
 // histories returns the releases that are over, as canarize history prints them.
