@@ -110,7 +110,7 @@ func TestReportOfPast(t *testing.T) {
 	past := rollout.Past{
 		Number: 3, Began: noon, Ended: noon.Add(6 * time.Minute), Ending: rollout.Rejected, By: rollout.ByJudge, Reason: "errors: worse than stable.", Verdict: "reject", Most: 10,
 		Cost: &rollout.Cost{Requests: 1204, Bad: 31, Extra: 27}, Images: []rollout.ImageChange{{Workload: workload, Container: "web", Before: "shop:1", After: "shop:2"}},
-		Run:  rollout.Run{System: "CI", ID: "7", Canarize: "v1.2.3"}, Plan: "0a1b2c3d4e5f",
+		Run: rollout.Run{System: "CI", ID: "7", Canarize: "v1.2.3"}, Plan: "0a1b2c3d4e5f",
 		Mark: &rollout.Mark{Truth: rollout.Wrong, Why: "the database <failed> over", By: "ada", At: noon.Add(time.Hour)},
 	}
 	now := rollout.State{Number: 4, Phase: rollout.Standing, Weight: 5, Started: noon.Add(2 * time.Hour), Images: []rollout.Image{{Workload: workload, Container: "web", Image: "shop:3"}}}
