@@ -54,7 +54,8 @@ func (h *harm) begin(upTo float64) (fresh float64) {
 // 2010.09686). The fast lane treats bad requests as independent except for
 // their noise. What it wins in an interval of some seconds has a limit, and so has what it
 // wins in a block of block seconds: bad requests of one burst are not independent. If blocks
-// are longer than the interval, that limits the vote lane, too.
+// are longer than the interval, that limits the vote lane, too. The limit of a block of short
+// intervals is that of half a usual interval, so that more bets win no more.
 //
 // Dividing a logarithm by a noise known beforehand keeps the expected gain at
 // zero or below (Jensen's inequality). The noise measured in the interval
@@ -64,7 +65,7 @@ func (h *harm) add(t table, q, fresh float64, was, now noise, c Config, seconds,
 		h.Before = [2][len(grid)]float64{h.Vote, h.Fast}
 	}
 	long := !whole(seconds, seconds, block)
-	limit, highest := c.most(seconds), math.Exp(c.most(max(seconds, block)))
+	limit, highest := c.most(seconds), math.Exp(c.most(max(seconds, min(block, c.Interval)/2)))
 	var s float64
 	if t.allBad > 0 {
 		s = t.bad / t.allBad
