@@ -64,13 +64,13 @@ left out. The same seed and history always yield the same result.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	f.config.register(flags)
-	flags.DurationVar(&f.since, "since", 6*time.Hour, "how much of the past to read")
+	flags.DurationVar(&f.since, "since", 6*time.Hour, "`DURATION` of the past to read")
 	flags.StringVar(&f.until, "until", "", "`TIME` at which it ends, such as 2026-03-02T06:00:00Z; by default now")
-	flags.IntVar(&f.runs, "runs", 500, "number of releases to pretend")
-	flags.Uint64Var(&f.seed, "seed", 1, "seed of the random numbers")
+	flags.IntVar(&f.runs, "runs", 500, "`NUMBER` of releases to pretend")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of the random numbers, a `NUMBER`")
 	flags.StringVar(&f.workload, "workload", "", "stable's workload, `[KIND/]NAME`, if spec.metrics.stable has no labels; by default the Deployment that the release file names")
-	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of its pods; by default that of the release file, or of the current context")
-	flags.StringVarP(&f.output, "output", "o", "yaml", "output format: `yaml` (a release file), json")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of its pods; by default that of the release file, or of the current context")
+	flags.StringVarP(&f.output, "output", "o", "yaml", "output `FORMAT`: yaml (a release file), json")
 	return cmd
 }
 

@@ -31,9 +31,9 @@ type canaryFlags struct {
 // register adds all flags except --namespace, whose meaning depends on the verb.
 func (f *canaryFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&f.images, "image", "I", nil, "`[CONTAINER=]IMAGE` for every container with that name, or with an image of the same repository; repeatable")
-	flags.StringVarP(&f.suffix, "suffix", "s", "-canary", "suffix of every name")
-	flags.StringArrayVarP(&f.labels, "labels", "l", nil, "labels `k=v,...` for every new object and the canary's pods; repeatable")
-	flags.StringVar(&f.replicas, "replicas", "weight", "number of canary pods: a number, `same` as stable, or weight (stable × weight / 100, rounded up, at least 1)")
+	flags.StringVarP(&f.suffix, "suffix", "s", "-canary", "`SUFFIX` of every name")
+	flags.StringArrayVarP(&f.labels, "labels", "l", nil, "labels `KEY=VALUE,...` for every new object and the canary's pods; repeatable")
+	flags.StringVar(&f.replicas, "replicas", "weight", "`NUMBER` of canary pods, or same (as many as stable), or weight (stable × weight / 100, rounded up, at least 1)")
 	flags.StringArrayVar(&f.include, "include", nil, "`[NAMESPACE/]KIND/NAME` of a workload that canarize would otherwise leave alone; repeatable")
 	flags.StringArrayVar(&f.accept, "accept", nil, "`NAME` of a warning that you know about; repeatable")
 	flags.BoolVar(&f.strict, "strict", false, "fail on a warning that is not accepted")

@@ -105,12 +105,14 @@ func newRoot(program string, streams Streams) *cobra.Command {
 version, and gives it an exact share of the traffic through the weight of an
 Emissary-ingress Mapping: 1 % needs one pod, not a hundred.
 
-Without a verb, canarize runs generate.`,
-		Example: `  canarize generate -w 10 manifests | kubectl apply -f -
-  canarize -w 25 -I registry.example.com/app:7 -o canary.yml manifests/*.yml`,
-		// The largest edit distance between an unknown verb and a suggestion.
-		SuggestionsMinimumDistance: 2,
+Without a verb, canarize runs generate: canarize -w 25 FILE…`,
+		Example: `  # what a release would do, the release, and how it stands
+  canarize plan -I registry.example.com/app:2 manifests
+  canarize run -I registry.example.com/app:2 manifests
+  canarize status
 
+  # only the canary's manifests
+  canarize generate -w 10 manifests | kubectl apply -f -`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		DisableAutoGenTag: true,
@@ -125,9 +127,9 @@ Without a verb, canarize runs generate.`,
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(printUsage)
+	root.Flags().Bool(versionFlag, false, "print the version, as the verb version does")
 	root.AddCommand(
 		newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams),
 		newPlan(streams), newRun(streams), newDeploy(streams), newShift(streams), newAnalyze(streams), newPromote(streams), newReject(streams),
@@ -168,8 +170,8 @@ func knownVerb(root *cobra.Command, args []string) error {
 		return nil
 	}
 	hint := ""
-	if similar := root.SuggestionsFor(args[0]); len(similar) > 0 {
-		hint = fmt.Sprintf("did you mean %s? ", similar[0])
+	if meant := verbLike(root, args[0]); meant != "" {
+		hint = fmt.Sprintf("did you mean %s? ", meant)
 	}
 	return fmt.Errorf("%q is neither a verb nor a file; %ssee %s --help", args[0], hint, root.CommandPath())
 }
@@ -188,11 +190,17 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("%q: %s takes no arguments; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
 }
 
+// versionFlag is the flag that stands for the verb version.
+const versionFlag = "version"
+
 // defaultVerb inserts "generate" unless the arguments begin with a verb. The first
 // canarize script was called this way: canarize -w 25 FILE…
 func defaultVerb(root *cobra.Command, args []string) []string {
 	if len(args) == 0 || slices.Contains([]string{"-h", "--help", "help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, args[0]) {
 		return args
+	}
+	if args[0] == "--"+versionFlag {
+		return append([]string{"version"}, args[1:]...)
 	}
 	for _, verb := range root.Commands() {
 		if verb.Name() == args[0] {

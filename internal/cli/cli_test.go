@@ -137,8 +137,8 @@ func TestDefaultVerb(t *testing.T) {
 
 func TestNameOfProgram(t *testing.T) {
 	for program, want := range map[string]string{
-		"canarize": "  canarize [flags]", "/usr/bin/canarize": "  canarize [flags]", "other": "  canarize [flags]",
-		"kubectl-canarize": "  kubectl canarize [flags]", "/usr/bin/kubectl-canarize": "  kubectl canarize [flags]",
+		"canarize": "  canarize VERB [flags] [arguments]", "/usr/bin/canarize": "  canarize VERB [flags] [arguments]", "other": "  canarize VERB [flags] [arguments]",
+		"kubectl-canarize": "  kubectl canarize VERB [flags] [arguments]", "/usr/bin/kubectl-canarize": "  kubectl canarize VERB [flags] [arguments]",
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := Main(t.Context(), []string{program, "--help"}, Streams{Out: &stdout, Err: &stderr}); code != exitDone {

@@ -69,7 +69,7 @@ replaces the canary and first takes its traffic away.`,
 
 // register adds the flags that describe what to release.
 func (f *deployFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.name, "name", "", "name of the release; by default the name of its only workload")
+	cmd.Flags().StringVar(&f.name, "name", "", "`NAME` of the release; by default the name of its only workload")
 	f.canary.register(cmd.Flags())
 }
 

@@ -58,7 +58,7 @@ Exit codes: 0 no findings, 1 findings.`,
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&f.manifests, "filename", "f", nil, "`FILE|DIR|-` with the manifests of the next release; repeatable")
 	f.deploy.engine.registerTarget(flags)
-	flags.StringVarP(&f.deploy.engine.output, "output", "o", "", "output format: json, yaml")
+	flags.StringVarP(&f.deploy.engine.output, "output", "o", "", "output `FORMAT`: json, yaml")
 	f.deploy.register(cmd)
 	return cmd
 }

@@ -14,7 +14,7 @@ type emissaryFlags struct{ namespace, version string }
 
 // register adds the flags.
 func (f *emissaryFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.namespace, "emissary-namespace", "emissary", "namespace of Emissary")
+	flags.StringVar(&f.namespace, "emissary-namespace", "emissary", "`NAMESPACE` of Emissary")
 	flags.StringVar(&f.version, "emissary-version", "", fmt.Sprintf("`VERSION` of Emissary, for which shares are computed: after %s TCPMappings have other shares (default %[1]s)", newest()))
 }
 

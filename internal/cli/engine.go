@@ -41,9 +41,9 @@ type engineFlags struct {
 // registerTarget adds the flags that select a cluster.
 func (f *engineFlags) registerTarget(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace; by default that of the current context")
-	flags.StringVar(&f.target.Context, "context", "", "kubeconfig context to use")
-	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "kubeconfig file to use")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE`; by default that of the current context")
+	flags.StringVar(&f.target.Context, "context", "", "kubeconfig `CONTEXT` to use")
+	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "kubeconfig `FILE` to use")
 	f.config.register(flags)
 }
 
@@ -51,16 +51,16 @@ func (f *engineFlags) registerTarget(flags *pflag.FlagSet) {
 func (f *engineFlags) register(flags *pflag.FlagSet) {
 	f.registerTarget(flags)
 	f.registerCI(flags)
-	flags.StringVarP(&f.output, "output", "o", "", "output format: json, yaml")
+	flags.StringVarP(&f.output, "output", "o", "", "output `FORMAT`: json, yaml")
 }
 
 // registerWrites adds the flags of a verb that writes to the cluster.
 func (f *engineFlags) registerWrites(flags *pflag.FlagSet) {
-	flags.StringVar(&f.progress, "progress", "auto", "format of events on stderr: `auto`, terminal, lines, json")
-	flags.StringVar(&f.color, "color", "auto", "colors on a terminal: `auto`, always, never")
-	flags.StringVar(&f.dryRun, "dry-run", "none", "`none`, client (only compare), or server (the API server checks the writes, but stores nothing)")
+	flags.StringVar(&f.progress, "progress", "auto", "`FORMAT` of events on stderr: auto, terminal, lines, json")
+	flags.StringVar(&f.color, "color", "auto", "`WHEN` to use colors: auto (on a terminal, unless NO_COLOR is set), always, never")
+	flags.StringVar(&f.dryRun, "dry-run", "none", "`MODE` of a dry run: client (only compare), server (the API server checks the writes, but stores nothing), or none, to write")
 	flags.BoolVar(&f.noWait, "no-wait", false, "fail at once if another process works on the release")
-	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "how long to wait for pods that make no progress")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "`DURATION` to wait for pods that make no progress")
 }
 
 // registerVersion adds the flag that selects a version.
@@ -75,7 +75,7 @@ func (f *engineFlags) registerUnverified(flags *pflag.FlagSet) {
 
 // registerCancel adds the flag of a verb that may leave traffic on the canary.
 func (f *engineFlags) registerCancel(flags *pflag.FlagSet) {
-	flags.StringVar(&f.onCancel, "on-cancel", "zero", "canary's weight after an interruption: `zero`, or hold to keep it")
+	flags.StringVar(&f.onCancel, "on-cancel", "zero", "what to do with the canary's `WEIGHT` after an interruption: zero takes it to 0, hold keeps it")
 }
 
 // oneOf checks that a flag has one of the known values.

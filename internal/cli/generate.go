@@ -28,12 +28,12 @@ func (f *generateFlags) register(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.VarP(&f.weight, "canary-weight", "w", "canary's share of the requests in percent, `0..100`: a whole number, or below 1 a multiple of 1/256, such as 0.25; required if the canary gets a Mapping")
 	flags.BoolVarP(&f.generateMapping, "gen-mapping", "m", false, "make a Mapping for the canary if no Mapping in the input routes to its Service")
-	flags.StringVarP(&f.prefix, "prefix", "P", "/", "with -m: path prefix of that Mapping")
-	flags.StringVar(&f.hostname, "hostname", "*", "with -m: hostname of that Mapping")
+	flags.StringVarP(&f.prefix, "prefix", "P", "/", "with -m: path `PREFIX` of that Mapping")
+	flags.StringVar(&f.hostname, "hostname", "*", "with -m: `HOSTNAME` of that Mapping")
 	flags.BoolVar(&f.baseline, "baseline", false, "also make a copy of the version in --stable, named -baseline")
 	flags.StringVar(&f.stable, "stable", "", "with --baseline: `FILE|DIR` with the manifests of the stable version")
 	f.canaryFlags.register(flags)
-	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of objects without one; objects of other namespaces are an error")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of objects without one; objects of other namespaces are an error")
 }
 
 // options parses and checks the flags.
@@ -174,13 +174,16 @@ flags only -I, -n, -R and -o have an effect then.`,
 		Example: `  # 10 % of the requests to version 2, checked by the API server
   canarize generate -w 10 -I registry.example.com/app:2 manifests | kubectl apply --dry-run=server -f -
 
-# differences between stable and canary
+  # differences between stable and canary
   canarize diff -w 10 manifests
 
-# the migration of a rendered chart, with the new image
+  # the migration of a rendered chart, with the new image
   canarize generate --hooks pre-upgrade -I registry.example.com/app:2 chart.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			defer collectLate()()
+			if err := verbAmong(cmd.Root(), args); err != nil {
+				return err
+			}
 			if err := checkOutput(output, cmd.Flags().Changed("output")); err != nil {
 				return err
 			}

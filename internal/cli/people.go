@@ -75,7 +75,7 @@ until canarize resume. The run keeps watching the canary and rejects it on harm.
 		},
 	}
 	f.registerInstruct(cmd)
-	cmd.Flags().StringVar(&why, "why", heldBy, "reason, for others to read")
+	cmd.Flags().StringVar(&why, "why", heldBy, "`REASON`, for others to read")
 	return cmd
 }
 

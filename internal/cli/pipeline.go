@@ -18,7 +18,7 @@ import (
 
 // registerCI adds the flag of a verb that informs the CI system.
 func (f *engineFlags) registerCI(flags *pflag.FlagSet) {
-	flags.StringVar(&f.ci, "ci", "auto", "CI system to inform about the release: `auto`, none, azure-pipelines, github")
+	flags.StringVar(&f.ci, "ci", "auto", "CI `SYSTEM` to inform about the release: auto, none, azure-pipelines, github")
 }
 
 // pipeline informs the CI system that runs a verb. Its lines go to stderr like the

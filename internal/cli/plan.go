@@ -49,10 +49,10 @@ Exit codes: 0 a promotion would change nothing, 1 it would change something or f
 	}
 	flags := cmd.Flags()
 	f.deploy.engine.registerTarget(flags)
-	flags.StringVarP(&f.format, "output", "o", "text", "output format: `text`, markdown, json")
-	flags.IntVar(&f.maxChars, "max-chars", 0, "limit the markdown to so many characters; 0 for no limit")
-	flags.Float64Var(&f.perSecond, "requests-per-second", 0, "requests that the application gets per second; 0 if unknown")
-	flags.Float64Var(&f.fail, "stable-errors", 0.1, "`percentage` of failed requests on the stable version")
+	flags.StringVarP(&f.format, "output", "o", "text", "output `FORMAT`: text, markdown, json")
+	flags.IntVar(&f.maxChars, "max-chars", 0, "limit the markdown to a `NUMBER` of characters; 0 for no limit")
+	flags.Float64Var(&f.perSecond, "requests-per-second", 0, "`NUMBER` of requests that the application gets per second; 0 if unknown")
+	flags.Float64Var(&f.fail, "stable-errors", 0.1, "`PERCENTAGE` of failed requests on the stable version")
 	f.deploy.register(cmd)
 	return cmd
 }

@@ -47,12 +47,12 @@ verify the real shares and to count requests.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVarP(&options.Namespace, "namespace", "n", "", "the namespace of the releases; by default that of the current context")
-	flags.StringVar(&options.EmissaryNamespace, "emissary-namespace", "emissary", "the namespace of Emissary")
-	flags.StringVar(&options.Account, "service-account", "canarize", "the ServiceAccount that gets the permissions")
+	flags.StringVarP(&options.Namespace, "namespace", "n", "", "the `NAMESPACE` of the releases; by default that of the current context")
+	flags.StringVar(&options.EmissaryNamespace, "emissary-namespace", "emissary", "the `NAMESPACE` of Emissary")
+	flags.StringVar(&options.Account, "service-account", "canarize", "the `SERVICEACCOUNT` that gets the permissions")
 	flags.BoolVar(&options.PodMetrics, "pod-metrics", false, "also grant what the metric source pods needs: to get pages of pods through the API server")
-	flags.StringVar(&target.Context, "context", "", "the kubeconfig context to use")
-	flags.StringVar(&target.Kubeconfig, "kubeconfig", "", "the kubeconfig file to use")
+	flags.StringVar(&target.Context, "context", "", "the kubeconfig `CONTEXT` to use")
+	flags.StringVar(&target.Kubeconfig, "kubeconfig", "", "the kubeconfig `FILE` to use")
 	return cmd
 }
 

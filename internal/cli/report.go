@@ -65,9 +65,9 @@ then reads a file written by canarize history -o json.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&f.format, "output", "o", "markdown", "output format: `markdown`, html, junit, json")
+	flags.StringVarP(&f.format, "output", "o", "markdown", "output `FORMAT`: markdown, html, junit, json")
 	flags.StringVar(&f.from, "from", "", "read the report from a `FILE` written with -o json, instead of the cluster")
-	flags.IntVar(&f.maxChars, "max-chars", 0, "limit the markdown to so many characters; the oldest events are left out first")
+	flags.IntVar(&f.maxChars, "max-chars", 0, "limit the markdown to a `NUMBER` of characters; the oldest events are left out first")
 	f.number.register(flags)
 	flags.BoolVar(&f.each, "all", false, "count the decisions about all releases that are over, and how often they were right")
 	flags.BoolVarP(&f.everywhere, "all-namespaces", "A", false, "with --all: count those of all namespaces")

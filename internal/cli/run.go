@@ -161,7 +161,7 @@ while the canary warms up; 5 interrupted.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.DurationVar(&length, "for", 0, "longest time to watch; 0 to watch until there is a verdict")
+	flags.DurationVar(&length, "for", 0, "longest `DURATION` to watch; 0 to watch until there is a verdict")
 	c.register(flags)
 	flags.BoolVar(&f.overrideHold, "override-hold", false, "continue although the release is held")
 	f.registerVersion(flags)

@@ -39,7 +39,7 @@ table of all fields and their defaults.`,
 			return unknownOutput(output, "json, markdown")
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "json", "output format: `json` (a JSON Schema), markdown")
+	cmd.Flags().StringVarP(&output, "output", "o", "json", "output `FORMAT`: json (a JSON Schema), markdown")
 	return cmd
 }
 

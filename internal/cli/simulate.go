@@ -71,10 +71,10 @@ uses healthy releases and harm of several sizes.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringArrayVar(&f.scenarios, "scenario", commonScenarios, "scenario by `NAME|FILE`; repeatable; list prints the names")
-	flags.IntVar(&f.runs, "runs", 1000, "number of runs of each scenario")
-	flags.Uint64Var(&f.seed, "seed", 1, "seed of the random numbers")
+	flags.IntVar(&f.runs, "runs", 1000, "`NUMBER` of runs of each scenario")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of the random numbers, a `NUMBER`")
 	flags.StringVar(&f.config, "config", "", "release `FILE` with the analysis and ramp to use")
-	flags.StringVarP(&f.output, "output", "o", "table", "output format: table or json")
+	flags.StringVarP(&f.output, "output", "o", "table", "output `FORMAT`: table, json")
 	flags.StringVar(&f.chart, "chart", "", "also write the result as a chart to an SVG `FILE`")
 	return cmd
 }

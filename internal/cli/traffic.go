@@ -65,13 +65,13 @@ differ from ASKED.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVarP(&f.output, "output", "o", "", "output format: json")
+	flags.StringVarP(&f.output, "output", "o", "", "output `FORMAT`: json")
 	flags.BoolVar(&f.live, "live", false, "read the objects from a cluster")
-	flags.StringVar(&f.target.Context, "context", "", "with --live: kubeconfig context to use")
-	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "with --live: kubeconfig file to use")
-	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of objects without one, objects of other namespaces are an error; with --live: the only namespace to read")
+	flags.StringVar(&f.target.Context, "context", "", "with --live: kubeconfig `CONTEXT` to use")
+	flags.StringVar(&f.target.Kubeconfig, "kubeconfig", "", "with --live: kubeconfig `FILE` to use")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of objects without one, objects of other namespaces are an error; with --live: the only namespace to read")
 	f.emissary.register(flags)
-	flags.StringVar(&f.ambassadorID, "ambassador-id", "default", "ambassador_id of the Emissary to show")
+	flags.StringVar(&f.ambassadorID, "ambassador-id", "default", "ambassador `ID` of the Emissary to show")
 	flags.BoolVarP(&f.recursive, "recursive", "R", false, "also read the subfolders of folders")
 	return cmd
 }

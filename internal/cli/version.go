@@ -36,7 +36,7 @@ func newVersion(streams Streams) *cobra.Command {
 			return unknownOutput(output, "json")
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "", "output format: json")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "output `FORMAT`: json")
 	return cmd
 }
 
