@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,6 +24,7 @@ type configFlag struct {
 	flags   *pflag.FlagSet
 	path    optional
 	file    string // path of the release file; "" if there is none
+	content []byte // of the release file
 	release releasefile.File
 }
 
@@ -61,13 +63,13 @@ func (c *configFlag) load() error {
 	if err != nil {
 		return err
 	}
-	c.release, c.file = release, file
+	c.release, c.file, c.content = release, file, text
 	return nil
 }
 
 // reset drops the content of a release file that was not named and describes another
 // release.
-func (c *configFlag) reset() { c.release, c.file = releasefile.Default(), "" }
+func (c *configFlag) reset() { c.release, c.file, c.content = releasefile.Default(), "", nil }
 
 // explicit reports whether --config names a release file.
 func (c *configFlag) explicit() bool { return c.path.given && c.file != "" }
@@ -80,13 +82,53 @@ func (c *configFlag) announcement() string {
 	return "using release file " + c.file
 }
 
-// withSource adds to an error about a flag that the value may come from the release file.
+// fieldOf has the field of a release file that sets a flag.
+var fieldOf = map[string]string{
+	"accept":             "spec.accept",
+	"copy-peers":         "spec.canary.copyPeers",
+	"emissary-namespace": "spec.router.emissary.namespace",
+	"emissary-version":   "spec.router.emissary.version",
+	"force-conflicts":    "spec.promotion.forceConflicts",
+	"image":              "spec.images",
+	"include":            "spec.canary.include",
+	"labels":             "spec.canary.labels",
+	"name":               "metadata.name",
+	"namespace":          "metadata.namespace",
+	"on-cancel":          "spec.onCancel",
+	"replicas":           "spec.canary.replicas",
+	"suffix":             "spec.canary.suffix",
+	"timeout":            "spec.timeouts.ready",
+}
+
+// withSource makes an error about a flag that was not given an error about the line of the
+// release file that set it.
 func (c *configFlag) withSource(err error) error {
-	if err == nil || c.file == "" || !strings.HasPrefix(err.Error(), "--") {
+	if err == nil || c.file == "" {
 		return err
 	}
-	return fmt.Errorf("%w (values without a flag come from %s)", err, c.file)
+	flag, isFlag := strings.CutPrefix(err.Error(), "--")
+	name := flagName.FindString(flag)
+	field := fieldOf[name]
+	if !isFlag || field == "" || c.flags.Changed(name) {
+		return err
+	}
+	line := releasefile.Line(c.content, strings.Split(field, ".")...)
+	if line == 0 {
+		return err
+	}
+	return reworded{fmt.Sprintf("%s:%d: %s%s", c.file, line, field, flag[len(name):]), err}
 }
+
+var flagName = regexp.MustCompile(`^[a-z]+(-[a-z]+)*`)
+
+// reworded is an error with another message.
+type reworded struct {
+	message string
+	error
+}
+
+func (r reworded) Error() string { return r.message }
+func (r reworded) Unwrap() error { return r.error }
 
 // manifests returns the paths of the manifests in the release file.
 func (c *configFlag) manifests() []string {

@@ -3,12 +3,15 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/spf13/cobra"
+
+	"github.com/canarize/canarize/internal/releasefile"
 )
 
 // completed returns the flags of deploy, completed from a release file.
@@ -101,5 +104,23 @@ func TestReleaseFileAndFlags(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"file.yml"}, manifests); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestFieldsOfFlags: the release file has every field to which an error may lead, and
+// every flag of the table exists.
+func TestFieldsOfFlags(t *testing.T) {
+	known := map[string]bool{}
+	for _, f := range releasefile.Fields() {
+		known[strings.TrimSuffix(strings.TrimSuffix(f.Path, "[]"), ".*")] = true
+	}
+	run, _, err := newRoot("canarize", Streams{}).Find([]string{"run"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for flag, field := range fieldOf {
+		if !known[field] || run.Flags().Lookup(flag) == nil {
+			t.Errorf("--%s: %s", flag, field)
+		}
 	}
 }

@@ -21,6 +21,16 @@ func uses(s SourceName) usable {
 	return usable{}
 }
 
+// UnusedError reports a setting that the source does not use.
+type UnusedError struct {
+	Source  SourceName
+	Setting string // the name of a field, or several names with words between them
+}
+
+func (e *UnusedError) Error() string {
+	return fmt.Sprintf("the source %s does not use %s; leave it out, or name another source", e.Source, e.Setting)
+}
+
 // Validate returns an error if the source needs a field that is missing, or
 // does not use one that is set: an ignored setting is usually a mistake.
 func (c Config) Validate() error {
@@ -45,7 +55,7 @@ func (c Config) Validate() error {
 		{"ratios, latencies, events or gauges", len(c.Queries) > 0, use.queries, true},
 	} {
 		if f.there && !f.used {
-			return fmt.Errorf("the source %s does not use %s; leave it out, or name another source", c.Source, f.name)
+			return &UnusedError{Source: c.Source, Setting: f.name}
 		}
 		if f.needs && f.used && !f.there {
 			return fmt.Errorf("the source %s needs %s", c.Source, f.name)

@@ -1,6 +1,7 @@
 package releasefile
 
 import (
+	"errors"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -13,7 +14,7 @@ func (r *File) metricsForm() form {
 	c := metric.DefaultConfig()
 	return object(
 		field{"source", oneOf(&c.Source, metric.SourceNames()...), "The metric source."},
-		field{"timeout", duration(&c.Timeout), "The timeout of one reading."},
+		field{"timeout", timeout(&c.Timeout), "The timeout of one reading."},
 		field{"address", text(&c.Access.Address), "The URL of prometheus, azuremonitor and web."},
 		field{"auth", authForm(&c.Access), "Credentials for the address."},
 		field{"tls", object(
@@ -33,11 +34,25 @@ func (r *File) metricsForm() form {
 		field{"gauges", queries(&c, metric.KindGauge, func(q *metric.Query) form { return text(&q.Gauge) }), "Values to compare, by metric name: a series of the pods, or PromQL with $arm."},
 	).check(func(v value) error {
 		if err := c.Validate(); err != nil {
-			return v.errorf("%w", err)
+			return ofSetting(v, err).errorf("%w", err)
 		}
 		r.Metrics = c
 		return nil
 	})
+}
+
+// ofSetting returns the value that an error is about, if it names one of the file.
+func ofSetting(v value, err error) value {
+	var unused *metric.UnusedError
+	if !errors.As(err, &unused) {
+		return v
+	}
+	for _, name := range strings.FieldsFunc(unused.Setting, func(r rune) bool { return r == ' ' || r == ',' }) {
+		if child, found := v.child(name); found {
+			return child
+		}
+	}
+	return v
 }
 
 // authForm describes credentials. The file says where a secret is and never contains it.

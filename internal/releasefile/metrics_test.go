@@ -101,7 +101,7 @@ func TestParseMetricsRefuses(t *testing.T) {
 	for text, says := range map[string]string{
 		"{source: statsd}":                             `"statsd" is not known; it may be emissary or prometheus or pods or web or azuremonitor`,
 		"{sources: pods}":                              "spec.metrics.sources is not known; spec.metrics may have source, timeout",
-		"{timeout: 0s}":                                "timeout must be above 0",
+		"{timeout: 0s}":                                "timeout: expected a duration above 0",
 		"{port: 80}":                                   "the source emissary does not use port",
 		"{address: 'http://a'}":                        "the source emissary does not use address",
 		"{" + counted + "}":                            "the source emissary does not use ratios",

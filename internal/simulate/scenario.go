@@ -14,6 +14,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -294,8 +295,11 @@ func within(field string, value, low, high float64) error {
 	if value >= low && value <= high { // false for NaN
 		return nil
 	}
-	return fmt.Errorf("%s is %v; it must be from %v to %v", field, value, low, high)
+	return fmt.Errorf("%s is %s; it must be from %s to %s", field, plain(value), plain(low), plain(high))
 }
+
+// plain formats a number without an exponent.
+func plain(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 // of returns the fraction of the requests that a metric counts.
 func (r Ratio) of() float64 {
