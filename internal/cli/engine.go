@@ -121,7 +121,10 @@ func (f *engineFlags) inNamespace() (string, error) {
 		return f.namespace, nil
 	}
 	namespace, err := f.target.Namespace()
-	return namespace, outside(err)
+	if err != nil {
+		return "", foreign(err)
+	}
+	return namespace, nil
 }
 
 func (f *engineFlags) options(patient bool, emit func(rollout.Event)) wiring.Options {

@@ -45,6 +45,10 @@ func adviceOnCluster(err error) string {
 	var conflict *kube.ConflictError
 	var invalid *kube.InvalidError
 	switch {
+	case errors.Is(err, kube.ErrNoConfig):
+		return "log in to the cluster first, for example by az aks get-credentials, or name a file with --kubeconfig"
+	case errors.Is(err, kube.ErrNoContext):
+		return "select one by kubectl config use-context NAME, or with --context"
 	case errors.As(err, new(*kube.ForbiddenError)):
 		return "canarize rbac prints the permissions that are needed"
 	case errors.As(err, &conflict) && conflict.ByHand():

@@ -118,15 +118,11 @@ func (f *reportFlags) fromCluster(ctx context.Context, args []string) (report.Re
 	case err != nil:
 		return report.Report{}, foreign(err)
 	case len(releases) == 0:
-		return report.Report{}, noRelease(release.Name, release.Namespace)
+		return report.Report{}, f.engine.mustExist(ctx, engine, release.Namespace, release.Name)
 	case releases[0].Err != nil:
 		return report.Report{}, outside(fmt.Errorf("release %s: %w", release, advised(release, releases[0].Err)))
 	}
 	return f.reported(ctx, release, releases[0])
-}
-
-func noRelease(name, namespace string) error {
-	return fmt.Errorf("there is no release %s in namespace %s; canarize status -A lists the releases of all namespaces", name, namespace)
 }
 
 func (f *reportFlags) print(r report.Report, streams Streams) error {

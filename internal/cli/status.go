@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -77,14 +78,17 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 		return err
 	}
 	if watch {
+		if err := f.mustExist(ctx, engine, namespace, ""); err != nil {
+			return err
+		}
 		return f.watch(ctx, engine, namespace, name, streams)
 	}
 	releases, err := survey.Releases(ctx, engine.Cluster(), namespace, name)
 	switch {
 	case err != nil:
 		return foreign(err)
-	case name != "" && len(releases) == 0:
-		return noRelease(name, namespace)
+	case len(releases) == 0:
+		return f.showNone(ctx, engine, namespace, name, streams)
 	}
 	for i, s := range statuses(releases) {
 		if s.Held != "" || s.Error != "" {
@@ -111,14 +115,26 @@ func statuses(releases []survey.Recorded) []report.Status {
 	return all
 }
 
+// showNone says where no release was found.
+func (f *engineFlags) showNone(ctx context.Context, engine wiring.Hub, namespace, name string, streams Streams) error {
+	a, err := f.absent(ctx, engine, namespace, name)
+	switch {
+	case err != nil:
+		return foreign(err)
+	case a.wrong:
+		return errors.New(a.text)
+	}
+	fmt.Fprintln(streams.Err, "canarize: "+oneLine(a.text))
+	if f.output == "" {
+		return nil
+	}
+	return outside(f.show(streams, []report.Status{}, false))
+}
+
 // show prints the status of releases.
 func (f *engineFlags) show(streams Streams, all []report.Status, single bool) error {
 	if f.output != "" {
 		return encode(streams.Out, map[string]any{"releases": all}, f.output)
-	}
-	if len(all) == 0 {
-		_, err := fmt.Fprintln(streams.Err, "canarize: there are no releases")
-		return err
 	}
 	return printStatuses(streams.Out, all, single, time.Now(), isTerminal(streams.Out))
 }

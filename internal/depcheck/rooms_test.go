@@ -58,11 +58,11 @@ var rooms = []room{
 	{"internal/gate", "calls the gates of a release: programs and URLs", "excerpt redact rollout", false},
 	{"internal/hub", "a process's connection to one cluster, which all its releases share; implements the interfaces of `runner`", "analysis gate kube manifest metric metric/scrape object owner redact rollout route runner watch", false},
 
-	{"internal/kube", "gets, follows, applies, waits, locks, remembers, tunnels; the only package that writes to a cluster", "excerpt readiness", false},
+	{"internal/kube", "gets, follows, applies, waits, locks, remembers, tunnels; the only package that writes to a cluster", "excerpt readiness similar", false},
 	{"internal/kube/kubetest", "an API server in memory, for tests", "", false},
 	{"internal/readiness", "judges whether an object is ready, and why its pods are not", "", true},
 
-	{"internal/survey", "reads the state of a cluster: releases, and what `doctor` and `plan` need to know", "analysis doctor kube manifest note object owner redact report rollout route runner", false},
+	{"internal/survey", "reads the state of a cluster: releases, and what `doctor` and `plan` need to know", "analysis doctor kube manifest note object owner redact report rollout route runner similar", false},
 	{"internal/doctor", "the state of a cluster → findings: what would disturb a release or was left behind, each with what to do", "canary manifest note object owner readiness rollout", true},
 	{"internal/doctor/doctortest", "tests what `doctor` finds, with and without gateways", "doctor object", false},
 

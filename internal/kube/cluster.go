@@ -22,40 +22,11 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
-	"k8s.io/client-go/tools/clientcmd"
 )
 
 // FieldManager is the name under which the API server records the fields that canarize
 // owns.
 const FieldManager = "canarize"
-
-// Target selects the cluster, like kubectl's flags of the same names. Empty fields mean
-// kubectl's defaults; inside a pod that is the pod's own cluster.
-type Target struct{ Kubeconfig, Context string }
-
-func (t Target) loader() clientcmd.ClientConfig {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = t.Kubeconfig
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: t.Context})
-}
-
-func (t Target) config() (*rest.Config, error) {
-	config, err := t.loader().ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w; see kubectl config get-contexts", err)
-	}
-	return config, nil
-}
-
-// Namespace returns the namespace of the context, or "default" if the context names
-// none.
-func (t Target) Namespace() (string, error) {
-	namespace, _, err := t.loader().Namespace()
-	if err != nil {
-		return "", fmt.Errorf("kubeconfig: %w; see kubectl config get-contexts", err)
-	}
-	return namespace, nil
-}
 
 // Options configures the timeouts and retries of a Cluster. The zero value means the
 // defaults.

@@ -115,6 +115,9 @@ func (a *API) serve(r *http.Request) (int, any) {
 	if at < 0 && r.Method == http.MethodGet { // a list of all namespaces
 		return http.StatusOK, a.list(strings.TrimSuffix(r.URL.Path, parts[len(parts)-1])+"namespaces/*/"+parts[len(parts)-1], r)
 	}
+	if at >= 0 && len(parts) <= at+2 && r.Method == http.MethodGet {
+		return a.namespaces(r, parts[at+1:])
+	}
 	if at < 0 || len(parts) < at+3 {
 		return http.StatusNotFound, Status(404, "NotFound", "", "")
 	}
@@ -132,6 +135,14 @@ func (a *API) serve(r *http.Request) (int, any) {
 		to.name, _ = Meta(to.body)["name"].(string)
 	}
 	return a.do(r.Method, to)
+}
+
+// namespaces reads a namespace, or lists all. It knows those that were put.
+func (a *API) namespaces(r *http.Request, name []string) (int, any) {
+	if len(name) == 0 {
+		return http.StatusOK, a.list(strings.TrimSuffix(r.URL.Path, "/"), r)
+	}
+	return a.do(r.Method, target{list: path.Dir(r.URL.Path), plural: "namespaces", name: name[0]})
 }
 
 // do reads or writes one object.

@@ -8,7 +8,7 @@ import (
 
 // kinds lists the served kinds, by group and version.
 var kinds = map[string]map[string]string{
-	"v1":                        {"configmaps": "ConfigMap", "secrets": "Secret", "pods": "Pod", "services": "Service"},
+	"v1":                        {"configmaps": "ConfigMap", "secrets": "Secret", "pods": "Pod", "services": "Service", "namespaces": "Namespace"},
 	"apps/v1":                   {"deployments": "Deployment"},
 	"batch/v1":                  {"jobs": "Job"},
 	"coordination.k8s.io/v1":    {"leases": "Lease"},
@@ -34,7 +34,7 @@ func (a *API) discover(path string) any {
 		}
 		resources := []any{}
 		for plural, kind := range kinds[served] {
-			resources = append(resources, map[string]any{"name": plural, "kind": kind, "namespaced": true, "verbs": []string{"get"}})
+			resources = append(resources, map[string]any{"name": plural, "kind": kind, "namespaced": kind != "Namespace", "verbs": []string{"get"}})
 		}
 		return map[string]any{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": served, "resources": resources}
 	}
