@@ -6,10 +6,12 @@ import (
 	"encoding/xml"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +239,33 @@ func FuzzParse(f *testing.F) {
 		}
 		if n := characters(Markdown(r, MarkdownOptions{Max: 4000, Escape: same})); n > 4000 {
 			t.Errorf("%d characters", n)
+		}
+	})
+}
+
+// TestTestNames: CI systems compare tests by their names, so releases that differ only in
+// versions, shares and times have tests of the same names, each once.
+func TestTestNames(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 100)
+		names := func() []string {
+			s := rollout.State{Phase: rollout.Promoted}
+			for _, format := range []string{"deploy %d", "shift from 1 %% to %d %%", "shift from 2 %% to %d %%", "continue %d", "promote, started %d times", "reject: stable %d", "promote %d"} {
+				s.History = append(s.History, rollout.Event{Kind: rollout.EventAsked, Time: time.Unix(int64(n.Draw(t, "time")), 0), Phase: rollout.Deploying, Text: fmt.Sprintf(format, n.Draw(t, "number"))})
+			}
+			text, err := JUnit(Of("eu", "shop", s, time.Unix(200, 0), ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all []string
+			for _, m := range regexp.MustCompile(`<testcase classname="[^"]*" name="([^"]*)"`).FindAllStringSubmatch(string(text), -1) {
+				all = append(all, m[1])
+			}
+			return all
+		}
+		want := []string{"deploy", "shift", "continue", "promote", "reject", "the release"}
+		if got := names(); !slices.Equal(got, want) {
+			t.Fatalf("%q", got)
 		}
 	})
 }

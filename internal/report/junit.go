@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +29,8 @@ type junitCase struct {
 	Failure *junitProblem `xml:"failure,omitempty"`
 	Error   *junitProblem `xml:"error,omitempty"`
 	Output  string        `xml:"system-out,omitempty"`
+
+	took time.Duration
 }
 
 type junitProblem struct {
@@ -35,8 +39,9 @@ type junitProblem struct {
 }
 
 // JUnit formats a report as test results in the JUnit format that CI systems read: one
-// test for each request, one for each metric, and one for the release. A failed or held
-// step is a failure, an interrupted step an error.
+// test for each kind of request, one for each metric, and one for the release. A failed or
+// held step is a failure, an interrupted step an error. CI systems follow a test by its
+// name from run to run, so a name has no share, no version and no count.
 func JUnit(r Report) ([]byte, error) {
 	events, _ := r.events()
 	suite := junitSuite{Name: r.Namespace + "/" + r.Release, Stamp: r.Started.UTC().Format(time.RFC3339), Time: "0"}
@@ -48,7 +53,7 @@ func JUnit(r Report) ([]byte, error) {
 		for next < len(events) && events[next].Kind != rollout.EventAsked {
 			next++
 		}
-		suite.Cases = append(suite.Cases, stepCase(suite.Name, events[:next]))
+		suite.addStep(events[:next])
 		events = events[next:]
 	}
 	suite.Cases = append(suite.Cases, r.metricCases(suite.Name)...)
@@ -67,13 +72,42 @@ func JUnit(r Report) ([]byte, error) {
 }
 
 func seconds(from, to time.Time) string {
-	return fmt.Sprintf("%.3f", max(to.Sub(from).Seconds(), 0))
+	return formatSeconds(to.Sub(from))
+}
+
+func formatSeconds(d time.Duration) string { return fmt.Sprintf("%.3f", max(d.Seconds(), 0)) }
+
+// stepName returns the name of the test for a request: what was asked for, without what
+// differs from run to run.
+func stepName(e rollout.Event) string {
+	if e.Kind != rollout.EventAsked { // the request is no longer stored
+		return "earlier"
+	}
+	verb, _, _ := strings.Cut(e.Text, " ")
+	return strings.TrimRight(verb, ":,")
+}
+
+// addStep adds a request and the events that followed it to the test of its name.
+func (s *junitSuite) addStep(events []rollout.Event) {
+	c := stepCase(s.Name, events)
+	i := slices.IndexFunc(s.Cases, func(other junitCase) bool { return other.Name == c.Name })
+	if i < 0 {
+		s.Cases = append(s.Cases, c)
+		return
+	}
+	first := &s.Cases[i]
+	first.took += c.took
+	first.Time = formatSeconds(first.took)
+	first.Output += "\n" + c.Output
+	first.Failure = cmp.Or(first.Failure, c.Failure)
+	first.Error = cmp.Or(first.Error, c.Error)
 }
 
 // stepCase returns the test for a request and the events that followed it.
 func stepCase(class string, events []rollout.Event) junitCase {
-	c := junitCase{Class: class, Name: events[0].Text, Time: seconds(events[0].Time, events[len(events)-1].Time)}
-	var lines []string
+	c := junitCase{Class: class, Name: stepName(events[0]), took: events[len(events)-1].Time.Sub(events[0].Time)}
+	c.Time = formatSeconds(c.took)
+	lines := []string{clock(events[0].Time) + " " + events[0].Text}
 	for _, e := range events[1:] {
 		lines = append(lines, clock(e.Time)+" "+e.Text)
 		switch problem := (&junitProblem{Type: string(e.Kind), Message: e.Text}); {
