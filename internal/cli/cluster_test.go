@@ -94,17 +94,17 @@ func TestNoReleases(t *testing.T) {
 		code int
 		says string
 	}{
-		"status":                      {0, "there are no releases in namespace shop (context prod); canarize status -A lists those of all namespaces"},
-		"status --context staging":    {2, "the namespace default does not exist (context staging)"},
-		"status -n shpo":              {2, "the namespace shpo does not exist (context prod); perhaps you mean shop"},
-		"status -n nothing-like-it":   {2, "the namespace nothing-like-it does not exist (context prod)"},
-		"status -n shpo -o json":      {2, "the namespace shpo does not exist (context prod); perhaps you mean shop"},
-		"status -n shpo --watch":      {2, "the namespace shpo does not exist (context prod); perhaps you mean shop"},
-		"status -n shpo web":          {2, "the namespace shpo does not exist (context prod); perhaps you mean shop"},
-		"report -n shpo web":          {2, "the namespace shpo does not exist (context prod); perhaps you mean shop"},
-		"status -n eu chekout":        {2, "there is no release chekout in namespace eu (context prod); perhaps you mean checkout; canarize status -A lists the releases of all namespaces"},
-		"report -n eu chekout":        {2, "there is no release chekout in namespace eu (context prod); perhaps you mean checkout; canarize status -A lists the releases of all namespaces"},
-		"status --context prodd": {1, `kubeconfig: there is no context "prodd"; did you mean prod? the contexts are prod, staging; see kubectl config get-contexts`},
+		"status":                    {0, "there are no releases in namespace shop (context prod); canarize status -A lists those of all namespaces"},
+		"status --context staging":  {2, "the namespace default does not exist (context staging)"},
+		"status -n shpo":            {2, "the namespace shpo does not exist (context prod); perhaps you mean shop"},
+		"status -n nothing-like-it": {2, "the namespace nothing-like-it does not exist (context prod)"},
+		"status -n shpo -o json":    {2, "the namespace shpo does not exist (context prod); perhaps you mean shop"},
+		"status -n shpo --watch":    {2, "the namespace shpo does not exist (context prod); perhaps you mean shop"},
+		"status -n shpo web":        {2, "the namespace shpo does not exist (context prod); perhaps you mean shop"},
+		"report -n shpo web":        {2, "the namespace shpo does not exist (context prod); perhaps you mean shop"},
+		"status -n eu chekout":      {2, "there is no release chekout in namespace eu (context prod); perhaps you mean checkout; canarize status -A lists the releases of all namespaces"},
+		"report -n eu chekout":      {2, "there is no release chekout in namespace eu (context prod); perhaps you mean checkout; canarize status -A lists the releases of all namespaces"},
+		"status --context prodd":    {1, `kubeconfig: there is no context "prodd"; did you mean prod? the contexts are prod, staging; see kubectl config get-contexts`},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := Main(t.Context(), append([]string{"canarize"}, strings.Fields(args)...), Streams{Out: &stdout, Err: &stderr})

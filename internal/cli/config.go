@@ -82,6 +82,14 @@ func (c *configFlag) announcement() string {
 	return "using release file " + c.file
 }
 
+// announce says on stderr which release file is used, for verbs without a printer of
+// events.
+func (f *engineFlags) announce(streams Streams) {
+	if text := f.config.announcement(); text != "" {
+		streams.spool.PutText(streams.Err, "canarize: "+oneLine(text)+"\n")
+	}
+}
+
 // fieldOf has the field of a release file that sets a flag.
 var fieldOf = map[string]string{
 	"accept":             "spec.accept",

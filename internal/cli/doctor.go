@@ -22,7 +22,7 @@ type doctorFlags struct {
 func newDoctor(streams Streams) *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
-		Use:   "doctor [flags]",
+		Use:   "doctor [flags] [FILE|DIR|-...]",
 		Short: "Find problems that would disturb a release, and how to fix them",
 		Long: `Doctor checks a namespace and Emissary before a release:
 
@@ -35,7 +35,7 @@ func newDoctor(streams Streams) *cobra.Command {
     objects, held releases, releases whose process died, and locks of dead processes.
 
 Doctor checks the workloads to which Mappings lead. With the manifests of a release,
-from -f or a release file, it checks only the workloads and Mappings of that release.
+as arguments or from a release file, it checks only the workloads and Mappings of that release.
 It also asks the API server to check what the release would write, so that you learn
 of a field with another owner before the release begins.
 
@@ -44,10 +44,10 @@ not list some objects, it skips them and says so on stderr.
 
 Exit codes: 0 no findings, 1 findings.`,
 		Example: `  canarize doctor -n shop
-  canarize doctor -f manifests -I registry.example.com/app:2
+  canarize doctor manifests -I registry.example.com/app:2
   canarize doctor -n shop -o json`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.manifests = append(args, f.manifests...)
 			options, err := f.options(cmd.Context(), streams)
 			if err != nil {
 				return err
@@ -56,7 +56,7 @@ Exit codes: 0 no findings, 1 findings.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.manifests, "filename", "f", nil, "`FILE|DIR|-` with the manifests of the next release; repeatable")
+	flags.StringArrayVarP(&f.manifests, "filename", "f", nil, "`FILE|DIR|-` with the manifests of the next release, like an argument; repeatable")
 	f.deploy.engine.registerTarget(flags)
 	flags.StringVarP(&f.deploy.engine.output, "output", "o", "", "output `FORMAT`: json, yaml")
 	f.deploy.register(cmd)
@@ -80,6 +80,7 @@ func (f *doctorFlags) options(ctx context.Context, streams Streams) (survey.Opti
 	if err != nil {
 		return o, err
 	}
+	f.deploy.engine.announce(streams)
 	e := &f.deploy.engine
 	if len(args) > 0 {
 		release, plan, err := f.deploy.plan(ctx, args, streams)

@@ -110,6 +110,7 @@ func (f *engineFlags) instruct(ctx context.Context, args []string, streams Strea
 	if err != nil {
 		return err
 	}
+	f.announce(streams)
 	engine, err := wiring.Connect(f.options(false, streams.printLine))
 	if err != nil {
 		return foreign(err)

@@ -71,6 +71,7 @@ func (f *planFlags) options(ctx context.Context, args []string, streams Streams)
 		return o, fmt.Errorf("--stable-errors %v: expected a percentage from 0 to below 100", f.fail)
 	}
 	release, plan, err := f.deploy.plan(ctx, args, streams)
+	f.deploy.engine.announce(streams)
 	streams.spool.Flush() // before the lines about skipped checks
 	if err != nil {
 		return o, err

@@ -58,6 +58,7 @@ then reads a file written by canarize history -o json.`,
 				return errors.New("--from reads the report of one release; leave out --release")
 			}
 			r, err := f.read(cmd.Context(), args)
+			f.engine.announce(streams)
 			if err != nil {
 				return err
 			}

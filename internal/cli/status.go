@@ -68,6 +68,7 @@ status after each change.`,
 }
 
 func (f *engineFlags) status(ctx context.Context, namespace, name string, watch bool, streams Streams) error {
+	f.announce(streams)
 	engine, err := wiring.Connect(f.options(false, streams.printLine))
 	if err != nil {
 		return foreign(err)
