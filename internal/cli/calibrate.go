@@ -223,7 +223,7 @@ func (f *calibrateFlags) print(streams Streams, c *calibrate.Calibration) error 
 		_, err = streams.Out.Write(append(escapeJSON(text), '\n'))
 		return outside(err)
 	}
-	if _, err := streams.Err.Write([]byte(calibrationText(c))); err != nil {
+	if _, err := streams.Err.Write([]byte(calibrationText(c, widthOf(streams.rawErr)))); err != nil {
 		return outside(err)
 	}
 	content, err := os.ReadFile(f.config.file)

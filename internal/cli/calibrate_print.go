@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/canarize/canarize/internal/analysis"
@@ -16,22 +15,21 @@ import (
 )
 
 // calibrationText is the summary for people.
-func calibrationText(c *calibrate.Calibration) string {
+func calibrationText(c *calibrate.Calibration, width int) string {
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "%s\n\n", strings.Join(pretended(c), "\n"))
-	t := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
+	var t, metrics table
 	t.row("VALUES", "REJECTED", "PROMOTED", "UNDECIDED", "CUT SHORT", "MINUTES TO PROMOTION")
 	t.calibrated("present", c.Now)
 	if c.Fitted != nil {
 		t.calibrated("fitted", *c.Fitted)
 	}
-	_ = t.Flush() // into a buffer
-	text.WriteByte('\n')
-	t.row("METRIC", "USUAL", "REJECTED", "MINUTES TO HEALTH", "MARGIN", "WARM-UP", "WORSE AFTER A START")
+	text.WriteString(t.Fit(width) + "\n")
+	metrics.row("METRIC", "USUAL", "REJECTED", "MINUTES TO HEALTH", "MARGIN", "WARM-UP", "WORSE AFTER A START")
 	for _, m := range c.Metrics {
-		t.metric(m)
+		metrics.metric(m)
 	}
-	_ = t.Flush()
+	text.WriteString(metrics.Fit(width))
 	if len(c.Now.Causes) > 0 {
 		fmt.Fprintf(&text, "\nUndecided: %s.\n", oneLine(causes(c.Now)))
 	}
@@ -50,12 +48,12 @@ func pretended(c *calibrate.Calibration) []string {
 	}
 }
 
-func (t table) calibrated(values string, r calibrate.Result) {
+func (t *table) calibrated(values string, r calibrate.Result) {
 	t.row(values, shareText(r.Rejected), shareText(r.Promoted), shareText(r.Undecided), strconv.Itoa(r.CutShort), minutesText(r.ToPromote))
 }
 
 // metric prints a row for each ratio that the judge watches.
-func (t table) metric(m calibrate.Metric) {
+func (t *table) metric(m calibrate.Metric) {
 	margin := changeText(percentText(m.Margin), percentText(m.FittedMargin))
 	warmup := changeText(shortDuration(m.Warmup), shortDuration(m.FittedWarmup))
 	cold := "unknown"

@@ -283,9 +283,9 @@ func (f *engineFlags) printer(streams Streams, stop context.CancelCauseFunc) *re
 		style.Format, style.Escape = report.JSON, func(s string) string { return string(escapeJSON([]byte(s))) }
 	case f.progress == "terminal" || terminal && f.progress != "lines":
 		to, style.Format = streams.rawErr, report.Terminal
-		style.Color = f.color == "always" || f.color != "never" && os.Getenv("NO_COLOR") == ""
+		style.Color = f.colored()
 		if terminal {
-			style.Width, _, _ = term.GetSize(int(file.Fd())) // 0 if unknown
+			style.Width, style.Height, _ = term.GetSize(int(file.Fd())) // 0 if unknown
 		}
 	}
 	return report.NewPrinter(to, style)

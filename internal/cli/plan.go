@@ -94,7 +94,7 @@ func (f *planFlags) show(ctx context.Context, options survey.PreviewOptions, str
 	for _, what := range p.Unseen {
 		fmt.Fprintln(streams.Err, "canarize: not checked: "+oneLine(what))
 	}
-	text, err := f.rendered(p)
+	text, err := f.rendered(p, widthOf(streams.Out))
 	if err == nil {
 		_, err = streams.Out.Write(text)
 	}
@@ -104,7 +104,7 @@ func (f *planFlags) show(ctx context.Context, options survey.PreviewOptions, str
 	return outside(err)
 }
 
-func (f *planFlags) rendered(p report.Preview) ([]byte, error) {
+func (f *planFlags) rendered(p report.Preview, width int) ([]byte, error) {
 	switch f.format {
 	case "json":
 		text, err := json.MarshalIndent(p, "", "  ")
@@ -112,6 +112,5 @@ func (f *planFlags) rendered(p report.Preview) ([]byte, error) {
 	case "markdown":
 		return []byte(report.PreviewMarkdown(p, report.MarkdownOptions{Max: f.maxChars, Escape: Escape})), nil
 	}
-	text, err := report.PreviewText(p, oneLine)
-	return []byte(Escape(text)), err
+	return []byte(Escape(report.PreviewText(p, oneLine, width))), nil
 }

@@ -8,10 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/canarize/canarize/internal/columns"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/simulate"
 )
@@ -121,11 +121,13 @@ func listScenarios(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	t := table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t := table{columns.Table{Prose: true}}
+	t.row("SCENARIO", "WHAT HAPPENS")
 	for _, s := range all {
 		t.row(s.Name, s.Description)
 	}
-	return outside(t.Flush())
+	_, err = io.WriteString(w, t.Fit(widthOf(w)))
+	return outside(err)
 }
 
 func printSimulations(w io.Writer, results []simulate.Simulation, f simulateFlags) error {
@@ -143,7 +145,15 @@ func printSimulations(w io.Writer, results []simulate.Simulation, f simulateFlag
 		_, err := w.Write(escapeJSON(text.Bytes()))
 		return err
 	}
-	t := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
+	var t table
+	simulationRows(&t, results)
+	text.WriteString(t.Fit(widthOf(w)))
+	text.WriteString("\nMINUTES is the median to the promotion of a healthy release, or to the rejection of a harmful one.\n")
+	_, err := io.WriteString(w, Escape(text.String()))
+	return err
+}
+
+func simulationRows(t *table, results []simulate.Simulation) {
 	t.row("SCENARIO", "RELEASE", "REJECTED", "PROMOTED", "OPEN", "MINUTES", "EXCESS BAD REQUESTS")
 	for _, s := range results {
 		release, minutes := "healthy", s.ToPromote
@@ -153,12 +163,6 @@ func printSimulations(w io.Writer, results []simulate.Simulation, f simulateFlag
 		open := simulate.ShareOf(s.Held.Runs+s.Undecided.Runs, s.Runs)
 		t.row(s.Scenario, release, shareText(s.Rejected), shareText(s.Promoted), shareText(open), minutesText(minutes), fmt.Sprintf("%.1f (%.1f–%.1f)", s.Excess.Mean, s.Excess.Low, s.Excess.High))
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	text.WriteString("\nMINUTES is the median to the promotion of a healthy release, or to the rejection of a harmful one.\n")
-	_, err := io.WriteString(w, Escape(text.String()))
-	return err
 }
 
 func shareText(s simulate.Share) string {

@@ -19,7 +19,8 @@ import (
 
 func newStatus(streams Streams) *cobra.Command {
 	var f engineFlags
-	var watch, everywhere bool
+	var how following
+	var everywhere bool
 	cmd := &cobra.Command{
 		Use:   "status [flags] [NAME]",
 		Short: "Show the state of releases",
@@ -33,10 +34,18 @@ TAKEN what the gateways were last seen to give, and SEEN the part of the request
 the canary got since. STATUS says why they differ.
 
 With --watch it keeps showing changes. On a terminal it redraws in place: the share,
-the canary's pods if it may read them, and the judge's last verdict. Elsewhere it prints a line for each event; with -o json it prints the full
-status after each change.`,
+the canary's pods if it may read them, and the judge's last verdict. Elsewhere it
+prints a line for each event; with -o json it prints the full status after each
+change. It ends when the release of a NAME has ended, or when nobody reads the output.
+
+With --wait it shows nothing before the end, and also ends when the release is held or
+nobody works on it any more.
+
+Exit codes with --watch and --wait: 0 promoted, 3 rejected, 4 held, undecided, or not
+ended within the time of --for, 5 interrupted.`,
 		Example: `  canarize status
   canarize status shop --watch
+  canarize status shop --wait --for 1h
   canarize status -A -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
@@ -57,17 +66,23 @@ status after each change.`,
 			if everywhere {
 				namespace = ""
 			}
-			return f.status(cmd.Context(), namespace, name, watch, streams)
+			return f.status(cmd.Context(), namespace, name, how, streams)
 		},
 	}
 	flags := cmd.Flags()
 	f.register(flags)
 	flags.BoolVarP(&everywhere, "all-namespaces", "A", false, "show the releases of all namespaces")
-	flags.BoolVarP(&watch, "watch", "w", false, "keep showing changes until interrupted")
+	flags.BoolVarP(&how.watch, "watch", "w", false, "keep showing changes; with a NAME until the release has ended")
+	flags.BoolVar(&how.wait, "wait", false, "wait until the release of a NAME is promoted, rejected or held, and tell by the exit code")
+	flags.DurationVar(&how.length, "for", 0, "with --watch or --wait: longest `DURATION`; 0 for no limit")
+	flags.StringVar(&f.color, "color", "auto", "with --watch, `WHEN` to use colors: auto (on a terminal, unless NO_COLOR is set), always, never")
 	return cmd
 }
 
-func (f *engineFlags) status(ctx context.Context, namespace, name string, watch bool, streams Streams) error {
+func (f *engineFlags) status(ctx context.Context, namespace, name string, how following, streams Streams) error {
+	if err := how.check(name); err != nil {
+		return err
+	}
 	f.announce(streams)
 	engine, err := wiring.Connect(f.options(false, streams.printLine))
 	if err != nil {
@@ -78,11 +93,11 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, watch 
 	if err != nil {
 		return err
 	}
-	if watch {
+	if how.watch || how.wait {
 		if err := f.mustExist(ctx, engine, namespace, ""); err != nil {
 			return err
 		}
-		return f.watch(ctx, engine, namespace, name, streams)
+		return f.follow(ctx, engine, namespace, name, how, streams)
 	}
 	releases, err := survey.Releases(ctx, engine.Cluster(), namespace, name)
 	switch {
@@ -137,7 +152,7 @@ func (f *engineFlags) show(streams Streams, all []report.Status, single bool) er
 	if f.output != "" {
 		return encode(streams.Out, map[string]any{"releases": all}, f.output)
 	}
-	return printStatuses(streams.Out, all, single, time.Now(), isTerminal(streams.Out))
+	return printStatuses(streams.Out, all, single, time.Now(), isTerminal(streams.Out), widthOf(streams.Out))
 }
 
 func isTerminal(w io.Writer) bool {

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/canarize/canarize/internal/columns"
 	"github.com/canarize/canarize/internal/report"
 )
 
@@ -47,26 +47,23 @@ func (f *engineFlags) printStatus(streams Streams, s report.Status) error {
 }
 
 // printStatuses prints a table of releases, and the events of a single one.
-func printStatuses(w io.Writer, all []report.Status, single bool, now time.Time, fuzzy bool) error {
+func printStatuses(w io.Writer, all []report.Status, single bool, now time.Time, fuzzy bool, width int) error {
 	var text bytes.Buffer
-	t := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
+	t := table{columns.Table{Prose: true}}
 	t.row("NAMESPACE", "RELEASE", "PHASE", "ASKED", "TAKEN", "SEEN", "STARTED", "STATUS")
 	for _, s := range all {
 		share := s.Share()
 		t.row(s.Namespace, s.Release, string(s.Phase), share.Asked, share.Taken, share.Seen, moment(s.Started, now, fuzzy), s.Sentence())
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
+	text.WriteString(t.Fit(width))
 	if single && len(all) == 1 {
 		fmt.Fprintln(&text)
-		e := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
+		e := table{columns.Table{Prose: true}}
+		e.row("WHEN", "SHARE", "EVENT")
 		for _, event := range all[0].Events {
 			e.row(moment(event.Time, now, fuzzy), fmt.Sprintf("%d %%", event.Weight), event.Text)
 		}
-		if err := e.Flush(); err != nil {
-			return err
-		}
+		text.WriteString(e.Fit(width))
 	}
 	_, err := io.WriteString(w, Escape(text.String()))
 	return err

@@ -60,7 +60,7 @@ differ from ASKED.`,
 			if report.Silent != nil {
 				fmt.Fprintln(streams.Err, "canarize: what the gateway gives is not shown: "+oneLine(redact.Error(report.Silent).Error()))
 			}
-			return outside(printTraffic(streams.Out, report, f.output))
+			return outside(printTraffic(streams.Out, report, f.output, widthOf(streams.Out)))
 		},
 	}
 	flags := cmd.Flags()

@@ -7,15 +7,13 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/route/emissary/model"
 	"github.com/canarize/canarize/internal/route/emissary/traffic"
 )
 
-func printTraffic(w io.Writer, routes traffic.Report, output string) error {
+func printTraffic(w io.Writer, routes traffic.Report, output string, width int) error {
 	var text bytes.Buffer
 	if output == "json" {
 		e := json.NewEncoder(&text)
@@ -26,7 +24,7 @@ func printTraffic(w io.Writer, routes traffic.Report, output string) error {
 		_, err := w.Write(escapeJSON(text.Bytes()))
 		return err
 	}
-	t := table{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
+	var t table
 	shares := []string{"SHARE"}
 	if routes.Truths != nil {
 		shares = []string{"ASKED", "TAKEN", "SEEN"}
@@ -47,9 +45,7 @@ func printTraffic(w io.Writer, routes traffic.Report, output string) error {
 			t.row("dropped", kind.label, mappingName(d.Namespace, d.Mapping, d.Ingress), "0 %", d.Reason)
 		}
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
+	text.WriteString(t.Fit(width))
 	for _, line := range behind(routes) {
 		fmt.Fprintln(&text, oneLine(line))
 	}
@@ -58,16 +54,6 @@ func printTraffic(w io.Writer, routes traffic.Report, output string) error {
 	}
 	_, err := io.WriteString(w, Escape(text.String()))
 	return err
-}
-
-// table aligns the cells of a table and makes foreign text in them harmless.
-type table struct{ *tabwriter.Writer }
-
-func (t table) row(cells ...string) {
-	for i, cell := range cells {
-		cells[i] = oneLine(cell)
-	}
-	fmt.Fprintln(t, strings.Join(cells, "\t"))
 }
 
 // behind says for each Mapping that the gateway gives another share what it gives, and why.
@@ -85,7 +71,7 @@ func behind(routes traffic.Report) (lines []string) {
 }
 
 // group prints the rows of a group. truths has an element for each row, or is nil.
-func (t table) group(g model.Group, truths []traffic.Truth) {
+func (t *table) group(g model.Group, truths []traffic.Truth) {
 	host := g.Host
 	if host == "" {
 		host = "(none)"
@@ -138,7 +124,7 @@ func share(g model.Group, row int) string {
 // decimal formats a number without an exponent.
 func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-func (t table) tcpGroup(g model.TCPGroup) {
+func (t *table) tcpGroup(g model.TCPGroup) {
 	for _, row := range g.Rows {
 		cells := []string{"tcp " + g.Host, g.Address + ":" + g.Port, row.Namespace + "/" + row.Name}
 		if g.Unserved != "" {

@@ -13,7 +13,7 @@ type room struct {
 // package that is missing here fails the test.
 var rooms = []room{
 	{"cmd/canarize", "`os.Exit(cli.Main(...))`", "cli", false},
-	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci doctor excerpt hook hub input kube manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner similar simulate spool survey wiring", false},
+	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci columns doctor excerpt hook hub input kube manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner similar simulate spool survey wiring", false},
 	{"internal/wiring", "names the concrete routers, metric sources and CI systems, and nothing else", "ci ci/azurepipelines ci/github hub kube manifest metric metric/azuremonitor metric/emissary metric/endpoint metric/pods metric/prometheus metric/web rollout route route/emissary/derive route/emissary/examine route/emissary/live route/emissary/model route/emissary/traffic runner survey", false},
 
 	{"internal/input", "files, folders, standard input, kustomizations → objects", "manifest", false},
@@ -66,7 +66,7 @@ var rooms = []room{
 	{"internal/doctor", "the state of a cluster → findings: what would disturb a release or was left behind, each with what to do", "canary manifest note object owner readiness rollout", true},
 	{"internal/doctor/doctortest", "tests what `doctor` finds, with and without gateways", "doctor object", false},
 
-	{"internal/report", "events and records → terminal, log lines, JSON, HTML, Markdown, JUnit", "chart doctor manifest rollout simulate", false},
+	{"internal/report", "events and records → terminal, log lines, JSON, HTML, Markdown, JUnit", "chart columns doctor manifest rollout simulate", false},
 	{"internal/chart", "draws simulations and releases as SVG", "", true},
 	{"internal/ci", "detects the CI system and its run; the contract of a CI system", "rollout", false},
 	{"internal/ci/azurepipelines", "reports to Azure Pipelines: log groups, notices, outputs, summaries", "ci", false},
@@ -76,6 +76,7 @@ var rooms = []room{
 	{"internal/calibrate", "runs the judge on the past of a service, in which stable's pods play the canary, and finds the values that fit; the seed is an input", "analysis metric simulate", false},
 	{"internal/simulate/peer", "the rules by which other tools decide, for comparison", "analysis", true},
 
+	{"internal/columns", "fits texts and tables into the columns of a terminal", "", true},
 	{"internal/similar", "finds the known name that somebody probably meant", "", true},
 	{"internal/excerpt", "shortens texts and keeps what happened and why", "", true},
 	{"internal/redact", "removes secrets from foreign texts, addresses, errors and objects", "", true},

@@ -1,11 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/canarize/canarize/internal/columns"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
@@ -33,22 +36,31 @@ func NewBoard(to io.Writer, style Style, height int, single bool) *Board {
 	return &Board{to: to, style: style, height: height, single: single, printer: NewPrinter(to, style)}
 }
 
+// boardLine is a line of a board and its color (ECMA-48, SGR); 0 for none.
+type boardLine struct {
+	text  string
+	color int
+}
+
+// The colors of a board.
+const (
+	bold   = 1
+	red    = 31
+	green  = 32
+	yellow = 33
+)
+
 // Show shows the current state of releases. pods holds the pods of the canaries'
 // workloads that are known.
 func (b *Board) Show(all []Status, pods map[manifest.ID]Pods) error {
 	if b.style.Format == Lines {
 		return b.printNew(all)
 	}
-	lines := b.overview(all)
+	view := b.overview(all)
 	if b.single && len(all) == 1 {
-		lines = single(all[0], pods)
+		view = single(all[0], pods)
 	}
-	if b.height > 1 {
-		lines = lines[:min(len(lines), b.height-1)]
-	}
-	for i, line := range lines {
-		lines[i] = b.printer.cut(b.printer.oneLine(line))
-	}
+	lines := b.fitted(view)
 	if slices.Equal(lines, b.drawn) {
 		return nil
 	}
@@ -56,6 +68,22 @@ func (b *Board) Show(all []Status, pods map[manifest.ID]Pods) error {
 	b.drawn, b.printer.drawn = lines, len(lines)
 	_, err := io.WriteString(b.to, text)
 	return err
+}
+
+// fitted fits a view into the terminal and colors it.
+func (b *Board) fitted(view []boardLine) (lines []string) {
+	for _, l := range view {
+		for _, text := range b.printer.fold([]string{l.text}, 0) {
+			if b.style.Color && l.color != 0 {
+				text = fmt.Sprintf("\x1b[%dm%s\x1b[0m", l.color, text)
+			}
+			lines = append(lines, text)
+		}
+	}
+	if b.height > 1 {
+		lines = lines[:min(len(lines), b.height-1)]
+	}
+	return lines
 }
 
 // Close leaves the last view on the screen and begins a new line.
@@ -66,58 +94,85 @@ func (b *Board) Close() {
 }
 
 // overview returns a line for each release.
-func (b *Board) overview(all []Status) []string {
+func (b *Board) overview(all []Status) []boardLine {
 	if len(all) == 0 {
-		return []string{"there are no releases"}
+		return []boardLine{{text: "there are no releases"}}
 	}
 	wide := 0
 	for _, s := range all {
-		wide = max(wide, len(s.Namespace)+1+len(s.Release))
+		wide = max(wide, columns.Width(s.Namespace)+1+columns.Width(s.Release))
 	}
-	var lines []string
+	var lines []boardLine
 	for _, s := range all {
-		lines = append(lines, fmt.Sprintf("%-*s  %-9s  %3d %%  %s", wide, s.Namespace+"/"+s.Release, s.Phase, s.Weight, s.Sentence()))
+		lines = append(lines, boardLine{fmt.Sprintf("%s  %-9s  %3d %%  %s", columns.Pad(s.Namespace+"/"+s.Release, wide), s.Phase, s.Weight, s.Sentence()), s.color()})
 	}
 	return lines
+}
+
+// color returns the color of the state of a release: what needs a person stands out.
+func (s Status) color() int {
+	switch {
+	case s.Error != "" || s.Phase == rollout.Rejected || s.Phase == rollout.Rejecting || s.Abandoned():
+		return red
+	case s.Held != "" || s.Awaiting != "" || s.Paused != nil:
+		return yellow
+	case s.Phase == rollout.Promoted:
+		return green
+	}
+	return 0
 }
 
 // lastEvents limits the events shown of a single release.
 const lastEvents = 8
 
 // single returns the full view of a release.
-func single(s Status, pods map[manifest.ID]Pods) []string {
+func single(s Status, pods map[manifest.ID]Pods) []boardLine {
 	s.Events = slices.DeleteFunc(slices.Clone(s.Events), func(e rollout.Event) bool { return e.Time.Before(s.Started) }) // drop events of earlier releases
 	wide := nameWidth(&rollout.Judged{})
 	if s.Judged != nil {
 		wide = nameWidth(s.Judged)
 	}
-	lines := []string{fmt.Sprintf("%s/%s  %s", s.Namespace, s.Release, s.Phase)}
-	add := func(name, format string, args ...any) {
-		lines = append(lines, fmt.Sprintf("  %-*s ", wide, name)+fmt.Sprintf(format, args...))
+	lines := []boardLine{{fmt.Sprintf("%s/%s  %s", s.Namespace, s.Release, s.Phase), cmp.Or(s.color(), bold)}}
+	add := func(color int, name, format string, args ...any) {
+		lines = append(lines, boardLine{fmt.Sprintf("  %s ", columns.Pad(name, wide)) + fmt.Sprintf(format, args...), color})
 	}
 	if s.Phase.Active() {
-		add("share", "%s  %s", sparkline(weights(s)), s.Share())
+		add(0, "share", "%s  %s", sparkline(weights(s)), s.Share())
 		for _, id := range s.Objects {
 			if p, known := pods[id]; known {
-				add("pods", "%s: %d of %d ready", id.Name, p.Ready, p.Wanted)
+				add(0, "pods", "%s: %d of %d ready", id.Name, p.Ready, p.Wanted)
 			}
 		}
 		if s.Judged != nil {
 			for _, line := range evidence(s.Judged, wide) {
-				lines = append(lines, "  "+line)
+				lines = append(lines, boardLine{text: "  " + line})
 			}
+			lines[len(lines)-1].color = verdictColor(string(s.Judged.Verdict)) // the verdict is the last line
 		}
 	}
 	if s.Held != "" || s.Error != "" || !s.Phase.Active() {
-		add("", "%s", s.Sentence())
+		add(s.color(), "", "%s", s.Sentence())
 	}
 	if by := strings.TrimSpace(s.Run.System + " " + s.Run.URL); by != "" {
-		add("by", "%s", by)
+		add(0, "by", "%s", by)
 	}
 	for _, e := range s.Events[max(0, len(s.Events)-lastEvents):] {
-		add(e.Time.Local().Format(time.TimeOnly), "%3d %%  %s", e.Weight, e.Text)
+		add(eventColor(e), e.Time.Local().Format(time.TimeOnly), "%3d %%  %s", e.Weight, e.Text)
 	}
 	return lines
+}
+
+// verdictColor returns the color of a verdict; 0 for none.
+func verdictColor(verdict string) int {
+	switch verdict {
+	case "promote":
+		return green
+	case "hold":
+		return yellow
+	case "reject":
+		return red
+	}
+	return 0
 }
 
 // weights returns the last weights of a release in order, without repetitions.

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/canarize/canarize/internal/columns"
+
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -28,6 +30,7 @@ type Style struct {
 	Format Format
 	Color  bool                // color events on a terminal
 	Width  int                 // columns of the terminal; 0 if unknown
+	Height int                 // lines of the terminal; 0 if unknown
 	Escape func(string) string // makes foreign text harmless
 	// Broken is called once, when a write fails because nobody reads the output.
 	Broken func(error)
@@ -103,37 +106,55 @@ func (p *Printer) draw(e rollout.Event) {
 	}
 	lines := p.live.update(e)
 	for i, line := range lines {
-		lines[i] = "  " + p.cut(p.oneLine(line))
+		lines[i] = "  " + line
 	}
+	lines = p.fold(lines, p.style.Height)
 	p.drawn = len(lines)
 	p.write(text + strings.Join(lines, "\n"))
 }
 
-// cut shortens a text to one line of the terminal, because only whole lines can be
-// redrawn.
-func (p *Printer) cut(text string) string {
-	room := p.style.Width - len("  …") - 1
-	if runes := []rune(text); p.style.Width > 0 && len(runes) > max(room, 0) {
-		return string(runes[:max(room, 0)]) + "…"
+// fold fits lines into the columns and lines of the terminal, because only whole lines can
+// be redrawn. No line gets the last column, after which terminals begin a new line.
+func (p *Printer) fold(lines []string, height int) []string {
+	width := 0
+	if p.style.Width > 0 {
+		width = max(p.style.Width-1, 1)
 	}
-	return text
+	var all []string
+	for _, line := range lines {
+		all = append(all, columns.Fold(p.oneLine(line), width)...)
+	}
+	if height > 1 {
+		all = all[:min(len(all), height-1)]
+	}
+	return all
 }
 
 // colored colors the events that a person should notice (ECMA-48, SGR).
 func (p *Printer) colored(e rollout.Event, text string) string {
-	codes := map[rollout.EventKind]int{rollout.EventFailed: 31, rollout.EventHeld: 33, rollout.EventCorrected: 33, rollout.EventCancelled: 33, rollout.EventWaiting: 33, rollout.EventPhase: 1}
-	code, found := codes[e.Kind]
-	switch {
-	case e.Kind != rollout.EventPhase:
-	case e.Phase == rollout.Promoted:
-		code = 32
-	case e.Phase == rollout.Rejected:
-		code = 31
+	if code := eventColor(e); p.style.Color && code != 0 {
+		return fmt.Sprintf("\x1b[%dm%s\x1b[0m", code, text)
 	}
-	if !p.style.Color || !found {
-		return text
+	return text
+}
+
+// eventColor returns the color of an event; 0 for none.
+func eventColor(e rollout.Event) int {
+	switch e.Kind {
+	case rollout.EventFailed:
+		return red
+	case rollout.EventHeld, rollout.EventCorrected, rollout.EventCancelled, rollout.EventWaiting:
+		return yellow
+	case rollout.EventPhase:
+		switch e.Phase {
+		case rollout.Promoted:
+			return green
+		case rollout.Rejected:
+			return red
+		}
+		return bold
 	}
-	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", code, text)
+	return 0
 }
 
 func (p *Printer) write(text string) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarize/canarize/internal/columns"
+
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -44,7 +46,7 @@ func (l *live) lines() []string {
 	if j == nil {
 		return nil
 	}
-	share := fmt.Sprintf("%-*s %s  %d %%", nameWidth(j), "share", sparkline(l.weights), j.Weight)
+	share := fmt.Sprintf("%s %s  %d %%", columns.Pad("share", nameWidth(j)), sparkline(l.weights), j.Weight)
 	if part := SeenShare(j.Seen); part != unknown {
 		share += fmt.Sprintf(", %s of the requests seen", part)
 	}
@@ -55,7 +57,7 @@ func (l *live) lines() []string {
 func nameWidth(j *rollout.Judged) int {
 	wide := len("continue") + 1
 	for _, m := range j.Metrics {
-		wide = max(wide, min(len(m.Name), maxName))
+		wide = max(wide, min(columns.Width(m.Name), maxName))
 	}
 	return wide
 }
@@ -68,13 +70,13 @@ func evidence(j *rollout.Judged, wide int) []string {
 	slices.SortStableFunc(metrics, func(a, b rollout.Metric) int { return cmp.Compare(b.Harm, a.Harm) })
 	for _, m := range metrics[:min(len(metrics), maxMetrics)] {
 		lines = append(lines,
-			fmt.Sprintf("%-*s canary %s   stable %s", wide, m.Name, ratio(m.Canary), ratio(m.Stable)),
-			fmt.Sprintf("%-*s health %s   harm %s", wide, "", gauge(m.Safe, j.Promote), gauge(m.Harm, j.Reject)))
+			fmt.Sprintf("%s canary %s   stable %s", columns.Pad(m.Name, wide), ratio(m.Canary), ratio(m.Stable)),
+			fmt.Sprintf("%s health %s   harm %s", columns.Pad("", wide), gauge(m.Safe, j.Promote), gauge(m.Harm, j.Reject)))
 	}
 	if more := len(metrics) - maxMetrics; more > 0 {
-		lines = append(lines, fmt.Sprintf("%-*s and %d more metrics", wide, "", more))
+		lines = append(lines, fmt.Sprintf("%s and %d more metrics", columns.Pad("", wide), more))
 	}
-	return append(lines, fmt.Sprintf("%-*s %s", wide, j.Verdict, j.Reason))
+	return append(lines, fmt.Sprintf("%s %s", columns.Pad(string(j.Verdict), wide), j.Reason))
 }
 
 // The redrawn lines have to fit on a screen.

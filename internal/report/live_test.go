@@ -60,7 +60,8 @@ func TestLive(t *testing.T) {
 	}
 	chart := func(share string) []string {
 		return []string{share,
-			"  errors    canary 1 of 400 bad (0.25 %)   stable 10 of 4000 bad (0.…",
+			"  errors    canary 1 of 400 bad (0.25 %)",
+			"            stable 10 of 4000 bad (0.25 %)",
 			"            health ██████░░░░░░ 50 %   harm ░░░░░░░░░░░░ 0 %",
 			"  continue  There is no sign of harm."}
 	}

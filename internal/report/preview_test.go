@@ -71,9 +71,9 @@ func TestNotServed(t *testing.T) {
 		for _, result := range c.canary {
 			p.Canary = append(p.Canary, ObjectChange{Object: "Door shop/" + result + "-canary", Result: result})
 		}
-		text, err := PreviewText(p, plain)
-		if err != nil || !strings.HasPrefix(text, "release shop/web: "+c.want) {
-			t.Errorf("%v\n%s", err, text)
+		text := PreviewText(p, plain, 0)
+		if !strings.HasPrefix(text, "release shop/web: "+c.want) {
+			t.Error(text)
 		}
 		markdown := PreviewMarkdown(p, MarkdownOptions{Escape: plain})
 		if !strings.HasPrefix(markdown, "## Release shop/web: "+c.want) {
@@ -106,10 +106,7 @@ func TestPreviewFits(t *testing.T) {
 }
 
 func TestPreviewText(t *testing.T) {
-	have, err := PreviewText(preview(), func(s string) string { return strings.ReplaceAll(s, "\n", `\n`) })
-	if err != nil {
-		t.Fatal(err)
-	}
+	have := PreviewText(preview(), func(s string) string { return strings.ReplaceAll(s, "\n", `\n`) }, 0)
 	for _, want := range []string{
 		"Deployment shop/web, container web: web:1 → web:2\n", "  configured  ConfigMap shop/web\n", "\n+web:2\n",
 		"5 %    2.5 a second       10m                        less than 1s               never\n",
@@ -120,8 +117,8 @@ func TestPreviewText(t *testing.T) {
 		}
 	}
 	equal := Preview{Equal: true, Images: []ImageChange{{After: "a"}, {Before: "b", After: "b"}}}
-	if have, err := PreviewText(equal, plain); err != nil || !strings.Contains(have, "stable is up to date") || !strings.Contains(have, "new, a") || !strings.Contains(have, "b, as now") {
-		t.Errorf("%v\n%s", err, have)
+	if have := PreviewText(equal, plain, 0); !strings.Contains(have, "stable is up to date") || !strings.Contains(have, "new, a") || !strings.Contains(have, "b, as now") {
+		t.Error(have)
 	}
 }
 

@@ -3,12 +3,13 @@ package report
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
+
+	"github.com/canarize/canarize/internal/columns"
 )
 
 // PreviewText formats a preview for a terminal. escape makes foreign text harmless and
-// keeps it on one line.
-func PreviewText(p Preview, escape func(string) string) (string, error) {
+// keeps it on one line. width is that of the terminal; 0 means any.
+func PreviewText(p Preview, escape func(string) string, width int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "release %s: %s\n\n", escape(p.Namespace+"/"+p.Release), p.summary())
 	for _, i := range p.Images {
@@ -19,13 +20,11 @@ func PreviewText(p Preview, escape func(string) string) (string, error) {
 		changes []ObjectChange
 	}{{"stable", p.Stable}, {"canary", p.Canary}} {
 		fmt.Fprintf(&b, "\n%s\n", part.name)
-		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		var t columns.Table
 		for _, c := range part.changes {
-			fmt.Fprintf(t, "  %s\t%s\n", c.Result, escape(c.Object))
+			t.Row("  "+string(c.Result), escape(c.Object))
 		}
-		if err := t.Flush(); err != nil {
-			return "", err
-		}
+		b.WriteString(t.Fit(0)) // two short columns, of which none may be cut
 	}
 	for _, c := range p.Stable {
 		if c.Diff != "" {
@@ -37,13 +36,11 @@ func PreviewText(p Preview, escape func(string) string) (string, error) {
 	if p.Foreseen != nil {
 		fmt.Fprintf(&b, "\n%s\n\n", p.premise())
 		header, rows := p.Foreseen.table()
-		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		var t columns.Table
 		for _, row := range append([][]string{header}, rows...) {
-			fmt.Fprintln(t, strings.Join(row, "\t"))
+			t.Row(row...)
 		}
-		if err := t.Flush(); err != nil {
-			return "", err
-		}
+		b.WriteString(t.Fit(width))
 	}
 	if len(p.Findings) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", p.findingCount())
@@ -51,7 +48,7 @@ func PreviewText(p Preview, escape func(string) string) (string, error) {
 	for _, f := range p.Findings {
 		fmt.Fprintf(&b, "  %s: %s\n    %s\n", escape(f.Object), escape(f.Problem), escape(f.Mend))
 	}
-	return b.String(), nil
+	return b.String()
 }
 
 func (p Preview) textNotes(b *strings.Builder, escape func(string) string) {
