@@ -21,7 +21,7 @@ var verbGroups = []struct {
 	{"Watch", []string{"traffic", "doctor"}},
 	{"Decide, while a release runs", []string{"approve", "hold", "resume"}},
 	{"Look back", []string{"report"}},
-	{"Prepare", []string{"rbac", "schema", "simulate", "calibrate", "judge"}},
+	{"Prepare", []string{"lint", "rbac", "schema", "simulate", "calibrate", "judge"}},
 	{"About canarize", []string{"help", "version", "completion"}},
 }
 
@@ -85,7 +85,8 @@ var otherWords = map[string][]string{
 	"status":   {"get", "list", "ls", "watch", "show", "releases", "ps"},
 	"shift":    {"weight", "set-weight", "set", "move", "ramp", "scale"},
 	"promote":  {"finish", "complete", "finalize"},
-	"doctor":   {"check", "preflight", "verify", "validate"},
+	"doctor":   {"check", "preflight", "verify"},
+	"lint":     {"validate", "vet"},
 	"generate": {"derive", "render", "template", "build", "gen"},
 	"report":   {"explain", "summary", "describe", "logs", "log"},
 	"rbac":     {"permissions", "role", "auth"},

@@ -13,7 +13,7 @@ type room struct {
 // package that is missing here fails the test.
 var rooms = []room{
 	{"cmd/canarize", "`os.Exit(cli.Main(...))`", "cli", false},
-	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci columns doctor excerpt hook hub input kube manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner similar simulate spool survey wiring", false},
+	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci columns doctor excerpt hook hub input kube lint manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner similar simulate spool survey wiring", false},
 	{"internal/wiring", "names the concrete routers, metric sources and CI systems, and nothing else", "ci ci/azurepipelines ci/github hub kube manifest metric metric/azuremonitor metric/emissary metric/endpoint metric/pods metric/prometheus metric/web rollout route route/emissary/derive route/emissary/examine route/emissary/live route/emissary/model route/emissary/traffic runner survey", false},
 
 	{"internal/input", "files, folders, standard input, kustomizations → objects", "manifest", false},
@@ -29,6 +29,7 @@ var rooms = []room{
 	{"internal/plan", "manifests → a canary and the plan of its release", "canary harm hook manifest note object redact rollout route", true},
 	{"internal/releasefile", "one table of the fields of a release file: the parser, the JSON Schema and the docs come from it", "analysis manifest metric note redact rollout", true},
 
+	{"internal/lint", "finds mistakes in release files and in the pipelines that call canarize", "manifest metric releasefile similar", true},
 	{"internal/route", "the two contracts of a traffic router: derive routes from manifests, move traffic in a cluster", "manifest note rollout", true},
 	{"internal/route/routetest", "tests what every router must do, on a cluster in memory", "canary manifest object plan rollout route runner", false},
 	{"internal/route/routetest/toy", "the smallest router, for tests: its canary is part of the stable object", "manifest object rollout route", false},
