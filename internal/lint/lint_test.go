@@ -118,14 +118,15 @@ func TestPipelines(t *testing.T) {
 // TestScripts: the words of a command survive quotes, variables and redirections.
 func TestScripts(t *testing.T) {
 	for script, want := range map[string]string{
-		`canarize run "a b" 'c $d' e\ f`:               "run,a b,c $d,e f",
-		`X=1 exec canarize run >log 2>&1 </dev/null m`: "run,m",
-		"(cd x && canarize run m)":                     "run,m",
-		"if ! canarize run m; then echo; fi":           "run,m",
-		`V=$(canarize status -o json | jq .) && true`:  "",
-		"timeout 5 canarize run m # comment":           "run,m",
-		`bin/canarize run --why="it's done"`:           "run,--why=it's done",
-		"canarize run \\\n  a \\\n  b":                 "run,a,b",
+		`canarize run "a b" 'c $d' e\ f`:                   "run,a b,c $d,e f",
+		`X=1 exec canarize run >log 2>&1 </dev/null m`:     "run,m",
+		"(cd x && canarize run m)":                         "run,m",
+		"if ! canarize run m; then echo; fi":               "run,m",
+		`V=$(canarize status -o json | jq .) && true`:      "",
+		"x <(canarize run a) && canarize run m <(y | z) n": "run,m,$file,n",
+		"timeout 5 canarize run m # comment":               "run,m",
+		`bin/canarize run --why="it's done"`:               "run,--why=it's done",
+		"canarize run \\\n  a \\\n  b":                     "run,a,b",
 	} {
 		got := ""
 		for _, c := range commands(script) {
@@ -146,7 +147,7 @@ func TestScripts(t *testing.T) {
 // TestQuoted: any words, quoted for a shell, come back as they were.
 func TestQuoted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := rapid.SliceOfN(rapid.StringMatching("[a-z $|;&#\"\\\\>=-]{1,8}"), 1, 4).Draw(t, "words")
+		want := rapid.SliceOfN(rapid.StringMatching("[a-zé結 $|;&#\"\\\\>=-]{1,8}"), 1, 4).Draw(t, "words")
 		var script strings.Builder
 		script.WriteString("canarize")
 		for _, w := range want {

@@ -116,15 +116,7 @@ func (l *linter) calls(script string, line int, at place) (all []found) {
 		if !is {
 			continue
 		}
-		var args []string
-		for _, w := range words {
-			if !w.opaque {
-				args = append(args, w.text)
-				continue
-			}
-			args = append(args, "x") // the value of a variable is unknown
-		}
-		call, err := l.world.Parse(args)
+		call, err := l.world.Parse(argumentsOf(words))
 		if err != nil {
 			l.add(line+c.line, Error, WrongCommand, err.Error(), "")
 			continue

@@ -84,7 +84,7 @@ func (s *scanner) step() {
 		s.end(string(c))
 		s.skip(1)
 	default:
-		s.put(string(c))
+		s.put(rest[:1])
 		s.skip(1)
 	}
 }
@@ -175,8 +175,19 @@ func closing(text string) int {
 	return len(text)
 }
 
-// redirect passes a redirection with its file.
+// redirect passes a redirection with its file, or a process substitution.
 func (s *scanner) redirect() {
+	if inner := s.text[s.at:]; strings.HasPrefix(inner, "<(") || strings.HasPrefix(inner, ">(") {
+		n := closing(inner[1:]) + 1
+		for _, c := range commands(strings.TrimSuffix(inner[2:n], ")")) {
+			c.line += s.line
+			s.found = append(s.found, c)
+		}
+		s.opaque = true
+		s.put("$file")
+		s.skip(n)
+		return
+	}
 	if w := s.word.String(); strings.Trim(w, "0123456789") == "" && !s.quoted { // the number of a file
 		s.word.Reset()
 		s.started = false
@@ -235,4 +246,25 @@ func (c command) canarize() (args []word, is bool) {
 func isAssignment(text string) bool {
 	name, _, found := strings.Cut(text, "=")
 	return found && name != "" && !strings.ContainsAny(name, "-/.:")
+}
+
+// Calls returns the arguments of every call of canarize in a script. The value of a
+// variable is written as "x" if it may be several words.
+func Calls(script string) (calls [][]string) {
+	for _, c := range commands(script) {
+		if words, is := c.canarize(); is {
+			calls = append(calls, argumentsOf(words))
+		}
+	}
+	return calls
+}
+
+func argumentsOf(words []word) []string {
+	args := make([]string, len(words))
+	for i, w := range words {
+		if args[i] = w.text; w.opaque {
+			args[i] = "x"
+		}
+	}
+	return args
 }
