@@ -145,6 +145,7 @@ Without a verb, canarize runs generate: canarize -w 25 FILE…`,
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		}
 	}
+	completing(root)
 	return root
 }
 
