@@ -109,7 +109,7 @@ func (l *linter) metrics(r releasefile.File, at func(...string) int) {
 	var known []string
 	switch r.Metrics.Source {
 	case "", metric.Emissary:
-		known = []string{"errors", "latency", "retries"}
+		known = []string{"errors", "latency", "retries", metric.ClientErrors}
 	case metric.Web:
 		return // the answers name the metrics
 	default:
