@@ -15,6 +15,7 @@ import (
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/releasefile"
+	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/simulate"
 	"github.com/canarize/canarize/internal/survey"
 )
@@ -37,10 +38,12 @@ var flagValues = map[string][]string{
 func completing(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
-		case "status", "report":
+		case "status", "report", "history":
 			cmd.ValidArgsFunction = completeNames(false)
 		case "shift", "analyze", "promote", "reject", "hold", "resume", "approve":
 			cmd.ValidArgsFunction = completeNames(true)
+		case "mark":
+			cmd.ValidArgsFunction = completeMark
 		case "help":
 			cmd.ValidArgsFunction = completeVerbs
 		}
@@ -122,6 +125,14 @@ func completeNames(active bool) cobra.CompletionFunc {
 		}
 		return printable(all, begun), cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// completeMark completes the name of a release, and what can be said about it.
+func completeMark(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	if len(args) != 1 {
+		return completeNames(false)(cmd, args, begun)
+	}
+	return printable([]string{string(rollout.Right), string(rollout.Wrong), noMark}, begun), cobra.ShellCompDirectiveNoFileComp
 }
 
 // openGates returns the gates that the release has not passed.

@@ -20,7 +20,7 @@ var verbGroups = []struct {
 	{"Release step by step", []string{"deploy", "shift", "analyze", "promote", "reject"}},
 	{"Watch", []string{"traffic", "doctor"}},
 	{"Decide, while a release runs", []string{"approve", "hold", "resume"}},
-	{"Look back", []string{"report"}},
+	{"Look back", []string{"report", "history", "mark"}},
 	{"Prepare", []string{"lint", "rbac", "schema", "simulate", "calibrate", "judge"}},
 	{"About canarize", []string{"help", "version", "completion"}},
 }

@@ -60,7 +60,7 @@ or wrong. With -o json you get everything that is kept. Store that to read it la
 	}
 	flags := cmd.Flags()
 	f.registerTarget(flags)
-	flags.StringVarP(&f.output, "output", "o", "", "output format: json, yaml")
+	flags.StringVarP(&f.output, "output", "o", "", "output `FORMAT`: json, yaml")
 	flags.StringVar(&from, "from", "", "read the releases from a `FILE` written with -o json, instead of the cluster")
 	flags.BoolVarP(&everywhere, "all-namespaces", "A", false, "list the releases of all namespaces")
 	return cmd
@@ -84,11 +84,27 @@ func (f *engineFlags) history(ctx context.Context, namespace, name string, strea
 	switch {
 	case err != nil:
 		return err
-	case name != "" && len(all.Histories) == 0:
-		return noRelease(name, namespace)
+	case len(all.Histories) == 0:
+		return f.noHistory(ctx, engine, namespace, name, streams)
 	}
 	streams.spool.Flush()
 	return f.printHistories(streams, all)
+}
+
+// noHistory says where no release was found.
+func (f *engineFlags) noHistory(ctx context.Context, engine wiring.Hub, namespace, name string, streams Streams) error {
+	a, err := f.absent(ctx, engine, namespace, name)
+	switch {
+	case err != nil:
+		return foreign(err)
+	case a.wrong:
+		return errors.New(a.text)
+	}
+	fmt.Fprintln(streams.Err, "canarize: "+oneLine(a.text))
+	if f.output == "" {
+		return nil
+	}
+	return f.printHistories(streams, report.Histories{Histories: []report.History{}})
 }
 
 // stored prints the histories in a file.

@@ -6,18 +6,11 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 )
-
-// historyWidth is the width of the table of a history. Only VERSION, the last column, is
-// shortened to keep it.
-const historyWidth = 80
 
 // printHistories prints a table for each name.
 func (f *engineFlags) printHistories(streams Streams, all report.Histories) error {
@@ -33,7 +26,7 @@ func (f *engineFlags) printHistories(streams Streams, all report.Histories) erro
 		if i > 0 {
 			fmt.Fprintln(&text)
 		}
-		if err := printHistory(&text, h, time.Now(), isTerminal(streams.Out)); err != nil {
+		if err := printHistory(&text, h, time.Now(), isTerminal(streams.Out), widthOf(streams.Out)); err != nil {
 			return err
 		}
 	}
@@ -42,24 +35,18 @@ func (f *engineFlags) printHistories(streams Streams, all report.Histories) erro
 }
 
 // printHistory prints the releases of a name, newest first.
-func printHistory(text *bytes.Buffer, h report.History, now time.Time, fuzzy bool) error {
+func printHistory(text *bytes.Buffer, h report.History, now time.Time, fuzzy bool, width int) error {
 	fmt.Fprintf(text, "release %s/%s\n", oneLine(h.Namespace), oneLine(h.Release))
 	if len(h.Releases) == 0 {
 		_, err := fmt.Fprintln(text, "no release of this name is over yet")
 		return err
 	}
-	var rows bytes.Buffer
-	t := table{tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)}
+	var t table
 	t.row("NO", "ENDED", "ENDING", "BY", "MOST", "COST", "MARK", "VERSION")
 	for _, p := range h.Releases {
 		t.row(strconv.Itoa(p.Number), moment(p.Ended, now, fuzzy), string(p.Ending), cmp.Or(string(p.By), "-"), fmt.Sprintf("%d %%", p.Most), costText(p), markText(p), report.VersionText(p))
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	for line := range strings.Lines(rows.String()) {
-		fmt.Fprintln(text, shortened(strings.TrimRight(line, " \n"), historyWidth))
-	}
+	text.WriteString(t.Fit(width))
 	if h.Dropped > 0 {
 		fmt.Fprintf(text, "earlier releases are no longer kept: %d\n", h.Dropped)
 	}
@@ -78,12 +65,4 @@ func markText(p rollout.Past) string {
 		return "-"
 	}
 	return string(p.Mark.Truth)
-}
-
-// shortened cuts the end of a line off if it has more than so many characters.
-func shortened(line string, most int) string {
-	if utf8.RuneCountInString(line) <= most {
-		return line
-	}
-	return string([]rune(line)[:most-1]) + "…"
 }

@@ -37,12 +37,6 @@ marks. Mark needs permission to get and update ConfigMaps, and does not disturb 
 works on the next release.`,
 		Example: `  canarize mark shop wrong --why "the errors came from a database failover"
   canarize mark shop right --release 12`,
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) != 1 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return []string{string(rollout.Right), string(rollout.Wrong), noMark}, cobra.ShellCompDirectiveNoFileComp
-		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return fmt.Errorf("%d arguments: expected the NAME of a release, and right, wrong or none", len(args))
@@ -63,7 +57,7 @@ works on the next release.`,
 	flags := cmd.Flags()
 	f.engine.registerTarget(flags)
 	f.number.register(flags)
-	flags.StringVar(&f.why, "why", "", "reason, for others to read")
+	flags.StringVar(&f.why, "why", "", "`REASON`, for others to read")
 	return cmd
 }
 
@@ -85,13 +79,22 @@ func (f *markFlags) mark(ctx context.Context, release runner.Release, truth stri
 	var refused runner.RefusedError
 	switch {
 	case errors.As(err, &refused) && refused.Code == rollout.RefusedNotOver && refused.Current == 0:
-		return noRelease(release.Name, release.Namespace)
+		return f.absent(ctx, engine, release, err)
 	case err != nil:
 		return f.engine.explain(ctx, release, rollout.State{}, err)
 	}
 	streams.spool.Flush()
 	_, err = fmt.Fprintln(streams.Out, oneLine(fmt.Sprintf("release %s: number %d, %s at %s, %s", release, past.Number, past.Ending, past.Ended.UTC().Format(time.RFC3339), marked(truth, changed))))
 	return outside(err)
+}
+
+// absent explains that there is no release of the name, as far as the user may find out.
+func (f *markFlags) absent(ctx context.Context, engine wiring.Hub, release runner.Release, refused error) error {
+	var outside exitError
+	if err := f.engine.mustExist(ctx, engine, release.Namespace, release.Name); err != nil && !errors.As(err, &outside) {
+		return err
+	}
+	return f.engine.explain(ctx, release, rollout.State{}, refused)
 }
 
 // marked says what became of a mark.

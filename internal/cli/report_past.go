@@ -124,5 +124,8 @@ func (f *reportFlags) allHistories(ctx context.Context, streams Streams) (h repo
 		title = "Releases of namespace " + namespace
 	}
 	h, err = histories(ctx, engine, namespace, "", streams)
+	if err == nil && len(h.Histories) == 0 {
+		err = f.engine.mustExist(ctx, engine, namespace, "")
+	}
 	return h, title, err
 }
