@@ -4,10 +4,12 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -38,7 +40,7 @@ func TestReactions(t *testing.T) {
 		name string
 		good int // percent of the answers
 		says string
-	}{{"all requests fail", 0, "most requests of the canary are bad"}, {"half of them fail", 50, "errors"}, {"5 % of them fail", 95, "errors"}} {
+	}{{"all requests fail", 0, "most requests of the canary are bad"}, {"half of them fail", 50, "errors"}, {"40 % of them fail", 60, "errors"}, {"5 % of them fail", 95, "errors"}} {
 		var offs []time.Duration
 		var bad []int
 		for range n {
@@ -48,6 +50,63 @@ func TestReactions(t *testing.T) {
 		slices.Sort(bad)
 		fmt.Printf("%s, %d runs: weight 0 in Envoy %s after the first bad answer; %d bad answers (%d to %d)\n", c.name, n, spread(offs), bad[n/2], bad[0], bad[n-1])
 	}
+}
+
+// TestBadPods measures how soon a version gets no requests any more of which two pods of four
+// fail half of theirs.
+func TestBadPods(t *testing.T) {
+	n := runs(t)
+	r := running{startReleasing(t), "10m", "{weight: 5, hold: 6s}, {weight: 50, hold: 60s}", "", "{name: pods, weight: 5, manual: true}", "", 5, "2"}
+	r.countPods()
+	r.stable(t)
+	var offs []time.Duration
+	var bad []int
+	for range n {
+		load := r.load(runRate)
+		run := r.startProcess(t, append(r.args(t, r.breakable(t, usual)), "--replicas=same")...)
+		run.await(t, "waiting for gate pods")
+		pods := strings.Fields(string(r.kube("get", "pods", "-l", "canarize.dev/track=canary", "-o", "jsonpath={.items[*].metadata.name}")))
+		for _, pod := range pods[:2] {
+			r.failsHalf(t, pod)
+		}
+		r.verb(t, "approve", "sampleapp", "pods")
+		code := run.end(t)
+		got := load.end(t)
+		if code != 3 {
+			t.Fatalf("exit code %d\n%s", code, run.log)
+		}
+		offs, bad = append(offs, r.routes.since(0, got.first)), append(bad, got.total-got.versions["1"]-got.versions["2"])
+		r.alone(t)
+	}
+	slices.Sort(bad)
+	fmt.Printf("two pods of four fail half of their requests, %d runs: weight 0 in Envoy %s after the first bad answer; %d bad answers (%d to %d)\n", n, spread(offs), bad[n/2], bad[0], bad[n-1])
+}
+
+// TestInternalCallers measures how soon a release of a good version is held whose stable pods
+// also count requests that do not come through the gateway.
+func TestInternalCallers(t *testing.T) {
+	n := runs(t)
+	r := running{startReleasing(t), "3m", "{weight: 5, hold: 60s}", "", "", "", 5, "2"}
+	r.countPods()
+	r.stable(t)
+	ip := strings.Fields(string(r.kube("get", "pods", "-l", "app=sampleapp", "-o", "jsonpath={.items[*].status.podIP}")))[0]
+	const inside = 80 // requests per second
+	var held []time.Duration
+	for range n {
+		load, stop := r.load(runRate), stream("http://"+net.JoinHostPort(ip, "8080"), inside)
+		run := r.startProcess(t, r.args(t, r.version(t, 100, usual))...)
+		run.await(t, "the canary gets 5 %")
+		began := time.Now()
+		run.await(t, "the gateway does not split all of them")
+		held = append(held, time.Since(began))
+		run.signal(t, syscall.SIGINT)
+		run.end(t)
+		load.end(t)
+		stop()
+		r.verb(t, "reject", "sampleapp")
+		r.alone(t)
+	}
+	fmt.Printf("%d requests per second to a stable pod beside the gateway, %d runs: held %s after the canary's first share\n", inside, n, spread(held))
 }
 
 // TestBrakeBesideWeight measures whether the brake should come at once beside the weight of 0,

@@ -176,29 +176,48 @@ func testRunSlowTail(t *testing.T, r running) {
 	r.rejected(t, "1 in 100 slow", r.version(t, 100, usual, `{name: LATENCY_P99_MS, value: "1500"}`), "latency")
 }
 
-// testRunBadPod checks that a run names the one of the canary's four pods that fails half of
-// its requests. Before the canary gets traffic, the test restarts that pod's container with
-// another setting. Answers take so long that Envoy has many connections, some of them to
-// that pod.
-func testRunBadPod(t *testing.T, r running) {
+// successRate is the annotation of a pod that holds the percentage of its good answers.
+const successRate = "example.com/success-rate"
+
+// countPods makes the pods of the application the source of errors.
+func (r *running) countPods() {
 	r.Apply(r.Run(nil, r.Root, r.canarize, "rbac", "-n", r.namespace, "--pod-metrics"))
 	r.metrics = "{source: pods, port: 8000, ratios: {errors: {bad: 'requests_total{custom_status=\"bad\"}', total: requests_total}}}"
-	r.steps, r.gates = "{weight: 50, hold: 6s}", "{name: pods, weight: 50, manual: true}, {name: sign-off, manual: true}"
-	const setting = "example.com/success-rate"
-	manifests := r.variant(t,
-		`value: "100"`, "valueFrom: {fieldRef: {fieldPath: \"metadata.annotations['"+setting+"']\"}}\n            - {name: LATENCY_MS, value: \"200\"}",
-		`prometheus.io/scrape: "true"`, setting+": \"100\"")
-	r.alone(t) // let the pods of an earlier canary end
-	load := r.load(runRate)
-	run := r.startProcess(t, append(r.args(t, manifests), "--replicas=same")...)
-	run.await(t, "waiting for gate pods")
-	pod := strings.Fields(string(r.kube("get", "pods", "-l", "canarize.dev/track=canary", "-o", "jsonpath={.items[*].metadata.name}")))[0]
-	r.kube("annotate", "--overwrite", "pod", pod, setting+"=50")
+}
+
+// breakable returns manifests of a good version of which single pods can become bad.
+func (r running) breakable(t *testing.T, milliseconds int) string {
+	t.Helper()
+	return r.variant(t,
+		`value: "100"`, fmt.Sprintf("valueFrom: {fieldRef: {fieldPath: \"metadata.annotations['%s']\"}}\n            - {name: LATENCY_MS, value: \"%d\"}", successRate, milliseconds),
+		`prometheus.io/scrape: "true"`, successRate+": \"100\"")
+}
+
+// failsHalf makes a pod of a breakable version fail half of its requests.
+func (r running) failsHalf(t *testing.T, pod string) {
+	t.Helper()
+	r.kube("annotate", "--overwrite", "pod", pod, successRate+"=50")
 	time.Sleep(3 * time.Second) // until the kubelet has noticed it
 	r.Kill(r.InPod("/app", "HOSTNAME="+pod))
 	await(t, pod+" again", func() bool {
 		return string(r.kube("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}")) == "1 true"
 	})
+}
+
+// testRunBadPod checks that a run names the one of the canary's four pods that fails half of
+// its requests. Before the canary gets traffic, the test restarts that pod's container with
+// another setting. Answers take so long that Envoy has many connections, some of them to
+// that pod.
+func testRunBadPod(t *testing.T, r running) {
+	r.countPods()
+	r.steps, r.gates = "{weight: 50, hold: 6s}", "{name: pods, weight: 50, manual: true}, {name: sign-off, manual: true}"
+	manifests := r.breakable(t, 200)
+	r.alone(t) // let the pods of an earlier canary end
+	load := r.load(runRate)
+	run := r.startProcess(t, append(r.args(t, manifests), "--replicas=same")...)
+	run.await(t, "waiting for gate pods")
+	pod := strings.Fields(string(r.kube("get", "pods", "-l", "canarize.dev/track=canary", "-o", "jsonpath={.items[*].metadata.name}")))[0]
+	r.failsHalf(t, pod)
 	r.verb(t, "approve", "sampleapp", "pods")
 	run.await(t, "the canary gets 50 % of the traffic")
 	began := time.Now()
