@@ -52,7 +52,8 @@ func (f *engineFlags) follow(ctx context.Context, engine wiring.Hub, namespace, 
 		timer := time.AfterFunc(how.length, func() { stop(errTimeOut) })
 		defer timer.Stop()
 	}
-	go awaitUnread(following, streams.Out, func() { stop(errUnread) })
+	var reader sync.WaitGroup
+	reader.Go(func() { awaitUnread(following, streams.Out, func() { stop(errUnread) }) })
 	var last []survey.Recorded
 	err := survey.WatchReleases(following, engine.Cluster(), namespace, name, func(releases []survey.Recorded) (bool, error) {
 		all := statuses(releases)
@@ -67,6 +68,7 @@ func (f *engineFlags) follow(ctx context.Context, engine wiring.Hub, namespace, 
 	})
 	cause := context.Cause(following)
 	stop(nil)
+	reader.Wait() // the caller may close the output
 	view.following.Wait()
 	done()
 	switch {
