@@ -97,7 +97,7 @@ func TestInternalCallers(t *testing.T) {
 		run := r.startProcess(t, r.args(t, r.version(t, 100, usual))...)
 		run.await(t, "the canary gets 5 %")
 		began := time.Now()
-		run.await(t, "the gateway does not split all of them")
+		run.await(t, "hold: The canary got ")
 		held = append(held, time.Since(began))
 		run.signal(t, syscall.SIGINT)
 		run.end(t)
