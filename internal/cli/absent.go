@@ -64,9 +64,23 @@ func (f *engineFlags) contextWords() string {
 	return ""
 }
 
-// mustExist returns an error if a namespace or a release does not exist.
+// sayAbsent says on stderr where no release was found. A place that does not exist is an error.
+func (f *engineFlags) sayAbsent(ctx context.Context, engine wiring.Hub, namespace, name string, streams Streams) error {
+	a, err := f.absent(ctx, engine, namespace, name)
+	if err == nil && !a.wrong {
+		fmt.Fprintln(streams.Err, "canarize: "+oneLine(a.text))
+	}
+	return a.failure(err)
+}
+
+// mustExist returns an error if a namespace does not exist.
 func (f *engineFlags) mustExist(ctx context.Context, engine wiring.Hub, namespace, name string) error {
 	a, err := f.absent(ctx, engine, namespace, name)
+	return a.failure(err)
+}
+
+// failure returns err, or an error if the place does not exist.
+func (a absence) failure(err error) error {
 	switch {
 	case err != nil:
 		return foreign(err)

@@ -93,16 +93,8 @@ func (f *engineFlags) history(ctx context.Context, namespace, name string, strea
 
 // noHistory says where no release was found.
 func (f *engineFlags) noHistory(ctx context.Context, engine wiring.Hub, namespace, name string, streams Streams) error {
-	a, err := f.absent(ctx, engine, namespace, name)
-	switch {
-	case err != nil:
-		return foreign(err)
-	case a.wrong:
-		return errors.New(a.text)
-	}
-	fmt.Fprintln(streams.Err, "canarize: "+oneLine(a.text))
-	if f.output == "" {
-		return nil
+	if err := f.sayAbsent(ctx, engine, namespace, name, streams); err != nil || f.output == "" {
+		return err
 	}
 	return f.printHistories(streams, report.Histories{Histories: []report.History{}})
 }

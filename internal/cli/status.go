@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -133,16 +132,8 @@ func statuses(releases []survey.Recorded) []report.Status {
 
 // showNone says where no release was found.
 func (f *engineFlags) showNone(ctx context.Context, engine wiring.Hub, namespace, name string, streams Streams) error {
-	a, err := f.absent(ctx, engine, namespace, name)
-	switch {
-	case err != nil:
-		return foreign(err)
-	case a.wrong:
-		return errors.New(a.text)
-	}
-	fmt.Fprintln(streams.Err, "canarize: "+oneLine(a.text))
-	if f.output == "" {
-		return nil
+	if err := f.sayAbsent(ctx, engine, namespace, name, streams); err != nil || f.output == "" {
+		return err
 	}
 	return outside(f.show(streams, []report.Status{}, false))
 }
