@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/canarize/canarize/internal/releasefile"
 )
 
 // scriptKeys are the names under which pipelines have scripts.
@@ -199,7 +201,7 @@ func (l *linter) job(root *yaml.Node, c found) {
 		limit = 6 * time.Hour
 	}
 	if limit > 0 && limit <= deadline && !c.given("config") {
-		l.add(c.line, Warning, JobTimeout, fmt.Sprintf("the job ends after %s, and a release may take until its deadline, an hour by default", shortly(limit)), "give the job more time, or the release a shorter spec.analysis.deadline")
+		l.add(c.line, Warning, JobTimeout, fmt.Sprintf("the job ends after %s, and a release may take until its deadline, an hour by default", releasefile.Written(limit)), "give the job more time, or the release a shorter spec.analysis.deadline")
 	}
 	if !locked {
 		l.add(c.line, Warning, ConcurrentRuns, "two runs of this pipeline may release at once, and replace each other's canary", "let one wait for the other: concurrency in GitHub, resource_group in GitLab, a deployment job with an exclusive lock in Azure")

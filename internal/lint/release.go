@@ -69,18 +69,7 @@ func (l *linter) ramp(r releasefile.File, nodes *yaml.Node, at func(...string) i
 
 // lasting formats seconds as a release file does: 40m instead of 40m0s.
 func lasting(seconds float64) string {
-	return shortly(time.Duration(seconds * float64(time.Second)))
-}
-
-func shortly(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
+	return releasefile.Written(time.Duration(seconds * float64(time.Second)))
 }
 
 // gates checks that the share reaches the weights of gates.

@@ -232,7 +232,7 @@ func duration(to *time.Duration) form {
 	}
 	s := schema{Type: types{"string"}, Pattern: durationPattern.String()}
 	if *to > 0 {
-		s.Default = written(*to)
+		s.Default = Written(*to)
 	}
 	return form{read, s}
 }

@@ -33,7 +33,7 @@ func between(to *float64, least, most float64) form {
 func secondsBetween(to *float64, least, most time.Duration) form {
 	return seconds(to).check(func(v value) error {
 		if *to < least.Seconds() || *to > most.Seconds() {
-			return v.errorf("%s is out of range; it must be from %s to %s", v.resolved().Value, written(least), written(most))
+			return v.errorf("%s is out of range; it must be from %s to %s", v.resolved().Value, Written(least), Written(most))
 		}
 		return nil
 	})
@@ -62,10 +62,10 @@ func (r *File) longEnough(v value) error {
 		if !v.has("bake") {
 			byDefault = " by default"
 		}
-		return d.errorf("%s is too short; it must be at least the bake, %s%s", written(deadline), written(bake), byDefault)
+		return d.errorf("%s is too short; it must be at least the bake, %s%s", Written(deadline), Written(bake), byDefault)
 	}
 	b, _ := v.child("bake") // without either, the defaults fit
-	return b.errorf("%s is longer than the deadline, %s by default; set spec.analysis.deadline to at least %s, or shorten the bake", written(bake), written(deadline), written(bake))
+	return b.errorf("%s is longer than the deadline, %s by default; set spec.analysis.deadline to at least %s, or shorten the bake", Written(bake), Written(deadline), Written(bake))
 }
 
 func asDuration(seconds float64) time.Duration {

@@ -139,8 +139,8 @@ func notZero[T comparable](v T) any {
 	return v
 }
 
-// written formats a duration as a person would: 10m instead of 10m0s.
-func written(d time.Duration) string {
+// Written formats a duration as a person would: 10m instead of 10m0s.
+func Written(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
