@@ -54,8 +54,8 @@ func (h *harm) begin(upTo float64) (fresh float64) {
 // 2010.09686). The fast lane treats bad requests as independent except for
 // their noise. What it wins in an interval of some seconds has a limit, and so has what it
 // wins in a block of block seconds: bad requests of one burst are not independent. If blocks
-// are longer than the interval, that limits the vote lane, too. The limit of a block of short
-// intervals is that of half a usual interval, so that more bets win no more.
+// are longer than the interval, that limits the vote lane, too. A block of short
+// intervals has the limit of half a usual interval: its bets are more, but share their bursts.
 //
 // Dividing a logarithm by a noise known beforehand keeps the expected gain at
 // zero or below (Jensen's inequality). The noise measured in the interval

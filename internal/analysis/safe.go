@@ -20,7 +20,8 @@ const wins = 1. / 3
 
 // add counts one interval. ratio is the odds ratio at the margin, mean is ln
 // E[ratio^X] without a difference, usual is stable's usual ratio of bad
-// requests, and usual and margin are from 0 to 1. The interval has some seconds; blocks are at least block seconds long. If the share is unknown, so
+// requests, and usual and margin are from 0 to 1. The interval has some seconds; blocks are
+// at least block seconds long. If the share is unknown, so
 // that the arms are not comparable, only the canary itself counts.
 func (s *safe) add(t table, fresh, dispersion, beta, seconds, block float64, comparable bool, ratio, mean, usual, margin float64) {
 	bar := math.Log(2 / beta)

@@ -8,7 +8,7 @@ import (
 )
 
 // PreviewText formats a preview for a terminal. escape makes foreign text harmless and
-// keeps it on one line. width is that of the terminal; 0 means any.
+// keeps it on one line. width is the number of columns of the terminal; 0 means any.
 func PreviewText(p Preview, escape func(string) string, width int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "release %s: %s\n\n", escape(p.Namespace+"/"+p.Release), p.summary())

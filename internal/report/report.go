@@ -18,7 +18,7 @@ type Report struct {
 	Canarize string    `json:"canarize"` // version that made the report
 	// Judge is nil if canarize took no measurements.
 	Judge *Judge `json:"judge,omitempty"`
-	// Past is what is kept about the release; nil while it is not over. Earlier means that
+	// Past holds the summary of the release; nil while it is not over. Earlier means that
 	// another release followed: then nothing else is kept, except perhaps events.
 	Past    *rollout.Past `json:"past,omitempty"`
 	Earlier bool          `json:"earlier,omitempty"`

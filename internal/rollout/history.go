@@ -32,7 +32,7 @@ type History struct {
 	Releases []Past `json:"releases"`
 }
 
-// Truth is what a decision turned out to be.
+// Truth says whether a decision turned out right or wrong.
 type Truth string
 
 // The truths.

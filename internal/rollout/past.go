@@ -11,7 +11,7 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 )
 
-// Past is what is kept about a release that is over.
+// Past summarises a release that is over, for the history.
 type Past struct {
 	Number int       `json:"number"` // 1 is the first release of the name
 	Began  time.Time `json:"began"`
