@@ -114,4 +114,6 @@ type Evidence struct {
 	Canary, Stable   Counts  // totals, including the warm-up
 	Ratio, Low, High float64 // the canary's bad ratio ÷ stable's, and its anytime-valid interval; NaN and +Inf: unknown
 	Needed           float64 // canary requests still expected before a verdict; +Inf: unknown
+	// Events reports that the counts are events, of which more are no harm by themselves.
+	Events bool
 }

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -148,6 +149,17 @@ func (c Config) warmup(metric string, slow bool) float64 {
 // counts durations.
 func (c Config) WarmupOf(metric string, histogram bool) float64 {
 	return c.warmup(metric, histogram || measuresTime(metric))
+}
+
+// MarginOf returns the margin of a metric in percentage points.
+func (c Config) MarginOf(metric string) float64 { return 100 * c.margin(metric) }
+
+// RoleOf returns the role of a metric; events reports that it counts events.
+func (c Config) RoleOf(metric string, events bool) Role {
+	if events {
+		return c.eventsRole(metric)
+	}
+	return cmp.Or(c.Roles[metric], Decider)
 }
 
 func (c Config) gauge(name string) GaugeRule {

@@ -170,7 +170,8 @@ func (e *events) evidence() Evidence {
 		harm = e.holding()
 	}
 	return Evidence{
-		Harm: harm, Safe: 1, Canary: e.Canary.counts(), Stable: e.Stable.counts(),
+		Events: true,
+		Harm:   harm, Safe: 1, Canary: e.Canary.counts(), Stable: e.Stable.counts(),
 		Ratio: ratio, Low: 0, High: math.Inf(1),
 	}
 }

@@ -69,7 +69,7 @@ until canarize resume. The run keeps watching the canary and rejects it on harm.
 		Example: `  canarize hold shop --why "the database is being moved"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.instruct(cmd.Context(), args, streams, "on hold; canarize resume ends the hold", func(_ rollout.State, said *rollout.Statements, by string) error {
-				said.Hold = &rollout.Statement{Text: cmp.Or(why, heldBy), By: by, At: time.Now().UTC()}
+				said.Hold, said.Resumed = &rollout.Statement{Text: cmp.Or(why, heldBy), By: by, At: time.Now().UTC()}, nil
 				return nil
 			})
 		},
@@ -82,21 +82,29 @@ until canarize resume. The run keeps watching the canary and rejects it on harm.
 // heldBy is the reason of a hold without --why.
 const heldBy = "held by canarize hold"
 
+// resumedBy is the reason of a resumption without --why.
+const resumedBy = "ended by canarize resume"
+
 func newResume(streams Streams) *cobra.Command {
 	var f engineFlags
+	var why string
 	cmd := &cobra.Command{
-		Use:     "resume [flags] NAME",
-		Short:   "End a hold",
-		Long:    `Resume ends canarize hold: the run of a release may raise the canary's share and promote again.`,
-		Example: `  canarize resume shop`,
+		Use:   "resume [flags] NAME",
+		Short: "End a hold",
+		Long:  `Resume ends canarize hold: the run of a release may raise the canary's share and promote again.`,
+		Example: `  canarize resume shop
+  canarize resume shop --why "the database is moved"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.instruct(cmd.Context(), args, streams, "the hold has ended", func(_ rollout.State, said *rollout.Statements, _ string) error {
-				said.Hold = nil
+			return f.instruct(cmd.Context(), args, streams, "the hold has ended", func(_ rollout.State, said *rollout.Statements, by string) error {
+				if said.Hold != nil {
+					said.Hold, said.Resumed = nil, &rollout.Statement{Text: cmp.Or(why, resumedBy), By: by, At: time.Now().UTC()}
+				}
 				return nil
 			})
 		},
 	}
 	f.registerInstruct(cmd)
+	cmd.Flags().StringVar(&why, "why", resumedBy, "`REASON`, for the report")
 	return cmd
 }
 

@@ -94,7 +94,7 @@ func (w *work) watcher(opened *metric.Opened, restarted *restarts, o RunOptions,
 	var reader *metric.Reader
 	interval := time.Duration(o.Analysis.Interval * float64(time.Second))
 	options := watch.Options{
-		Analysis: o.Analysis, Judged: s.Judged, Every: interval,
+		Analysis: o.Analysis, Source: string(o.Metrics.Source), Judged: s.Judged, Every: interval,
 		Open: func(begin time.Time) watch.Counter {
 			reader = opened.Reader(begin)
 			restarted.Counter = reader

@@ -17,7 +17,7 @@ func (c *cluster) Listen(ctx context.Context, id manifest.ID, handle func(map[st
 	last := ""
 	err := c.kube.Watch(ctx, kube.Ref(id), func(o map[string]any) (bool, error) {
 		statements := map[string]string{}
-		for _, key := range []string{rollout.HoldAnnotation, rollout.ApproveAnnotation, rollout.RejectAnnotation} {
+		for _, key := range []string{rollout.HoldAnnotation, rollout.ApproveAnnotation, rollout.RejectAnnotation, rollout.ResumeAnnotation} {
 			if text, found := object.Annotations(o)[key].(string); found {
 				statements[key] = text
 			}

@@ -60,7 +60,9 @@ type Request struct {
 	Override bool   // of Shift and Promote: ignore the hold
 	IfActive bool   // of Reject: succeed if there is no release to reject
 	Reason   Reason // of Reject and Promote: who decided, and why
-	Guarded  bool   // a run makes the request and watches the share
+	// Statement, of Reject, is what a person said to the run that makes the request.
+	Statement *Statement
+	Guarded   bool // a run makes the request and watches the share
 	// Untested, of Promote, promotes although the canary has no traffic. Unverified
 	// promotes although no gateway has confirmed the canary's share.
 	Untested, Unverified bool
@@ -120,8 +122,8 @@ type Moved struct{ Weight int }
 type Edited struct{ Routes []string }
 
 // HoldChanged reports that a person put the release on hold, or with a nil Hold that
-// nobody holds it any more.
-type HoldChanged struct{ Hold *Statement }
+// nobody holds it any more. Resumed is who ended the hold, if known.
+type HoldChanged struct{ Hold, Resumed *Statement }
 
 // GatePassed reports that a gate agreed.
 type GatePassed struct{ Approval Approval }

@@ -121,7 +121,7 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 	case s.Phase != Standing && s.Phase != Shifting:
 		return Decision{Do: DoEnd, Why: stopped(s.Held, nil)}
 	case h.People.Rejected != nil:
-		return c.reject(ByPerson, h.People.Rejected.String())
+		return c.heeds(h.People.Rejected)
 	case c.Analyze:
 		return c.analyze(s, h)
 	case h.Judged != nil && h.Judged.Verdict == analysis.Reject:
@@ -131,7 +131,7 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 	case h.mustRead():
 		return Decision{Do: DoRead}
 	case h.People.Status == Current && !sameStatement(h.People.Hold, s.Paused):
-		return Decision{Do: DoApply, Fact: HoldChanged{h.People.Hold}}
+		return Decision{Do: DoApply, Fact: HoldChanged{h.People.Hold, h.People.Resumed}}
 	case s.Held != "" || s.Phase != Standing:
 		return Decision{Do: DoEnd, Why: stopped(s.Held, nil)}
 	}
@@ -170,7 +170,7 @@ func (c Course) begin(s State, h Heard) Decision {
 	case h.People.Status == NotRead:
 		return Decision{Do: DoRead}
 	case h.People.Rejected != nil && (s.Phase == Standing || s.Phase == Shifting):
-		return c.reject(ByPerson, h.People.Rejected.String()) // a process requested this and was then killed
+		return c.heeds(h.People.Rejected) // a process requested this and was then killed
 	case s.Held == "" || c.Override || s.Guarded || s.Phase == Rejecting || s.Phase == Retiring:
 		return resume
 	}
@@ -187,6 +187,11 @@ func (c Course) gateNames() []string {
 
 func (c Course) reject(by Decider, why string) Decision {
 	return Decision{Do: DoApply, Fact: Request{Verb: Reject, Run: c.Run, Reason: Reason{By: by, Text: why}}}
+}
+
+// heeds rejects because a person said so.
+func (c Course) heeds(rejected *Statement) Decision {
+	return Decision{Do: DoApply, Fact: Request{Verb: Reject, Run: c.Run, Reason: Reason{By: ByPerson, Text: rejected.String()}, Statement: rejected}}
 }
 
 // podsFailed reports whether the canary's pods, or as many as a share needs, did not

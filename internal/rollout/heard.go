@@ -48,8 +48,14 @@ func (t *transition) holdChanged(h HoldChanged) {
 	switch {
 	case h.Hold != nil:
 		t.addEvent(EventSaid, "on hold: %s", h.Hold)
+		t.said(Saying{Kind: SaidHold, Text: h.Hold.Text, By: h.Hold.By, At: h.Hold.At})
 	case t.Paused != nil:
-		t.addEvent(EventSaid, "no longer on hold")
+		resumed := Saying{Kind: SaidResume}
+		if h.Resumed != nil {
+			resumed.Text, resumed.By, resumed.At = h.Resumed.Text, h.Resumed.By, h.Resumed.At
+		}
+		t.addEvent(EventSaid, "no longer on hold%s", commaBy(resumed.By))
+		t.said(resumed)
 	}
 	t.Paused = h.Hold
 }
@@ -67,9 +73,13 @@ func (t *transition) gatePassed(a GatePassed) {
 	if len(t.Passed) < maxApprovals {
 		t.Passed = append(t.Passed, p)
 	}
-	by := ""
-	if p.By != "" {
-		by = ", by " + p.By
+	t.addEvent(EventSaid, "gate %s agrees%s", p.Gate, commaBy(p.By))
+	t.said(Saying{Kind: SaidApprove, Gate: p.Gate, By: p.By, At: p.At})
+}
+
+func commaBy(name string) string {
+	if name == "" {
+		return ""
 	}
-	t.addEvent(EventSaid, "gate %s agrees%s", p.Gate, by)
+	return ", by " + name
 }

@@ -34,6 +34,8 @@ type Judged struct {
 	// health that every metric needs for a promotion.
 	Reject  float64 `json:"reject"`
 	Promote float64 `json:"promote"`
+	// Rule is how the judge decides; nil in the State of an earlier canarize.
+	Rule *Rule `json:"rule,omitempty"`
 	// Before holds earlier looks, oldest first. A long release drops some of them.
 	Before []Look `json:"before,omitempty"`
 }
@@ -59,6 +61,8 @@ type Metric struct {
 	High  *float64 `json:"high,omitempty"`
 	Harm  float64  `json:"harm"` // evidence that the canary is worse
 	Safe  float64  `json:"safe"` // evidence that it is not worse by the margin
+	// Events reports that Bad counts events, of which more are no harm by themselves.
+	Events bool `json:"events,omitempty"`
 }
 
 // Count is a number of requests and how many of them were bad.
@@ -72,7 +76,7 @@ func (j *Judged) Healthy() bool { return j != nil && j.Verdict == analysis.Promo
 
 // Shown returns the judgement without what only the judge needs.
 func (j Judged) Shown() *Judged {
-	j.Judge, j.Before = nil, nil
+	j.Judge, j.Before, j.Rule = nil, nil, nil
 	return &j
 }
 
@@ -92,7 +96,7 @@ func MetricsOf(evidence map[string]analysis.Evidence) []Metric {
 		e := evidence[name]
 		all = append(all, Metric{
 			Name: name, Canary: Count(e.Canary), Stable: Count(e.Stable),
-			Ratio: known(e.Ratio), Low: known(e.Low), High: known(e.High), Harm: finite(e.Harm), Safe: finite(e.Safe),
+			Ratio: known(e.Ratio), Low: known(e.Low), High: known(e.High), Harm: finite(e.Harm), Safe: finite(e.Safe), Events: e.Events,
 		})
 	}
 	return all

@@ -109,6 +109,9 @@ func (t *transition) addEvent(kind EventKind, format string, args ...any) {
 	}
 }
 
+// proven adds to the last event how its weight was verified.
+func (t *transition) proven(proof Proof) { t.History[len(t.History)-1].Proof = proof }
+
 func (t *transition) enter(phase Phase, format string, args ...any) {
 	t.Phase = phase
 	t.addEvent(EventPhase, format, args...)
@@ -139,10 +142,12 @@ func (t *transition) finished(f Finished) {
 		t.Peak, t.Braked = 0, false
 		t.verified(f.Proof)
 		t.enter(Standing, "the canary is ready and gets no traffic yet")
+		t.proven(f.Proof)
 	case Shifting:
 		t.Peak, t.Grow = 0, false
 		t.verified(f.Proof)
 		t.enter(Standing, "the canary gets %d %% of the traffic", t.Weight)
+		t.proven(f.Proof)
 	case Promoting:
 		t.unhold()
 		t.enter(Retiring, "stable is the new version; the canary is being removed")

@@ -72,7 +72,7 @@ func PastOf(s State, next time.Time) Past {
 	e := Past{
 		Number: s.CurrentNumber(), Began: s.Started.UTC(), Ended: next.UTC(), Ending: Superseded, Mixed: s.Mixed, Most: s.Largest(),
 		Plan: strings.ToValidUTF8(short(s.Plan), ""), Cost: s.Judged.Cost(),
-		Run: Run{System: keptName(s.Run.System), ID: keptName(s.Run.ID), URL: keptName(s.Run.URL), Attempt: keptName(s.Run.Attempt), Holder: keptName(s.Run.Holder), Canarize: keptName(s.Run.Canarize)},
+		Run: Run{System: keptName(s.Run.System), ID: keptName(s.Run.ID), URL: keptName(s.Run.URL), Attempt: keptName(s.Run.Attempt), Holder: keptName(s.Run.Holder), Canarize: keptName(s.Run.Canarize), Commit: keptName(s.Run.Commit), Author: keptName(s.Run.Author)},
 	}
 	if s.Over() {
 		e.Ending, e.Ended = s.Phase, s.end()

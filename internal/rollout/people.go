@@ -13,6 +13,7 @@ const (
 	HoldAnnotation    = "canarize.dev/hold"
 	ApproveAnnotation = "canarize.dev/approve"
 	RejectAnnotation  = "canarize.dev/reject"
+	ResumeAnnotation  = "canarize.dev/resume"
 )
 
 // Statement is what a person said about a release.
@@ -42,6 +43,7 @@ type Approval struct {
 type Statements struct {
 	Hold     *Statement // the share must not grow; nil if nobody holds the release
 	Rejected *Statement // the release must be rejected; nil if nobody rejected it
+	Resumed  *Statement // ended the last hold; nil if unknown, or while there is a hold
 	Approved []Approval
 }
 
@@ -75,6 +77,7 @@ func ParseStatements(annotations map[string]string, started time.Time) Statement
 	return Statements{
 		Hold:     parseStatement(about(HoldAnnotation)),
 		Rejected: parseStatement(about(RejectAnnotation)),
+		Resumed:  parseStatement(about(ResumeAnnotation)),
 		Approved: parseApprovals(about(ApproveAnnotation)),
 	}
 }
@@ -115,7 +118,7 @@ const maxApprovals = 100
 
 // Annotations returns the annotations that ParseStatements reads.
 func (s Statements) Annotations(started time.Time) map[string]string {
-	words := map[string]any{HoldAnnotation: s.Hold, RejectAnnotation: s.Rejected, ApproveAnnotation: nil}
+	words := map[string]any{HoldAnnotation: s.Hold, RejectAnnotation: s.Rejected, ResumeAnnotation: s.Resumed, ApproveAnnotation: nil}
 	if len(s.Approved) > 0 {
 		words[ApproveAnnotation] = s.Approved
 	}

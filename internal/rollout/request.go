@@ -39,8 +39,13 @@ func (t *transition) refuse(why *Refusal) (State, []Action) {
 	return t.State, []Action{{Kind: Refuse, Reason: why}}
 }
 
+// maxRunText bounds a commit and an author, in bytes: every request in the record names its
+// run.
+const maxRunText = 100
+
 // begin records the request and who made it.
 func (t *transition) begin(run Run, format string, args ...any) {
+	run.Commit, run.Author = cut(run.Commit, maxRunText), cut(run.Author, maxRunText)
 	t.Run, t.Left = run, nil
 	t.addEvent(EventAsked, format, args...)
 	t.History[len(t.History)-1].Run = run
@@ -89,7 +94,7 @@ func (t *transition) deploy(r Request) (State, []Action) {
 	}
 	if t.Phase.Active() && t.Plan == r.Fresh.Plan { // the same release, started again
 		fresh.Stable, fresh.Started, fresh.Passed = t.Stable, t.Started, t.Passed
-		fresh.Number, fresh.Most, fresh.Before = t.CurrentNumber(), t.Most, t.Before
+		fresh.Number, fresh.Most, fresh.Before, fresh.Said = t.CurrentNumber(), t.Most, t.Before, t.Said
 	}
 	t.State = fresh
 	t.begin(r.Run, "deploy %s", short(r.Fresh.Plan))
@@ -196,6 +201,9 @@ func (t *transition) reject(r Request) (State, []Action) {
 	t.unhold()
 	t.unverified()
 	t.Reason = reason(r)
+	if s := r.Statement; s != nil {
+		t.said(Saying{Kind: SaidReject, Text: s.Text, By: s.By, At: s.At})
+	}
 	t.begin(r.Run, "%s%s", text, because(r.Reason))
 	return t.State, Pending(t.State)
 }

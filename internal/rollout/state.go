@@ -103,6 +103,9 @@ type State struct {
 	Gates    []string   `json:"gates,omitempty"`
 	Passed   []Approval `json:"passed,omitempty"`
 	Awaiting string     `json:"awaiting,omitempty"`
+	// Said holds what people and gates said that had an effect, oldest first. It is kept
+	// when the release is over.
+	Said []Saying `json:"said,omitempty"`
 	// Reason says who decided how the release ends, and why; nil before that.
 	Reason *Reason `json:"reason,omitempty"`
 	// Mixed reports that the release was rejected during its promotion: some stable
@@ -200,6 +203,9 @@ type Run struct {
 	Holder  string `json:"holder,omitempty"` // the process, as named in the lock
 	// Canarize is the version of canarize.
 	Canarize string `json:"canarize,omitempty"`
+	// Commit is what the CI system released, Author who wrote it or started the run.
+	Commit string `json:"commit,omitempty"`
+	Author string `json:"author,omitempty"`
 }
 
 // EventKind names the kind of an event.
@@ -226,6 +232,8 @@ type Event struct {
 	Phase  Phase     `json:"phase"`
 	Weight int       `json:"weight"`
 	Text   string    `json:"text"`
+	// Proof says how the weight was verified, if the event says that the canary has it.
+	Proof Proof `json:"proof,omitempty"`
 	// Run says who made the request, if the event is one.
 	Run Run `json:"run,omitzero"`
 	// Judged is the measurement behind an EventProgress of the judge. It lacks what only

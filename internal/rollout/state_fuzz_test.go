@@ -15,7 +15,7 @@ import (
 // kept is small.
 func FuzzSaid(f *testing.F) {
 	at := start.Format(time.RFC3339Nano)
-	said := Statements{Hold: &Statement{Text: "wait", By: "ada", At: start}, Rejected: &Statement{Text: "no"}, Approved: []Approval{{Gate: "qa", By: "ada", At: start}}}
+	said := Statements{Hold: &Statement{Text: "wait", By: "ada", At: start}, Rejected: &Statement{Text: "no"}, Resumed: &Statement{Text: "done", By: "eva"}, Approved: []Approval{{Gate: "qa", By: "ada", At: start}}}
 	for key, text := range said.Annotations(start) {
 		f.Add(text, key)
 	}
@@ -29,8 +29,8 @@ func FuzzSaid(f *testing.F) {
 	}
 	f.Add(names, ApproveAnnotation)
 	f.Fuzz(func(t *testing.T, text, key string) {
-		said := ParseStatements(map[string]string{HoldAnnotation: text, RejectAnnotation: text, ApproveAnnotation: text, key: text}, start)
-		for _, word := range []*Statement{said.Hold, said.Rejected} {
+		said := ParseStatements(map[string]string{HoldAnnotation: text, RejectAnnotation: text, ResumeAnnotation: text, ApproveAnnotation: text, key: text}, start)
+		for _, word := range []*Statement{said.Hold, said.Rejected, said.Resumed} {
 			if word != nil && (word.Text == "" || len(word.Text) > 2*maxText || len(word.By) > 2*maxText) {
 				t.Errorf("word of %d bytes by %d bytes", len(word.Text), len(word.By))
 			}
@@ -47,7 +47,7 @@ func FuzzSaid(f *testing.F) {
 			}
 		}
 		again := ParseStatements(said.Annotations(start), start)
-		if (again.Hold == nil) != (said.Hold == nil) || (again.Rejected == nil) != (said.Rejected == nil) || len(again.Approved) != len(said.Approved) {
+		if (again.Hold == nil) != (said.Hold == nil) || (again.Rejected == nil) != (said.Rejected == nil) || (again.Resumed == nil) != (said.Resumed == nil) || len(again.Approved) != len(said.Approved) {
 			t.Errorf("%+v is written and read as %+v", said, again)
 		}
 	})
@@ -58,7 +58,7 @@ func everyFact() []Fact {
 	word := &Statement{Text: "wait"}
 	facts := []Fact{
 		Finished{}, Finished{Tested: "pods", Proof: SeenOnGateways}, Moved{Weight: 7}, Edited{Routes: []string{"Mapping shop"}},
-		HoldChanged{word}, HoldChanged{}, GatePassed{Approval{Gate: "qa"}}, ApprovalAwaited{Gate: "qa"}, Resumed{Guarded: true}, Resumed{Override: true, Untouched: true, Found: new(7)},
+		HoldChanged{Hold: word}, HoldChanged{Resumed: word}, GatePassed{Approval{Gate: "qa"}}, ApprovalAwaited{Gate: "qa"}, Resumed{Guarded: true}, Resumed{Override: true, Untouched: true, Found: new(7)},
 		Judged{Look: Look{Verdict: analysis.Hold}, Inconclusive: true, Recommended: 5}, Judged{Look: Look{Verdict: analysis.Promote}, Recommended: 100},
 	}
 	for _, verb := range []Verb{Deploy, Shift, Promote, Reject, "other"} {

@@ -21,9 +21,10 @@ type Counter interface {
 	Read(ctx context.Context, now time.Time, w metric.Weight) metric.Outcome
 }
 
-// Options says how a release is watched. All fields but Judged and History are required.
+// Options says how a release is watched. All fields but Source, Judged and History are required.
 type Options struct {
 	Analysis analysis.Config
+	Source   string // of the metrics, for the report
 	// Judged is the last judgement, if the release was watched before.
 	Judged *rollout.Judged
 	// Every is the time between two readings. It is at most the interval between two
@@ -343,14 +344,15 @@ func (w *Watcher) judged(d analysis.Decision) (rollout.Judged, error) {
 		reason += " (" + strings.Join(w.troubles, "; ") + ")"
 	}
 	reject, promote := w.Analysis.Needed()
+	metrics := rollout.MetricsOf(d.Evidence)
 	return rollout.Judged{
 		Look: rollout.Look{
 			Time: w.read.UTC(), Weight: w.weight, Verdict: d.Verdict, Reason: reason,
-			Metrics: rollout.MetricsOf(d.Evidence),
+			Metrics: metrics,
 		},
 		Own: w.ownRequests(), Seen: new(w.seen), Cause: d.Cause, Metric: d.Metric, Inconclusive: d.Inconclusive, Recommended: int(d.Weight),
 		Watched: w.observed.Sub(w.begin).Seconds(), Judge: state,
-		Reject: reject, Promote: promote,
+		Reject: reject, Promote: promote, Rule: rollout.RuleOf(w.Analysis, w.Source, metrics),
 	}, nil
 }
 
