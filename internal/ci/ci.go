@@ -3,6 +3,7 @@
 package ci
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 
@@ -18,7 +19,8 @@ func Run(getenv func(string) string) rollout.Run {
 	case getenv("GITHUB_ACTIONS") != "":
 		return gitHub(getenv)
 	case getenv("GITLAB_CI") != "":
-		return rollout.Run{System: "GitLab CI", ID: getenv("CI_JOB_ID"), URL: getenv("CI_JOB_URL")}
+		author, _, _ := strings.Cut(getenv("CI_COMMIT_AUTHOR"), " <") // NAME <ADDRESS>
+		return rollout.Run{System: "GitLab CI", ID: getenv("CI_JOB_ID"), URL: getenv("CI_JOB_URL"), Commit: getenv("CI_COMMIT_SHA"), Author: cmp.Or(author, getenv("GITLAB_USER_LOGIN"))}
 	case getenv("CI") != "":
 		return rollout.Run{System: "CI"}
 	}
@@ -28,7 +30,7 @@ func Run(getenv func(string) string) rollout.Run {
 // azurePipelines reads the predefined variables of Azure Pipelines
 // (learn.microsoft.com/azure/devops/pipelines/build/variables).
 func azurePipelines(getenv func(string) string) rollout.Run {
-	r := rollout.Run{System: "Azure Pipelines", ID: getenv("BUILD_BUILDID"), Attempt: getenv("SYSTEM_JOBATTEMPT")}
+	r := rollout.Run{System: "Azure Pipelines", ID: getenv("BUILD_BUILDID"), Attempt: getenv("SYSTEM_JOBATTEMPT"), Commit: getenv("BUILD_SOURCEVERSION"), Author: getenv("BUILD_REQUESTEDFOR")}
 	project := strings.TrimSuffix(getenv("SYSTEM_COLLECTIONURI"), "/") + "/" + url.PathEscape(getenv("SYSTEM_TEAMPROJECT"))
 	if r.ID != "" {
 		r.URL = project + "/_build/results?buildId=" + url.QueryEscape(r.ID)
@@ -39,7 +41,7 @@ func azurePipelines(getenv func(string) string) rollout.Run {
 // gitHub reads the default variables of GitHub Actions
 // (docs.github.com/actions/reference/workflows-and-actions/variables).
 func gitHub(getenv func(string) string) rollout.Run {
-	r := rollout.Run{System: "GitHub Actions", ID: getenv("GITHUB_RUN_ID"), Attempt: getenv("GITHUB_RUN_ATTEMPT")}
+	r := rollout.Run{System: "GitHub Actions", ID: getenv("GITHUB_RUN_ID"), Attempt: getenv("GITHUB_RUN_ATTEMPT"), Commit: getenv("GITHUB_SHA"), Author: getenv("GITHUB_ACTOR")}
 	if r.ID != "" {
 		r.URL = getenv("GITHUB_SERVER_URL") + "/" + getenv("GITHUB_REPOSITORY") + "/actions/runs/" + r.ID
 	}
