@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,7 +34,10 @@ func TestForeignText(t *testing.T) {
 		part := rapid.Float64Range(0, 100).Draw(t, "part")
 		for _, text := range [][]byte{
 			Bars(label, []string{label}, []Bar{{Label: label, Parts: []float64{part, part}, Note: label}}),
-			Lines(label, part, Scale{Label: label, Unit: label, High: 100}, []Curve{{Name: label, Points: []Point{{X: part, Y: part, Strong: true}}}}, []Level{{Name: label, Y: part}}),
+			Plot{
+				Title: label, Seconds: part, Y: Scale{Label: label, Unit: label, High: 100}, Curves: []Curve{{Name: label, Points: []Point{{X: part, Y: part, Strong: true}}}}, Levels: []Level{{Name: label, Y: part}},
+				Intervals: []Interval{{X: part, Low: -part, High: part}}, IntervalName: label, Moment: &Moment{Name: label, X: part}, Width: 360, Height: 240,
+			}.SVG(),
 			Scatter(label, label, Axis{Label: label, Low: 1, High: 10}, Axis{Low: 1, High: 10}, []Series{{Name: label, Points: []Point{{X: part, Y: part}}}}),
 		} {
 			if err := wellFormed(text); err != nil {
@@ -88,26 +93,30 @@ func TestBest(t *testing.T) {
 
 func TestScale(t *testing.T) {
 	for _, c := range []struct {
-		scale  Scale
-		ticks  string
-		value  float64
-		offset float64
+		scale Scale
+		ticks string
+		value float64
+		part  float64
 	}{
-		{Scale{High: 100, Unit: " %"}, "0 %, 20 %, 40 %, 60 %, 80 %, 100 %", 25, 45},
-		{Scale{High: 0.3}, "0, 0.1, 0.2, 0.3", 0.1, 60},
-		{Scale{High: 5}, "0, 1, 2, 3, 4, 5", 9, 180},
-		{Scale{Low: 0.1, High: 1000}, "0.1, 1, 10, 100, 1000", 10, 90},
-		{Scale{Low: 0.1, High: 1e9}, "0.1, 10, 1000, 100000, 10000000, 1000000000", 0, 0},
+		{Scale{High: 100, Unit: " %"}, "0 %, 20 %, 40 %, 60 %, 80 %, 100 %", 25, .25},
+		{Scale{High: 0.3}, "0, 0.1, 0.2, 0.3", 0.1, 1. / 3},
+		{Scale{High: 5}, "0, 1, 2, 3, 4, 5", 9, 1},
+		{Scale{Low: -3, High: 7}, "−5, 0, 5, 10", 1, .4},
+		{Scale{Low: -0.1, High: 0}, "−0.1, −0.08, −0.06, −0.04, −0.02, 0", 0, 1},
+		{Scale{}, "0, 0.2, 0.4, 0.6, 0.8, 1", 1, 1},
+		{Scale{Low: 0.1, High: 1000}, "0.1, 1, 10, 100, 1000", 10, .5},
+		{Scale{Low: 0.1, High: 1e9}, "0.1, 10, 1000, 100000, 10^7, 10^9", 0, 0},
 	} {
+		s := c.scale.round()
 		var ticks []string
-		for _, v := range c.scale.ticks() {
-			ticks = append(ticks, c.scale.tick(v))
+		for _, v := range s.ticks() {
+			ticks = append(ticks, s.tick(v))
 		}
 		if have := strings.Join(ticks, ", "); have != c.ticks {
 			t.Errorf("%+v: ticks %s, expected %s", c.scale, have, c.ticks)
 		}
-		if have := c.scale.offset(c.value); math.Abs(have-c.offset) > 1e-9 {
-			t.Errorf("%+v: %v is at %v instead of %v", c.scale, c.value, have, c.offset)
+		if have := s.part(c.value); math.Abs(have-c.part) > 1e-9 {
+			t.Errorf("%+v: %v is at %v instead of %v", c.scale, c.value, have, c.part)
 		}
 	}
 }
@@ -116,20 +125,51 @@ func TestScale(t *testing.T) {
 func TestTimes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seconds := rapid.Float64Range(1, 1e9).Draw(t, "seconds")
-		if n := seconds / span(seconds); n > 8.001 {
+		if n := seconds / span(seconds, 8); n > 8.001 {
 			t.Errorf("%v ticks", n)
 		}
 	})
 	for seconds, want := range map[float64]string{0: "0", 45: "45 s", 90: "90 s", 120: "2 min", 5400: "90 min", 7200: "2 h", 172800: "2 d"} {
 		if have := moment(seconds); have != want {
-			t.Errorf("%v: %s instead of %s", seconds, have, want)
+			t.Errorf("%v seconds are %q instead of %q", seconds, have, want)
 		}
 	}
 }
 
-func TestLines(t *testing.T) {
-	text := string(Lines("t", 100, Scale{High: 100}, []Curve{{Name: "weight", Step: true, Points: []Point{{X: 0, Y: 0}, {X: 50, Y: 50, Strong: true}, {X: 200, Y: 10}}}}, nil))
-	if !strings.Contains(text, `d="M64 244H384V154H704V226"`) || strings.Count(text, " scale(1.7)") != 2 {
+func TestPlot(t *testing.T) {
+	text := string(Plot{
+		Seconds: 100, Y: Scale{High: 100}, Width: 180, Height: 282, Moment: &Moment{X: 50, Name: "decided"},
+		Curves: []Curve{{Name: "weight", Step: true, Points: []Point{{X: 0, Y: 0}, {X: 50, Y: 50, Strong: true}, {X: 200, Y: 10}}}},
+	}.SVG())
+	if !strings.Contains(text, `d="M56 236H106V146H156V218"`) || strings.Count(text, " scale(1.7)") != 2 || !strings.Contains(text, `d="M106 50L106 236" class="moment"`) {
 		t.Error(text)
 	}
 }
+
+// TestPlotStaysInside: whatever is plotted is inside the drawing, and at most so many
+// intervals are drawn, the last always.
+func TestPlotStaysInside(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.Float64Range(-1e9, 1e9)
+		p := Plot{Seconds: rapid.Float64Range(0, 1e9).Draw(t, "seconds"), Y: Scale{Low: -abs(value.Draw(t, "low")), High: abs(value.Draw(t, "high"))}, Width: 360, Height: 240}
+		for range rapid.IntRange(0, 200).Draw(t, "intervals") {
+			p.Intervals = append(p.Intervals, Interval{X: value.Draw(t, "x"), Low: value.Draw(t, "a"), Y: value.Draw(t, "b"), High: value.Draw(t, "c")})
+		}
+		p.Moment = &Moment{X: value.Draw(t, "moment")}
+		text := string(p.SVG())
+		dots := 0
+		for _, m := range regexp.MustCompile(`cx="([^"]*)" cy="([^"]*)"`).FindAllStringSubmatch(text, -1) {
+			x, errX := strconv.ParseFloat(m[1], 64)
+			y, errY := strconv.ParseFloat(m[2], 64)
+			if errX != nil || errY != nil || x < 0 || x > p.Width || y < 0 || y > p.Height {
+				t.Fatalf("%s is outside", m[0])
+			}
+			dots++
+		}
+		if dots > mostIntervals+1 || (dots == 0) != (len(p.Intervals) == 0) {
+			t.Fatalf("%d dots of %d intervals", dots, len(p.Intervals))
+		}
+	})
+}
+
+func abs(v float64) float64 { return math.Abs(v) }

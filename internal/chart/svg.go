@@ -22,7 +22,10 @@ text{font:13px system-ui,sans-serif;fill:#57606a}
 .small{font-size:12px}
 .grid{stroke:#8c959f;stroke-opacity:.3}
 .axis{stroke:#8c959f}
-@media (prefers-color-scheme:dark){text{fill:#adbac7}}
+.moment{stroke:#8250df;stroke-width:2}
+.interval{stroke:#56b4e9;stroke-width:3}
+@media (prefers-color-scheme:dark){text{fill:#adbac7}.moment{stroke:#d2a8ff}}
+@media print{text{fill:#444}.moment{stroke:#8250df}}
 </style>
 `
 

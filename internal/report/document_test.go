@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,13 +20,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
 var update = flag.Bool("update", false, "write the files that the tests compare with")
 
-var azure = rollout.Run{System: "Azure Pipelines", ID: "42", URL: "https://dev.azure.com/shop/Web/_build/results?buildId=42", Attempt: "1"}
+var azure = rollout.Run{System: "Azure Pipelines", ID: "42", URL: "https://dev.azure.com/shop/Web/_build/results?buildId=42", Attempt: "1", Canarize: "1.2.3", Commit: "4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f70", Author: "Ada Lovelace"}
 
 // promoted returns a release that was promoted after one interruption, with a judge.
 func promoted() Report {
@@ -35,13 +37,24 @@ func promoted() Report {
 		if kind == rollout.EventAsked {
 			e.Run = azure
 		}
+		if phase == rollout.Standing {
+			e.Proof = rollout.SeenOnGateways
+		}
 		return e
 	}
 	pods := manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "eu", Name: "shop"}
 	state := rollout.State{
 		Phase: rollout.Promoted, Started: noon, Run: azure, Plan: strings.Repeat("1a", 32), Tested: strings.Repeat("2b", 32), Step: 3,
 		Warnings: []rollout.Warning{{Name: "host-port", Object: pods, Text: "uses hostPort 80", Accepted: true}},
-		Images:   []rollout.Image{{Workload: pods, Container: "web", Image: "registry.example.com/shop@sha256:" + strings.Repeat("3c", 32)}},
+		Number:   17, Most: 25,
+		Images: []rollout.Image{{Workload: pods, Container: "web", Image: "registry.example.com/shop:1.5@sha256:" + strings.Repeat("3c", 32)}},
+		Before: []rollout.Image{{Workload: pods, Container: "web", Image: "registry.example.com/shop:1.4@sha256:" + strings.Repeat("4d", 32)}},
+		Reason: &rollout.Reason{By: rollout.ByJudge, Text: "After 720 seconds and 2925 requests the canary is shown to be no worse than the margin allows."},
+		Said: []rollout.Saying{
+			{Kind: rollout.SaidHold, Text: "the database is being moved", By: "ada@example.com", At: at(9)},
+			{Kind: rollout.SaidResume, Text: "the database is moved", By: "eva@example.com", At: at(11)},
+			{Kind: rollout.SaidApprove, Gate: "sign-off", By: "eva@example.com", At: at(14)},
+		},
 		History: []rollout.Event{
 			event(-60, rollout.EventPhase, rollout.Promoted, 0, "promoted: the release before"),
 			event(0, rollout.EventAsked, rollout.Deploying, 0, "deploy 1a1a1a1a1a1a"),
@@ -58,7 +71,10 @@ func promoted() Report {
 		},
 	}
 	r := Of("eu", "shop", state, at(20), "1.2.3")
-	r.Judge = &Judge{Reject: 101, Promote: 20}
+	r.Judge = &Judge{Reject: 101, Promote: 20, Rule: &rollout.Rule{
+		Source: "emissary", Alpha: .01, Beta: .05, Warmup: 30, Bake: 600, Deadline: 3600, Overtime: analysis.Withdraw,
+		Metrics: []rollout.MetricRule{{Name: "errors", Role: analysis.Decider, Margin: .5}, {Name: "slow", Role: analysis.Guard, Margin: 1}},
+	}}
 	for i := range 40 {
 		n := int64(i)
 		ratio, low, high := 1.1, 0.4, 2.5
@@ -67,6 +83,9 @@ func promoted() Report {
 			Metrics: []rollout.Metric{{
 				Name: "errors", Canary: rollout.Count{Bad: n / 9, Total: 75 * n}, Stable: rollout.Count{Bad: n / 3, Total: 600 * n},
 				Ratio: &ratio, Low: &low, High: &high, Harm: 1 / (1 + float64(n)/20), Safe: 1 + float64(n*n)/70,
+			}, {
+				Name: "slow", Canary: rollout.Count{Bad: n, Total: 75 * n}, Stable: rollout.Count{Bad: 7 * n, Total: 600 * n},
+				Ratio: &ratio, Low: &low, High: &high, Harm: 1 / (1 + float64(n)/40), Safe: 1 + float64(n)/7,
 			}},
 		})
 	}
@@ -75,11 +94,38 @@ func promoted() Report {
 	return r
 }
 
+// rejected returns a release that the judge rejected.
+func rejected() Report {
+	r := promoted()
+	const reason = "errors: 24 of 54 requests of the canary were bad, while stable had none (0 of 1646)."
+	decided := noon.Add(6*time.Minute + 12*time.Second)
+	r.Phase, r.Reason, r.Most, r.Said = rollout.Rejected, &rollout.Reason{By: rollout.ByJudge, Text: reason}, 5, nil
+	r.Events = append(r.Events[:5:5],
+		rollout.Event{Time: decided, Kind: rollout.EventJudged, Phase: rollout.Standing, Weight: 5, Text: "reject: " + reason},
+		rollout.Event{Time: decided, Kind: rollout.EventAsked, Phase: rollout.Rejecting, Text: "reject: " + reason, Run: azure},
+		rollout.Event{Time: decided.Add(8 * time.Second), Kind: rollout.EventPhase, Phase: rollout.Rejected, Text: "rejected: stable serves everything"})
+	r.Judge.Observations = nil
+	for i := range int64(10) {
+		r.Judge.Observations = append(r.Judge.Observations, rollout.Look{
+			Time: decided.Add(time.Duration(i-9) * 15 * time.Second), Weight: 5, Verdict: "continue", Reason: "More of the canary's requests are bad than stable's.",
+			Metrics: []rollout.Metric{
+				{Name: "errors", Canary: rollout.Count{Bad: max(0, 3*i-3), Total: 6 * i}, Stable: rollout.Count{Total: 183*i - 1}, Harm: math.Exp2(float64(i)), Safe: 1 / (1 + float64(i))},
+				{Name: "slow", Canary: rollout.Count{Bad: i / 3, Total: 6 * i}, Stable: rollout.Count{Bad: 2 * i, Total: 183 * i}, Harm: 1 + float64(i)/5, Safe: 1 + float64(i)/9},
+			},
+		})
+	}
+	last := &r.Judge.Observations[9]
+	last.Verdict, last.Reason = "reject", reason
+	last.Metrics[0].Stable.Total, last.Metrics[1].Stable.Total = 1646, 1646
+	return r
+}
+
 // held returns a release that is held, without a judge.
 func held() Report {
 	r := promoted()
 	r.Judge, r.Phase, r.Held = nil, rollout.Standing, "Deployment eu/shop-canary: pod shop-canary-1: the image cannot be pulled"
-	r.Images[0].Image = "registry.example.com/shop:2"
+	r.Images[0].Image, r.Reason, r.Said = "registry.example.com/shop:1.5", nil, nil
+	r.Said = []rollout.Saying{{Kind: rollout.SaidApprove, Gate: "sign-off", At: noon.Add(time.Minute)}}
 	r.Events = append(r.Events[3:6:6],
 		rollout.Event{Time: noon.Add(7 * time.Minute), Kind: rollout.EventFailed, Phase: rollout.Shifting, Weight: 25, Text: "scale canary: " + r.Held},
 		rollout.Event{Time: noon.Add(7 * time.Minute), Kind: rollout.EventHeld, Phase: rollout.Standing, Weight: 5, Text: "held: " + r.Held})
@@ -93,7 +139,7 @@ func same(s string) string { return s }
 
 // TestDocuments compares whole reports with the reviewed files in testdata.
 func TestDocuments(t *testing.T) {
-	for name, r := range map[string]Report{"promoted": promoted(), "held": held()} {
+	for name, r := range map[string]Report{"promoted": promoted(), "rejected": rejected(), "held": held()} {
 		page, err := HTML(r)
 		if err != nil {
 			t.Fatal(err)
@@ -102,21 +148,33 @@ func TestDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for extension, have := range map[string][]byte{".html": page, ".xml": tests, ".md": []byte(Markdown(r, MarkdownOptions{Escape: same}))} {
-			file := filepath.Join("testdata", name+extension)
-			if *update {
-				if err := os.WriteFile(file, have, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(have)); diff != "" {
-				t.Errorf("%s (review the difference, then update the file with -update):\n%s", file, diff)
-			}
+		kept, err := json.MarshalIndent(r, "", "  ")
+		if err != nil {
+			t.Fatal(err)
 		}
+		if name == "rejected" {
+			compare(t, filepath.Join("..", "..", "examples", "history", "rejected.json"), append(kept, '\n'))
+		}
+		for extension, have := range map[string][]byte{".html": page, ".xml": tests, ".md": []byte(Markdown(r, MarkdownOptions{Escape: same}))} {
+			compare(t, filepath.Join("testdata", name+extension), have)
+		}
+	}
+}
+
+// compare compares a text with a file, or writes the file.
+func compare(t *testing.T, file string, have []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, have, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(have)); diff != "" {
+		t.Errorf("%s (review the difference, then update the file with -update):\n%s", file, diff)
 	}
 }
 
@@ -160,6 +218,9 @@ func TestForeignText(t *testing.T) {
 			t.Errorf("%v:\n%s", err, tests)
 		}
 		text := Markdown(r, MarkdownOptions{Escape: same})
+		for _, own := range []string{"<details><summary>", "</summary>", "</details>"} {
+			text = strings.Replace(text, own, "", 1)
+		}
 		if found := regexp.MustCompile(`(?i)(^|[^\\])<|[^\\]\]\(javascript:|(?m)^# c`).FindString(text); found != "" {
 			t.Errorf("%q is in %s", found, text)
 		}
@@ -187,7 +248,7 @@ func TestMarkdownIsCut(t *testing.T) {
 		if n := characters(text); n > most {
 			t.Fatalf("%d characters, and %d is the most", n, most)
 		}
-		honest := strings.Contains(text, "earlier events are left out") || strings.HasSuffix(text, "The rest is left out.\n")
+		honest := strings.Contains(text, " left out.\n") || strings.HasSuffix(text, "The rest is left out.\n")
 		if honest == (text == whole) {
 			t.Fatalf("at most %d: it does not say right whether it is whole: %s", most, text)
 		}
@@ -199,7 +260,7 @@ func TestMarkdownIsCut(t *testing.T) {
 
 // TestReadAgain: a report stored as JSON can be parsed again.
 func TestReadAgain(t *testing.T) {
-	for _, r := range []Report{promoted(), held()} {
+	for _, r := range []Report{promoted(), rejected(), held()} {
 		text, err := json.Marshal(r)
 		if err != nil {
 			t.Fatal(err)
@@ -218,7 +279,7 @@ func TestReadAgain(t *testing.T) {
 
 // FuzzParse: every format works for every report that Parse accepts.
 func FuzzParse(f *testing.F) {
-	for _, r := range []Report{promoted(), held()} {
+	for _, r := range []Report{promoted(), rejected(), held()} {
 		text, err := json.Marshal(r)
 		if err != nil {
 			f.Fatal(err)

@@ -15,21 +15,22 @@ var pageText string
 type page struct {
 	Report
 	State, Tone, MadeAt string
-	Why                 []string
-	Facts               []fact
-	Charts              []template.HTML
+	Headline, Lead      string
+	More                []string
+	Deciding            *drawing
+	Reading, Evidence   string // how to read the deciding chart, and evidence
+	Charts              []drawing
+	Facts, Rule         []fact
 	Metrics             []metricRow
-	Events              []eventRow
+	Shares              []shareRow
+	People              []saidRow
+	Rows                []eventRow
 }
 
-// eventRow is a row in the table of events.
-type eventRow struct {
-	Time   string
-	Weight int
-	Text   string
-	Tone   string // good, bad, wait or ""
-	By     string
-	Link   string
+// drawing is a figure whose charts are safe in HTML.
+type drawing struct {
+	Title        string
+	Small, Large template.HTML
 }
 
 // HTML formats a report as one self-contained page: no script, no other file, no network.
@@ -39,15 +40,41 @@ func HTML(r Report) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := page{Report: r, State: r.State(), Tone: r.tone(), MadeAt: clock(r.Made), Why: r.explain(), Facts: r.facts(), Metrics: r.metrics(), Events: r.rows()}
-	for _, svg := range r.charts() {
-		p.Charts = append(p.Charts, template.HTML(svg)) // package chart escapes the text in it
+	why := r.explain()
+	p := page{
+		Report: r, State: r.State(), Tone: r.tone(), MadeAt: clock(r.Made), Headline: r.headline(), Facts: r.facts(), Rule: r.rule(),
+		Metrics: r.metrics(), Shares: r.shares(), People: r.people(), Rows: r.rows(), Reading: r.reading(), Evidence: evidenceMeans,
+	}
+	if len(why) > 0 {
+		p.Lead, p.More = why[0], why[1:]
+	}
+	deciding, others := r.charts()
+	if deciding != nil {
+		d := deciding.drawing()
+		p.Deciding = &d
+	}
+	for _, f := range others {
+		p.Charts = append(p.Charts, f.drawing())
 	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, p); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+func (f figure) drawing() drawing { // package chart escapes the text in its charts
+	return drawing{Title: f.Title, Small: template.HTML(f.Small), Large: template.HTML(f.Large)}
+}
+
+// reading says how to read the intervals; "" if there are none.
+func (r Report) reading() string {
+	for _, m := range r.ordered() {
+		if _, known := differenceOf(m); known {
+			return "Above 0 the canary had more than stable. The interval is the one of Newcombe for the counts so far; the judge does not decide by it, because it looks again and again and needs evidence that stays valid."
+		}
+	}
+	return ""
 }
 
 func (r Report) tone() string {
@@ -58,22 +85,4 @@ func (r Report) tone() string {
 		return "good"
 	}
 	return "wait"
-}
-
-func (r Report) rows() []eventRow {
-	events, _ := r.events()
-	rows := make([]eventRow, len(events))
-	for i, e := range events {
-		rows[i] = eventRow{Time: clock(e.Time), Weight: e.Weight, Text: e.Text}
-		if e.Run != (rollout.Run{}) {
-			rows[i].By, rows[i].Link = who(e.Run), link(e.Run)
-		}
-		switch {
-		case e.Kind == rollout.EventFailed:
-			rows[i].Tone = "bad"
-		case unusual(e.Kind):
-			rows[i].Tone = "wait"
-		}
-	}
-	return rows
 }

@@ -123,7 +123,7 @@ func stepCase(class string, events []rollout.Event) junitCase {
 
 // endCase returns the test for the outcome of the release.
 func (r Report) endCase(class string) junitCase {
-	c := junitCase{Class: class, Name: "the release", Time: "0", Output: strings.Join(append([]string{r.decision(nil)}, r.laterTruth()...), " ")}
+	c := junitCase{Class: class, Name: "the release", Time: "0", Output: strings.TrimSpace(strings.Join(append([]string{r.decision(nil), r.now()}, r.laterTruth()...), " "))}
 	switch {
 	case r.Held != "":
 		c.Failure = &junitProblem{Type: "held", Message: r.Held}
@@ -139,7 +139,7 @@ func (r Report) metricCases(class string) []junitCase {
 	}
 	var cases []junitCase
 	for _, m := range r.Judge.Observations[len(r.Judge.Observations)-1].Metrics {
-		c := junitCase{Class: class, Name: "metric " + m.Name, Time: "0", Output: fmt.Sprintf("canary %s, stable %s, evidence of harm %s, of health %s", counted(m.Canary), counted(m.Stable), short(m.Harm), short(m.Safe))}
+		c := junitCase{Class: class, Name: "metric " + m.Name, Time: "0", Output: fmt.Sprintf("canary %s, stable %s, evidence of harm %s, of health %s", counted(m, m.Canary), counted(m, m.Stable), short(m.Harm), short(m.Safe))}
 		if r.Judge.Reject > 0 && m.Harm >= r.Judge.Reject {
 			c.Failure = &junitProblem{Type: "harm", Message: c.Output}
 		}

@@ -15,10 +15,11 @@ type MarkdownOptions struct {
 	Escape func(string) string // makes foreign text harmless
 }
 
-// Markdown formats a report for the page of a CI run or an approval.
+// Markdown formats a report for a pull request, the page of a CI run or an approval: a
+// summary of at most 20 lines, and the rest folded.
 func Markdown(r Report, o MarkdownOptions) string {
-	events, _ := r.events()
-	return fitting(o.Max, len(events), func(left int) string { return r.markdown(o, left) })
+	rows := r.rows()
+	return fitting(o.Max, len(rows)+1, func(left int) string { return r.markdown(o, rows, left) })
 }
 
 // fitting returns the first text of write that fits. It calls write with the number of
@@ -43,45 +44,112 @@ func fitting(most, parts int, write func(left int) string) string {
 
 func characters(s string) int { return len(utf16.Encode([]rune(s))) }
 
-// markdown leaves out the given number of events, oldest first.
-func (r Report) markdown(o MarkdownOptions, left int) string {
-	text := func(s string) string { return markdownText(o.Escape(s)) }
-	var b strings.Builder
-	fmt.Fprintf(&b, "## Release %s: %s\n\n", text(r.Namespace+"/"+r.Release), text(r.State()))
-	for _, sentence := range r.explain() {
-		fmt.Fprintf(&b, "%s\n\n", text(sentence))
+// markdown leaves out the given number of events, oldest first. If that is more than there
+// are, it leaves out all that is folded.
+func (r Report) markdown(o MarkdownOptions, rows []eventRow, left int) string {
+	w := &markdownWriter{text: func(s string) string { return markdownText(o.Escape(s)) }, escape: o.Escape}
+	w.printf("## Release %s: %s\n\n", w.text(r.Namespace+"/"+r.Release), w.text(r.State()))
+	why := r.explain()
+	if len(why) > 0 {
+		w.printf("**%s**\n", w.text(why[0]))
+		why = why[1:]
 	}
-	b.WriteString("| | |\n|---|---|\n")
-	for _, f := range r.facts() {
-		value := text(f.Value)
-		if f.Link != "" && !strings.ContainsAny(f.Link, " ()<>\"\\\n|`") {
-			value = fmt.Sprintf("[%s](%s)", value, o.Escape(f.Link))
-		}
-		fmt.Fprintf(&b, "| %s | %s |\n", text(f.Name), value)
+	w.metrics(r.metrics(), mostSummarized)
+	w.printf("\n%s\n", w.brief(r))
+	if left > len(rows) {
+		w.printf("\nThe rest is left out.\n")
+		return w.String()
 	}
-	r.markdownMetrics(&b, text)
-	events, _ := r.events()
-	if len(events) == 0 {
-		return b.String()
+	w.printf("\n<details><summary>Everything else: what was released, the rule, shares, people, events</summary>\n")
+	for _, s := range why {
+		w.printf("\n%s\n", w.text(s))
 	}
-	b.WriteString("\n| time | weight | what happened |\n|---|---|---|\n")
+	if all := r.metrics(); len(all) > mostSummarized {
+		w.metrics(all[mostSummarized:], len(all))
+	}
+	if len(r.metrics()) > 0 {
+		w.printf("\n%s\n", evidenceMeans)
+	}
+	w.facts("What was released", r.facts())
+	w.facts("The rule of the judge", r.rule())
+	writeTable(w, []string{"time", "who said it", "what", "why"}, r.people(), func(p saidRow) []string { return []string{p.Time, p.Who, p.What, p.Why} })
+	writeTable(w, []string{"share", "since", "verified"}, r.shares(), func(s shareRow) []string { return []string{s.Share, s.Since, s.How} })
 	if left > 0 {
-		fmt.Fprintf(&b, "| | | %d earlier events are left out |\n", left)
+		w.printf("\n%s left out.\n", plural(left, "earlier event is", "earlier events are"))
 	}
-	for _, e := range events[left:] {
-		fmt.Fprintf(&b, "| %s | %d %% | %s |\n", clock(e.Time), e.Weight, text(e.Text))
-	}
-	return b.String()
+	writeTable(w, []string{"time", "weight", "what happened"}, rows[left:], func(e eventRow) []string {
+		return []string{e.Time, fmt.Sprintf("%d %%", e.Weight), e.Text}
+	})
+	w.printf("\n</details>\n")
+	return w.String()
 }
 
-func (r Report) markdownMetrics(b *strings.Builder, text func(string) string) {
-	rows := r.metrics()
+// mostSummarized is the number of metrics in the summary.
+const mostSummarized = 4
+
+type markdownWriter struct {
+	strings.Builder
+	text, escape func(string) string
+}
+
+func (w *markdownWriter) printf(format string, args ...any) { fmt.Fprintf(w, format, args...) }
+
+// brief returns on one line what identifies the release and what it cost.
+func (w *markdownWriter) brief(r Report) string {
+	var parts []string
+	if r.Number > 0 {
+		parts = append(parts, fmt.Sprintf("release %d", r.Number))
+	}
+	parts = append(parts, "by "+w.linked(who(r.Run), link(r.Run)))
+	if r.Run.Commit != "" {
+		parts = append(parts, "commit "+w.text(shortCommit(r.Run.Commit)))
+	}
+	if r.Run.Author != "" {
+		parts = append(parts, "by "+w.text(r.Run.Author))
+	}
+	if r.Most > 0 {
+		parts = append(parts, fmt.Sprintf("at most %d %% of the requests", r.Most))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// shortCommit shortens the digest of a commit.
+func shortCommit(s string) string { return strings.ToValidUTF8(s[:min(len(s), shortDigits)], "") }
+
+func (w *markdownWriter) linked(text, address string) string {
+	if address == "" || strings.ContainsAny(address, " ()<>\"\\\n|`") {
+		return w.text(text)
+	}
+	return fmt.Sprintf("[%s](%s)", w.text(text), w.escape(address))
+}
+
+func (w *markdownWriter) metrics(rows []metricRow, most int) {
+	writeTable(w, []string{"metric", "canary", "stable", "difference", "evidence of harm", "of health"}, rows[:min(len(rows), most)], func(m metricRow) []string {
+		return []string{m.Name, m.Canary, m.Stable, m.Difference, m.Harm, m.Safe}
+	})
+}
+
+func (w *markdownWriter) facts(title string, facts []fact) {
+	if len(facts) == 0 {
+		return
+	}
+	w.printf("\n| %s | |\n|---|---|\n", title)
+	for _, f := range facts {
+		w.printf("| %s | %s |\n", w.text(f.Name), w.linked(f.Value, f.Link))
+	}
+}
+
+func writeTable[R any](w *markdownWriter, head []string, rows []R, cells func(R) []string) {
 	if len(rows) == 0 {
 		return
 	}
-	b.WriteString("\n| metric | canary | stable | evidence of harm | of health |\n|---|---|---|---|---|\n")
-	for _, m := range rows {
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", text(m.Name), m.Canary, m.Stable, m.Harm, m.Safe)
+	w.printf("\n| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
+	for _, row := range rows {
+		all := cells(row)
+		for i, cell := range all {
+			all[i] = w.text(cell)
+		}
+		w.printf("| %s |\n", strings.Join(all, " | "))
 	}
 }
 

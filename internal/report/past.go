@@ -16,12 +16,20 @@ func (r Report) costFacts() []fact {
 		all = append(all, fact{Name: "Largest share of the canary", Value: fmt.Sprintf("%d %%", r.Most)})
 	}
 	if c := r.cost(); c != nil {
-		all = append(all, fact{Name: "Requests of the canary", Value: fmt.Sprintf("%d, of which %d were bad: %d more than at stable's rate", c.Requests, c.Bad, c.Extra)})
+		all = append(all, fact{Name: "Requests of the canary", Value: fmt.Sprintf("%d, of which %d were bad: %s", c.Requests, c.Bad, extra(c.Extra))})
 	}
 	if r.Past != nil && r.Past.Mark != nil {
 		all = append(all, fact{Name: "Later truth", Value: r.Past.Mark.Sentence()})
 	}
 	return all
+}
+
+// extra compares bad requests with stable's rate.
+func extra(n int64) string {
+	if n == 0 {
+		return "no more than at stable's rate"
+	}
+	return fmt.Sprintf("%d more than at stable's rate", n)
 }
 
 // cost returns what the release cost so far; nil if nobody counted requests.
@@ -41,16 +49,6 @@ func (r Report) laterTruth() []string {
 		return nil
 	}
 	return []string{"Later, somebody marked the release: " + r.Past.Mark.Sentence() + "."}
-}
-
-// byDecider names who decided, other than whoever ran the verb.
-var byDecider = map[rollout.Decider]string{
-	rollout.ByJudge:    "The judge decided this",
-	rollout.ByDeadline: "The deadline passed without a verdict",
-	rollout.ByPerson:   "A person decided this",
-	rollout.ByGate:     "A gate decided this",
-	rollout.ByPods:     "The canary's pods did not become ready",
-	rollout.ByFailure:  "Something outside the release failed before the canary was ready",
 }
 
 // earlier returns sentences about a release that another one followed: what the judge
@@ -83,22 +81,16 @@ func (r Report) planName() string {
 	return "Digest of the manifests"
 }
 
-// sentence joins who decided and the reason, if there is one.
-func sentence(who, reason string) string {
-	if reason == "" {
-		return who + "."
-	}
-	return who + ": " + strings.TrimSuffix(reason, ".") + "."
-}
-
 // change shows the image of a container, with the one before if that is known.
 func (r Report) change(i rollout.Image) string {
-	for _, before := range r.Before {
-		if before.Workload == i.Workload && before.Container == i.Container && before.Image != "" && before.Image != i.Image {
-			return before.Image + " → " + i.Image
-		}
+	switch before := r.before(i); before {
+	case "":
+		return i.Image
+	case i.Image:
+		return i.Image + ", unchanged"
+	default:
+		return before + " → " + i.Image
 	}
-	return i.Image
 }
 
 // VersionText shows in a few characters which version a release brought: the image that

@@ -131,7 +131,7 @@ func TestReportOfPast(t *testing.T) {
 		r := OfPast("eu", "shop", now, past, noon.Add(3*time.Hour), "v2")
 		text := Markdown(r, MarkdownOptions{Escape: func(s string) string { return s }})
 		for _, want := range []string{
-			test.want, "## Release eu/shop: rejected", "The judge decided this: errors: worse than stable.", "| Digest of the manifests, first digits | 0a1b2c3d4e5f |", "| Number of the release | 3 |", "| Largest share of the canary | 10 % |",
+			test.want, "## Release eu/shop: rejected", "The judge rejected shop:1 → shop:2: errors: worse than stable.", "| Digest of the manifests, first digits | 0a1b2c3d4e5f |", "release 3 · by CI run 7", "| Largest share of the canary | 10 % |",
 			"1204, of which 31 were bad: 27 more than at stable's rate", "the decision was wrong, said by ada at 2026-01-02 13:00:00 UTC: the database", "shop:1 → shop:2", "v1.2.3",
 		} {
 			if !strings.Contains(text, want) {
@@ -210,22 +210,23 @@ func TestDecisionNamesWhoDecided(t *testing.T) {
 		{Time: noon.Add(time.Minute), Kind: rollout.EventPhase, Phase: rollout.Standing, Weight: 5},
 		{Time: noon.Add(2 * time.Minute), Kind: rollout.EventAsked, Phase: rollout.Rejecting, Run: rollout.Run{Holder: "canarize on vm"}},
 	}
+	const what = " rejected the new version at 2026-01-02 12:02:00 UTC, 2 min after it began, when the canary's weight was 5 %"
 	for by, want := range map[rollout.Decider]string{
-		"":                 " Canarize on vm requested this at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %.",
-		rollout.ByRequest:  " Canarize on vm requested this at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
-		rollout.ByJudge:    " The judge decided this at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
-		rollout.ByDeadline: " The deadline passed without a verdict at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
-		rollout.ByPerson:   " A person decided this at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
-		rollout.ByGate:     " A gate decided this at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
-		rollout.ByPods:     " The canary's pods did not become ready at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
-		rollout.ByFailure:  " Something outside the release failed before the canary was ready at 2026-01-02 12:02:00 UTC, when the canary's weight was 5 %: why.",
+		"":                 "Canarize on vm" + what + ".",
+		rollout.ByRequest:  "Canarize on vm" + what + ": why.",
+		rollout.ByJudge:    "The judge" + what + ": why.",
+		rollout.ByDeadline: "Canarize" + what + ", because the deadline passed without a verdict: why.",
+		rollout.ByPerson:   "A person" + what + ": why.",
+		rollout.ByGate:     "A gate" + what + ": why.",
+		rollout.ByPods:     "Canarize" + what + ", because the canary's pods did not become ready: why.",
+		rollout.ByFailure:  "Canarize" + what + ", because something outside the release failed before the canary was ready: why.",
 	} {
 		s := rollout.State{Phase: rollout.Rejected, Started: noon, History: asked}
 		if by != "" {
 			s.Reason = &rollout.Reason{By: by, Text: "why."}
 		}
 		r := Of("eu", "shop", s, noon, "v1")
-		if have := r.explain()[0]; have != "The new version was rejected: the old one is stable and serves everything."+want {
+		if have := r.explain()[0]; have != want {
 			t.Errorf("%q: %s", by, have)
 		}
 		if have := r.decision(nil); by != "" && by != rollout.ByRequest && !strings.HasSuffix(have, ": why.") {

@@ -31,13 +31,15 @@ type Judge struct {
 	Reject       float64        `json:"reject"`
 	Promote      float64        `json:"promote"`
 	Observations []rollout.Look `json:"observations"` // in order of time
+	// Rule is how the judge decides; nil in the record of an earlier canarize.
+	Rule *rollout.Rule `json:"rule,omitempty"`
 }
 
 // Of returns the report of a release at the time made.
 func Of(namespace, name string, s rollout.State, made time.Time, version string) Report {
 	r := Report{Status: StatusOf(namespace, name, s), Made: made.UTC(), Canarize: version}
 	if j := s.Judged; j != nil {
-		r.Judge = &Judge{Reject: j.Reject, Promote: j.Promote, Observations: append(slices.Clone(j.Before), j.Look)}
+		r.Judge = &Judge{Reject: j.Reject, Promote: j.Promote, Rule: j.Rule, Observations: append(slices.Clone(j.Before), j.Look)}
 	}
 	if s.Over() {
 		past := rollout.PastOf(s, s.Started)

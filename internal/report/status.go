@@ -53,6 +53,8 @@ type Status struct {
 	Gates    []string           `json:"gates,omitempty"`
 	Passed   []rollout.Approval `json:"passed,omitempty"`
 	Awaiting string             `json:"awaiting,omitempty"`
+	// Said holds what people and gates said that had an effect, oldest first.
+	Said []rollout.Saying `json:"said,omitempty"`
 	// Reason is who decided how the release ends, and why. Left is how the last process
 	// stopped before that.
 	Reason *rollout.Reason `json:"reason,omitempty"`
@@ -79,7 +81,7 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 	out := Status{
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
 		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Warnings: s.Warnings, Objects: s.Objects, Events: s.History,
-		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked,
+		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Said: s.Said, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked,
 		Taken: s.Taken, Number: s.CurrentNumber(), Most: s.Largest(), Before: s.Before,
 	}
 	if s.Verified != rollout.Unknown {

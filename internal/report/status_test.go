@@ -54,7 +54,7 @@ func TestWhoDecided(t *testing.T) {
 		Passed: []rollout.Approval{{Gate: "sign-off", By: "ann@example.com", At: time.Unix(1_700_000_000, 0)}},
 	}
 	text := string(Markdown(Of("eu", "shop", s, time.Now(), "test"), MarkdownOptions{Escape: func(s string) string { return s }}))
-	for _, want := range []string{"stable may run the new version", "Gate sign-off", "passed by ann@example.com at 2023-11-14 22:13:20 UTC"} {
+	for _, want := range []string{"stable may run the new version", "| 2023-11-14 22:13:20 UTC | ann@example.com | approved sign-off |"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it does not say %q: %s", want, text)
 		}
