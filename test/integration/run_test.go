@@ -293,6 +293,12 @@ func testRunHoldAndApprove(t *testing.T, s shop, u *users) {
 	s.expect(t, 0, []string{"approve", "shop", "sign-off"})
 	s.ended(t, cmd, heard, 0)
 	s.check(t, "v2", -1)
+	said := s.expect(t, 0, []string{"report", "shop"}).out
+	for _, want := range []string{"| put it on hold | lunch |", "| ended the hold | ended by canarize resume |", "| approved sign-off |", "| approved smoke |", "| 5 % |", "computed by the model of the gateway", "Source of the metrics"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is not in the report:\n%s", want, said)
+		}
+	}
 	s.expect(t, 2, []string{"hold", "shop"}, "no canary stands in the cluster")
 }
 
