@@ -16,8 +16,13 @@ import (
 
 // advised adds advice to an error if there is any.
 func advised(release runner.Release, err error) error {
-	if advice := advice(release, err); advice != "" {
-		return fmt.Errorf("%w; %s", err, advice)
+	all := []string{advice(release, err)}
+	var notReady *kube.NotReadyError
+	if errors.As(err, &notReady) { // an event may be read when the object is gone
+		all = append(all, notReady.Remedy())
+	}
+	if text := strings.Join(slices.DeleteFunc(all, func(text string) bool { return text == "" }), "; "); text != "" {
+		return fmt.Errorf("%w; %s", err, text)
 	}
 	return err
 }

@@ -84,7 +84,7 @@ func (c *cluster) Delete(ctx context.Context, ids []manifest.ID, labels map[stri
 func (c *cluster) Ready(ctx context.Context, ids []manifest.ID, timeout time.Duration) error {
 	report := func(p kube.Progress) {
 		if p.Status.Message != "" {
-			c.emit("%s", p)
+			c.emit("%s", p.Waiting())
 		}
 	}
 	err := c.kube.Ready(ctx, refs(ids), kube.Wait{Deadline: timeout, Report: report})

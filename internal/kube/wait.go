@@ -34,13 +34,25 @@ type Progress struct {
 	Troubles []readiness.Trouble // of its pods, sorted by name
 }
 
-func (p Progress) String() string {
+func (p Progress) String() string { return p.describe(readiness.Trouble.String) }
+
+// Waiting is String, and says what each trouble waits for.
+func (p Progress) Waiting() string {
+	return p.describe(func(t readiness.Trouble) string {
+		if awaits := t.Awaits(); awaits != "" {
+			return t.String() + " (" + awaits + ")"
+		}
+		return t.String()
+	})
+}
+
+func (p Progress) describe(trouble func(readiness.Trouble) string) string {
 	parts := []string{p.Status.Message}
 	if p.Status.Phase == readiness.Current {
 		parts = []string{"ready"}
 	}
 	for _, t := range p.Troubles {
-		parts = append(parts, t.String())
+		parts = append(parts, trouble(t))
 	}
 	return p.Ref.String() + ": " + strings.Join(parts, "; ")
 }
@@ -51,14 +63,19 @@ type NotReadyError struct {
 	Reason string // for example "no progress for 10m0s"
 }
 
-func (e *NotReadyError) Error() string {
-	return fmt.Sprintf("%s (%s); see kubectl describe %s %s -n %s", e.Progress, e.Reason, strings.ToLower(e.Ref.Kind), e.Ref.Name, e.Ref.Namespace)
+func (e *NotReadyError) Error() string { return fmt.Sprintf("%s (%s)", e.Progress, e.Reason) }
+
+// Remedy says where to look for more. It does not belong into the text of the error,
+// because the object may be deleted before somebody reads that.
+func (e *NotReadyError) Remedy() string {
+	return fmt.Sprintf("see kubectl describe %s %s -n %s", strings.ToLower(e.Ref.Kind), e.Ref.Name, e.Ref.Namespace)
 }
 
 // Ready waits until all objects are ready, as internal/readiness judges. It watches
 // them and, while they are not ready, their pods. If an object fails, makes no progress
 // within the deadline, or is deleted, the error is a *NotReadyError with the reasons of
-// its pods: an image that cannot be pulled, a crash, no node, a quota.
+// its pods: an image that cannot be pulled, a crash, no node, a quota. A reason that does
+// not pass by itself ends the wait earlier.
 func (c *Cluster) Ready(ctx context.Context, refs []Ref, how Wait) error {
 	if how.Deadline == 0 {
 		how.Deadline = 10 * time.Minute
@@ -90,11 +107,16 @@ type waiter struct {
 	mu       sync.Mutex
 	progress Progress
 	best     map[int64]int // best readiness.Progress by generation
+	rolling  bool          // there are pods of the latest version
+	pods     []map[string]any
+	lasting  lasting
+	giveUp   context.CancelCauseFunc
 }
 
 func (w *waiter) wait(ctx context.Context) error {
 	err := w.follow(ctx)
-	if !errors.Is(err, errNoProgress) {
+	var doomed doomedError
+	if !errors.Is(err, errNoProgress) && !errors.As(err, &doomed) {
 		return err
 	}
 	// The watch itself may be stuck: only a fresh read proves that the pods are.
@@ -112,6 +134,8 @@ func (w *waiter) wait(ctx context.Context) error {
 		return nil
 	case status.Phase == readiness.Failed:
 		return w.notReady("it has failed")
+	case doomed.why != "":
+		return w.notReady(doomed.why)
 	case better:
 		return w.wait(ctx)
 	}
@@ -127,6 +151,9 @@ func (w *waiter) follow(ctx context.Context) error {
 	var pods sync.WaitGroup
 	defer pods.Wait()
 	defer cancel(nil)
+	w.mu.Lock()
+	w.giveUp = cancel
+	w.mu.Unlock()
 	deadline := time.AfterFunc(w.how.Deadline, func() { cancel(errNoProgress) })
 	defer deadline.Stop()
 	podsWatched := false
@@ -166,7 +193,8 @@ func (w *waiter) record(object map[string]any, status readiness.Status) (better 
 		w.best = map[int64]int{u.GetGeneration(): now}
 	}
 	changed := w.progress.Status != status
-	w.progress.Status = status
+	w.progress.Status, w.rolling = status, readiness.Rolling(object)
+	w.giveUpLater()
 	w.mu.Unlock()
 	if changed {
 		w.report()
@@ -215,12 +243,18 @@ func (w *waiter) watchPods(ctx context.Context, selector string) {
 
 func (w *waiter) handlePods(all map[string]map[string]any) (enough bool, err error) {
 	var troubles []readiness.Trouble
+	var pods []map[string]any
 	for _, key := range slices.Sorted(maps.Keys(all)) {
+		pods = append(pods, all[key])
 		if t, found := readiness.PodTrouble(all[key]); found {
-			troubles = append(troubles, t)
+			troubles = append(troubles, w.remembering(t))
 		}
 	}
 	w.setTroubles(troubles)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pods = pods
+	w.giveUpLater()
 	return false, nil
 }
 
