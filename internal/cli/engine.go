@@ -33,7 +33,7 @@ type engineFlags struct {
 	emissary                    emissaryFlags
 	dryRun, onCancel, ci        string
 	noWait, force, overrideHold bool
-	untested, unverified        bool
+	untested, unverified, keep  bool
 	version                     string
 	timeout                     time.Duration
 }
@@ -71,6 +71,11 @@ func (f *engineFlags) registerVersion(flags *pflag.FlagSet) {
 // registerUnverified adds the flag of a verb that needs a verified share.
 func (f *engineFlags) registerUnverified(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.unverified, "unverified", false, "continue although no gateway can verify the share")
+}
+
+// registerKeep adds the flag of a verb that may reject a release.
+func (f *engineFlags) registerKeep(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.keep, "keep", false, "leave a rejected canary in the cluster, without traffic, for somebody to examine")
 }
 
 // registerCancel adds the flag of a verb that may leave traffic on the canary.
@@ -133,7 +138,7 @@ func (f *engineFlags) options(patient bool, emit func(rollout.Event)) wiring.Opt
 	return wiring.Options{
 		Options: hub.Options{
 			DryRun: dry[f.dryRun], NoWait: f.noWait, Patient: patient,
-			Runner: runner.Options{ReadyTimeout: f.timeout, HoldOnCancel: f.onCancel == "hold", Force: f.force},
+			Runner: runner.Options{ReadyTimeout: f.timeout, HoldOnCancel: f.onCancel == "hold", Force: f.force, Keep: f.keep},
 		},
 		Target: f.target, Emissary: emissary, ShareTimeout: f.config.release.Timeouts.Share,
 		Emit: emit,
@@ -193,6 +198,7 @@ func (f *engineFlags) runVerb(ctx context.Context, release runner.Release, verb 
 	streams.spool.Put(spool.Kept, printer.Close)
 	follower.finish()
 	status := report.StatusOf(release.Namespace, release.Name, state)
+	f.printTroubles(streams, status)
 	status.DryRun = f.dryRun == "client" || f.dryRun == "server"
 	follower.publish(release, state, status.DryRun, streams)
 	streams.spool.Flush() // stdout and stderr may be the same output

@@ -20,8 +20,9 @@ func newRBAC(streams Streams) *cobra.Command {
 		Short: "Print the permissions that canarize needs, and no others",
 		Long: `Rbac prints a ServiceAccount, and a Role with its RoleBinding in the namespace
 of the releases and in Emissary's namespace. They grant the least that releases
-need, and to list what canarize doctor looks at besides. The command sends no
-request to the cluster.
+need, to list what canarize doctor looks at besides, and to read the logs and
+events of canaries that fail (get on pods/log, list on events). The command
+sends no request to the cluster.
 
 If your manifests have other kinds, add them to the Role; a command that lacks a
 permission names it. canarize reads Emissary's pods through port-forwards, to

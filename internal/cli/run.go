@@ -85,7 +85,7 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 			state, err := f.engine.runVerb(cmd.Context(), release, "run", true, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
 				return engine.Run(ctx, release, thisRun(), &plan, options)
 			}, func(s rollout.State) error {
-				if s.Phase != rollout.Rejected {
+				if s.Phase != rollout.Rejected && !s.Parked() {
 					return nil
 				}
 				return rejected(release, s)
@@ -100,6 +100,7 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 	flags.BoolVar(&f.engine.force, "force-conflicts", false, "take over fields that another program owns")
 	flags.BoolVar(&f.engine.overrideHold, "override-hold", false, "continue although the release is held")
 	f.engine.registerUnverified(flags)
+	f.engine.registerKeep(flags)
 	f.engine.registerWrites(flags)
 	f.engine.registerCancel(flags)
 	return cmd
@@ -119,6 +120,9 @@ func rejected(release runner.Release, s rollout.State) error {
 		case rollout.ByFailure:
 			code = exitOutside
 		}
+	}
+	if s.Parked() {
+		why += fmt.Sprintf("; the canary is kept without traffic, and canarize reject %s removes it", release.Name)
 	}
 	return exitError{code, fmt.Errorf("release %s: %s (for details, run canarize report %s -n %s)", release, why, release.Name, release.Namespace), true}
 }
@@ -177,7 +181,7 @@ while the canary warms up; 5 interrupted.`,
 func verdict(release runner.Release, s rollout.State, warmup float64) error {
 	j := s.Judged
 	switch {
-	case s.Phase == rollout.Rejected:
+	case s.Phase == rollout.Rejected || s.Parked():
 		return rejected(release, s)
 	case j == nil:
 		return exitError{exitHeld, fmt.Errorf("release %s: nothing was measured yet; use a longer --for", release), true}

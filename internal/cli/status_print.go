@@ -11,6 +11,7 @@ import (
 
 	"github.com/canarize/canarize/internal/columns"
 	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/rollout"
 )
 
 // encode writes a value as JSON, or as equivalent YAML.
@@ -57,6 +58,15 @@ func printStatuses(w io.Writer, all []report.Status, single bool, now time.Time,
 	}
 	text.WriteString(t.Fit(width))
 	if single && len(all) == 1 {
+		if said := all[0].TroubleLines(); len(said) > 0 {
+			fmt.Fprintln(&text)
+			fmt.Fprintln(&text, "What the canary's pods said:")
+			for _, line := range said {
+				for _, part := range columns.Fold("  "+line, width) {
+					fmt.Fprintln(&text, oneLine(part))
+				}
+			}
+		}
 		fmt.Fprintln(&text)
 		e := table{columns.Table{Prose: true}}
 		e.row("WHEN", "SHARE", "EVENT")
@@ -86,4 +96,19 @@ func moment(t, now time.Time, fuzzy bool) string {
 		}
 	}
 	return "just now"
+}
+
+// printTroubles prints to stderr what the canary's pods said, if that ended the release or
+// stopped it. A program reads it in the status.
+func (f *engineFlags) printTroubles(streams Streams, s report.Status) {
+	failed := s.Held != "" || s.Phase == rollout.Rejecting || s.Phase == rollout.Rejected
+	if !failed || f.progress == "json" {
+		return
+	}
+	for i, line := range s.TroubleLines() {
+		if i == 0 {
+			streams.spool.PutText(streams.Err, "canarize: what the canary's pods said:\n")
+		}
+		streams.spool.PutText(streams.Err, "  "+oneLine(line)+"\n")
+	}
 }

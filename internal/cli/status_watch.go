@@ -91,7 +91,7 @@ func (h following) over(s report.Status) bool {
 	if s.Error != "" {
 		return h.wait
 	}
-	return !s.Phase.Active() || h.wait && (s.Held != "" || s.Abandoned())
+	return !s.Phase.Active() || s.Parked() || h.wait && (s.Held != "" || s.Abandoned())
 }
 
 // ended turns the end of a release into an exit code, and after a silent wait shows it.
@@ -107,7 +107,7 @@ func (f *engineFlags) ended(r survey.Recorded, how following, streams Streams) e
 		return outside(fmt.Errorf("release %s: %s", r.Release, s.Error))
 	case s.Phase == rollout.Promoted:
 		return nil
-	case s.Phase == rollout.Rejected:
+	case s.Phase == rollout.Rejected || s.Parked():
 		return rejected(r.Release, r.State)
 	}
 	return exitError{exitHeld, errors.New(""), true} // the status that was shown says why

@@ -18,6 +18,7 @@ func (w *work) rehearse(o Options) {
 	w.dryRun = o.DryRun
 	w.router = o.Router(dryRoutes{w.cluster})
 	w.runner.Objects, w.runner.Workloads = dryObjects{w.cluster}, dryWorkloads{w.cluster}
+	w.runner.Examiner = nil
 	w.runner.Store, w.runner.Lock, w.runner.Router = dryStore{w.cluster}, dryLock{w.cluster}, dryRouting(w.router)
 	w.runner.Wait = func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) }
 }

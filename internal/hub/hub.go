@@ -116,7 +116,7 @@ func (h *Hub) work(ctx context.Context, release runner.Release) *work {
 	}
 	w := &work{cluster: c, router: h.options.Router(c), end: end}
 	w.runner = runner.Runner{
-		Objects: c, Workloads: c, Store: c, Lock: c, Inbox: c, Rivals: c, Router: w.router,
+		Objects: c, Workloads: c, Store: c, Lock: c, Inbox: c, Rivals: c, Examiner: c, Router: w.router,
 		Now: h.options.Now, Wait: h.options.Wait, Exposed: exposed.Store, Options: h.options.Runner,
 		Emit: func(e rollout.Event) { h.emit(release, e) },
 	}

@@ -150,8 +150,11 @@ func single(s Status, pods map[manifest.ID]Pods) []boardLine {
 			lines[len(lines)-1].color = verdictColor(string(s.Judged.Verdict)) // the verdict is the last line
 		}
 	}
-	if s.Held != "" || s.Error != "" || !s.Phase.Active() {
+	if s.Held != "" || s.Error != "" || !s.Phase.Active() || s.Parked() {
 		add(s.color(), "", "%s", s.Sentence())
+	}
+	for _, line := range s.TroubleLines() {
+		lines = append(lines, boardLine{text: "  " + line})
 	}
 	if by := strings.TrimSpace(s.Run.System + " " + s.Run.URL); by != "" {
 		add(0, "by", "%s", by)

@@ -122,7 +122,9 @@ func (p *Printer) fold(lines []string, height int) []string {
 	}
 	var all []string
 	for _, line := range lines {
-		all = append(all, columns.Fold(p.oneLine(line), width)...)
+		for _, part := range columns.Fold(p.oneLine(line), width) {
+			all = append(all, p.oneLine(part)) // folding may bring a mark to the beginning of a line
+		}
 	}
 	if height > 1 {
 		all = all[:min(len(all), height-1)]

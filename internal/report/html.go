@@ -21,6 +21,7 @@ type page struct {
 	Reading, Evidence   string // how to read the deciding chart, and evidence
 	Charts              []drawing
 	Facts, Rule         []fact
+	Said                []string // what the canary's pods said
 	Metrics             []metricRow
 	Shares              []shareRow
 	People              []saidRow
@@ -42,7 +43,7 @@ func HTML(r Report) ([]byte, error) {
 	}
 	why := r.explain()
 	p := page{
-		Report: r, State: r.State(), Tone: r.tone(), MadeAt: clock(r.Made), Headline: r.headline(), Facts: r.facts(), Rule: r.rule(),
+		Report: r, State: r.State(), Tone: r.tone(), MadeAt: clock(r.Made), Headline: r.headline(), Facts: r.facts(), Rule: r.rule(), Said: r.TroubleLines(),
 		Metrics: r.metrics(), Shares: r.shares(), People: r.people(), Rows: r.rows(), Reading: r.reading(), Evidence: evidenceMeans,
 	}
 	if len(why) > 0 {
@@ -79,7 +80,7 @@ func (r Report) reading() string {
 
 func (r Report) tone() string {
 	switch {
-	case r.Error != "" || r.Held == "" && r.Phase == rollout.Rejected:
+	case r.Error != "" || r.Held == "" && (r.Phase == rollout.Rejected || r.Parked()):
 		return "bad"
 	case r.Held == "" && r.Phase == rollout.Promoted:
 		return "good"

@@ -124,11 +124,17 @@ func stepCase(class string, events []rollout.Event) junitCase {
 // endCase returns the test for the outcome of the release.
 func (r Report) endCase(class string) junitCase {
 	c := junitCase{Class: class, Name: "the release", Time: "0", Output: strings.TrimSpace(strings.Join(append([]string{r.decision(nil), r.now()}, r.laterTruth()...), " "))}
+	if said := r.TroubleLines(); len(said) > 0 {
+		c.Output += "\n" + strings.Join(said, "\n")
+	}
 	switch {
 	case r.Held != "":
 		c.Failure = &junitProblem{Type: "held", Message: r.Held}
 	case r.Phase == rollout.Rejected || r.Phase == rollout.Rejecting:
 		c.Failure = &junitProblem{Type: "rejected", Message: r.decision(nil)}
+	}
+	if c.Failure != nil {
+		c.Failure.Message = strings.Join(append([]string{c.Failure.Message}, r.troubled()...), " ")
 	}
 	return c
 }

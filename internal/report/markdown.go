@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/canarize/canarize/internal/rollout"
 )
 
 // MarkdownOptions configures Markdown and PreviewMarkdown.
@@ -60,6 +62,7 @@ func (r Report) markdown(o MarkdownOptions, rows []eventRow, left int) string {
 		w.printf("\nThe rest is left out.\n")
 		return w.String()
 	}
+	w.troubles(r.Troubles)
 	w.printf("\n<details><summary>Everything else: what was released, the rule, shares, people, events</summary>\n")
 	for _, s := range why {
 		w.printf("\n%s\n", w.text(s))
@@ -127,6 +130,24 @@ func (w *markdownWriter) metrics(rows []metricRow, most int) {
 	writeTable(w, []string{"metric", "canary", "stable", "difference", "evidence of harm", "of health"}, rows[:min(len(rows), most)], func(m metricRow) []string {
 		return []string{m.Name, m.Canary, m.Stable, m.Difference, m.Harm, m.Safe}
 	})
+}
+
+// troubles folds what the canary's pods said.
+func (w *markdownWriter) troubles(all []rollout.Trouble) {
+	if len(all) == 0 {
+		return
+	}
+	w.printf("\n<details><summary>What the canary's pods said</summary>\n\n")
+	for _, t := range all {
+		for i, line := range t.Lines() {
+			indent := "- "
+			if i > 0 {
+				indent = "  - "
+			}
+			w.printf("%s%s\n", indent, w.text(line))
+		}
+	}
+	w.printf("\n</details>\n")
 }
 
 func (w *markdownWriter) facts(title string, facts []fact) {

@@ -112,6 +112,8 @@ func (s Status) State() string {
 		return "held"
 	case s.Phase == rollout.None:
 		return "none"
+	case s.Parked():
+		return string(rollout.Rejected)
 	}
 	return string(s.Phase)
 }

@@ -43,6 +43,11 @@ type Status struct {
 	Warnings []rollout.Warning `json:"warnings,omitempty"`
 	Events   []rollout.Event   `json:"events"`
 	DryRun   bool              `json:"dryRun,omitempty"`
+	// Troubles is what was found in the canary's pods when they did not become ready, or
+	// before they were removed, the most telling first.
+	Troubles []rollout.Trouble `json:"troubles,omitempty"`
+	// Kept means that the rejected canary stays, without traffic, until it is rejected again.
+	Kept bool `json:"kept,omitempty"`
 	// Guarded means that a run has to watch the canary's share. Worker is the process
 	// that works on the release now; nil if unknown.
 	Guarded bool    `json:"guarded,omitempty"`
@@ -81,7 +86,7 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 	out := Status{
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
 		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Warnings: s.Warnings, Objects: s.Objects, Events: s.History,
-		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Said: s.Said, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked,
+		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Said: s.Said, Troubles: s.Troubles, Kept: s.Kept, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked,
 		Taken: s.Taken, Number: s.CurrentNumber(), Most: s.Largest(), Before: s.Before,
 	}
 	if s.Verified != rollout.Unknown {
@@ -102,6 +107,11 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 		out.Events = []rollout.Event{}
 	}
 	return out
+}
+
+// Parked reports that the release is rejected, and its canary is kept without traffic.
+func (s Status) Parked() bool {
+	return s.Kept && s.Phase == rollout.Rejecting && s.Weight == 0 && (s.Verified != nil && *s.Verified == 0 || s.Proof == rollout.ByModelAlone)
 }
 
 // Abandoned reports whether a run should watch the canary's share, but no process does.
@@ -134,6 +144,9 @@ func (s Status) Sentence() string {
 		return "the gateway did not apply a weight of 0, so the canary's Services select the stable pods and its own pods have ended; see canarize doctor, then run canarize reject again"
 	case s.Held != "":
 		return "held: " + s.Held + "; run canarize reject, or continue with --override-hold once the problem is solved"
+	}
+	if s.Parked() {
+		return "rejected; stable serves everything, and the canary is kept without traffic; canarize reject removes it"
 	}
 	switch s.Phase {
 	case rollout.Deploying:

@@ -36,7 +36,7 @@ type Observation struct {
 }
 
 // Fact is something that happened: a Request, Resumed, Finished, Failed, Ended, Moved,
-// Edited, HoldChanged, GatePassed, ApprovalAwaited or Judged.
+// Edited, HoldChanged, GatePassed, ApprovalAwaited, Examined or Judged.
 type Fact interface{ fact() }
 
 // Verb names what a user requests.
@@ -59,6 +59,7 @@ type Request struct {
 	Weight   int    // of Shift
 	Override bool   // of Shift and Promote: ignore the hold
 	IfActive bool   // of Reject: succeed if there is no release to reject
+	Keep     bool   // of Reject: leave the canary in the cluster, without traffic
 	Reason   Reason // of Reject and Promote: who decided, and why
 	// Statement, of Reject, is what a person said to the run that makes the request.
 	Statement *Statement

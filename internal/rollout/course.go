@@ -21,6 +21,8 @@ type Course struct {
 	// Override ignores a hold. Unverified promotes although no gateway has confirmed the
 	// canary's share.
 	Override, Unverified bool
+	// Keep leaves a rejected canary in the cluster, without traffic.
+	Keep bool
 	// Analyze only watches the canary: it raises and promotes nothing. With Healthy, a
 	// healthy verdict does not end it, because the release already had one.
 	Analyze, Healthy bool
@@ -186,7 +188,7 @@ func (c Course) gateNames() []string {
 }
 
 func (c Course) reject(by Decider, why string) Decision {
-	return Decision{Do: DoApply, Fact: Request{Verb: Reject, Run: c.Run, Reason: Reason{By: by, Text: why}}}
+	return Decision{Do: DoApply, Fact: Request{Verb: Reject, Run: c.Run, Keep: c.Keep, Reason: Reason{By: by, Text: why}}}
 }
 
 // heeds rejects because a person said so.

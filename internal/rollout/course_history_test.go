@@ -32,13 +32,14 @@ func history(t *rapid.T, n *tally) {
 		l.begin()
 		c := course
 		c.Override, c.Unverified = rapid.Bool().Draw(t, "override"), rapid.Bool().Draw(t, "unverified")
+		c.Keep = rare(t, "keep", "yes", "yes", "yes", "yes", "yes") != ""
 		switch verb := rapid.SampledFrom([]string{"run", "run", "run", "run", "run", "analyze", "deploy", "shift", "promote", "reject"}).Draw(t, "verb"); verb {
 		case "run", "analyze":
 			c.Plan, c.Analyze = w.plan, verb == "analyze"
 			live(t, w.start(c), l)
 		default:
 			w.start(Course{}).verb(Request{
-				Verb: Verb(verb), Weight: rapid.SampledFrom([]int{5, 30, 50, 100, 0}).Draw(t, "weight"), Override: c.Override,
+				Verb: Verb(verb), Weight: rapid.SampledFrom([]int{5, 30, 50, 100, 0}).Draw(t, "weight"), Override: c.Override, Keep: c.Keep,
 				Untested: rapid.Bool().Draw(t, "untested"), Unverified: c.Unverified,
 				Version: rapid.SampledFrom([]string{"", "plan-aaaaaaaa", "plan-bbbbbbbb"}).Draw(t, "version"),
 			})

@@ -232,6 +232,8 @@ func (l *laws) acted(p *process, a Action, err error) {
 		l.seen, l.mine, l.proof = a.Weight, a.Weight, p.proof
 	case a.Kind == WaitCanary && err == nil:
 		l.tried = p.pods
+	case a.Kind == DeleteCanary && p.state.Kept:
+		l.fail(p, "deletes a canary that somebody wants to keep")
 	case a.Kind == DeleteCanary && l.taken > 0 && err == nil:
 		l.fail(p, "deletes the canary while the gateway sends it %d %%", l.taken)
 	case a.Kind == ApplyCanary && p.taken > 0 && !l.meddled && err == nil:

@@ -44,6 +44,9 @@ func Next(spec Spec, s State, o Observation) (State, []Action) {
 	case GatePassed:
 		t.gatePassed(fact)
 		return t.State, nil
+	case Examined:
+		t.examined(fact.Troubles)
+		return t.State, nil
 	case ApprovalAwaited:
 		t.Awaiting = fact.Gate
 		t.addEvent(EventWaiting, "%s", fact.Text)
@@ -84,9 +87,15 @@ func Pending(s State) []Action {
 	case Promoting:
 		return []Action{{Kind: ApplyStable}, {Kind: WaitStable}}
 	case Retiring, Rejecting:
+		if s.Parked() {
+			return nil
+		}
 		// If somebody edited the stable route, it may no longer match the canary's. The
 		// canary would then get every request, at any weight.
 		rest := []Action{{Kind: Resync}, {Kind: Verify}, {Kind: Drain}, {Kind: DeleteCanary}}
+		if s.Kept {
+			rest = rest[:2]
+		}
 		if s.Braked {
 			return append([]Action{{Kind: SetWeight}, {Kind: Brake}}, rest...)
 		}
@@ -139,12 +148,15 @@ func (t *transition) finished(f Finished) {
 		}
 	case Deploying:
 		t.Weight, t.Tested, t.Ready = 0, f.Tested, t.now.Time.UTC()
-		t.Peak, t.Braked = 0, false
+		t.Peak, t.Braked, t.Troubles = 0, false, nil
 		t.verified(f.Proof)
 		t.enter(Standing, "the canary is ready and gets no traffic yet")
 		t.proven(f.Proof)
 	case Shifting:
 		t.Peak, t.Grow = 0, false
+		if t.Held == "" {
+			t.Troubles = nil
+		}
 		t.verified(f.Proof)
 		t.enter(Standing, "the canary gets %d %% of the traffic", t.Weight)
 		t.proven(f.Proof)
@@ -156,6 +168,10 @@ func (t *transition) finished(f Finished) {
 	case Retiring:
 		t.over(Promoted, "promoted: stable is the new version and serves everything")
 	case Rejecting:
+		if t.Kept {
+			t.kept(f)
+			return
+		}
 		text := "rejected: stable serves everything"
 		if t.Mixed {
 			text = "rejected, but stable was being replaced and may be of the new version; apply the old version's manifests to go back"
@@ -164,11 +180,19 @@ func (t *transition) finished(f Finished) {
 	}
 }
 
+// kept stores that a rejected canary gets no traffic. It stays until somebody rejects the
+// release again.
+func (t *transition) kept(f Finished) {
+	t.verified(f.Proof)
+	t.Guarded, t.Paused, t.Awaiting, t.Left = false, nil, "", nil
+	t.addEvent(EventWaiting, "rejected: stable serves everything; the canary is kept without traffic")
+}
+
 // over ends the release. It drops what matters only while there is a canary.
 func (t *transition) over(phase Phase, text string) {
 	t.Weight, t.Verified, t.Objects, t.Stable = 0, 0, nil, nil
 	t.unhold()
-	t.Guarded, t.Paused, t.Awaiting, t.Left, t.Taken = false, nil, "", nil, nil
+	t.Guarded, t.Kept, t.Paused, t.Awaiting, t.Left, t.Taken = false, false, nil, "", nil, nil
 	if t.Judged != nil {
 		last := *t.Judged
 		last.Judge = nil

@@ -192,15 +192,18 @@ func (t *transition) reject(r Request) (State, []Action) {
 		t.begin(r.Run, "reject: stable is already the new version; only the canary is removed")
 		return t.State, Pending(t.State)
 	}
-	text := "reject"
+	text, kept := "reject", t.Kept
 	if t.Phase == Promoting && !r.Untouched {
 		t.Mixed = true
 		text = "reject during promotion: stable objects may already be of the new version; apply the old version's manifests to go back"
 	}
+	t.Kept = r.Keep && !t.Mixed
 	t.Phase, t.Weight, t.Peak, t.Grow = Rejecting, 0, 0, false
 	t.unhold()
 	t.unverified()
-	t.Reason = reason(r)
+	if t.Reason == nil || !kept { // whoever removes a kept canary did not decide
+		t.Reason = reason(r)
+	}
 	if s := r.Statement; s != nil {
 		t.said(Saying{Kind: SaidReject, Text: s.Text, By: s.By, At: s.At})
 	}

@@ -91,6 +91,12 @@ type State struct {
 	// Unready reports that the release is held because the canary's pods did not become
 	// ready.
 	Unready bool `json:"unready,omitempty"`
+	// Troubles is what was found in the canary's pods when they did not become ready, or
+	// before they were removed; empty while all is well. It is kept when the release is over.
+	Troubles []Trouble `json:"troubles,omitempty"`
+	// Kept reports that the rejected canary stays, without traffic, until somebody rejects
+	// the release again.
+	Kept bool `json:"kept,omitempty"`
 	// Guarded reports that a run watches the canary's share. If the run ends, the share
 	// becomes 0, unless the user chose otherwise. A share set by shift is not guarded:
 	// whoever shifts step by step judges by other means.

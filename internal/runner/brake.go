@@ -47,6 +47,7 @@ func (s *actor) brake(ctx context.Context, _ rollout.Action) error {
 			return err
 		}
 	}
+	s.examineLast(ctx)
 	for _, w := range s.plan.Workloads {
 		if w.Canary.Kind == "DaemonSet" {
 			continue

@@ -49,6 +49,14 @@ type Workloads interface {
 	SetReplicas(ctx context.Context, id manifest.ID, replicas int) error
 }
 
+// Examiner finds out why pods are not ready or crashed.
+type Examiner interface {
+	// Examine returns what it finds in the pods of workloads, the most telling first. It
+	// leaves out workloads without the labels, and masks the content of the Secrets. It
+	// takes at most two seconds and then returns what it has.
+	Examine(ctx context.Context, workloads []manifest.ID, labels map[string]string, secrets []map[string]any) []rollout.Trouble
+}
+
 // NotReadyError reports that the pods themselves kept a workload from becoming ready.
 type NotReadyError struct{ Err error }
 

@@ -59,7 +59,7 @@ func (r *Runner) Run(ctx context.Context, release Release, run rollout.Run, plan
 		}
 		s.engaged = s.state.Guarded && s.state.Phase.Active() // an earlier run died and left its share
 		return s.follow(held, how, plan, rollout.Course{
-			Run: run, Plan: digest, Gates: how.Gates, First: how.First, Override: how.Override, Unverified: how.Unverified,
+			Run: run, Plan: digest, Keep: r.Keep, Gates: how.Gates, First: how.First, Override: how.Override, Unverified: how.Unverified,
 		})
 	})
 }

@@ -126,7 +126,7 @@ func (s *actor) scale(ctx context.Context, a rollout.Action) error {
 		}
 		s.progress("%s: %d pods for %d %%", target, n, a.Weight)
 	}
-	if err := s.Workloads.Ready(ctx, s.workloads(false), s.ReadyTimeout); err != nil {
+	if err := s.ready(ctx); err != nil {
 		return err
 	}
 	return s.settle(ctx, a.Weight)
@@ -224,7 +224,7 @@ func (s *actor) applyCanary(ctx context.Context, _ rollout.Action) error {
 }
 
 func (s *actor) waitCanary(ctx context.Context, _ rollout.Action) error {
-	if err := s.Workloads.Ready(ctx, s.workloads(false), s.ReadyTimeout); err != nil {
+	if err := s.ready(ctx); err != nil {
 		return err
 	}
 	var err error
@@ -368,6 +368,7 @@ const maxDrain = 30 * time.Second
 
 // deleteCanary deletes the canary's objects in reverse order: routes first.
 func (s *actor) deleteCanary(ctx context.Context, _ rollout.Action) error {
+	s.examineLast(ctx)
 	if err := s.removeInside(ctx); err != nil {
 		return err
 	}

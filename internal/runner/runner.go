@@ -12,7 +12,8 @@ import (
 	"github.com/canarize/canarize/internal/route"
 )
 
-// Runner carries out releases. All fields except Rivals, Exposed and Options are required.
+// Runner carries out releases. All fields except Examiner, Rivals, Exposed and Options are
+// required.
 type Runner struct {
 	Objects   Objects
 	Workloads Workloads
@@ -20,7 +21,8 @@ type Runner struct {
 	Store     Store
 	Lock      Lock
 	Inbox     Inbox
-	Rivals    Rivals // nil if nobody else releases anything
+	Rivals    Rivals   // nil if nobody else releases anything
+	Examiner  Examiner // nil if nobody asks why pods failed
 	// Now is the clock. Wait pauses for a duration, or until the context ends.
 	Now  func() time.Time
 	Wait func(ctx context.Context, d time.Duration) error
@@ -37,6 +39,7 @@ type Options struct {
 	ReadyTimeout time.Duration // for pods to become ready
 	HoldOnCancel bool          // keep the weight when interrupted
 	Force        bool          // take over fields that other owners set on stable objects
+	Keep         bool          // leave a canary that a run rejects in the cluster, without traffic
 }
 
 // Release identifies a release.

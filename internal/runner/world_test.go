@@ -97,16 +97,17 @@ func (w *world) say(said rollout.Statements) {
 // other.
 type world struct {
 	*cluster
-	options Options
-	events  []rollout.Event
-	waited  time.Duration
+	options  Options
+	examiner Examiner
+	events   []rollout.Event
+	waited   time.Duration
 }
 
 func newWorld() *world { return &world{cluster: newCluster(application("", "shop:1", "shop:1")...)} }
 
 func (w *world) runner() *Runner {
 	return &Runner{
-		Inbox: w.cluster, Objects: w.cluster, Workloads: w.cluster, Router: w.cluster, Store: w.cluster, Lock: w.cluster,
+		Inbox: w.cluster, Objects: w.cluster, Workloads: w.cluster, Router: w.cluster, Store: w.cluster, Lock: w.cluster, Examiner: w.examiner,
 		Now: func() time.Time { return noon },
 		Wait: func(ctx context.Context, d time.Duration) error {
 			if d == cleanUpTimeout { // leaving takes no time here

@@ -31,6 +31,6 @@ func Access(o AccessOptions) kube.Access {
 	}
 	return kube.Access{
 		Namespace: o.Namespace, Account: o.Account, Granted: append(granted, elsewhere...),
-		Optional: []kube.Granted{{Namespace: o.Namespace, Grants: survey.Grants()}},
+		Optional: []kube.Granted{{Namespace: o.Namespace, Grants: survey.Grants()}, {Namespace: o.Namespace, Grants: kube.ExamineGrants()}},
 	}
 }
