@@ -81,6 +81,9 @@ func remaining(s rollout.State) string {
 	case rollout.Retiring:
 		return "stable is the new version, but the canary is not removed yet"
 	case rollout.Rejecting:
+		if s.Parked() {
+			return "the rejected canary is kept without traffic"
+		}
 		return "the canary is not removed yet"
 	}
 	return fmt.Sprintf("the canary stands at %d %%", s.Weight)

@@ -131,7 +131,7 @@ func TestFailures(t *testing.T) {
 		`d/web CrashLoopBackOff Error 3 "no table" restarts=4 log=true previous=true uid=u-d`,
 		`e/web OOMKilled OOMKilled 137 "" restarts=1 log=true previous=true uid=u-e`,
 		`c/web ImagePullBackOff  0 "not found" restarts=0 log=false previous=false uid=u-c`,
-		`b/web NotReady  0 "" restarts=0 log=true previous=false uid=u-b`,
+		`b/web NotReady  0 "it runs, but is not ready" restarts=0 log=true previous=false uid=u-b`,
 		`a/ Unschedulable  0 "0/3 nodes" restarts=0 log=false previous=false uid=u-a`,
 	}
 	if got := describe(readiness.Failures(pods)); got != strings.Join(want[:3], "\n") { // at most three pods

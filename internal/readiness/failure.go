@@ -85,7 +85,7 @@ func containerFailure(c fields) (Failure, bool) {
 	case f.Reason != "":
 		return f, true
 	case runs && c.value("ready") == false:
-		f.Reason, f.Logged = notReady, true
+		f.Reason, f.Message, f.Logged = notReady, "it runs, but is not ready", true
 		return f, true
 	}
 	return f, false

@@ -135,11 +135,78 @@ func held() Report {
 	return r
 }
 
+// crashed returns a release whose canary crashed and was removed.
+func crashed() Report {
+	at := func(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
+	why := "Deployment eu/shop-canary: 0 of 1 pods are available; pod shop-canary-5c8-x2, container web: CrashLoopBackOff: back-off 40s restarting failed container; the last run ended with exit code 3 (Error) (given up after 3 restarts)"
+	pods := manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "eu", Name: "shop"}
+	return Of("eu", "shop", rollout.State{
+		Phase: rollout.Rejected, Started: noon, Run: azure, Plan: strings.Repeat("1a", 32), Number: 4,
+		Images: []rollout.Image{{Workload: pods, Container: "web", Image: "registry.example.com/shop:2"}},
+		Reason: &rollout.Reason{By: rollout.ByPods, Text: why},
+		Troubles: []rollout.Trouble{
+			{
+				Pod: "shop-canary-5c8-x2", Container: "web", Reason: "CrashLoopBackOff", Ended: "Error", ExitCode: 3, Restarts: 3,
+				Log:    []string{"starting shop 2", "<b>panic</b>: no such table: orders"},
+				Events: []string{"BackOff: Back-off restarting failed container web"},
+			},
+			{
+				Pod: "shop-canary-5c8-x2", Container: "proxy", Reason: "NotReady", Message: "it runs, but is not ready",
+				Events: []string{"Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503"}, Unread: "the log: it needs the verb get on pods/log",
+			},
+		},
+		History: []rollout.Event{
+			{Time: at(0), Kind: rollout.EventAsked, Phase: rollout.Deploying, Text: "deploy 1a1a1a1a1a1a", Run: azure},
+			{Time: at(52), Kind: rollout.EventFailed, Phase: rollout.Deploying, Text: "wait for canary: " + why},
+			{Time: at(53), Kind: rollout.EventAsked, Phase: rollout.Rejecting, Text: "reject: " + why, Run: azure},
+			{Time: at(57), Kind: rollout.EventPhase, Phase: rollout.Rejected, Text: "rejected: stable serves everything"},
+		},
+	}, at(60), "1.2.3")
+}
+
+// TestCauseInEveryFormat: whatever the format, a reader first learns how the container
+// ended, then what it wrote, then what the cluster says.
+func TestCauseInEveryFormat(t *testing.T) {
+	r := crashed()
+	page, err := HTML(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := JUnit(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	board := ""
+	for _, line := range single(r.Status, nil) {
+		board += line.text + "\n"
+	}
+	for format, text := range map[string]string{
+		"HTML": string(page), "JUnit": string(tests), "Markdown": Markdown(r, MarkdownOptions{Escape: same}), "JSON": string(data), "board": board,
+	} {
+		rest := text
+		for _, part := range []string{"shop-canary-5c8-x2", "3", "starting shop 2", "no such table: orders", "Back-off restarting failed container web", "statuscode: 503", "get on pods/log"} {
+			_, after, found := strings.Cut(rest, part)
+			if !found {
+				t.Errorf("%s: %q is missing, or stands too early, in\n%s", format, part, text)
+				break
+			}
+			rest = after
+		}
+		if format != "JSON" && format != "board" && strings.Contains(text, "<b>panic") {
+			t.Errorf("%s: the log is markup: %s", format, text)
+		}
+	}
+}
+
 func same(s string) string { return s }
 
 // TestDocuments compares whole reports with the reviewed files in testdata.
 func TestDocuments(t *testing.T) {
-	for name, r := range map[string]Report{"promoted": promoted(), "rejected": rejected(), "held": held()} {
+	for name, r := range map[string]Report{"promoted": promoted(), "rejected": rejected(), "held": held(), "crashed": crashed()} {
 		page, err := HTML(r)
 		if err != nil {
 			t.Fatal(err)
