@@ -104,7 +104,7 @@ func (p *pipeline) publish(release runner.Release, s rollout.State, dryRun bool,
 	}
 	r := report.Of(release.Namespace, release.Name, s, time.Now(), buildVersion().Version)
 	lines, err := p.system.Publish(ci.Outcome{
-		Release: release.Name, State: r.State(), Weight: s.Weight, Plan: s.Plan[:min(len(s.Plan), versionDigits)], Over: !s.Phase.Active(),
+		Release: release.Name, State: r.State(), Weight: s.Weight, Plan: s.Plan[:min(len(s.Plan), versionDigits)], Over: !s.Phase.Active() || s.Parked(),
 		Summary: []byte(report.Markdown(r, report.MarkdownOptions{Max: maxSummary, Escape: Escape})),
 	})
 	p.write(lines)

@@ -34,7 +34,7 @@ stays, without traffic, for somebody to examine; reject without --keep removes i
 	}
 	flags := cmd.Flags()
 	f.register(flags)
-	flags.BoolVar(&ifActive, "if-active", false, "succeed without doing anything if there is no release to reject")
+	flags.BoolVar(&ifActive, "if-active", false, "succeed without doing anything if there is no release to reject, or if its canary is kept by --keep")
 	f.registerKeep(flags)
 	f.emissary.register(flags)
 	f.registerWrites(flags)

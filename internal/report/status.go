@@ -174,6 +174,9 @@ func (s Status) Sentence() string {
 		if s.Verified == nil {
 			return "the canary's weight is 0, but no gateway has confirmed it yet; if no process works on it, run canarize reject again"
 		}
+		if s.Kept {
+			return "traffic is back on stable, and the canary is kept; if no process works on it, run canarize reject again"
+		}
 		return "traffic is back on stable, the canary is being removed; if no process works on it, run canarize reject again"
 	case rollout.Promoted:
 		return "stable is the new version and serves everything"

@@ -181,7 +181,7 @@ func (t *transition) promote(r Request) (State, []Action) {
 
 func (t *transition) reject(r Request) (State, []Action) {
 	switch {
-	case t.Phase == Rejected || r.IfActive && !t.Phase.Active():
+	case t.Phase == Rejected || r.IfActive && (!t.Phase.Active() || t.Parked()):
 		return t.State, nil
 	case t.Phase == None:
 		return t.refuse(&Refusal{Code: RefusedNoRelease})

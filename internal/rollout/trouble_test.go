@@ -118,6 +118,9 @@ func TestKeptCanary(t *testing.T) {
 		if _, actions := step(s, Request{Verb: Deploy, Fresh: Fresh{Plan: "b"}}); actions[0].Kind != Refuse {
 			t.Errorf("%s: a deployment does %v", from.Phase, actions)
 		}
+		if left, actions := step(s, Request{Verb: Reject, IfActive: true}); len(actions) > 0 || !left.Parked() {
+			t.Errorf("%s: the last step of a pipeline does %v", from.Phase, actions)
+		}
 		s, actions = step(s, Request{Verb: Reject, Run: Run{Holder: "cleaner"}})
 		if len(actions) == 0 || actions[len(actions)-1].Kind != DeleteCanary {
 			t.Fatalf("%s: %v", from.Phase, actions)

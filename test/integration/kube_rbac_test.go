@@ -46,9 +46,11 @@ func testPermissions(t *testing.T, s site) {
 	k := s.startKubelet(t, s.namespace)
 	emissary.pod(t, "emissary-1", s.namespace, gatewayLabels, running)
 	s.startGateway(t, k, "emissary-1", 10)
+	s.pod(t, "web-1", s.namespace, "{app: web}", crashed)
 
 	access := wiring.Access(wiring.AccessOptions{Namespace: s.namespace, EmissaryNamespace: emissary.namespace, Account: "deployer", PodMetrics: true})
-	access.Optional = nil // canarize doctor uses those; testOthers checks it
+	// canarize doctor uses the others; testOthers checks it.
+	access.Optional = []kube.Granted{{Namespace: s.namespace, Grants: kube.ExamineGrants()}}
 	if _, err := s.cluster.Apply(t.Context(), access.Permissions(), kube.Write{}); err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +136,9 @@ func releaseAll(t *testing.T, s site, gatewayNamespace string) {
 		if err := s.cluster.Ready(t.Context(), []kube.Ref{ref}, kube.Wait{Deadline: 300 * time.Millisecond}); err != nil && strings.Contains(err.Error(), "forbidden") {
 			t.Error(err) // without a controller it never becomes ready
 		}
+	}
+	if _, err := s.cluster.Examine(t.Context(), refs[:1], nil); err != nil {
+		t.Error(err)
 	}
 	gateways := live.NewGateways(s.cluster, live.Gateway{Namespace: gatewayNamespace})
 	defer gateways.Close()

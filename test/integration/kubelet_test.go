@@ -18,18 +18,38 @@ import (
 	"k8s.io/streaming/pkg/httpstream/spdy"
 )
 
-// kubelet simulates the part of a node that a port-forward needs: the API server sends it
-// connections, and it forwards them.
+// kubelet simulates the part of a node that port-forwards and logs need: the API server
+// sends it connections, which it forwards, and asks it for logs.
 type kubelet struct {
 	mu      sync.Mutex
 	ports   map[string]string // addresses by POD:PORT
 	tunnels int               // opened so far
+	logs    map[string]string // of the previous run, by POD/CONTAINER
+}
+
+// wrote makes the previous run of a container have a log.
+func (k *kubelet) wrote(pod, container, text string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.logs[pod+"/"+container] = text
+}
+
+// serveLog serves /containerLogs/NAMESPACE/POD/CONTAINER, whole: canarize has to cut it.
+func (k *kubelet) serveLog(w http.ResponseWriter, r *http.Request, name string) {
+	k.mu.Lock()
+	text, known := k.logs[name]
+	k.mu.Unlock()
+	if !known || r.URL.Query().Get("previous") != "true" {
+		http.NotFound(w, r)
+		return
+	}
+	_, _ = io.WriteString(w, text)
 }
 
 // startKubelet registers a node with the name.
 func (s site) startKubelet(t *testing.T, name string) *kubelet {
 	t.Helper()
-	k := &kubelet{ports: map[string]string{}}
+	k := &kubelet{ports: map[string]string{}, logs: map[string]string{}}
 	server := httptest.NewTLSServer(k)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -67,6 +87,10 @@ func (k *kubelet) opened() int {
 // ServeHTTP serves /portForward/NAMESPACE/POD.
 func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(r.URL.Path, "/")
+	if len(parts) == 5 && parts[1] == "containerLogs" {
+		k.serveLog(w, r, parts[3]+"/"+parts[4])
+		return
+	}
 	if len(parts) != 4 || parts[1] != "portForward" {
 		http.NotFound(w, r)
 		return

@@ -66,6 +66,9 @@ spec: {hostname: "*", prefix: /, service: "shop:80", timeout_ms: 100}
 // brokenTag is an image tag whose pods never become ready.
 const brokenTag = "broken"
 
+// crashingTag is an image tag whose pods a test plays.
+const crashingTag = "crashing"
+
 // shop is the application in its own namespace, with a simulated deployment controller.
 type shop struct {
 	site
@@ -149,6 +152,9 @@ func (s shop) playOnce(ctx context.Context, t *testing.T) {
 		if strings.HasSuffix(imageOf(d.Object), ":"+brokenTag) {
 			status["readyReplicas"], status["availableReplicas"] = 0, 0
 			status["conditions"] = []any{map[string]any{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "it crashes"}}
+		}
+		if strings.HasSuffix(imageOf(d.Object), ":"+crashingTag) {
+			status["readyReplicas"], status["availableReplicas"] = 0, 0
 		}
 		if err := s.patch(ctx, deployments, d.GetName(), map[string]any{"status": status}, "status"); err != nil && ctx.Err() == nil {
 			t.Log("playing the deployment controller:", err)
