@@ -103,3 +103,17 @@ func TestAdvice(t *testing.T) {
 		t.Errorf("advice about no error: %v", err)
 	}
 }
+
+// TestRemedy: the advice to describe a workload stands where a command ends and leaves it,
+// and not in an event, after which it may be deleted.
+func TestRemedy(t *testing.T) {
+	release := runner.Release{Namespace: "eu", Name: "shop"}
+	err := runner.NotReadyError{Err: &kube.NotReadyError{Progress: kube.Progress{Ref: kube.Ref{Group: "apps", Kind: "Deployment", Namespace: "eu", Name: "shop-canary"}}, Reason: "no progress"}}
+	const remedy = "; see kubectl describe deployment shop-canary -n eu"
+	if got := advised(release, fmt.Errorf("held: %w", err)).Error(); !strings.HasSuffix(got, remedy) {
+		t.Errorf("%s, expected %s at its end", got, remedy)
+	}
+	if got := advisedEvent(release, rollout.Event{}.WithText("wait for canary: %v", err)).Text; strings.Contains(got, "describe") {
+		t.Errorf("event: %s", got)
+	}
+}

@@ -97,7 +97,7 @@ func TestPodTrouble(t *testing.T) {
 		{"no ConfigMap", pod + container + "state: {waiting: {reason: CreateContainerConfigError}}}]}", "pod web-1, container web: CreateContainerConfigError"},
 		{
 			"crash loop", pod + container + "state: {waiting: {reason: CrashLoopBackOff, message: back-off}}, lastState: {terminated: {exitCode: 3, reason: Error}}}]}",
-			"pod web-1, container web: CrashLoopBackOff: back-off; the last run ended with exit code 3 (Error)",
+			"pod web-1, container web: CrashLoopBackOff: the last run ended with exit code 3 (Error)",
 		},
 		{"crash", pod + container + "state: {terminated: {exitCode: 137, reason: OOMKilled}}}]}", "pod web-1, container web: OOMKilled: ended with exit code 137"},
 		{

@@ -88,6 +88,9 @@ func containerTrouble(c fields) Trouble {
 	}
 	if reason := c.text("state", "waiting", "reason"); !slices.Contains(starting, reason) {
 		t.Reason, t.Message = reason, joined(c.text("state", "waiting", "message"), last)
+		if reason == "CrashLoopBackOff" && last != "" { // its own message only has names and a time
+			t.Message = last
+		}
 		return t
 	}
 	if code, found := exitCode(c, "state"); found && code != 0 {

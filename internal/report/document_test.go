@@ -138,7 +138,7 @@ func held() Report {
 // crashed returns a release whose canary crashed and was removed.
 func crashed() Report {
 	at := func(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
-	why := "Deployment eu/shop-canary: 0 of 1 pods are available; pod shop-canary-5c8-x2, container web: CrashLoopBackOff: back-off 40s restarting failed container; the last run ended with exit code 3 (Error) (given up after 3 restarts)"
+	why := "Deployment eu/shop-canary: 0 of 1 pods are available; pod shop-canary-5c8-x2, container web: CrashLoopBackOff: the last run ended with exit code 3 (Error) (given up after 3 restarts)"
 	pods := manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "eu", Name: "shop"}
 	return Of("eu", "shop", rollout.State{
 		Phase: rollout.Rejected, Started: noon, Run: azure, Plan: strings.Repeat("1a", 32), Number: 4,
