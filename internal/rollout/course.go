@@ -123,7 +123,7 @@ func Decide(spec Spec, c Course, s State, h Heard) Decision {
 	case s.Phase != Standing && s.Phase != Shifting:
 		return Decision{Do: DoEnd, Why: stopped(s.Held, nil)}
 	case h.People.Rejected != nil:
-		return c.heeds(h.People.Rejected)
+		return c.rejectFor(h.People.Rejected)
 	case c.Analyze:
 		return c.analyze(s, h)
 	case h.Judged != nil && h.Judged.Verdict == analysis.Reject:
@@ -172,7 +172,7 @@ func (c Course) begin(s State, h Heard) Decision {
 	case h.People.Status == NotRead:
 		return Decision{Do: DoRead}
 	case h.People.Rejected != nil && (s.Phase == Standing || s.Phase == Shifting):
-		return c.heeds(h.People.Rejected) // a process requested this and was then killed
+		return c.rejectFor(h.People.Rejected) // a process requested this and was then killed
 	case s.Held == "" || c.Override || s.Guarded || s.Phase == Rejecting || s.Phase == Retiring:
 		return resume
 	}
@@ -191,9 +191,11 @@ func (c Course) reject(by Decider, why string) Decision {
 	return Decision{Do: DoApply, Fact: Request{Verb: Reject, Run: c.Run, Keep: c.Keep, Reason: Reason{By: by, Text: why}}}
 }
 
-// heeds rejects because a person said so.
-func (c Course) heeds(rejected *Statement) Decision {
-	return Decision{Do: DoApply, Fact: Request{Verb: Reject, Run: c.Run, Reason: Reason{By: ByPerson, Text: rejected.String()}, Statement: rejected}}
+// rejectFor rejects a release because a person said so.
+func (c Course) rejectFor(person *Statement) Decision {
+	return Decision{Do: DoApply, Fact: Request{
+		Verb: Reject, Run: c.Run, Keep: c.Keep || person.Keep, Reason: Reason{By: ByPerson, Text: person.String()}, Statement: person,
+	}}
 }
 
 // podsFailed reports whether the canary's pods, or as many as a share needs, did not

@@ -21,6 +21,8 @@ type Statement struct {
 	Text string    `json:"text"`
 	By   string    `json:"by,omitempty"` // the user name known to the API server; "" if unknown
 	At   time.Time `json:"at,omitzero"`
+	// Keep, of a rejection, leaves the canary in the cluster, without traffic.
+	Keep bool `json:"keep,omitempty"`
 }
 
 // String returns the text, followed by its author if known.

@@ -155,3 +155,15 @@ func TestTroublesFollowTheCanary(t *testing.T) {
 		t.Errorf("of the next release: %+v", next.Troubles)
 	}
 }
+
+// TestKeptBesideARun: a run that another process tells to reject keeps the canary if that
+// process wants it.
+func TestKeptBesideARun(t *testing.T) {
+	for _, keep := range []bool{true, false} {
+		said := ParseStatements(Statements{Rejected: &Statement{Text: "no", Keep: keep}}.Annotations(start), start)
+		d := Decide(Spec{Limit: 100}, Course{Plan: "a"}, State{Schema: Schema, Phase: Standing, Plan: "a", Started: start}, Heard{Begun: true, People: People{Statements: said, Status: Current}})
+		if r, is := d.Fact.(Request); !is || r.Verb != Reject || r.Keep != keep {
+			t.Errorf("keep %v: %+v", keep, d)
+		}
+	}
+}

@@ -109,7 +109,7 @@ func (r *Runner) zeroFirst(ctx context.Context, release Release, request rollout
 		return nil
 	}
 	return s.editStatements(ctx, func(st *rollout.Statements) error {
-		st.Rejected = &rollout.Statement{Text: "requested by " + request.Run.Holder, At: r.Now().UTC()}
+		st.Rejected = &rollout.Statement{Text: "requested by " + request.Run.Holder, At: r.Now().UTC(), Keep: request.Keep}
 		return nil
 	})
 }
