@@ -85,12 +85,14 @@ func (c *Cluster) failures(ctx context.Context, workload Ref, labels map[string]
 func (c *Cluster) readAbout(ctx context.Context, namespace string, all []Examined) {
 	var reading sync.WaitGroup
 	defer reading.Wait()
+	warned := map[string]bool{} // pods whose warnings are read, once each
 	for i := range all {
 		e := &all[i]
 		if e.Logged {
 			reading.Go(func() { e.Log, e.LogUnread = c.logEnd(ctx, namespace, e.Failure) })
 		}
-		if !slices.ContainsFunc(all[:i], func(before Examined) bool { return before.Pod == e.Pod }) { // once for each pod
+		if !warned[e.Pod] {
+			warned[e.Pod] = true
 			reading.Go(func() { e.Events, e.EventsUnread = c.warnings(ctx, namespace, e.UID) })
 		}
 	}
