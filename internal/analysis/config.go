@@ -128,7 +128,7 @@ func measuresTime(metric string) bool {
 func DefaultGauge() GaugeRule { return GaugeRule{Margin: 0.1} }
 
 func (c Config) margin(metric string) float64 {
-	if m, ok := c.Margins[metric]; ok {
+	if m, ok := inherited(c.Margins, metric); ok {
 		return m / 100
 	}
 	return DefaultMargin(metric) / 100
@@ -136,7 +136,7 @@ func (c Config) margin(metric string) float64 {
 
 // warmup returns the warm-up of a metric; slow says that it measures time.
 func (c Config) warmup(metric string, slow bool) float64 {
-	if w, ok := c.Warmups[metric]; ok {
+	if w, ok := inherited(c.Warmups, metric); ok {
 		return w
 	}
 	if slow {

@@ -116,7 +116,7 @@ func (j *Judge) count(o Observation, seconds float64) interval {
 	for _, l := range j.s.Latencies {
 		l.observe(o.Latency[l.Name], j.warmed(in, j.config.warmup(l.Name, true)), j.config, &j.arms)
 		l.learn(o.Latency[l.Name].Stable)
-		if l.choose(j.config.margin(l.Name), j.config.Roles[l.Name] == Guard) {
+		if l.choose(j.config.margin(l.Name), j.config.role(l.Name) == Guard) {
 			j.gather()
 		}
 	}
@@ -178,7 +178,7 @@ func (j *Judge) addMetrics(o Observation) {
 	for name := range considered(j.config, o.Metrics) {
 		j.s.Ratios = insert(j.s.Ratios, name, func(r *ratio) string { return r.Name }, func() *ratio {
 			r := &ratio{Name: name, Margin: j.config.margin(name), Weight: 1, Stake: stake}
-			if j.config.Roles[name] == Guard {
+			if j.config.role(name) == Guard {
 				r.Guard, r.Weight = true, guardWeight
 			}
 			return r

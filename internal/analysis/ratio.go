@@ -45,6 +45,10 @@ type pending struct {
 	Seconds float64 `json:"seconds,omitempty"`
 }
 
+// guardPods is the largest number of pods of a version that a guard tracks one by one. There may
+// be forty guards, and the whole state has to fit into a ConfigMap.
+const guardPods = 16
+
 // memory is the half-life of stable's past, s.
 const memory = 600
 
@@ -105,6 +109,9 @@ func (r *ratio) observe(p Pair, in interval, c Config) {
 	if p.Stable != nil {
 		stable, _ = p.Stable.sum()
 		stablePods = p.Stable.Pods
+	}
+	if r.Guard && max(len(canaryPods), len(stablePods)) > guardPods {
+		canaryPods, stablePods = nil, nil
 	}
 	in = r.Pending.add(canary, stable, in)
 	if !in.blind {
@@ -300,4 +307,13 @@ func (r *ratio) evidence(c Config) Evidence {
 
 func (t Total) counts() Counts {
 	return Counts{Bad: int64(min(t.Bad, maxCount)), Total: int64(min(t.All, maxCount))}
+}
+
+// among returns how many metrics share the probability of a false catastrophe: the guards
+// share that of one decider, however many they are.
+func (r *ratio) among(guards int) int {
+	if r.Guard {
+		return guards
+	}
+	return 1
 }

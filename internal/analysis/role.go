@@ -24,7 +24,7 @@ func Roles() []Role { return []Role{Decider, Guard, Ignored} }
 
 // eventsRole returns the role of events.
 func (c Config) eventsRole(name string) Role {
-	if r, ok := c.Roles[name]; ok {
+	if r, ok := setting(c.Roles, name); ok {
 		return r
 	}
 	if name == ClientErrors {
@@ -33,7 +33,10 @@ func (c Config) eventsRole(name string) Role {
 	return Decider
 }
 
-func (c Config) ignores(name string) bool { return c.Roles[name] == Ignored }
+func (c Config) ignores(name string) bool {
+	r, _ := setting(c.Roles, name)
+	return r == Ignored
+}
 
 // considered returns the metrics that are not ignored.
 func considered[T any](c Config, all map[string]T) iter.Seq2[string, T] {

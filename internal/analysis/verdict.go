@@ -82,8 +82,14 @@ func (j *Judge) overtime(d Decision) Decision {
 // broken returns the reason for a rejection that does not need evidence of
 // harm, or "".
 func (j *Judge) broken() string {
+	guards := 0
 	for _, r := range j.all {
-		if r.Brake.fires(j.config.Alpha) {
+		if r.Guard {
+			guards++
+		}
+	}
+	for _, r := range j.all {
+		if r.Brake.fires(j.config.Alpha / float64(r.among(guards))) {
 			return fmt.Sprintf("%s: most requests of the canary are bad now (%.0f of %.0f since the release began), but those of stable are not.", r.Name, r.Canary.Bad, r.Canary.All)
 		}
 	}
@@ -148,7 +154,7 @@ func (j *Judge) healthy() bool {
 		return false
 	}
 	for _, l := range j.s.Latencies {
-		if len(l.Ratios) == 0 && j.config.Roles[l.Name] != Guard {
+		if len(l.Ratios) == 0 && j.config.role(l.Name) != Guard {
 			return false
 		}
 	}

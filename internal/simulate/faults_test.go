@@ -56,21 +56,20 @@ func summary(t *testing.T, s Scenario, c analysis.Config, runs int) Summary {
 	return Summarize(outcomes)
 }
 
-// TestRoutes checks that forty metrics of routes, as guards, do not keep a healthy release
+// TestRoutes checks that forty metrics of routes, which are guards, do not keep a healthy release
 // from its promotion, and that a rare route that always fails is found and named.
 func TestRoutes(t *testing.T) {
 	c := analysis.Default()
-	c.Roles = map[string]analysis.Role{}
 	s := Scenario{Name: "routes", Requests: 100, Interval: 15e9, Deadline: 3600e9, Metrics: map[string]Ratio{"errors": {Stable: .2, Canary: .2}}}
 	for i := range 40 {
 		name, of := fmt.Sprintf("errors{route=%d}", i), 2.5
-		c.Roles[name], s.Metrics[name] = analysis.Guard, Ratio{Stable: .2, Canary: .2, Of: &of}
+		s.Metrics[name] = Ratio{Stable: .2, Canary: .2, Of: &of}
 	}
 	if sum := summary(t, s, c, 50); sum.Rejected.Runs > 1 || sum.Promoted.Runs < 48 || sum.ToPromote.Minutes > 15 {
 		t.Errorf("healthy: %+v", sum)
 	}
 	deciders := c
-	deciders.Roles = nil
+	deciders.Roles = map[string]analysis.Role{"errors{route}": analysis.Decider}
 	if sum := summary(t, s, deciders, 10); sum.Promoted.Runs > 0 {
 		t.Error("the routes prove their health in an hour; then guards are not needed")
 	}
