@@ -21,12 +21,13 @@ func (r *Reader) History(ctx context.Context, begin time.Time, length, interval 
 	if err != nil {
 		return nil, err
 	}
-	return history(reading, r.Tracker.metrics, begin, length, interval), nil
+	tracker := NewTracker(r.Tracker.metrics, begin)
+	tracker.parts = r.Tracker.parts // both choose the same
+	return history(reading, tracker, begin, length, interval), nil
 }
 
 // history replays a reading as if it had been read after every interval.
-func history(r Reading, metrics []Metric, begin time.Time, length, interval time.Duration) (all []analysis.Observation) {
-	tracker := NewTracker(metrics, begin)
+func history(r Reading, tracker *Tracker, begin time.Time, length, interval time.Duration) (all []analysis.Observation) {
 	for at := begin.Add(-length); at.Before(begin); at = at.Add(interval) {
 		out := tracker.Observe(r.until(at), Weight{})
 		if o := ofStable(out.Observation); out.Ready && len(o.Metrics)+len(o.Latency) > 0 {

@@ -95,6 +95,7 @@ type Value struct {
 	Part   Part
 	Bound  float64 // of a Bucket, in seconds; +Inf counts all requests
 	Series string  // distinguishes counters of the same part
+	By     string  // the value of the label by which the metric is divided; "" if there is none
 	Count  float64
 }
 
@@ -126,6 +127,7 @@ const ClientErrors = analysis.ClientErrors
 type Metric struct {
 	Name string
 	Kind Kind
+	By   string // a label of a ratio; the requests with each of its values are a metric, too
 }
 
 // The limits of one reading.

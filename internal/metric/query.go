@@ -65,6 +65,9 @@ func (q Query) Native(arm Arm, pod, name string, labels map[string]string, h nat
 // bad and all requests.
 func (q Query) Values(arm Arm, pod, name string, labels map[string]string, count float64) ([]Value, error) {
 	v := Value{Metric: q.Name, Arm: arm, Pod: pod, Count: count}
+	if q.By != "" {
+		v.By = partValue(labels[q.By])
+	}
 	var all []Value
 	add := func(part Part) {
 		v.Part = part
@@ -115,7 +118,7 @@ func Series(name string, labels map[string]string) string {
 // has the label that selects bad requests, no request can ever be bad.
 type SelectorCheck struct {
 	queries []Query
-	total   map[string]bool // metrics with series
+	total   map[string]bool // metrics with series, and those with series of bad requests
 	labels  map[string]bool // "METRIC LABEL" for each label of these series
 	bounds  map[string]bool // of a latency: whether a boundary of its classic histogram is finite
 }
@@ -131,14 +134,39 @@ func (c *SelectorCheck) Add(name string, labels map[string]string) {
 		if q.Kind == KindLatency && !q.IsNative() && q.Buckets.Matches(name, labels) {
 			c.bounds[q.Name] = c.bounds[q.Name] || !strings.EqualFold(labels["le"], "+Inf")
 		}
-		if q.Kind != KindRatio || q.Bad.Name != q.Total.Name || !q.Total.Matches(name, labels) {
+		if q.Kind != KindRatio {
 			continue
 		}
-		c.total[q.Name] = true
-		for label := range labels {
-			c.labels[q.Name+" "+label] = true
+		if q.Total.Matches(name, labels) {
+			c.record(q.Name, labels)
+		}
+		if q.By != "" && q.Bad.Name != q.Total.Name && q.Bad.Matches(name, labels) {
+			c.record(badOf(q), labels)
 		}
 	}
+}
+
+// badOf is the key of the series of bad requests in a SelectorCheck.
+func badOf(q Query) string { return q.Name + " bad" }
+
+func (c *SelectorCheck) record(key string, labels map[string]string) {
+	c.total[key] = true
+	for label := range labels {
+		c.labels[key+" "+label] = true
+	}
+}
+
+// undivided returns a trouble if a metric is divided by a label that its series lack.
+func (c *SelectorCheck) undivided(q Query) (troubles []string) {
+	for _, of := range []struct {
+		key      string
+		selector Selector
+	}{{q.Name, q.Total}, {badOf(q), q.Bad}} {
+		if q.By != "" && c.total[of.key] && !c.labels[of.key+" "+q.By] {
+			troubles = append(troubles, fmt.Sprintf("%s: no series of %s has the label %s, so its values cannot be compared; correct by", q.Name, of.selector, q.By))
+		}
+	}
+	return troubles
 }
 
 // Troubles returns what is suspicious about the queries, once all series were
@@ -149,8 +177,9 @@ func (c *SelectorCheck) Troubles() (troubles []string) {
 			name := strings.TrimSuffix(q.Buckets.Name, BucketSuffix)
 			troubles = append(troubles, fmt.Sprintf("%s: %s has no boundary but +Inf; if %s is a native histogram, write histogram: %s instead of buckets", q.Name, q.Buckets.Name, name, name))
 		}
+		troubles = append(troubles, c.undivided(q)...)
 		for _, m := range q.Bad.Matchers {
-			if c.total[q.Name] && !c.labels[q.Name+" "+m.Label] && !m.Matches("") {
+			if q.Bad.Name == q.Total.Name && c.total[q.Name] && !c.labels[q.Name+" "+m.Label] && !m.Matches("") {
 				troubles = append(troubles, fmt.Sprintf("%s: no series of %s has the label %s, so no request can ever be bad; correct its bad selector", q.Name, q.Total, m.Label))
 			}
 		}

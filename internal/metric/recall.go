@@ -38,7 +38,7 @@ var ErrNamelessPods = errors.New("the series do not name their pods")
 // Recall reads the past of stable's pods and returns their increments. The rules are
 // those of a Tracker.
 func Recall(ctx context.Context, archive Archive, o Recalling) (Past, error) {
-	r := recording{metrics: o.Metrics, end: o.End, pods: map[string]*recordedPod{}}
+	r := recording{metrics: undivided(o.Metrics), end: o.End, pods: map[string]*recordedPod{}}
 	if o.End.Sub(o.Begin)/o.Interval > maxPast {
 		return Past{}, fmt.Errorf("%s has too many intervals of %s; choose a shorter time", o.End.Sub(o.Begin), o.Interval)
 	}

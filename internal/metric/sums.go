@@ -70,7 +70,8 @@ func (t *Tracker) limit(metric string, values map[Value]float64) {
 // emit moves the sums of the measured versions into an observation.
 func (t *Tracker) emit(o *analysis.Observation) (troubles []string) {
 	measured := t.measured()
-	for _, m := range t.metrics {
+	all := t.all()
+	for i, m := range all {
 		s := t.sum(m.Name)
 		switch m.Kind {
 		case KindRatio:
@@ -94,14 +95,14 @@ func (t *Tracker) emit(o *analysis.Observation) (troubles []string) {
 			continue
 		}
 		for _, arm := range Arms() {
-			if !measured[arm] && !t.failed(arm) {
+			if i < len(t.metrics) && !measured[arm] && !t.failed(arm) {
 				troubles = append(troubles, fmt.Sprintf("%s: no data for %s yet", m.Name, arm))
 			}
 		}
 	}
 	// A metric that a source discovers later begins then.
 	maps.DeleteFunc(t.sums, func(name string, _ *sums) bool {
-		return !slices.ContainsFunc(t.metrics, func(m Metric) bool { return m.Name == name })
+		return !slices.ContainsFunc(all, func(m Metric) bool { return m.Name == name })
 	})
 	return troubles
 }

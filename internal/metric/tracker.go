@@ -26,6 +26,7 @@ type Tracker struct {
 	sums    map[string]*sums
 	bounds  map[string][]float64 // by latency
 	finest  map[string][]float64 // by native histogram: the most bounds that it had
+	parts   *parts
 }
 
 // The time without new data of a target after which the release is held is
@@ -38,7 +39,7 @@ const (
 
 // NewTracker returns a tracker for a release that begins at a time.
 func NewTracker(metrics []Metric, begin time.Time) *Tracker {
-	return &Tracker{metrics: slices.Clone(metrics), begin: begin, known: map[string]*target{}, away: map[string]string{}, sums: map[string]*sums{}, bounds: map[string][]float64{}, finest: map[string][]float64{}}
+	return &Tracker{metrics: slices.Clone(metrics), begin: begin, known: map[string]*target{}, away: map[string]string{}, sums: map[string]*sums{}, bounds: map[string][]float64{}, finest: map[string][]float64{}, parts: newParts()}
 }
 
 // target holds the state of a Target.
@@ -103,6 +104,7 @@ func (t *Tracker) Observe(r Reading, w Weight) Outcome {
 			t.metrics = append(t.metrics, m)
 		}
 	}
+	t.parts.discover(t.metrics, r)
 	out.Troubles = append(slices.Clone(r.Troubles), t.add(r, first)...)
 	t.gauges(r, &out)
 	late, patience := t.late(r.At, w)
@@ -212,6 +214,9 @@ func (t *Tracker) count(name string, k *target, s Scrape) (troubles []string) {
 		for v, count := range values {
 			if k.based {
 				t.sum(g.metric).add(v, count-before[v])
+				if part := t.parts.names[partKey{g.metric, v.By}]; part != "" {
+					t.sum(part).add(v, count-before[v])
+				}
 			}
 			before[v] = count
 		}

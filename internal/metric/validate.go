@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // usable lists which fields of a Config a source uses.
@@ -71,6 +72,9 @@ func (a Access) credentials() bool {
 func (c Config) consistent() error {
 	names := map[string]bool{}
 	counted := len(c.Queries) == 0
+	if err := c.divided(); err != nil {
+		return err
+	}
 	for _, q := range c.Queries {
 		if names[q.Name] {
 			return fmt.Errorf("two metrics have the name %s; rename one", q.Name)
@@ -91,6 +95,42 @@ func (c Config) consistent() error {
 		return errors.New("cert and key belong together; give both")
 	case c.Source == AzureMonitor && c.Access.credentials():
 		return fmt.Errorf("the source %s logs in by itself; leave auth out", AzureMonitor)
+	}
+	return nil
+}
+
+// divided returns an error if a metric cannot be divided by its label.
+func (c Config) divided() error {
+	own := []string{"pod", "instance", c.PodLabel}
+	for _, m := range slices.Concat(c.Canary, c.Stable) {
+		own = append(own, m.Label)
+	}
+	ratios, by := 0, ""
+	for _, q := range c.Queries {
+		if q.Kind == KindRatio {
+			ratios++
+		}
+		if q.By == "" {
+			continue
+		}
+		by = q.Name
+		if strings.ContainsAny(q.Name, "{}") {
+			return fmt.Errorf("ratios.%s.by: the name of a metric with by cannot contain braces; rename it", q.Name)
+		}
+		for _, other := range c.Queries {
+			if strings.HasPrefix(other.Name, q.Name+"{") {
+				return fmt.Errorf("two metrics may have the name %s; rename it, or remove by from %s", other.Name, q.Name)
+			}
+		}
+		if _, err := NewMatcher(q.By, "=", ""); err != nil {
+			return fmt.Errorf("ratios.%s.by: %w", q.Name, err)
+		}
+		if slices.Contains(own, q.By) {
+			return fmt.Errorf("ratios.%s.by: the label %s has other values for each version; name one that both share, such as route", q.Name, q.By)
+		}
+	}
+	if by != "" && ratios > maxDivided {
+		return fmt.Errorf("ratios.%s.by: with by there can be at most %d ratios, because each value becomes another one; there are %d", by, maxDivided, ratios)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package azuremonitor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,17 +41,25 @@ func options(t *testing.T) prometheus.Options {
 	}
 }
 
+func source(t *testing.T, url string, o prometheus.Options) metric.Source {
+	t.Helper()
+	s, err := open(metric.Access{Address: url}, o, func(string) string { return "" }, credential{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // TestContract uses a server that returns labels in another case than in the
 // query.
 func TestContract(t *testing.T) {
 	metrictest.Run(t, metrictest.Harness{
 		Secret: true,
-		Open: func(t *testing.T, url string) metric.Source {
-			s, err := open(metric.Access{Address: url}, options(t), func(string) string { return "" }, credential{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return s
+		Open:   func(t *testing.T, url string) metric.Source { return source(t, url, options(t)) },
+		Divided: func(t *testing.T, url string) metric.Source {
+			o := options(t)
+			o.Queries[0].Metric = metrictest.Divided()
+			return source(t, url, o)
 		},
 		Answer: func(r *http.Request, history []metrictest.Snapshot) string {
 			query := r.FormValue("query")
@@ -61,17 +70,27 @@ func TestContract(t *testing.T) {
 			if strings.Contains(query, `"canary"`) {
 				arm = metric.Canary
 			}
-			var good, bad []string
-			for _, s := range history {
-				counts := s.Of(arm)
-				good = append(good, fmt.Sprintf(`[%d,"%v"]`, s.Time.Unix(), counts.Total-counts.Bad))
-				if counts.Bad != 0 {
-					bad = append(bad, fmt.Sprintf(`[%d,"%v"]`, s.Time.Unix(), counts.Bad))
+			var result []string
+			for _, route := range metrictest.RoutesOf(history) {
+				var good, bad []string
+				for _, s := range history {
+					counts, found := s.At(arm, route)
+					if found {
+						good = append(good, fmt.Sprintf(`[%d,"%v"]`, s.Time.Unix(), counts.Total-counts.Bad))
+					}
+					if counts.Bad != 0 {
+						bad = append(bad, fmt.Sprintf(`[%d,"%v"]`, s.Time.Unix(), counts.Bad))
+					}
 				}
-			}
-			result := []string{fmt.Sprintf(`{"metric":{"__name__":"Requests_Total","INSTANCE":%q,"code":"200"},"values":[%s]}`, arm, strings.Join(good, ","))}
-			if len(bad) > 0 {
-				result = append(result, fmt.Sprintf(`{"metric":{"__name__":"Requests_Total","INSTANCE":%q,"code":"500"},"values":[%s]}`, arm, strings.Join(bad, ",")))
+				quoted, err := json.Marshal(strings.ToUpper(route))
+				if err != nil {
+					t.Error(err)
+				}
+				for code, values := range map[string][]string{"200": good, "500": bad} {
+					if len(values) > 0 {
+						result = append(result, fmt.Sprintf(`{"metric":{"__name__":"Requests_Total","INSTANCE":%q,"ROUTE":%s,"code":%q},"values":[%s]}`, arm, quoted, code, strings.Join(values, ",")))
+					}
+				}
 			}
 			return fmt.Sprintf(`{"status":"success","data":{"resultType":"matrix","result":[%s]}}`, strings.Join(result, ","))
 		},

@@ -34,6 +34,8 @@ type Counts struct{ Bad, Total float64 }
 type Snapshot struct {
 	Time           time.Time
 	Canary, Stable Counts
+	// Routes are the counters by version and route in the tests of routes, which have no others.
+	Routes map[metric.Arm]Routes
 }
 
 // Of returns the state of a version.
@@ -48,6 +50,9 @@ func (s Snapshot) Of(arm metric.Arm) Counts {
 type Harness struct {
 	// Open returns a source of one ratio, "errors", that reads a server.
 	Open func(t *testing.T, url string) metric.Source
+	// Divided, if not nil, returns a source of the metric of Divided. The series of the server
+	// then have the label route.
+	Divided func(t *testing.T, url string) metric.Source
 	// Answer returns the server's answer. history holds all states so far, for
 	// sources that store samples; the last one is the current state.
 	Answer func(r *http.Request, history []Snapshot) string
@@ -67,6 +72,7 @@ type world struct {
 	harness Harness
 	reader  metric.Reader
 	silent  bool // the fault is that no answer comes
+	url     string
 
 	mu      sync.Mutex
 	history []Snapshot
@@ -85,6 +91,7 @@ func (h Harness) world(t *testing.T) *world {
 	w := &world{t: t, harness: h}
 	server := httptest.NewServer(w)
 	t.Cleanup(server.Close)
+	w.url = server.URL
 	w.reader = metric.Reader{
 		Source:  h.Open(t, server.URL),
 		Tracker: metric.NewTracker([]metric.Metric{{Name: "errors", Kind: metric.KindRatio}}, Begin()),
@@ -118,7 +125,21 @@ func (w *world) set(fault http.HandlerFunc, s ...Snapshot) {
 func (w *world) read(seconds int, canary, stable Counts, fault http.HandlerFunc) metric.Outcome {
 	w.t.Helper()
 	now := Begin().Add(time.Duration(seconds) * time.Second)
-	w.set(fault, Snapshot{now, canary, stable})
+	w.set(fault, Snapshot{Time: now, Canary: canary, Stable: stable})
+	return w.readAt(now, fault)
+}
+
+// readRoutes does the same with counters of routes.
+func (w *world) readRoutes(seconds int, canary, stable Routes) metric.Outcome {
+	w.t.Helper()
+	now := Begin().Add(time.Duration(seconds) * time.Second)
+	w.set(nil, Snapshot{Time: now, Routes: map[metric.Arm]Routes{metric.Canary: canary, metric.Stable: stable}})
+	return w.readAt(now, nil)
+}
+
+// readAt reads the world at a time.
+func (w *world) readAt(now time.Time, fault http.HandlerFunc) metric.Outcome {
+	w.t.Helper()
 	w.reader.Timeout = plenty
 	if fault != nil && w.silent {
 		w.reader.Timeout = short
@@ -161,6 +182,9 @@ func Run(t *testing.T, h Harness) {
 		want(t, w.read(45, Counts{3, 20}, Counts{4, 1150}, nil), [2]int64{0, 0}, [2]int64{0, 0})
 		want(t, w.read(60, Counts{1, 2}, Counts{4, 1151}, nil), [2]int64{1, 2}, [2]int64{0, 1}) // a restart
 	})
+	if h.Divided != nil {
+		t.Run("routes", h.routes)
+	}
 	for name, fault := range h.faults() {
 		t.Run(name, func(t *testing.T) {
 			w := h.world(t)

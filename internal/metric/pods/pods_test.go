@@ -28,6 +28,15 @@ func ratio(t *testing.T) metric.Query {
 	return metric.Query{Metric: metric.Metric{Name: "errors", Kind: metric.KindRatio}, Bad: bad, Total: metric.Selector{Name: "requests_total"}}
 }
 
+func open(t *testing.T, c scrape.Cluster, queries ...metric.Query) *pods.Source {
+	t.Helper()
+	s, err := pods.New(c, queries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // server is a cluster with one pod of each version, whose pages come from a
 // test server.
 type server string
@@ -57,18 +66,23 @@ func (s server) Page(ctx context.Context, p scrape.Pod) ([]byte, error) {
 
 func TestContract(t *testing.T) {
 	metrictest.Run(t, metrictest.Harness{
-		Open: func(t *testing.T, url string) metric.Source {
-			s, err := pods.New(server(url), []metric.Query{ratio(t)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return s
+		Open: func(t *testing.T, url string) metric.Source { return open(t, server(url), ratio(t)) },
+		Divided: func(t *testing.T, url string) metric.Source {
+			q := ratio(t)
+			q.Metric = metrictest.Divided()
+			return open(t, server(url), q)
 		},
 		Answer: func(r *http.Request, history []metrictest.Snapshot) string {
-			counts := history[len(history)-1].Of(metric.Arm(strings.TrimPrefix(r.URL.Path, "/")))
-			page := fmt.Sprintf("# TYPE requests_total counter\nrequests_total{custom_status=\"good\"} %v\nup 1\n", counts.Total-counts.Bad)
-			if counts.Bad != 0 {
-				page += fmt.Sprintf("requests_total{custom_status=\"bad\"} %v\n", counts.Bad)
+			page := "# TYPE requests_total counter\nup 1\n"
+			for _, route := range metrictest.RoutesOf(history) {
+				counts, found := history[len(history)-1].At(metric.Arm(strings.TrimPrefix(r.URL.Path, "/")), route)
+				escaped := strings.NewReplacer("\\", `\\`, "\n", `\n`, `"`, `\"`).Replace(route)
+				if found {
+					page += fmt.Sprintf("requests_total{custom_status=\"good\",route=\"%s\"} %v\n", escaped, counts.Total-counts.Bad)
+				}
+				if counts.Bad != 0 {
+					page += fmt.Sprintf("requests_total{custom_status=\"bad\",route=\"%s\"} %v\n", escaped, counts.Bad)
+				}
 			}
 			return page
 		},

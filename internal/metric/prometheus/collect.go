@@ -51,6 +51,9 @@ func newCollection(o Options) *collection {
 func spellings(queries []metric.Query, podLabel string) map[string]string {
 	all := append([]string{"le", podLabel}, targetLabels[:]...)
 	for _, q := range queries {
+		if q.By != "" {
+			all = append(all, q.By)
+		}
 		for _, s := range []metric.Selector{q.Bad, q.Total, q.Buckets, q.Histogram} {
 			all = append(all, s.Name)
 			for _, m := range s.Matchers {
@@ -98,6 +101,11 @@ func (c *collection) add(i int, arm metric.Arm, result []series) error {
 		values, err := q.Values(arm, labels[c.podLabel], name, labels, 0)
 		if err != nil {
 			return err
+		}
+		for j := range values {
+			if c.names != nil { // the case of values does not matter either
+				values[j].By = strings.ToLower(values[j].By)
+			}
 		}
 		natives, err := c.natives(q, arm, name, labels, s)
 		if err != nil {

@@ -1,6 +1,7 @@
 package prometheus_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
@@ -58,6 +59,9 @@ func TestContract(t *testing.T) {
 				Open: func(t *testing.T, url string) metric.Source {
 					return open(t, url, metric.Query{Metric: metric.Metric{Name: "errors", Kind: metric.KindRatio}, Bad: selector(t, selectors[0]), Total: selector(t, selectors[1])})
 				},
+				Divided: func(t *testing.T, url string) metric.Source {
+					return open(t, url, metric.Query{Metric: metrictest.Divided(), Bad: selector(t, selectors[0]), Total: selector(t, selectors[1])})
+				},
 			})
 		})
 	}
@@ -77,29 +81,38 @@ func answer(r *http.Request, history []metrictest.Snapshot) string {
 	}
 	var result []string
 	for arm, value := range odd() {
-		for code, total := range map[string]bool{"200": true, "500": false} {
-			var values []string
-			for _, s := range history {
-				counts := s.Of(arm)
-				count := counts.Bad
-				if name == "requests_total" && total {
-					count = counts.Total - counts.Bad
+		for _, route := range metrictest.RoutesOf(history) {
+			for _, code := range []string{"200", "500"} {
+				labels := map[string]string{"__name__": name, "instance": string(arm), "version": value, "code": code, "route": route}
+				values := samples(history, arm, route, name == "requests_total" && code == "200")
+				selected := name == "requests_total" || name == "failures_total" && code == "500"
+				for _, m := range matchers {
+					selected = selected && m.Matches(labels[m.Label])
 				}
-				if total || counts.Bad != 0 {
-					values = append(values, fmt.Sprintf("[%d.000,%q]", s.Time.Unix(), number(count)))
+				text, err := json.Marshal(labels)
+				if err == nil && selected && len(values) > 0 {
+					result = append(result, fmt.Sprintf(`{"metric":%s,"values":[%s]}`, text, strings.Join(values, ",")))
 				}
-			}
-			labels := map[string]string{"instance": string(arm), "version": value, "code": code}
-			selected := name == "requests_total" || name == "failures_total" && !total
-			for _, m := range matchers {
-				selected = selected && m.Matches(labels[m.Label])
-			}
-			if selected && len(values) > 0 {
-				result = append(result, fmt.Sprintf(`{"metric":{"__name__":%q,"instance":%q,"version":%s,"code":%q},"values":[%s]}`, name, arm, strconv.Quote(value), code, strings.Join(values, ",")))
 			}
 		}
 	}
 	return fmt.Sprintf(`{"status":"success","data":{"resultType":"matrix","result":[%s]}}`, strings.Join(result, ","))
+}
+
+// samples returns the counts of a route: of its good requests, or of its bad ones once there
+// are any.
+func samples(history []metrictest.Snapshot, arm metric.Arm, route string, good bool) (all []string) {
+	for _, s := range history {
+		counts, found := s.At(arm, route)
+		count := counts.Bad
+		if good {
+			count = counts.Total - counts.Bad
+		}
+		if found && (good || counts.Bad != 0) {
+			all = append(all, fmt.Sprintf("[%d.000,%q]", s.Time.Unix(), number(count)))
+		}
+	}
+	return all
 }
 
 func number(v float64) string {
