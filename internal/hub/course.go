@@ -97,6 +97,11 @@ func (w *work) watcher(opened *metric.Opened, restarted *restarts, o RunOptions,
 		Analysis: o.Analysis, Source: string(o.Metrics.Source), Judged: s.Judged, Every: interval,
 		Open: func(begin time.Time) watch.Counter {
 			reader = opened.Reader(begin)
+			if s.Judged != nil {
+				for _, m := range s.Judged.Metrics {
+					reader.Tracker.KeepPart(m.Name)
+				}
+			}
 			restarted.Counter = reader
 			return restarted
 		},

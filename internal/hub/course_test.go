@@ -35,3 +35,23 @@ func TestWatcher(t *testing.T) {
 		})
 	}
 }
+
+// TestWatcherKeepsParts: a process that goes on with a release judges the routes that its
+// predecessor has chosen.
+func TestWatcherKeepsParts(t *testing.T) {
+	const part = "errors{route=/a}"
+	opened := metric.Opened{Metrics: []metric.Metric{{Name: "errors", Kind: metric.KindRatio, By: "route"}}}
+	state := rollout.State{Judged: &rollout.Judged{Look: rollout.Look{Metrics: []rollout.Metric{{Name: "errors"}, {Name: part}}}}}
+	var counter restarts
+	made, err := new(work).watcher(&opened, &counter, RunOptions{Analysis: analysis.Default()}, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.(*watch.Watcher).Open(time.Unix(0, 0))
+	tracker := counter.Counter.(*metric.Reader).Tracker
+	tracker.Observe(metric.Reading{At: time.Unix(0, 0)}, metric.Weight{})
+	o := tracker.Observe(metric.Reading{At: time.Unix(15, 0)}, metric.Weight{}).Observation
+	if _, found := o.Metrics[part]; !found || len(o.Metrics) != 2 {
+		t.Errorf("%+v", o.Metrics)
+	}
+}

@@ -65,9 +65,11 @@ func TestReleaseFiles(t *testing.T) {
 		header + "spec:\n  analysis:\n    margins: {errors: 1, 'latency≤100ms': 1}\n    roles: {erors: guard}\n":                                "6:unknown-metric",
 		header + "spec:\n  metrics: {source: web, address: 'http://a'}\n  analysis: {margins: {any: 1}}\n":                                      "",
 		header + "spec:\n  metrics: {source: pods, port: 1, ratios: {mine: {bad: a, total: b}}}\n  analysis: {margins: {mine: 1, errors: 2}}\n": "5:unknown-metric",
-		"apiVersion: v1\nkind: Service\n":                                                                                                       "1:unknown-file",
-		"a: [":                                                                                                                                  "0:pipeline",
-		"":                                                                                                                                      "0:unknown-file",
+		header + "spec:\n  metrics: {source: pods, port: 1, ratios: {mine: {bad: a, total: b, by: route}}}\n  analysis:\n    roles: {'mine{route}': ignore, 'mine{route=/a}': guard}\n    margins: {'mine{path}': 1}\n": "7:unknown-metric",
+		header + "spec:\n  metrics: {source: pods, port: 1, ratios: {mine: {bad: a, total: b}}}\n  analysis: {roles: {'mine{route}': ignore}}\n":                                                                        "5:unknown-metric",
+		"apiVersion: v1\nkind: Service\n": "1:unknown-file",
+		"a: [":                            "0:pipeline",
+		"":                                "0:unknown-file",
 	} {
 		if got := foundIn(content, "dir/a", "dir/b"); content == header+"spec:\n  manifests: [a, b]\n" {
 			if got != "" || foundIn(content, "dir/a") != want {

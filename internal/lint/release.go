@@ -106,6 +106,18 @@ func (l *linter) metrics(r releasefile.File, at func(...string) int) {
 			known = append(known, q.Name)
 		}
 	}
+	l.settings(r, known, at)
+}
+
+// settings checks the settings that name metrics.
+func (l *linter) settings(r releasefile.File, known []string, at func(...string) int) {
+	check := func(field, name string, line int) {
+		if of, label, isPart := part(name); isPart {
+			l.divided(r, field, name, of, label, line)
+			return
+		}
+		l.known(field, name, known, line)
+	}
 	c := r.Analysis
 	for _, settings := range []struct {
 		field string
@@ -115,12 +127,35 @@ func (l *linter) metrics(r releasefile.File, at func(...string) int) {
 		{"roles", slices.Sorted(maps.Keys(c.Roles))}, {"gauges", slices.Sorted(maps.Keys(c.Gauges))},
 	} {
 		for _, name := range settings.names {
-			l.known("spec.analysis."+settings.field+"."+name, name, known, at("analysis", settings.field, name))
+			check("spec.analysis."+settings.field+"."+name, name, at("analysis", settings.field, name))
 		}
 	}
 	for _, limit := range c.Limits {
-		l.known("spec.analysis.limits", limit.Metric, known, at("analysis", "limits"))
+		check("spec.analysis.limits", limit.Metric, at("analysis", "limits"))
 	}
+}
+
+// part reports whether a setting is about parts of a metric: NAME{LABEL=VALUE}, or all of them,
+// NAME{LABEL}.
+func part(name string) (of, label string, isPart bool) {
+	of, inner, opened := strings.Cut(name, "{")
+	inner, closed := strings.CutSuffix(inner, "}")
+	label, _, _ = strings.Cut(inner, "=")
+	return of, label, opened && closed
+}
+
+// divided checks that the source divides a metric by a label.
+func (l *linter) divided(r releasefile.File, field, name, of, label string, line int) {
+	mend := fmt.Sprintf("write by: %s at spec.metrics.ratios.%s", label, of)
+	for _, q := range r.Metrics.Queries {
+		switch {
+		case q.Name == name, q.Name == of && q.By == label:
+			return
+		case q.Name == of && q.By != "":
+			mend = fmt.Sprintf("%s is divided by the label %s", of, q.By)
+		}
+	}
+	l.uncounted(field, name, mend, line)
 }
 
 func (l *linter) known(field, name string, known []string, line int) {
@@ -132,6 +167,10 @@ func (l *linter) known(field, name string, known []string, line int) {
 	if meant := similar.Name(name, known); meant != "" {
 		mend = "perhaps you mean " + meant
 	}
+	l.uncounted(field, name, mend, line)
+}
+
+func (l *linter) uncounted(field, name, mend string, line int) {
 	l.add(line, Warning, UnknownMetric, fmt.Sprintf("%s: the source counts no metric %s, so the setting has no effect", field, name), mend)
 }
 

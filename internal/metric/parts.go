@@ -77,15 +77,13 @@ func (p *parts) discover(metrics []Metric, r Reading) {
 	}
 }
 
-// KeepParts makes metrics of the parts that an earlier process of the release has chosen. names
-// may have others among them.
-func (t *Tracker) KeepParts(names []string) {
-	for _, name := range names {
-		part, isPart := analysis.ParsePart(name)
-		at := slices.IndexFunc(t.metrics, func(m Metric) bool { return m.Name == part.Of && m.By == part.Label })
-		if isPart && at >= 0 {
-			t.parts.add(t.metrics[at], part.Value)
-		}
+// KeepPart makes a metric of a part that an earlier process of the release has chosen. Other
+// names change nothing.
+func (t *Tracker) KeepPart(name string) {
+	part, isPart := analysis.ParsePart(name)
+	at := slices.IndexFunc(t.metrics, func(m Metric) bool { return m.Name == part.Of && m.By == part.Label })
+	if isPart && at >= 0 {
+		t.parts.add(t.metrics[at], part.Value)
 	}
 }
 

@@ -145,6 +145,7 @@ func ratioForm(q *metric.Query) form {
 	return object(
 		field{"bad", selector(&q.Bad), "A selector of the counters of bad requests."},
 		field{"total", selector(&q.Total), "A selector of the counters of all requests."},
+		field{"by", text(&q.By), "A label of these counters, such as route: the requests with each of its values are a metric, too, named NAME{LABEL=VALUE}. It is a guard by default."},
 	).requiring("expected bad and total: selectors of the bad requests and of all", "bad", "total")
 }
 

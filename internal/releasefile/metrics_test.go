@@ -1,6 +1,7 @@
 package releasefile
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,6 +82,14 @@ func TestParseMetrics(t *testing.T) {
 				{Metric: metric.Metric{Name: "cpu", Kind: metric.KindGauge}, Gauge: "sum(cpu{$arm})"},
 			},
 		}},
+		"routes": {`metrics:
+    source: pods
+    port: 8000
+    ratios:
+      errors: {bad: 'requests_total{custom_status="bad"}', total: requests_total, by: route}
+`, metric.Config{Source: metric.Pods, Timeout: 10 * time.Second, Port: 8000, Path: "/metrics", Queries: []metric.Query{
+			{Metric: metric.Metric{Name: "errors", Kind: metric.KindRatio, By: "route"}, Bad: must(`requests_total{custom_status="bad"}`), Total: must("requests_total")},
+		}}},
 		"web":   {"metrics: {source: web, address: 'http://a', auth: {bearer: {env: A}}}\n", metric.Config{Source: metric.Web, Timeout: 10 * time.Second, Path: "/metrics", Access: metric.Access{Address: "http://a", Bearer: metric.Secret{Env: "A"}}}},
 		"azure": {"metrics: {source: azuremonitor, address: 'https://a', ratios: {errors: {bad: 'requests_total{custom_status=\"bad\"}', total: requests_total}}}\n", metric.Config{Source: metric.AzureMonitor, Timeout: 10 * time.Second, Path: "/metrics", Access: metric.Access{Address: "https://a"}, Queries: []metric.Query{failures}}},
 	} {
@@ -110,23 +119,30 @@ func TestParseMetricsRefuses(t *testing.T) {
 		"{source: pods, port: 80}":                     "the source pods needs ratios",
 		"{source: pods, port: 65536, " + counted + "}": "port: 65536 is out of range, expected 1",
 		"{source: pods, port: 80, gauges: {a: b}}":     "gauges and events alone cannot decide a release",
-		"{source: pods, port: 80, " + counted + ", latencies: {errors: {buckets: c}}}":                       "two metrics have the name errors",
-		"{source: pods, port: 80, ratios: {errors: {bad: b}}}":                                               "spec.metrics.ratios.errors: expected bad and total",
-		"{source: pods, port: 80, ratios: {errors: {bad: 'rate(b[1m])', total: a}}}":                         "spec.metrics.ratios.errors.bad: ",
-		"{source: pods, port: 80, latencies: {a: {unit: s}}}":                                                "expected one of buckets, histogram",
-		"{source: pods, port: 80, latencies: {a: {buckets: b, histogram: c}}}":                               "expected one of buckets, histogram",
-		"{source: pods, port: 80, latencies: {a: {histogram: 'c_bucket{a=\"b\"}'}}}":                         `c_bucket is the name of a classic histogram; write buckets: c_bucket{a="b"}`,
-		"{source: pods, port: 80, latencies: {a: {buckets: b, unit: minutes}}}":                              `"minutes" is not known`,
-		"{source: web, address: 'http://a', auth: {bearer: abc}}":                                            "spec.metrics.auth.bearer: a release file must not contain a secret",
-		"{source: web, address: 'http://a', auth: {headers: {authorization: abc}}}":                          "headers.authorization: a release file must not",
-		"{source: web, address: 'http://a', auth: {bearer: {env: A, file: b}}}":                              "expected one of env, file",
-		"{source: web, address: 'http://a', auth: {bearer: {env: A}, basic: {user: b, password: {env: B}}}}": "a bearer token and a user",
-		"{source: web, address: 'http://a', auth: {basic: {user: b}}}":                                       "user and password belong together",
-		"{source: web, address: 'http://a', tls: {cert: b}}":                                                 "cert and key belong together",
-		"{source: prometheus, address: 'http://a', canary: 'a=\"b\"', " + counted + "}":                      "canary and stable belong together",
-		"{source: prometheus, address: 'http://a', canary: 'a', " + counted + "}":                            "spec.metrics.canary: ",
-		"{source: prometheus, address: 'http://a', canary: ' ', " + counted + "}":                            "expected a condition",
-		"{source: azuremonitor, address: 'https://a', auth: {bearer: {env: A}}, " + counted + "}":            "logs in by itself",
+		"{source: pods, port: 80, " + counted + ", latencies: {errors: {buckets: c}}}":                                            "two metrics have the name errors",
+		"{source: pods, port: 80, ratios: {errors: {bad: b}}}":                                                                    "spec.metrics.ratios.errors: expected bad and total",
+		"{source: pods, port: 80, ratios: {errors: {bad: 'rate(b[1m])', total: a}}}":                                              "spec.metrics.ratios.errors.bad: ",
+		"{source: pods, port: 80, latencies: {a: {unit: s}}}":                                                                     "expected one of buckets, histogram",
+		"{source: pods, port: 80, latencies: {a: {buckets: b, histogram: c}}}":                                                    "expected one of buckets, histogram",
+		"{source: pods, port: 80, latencies: {a: {histogram: 'c_bucket{a=\"b\"}'}}}":                                              `c_bucket is the name of a classic histogram; write buckets: c_bucket{a="b"}`,
+		"{source: pods, port: 80, latencies: {a: {buckets: b, unit: minutes}}}":                                                   `"minutes" is not known`,
+		"{source: pods, port: 80, ratios: {e: {bad: b, total: a, by: 'a-b'}}}":                                                    `ratios.e.by: "a-b" is not a valid label name`,
+		"{source: pods, port: 80, ratios: {e: {bad: b, total: a, by: pod}}}":                                                      "the label pod has other values for each version",
+		"{source: prometheus, address: 'http://a', canary: 'v=\"1\"', stable: 'v=\"2\"', ratios: {e: {bad: b, total: a, by: v}}}": "the label v has other values for each version",
+		"{source: pods, port: 80, ratios: {'e{a}': {bad: b, total: a, by: c}}}":                                                   "cannot contain braces",
+		"{source: pods, port: 80, ratios: {e: {bad: b, total: a, by: c}, 'e{c=d}': {bad: b, total: a}}}":                          "two metrics may have the name e{c=d}",
+		"{source: pods, port: 80, ratios: {e: {bad: b, total: a, by: c}" + tenRatios() + "}}":                                     "with by there can be at most 10 ratios, because each value becomes another one; there are 11",
+		"{source: pods, port: 80, latencies: {a: {buckets: b, by: route}}}":                                                       "by is not known",
+		"{source: web, address: 'http://a', auth: {bearer: abc}}":                                                                 "spec.metrics.auth.bearer: a release file must not contain a secret",
+		"{source: web, address: 'http://a', auth: {headers: {authorization: abc}}}":                                               "headers.authorization: a release file must not",
+		"{source: web, address: 'http://a', auth: {bearer: {env: A, file: b}}}":                                                   "expected one of env, file",
+		"{source: web, address: 'http://a', auth: {bearer: {env: A}, basic: {user: b, password: {env: B}}}}":                      "a bearer token and a user",
+		"{source: web, address: 'http://a', auth: {basic: {user: b}}}":                                                            "user and password belong together",
+		"{source: web, address: 'http://a', tls: {cert: b}}":                                                                      "cert and key belong together",
+		"{source: prometheus, address: 'http://a', canary: 'a=\"b\"', " + counted + "}":                                           "canary and stable belong together",
+		"{source: prometheus, address: 'http://a', canary: 'a', " + counted + "}":                                                 "spec.metrics.canary: ",
+		"{source: prometheus, address: 'http://a', canary: ' ', " + counted + "}":                                                 "expected a condition",
+		"{source: azuremonitor, address: 'https://a', auth: {bearer: {env: A}}, " + counted + "}":                                 "logs in by itself",
 	} {
 		_, err := Parse("release.yml", []byte(head+"spec:\n  metrics: "+text+"\n"))
 		if err == nil || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "release.yml:4: ") {
@@ -136,6 +152,15 @@ func TestParseMetricsRefuses(t *testing.T) {
 			t.Error("a secret is in", err)
 		}
 	}
+}
+
+// tenRatios returns ratios to append to others.
+func tenRatios() string {
+	text := ""
+	for i := range 10 {
+		text += fmt.Sprintf(", r%d: {bad: b, total: a}", i)
+	}
+	return text
 }
 
 // TestMetricsExamples reads the release files of examples/metrics, one for every source.
