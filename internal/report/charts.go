@@ -66,7 +66,7 @@ func (r Report) timeline(events []rollout.Event) timeline {
 // charts returns the chart that decided, large, and the others.
 func (r Report) charts() (deciding *figure, others []figure) {
 	events, _ := r.events()
-	metrics := r.ordered()
+	metrics := rollout.Notable(r.ordered(), partsCharted)
 	if len(events) == 0 && len(metrics) == 0 {
 		return nil, nil
 	}

@@ -66,17 +66,33 @@ func nameWidth(j *rollout.Judged) int {
 // verdict. wide is the width of the name column.
 func evidence(j *rollout.Judged, wide int) []string {
 	var lines []string
-	metrics := slices.Clone(j.Metrics) // most harmful first
-	slices.SortStableFunc(metrics, func(a, b rollout.Metric) int { return cmp.Compare(b.Harm, a.Harm) })
-	for _, m := range metrics[:min(len(metrics), maxMetrics)] {
+	metrics := foremost(j.Metrics)
+	for _, m := range metrics {
 		lines = append(lines,
 			fmt.Sprintf("%s canary %s   stable %s", columns.Pad(m.Name, wide), ratio(m.Canary), ratio(m.Stable)),
 			fmt.Sprintf("%s health %s   harm %s", columns.Pad("", wide), gauge(m.Safe, j.Promote), gauge(m.Harm, j.Reject)))
 	}
-	if more := len(metrics) - maxMetrics; more > 0 {
+	if more := len(j.Metrics) - len(metrics); more > 0 {
 		lines = append(lines, fmt.Sprintf("%s and %d more metrics", columns.Pad("", wide), more))
 	}
 	return append(lines, fmt.Sprintf("%s %s", columns.Pad(string(j.Verdict), wide), j.Reason))
+}
+
+// foremost returns the metrics that are shown: first those that have parts, such as routes, then
+// those with the most evidence of harm.
+func foremost(metrics []rollout.Metric) []rollout.Metric {
+	divided := rollout.Divided(metrics)
+	rank := func(m rollout.Metric) int {
+		if divided[m.Name] {
+			return 0
+		}
+		return 1
+	}
+	all := slices.Clone(metrics)
+	slices.SortStableFunc(all, func(a, b rollout.Metric) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(b.Harm, a.Harm))
+	})
+	return all[:min(len(all), maxMetrics)]
 }
 
 // The redrawn lines have to fit on a screen.

@@ -20,10 +20,19 @@ func (r Report) last() (rollout.Look, bool) {
 	return r.Judge.Observations[len(r.Judge.Observations)-1], true
 }
 
+// The numbers of parts of a metric, such as routes, in the table and with charts: those with
+// the most evidence of harm.
+const (
+	partsInTable = 5
+	partsCharted = 1
+)
+
 // metrics returns the rows of the metrics, the one that decides first.
 func (r Report) metrics() []metricRow {
 	var rows []metricRow
-	for _, m := range r.ordered() {
+	all := r.ordered()
+	shown := rollout.Notable(all, partsInTable)
+	for _, m := range shown {
 		row := metricRow{
 			Name: m.Name, Canary: counted(m, m.Canary), Stable: counted(m, m.Stable), Difference: "unknown", Ratio: ratioOf(m),
 			Harm: reached(m.Harm, r.Judge.Reject), Safe: reached(m.Safe, r.Judge.Promote),
@@ -35,6 +44,9 @@ func (r Report) metrics() []metricRow {
 			row.Safe = notNeeded
 		}
 		rows = append(rows, row)
+	}
+	if more := len(all) - len(shown); more > 0 {
+		rows = append(rows, metricRow{Name: fmt.Sprintf("%d more with less evidence of harm", more)})
 	}
 	return rows
 }

@@ -83,8 +83,12 @@ func (j Judged) Shown() *Judged {
 // Sentence returns the judgement with its counts on one line.
 func (j Judged) Sentence() string {
 	text := fmt.Sprintf("%d %%: %s: %s", j.Weight, j.Verdict, j.Reason)
-	for _, m := range j.Metrics {
+	shown := Notable(j.Metrics, partsInSentence)
+	for _, m := range shown {
 		text += fmt.Sprintf(" %s: canary %d of %d, stable %d of %d.", m.Name, m.Canary.Bad, m.Canary.Total, m.Stable.Bad, m.Stable.Total)
+	}
+	if more := len(j.Metrics) - len(shown); more > 0 {
+		text += fmt.Sprintf(" %d more with less evidence of harm.", more)
 	}
 	return text
 }
@@ -124,7 +128,7 @@ func (t *transition) judged(j Judged) {
 	}
 	j.Reason = clip(j.Reason)
 	if last := t.Judged; last != nil {
-		j.Before = thinned(append(slices.Clone(last.Before), last.Look))
+		j.Before = thinned(append(slices.Clone(last.Before), last.Look.remembered()))
 	}
 	if last := t.Judged; last == nil || last.Verdict != j.Verdict || last.Cause != j.Cause {
 		t.addEvent(EventJudged, "%s: %s", j.Verdict, j.Reason)
