@@ -230,3 +230,51 @@ func TestThrottlingExample(t *testing.T) {
 		}
 	}
 }
+
+// TestRoutesExample checks that examples/metrics/routes.yml finds and names a rare route that
+// always fails, and that its settings are about its routes.
+func TestRoutesExample(t *testing.T) {
+	const file = "../../examples/metrics/routes.yml"
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Parse(file, content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for route, want := range map[string]string{"/cart": "errors{handler=/cart}: ", "/metrics": "errors: ", "/healthz": ""} {
+		j, err := analysis.New(r.Analysis)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tracker := metric.NewTracker(metric.Metrics(r.Metrics.Queries), time.Unix(0, 0))
+		var d analysis.Decision
+		for i := range 30 {
+			read := metric.Reading{At: time.Unix(int64(15*i), 0), Complete: true}
+			for arm, requests := range map[metric.Arm]float64{metric.Canary: 100, metric.Stable: 1900} {
+				target := metric.Target{Name: string(arm), Arms: []metric.Arm{arm}, Scrapes: []metric.Scrape{{Time: read.At}}}
+				for at, n := range map[string]float64{"/": requests, route: requests / 100} {
+					code := "200"
+					if at == route && arm == metric.Canary {
+						code = "500"
+					}
+					values, err := r.Metrics.Queries[0].Values(arm, "", "http_requests_total", map[string]string{"handler": at, "code": code}, n*float64(i))
+					if err != nil {
+						t.Fatal(err)
+					}
+					target.Scrapes[0].Values = append(target.Scrapes[0].Values, values...)
+				}
+				read.Targets = append(read.Targets, target)
+			}
+			o := tracker.Observe(read, metric.Weight{Percent: 5}).Observation
+			o.Weight = 5
+			if d = j.Observe(o); d.Verdict == analysis.Reject {
+				break
+			}
+		}
+		if rejected := d.Verdict == analysis.Reject; rejected != (want != "") || rejected && !strings.HasPrefix(d.Reason, want) {
+			t.Errorf("%s: %s: %s", route, d.Verdict, d.Reason)
+		}
+	}
+}
