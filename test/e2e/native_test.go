@@ -75,9 +75,17 @@ func (p slowPrograms) query() []metric.Query {
 	return []metric.Query{{Metric: metric.Metric{Name: "latency", Kind: metric.KindLatency}, Histogram: metric.Selector{Name: "request_seconds"}, PerSecond: 1}}
 }
 
+func (p slowPrograms) servers() map[metric.Arm]*httptest.Server {
+	all := map[metric.Arm]*httptest.Server{}
+	for arm, program := range p {
+		all[arm] = program.server
+	}
+	return all
+}
+
 // startPrometheus starts Prometheus alone, which scrapes the programs every
 // second, and returns its URL.
-func startPrometheus(t *testing.T, programs slowPrograms) string {
+func startPrometheus(t *testing.T, programs map[metric.Arm]*httptest.Server) string {
 	t.Helper()
 	build := exec.CommandContext(t.Context(), "go", "-C", filepath.Join("..", "cluster"), "run", ".", "build", "--node")
 	build.Stderr = os.Stderr
@@ -88,7 +96,7 @@ func startPrometheus(t *testing.T, programs slowPrograms) string {
 	built := strings.Fields(string(paths))
 	configuration := "global: {scrape_interval: 1s, scrape_native_histograms: true}\nscrape_configs:\n"
 	for arm, p := range programs {
-		configuration += fmt.Sprintf("- {job_name: %s, metrics_path: /, static_configs: [{targets: ['%s'], labels: {track: %s}}]}\n", arm, strings.TrimPrefix(p.server.URL, "http://"), arm)
+		configuration += fmt.Sprintf("- {job_name: %s, metrics_path: /, static_configs: [{targets: ['%s'], labels: {track: %s}}]}\n", arm, strings.TrimPrefix(p.URL, "http://"), arm)
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "prometheus.yml")
@@ -127,7 +135,7 @@ func TestNativeHistograms(t *testing.T) {
 	for _, p := range programs {
 		p.serve(random, 500)
 	}
-	server, err := endpoint.New(metric.Access{Address: startPrometheus(t, programs)}, func(string) string { return "" }, nil)
+	server, err := endpoint.New(metric.Access{Address: startPrometheus(t, programs.servers())}, func(string) string { return "" }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
