@@ -199,25 +199,46 @@ func (s *scraped) settled() (times []time.Time, apart time.Duration) {
 	return slices.DeleteFunc(times, func(t time.Time) bool { return t.After(until) }), apart
 }
 
-// targets returns the targets that are still scraped. A target that missed
-// three scrapes while others were scraped is gone.
+// targets returns the targets that are still scraped. A target that missed three scrapes
+// while others were scraped is gone.
 func (c *collection) targets() []metric.Target {
-	var newest time.Time
-	for _, t := range c.byName {
-		for at := range t.at {
-			if at.After(newest) {
-				newest = at
-			}
-		}
-	}
-	var all []metric.Target
+	all := c.scrapes()
+	var targets []metric.Target
 	for _, name := range slices.Sorted(maps.Keys(c.byName)) {
 		t := c.byName[name]
 		times, apart := t.settled()
-		if len(times) == 0 || newest.Sub(times[len(times)-1]) > 3*apart+slack {
+		patience := 3*apart + slack
+		if len(times) == 0 || watched(all, times[len(times)-1], patience) > patience {
 			continue
 		}
-		all = append(all, t.target(name, times))
+		targets = append(targets, t.target(name, times))
 	}
-	return all
+	return targets
+}
+
+// scrapes returns the times of the scrapes of all targets.
+func (c *collection) scrapes() []time.Time {
+	times := map[time.Time]bool{}
+	for _, t := range c.byName {
+		for at := range t.at {
+			times[at] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(times), time.Time.Compare)
+}
+
+// watched returns for how long there were scrapes after a time, so that a target without one
+// missed them. A longer silence does not count: then Prometheus itself was away, and the
+// next scrape of the target may be due later than that of others.
+func watched(scrapes []time.Time, after time.Time, silence time.Duration) (d time.Duration) {
+	for _, at := range scrapes {
+		if !at.After(after) {
+			continue
+		}
+		if gap := at.Sub(after); gap <= silence {
+			d += gap
+		}
+		after = at
+	}
+	return d
 }

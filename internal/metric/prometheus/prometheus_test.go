@@ -112,7 +112,7 @@ func TestTargets(t *testing.T) {
 		return fmt.Sprintf(`{"metric":{"__name__":"r","instance":%q,"code":%q},"values":[%s]}`, instance, code, strings.Join(values, ","))
 	}
 	url, _ := serve(t, matrix(
-		of("often", "200", 985, 1000), of("often", "500", 1000),
+		of("often", "200", 925, 940, 955, 970, 985, 1000), of("often", "500", 1000),
 		of("rarely", "200", 940),
 		of("gone", "200", 900, 915, 930),
 	))
@@ -124,11 +124,20 @@ func TestTargets(t *testing.T) {
 	for _, target := range reading.Targets {
 		have[target.Name] = len(target.Scrapes)
 	}
-	if diff := cmp.Diff(map[string]int{`target {instance="often"}`: 2, `target {instance="rarely"}`: 1}, have); diff != "" {
+	if diff := cmp.Diff(map[string]int{`target {instance="often"}`: 6, `target {instance="rarely"}`: 1}, have); diff != "" {
 		t.Error(diff)
 	}
 	if reading.Complete {
 		t.Error("Prometheus does not know of other targets")
+	}
+
+	// Prometheus was away; this is the first scrape after that.
+	url, _ = serve(t, matrix(of("first", "200", 900, 915, 930, 1000), of("next", "200", 905, 920, 935), of("gone", "200", 855, 870)))
+	if reading, err = open(t, url, ratio(t)).Read(t.Context(), now(), now()); err != nil {
+		t.Fatal(err)
+	}
+	if len(reading.Targets) != 2 || reading.Targets[1].Name != `target {instance="next"}` {
+		t.Errorf("after an outage of Prometheus: %+v", reading.Targets)
 	}
 
 	n := 0
