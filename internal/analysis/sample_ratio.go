@@ -15,6 +15,10 @@ const (
 	splitBar = 1000
 	// splitDoubt is the evidence from which there is no verdict.
 	splitDoubt = 10
+	// splitPause is the evidence from which the weight does not grow: at another weight the
+	// bets have to wait until it is in force, and meanwhile the canary would be compared with
+	// requests that are not its own.
+	splitPause = 3
 	// splitGain is the most that a bet wins in a block, a logarithm. A source may count
 	// the versions at different moments; one block must then not decide.
 	splitGain = 4

@@ -27,7 +27,7 @@ func (j *Judge) weigh(in interval, d Decision) float64 {
 		return ramp.Weight
 	}
 	ramp.Since += in.seconds
-	if in.blind && t.Seen {
+	if in.blind && t.Seen || t.SampleRatio.value() >= splitPause {
 		return ramp.Weight
 	}
 	expected := 0.0

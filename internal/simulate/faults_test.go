@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ func TestFaults(t *testing.T) {
 	const always = 100.
 	for _, c := range []struct {
 		scenario                         string
+		profile                          analysis.Profile
 		rejected, promoted, least, worst float64 // percent at most, percent at most, percent promoted at least, bad requests at most
 	}{
 		{scenario: "cold-cache", rejected: 1, promoted: always, least: 98, worst: always},
@@ -26,14 +28,20 @@ func TestFaults(t *testing.T) {
 		{scenario: "bursty-long", rejected: 1, promoted: always, least: 80, worst: always},
 		{scenario: "bursty-5m", rejected: 4, promoted: always, least: 50, worst: always},
 		{scenario: "internal-calls", rejected: 1, promoted: 0, worst: always},
+		{scenario: "internal-calls", profile: analysis.FastProfile, rejected: 3, promoted: 0, worst: always},
 		{scenario: "internal-errors", rejected: always, promoted: 0, worst: always},
+		{scenario: "internal-errors", profile: analysis.FastProfile, rejected: always, promoted: 0, worst: 75},
 	} {
-		t.Run(c.scenario, func(t *testing.T) {
+		t.Run(strings.TrimSuffix(c.scenario+" "+string(c.profile), " "), func(t *testing.T) {
 			s, err := Find(c.scenario)
 			if err != nil {
 				t.Fatal(err)
 			}
-			sum := summary(t, s, analysis.Default(), 200)
+			config, err := analysis.ForProfile(cmp.Or(c.profile, analysis.BakeProfile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := summary(t, s, config, 200)
 			if sum.Rejected.Percent > c.rejected || sum.Promoted.Percent > c.promoted || sum.Promoted.Percent < c.least || sum.Excess.Mean > c.worst {
 				t.Errorf("rejected %.1f %%, promoted %.1f %%, %.0f bad requests", sum.Rejected.Percent, sum.Promoted.Percent, sum.Excess.Mean)
 			}
