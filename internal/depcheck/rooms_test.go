@@ -60,7 +60,7 @@ var rooms = []room{
 	{"internal/hub", "a process's connection to one cluster, which all its releases share; implements the interfaces of `runner`", "analysis gate kube manifest metric metric/scrape object owner redact rollout route runner watch", false},
 
 	{"internal/kube", "gets, follows, applies, waits, locks, remembers, tunnels; the only package that writes to a cluster", "excerpt readiness similar", false},
-	{"internal/kube/kubetest", "an API server in memory, for tests", "", false},
+	{"internal/kube/kubetest", "an API server in memory, for tests and the demo", "", false},
 	{"internal/readiness", "judges whether an object is ready, and why its pods are not", "", true},
 
 	{"internal/survey", "reads the state of a cluster: releases, and what `doctor` and `plan` need to know", "analysis doctor kube manifest note object owner redact report rollout route runner similar", false},
@@ -75,6 +75,7 @@ var rooms = []room{
 
 	{"internal/simulate", "runs seeded scenarios against a decider that controls its own weight; the seed is an input", "analysis", false},
 	{"internal/calibrate", "runs the judge on the past of a service, in which stable's pods play the canary, and finds the values that fit; the seed is an input", "analysis metric simulate", false},
+	{"internal/demo", "releases a version of a small shop in one process: real requests over loopback, the real engine, a cluster in memory", "", false},
 	{"internal/simulate/peer", "the rules by which other tools decide, for comparison", "analysis", true},
 
 	{"internal/columns", "fits texts and tables into the columns of a terminal", "", true},

@@ -3,6 +3,7 @@
 package wiring
 
 import (
+	"context"
 	"time"
 
 	"github.com/canarize/canarize/internal/hub"
@@ -17,11 +18,13 @@ import (
 
 // Options configures Connect.
 type Options struct {
-	hub.Options  // Cluster, Router, Source and Emit are ignored
-	Target       kube.Target
+	hub.Options              // Router, Source and Emit are ignored
+	Target       kube.Target // where to connect to if there is no Cluster
 	Emissary     Emissary
 	ShareTimeout time.Duration // how long Emissary may take to apply a share; 0 means its default
 	Emit         func(rollout.Event)
+	// Forward opens a tunnel to a pod of the gateway; nil means through the API server.
+	Forward func(ctx context.Context, namespace, pod string) (live.Tunnel, error)
 }
 
 // Hub is a hub with the adapters of this package. The caller closes it.
@@ -36,13 +39,14 @@ func (h Hub) Close() { h.close() }
 // Connect returns a hub for a cluster. It sends no request yet.
 func Connect(o Options) (Hub, error) {
 	var h Hub
-	cluster, err := kube.Connect(o.Target, kube.Options{Delayed: func(d kube.Delay) { h.Delayed(d) }})
-	if err != nil {
-		return h, err
+	if o.Cluster == nil {
+		var err error
+		if o.Cluster, err = kube.Connect(o.Target, kube.Options{Delayed: func(d kube.Delay) { h.Delayed(d) }}); err != nil {
+			return h, err
+		}
 	}
-	gateways := live.NewGateways(cluster, live.Gateway{Namespace: o.Emissary.Namespace, Patience: o.ShareTimeout})
+	gateways := live.NewGateways(o.Cluster, live.Gateway{Namespace: o.Emissary.Namespace, Patience: o.ShareTimeout, Forward: o.Forward})
 	h.close = gateways.Close
-	o.Cluster = cluster
 	o.Router = func(c route.Cluster) route.Live {
 		return together(routers(o.Emissary, gateways), c)
 	}

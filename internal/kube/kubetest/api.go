@@ -1,5 +1,5 @@
 // Package kubetest is an API server in memory, for tests with thousands of requests or
-// with a clock of their own.
+// with a clock of their own, and for the demo.
 package kubetest
 
 import (
@@ -262,10 +262,13 @@ func (a *API) Put(path string, object map[string]any) {
 	a.put(path, object)
 }
 
-// Edit changes an object like another client.
+// Edit changes an object like another client. Without the object it does nothing.
 func (a *API) Edit(path string, change func(object map[string]any)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.objects[path] == nil {
+		return
+	}
 	object := Copy(a.objects[path])
 	change(object)
 	a.put(path, object)

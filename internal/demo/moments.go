@@ -1,0 +1,79 @@
+package demo
+
+import (
+	"context"
+	"time"
+
+	"github.com/canarize/canarize/internal/releasefile"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// moments does what happens in a scenario, one after the other.
+func (s *Session) moments(ctx context.Context) error {
+	for _, m := range s.options.Scenario.Moments {
+		for weight := -1; m.Weight > 0 && weight < m.Weight; {
+			select {
+			case weight = <-s.weights:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		select {
+		case <-time.After(time.Duration(m.Seconds / s.options.Speed * float64(time.Second))):
+		case <-ctx.Done():
+			return nil
+		}
+		if err := s.Do(ctx, m.Do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Do does a deed. It returns an error if that is not possible, or not now.
+func (s *Session) Do(ctx context.Context, d Deed) error {
+	switch d {
+	case Kill:
+		select {
+		case s.killed <- struct{}{}:
+			return nil
+		case <-s.done:
+			return errOver
+		}
+	case Interrupt:
+		s.interrupt()
+		return nil
+	case Hold, Resume, Approve, Reject:
+		return s.say(ctx, d)
+	}
+	return s.world.perform(d)
+}
+
+// visitor is who uses the demo.
+const visitor = "you"
+
+// say is what a person wants, said by another process, such as canarize hold.
+func (s *Session) say(ctx context.Context, d Deed) error {
+	p, err := s.world.start(func(rollout.Event) {})
+	if err != nil {
+		return err
+	}
+	defer p.hub.Close()
+	if d == Reject {
+		_, err = p.hub.Do(ctx, shop, rollout.Request{Verb: rollout.Reject, Run: rollout.Run{Holder: visitor}, Reason: rollout.Reason{By: rollout.ByPerson}}, nil)
+		return err
+	}
+	_, err = p.hub.EditStatements(ctx, shop, "", func(_ rollout.State, said *rollout.Statements) error {
+		now := time.Now().UTC()
+		switch d {
+		case Hold:
+			said.Hold, said.Resumed = &rollout.Statement{Text: "held in the demo", By: visitor, At: now}, nil
+		case Resume:
+			said.Hold, said.Resumed = nil, &rollout.Statement{Text: "ended in the demo", By: visitor, At: now}
+		case Approve:
+			said.Approve(rollout.Approval{Gate: releasefile.PromotionGate, By: visitor, At: now})
+		}
+		return nil
+	})
+	return err
+}

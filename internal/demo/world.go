@@ -1,0 +1,223 @@
+package demo
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/canarize/canarize/internal/canary"
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/kube/kubetest"
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/plan"
+	"github.com/canarize/canarize/internal/releasefile"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/wiring"
+)
+
+var (
+	//go:embed shop.yml
+	shopFile string
+	//go:embed release.yml
+	releaseFile string
+)
+
+const (
+	oldImage = "registry.example.com/shop:1"
+	newImage = "registry.example.com/shop:2"
+	// crashLog is what a pod of a version says that crashes.
+	crashLog = "starting shop 2\nfatal: no such table: orders\n"
+)
+
+// world is the cluster with the shop, its gateway and its users.
+type world struct {
+	api      *kubetest.API
+	node     *node
+	gateway  *gateway
+	clients  *clients
+	old, new *version
+	usual    Behaviour // of the new version, without an outage
+	release  releasefile.File
+	plan     rollout.Plan
+	end      func() // stops everything
+}
+
+// newWorld starts the old version and its users. perSecond is the rate of their requests.
+func newWorld(ctx context.Context, perSecond float64) (*world, error) {
+	w := &world{api: kubetest.New(), old: &version{name: "1"}, new: &version{name: "2"}}
+	w.node = &node{api: w.api, versions: map[string]*version{oldImage: w.old, newImage: w.new}, log: crashLog, pods: map[string]*pod{}}
+	w.api.Settle = w.node.settle
+	w.api.Intercept(w.node.intercept)
+	w.gateway = newGateway(w.api, w.node)
+	if err := w.derive(); err != nil {
+		return nil, err
+	}
+	w.api.Put("/api/v1/namespaces/"+gatewayNamespace+"/pods/emissary-0", values{
+		"apiVersion": "v1", "kind": "Pod", "metadata": values{"name": "emissary-0", "namespace": gatewayNamespace, "labels": values{"app.kubernetes.io/name": "emissary-ingress"}},
+		"spec":   values{"containers": []any{values{"name": "ambassador", "image": "docker.io/emissaryingress/emissary:4.1.0"}}},
+		"status": values{"phase": "Running", "conditions": []any{values{"type": "Ready", "status": "True"}}},
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: w.gateway, ReadHeaderTimeout: time.Minute}
+	w.clients = newClients(listener.Addr().String())
+	ctx, cancel := context.WithCancel(ctx)
+	var running, using sync.WaitGroup
+	running.Go(func() { w.node.run(ctx) })
+	running.Go(func() { _ = server.Serve(listener) }) // until it is closed
+	users, leave := context.WithCancel(ctx)
+	using.Go(func() { w.clients.run(users, perSecond) })
+	w.end = sync.OnceFunc(func() {
+		leave()
+		using.Wait()
+		cancel()
+		_ = server.Close()
+		running.Wait()
+	})
+	return w, nil
+}
+
+// derive makes the plan of the release from the manifests, and puts the old version into
+// the cluster.
+func (w *world) derive() error {
+	release, err := releasefile.Parse("release.yml", []byte(releaseFile))
+	if err != nil {
+		return err
+	}
+	w.release = release
+	objects, err := manifest.Parse(manifest.Source{Name: "shop.yml", Data: []byte(shopFile)})
+	if err != nil {
+		return err
+	}
+	set, err := manifest.NewSet(objects, namespace)
+	if err != nil {
+		return err
+	}
+	options := plan.Options{Routers: wiring.Routers(wiring.Emissary{Namespace: gatewayNamespace})}
+	options.Canary.Suffix = release.Canary.Suffix
+	image, err := canary.ParseImage(newImage)
+	if err != nil {
+		return err
+	}
+	options.Canary.Images = []canary.Image{image}
+	planned, err := plan.Release(set, plan.ReleaseOptions{Generate: options})
+	if err != nil {
+		return err
+	}
+	w.plan = planned.Plan
+	for _, o := range w.plan.Stable {
+		o = kubetest.Copy(o)
+		if o["kind"] == "Deployment" {
+			o = withImage(o, oldImage)
+		}
+		w.api.Put(pathOf(o), o)
+	}
+	return nil
+}
+
+// withImage returns a copy of a Deployment with another image of its first container.
+func withImage(o map[string]any, image string) map[string]any {
+	o = kubetest.Copy(o)
+	spec, _ := o["spec"].(values)
+	template, _ := spec["template"].(values)
+	inner, _ := template["spec"].(values)
+	if containers, _ := inner["containers"].([]any); len(containers) > 0 {
+		if first, is := containers[0].(values); is {
+			first["image"] = image
+		}
+	}
+	return o
+}
+
+// pathOf returns the path of an object of the shop.
+func pathOf(o map[string]any) string {
+	name, _ := kubetest.Meta(o)["name"].(string)
+	kind, _ := o["kind"].(string)
+	return map[string]string{"Deployment": deploymentsPath, "Service": servicesPath, "Mapping": mappingsPath}[kind] + name
+}
+
+// process is a process that releases. It can be killed.
+type process struct {
+	hub  wiring.Hub
+	dead atomic.Bool
+	api  http.RoundTripper
+}
+
+var errDead = errors.New("the process is dead")
+
+// RoundTrip implements http.RoundTripper: a dead process writes nothing.
+func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
+	if p.dead.Load() {
+		return nil, errDead
+	}
+	return p.api.RoundTrip(r)
+}
+
+// start starts a process.
+func (w *world) start(emit func(rollout.Event)) (*process, error) {
+	p := &process{api: w.api}
+	cluster, err := kube.New(&rest.Config{Host: "http://demo", Transport: p}, kube.Options{})
+	if err != nil {
+		return nil, err
+	}
+	options := wiring.Options{
+		Forward: w.gateway.forward, Emissary: wiring.Emissary{Namespace: gatewayNamespace},
+		ShareTimeout: 5 * time.Second,
+		Emit: func(e rollout.Event) {
+			if !p.dead.Load() {
+				emit(e)
+			}
+		},
+	}
+	options.Cluster = cluster
+	options.Runner.ReadyTimeout = w.release.Timeouts.Ready
+	p.hub, err = wiring.Connect(options)
+	return p, err
+}
+
+// kill ends a process at once: nothing that it still does reaches the cluster.
+func (p *process) kill() { p.dead.Store(true) }
+
+// stableVersion returns the version that stable has now.
+func (w *world) stableVersion() string {
+	_, image, _, _ := wanted(w.api.Get(deploymentsPath + "shop"))
+	_, version, _ := strings.Cut(image, ":")
+	return version
+}
+
+// perform does a deed that needs no process.
+func (w *world) perform(d Deed) error {
+	now := time.Now()
+	if b, breaks := d.broken(); breaks {
+		w.usual = b
+		w.new.behave(b, now)
+		return nil
+	}
+	switch d {
+	case BreakBoth:
+		outage := Behaviour{Errors: .3}
+		w.old.behave(outage, now)
+		w.new.behave(outage, now)
+	case MendBoth:
+		w.old.behave(Behaviour{}, now)
+		w.new.behave(w.usual, now)
+	case Freeze:
+		w.gateway.freeze(true)
+	case Silence, Speak:
+		w.gateway.silence(d == Silence)
+	default:
+		return fmt.Errorf("unknown deed %q", d)
+	}
+	return nil
+}
