@@ -48,6 +48,10 @@ else
 	$(GO) -C test/e2e test -tags e2e -count=1 -timeout 30m -v ./...
 endif
 
+.PHONY: scenarios
+scenarios: ## Play every scenario of the demo with the real engine
+	$(GO) test -tags scenarios -count=1 -timeout 10m -parallel 5 -run TestScenarios ./internal/demo
+
 .PHONY: race
 race: ## Run the tests of the code that ships under the race detector
 	$(GO) test -race ./app/... ./cmd/... ./internal/... ./test/script

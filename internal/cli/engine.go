@@ -56,11 +56,16 @@ func (f *engineFlags) register(flags *pflag.FlagSet) {
 
 // registerWrites adds the flags of a verb that writes to the cluster.
 func (f *engineFlags) registerWrites(flags *pflag.FlagSet) {
-	flags.StringVar(&f.progress, "progress", "auto", "`FORMAT` of events on stderr: auto, terminal, lines, json")
-	flags.StringVar(&f.color, "color", "auto", "`WHEN` to use colors: auto (on a terminal, unless NO_COLOR is set), always, never")
+	f.registerProgress(flags)
 	flags.StringVar(&f.dryRun, "dry-run", "none", "`MODE` of a dry run: client (only compare), server (the API server checks the writes, but stores nothing), or none, to write")
 	flags.BoolVar(&f.noWait, "no-wait", false, "fail at once if another process works on the release")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "`DURATION` to wait for pods that make no progress")
+}
+
+// registerProgress adds the flags of a verb that shows events.
+func (f *engineFlags) registerProgress(flags *pflag.FlagSet) {
+	flags.StringVar(&f.progress, "progress", "auto", "`FORMAT` of events on stderr: auto, terminal, lines, json")
+	flags.StringVar(&f.color, "color", "auto", "`WHEN` to use colors: auto (on a terminal, unless NO_COLOR is set), always, never")
 }
 
 // registerVersion adds the flag that selects a version.

@@ -16,12 +16,13 @@ var verbGroups = []struct {
 	verbs []string
 }{
 	{"The verbs that most people need", []string{"plan", "run", "status"}},
+	{"Try it without a cluster", []string{"demo", "simulate"}},
 	{"Derive", []string{"generate", "diff"}},
 	{"Release step by step", []string{"deploy", "shift", "analyze", "promote", "reject"}},
 	{"Watch", []string{"traffic", "doctor"}},
 	{"Decide, while a release runs", []string{"approve", "hold", "resume"}},
 	{"Look back", []string{"report", "history", "mark"}},
-	{"Prepare", []string{"lint", "rbac", "schema", "simulate", "calibrate", "judge"}},
+	{"Prepare", []string{"lint", "rbac", "schema", "calibrate", "judge"}},
 	{"About canarize", []string{"help", "version", "completion"}},
 }
 

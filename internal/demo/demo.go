@@ -31,6 +31,9 @@ const PerSecond = 200
 // shop is the release of the demo.
 var shop = runner.Release{Namespace: namespace, Name: "shop"}
 
+// Release returns the release of the demo.
+func Release() runner.Release { return shop }
+
 // Session is a demo that runs.
 type Session struct {
 	options   Options

@@ -13,7 +13,7 @@ type room struct {
 // package that is missing here fails the test.
 var rooms = []room{
 	{"cmd/canarize", "`os.Exit(cli.Main(...))`", "cli", false},
-	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci columns doctor excerpt hook hub input kube lint manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner similar simulate spool survey wiring", false},
+	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci columns demo doctor excerpt hook hub input kube lint manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner similar simulate spool survey wiring", false},
 	{"internal/wiring", "names the concrete routers, metric sources and CI systems, and nothing else", "ci ci/azurepipelines ci/github hub kube manifest metric metric/azuremonitor metric/emissary metric/endpoint metric/pods metric/prometheus metric/web rollout route route/emissary/derive route/emissary/examine route/emissary/live route/emissary/model route/emissary/traffic runner survey", false},
 
 	{"internal/input", "files, folders, standard input, kustomizations → objects", "manifest", false},
@@ -75,7 +75,7 @@ var rooms = []room{
 
 	{"internal/simulate", "runs seeded scenarios against a decider that controls its own weight; the seed is an input", "analysis", false},
 	{"internal/calibrate", "runs the judge on the past of a service, in which stable's pods play the canary, and finds the values that fit; the seed is an input", "analysis metric simulate", false},
-	{"internal/demo", "releases a version of a small shop in one process: real requests over loopback, the real engine, a cluster in memory", "", false},
+	{"internal/demo", "releases a version of a small shop in one process: real requests over loopback, the real engine, a cluster in memory", "analysis canary hub kube kube/kubetest manifest plan releasefile rollout route/emissary/derive route/emissary/live runner simulate/peer wiring", false},
 	{"internal/simulate/peer", "the rules by which other tools decide, for comparison", "analysis", true},
 
 	{"internal/columns", "fits texts and tables into the columns of a terminal", "", true},

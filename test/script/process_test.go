@@ -64,7 +64,7 @@ func TestMemory(t *testing.T) {
 }
 
 func checkMemory(t *testing.T, file string) {
-	const fixed = 350 << 20 // the program itself, and two million values, the maximum
+	const fixed = 450 << 20 // the program itself, and two million values, the maximum; on a busy machine the garbage is collected late
 	info, err := os.Stat(file)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/canarize/canarize/internal/demo"
+	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
+	"github.com/canarize/canarize/internal/spool"
+)
+
+// demoFlags are the unparsed flags of demo.
+type demoFlags struct {
+	engine   engineFlags // only how events are shown
+	course   courseFlags
+	scenario string
+	speed    float64
+	output   string
+}
+
+// newcomers is the scenario that a newcomer sees.
+const newcomers = "errors"
+
+func newDemo(streams Streams) *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo [flags]",
+		Short: "See a bad version being caught, without a cluster",
+		Long: `Demo releases a new version of a small shop in this process, with nothing to set up. 200
+users a second send real requests over loopback, through a gateway with weights, to
+servers of both versions. The cluster is an API server in memory; the engine, the
+judge, the verification of shares and the record are those of every release.
+
+By default 5 % of the new version's requests fail. --scenario list prints the other
+scenarios.
+
+Exit codes: 0 the release ended as the scenario says, 1 it did not, 5 interrupted.`,
+		Example: `  canarize demo
+  canarize demo --scenario crash -o json
+  canarize demo --scenario good --report report.html`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.scenario == "list" {
+				return outside(listDemos(streams.Out))
+			}
+			options, err := f.options()
+			if err != nil {
+				return err
+			}
+			return f.play(cmd.Context(), options, streams)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.scenario, "scenario", newcomers, "`NAME` of a scenario; list prints them")
+	flags.Float64Var(&f.speed, "speed", 1, "divide all waiting by `NUMBER`, 1 to 4; the users send as many more requests")
+	flags.StringVarP(&f.output, "output", "o", "", "output `FORMAT`: json")
+	f.course.register(flags)
+	f.engine.registerProgress(flags)
+	return cmd
+}
+
+// options parses and checks the flags.
+func (f *demoFlags) options() (demo.Options, error) {
+	scenario, known := demo.FindScenario(f.scenario)
+	switch {
+	case !known:
+		var names []string
+		for _, s := range demo.Scenarios() {
+			names = append(names, s.Name)
+		}
+		hint := ""
+		if meant := similarName(f.scenario, names); meant != "" {
+			hint = fmt.Sprintf("did you mean %s? ", meant)
+		}
+		return demo.Options{}, fmt.Errorf("--scenario %q: %sknown: %s", f.scenario, hint, strings.Join(names, ", "))
+	case !(f.speed >= 1 && f.speed <= 4):
+		return demo.Options{}, fmt.Errorf("--speed %v: expected a number from 1 to 4", f.speed)
+	case f.output != "" && f.output != "json":
+		return demo.Options{}, unknownOutput(f.output, "json")
+	}
+	if err := f.engine.check(); err != nil {
+		return demo.Options{}, err
+	}
+	return demo.Options{Scenario: scenario, Speed: f.speed, Run: thisRun()}, checkReports(f.course.reports)
+}
+
+// play plays a scenario and says what became of the release.
+func (f *demoFlags) play(ctx context.Context, options demo.Options, streams Streams) error {
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	printer := f.engine.printer(streams, stop)
+	streams.showDropped(printer)
+	tell := func(text string) {
+		streams.print(printer, rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: text})
+	}
+	tell(fmt.Sprintf("scenario %s: %s", options.Scenario.Name, options.Scenario.Story))
+	release := demo.Release()
+	options.Emit = func(e rollout.Event) { streams.print(printer, advisedEvent(release, e)) }
+	result, err := demo.Run(working, options)
+	streams.spool.Put(spool.Kept, printer.Close)
+	if err != nil {
+		return outside(err)
+	}
+	status := report.StatusOf(release.Namespace, release.Name, result.State)
+	f.engine.printTroubles(streams, status)
+	streams.spool.Flush()
+	if err := f.printResult(streams.Out, status, result); err != nil {
+		return outside(err)
+	}
+	return f.course.conclude(release, result.State, demoEnding(ctx, release, result))
+}
+
+// demoEnding gives the ending of a demo its exit code.
+func demoEnding(ctx context.Context, release runner.Release, r demo.Result) error {
+	switch {
+	case ctx.Err() != nil:
+		return interrupted(release, r.State, runner.ErrInterrupted)
+	case r.Problem != "":
+		return outside(fmt.Errorf("scenario %s: %s", r.Scenario, r.Problem))
+	}
+	return nil
+}
+
+// printResult prints what became of the release, and what to do next.
+func (f *demoFlags) printResult(to io.Writer, status report.Status, r demo.Result) error {
+	if f.output == "json" {
+		text, err := json.MarshalIndent(r, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(to, "%s\n", escapeJSON(text))
+		return err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s.\n", oneLine(status.Sentence()))
+	if r.Reason != "" {
+		fmt.Fprintf(&b, "  %s\n", oneLine(r.Reason))
+	}
+	seen := r.Seen
+	fmt.Fprintf(&b, "Of %d users, %d met the new version, and it failed %d of them.", seen.Stable.Requests+seen.Canary.Requests, seen.Canary.Requests, seen.Canary.Failed)
+	if r.Exposed >= 0 && r.Phase != rollout.Promoted {
+		fmt.Fprintf(&b, " The last one met it %.1f s after the first failure.", r.Exposed)
+	}
+	b.WriteString("\n")
+	for _, other := range r.Others {
+		fmt.Fprintf(&b, "By then the documented example of %s would have failed %.0f: %s.\n", other.Tool, other.Failed, ghostly(other))
+	}
+	b.WriteString(nextSteps)
+	_, err := io.WriteString(to, b.String())
+	return err
+}
+
+// ghostly says where the rules of another tool stand.
+func ghostly(g demo.Ghost) string {
+	switch {
+	case g.Weight == 0:
+		return "it has rejected the version"
+	case g.Weight == 100:
+		return "it has promoted the version"
+	}
+	return fmt.Sprintf("it gives the version %.0f %%, and goes on", g.Weight)
+}
+
+const nextSteps = `
+With your own manifests:
+  canarize generate -w 10 manifests        the canary, as YAML
+  canarize plan -I IMAGE manifests         what a release would do
+  canarize run -I IMAGE manifests          the release
+`
+
+// listDemos prints the scenarios.
+func listDemos(to io.Writer) error {
+	for _, s := range demo.Scenarios() {
+		if _, err := fmt.Fprintf(to, "%-11s %s\n", s.Name, s.Story); err != nil {
+			return err
+		}
+	}
+	return nil
+}
