@@ -106,9 +106,12 @@ func TestDocumentedCommands(t *testing.T) {
 			switch {
 			case !c.block || call.Verb == "calibrate" || call.Verb == "demo": // tested with a Prometheus, and by a script
 				parsed++
-			case folder != common && slices.Contains(args, "--from"): // the example has the file
+			case slices.Contains(args, "--from"): // an example has the file
 				ran++
 				c.carriedOut(t, folder, call.Verb)
+			case slices.Contains(args, "--live"):
+				asked++
+				c.comesToTheCluster(t, clusterFolder)
 			case slices.Contains([]string{"generate", "diff", "traffic", "judge", "simulate", "rbac", "lint", "schema", "version"}, call.Verb):
 				ran++
 				c.carriedOut(t, folder, call.Verb)
@@ -194,11 +197,12 @@ func commonFolder(t *testing.T) string {
 	}
 	app := strings.Replace(read("test", "script", "testdata", "app.yml"), "      containers:\n", "      containers:\n        - {name: app, image: 'registry.example.com/app:1'}\n", 1)
 	for name, text := range map[string]string{
-		"manifests/app.yml":             app,
-		"chart.yaml":                    read("examples", "hooks", "chart.yaml"),
-		"shop.yml":                      read("examples", "simulate", "scenarios", "checkout.yml"),
-		"release.yml":                   "apiVersion: canarize.dev/v1alpha1\nkind: Release\nspec: {manifests: [manifests]}\n",
-		".github/workflows/release.yml": read("examples", "lint", "github.yml"),
+		"manifests/app.yml":              app,
+		"chart.yaml":                     read("examples", "hooks", "chart.yaml"),
+		"examples/history/rejected.json": read("examples", "history", "rejected.json"),
+		"shop.yml":                       read("examples", "simulate", "scenarios", "checkout.yml"),
+		"release.yml":                    "apiVersion: canarize.dev/v1alpha1\nkind: Release\nspec: {manifests: [manifests]}\n",
+		".github/workflows/release.yml":  read("examples", "lint", "github.yml"),
 	} {
 		file := filepath.Join(folder, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {

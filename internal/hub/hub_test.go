@@ -28,7 +28,7 @@ type cost struct {
 
 // TestManyReleases: releases begin and end in any order in one process. Each comes to
 // its end and leaves nothing behind. Their common cost in tunnels, page reads and
-// watches does not grow with their number. docs/benchmarks.md shows what it logs.
+// watches does not grow with their number. docs/measured.md shows what it logs.
 func TestManyReleases(t *testing.T) {
 	for _, releases := range []int{1, 20, 200} {
 		t.Run(fmt.Sprint(releases), func(t *testing.T) {
