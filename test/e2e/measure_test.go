@@ -20,7 +20,7 @@ func runs(t *testing.T) int {
 	t.Helper()
 	n, err := strconv.Atoi(os.Getenv("E2E_RUNS"))
 	if err != nil || n < 1 {
-		t.Skip("a measurement for docs/running.md and docs/emissary.md; E2E_RUNS=10 repeats it ten times")
+		t.Skip("a measurement for docs/measured.md; E2E_RUNS=10 repeats it ten times")
 	}
 	return n
 }

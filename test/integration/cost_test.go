@@ -42,7 +42,7 @@ func testCost(t *testing.T, s shop) {
 	}
 }
 
-// testRunCost counts the requests of a run of five steps; see docs/benchmarks.md.
+// testRunCost counts the requests of a run of five steps; see docs/measured.md.
 func testRunCost(t *testing.T, s shop, u *users) {
 	const most, mostWithoutSecret = 62, 54 // two of them list the pods whose restarts are watched
 	proxy := faults.Start(t, s.kubeconfig, nil)
