@@ -1,6 +1,6 @@
 // Package analysis judges a canary: it takes counts of requests and returns a
 // verdict with its evidence. It does no I/O and reads no clock; the same
-// observations give the same decisions. docs/analysis.md explains the methods
+// observations give the same decisions. docs/statistics.md explains the methods
 // and names their sources.
 package analysis
 

@@ -36,19 +36,29 @@ type clients struct {
 }
 
 func newClients(address string) *clients {
-	return &clients{address: "http://" + address + "/", client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 5 * time.Second}}
+	return &clients{address: "http://" + address + "/", client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: atOnce}, Timeout: 5 * time.Second}}
 }
+
+// atOnce is how many users wait for an answer at the same time at most. On a busy machine
+// the others come later.
+const atOnce = 64
 
 // run sends so many requests a second until ctx ends, and waits for their answers.
 func (c *clients) run(ctx context.Context, perSecond float64) {
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	began, sent := time.Now(), 0
+	free := make(chan struct{}, atOnce)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		for due := int(time.Since(began).Seconds() * perSecond); sent < due; sent++ {
-			asking.Go(func() { c.ask(ctx) })
+			select {
+			case free <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			asking.Go(func() { c.ask(ctx); <-free })
 		}
 		select {
 		case <-tick.C:

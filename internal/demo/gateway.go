@@ -63,10 +63,7 @@ type counts struct {
 // bounds are the boundaries of Envoy's histograms, in milliseconds.
 var bounds = []float64{0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000}
 
-// routed is where the gateway sent a request; the header and the key of its context.
-type routed struct{ arm *arm }
-
-// CanaryHeader tells a client of the demo that the canary answered. Emissary adds no such
+// canaryHeader tells a client of the demo that the canary answered. Emissary adds no such
 // header.
 const canaryHeader = "Demo-Canary"
 
@@ -74,7 +71,7 @@ func newGateway(api *kubetest.API, n *node) *gateway {
 	g := &gateway{api: api, node: n, version: -1, counts: map[string]*counts{}}
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite:      func(r *httputil.ProxyRequest) {},
-		Transport:    &http.Transport{MaxIdleConnsPerHost: 64},
+		Transport:    &http.Transport{MaxIdleConnsPerHost: atOnce},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusServiceUnavailable) },
 	}
 	return g
