@@ -72,8 +72,9 @@ lint: ## Check formatting, vet, staticcheck, and known vulnerabilities where rea
 	else echo "govulncheck: the vulnerability database is out of reach, not checked"; fi
 
 .PHONY: docs
-docs: ## Write the command reference, the schema of release files and the pictures of terminals from the code
+docs: ## Write the command reference, the schema of release files, the messages and the pictures of terminals from the code
 	$(GO) test ./internal/cli -run 'TestReference|TestSchema|TestFields' -update
+	$(GO) test ./internal/saying -run TestPage -update
 	$(GO) test ./internal/report -run TestPictures -update
 
 .PHONY: fuzz

@@ -21,7 +21,7 @@ var verbGroups = []struct {
 	{"Release step by step", []string{"deploy", "shift", "analyze", "promote", "reject"}},
 	{"Watch", []string{"traffic", "doctor"}},
 	{"Decide, while a release runs", []string{"approve", "hold", "resume"}},
-	{"Look back", []string{"report", "history", "mark"}},
+	{"Look back", []string{"report", "history", "mark", "explain"}},
 	{"Prepare", []string{"lint", "rbac", "schema", "calibrate", "judge"}},
 	{"About canarize", []string{"help", "version", "completion"}},
 }
@@ -89,7 +89,8 @@ var otherWords = map[string][]string{
 	"doctor":   {"check", "preflight", "verify"},
 	"lint":     {"validate", "vet"},
 	"generate": {"derive", "render", "template", "build", "gen"},
-	"report":   {"explain", "summary", "describe", "logs", "log"},
+	"explain":  {"error", "why", "code"},
+	"report":   {"summary", "describe", "logs", "log"},
 	"rbac":     {"permissions", "role", "auth"},
 	"plan":     {"preview", "dry-run", "what-if"},
 	"analyze":  {"analyse", "analysis", "measure"},

@@ -15,7 +15,7 @@ import (
 var core = []string{"rollout", "runner", "kube", "readiness", "watch", "gate", "metric", "analysis", "route/emissary/live", "hub"}
 
 // aWord matches a verb after the name of the program, or a flag.
-var aWord = regexp.MustCompile(`\bcanarize (analyze|approve|calibrate|completion|deploy|diff|doctor|generate|history|hold|judge|mark|plan|promote|rbac|reject|report|resume|run|schema|shift|simulate|status|traffic|version)\b|(^|[^-\w])--[a-z]`)
+var aWord = regexp.MustCompile(`\bcanarize (analyze|approve|calibrate|completion|deploy|diff|doctor|explain|generate|history|hold|judge|mark|plan|promote|rbac|reject|report|resume|run|schema|shift|simulate|status|traffic|version)\b|(^|[^-\w])--[a-z]`)
 
 // TestCoreNamesNoCommands checks every string literal of the core.
 func TestCoreNamesNoCommands(t *testing.T) {
