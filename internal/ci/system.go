@@ -38,6 +38,7 @@ const (
 // Notice is a message for the page of the run.
 type Notice struct {
 	Level  Level
+	Code   string // the stable code of the message; "" if it has none
 	Text   string
 	Weight int // of the canary, in percent
 }

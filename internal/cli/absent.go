@@ -68,7 +68,7 @@ func (f *engineFlags) contextWords() string {
 func (f *engineFlags) sayAbsent(ctx context.Context, engine wiring.Hub, namespace, name string, streams Streams) error {
 	a, err := f.absent(ctx, engine, namespace, name)
 	if err == nil && !a.wrong {
-		fmt.Fprintln(streams.Err, "canarize: "+oneLine(a.text))
+		fmt.Fprintln(streams.Err, "canarize: "+codedLine(a.text))
 	}
 	return a.failure(err)
 }

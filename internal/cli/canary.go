@@ -212,7 +212,7 @@ func (f *canaryFlags) read(ctx context.Context, args []string, streams Streams, 
 }
 
 func inputOptions(recursive bool, streams Streams, write func(text string)) input.Options {
-	return input.Options{Recursive: recursive, Stdin: streams.In, Note: func(line string) { write("canarize: note: " + oneLine(line) + "\n") }}
+	return input.Options{Recursive: recursive, Stdin: streams.In, Note: func(line string) { write("canarize: note: " + codedLine(line) + "\n") }}
 }
 
 // notes formats the notes of a derivation, one per line.
@@ -220,7 +220,11 @@ func (f *canaryFlags) notes(notes []note.Note) string {
 	var text strings.Builder
 	for _, n := range notes {
 		if f.debug || n.Level > note.Debug && !n.Accepted {
-			fmt.Fprintln(&text, "canarize: "+oneLine(n.String()))
+			line := oneLine(n.String())
+			if n.Level == note.Info { // a warning ends with its name
+				line = codedLine(n.String())
+			}
+			fmt.Fprintln(&text, "canarize: "+line)
 		}
 	}
 	return text.String()

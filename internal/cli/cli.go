@@ -75,7 +75,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	root.SetArgs(defaultVerb(root, args[1:]))
 	err := root.ExecuteContext(ctx)
 	code, message := conclusion(ctx, err)
-	streams.printFinal(ctx, message)
+	streams.printFinal(ctx, message, codeOf(message, err))
 	return code
 }
 

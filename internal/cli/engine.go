@@ -20,6 +20,7 @@ import (
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
+	"github.com/canarize/canarize/internal/saying"
 	"github.com/canarize/canarize/internal/spool"
 	"github.com/canarize/canarize/internal/wiring"
 )
@@ -189,6 +190,7 @@ func (f *engineFlags) runVerb(ctx context.Context, release runner.Release, verb 
 	}
 	options := f.options(patient, func(e rollout.Event) {
 		e = advisedEvent(release, e)
+		e.Code = string(saying.OfEvent(e))
 		streams.print(printer, e)
 		follower.notify(e)
 	})

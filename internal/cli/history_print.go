@@ -18,7 +18,7 @@ func (f *engineFlags) printHistories(streams Streams, all report.Histories) erro
 		return outside(encode(streams.Out, all, f.output))
 	}
 	if len(all.Histories) == 0 {
-		_, err := fmt.Fprintln(streams.Err, "canarize: there are no releases")
+		_, err := fmt.Fprintln(streams.Err, "canarize: "+codedLine("there are no releases"))
 		return outside(err)
 	}
 	var text bytes.Buffer

@@ -27,7 +27,7 @@ func (f *generateFlags) hooks(ctx context.Context, phase string, args []string, 
 		return nil, err
 	}
 	if len(objects) == 0 {
-		fmt.Fprintf(streams.Err, "canarize: note: the input has no %s hook\n", options.Phase.Name)
+		fmt.Fprintln(streams.Err, "canarize: note: "+codedLine(fmt.Sprintf("the input has no %s hook", options.Phase.Name)))
 	}
 	text, err := manifest.Print(objects)
 	return text, outside(err)

@@ -65,9 +65,9 @@ func (p *pipeline) finish() {
 	p.end = ""
 }
 
-func (p *pipeline) notice(level ci.Level, weight int, text string) {
+func (p *pipeline) notice(level ci.Level, code string, weight int, text string) {
 	if p.system != nil {
-		p.write(p.system.Notify(ci.Notice{Level: level, Text: oneLine(text), Weight: weight}))
+		p.write(p.system.Notify(ci.Notice{Level: level, Code: code, Text: oneLine(text), Weight: weight}))
 	}
 }
 
@@ -76,16 +76,16 @@ func (p *pipeline) notice(level ci.Level, weight int, text string) {
 func (p *pipeline) notify(e rollout.Event) {
 	switch e.Kind {
 	case rollout.EventPhase:
-		p.notice(ci.Progress, e.Weight, e.Text)
+		p.notice(ci.Progress, e.Code, e.Weight, e.Text)
 	case rollout.EventFailed, rollout.EventCorrected, rollout.EventCancelled, rollout.EventWaiting:
-		p.notice(ci.Warning, e.Weight, e.Text)
+		p.notice(ci.Warning, e.Code, e.Weight, e.Text)
 	}
 }
 
 // fail shows the error that ends the verb, and returns it.
 func (p *pipeline) fail(err error) error {
 	if err != nil {
-		p.notice(ci.Error, 0, err.Error())
+		p.notice(ci.Error, string(codeOf(err.Error(), err)), 0, err.Error())
 	}
 	return err
 }
@@ -109,7 +109,7 @@ func (p *pipeline) publish(release runner.Release, s rollout.State, dryRun bool,
 	})
 	p.write(lines)
 	if err != nil {
-		p.spool.PutText(streams.Err, "canarize: "+oneLine(err.Error())+"; the release continues without it\n")
+		p.spool.PutText(streams.Err, "canarize: "+codedLine(err.Error()+"; the release continues without it")+"\n")
 	}
 }
 

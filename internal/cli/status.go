@@ -107,7 +107,7 @@ func (f *engineFlags) status(ctx context.Context, namespace, name string, how fo
 	}
 	for i, s := range statuses(releases) {
 		if s.Held != "" || s.Error != "" {
-			follower.notice(ci.Warning, s.Weight, fmt.Sprintf("release %s/%s: %s", s.Namespace, s.Release, s.Sentence()))
+			follower.notice(ci.Warning, s.Code, s.Weight, fmt.Sprintf("release %s/%s: %s", s.Namespace, s.Release, s.Sentence()))
 		}
 		if name != "" {
 			follower.publish(releases[i].Release, releases[i].State, false, streams)
@@ -124,6 +124,7 @@ func statuses(releases []survey.Recorded) []report.Status {
 		s.Worker = r.Worker
 		if r.Err != nil {
 			s.Error = advised(r.Release, r.Err).Error()
+			s.Code = string(codeOf(s.Error, r.Err))
 		}
 		all = append(all, s)
 	}

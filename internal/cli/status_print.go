@@ -12,6 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/columns"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/saying"
 )
 
 // encode writes a value as JSON, or as equivalent YAML.
@@ -71,7 +72,7 @@ func printStatuses(w io.Writer, all []report.Status, single bool, now time.Time,
 		e := table{columns.Table{Prose: true}}
 		e.row("WHEN", "SHARE", "EVENT")
 		for _, event := range all[0].Events {
-			e.row(moment(event.Time, now, fuzzy), fmt.Sprintf("%d %%", event.Weight), event.Text)
+			e.row(moment(event.Time, now, fuzzy), fmt.Sprintf("%d %%", event.Weight), saying.Mark(event.Text, saying.Code(event.Code)))
 		}
 		text.WriteString(e.Fit(width))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/saying"
 	"github.com/canarize/canarize/internal/spool"
 )
 
@@ -72,9 +73,9 @@ func (s Streams) sameOutput() bool {
 
 // printFinal prints the message that ends a verb, if there is one. It does not block if
 // the verb used the spool or was interrupted.
-func (s Streams) printFinal(ctx context.Context, message string) {
+func (s Streams) printFinal(ctx context.Context, message string, code saying.Code) {
 	if message != "" {
-		message = "canarize: " + oneLine(message) + "\n"
+		message = "canarize: " + saying.Mark(oneLine(message), code) + "\n"
 	}
 	if s.spool.Used() || ctx.Err() != nil {
 		s.spool.PutText(s.Err, message)

@@ -20,7 +20,19 @@ func complain(t *testing.T, args ...string) string {
 	if code != exitInvalid || out.Len() > 0 {
 		t.Errorf("%q: exit code %d, %d bytes on stdout", args, code, out.Len())
 	}
-	return strings.TrimSpace(errs.String())
+	return uncoded(t, errs.String())
+}
+
+var aCode = regexp.MustCompile(` \[CZ[1-9][0-9]{3}\]$`)
+
+// uncoded returns a message without the code at its end, which it must have.
+func uncoded(t *testing.T, message string) string {
+	t.Helper()
+	message = strings.TrimSpace(message)
+	if !aCode.MatchString(message) {
+		t.Errorf("no code ends the message %s", message)
+	}
+	return aCode.ReplaceAllString(message, "")
 }
 
 func TestWrongUsage(t *testing.T) {

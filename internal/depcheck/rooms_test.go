@@ -67,7 +67,7 @@ var rooms = []room{
 	{"internal/doctor", "the state of a cluster → findings: what would disturb a release or was left behind, each with what to do", "canary manifest note object owner readiness rollout", true},
 	{"internal/doctor/doctortest", "tests what `doctor` finds, with and without gateways", "doctor object", false},
 
-	{"internal/report", "events and records → terminal, log lines, JSON, HTML, Markdown, JUnit", "chart columns doctor manifest rollout simulate", false},
+	{"internal/report", "events and records → terminal, log lines, JSON, HTML, Markdown, JUnit", "chart columns doctor manifest rollout saying simulate", false},
 	{"internal/saying", "the table of messages: a stable code for each, what it means and what to do; finds the message in a text", "analysis lint note rollout", true},
 	{"internal/chart", "draws simulations and releases as SVG", "", true},
 	{"internal/ci", "detects the CI system and its run; the contract of a CI system", "rollout", false},

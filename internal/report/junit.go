@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/saying"
 )
 
 type junitSuite struct {
@@ -110,7 +111,7 @@ func stepCase(class string, events []rollout.Event) junitCase {
 	lines := []string{clock(events[0].Time) + " " + events[0].Text}
 	for _, e := range events[1:] {
 		lines = append(lines, clock(e.Time)+" "+e.Text)
-		switch problem := (&junitProblem{Type: string(e.Kind), Message: e.Text}); {
+		switch problem := (&junitProblem{Type: cmp.Or(string(saying.OfEvent(e)), string(e.Kind)), Message: e.Text}); {
 		case e.Kind == rollout.EventCancelled:
 			c.Error = problem
 		case c.Failure == nil && (e.Kind == rollout.EventFailed || e.Kind == rollout.EventHeld):
@@ -129,9 +130,9 @@ func (r Report) endCase(class string) junitCase {
 	}
 	switch {
 	case r.Held != "":
-		c.Failure = &junitProblem{Type: "held", Message: r.Held}
+		c.Failure = &junitProblem{Type: cmp.Or(string(r.code()), "held"), Message: r.Held}
 	case r.Phase == rollout.Rejected || r.Phase == rollout.Rejecting:
-		c.Failure = &junitProblem{Type: "rejected", Message: r.decision(nil)}
+		c.Failure = &junitProblem{Type: cmp.Or(string(r.code()), "rejected"), Message: r.decision(nil)}
 	}
 	if c.Failure != nil {
 		c.Failure.Message = strings.Join(append([]string{c.Failure.Message}, r.troubled()...), " ")

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/saying"
 )
 
 // eventRow is a row in the table of events.
@@ -37,6 +38,9 @@ func (r Report) rows() []eventRow {
 			row.Tone, row.Text = "bad", "failed: "+row.Text
 		case unusual(e.Kind):
 			row.Tone = "wait"
+		}
+		if row.Tone != "" {
+			row.Text = saying.Mark(row.Text, saying.OfEvent(e))
 		}
 		rows = append(rows, row)
 	}

@@ -70,6 +70,8 @@ type Status struct {
 	Braked bool `json:"braked,omitempty"`
 	// Judged is the last judgement, or nil.
 	Judged *rollout.Judged `json:"judged,omitempty"`
+	// Code is the stable code of what the release waits for, or of why it was rejected.
+	Code string `json:"code,omitempty"`
 	// Error is why the state cannot be read. The other fields are then unknown.
 	Error string `json:"error,omitempty"`
 }
@@ -85,7 +87,7 @@ type Worker struct {
 func StatusOf(namespace, name string, s rollout.State) Status {
 	out := Status{
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
-		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Warnings: s.Warnings, Objects: s.Objects, Events: s.History,
+		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Warnings: s.Warnings, Objects: s.Objects,
 		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Said: s.Said, Troubles: s.Troubles, Kept: s.Kept, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked,
 		Taken: s.Taken, Number: s.CurrentNumber(), Most: s.Largest(), Before: s.Before,
 	}
@@ -103,9 +105,8 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 	if out.Objects == nil {
 		out.Objects = []manifest.ID{}
 	}
-	if out.Events == nil {
-		out.Events = []rollout.Event{}
-	}
+	out.Events = coded(s.History)
+	out.Code = string(out.code())
 	return out
 }
 

@@ -247,6 +247,8 @@ type Event struct {
 	Judged *Judged `json:"judged,omitempty"`
 	// Cause is the error or Refusal behind the text, for the faces; not stored.
 	Cause error `json:"-"`
+	// Code is the stable code of the message, which a face adds; not stored.
+	Code string `json:"code,omitempty"`
 }
 
 // WithText returns the event with a formatted text. If args contain an error, it becomes

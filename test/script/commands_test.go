@@ -33,8 +33,8 @@ func refused(ts *testscript.TestScript, neg bool, args []string) {
 	for i := range literal {
 		literal[i] = regexp.QuoteMeta(literal[i])
 	}
-	want := regexp.MustCompile("^canarize: " + strings.Join(literal, ".*") + "\n$") // . matches no line feed
-	if stderr := ts.ReadFile("stderr"); !want.MatchString(stderr) {
+	want := regexp.MustCompile("^canarize: " + strings.Join(literal, ".*") + "$") // . matches no line feed
+	if message, _ := splitCode(ts.ReadFile("stderr")); !want.MatchString(message) {
 		ts.Fatalf("stderr is not the one line\ncanarize: %s", args[0])
 	}
 }
@@ -54,6 +54,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d instead of %s", code, args[0])
+	}
+	if code != 0 {
+		heard.add(ts, ts.ReadFile("stderr"))
 	}
 }
 

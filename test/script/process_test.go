@@ -104,7 +104,7 @@ func TestInterrupt(t *testing.T) {
 				t.Fatal(err)
 			}
 			interrupted(t, cmd, sig)
-			if stdout.Len() > 0 || stderr.String() != "canarize: interrupted; nothing was written\n" {
+			if stdout.Len() > 0 || stderr.String() != "canarize: interrupted; nothing was written [CZ7005]\n" {
 				t.Errorf("stdout %q, stderr %q", stdout.String(), stderr.String())
 			}
 			if _, err := os.Stat(output); err == nil {

@@ -52,6 +52,7 @@ func TestScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { heard.report(t) })
 	testscript.Run(t, testscript.Params{
 		Deadline:            time.Now().Add(8 * time.Minute), // fails if an input makes the program hang
 		Dir:                 ".",

@@ -30,7 +30,11 @@ func (a Agent) Notify(n ci.Notice) string {
 	if n.Level == ci.Progress {
 		return Command("task.setprogress", n.Text, Property{"value", strconv.Itoa(n.Weight)}) + "\n"
 	}
-	return Command("task.logissue", n.Text, Property{"type", string(n.Level)}) + "\n"
+	if n.Code == "" {
+		return Command("task.logissue", n.Text, Property{"type", string(n.Level)}) + "\n"
+	}
+	// The page of the run shows the text alone.
+	return Command("task.logissue", n.Text+" ["+n.Code+"]", Property{"type", string(n.Level)}, Property{"code", n.Code}) + "\n"
 }
 
 // Publish implements ci.System. It sets the variables canarize.release, canarize.state,

@@ -30,7 +30,7 @@ func (r Runner) Notify(n ci.Notice) string {
 	if n.Level == ci.Progress {
 		return ""
 	}
-	return command(string(n.Level), "canarize", n.Text)
+	return command(string(n.Level), strings.TrimSpace("canarize "+n.Code), n.Text)
 }
 
 // Publish implements ci.System. It sets the outputs release, state, weight and plan, and
