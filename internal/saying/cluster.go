@@ -27,6 +27,9 @@ var cluster = []Saying{
 	{Code: "CZ1108", Level: Error, Says: []string{"; correct the server in the kubeconfig"},
 		Means: "The address of the cluster in the kubeconfig cannot be used.",
 		Do:    "Correct `server` of the cluster in the kubeconfig."},
+	{Code: "CZ1109", Level: Error, rank: outer, Says: []string{"kubeconfig: …"},
+		Means: "The kubeconfig cannot be read; the message has the reason.",
+		Do:    "Correct the file: `kubectl config view` reads it too."},
 
 	{Code: "CZ1201", Level: Error, Says: []string{"not allowed to … it: …; canarize rbac prints the permissions that are needed", "not allowed to … it: …"},
 		Means: "The Role lacks this verb on this kind.",
@@ -58,6 +61,12 @@ var cluster = []Saying{
 	{Code: "CZ1210", Level: Note, Says: []string{"not checked whether another program releases the workloads: not allowed to list …", "not checked whether another release has a canary of …: not allowed to list ConfigMaps in namespace …"},
 		Means: "The release goes on without this check.",
 		Do:    "Apply `canarize rbac -n NAMESPACE` again to have it checked the next time."},
+	{Code: "CZ1211", Level: Error, Says: []string{"the namespace is missing; set it with -n"},
+		Means: "The object lives in a namespace, and neither the manifest nor the command names one.",
+		Do:    "Pass `-n NAMESPACE`."},
+	{Code: "CZ1212", Level: Error, rank: outer, Says: []string{"check the permission to …", "get the name of the current user from the API server: …"},
+		Means: "The API server did not say who you are or what you may do.",
+		Do:    "Log in again, and check that the account may create SelfSubjectAccessReviews; every authenticated user may by default."},
 
 	{Code: "CZ1301", Level: Error, rank: outer, Says: []string{"given up after … attempts: …"},
 		Means: "The API server refused or broke the connection every time. The state of the release is stored in the cluster.",

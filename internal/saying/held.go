@@ -73,6 +73,9 @@ var holds = []Saying{
 	{Code: "CZ4023", Level: Error, Refusals: []rollout.Code{rollout.RefusedGone}, Says: []string{"… is missing; somebody deleted it"},
 		Means: "An object of the canary is gone. Without it nobody knows what was tested.",
 		Do:    "Run `canarize reject NAME`, and deploy again. Find out who deletes objects of the canary."},
+	{Code: "CZ4024", Level: Error, Says: []string{"the plan has no Service of the canary that could select the stable pods", "has no selector that … could use"},
+		Means: "The gateway does not apply a weight of 0, and there is no Service through which canarize could lead the requests to the stable pods instead.",
+		Do:    "Take the traffic off by hand, as the top of [this page](troubleshooting.md) says, and mend the gateway."},
 }
 
 // promotions are messages about promotions that are refused.

@@ -36,7 +36,11 @@ func (s Saying) Shown() (shown []string) {
 			return other != text && strings.Contains(other, strings.Trim(text, "…"))
 		})
 		if i == 0 || !part {
-			shown = append(shown, strings.Trim(text, " ;"))
+			text = strings.Trim(text, " ;")
+			if strings.HasPrefix(text, "canarize ") {
+				text = "… " + text // it is no command
+			}
+			shown = append(shown, text)
 		}
 	}
 	return shown

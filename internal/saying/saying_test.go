@@ -274,17 +274,7 @@ func TestPrintable(t *testing.T) {
 func literals(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() && d.Name() == "saying" {
-			return cmp.Or(err, filepath.SkipDir)
-		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		syntax, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		if err != nil {
-			return err
-		}
+	eachFile(t, func(_ string, syntax *ast.File) {
 		ast.Inspect(syntax, func(n ast.Node) bool {
 			if l, is := n.(*ast.BasicLit); is && l.Kind == token.STRING {
 				if text, err := strconv.Unquote(l.Value); err == nil {
@@ -293,10 +283,27 @@ func literals(t *testing.T) string {
 			}
 			return true
 		})
-		return nil
+	})
+	return all.String()
+}
+
+// eachFile calls see with the source files of the other packages.
+func eachFile(t *testing.T, see func(path string, syntax *ast.File)) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() && d.Name() == "saying" {
+			return cmp.Or(err, filepath.SkipDir)
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err == nil {
+			see(path, syntax)
+		}
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all.String()
 }

@@ -41,6 +41,9 @@ The stable Mapping has the rest. "No answer" means that a pod could not be asked
 	{Code: "CZ3011", Level: Error, Refusals: []rollout.Code{rollout.RefusedGatewayVersion}, Says: []string{"version … of Emissary runs in namespace …, and gives a TCPMapping of the same weight another share than version …, for which the weight is computed"},
 		Means: "The weights are computed for another version of Emissary than the one that runs.",
 		Do:    "Name the version that runs with `--emissary-version`, or once for all commands as `spec.router.emissary.version` of the release file ([emissary.md](emissary.md#the-version-of-emissary))."},
+	{Code: "CZ3012", Level: Error, rank: outer, Says: []string{"config_dump of Envoy: …", "diagnostics of Emissary: …", "listeners of Envoy: …", "its statistics exceed the limit of … MiB"},
+		Means: "A pod of the gateway answered, and not with what this version of canarize reads.",
+		Do:    "Check the version of Emissary ([emissary.md](emissary.md)); `canarize doctor` examines the gateway. A pod that has just started has no routes yet: repeat the command."},
 }
 
 // routes are messages about routes that cannot give the canary its share.
@@ -60,7 +63,7 @@ var routes = []Saying{
 	{Code: "CZ3105", Level: Error, Says: []string{"host_redirect: a redirect cannot give a canary a share; make a canary of the Service that it redirects to"},
 		Means: "A redirect answers by itself, and no pod serves it.",
 		Do:    "Make a canary of the Service to which it redirects."},
-	{Code: "CZ3106", Level: Error, Says: []string{"Emissary ignores the whole Mapping; correct it, or leave it out", "no spec.prefix; Emissary ignores a Mapping without it: add it", "spec.ambassador_id is not a list of strings, so every Emissary ignores the Mapping; correct it …", "it is dropped by Emissary: it …"},
+	{Code: "CZ3106", Level: Error, Says: []string{"Emissary ignores the whole Mapping; correct it, or leave it out", "no spec.prefix; Emissary ignores a Mapping without it: add it", "spec.ambassador_id is not a list of strings, so every Emissary ignores the Mapping; correct it …", "it is dropped by Emissary: it …", "…; correct it, or leave it out"},
 		Means: "Emissary ignores a Mapping that it cannot read, and says so only in its logs. A canary beside it would get nothing or everything.",
 		Do:    "Correct the field, or leave the Mapping out."},
 	{Code: "CZ3107", Level: Error, Says: []string{"Emissary would drop its canary (…)", "with its canary, Emissary would drop …", "Emissary would give the canary … instead of …", "the share of its canary … would not be exact beside it as it is in the cluster: …; correct it there first"},
@@ -81,7 +84,7 @@ var routes = []Saying{
 	{Code: "CZ3112", Level: Error, Says: []string{"--gen-mapping: … is already the route of …; choose another --prefix or --hostname", "--gen-mapping: … and … would have the same route …; pass Mappings for them, or run canarize for each of them", "--gen-mapping: the Mapping for …; choose another --prefix or --hostname", "--gen-mapping: none of its ports is marked as HTTP; name one http"},
 		Means: "The Mapping that `--gen-mapping` would make collides with another one, or does not know its port.",
 		Do:    "Choose another `--prefix` or `--hostname`, name a port `http`, or pass a Mapping."},
-	{Code: "CZ3113", Level: Error, Says: []string{"service …: …; write [scheme://]name[.namespace][:port]", "service: a user stands before its host, which Emissary ignores; write [scheme://]name[.namespace][:port]"},
+	{Code: "CZ3113", Level: Error, Says: []string{"service …: …; write [scheme://]name[.namespace][:port]", "service: a user stands before its host, which Emissary ignores; write [scheme://]name[.namespace][:port]", "port … is not a number", "is not between 0 and 65535"},
 		Means: "Emissary would read another address than the one that was meant.",
 		Do:    "Write `[scheme://]name[.namespace][:port]`, without a path."},
 	{Code: "CZ3114", Level: Note, Says: []string{"the shares may be others: …"},
