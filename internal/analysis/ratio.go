@@ -196,6 +196,10 @@ func (r *ratio) lookedWorse() bool {
 	return r.worse(r.Canary.Bad, r.Canary.All*max(r.usual(), r.Stable.Bad/max(r.Stable.All, 1)))
 }
 
+// hasMore reports whether a larger part of the canary's requests has been bad than of
+// stable's.
+func (r *ratio) hasMore() bool { return r.Canary.Bad*r.Stable.All > r.Stable.Bad*r.Canary.All }
+
 func (r *ratio) worse(bad, expected float64) bool {
 	return bad > expected && surprise(bad, expected)/max(r.Φ, 1) >= worseEvidence
 }
@@ -295,7 +299,7 @@ func (r *ratio) neededAtBest(c Config, share float64) float64 {
 func (r *ratio) evidence(c Config) Evidence {
 	e := Evidence{
 		Harm: r.Harm.value(), Safe: r.deciding(c).value(),
-		Canary: r.Canary.counts(), Stable: r.Stable.counts(),
+		Canary: r.Canary.plus(r.Pending.Canary).counts(), Stable: r.Stable.plus(r.Pending.Stable).counts(),
 		Needed: math.Inf(1),
 	}
 	e.Ratio, e.Low, e.High = r.Estimate.interval(c.Alpha, max(r.Φ, 1))
@@ -304,6 +308,8 @@ func (r *ratio) evidence(c Config) Evidence {
 	}
 	return e
 }
+
+func (t Total) plus(u Total) Total { return Total{Bad: t.Bad + u.Bad, All: t.All + u.All} }
 
 func (t Total) counts() Counts {
 	return Counts{Bad: int64(min(t.Bad, maxCount)), Total: int64(min(t.All, maxCount))}

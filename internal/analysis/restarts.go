@@ -57,6 +57,10 @@ func (c *crashing) certain(alpha float64) bool {
 
 func (c *crashing) doubted() bool { return c.More.value() >= suspicion }
 
+// looksWorse reports whether the canary restarted so much more often that nobody would call
+// it "no sign of harm". It decides nothing.
+func (c *crashing) looksWorse() bool { return c.doubted() || c.More.Excess >= leastExcess }
+
 func (c *crashing) reason() string {
 	why := ""
 	if c.Why != "" {

@@ -32,7 +32,11 @@ func (j *Judge) decide(in interval) Decision {
 	d.Weight = j.weigh(in, d)
 	if d.Verdict == Hold && !d.Cause.EndsByMore() && (j.costly() || j.s.Ramp.Weight == 0) {
 		d.Weight, j.s.Ramp.Weight = 0, 0
-		d.Reason += reasonCostly
+		if j.costly() {
+			d.Reason += reasonCostly
+		} else {
+			d.Reason += reasonSpent
+		}
 	}
 	doubted := d.Verdict == Hold || j.s.Traffic.SampleRatio.value() >= splitDoubt
 	switch {
@@ -158,10 +162,8 @@ func (j *Judge) healthy() bool {
 			return false
 		}
 	}
-	for _, g := range j.s.Gauges {
-		if g.holds(driftDoubt) {
-			return false
-		}
+	if j.drifts(driftDoubt) != nil {
+		return false
 	}
 	return !j.s.Crashing.doubted() && j.doubtedEvents() == nil && j.looksHealthy()
 }
@@ -188,7 +190,7 @@ func (j *Judge) obstacle(pod string) Decision {
 	hold := func(cause Cause, reason string) Decision {
 		return Decision{Verdict: Hold, Cause: cause, Reason: reason}
 	}
-	drifts, differs := j.drifts(), j.differs()
+	drifts, differs := j.drifts(driftBar), j.differs()
 	switch {
 	case j.s.BadPod != "":
 		d := hold(BadPod, reasonBadPod)
@@ -214,16 +216,18 @@ func (j *Judge) obstacle(pod string) Decision {
 		return d
 	case t.Now == 0:
 		return hold(NoData, reasonNoTraffic)
-	case !t.Seen || t.Waited >= stale:
+	case !t.Seen:
 		return hold(NoData, reasonNoCanary)
+	case t.Waited >= stale:
+		return hold(NoData, fmt.Sprintf(reasonSilent, t.Waited))
 	}
 	return Decision{Verdict: Continue}
 }
 
-// drifts returns a gauge that differs too much, or nil.
-func (j *Judge) drifts() *gauge {
+// drifts returns a gauge whose evidence of a difference is at least a bar, or nil.
+func (j *Judge) drifts(bar float64) *gauge {
 	for _, g := range j.s.Gauges {
-		if g.holds(driftBar) {
+		if g.holds(bar) {
 			return g
 		}
 	}
