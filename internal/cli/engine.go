@@ -237,7 +237,7 @@ func (f *engineFlags) explain(ctx context.Context, release runner.Release, s rol
 		return exitError{exitOutside, named, true}
 	case errors.Is(err, runner.ErrInterrupted):
 		return interrupted(release, s, err)
-	case errors.As(err, &stopped) && stopped.State.Held != "" && stopped.State.Braked:
+	case errors.As(err, &stopped) && stopped.State.Held != "" && stopped.State.Cut:
 		return exitError{exitHeld, fmt.Errorf("release %s is held, and no request reaches its canary: its Services select the stable pods, and its own pods have ended. %w; canarize doctor examines the gateway; see canarize status %s -n %s", release, err, release.Name, release.Namespace), true}
 	case errors.As(err, &stopped) && stopped.State.Held != "":
 		return exitError{exitHeld, fmt.Errorf("release %s is held: %w; see canarize status %s -n %s", release, withAdvice, release.Name, release.Namespace), true}
@@ -278,8 +278,10 @@ func withdrawn(s rollout.State) string {
 	switch {
 	case s.Braked:
 		return "the gateway did not apply a weight of 0, so the canary's Services select the stable pods and its own pods end; canarize doctor examines the gateway"
-	case s.Phase == rollout.Deploying, s.Verified == 0 && s.Proof == rollout.SeenOnGateways:
+	case s.Verified == 0 && s.Proof == rollout.SeenOnGateways:
 		return "traffic is back on stable"
+	case s.Phase == rollout.Deploying && s.Peak == 0:
+		return "the canary had no traffic"
 	case s.Verified == 0:
 		return "the canary's weight is 0; no gateway could verify that traffic is back on stable"
 	}

@@ -16,8 +16,11 @@ func unfinished(name string, s rollout.State, idle bool) (problem, mend string) 
 		return "", ""
 	}
 	problem = recorded(s)
-	if s.Braked {
+	switch {
+	case s.Braked && s.Cut:
 		problem = and(problem, "the gateway did not apply a weight of 0, so the canary's Services select the stable pods and its own pods have ended")
+	case s.Braked:
+		problem = and(problem, "the gateway did not apply a weight of 0, so the canary's Services have to select the stable pods and its own pods have to end, which nobody has confirmed yet")
 	}
 	if problem == "" {
 		return "", ""

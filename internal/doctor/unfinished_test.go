@@ -83,7 +83,7 @@ func TestEveryEnding(t *testing.T) {
 	for _, e := range endings {
 		for _, braked := range []bool{false, true} {
 			for _, phase := range phases {
-				s := rollout.State{Phase: phase, Weight: 10, Verified: 10, Run: rollout.Run{Holder: "build 7"}, Braked: braked}
+				s := rollout.State{Phase: phase, Weight: 10, Verified: 10, Run: rollout.Run{Holder: "build 7"}, Braked: braked, Cut: braked}
 				if braked || phase == rollout.Retiring || phase == rollout.Rejecting {
 					s.Weight, s.Verified = 0, rollout.Unknown
 				}

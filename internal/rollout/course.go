@@ -165,8 +165,8 @@ func (c Course) begin(s State, h Heard) Decision {
 	switch {
 	case s.Phase == Promoted && s.Plan == c.Plan && c.Run.System != "" && c.Run.ID == s.Run.ID:
 		return Decision{Do: DoEnd} // an earlier attempt of this pipeline run promoted it
-	case s.Plan != c.Plan || !s.Phase.Active() || s.Phase == Deploying:
-		return deploy
+	case s.Plan != c.Plan || !s.Phase.Active() || s.Phase == Deploying || s.Parked():
+		return deploy // which is refused while a rejected canary is kept
 	case s.Braked && (c.Override || s.Held == "") && (s.Phase == Standing || s.Phase == Shifting):
 		return deploy // its Services select the stable pods
 	case h.People.Status == NotRead:

@@ -46,14 +46,15 @@ func (t *transition) ended(e Ended) (State, []Action) {
 		t.Guarded = false
 		return t.State, nil
 	}
+	had := t.Weight > 0 || t.Peak > 0 || t.Phase != Deploying && t.Verified != 0
 	t.off()
 	t.left(e)
 	if e.Cause == Interrupted {
-		t.addEvent(EventCancelled, "%s", interruption(t.Phase))
+		t.addEvent(EventCancelled, "%s", interruption(t.Phase, had))
 		return t.State, t.wayOut()
 	}
 	if e.Cause == LockLost { // the record now belongs to another process, which must not find a hold of this one
-		t.addEvent(EventCancelled, "another process took over the release; traffic goes back to stable")
+		t.addEvent(EventCancelled, "another process took over the release; this one sets the weight to 0")
 		return t.State, []Action{{Kind: SetWeight}}
 	}
 	if t.Held == "" && e.Reason != "" {
@@ -106,13 +107,16 @@ func (t *transition) left(e Ended) {
 	t.Left = &Left{Cause: e.Cause, At: t.now.Time.UTC(), Text: clip(e.Reason)}
 }
 
-// interruption describes the result of an interruption in a phase.
-func interruption(p Phase) string {
-	switch p {
-	case Promoting:
-		return "interrupted while stable was being replaced; the canary gets no traffic, and the rollout of stable continues"
-	case Retiring:
-		return "interrupted; stable is the new version, and the canary gets no traffic"
+// interruption describes the result of an interruption in a phase. had reports that the
+// canary had traffic, or may have had some.
+func interruption(p Phase, had bool) string {
+	switch {
+	case p == Promoting:
+		return "interrupted while stable was being replaced; the canary's weight becomes 0, and the rollout of stable continues"
+	case p == Retiring:
+		return "interrupted; stable is the new version, and the canary's weight becomes 0"
+	case had:
+		return "interrupted; traffic goes back to stable"
 	}
-	return "interrupted; traffic goes back to stable"
+	return "interrupted; the canary had no traffic"
 }

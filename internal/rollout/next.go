@@ -148,17 +148,17 @@ func (t *transition) finished(f Finished) {
 		}
 	case Deploying:
 		t.Weight, t.Tested, t.Ready = 0, f.Tested, t.now.Time.UTC()
-		t.Peak, t.Braked, t.Troubles = 0, false, nil
+		t.Peak, t.Braked, t.Cut, t.Troubles = 0, false, false, nil
 		t.verified(f.Proof)
-		t.enter(Standing, "the canary is ready and gets no traffic yet")
+		t.enter(Standing, "%s", t.readyText())
 		t.proven(f.Proof)
 	case Shifting:
-		t.Peak, t.Grow = 0, false
+		t.Peak, t.Grow, t.Cut = 0, false, t.Braked
 		if t.Held == "" {
 			t.Troubles = nil
 		}
 		t.verified(f.Proof)
-		t.enter(Standing, "the canary gets %d %% of the traffic", t.Weight)
+		t.enter(Standing, "%s", t.ShareText())
 		t.proven(f.Proof)
 	case Promoting:
 		t.unhold()
@@ -184,8 +184,12 @@ func (t *transition) finished(f Finished) {
 // release again.
 func (t *transition) kept(f Finished) {
 	t.verified(f.Proof)
-	t.Guarded, t.Paused, t.Awaiting, t.Left = false, nil, "", nil
-	t.addEvent(EventWaiting, "rejected: stable serves everything; the canary is kept without traffic")
+	t.Guarded, t.Paused, t.Awaiting, t.Left, t.Cut = false, nil, "", nil, t.Braked
+	text := "rejected: stable serves everything; the canary is kept without traffic"
+	if f.Proof != SeenOnGateways {
+		text = "rejected: the canary's weight is 0, but no gateway could be asked; the canary is kept"
+	}
+	t.addEvent(EventWaiting, "%s", text)
 }
 
 // over ends the release. It drops what matters only while there is a canary.
@@ -213,11 +217,16 @@ func (t *transition) failed(f Failed) (State, []Action) {
 		taken.At = t.now.Time.UTC()
 		t.Taken = &taken
 	}
+	if f.Action.Kind == Brake || t.Phase == Deploying { // a deployment undoes it
+		t.Cut = false
+	} else if t.Braked && f.Action.Kind != SetWeight && t.Weight == 0 { // the brake came before it
+		t.Cut = true
+	}
 	switch {
 	case t.brakes(f):
 		t.Braked = true
 		t.unverified()
-		t.addEvent(EventCorrected, "the gateway did not apply the weight of 0, so the canary's Services now select the stable pods, and its own pods end")
+		t.addEvent(EventCorrected, "the gateway did not apply the weight of 0, so the canary's Services get the stable pods, and its own pods end")
 		if t.Phase == Promoting {
 			return t.State, []Action{{Kind: Brake}}
 		}
@@ -263,6 +272,26 @@ func (t *transition) brakes(f Failed) bool {
 func (t *transition) unpromoted(format string, args ...any) {
 	t.Reason = nil
 	t.enter(Standing, format, args...)
+}
+
+// ShareText says what the canary gets, as far as that is known.
+func (s State) ShareText() string {
+	switch {
+	case s.Verified == s.Weight && s.Proof == SeenOnGateways:
+		return fmt.Sprintf("the canary gets %d %% of the traffic", s.Weight)
+	case s.Verified == s.Weight:
+		return fmt.Sprintf("the canary should get %d %% of the traffic, but no gateway could be asked", s.Weight)
+	}
+	return fmt.Sprintf("the canary's weight is %d %%, not verified since the last change", s.Weight)
+}
+
+// readyText says that the canary is ready. A route that is new has had no weight yet, so
+// nobody has to be asked.
+func (s State) readyText() string {
+	if s.Proof == SeenOnGateways || s.Most == 0 {
+		return "the canary is ready and gets no traffic yet"
+	}
+	return "the canary is ready, and its weight is 0, but no gateway could be asked"
 }
 
 // verified stores that the weight is in force.

@@ -192,7 +192,7 @@ func (t *transition) reject(r Request) (State, []Action) {
 		t.begin(r.Run, "reject: stable is already the new version; only the canary is removed")
 		return t.State, Pending(t.State)
 	}
-	text, kept := "reject", t.Kept
+	text, decided := "reject", t.Phase == Rejecting
 	if t.Phase == Promoting && !r.Untouched {
 		t.Mixed = true
 		text = "reject during promotion: stable objects may already be of the new version; apply the old version's manifests to go back"
@@ -201,7 +201,7 @@ func (t *transition) reject(r Request) (State, []Action) {
 	t.Phase, t.Weight, t.Peak, t.Grow = Rejecting, 0, 0, false
 	t.unhold()
 	t.unverified()
-	if t.Reason == nil || !kept { // whoever removes a kept canary did not decide
+	if t.Reason == nil || !decided { // whoever finishes a rejection did not decide
 		t.Reason = reason(r)
 	}
 	if s := r.Statement; s != nil {

@@ -121,8 +121,10 @@ type State struct {
 	// process works on it, or after one was killed.
 	Left *Left `json:"left,omitempty"`
 	// Braked reports that the gateway did not apply a weight of 0. The canary's Services
-	// then select the stable pods, and its own pods have ended. A deployment undoes it.
+	// have to select the stable pods then, and its own pods have to end. Cut reports that
+	// this is known to be done. A deployment undoes both.
 	Braked bool `json:"braked,omitempty"`
+	Cut    bool `json:"cut,omitempty"`
 	// Corrections counts how often a weight that somebody else changed was set back.
 	Corrections int `json:"corrections,omitempty"`
 
