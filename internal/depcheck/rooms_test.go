@@ -54,6 +54,7 @@ var rooms = []room{
 	{"internal/metric/web", "counters as JSON from any HTTP server", "analysis analysis/lines metric metric/endpoint", false},
 
 	{"internal/rollout", "decides what happens next to a release: `Decide` and `Next`, with the stored state", "analysis excerpt manifest object redact", true},
+	{"internal/rollout/rollouttest", "draws releases at random, by real transitions and the real judge, for tests of what is said about them", "analysis manifest rollout", false},
 	{"internal/runner", "the plain loop around `rollout`: observes, stores, acts, through small interfaces it declares; goes on after a crash", "manifest object rollout route", false},
 	{"internal/watch", "passes a metric source's counts to the judge, interval by interval, and detects a catastrophe within an interval", "analysis metric rollout", false},
 	{"internal/gate", "calls the gates of a release: programs and URLs", "excerpt redact rollout", false},

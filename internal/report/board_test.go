@@ -68,7 +68,8 @@ func TestBoardRedraws(t *testing.T) {
 func TestBoardOfAll(t *testing.T) {
 	var out strings.Builder
 	b := NewBoard(&out, Style{Format: Terminal, Escape: func(s string) string { return s }}, 3, false)
-	many := []Status{boardStatus(rollout.Standing, 5, nil), boardStatus(rollout.Promoted, 0, nil), boardStatus(rollout.Rejected, 0, nil)}
+	five := 5
+	many := []Status{boardStatus(rollout.Standing, 5, &five), boardStatus(rollout.Promoted, 0, nil), boardStatus(rollout.Rejected, 0, nil)}
 	if err := b.Show(many, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +88,9 @@ func TestBoardTells(t *testing.T) {
 	if err := b.Show(nil, nil); err != nil {
 		t.Fatal(err)
 	}
+	five := 5
 	for _, texts := range [][]string{{"deploy"}, {"deploy"}, {"deploy", "shift", "5 %\nmore"}, {"5 %\nmore", "promote"}} {
-		if err := b.Show([]Status{boardStatus(rollout.Standing, 5, nil, texts...)}, nil); err != nil {
+		if err := b.Show([]Status{boardStatus(rollout.Standing, 5, &five, texts...)}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

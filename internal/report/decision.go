@@ -142,12 +142,24 @@ func (r Report) decided(events []rollout.Event) *rollout.Event {
 	case verbs[r.Phase] == "":
 		return nil
 	}
+	return deciding(events, phase)
+}
+
+// deciding returns the request by which a release entered a phase of decision for the last
+// time. Requests that follow in the phase only continue it.
+func deciding(events []rollout.Event, phase rollout.Phase) *rollout.Event {
+	var found *rollout.Event
 	for _, e := range slices.Backward(events) {
-		if e.Kind == rollout.EventAsked && e.Phase == phase {
-			return &e
+		switch {
+		case e.Phase == phase && e.Kind == rollout.EventAsked:
+			found = &e
+		case e.Phase == rollout.Deploying || e.Phase == rollout.Standing || e.Phase == rollout.Shifting || phase == rollout.Rejecting && e.Phase == rollout.Promoting:
+			if found != nil {
+				return found
+			}
 		}
 	}
-	return nil
+	return found
 }
 
 // decisionTime says when it was decided, and at which weight; "" if that is unknown.
@@ -171,12 +183,14 @@ func (r Report) now() string {
 	switch {
 	case r.Error != "" || r.Phase == rollout.Superseded || r.Held != "":
 		return ""
+	case r.Phase == rollout.Promoted && r.Most == 0:
+		return "The new version is stable and serves everything. No request tested it before: the canary never got any."
 	case r.Phase == rollout.Promoted:
 		return "The new version is stable and serves everything. It is the tested version: a promotion compares the digest of the canary's pods and their configuration with the one taken when the pods became ready, and refuses if they differ."
 	case r.Phase == rollout.Rejected && !r.Mixed:
 		return "The old version is stable and serves everything."
-	case r.Paused != nil && r.Phase == rollout.Standing:
-		return fmt.Sprintf("The canary gets %d %% of the traffic, and %s holds the release; canarize resume ends the hold.", r.Weight, cmp.Or(r.Paused.By, "somebody"))
+	case r.Paused != nil && r.Phase == rollout.Standing && r.Left == nil:
+		return fmt.Sprintf("%s, and %s holds the release; canarize resume ends the hold.", capital(r.share()), cmp.Or(r.Paused.By, "somebody"))
 	}
 	return capital(r.Sentence()) + "."
 }

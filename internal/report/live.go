@@ -114,16 +114,23 @@ func sparkline(weights []int) string {
 
 // ratio formats a count as "BAD of TOTAL bad".
 func ratio(c rollout.Count) string {
+	if c.Total == 0 {
+		return "none counted"
+	}
 	return fmt.Sprintf("%d of %d bad (%s %%)", c.Bad, c.Total, short(percent(c)))
 }
 
-// gauge draws how far the evidence is on the way to a level, in orders of magnitude.
+// gauge draws how far the evidence is on the way to a level, in orders of magnitude. Only what
+// has reached the level has 100 %.
 func gauge(evidence, level float64) string {
 	const width = 12
 	part := 0.0
 	if evidence > 1 && level > 1 {
 		part = min(math.Log(evidence)/math.Log(level), 1)
 	}
-	full := int(math.Round(part * width))
-	return strings.Repeat("█", full) + strings.Repeat("░", width-full) + fmt.Sprintf(" %d %%", int(math.Round(100*part)))
+	full, percent := int(math.Round(part*width)), int(math.Round(100*part))
+	if part < 1 {
+		full, percent = min(full, width-1), min(percent, 99)
+	}
+	return strings.Repeat("█", full) + strings.Repeat("░", width-full) + fmt.Sprintf(" %d %%", percent)
 }

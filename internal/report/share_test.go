@@ -34,7 +34,7 @@ func TestSentenceOfFrozen(t *testing.T) {
 	frozen := &rollout.Taken{Least: 50, Most: 50, Pods: 1, Behind: 1, Unchanged: 43.2}
 	for want, s := range map[string]Status{
 		"the canary's weight is 0, but the gateway gives the canary 50 % (no route changed for 43s, so the gateway is frozen or slow); see canarize doctor, and run canarize reject again":                                                                                        {Phase: rollout.Rejecting, Taken: frozen},
-		"no request reaches the canary: the gateway gives the canary 50 % (no route changed for 43s, so the gateway is frozen or slow) at a weight of 0, so its Services select the stable pods and its own pods have ended; see canarize doctor, then run canarize reject again": {Phase: rollout.Rejecting, Taken: frozen, Braked: true},
+		"no request reaches the canary: the gateway gives the canary 50 % (no route changed for 43s, so the gateway is frozen or slow) at a weight of 0, so its Services select the stable pods and its own pods have ended; see canarize doctor, then run canarize reject again": {Phase: rollout.Rejecting, Taken: frozen, Braked: true, Cut: true},
 	} {
 		if have := s.Sentence(); have != want {
 			t.Errorf("%s\nwant %s", have, want)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/canarize/canarize/internal/manifest"
@@ -66,8 +65,10 @@ type Status struct {
 	Left   *rollout.Left   `json:"left,omitempty"`
 	Mixed  bool            `json:"mixed,omitempty"` // rejected while stable was being replaced
 	// Braked reports that the gateway did not apply a weight of 0. The canary's Services
-	// then select the stable pods, and its own pods have ended.
+	// have to select the stable pods then, and its own pods have to end; Cut reports that
+	// this is known to be done.
 	Braked bool `json:"braked,omitempty"`
+	Cut    bool `json:"cut,omitempty"`
 	// Judged is the last judgement, or nil.
 	Judged *rollout.Judged `json:"judged,omitempty"`
 	// Code is the stable code of what the release waits for, or of why it was rejected.
@@ -88,7 +89,7 @@ func StatusOf(namespace, name string, s rollout.State) Status {
 	out := Status{
 		Release: name, Namespace: namespace, Phase: s.Phase, Weight: s.Weight, Step: s.Step, Held: s.Held,
 		Started: s.Started, Run: s.Run, Plan: s.Plan, Tested: s.Tested, Images: s.Images, Warnings: s.Warnings, Objects: s.Objects,
-		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Said: s.Said, Troubles: s.Troubles, Kept: s.Kept, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked,
+		Guarded: s.Guarded, Paused: s.Paused, Gates: s.Gates, Passed: s.Passed, Awaiting: s.Awaiting, Said: s.Said, Troubles: s.Troubles, Kept: s.Kept, Reason: s.Reason, Left: s.Left, Mixed: s.Mixed, Braked: s.Braked, Cut: s.Cut,
 		Taken: s.Taken, Number: s.CurrentNumber(), Most: s.Largest(), Before: s.Before,
 	}
 	if s.Verified != rollout.Unknown {
@@ -118,74 +119,4 @@ func (s Status) Parked() bool {
 // Abandoned reports whether a run should watch the canary's share, but no process does.
 func (s Status) Abandoned() bool {
 	return s.Guarded && s.Phase.Active() && s.Worker != nil && !s.Worker.Alive
-}
-
-// abandoned explains since when nobody works on the release, and what to do.
-func (s Status) abandoned() string {
-	since := ""
-	if w := s.Worker; w.Holder != "" {
-		since = fmt.Sprintf(" since %s (%s was killed)", w.Renewed.UTC().Format(time.RFC3339), w.Holder)
-	}
-	if s.Weight == 0 {
-		return fmt.Sprintf("nobody works on it%s; the canary gets no traffic. Run canarize run again, or canarize reject", since)
-	}
-	return fmt.Sprintf("nobody works on it%s, and nobody watches the canary's %d %%; run canarize run again, or canarize reject", since, s.Weight)
-}
-
-// Sentence describes the state of the release, and what comes next, in one sentence.
-func (s Status) Sentence() string {
-	switch {
-	case s.Error != "":
-		return s.Error
-	case s.Abandoned():
-		return s.abandoned()
-	case s.Braked && s.Phase.Active() && s.behind() != "":
-		return "no request reaches the canary: " + s.behind() + " at a weight of 0, so its Services select the stable pods and its own pods have ended; see canarize doctor, then run canarize reject again"
-	case s.Braked && s.Phase.Active():
-		return "the gateway did not apply a weight of 0, so the canary's Services select the stable pods and its own pods have ended; see canarize doctor, then run canarize reject again"
-	case s.Held != "":
-		return "held: " + s.Held + "; run canarize reject, or continue with --override-hold once the problem is solved"
-	}
-	if s.Parked() {
-		return "rejected; stable serves everything, and the canary is kept without traffic; canarize reject removes it"
-	}
-	switch s.Phase {
-	case rollout.Deploying:
-		return "the canary is not ready yet; run canarize deploy again, or canarize reject"
-	case rollout.Standing:
-		switch {
-		case s.Paused != nil:
-			return fmt.Sprintf("the canary gets %d %% of the traffic, on hold: %s; canarize resume ends the hold", s.Weight, s.Paused)
-		case s.Awaiting != "":
-			return fmt.Sprintf("the canary gets %d %% of the traffic, waiting for gate %s; canarize approve lets it pass", s.Weight, s.Awaiting)
-		case s.Judged != nil && s.Judged.Metric != "":
-			return fmt.Sprintf("the canary gets %d %% of the traffic, held because of %s; if the difference is intended, canarize approve ends the hold", s.Weight, s.Judged.Metric)
-		}
-		return fmt.Sprintf("the canary gets %d %% of the traffic", s.Weight)
-	case rollout.Shifting:
-		return fmt.Sprintf("on the way to %d %%; run canarize shift again, or canarize reject", s.Weight)
-	case rollout.Promoting:
-		return "stable is being replaced; if no process works on it, run canarize promote again"
-	case rollout.Retiring:
-		return "stable is the new version, the canary is being removed; if no process works on it, run canarize promote again"
-	case rollout.Rejecting:
-		if behind := s.behind(); behind != "" {
-			return "the canary's weight is 0, but " + behind + "; see canarize doctor, and run canarize reject again"
-		}
-		if s.Verified == nil {
-			return "the canary's weight is 0, but no gateway has confirmed it yet; if no process works on it, run canarize reject again"
-		}
-		if s.Kept {
-			return "traffic is back on stable, and the canary is kept; if no process works on it, run canarize reject again"
-		}
-		return "traffic is back on stable, the canary is being removed; if no process works on it, run canarize reject again"
-	case rollout.Promoted:
-		return "stable is the new version and serves everything"
-	case rollout.Rejected:
-		if s.Mixed {
-			return "rejected while stable was being replaced, so stable may run the new version; to go back, apply the old version's manifests"
-		}
-		return "rejected; stable serves everything"
-	}
-	return "there is no release"
 }

@@ -19,7 +19,8 @@ func TestAbandoned(t *testing.T) {
 	}{
 		"killed":                {rollout.State{Phase: rollout.Standing, Weight: 50, Guarded: true}, dead, "nobody works on it since 2026-01-02T03:04:05Z (run 7 on agent-3 was killed), and nobody watches the canary's 50 %"},
 		"killed and held":       {rollout.State{Phase: rollout.Shifting, Weight: 50, Guarded: true, Held: "no"}, dead, "nobody watches the canary's 50 %"},
-		"killed at 0 %":         {rollout.State{Phase: rollout.Standing, Guarded: true}, dead, "the canary gets no traffic"},
+		"killed at 0 %":         {rollout.State{Phase: rollout.Standing, Guarded: true, Proof: rollout.SeenOnGateways}, dead, "the canary gets no traffic"},
+		"not verified at 0 %":   {rollout.State{Phase: rollout.Standing, Verified: rollout.Unknown, Guarded: true}, dead, "the canary's weight is 0, but no gateway has confirmed it"},
 		"without a lock":        {rollout.State{Phase: rollout.Standing, Weight: 5, Guarded: true}, &Worker{}, "nobody works on it, and"},
 		"alive":                 {rollout.State{Phase: rollout.Standing, Weight: 50, Guarded: true}, &Worker{Holder: "x", Alive: true}, ""},
 		"step by step":          {rollout.State{Phase: rollout.Standing, Weight: 50}, dead, ""},
@@ -64,7 +65,7 @@ func TestWhoDecided(t *testing.T) {
 // TestHeldByMetric checks that the status of a release that a metric holds says so, and how a
 // person ends the hold.
 func TestHeldByMetric(t *testing.T) {
-	s := StatusOf("eu", "shop", rollout.State{Phase: rollout.Standing, Weight: 20, Judged: &rollout.Judged{Metric: "client-errors"}})
+	s := StatusOf("eu", "shop", rollout.State{Phase: rollout.Standing, Weight: 20, Judged: &rollout.Judged{Look: rollout.Look{Weight: 20}, Metric: "client-errors"}})
 	if !strings.Contains(s.Sentence(), "held because of client-errors") || !strings.Contains(s.Sentence(), "canarize approve") {
 		t.Error(s.Sentence())
 	}

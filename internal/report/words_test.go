@@ -138,6 +138,7 @@ func (w *world) judge(s *rollout.State) {
 // TestWordsFitNumbers: over 2,000 random records no sentence of a report contradicts the
 // record, and none comes twice.
 func TestWordsFitNumbers(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(2000) {
 		w := &world{Rand: rand.New(rand.NewPCG(seed, 19))}
 		s := w.state()
