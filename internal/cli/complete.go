@@ -30,7 +30,7 @@ var flagValues = map[string][]string{
 	"color":     {"auto", "always", "never"},
 	"dry-run":   {"none", "client", "server"},
 	"on-cancel": {"zero", "hold"},
-	"progress":  {"auto", "terminal", "lines", "json"},
+	"progress":  {"auto", "terminal", "plain", "lines", "json"},
 	"replicas":  {"weight", "same"},
 }
 

@@ -110,7 +110,7 @@ func (f *engineFlags) check() error {
 		flag, value string
 		known       []string
 	}{
-		{"--progress", f.progress, []string{"", "auto", "terminal", "lines", "json"}},
+		{"--progress", f.progress, []string{"", "auto", "terminal", "plain", "lines", "json"}},
 		{"--color", f.color, []string{"", "auto", "always", "never"}},
 		{"--dry-run", f.dryRun, []string{"", "none", "client", "server"}},
 		{"--on-cancel", f.onCancel, []string{"", "zero", "hold"}},
@@ -296,7 +296,7 @@ func (f *engineFlags) printer(streams Streams, stop context.CancelCauseFunc) *re
 	switch {
 	case f.progress == "json":
 		style.Format, style.Escape = report.JSON, func(s string) string { return string(escapeJSON([]byte(s))) }
-	case f.progress == "terminal" || terminal && f.progress != "lines":
+	case f.progress == "terminal" || terminal && f.progress != "lines" && f.progress != "plain":
 		to, style.Format = streams.rawErr, report.Terminal
 		style.Color = f.colored()
 		if terminal {

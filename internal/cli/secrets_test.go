@@ -253,7 +253,7 @@ func TestNoSecretIsStored(t *testing.T) {
 // TestNoSecretOfTheServer: a verb masks the secrets in errors of the API server, during
 // retries and in its final message.
 func TestNoSecretOfTheServer(t *testing.T) {
-	for _, progress := range []string{"lines", "json", "terminal"} {
+	for _, progress := range []string{"lines", "plain", "json", "terminal"} {
 		t.Run(progress, func(t *testing.T) {
 			t.Parallel()
 			kubeconfig := busyServer(t, func(int64) {}, "proxy http://u:"+token+"@proxy/?key="+token+" says: Authorization: Bearer "+token)

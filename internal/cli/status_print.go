@@ -44,6 +44,9 @@ func (f *engineFlags) printStatus(streams Streams, s report.Status) error {
 	if s.DryRun {
 		sentence = "dry run, nothing was written; the result would be: " + sentence
 	}
+	if outcome := s.Outcome(); outcome != "" {
+		sentence += " (" + outcome + ")"
+	}
 	_, err := fmt.Fprintln(streams.Out, oneLine(fmt.Sprintf("release %s/%s: %s", s.Namespace, s.Release, sentence)))
 	return outside(err)
 }
@@ -68,10 +71,16 @@ func printStatuses(w io.Writer, all []report.Status, single bool, now time.Time,
 				}
 			}
 		}
+		if outcome := all[0].Outcome(); outcome != "" {
+			fmt.Fprintln(&text)
+			for _, part := range columns.Fold(outcome, width) {
+				fmt.Fprintln(&text, oneLine(part))
+			}
+		}
 		fmt.Fprintln(&text)
 		e := table{columns.Table{Prose: true}}
 		e.row("WHEN", "SHARE", "EVENT")
-		for _, event := range all[0].Events {
+		for _, event := range all[0].News() {
 			e.row(moment(event.Time, now, fuzzy), fmt.Sprintf("%d %%", event.Weight), saying.Mark(event.Text, saying.Code(event.Code)))
 		}
 		text.WriteString(e.Fit(width))

@@ -127,12 +127,16 @@ const lastEvents = 8
 
 // single returns the full view of a release.
 func single(s Status, pods map[manifest.ID]Pods) []boardLine {
-	s.Events = slices.DeleteFunc(slices.Clone(s.Events), func(e rollout.Event) bool { return e.Time.Before(s.Started) }) // drop events of earlier releases
+	s.Events = s.News()
 	wide := nameWidth(&rollout.Judged{})
 	if s.Judged != nil {
 		wide = nameWidth(s.Judged)
 	}
-	lines := []boardLine{{fmt.Sprintf("%s/%s  %s", s.Namespace, s.Release, s.Phase), cmp.Or(s.color(), bold)}}
+	title := fmt.Sprintf("%s/%s  %s", s.Namespace, s.Release, s.Phase)
+	if v := s.versions(); v != "" {
+		title += "  " + v
+	}
+	lines := []boardLine{{title, cmp.Or(s.color(), bold)}}
 	add := func(color int, name, format string, args ...any) {
 		lines = append(lines, boardLine{fmt.Sprintf("  %s ", columns.Pad(name, wide)) + fmt.Sprintf(format, args...), color})
 	}
@@ -152,6 +156,9 @@ func single(s Status, pods map[manifest.ID]Pods) []boardLine {
 	}
 	if s.Held != "" || s.Error != "" || !s.Phase.Active() || s.Parked() {
 		add(s.color(), "", "%s", s.Sentence())
+	}
+	if took := s.took(); took != "" && (!s.Phase.Active() || s.Parked()) {
+		add(0, "", "%s", took)
 	}
 	for _, line := range s.TroubleLines() {
 		lines = append(lines, boardLine{text: "  " + line})

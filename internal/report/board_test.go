@@ -60,6 +60,7 @@ func TestBoardRedraws(t *testing.T) {
 	expect(s,
 		"web/shop  rejected",
 		"            rejected; stable serves everything",
+		"            took 0 s",
 		"  by        Azure Pipelines https://dev.azure.com/run/1",
 		"  03:04:01    5 %  rejected")
 	b.Close()

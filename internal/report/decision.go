@@ -33,36 +33,12 @@ func (r Report) headline() string {
 // versions shows the old and the new version by the first image that changes; "" if no
 // image is known.
 func (s Status) versions() string {
-	changed, first := 0, ""
-	for _, i := range s.Images {
-		before := s.before(i)
-		if before == i.Image {
-			continue
-		}
-		if changed++; changed > 1 {
-			continue
-		}
-		if first = shortImage(i.Image); before != "" {
-			first = shortImage(before) + " → " + first
-		}
-	}
-	switch {
-	case changed > 1:
-		return fmt.Sprintf("%s and %d more", first, changed-1)
-	case changed == 0 && len(s.Images) > 0:
-		return shortImage(s.Images[0].Image) + " with other settings"
-	}
-	return first
+	return rollout.State{Images: s.Images, Before: s.Before}.Versions()
 }
 
 // before returns the image that a container had before the release; "" if unknown.
 func (s Status) before(i rollout.Image) string {
-	for _, b := range s.Before {
-		if b.Workload == i.Workload && b.Container == i.Container {
-			return b.Image
-		}
-	}
-	return ""
+	return rollout.State{Before: s.Before}.BeforeOf(i)
 }
 
 // decision says in one sentence what was decided, by whom, when and why.

@@ -44,6 +44,7 @@ type Printer struct {
 	mu     sync.Mutex
 	drawn  int    // lines to redraw
 	kept   string // last line that stays on the terminal
+	told   told   // reasons of the judge that were printed
 	live   live
 	broken bool
 }
@@ -68,8 +69,22 @@ func (p *Printer) Print(e rollout.Event) {
 		if e.Kind == rollout.EventJudged { // the progress event that follows says more
 			return
 		}
-		p.write(e.Time.UTC().Format(time.RFC3339) + " " + p.line(e) + "\n")
+		p.write(e.Time.UTC().Format(time.RFC3339) + " " + p.line(p.news(e)) + "\n")
 	}
+}
+
+// news returns an event without the judge's reason if that was printed just before.
+func (p *Printer) news(e rollout.Event) rollout.Event {
+	switch {
+	case e.Judged != nil:
+		p.told = told{ended(e.Judged.Reason): true}
+	case e.Kind == rollout.EventJudged:
+		_, reason, _ := strings.Cut(e.Text, ": ")
+		p.told = told{ended(reason): true}
+	case len(p.told) > 0 && (e.Kind == rollout.EventAsked || e.Kind == rollout.EventHeld):
+		e.Text = p.told.rest(e.Text)
+	}
+	return e
 }
 
 // Close erases the lines that would be redrawn.
@@ -100,6 +115,7 @@ func (p *Printer) oneLine(text string) string {
 // draw prints an event that stays on the terminal, and redraws the progress beneath it.
 func (p *Printer) draw(e rollout.Event) {
 	text := p.clear()
+	e = p.news(e)
 	if line := p.line(e); e.Kind != rollout.EventProgress && line != p.kept { // a judgement may be followed by a request with the same text
 		text += e.Time.Local().Format(time.TimeOnly) + " " + p.colored(e, line) + "\n"
 		p.kept = line

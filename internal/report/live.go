@@ -17,6 +17,7 @@ import (
 type live struct {
 	weights []int
 	judged  *rollout.Judged
+	weight  int // now; the judgement may be of an earlier one
 }
 
 // maxWeights is the number of weights in the chart.
@@ -26,13 +27,16 @@ const maxWeights = 24
 func (l *live) update(e rollout.Event) []string {
 	switch {
 	case e.Judged != nil:
-		l.judged = e.Judged
+		l.judged, l.weight = e.Judged, e.Judged.Weight
 		l.weights = append(l.weights, e.Judged.Weight)
 		l.weights = l.weights[max(0, len(l.weights)-maxWeights):]
 		return l.lines()
 	case !e.Phase.Active() && e.Kind != rollout.EventProgress:
 		*l = live{}
 		return nil
+	}
+	if e.Kind == rollout.EventPhase && e.Phase == rollout.Standing {
+		l.weight = e.Weight
 	}
 	lines := l.lines()
 	if e.Kind == rollout.EventProgress {
@@ -46,8 +50,8 @@ func (l *live) lines() []string {
 	if j == nil {
 		return nil
 	}
-	share := fmt.Sprintf("%s %s  %d %%", columns.Pad("share", nameWidth(j)), sparkline(l.weights), j.Weight)
-	if part := SeenShare(j.Seen); part != unknown {
+	share := fmt.Sprintf("%s %s  %d %%", columns.Pad("share", nameWidth(j)), sparkline(l.weights), l.weight)
+	if part := SeenShare(j.Seen); part != unknown && l.weight == j.Weight {
 		share += fmt.Sprintf(", %s of the requests seen", part)
 	}
 	return append([]string{share}, evidence(j, nameWidth(j))...)

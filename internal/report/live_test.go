@@ -74,7 +74,10 @@ func TestLive(t *testing.T) {
 	expect(append([]string{"03:04:05 the canary is ready?[2J"}, chart("  share     ▁▁  5 %")...)...)
 	p.Print(rollout.Event{Kind: rollout.EventProgress, Phase: rollout.Shifting, Text: "more pods"})
 	expect(append(append([]string{"03:04:05 the canary is ready?[2J"}, chart("  share     ▁▁  5 %")...), "  more pods")...)
-	p.Print(phase(rollout.Standing, "the canary gets 50 %"))
+	raised := phase(rollout.Standing, "the canary gets 50 %")
+	raised.Weight = 50
+	p.Print(raised)
+	expect(append([]string{"03:04:05 the canary is ready?[2J", "03:04:05 the canary gets 50 %"}, chart("  share     ▁▁  50 %")...)...)
 	p.Print(watched(50, 1))
 	expect(append([]string{"03:04:05 the canary is ready?[2J", "03:04:05 the canary gets 50 %"}, chart("  share     ▁▁▄  50 %")...)...)
 	p.Print(phase(rollout.Promoted, "promoted"))

@@ -116,8 +116,11 @@ func (w *markdownWriter) brief(r Report) string {
 	return strings.Join(parts, " · ")
 }
 
+// commitDigits is the number of digits of a short commit.
+const commitDigits = 12
+
 // shortCommit shortens the digest of a commit.
-func shortCommit(s string) string { return strings.ToValidUTF8(s[:min(len(s), shortDigits)], "") }
+func shortCommit(s string) string { return strings.ToValidUTF8(s[:min(len(s), commitDigits)], "") }
 
 func (w *markdownWriter) linked(text, address string) string {
 	if address == "" || strings.ContainsAny(address, " ()<>\"\\\n|`") {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/canarize/canarize/internal/rollout"
 )
@@ -99,25 +98,10 @@ func VersionText(p rollout.Past) string {
 	if len(p.Images) == 0 {
 		return cmp.Or(p.Plan, "-")
 	}
-	text := shortImage(p.Images[0].After)
+	text := rollout.ShortImage(p.Images[0].After)
 	changed := slices.DeleteFunc(slices.Clone(p.Images), func(i rollout.ImageChange) bool { return i.Before == i.After })
 	if more := len(changed) - 1 + p.Others; more > 0 {
 		text += fmt.Sprintf(" +%d", more)
 	}
 	return text
-}
-
-// shortDigits is the number of digits of a short digest.
-const shortDigits = 12
-
-// shortImage leaves out an image's registry, and shortens its digest. With a tag, the tag
-// says enough.
-func shortImage(image string) string {
-	image = image[strings.LastIndex(image, "/")+1:]
-	name, digest, pinned := strings.Cut(image, "@")
-	if _, _, tagged := strings.Cut(name, ":"); !pinned || tagged {
-		return name
-	}
-	_, digits, _ := strings.Cut(digest, ":")
-	return name + "@" + digits[:min(len(digits), shortDigits)]
 }

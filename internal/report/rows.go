@@ -62,6 +62,20 @@ func (r Report) told() told {
 	return t
 }
 
+// News returns the events of the present release. A reason that an earlier event gave is left
+// out.
+func (s Status) News() []rollout.Event {
+	t := told{}
+	var news []rollout.Event
+	for _, e := range s.Events {
+		if !e.Time.Before(s.Started) {
+			e.Text = t.rest(e.Text)
+			news = append(news, e)
+		}
+	}
+	return news
+}
+
 // shortReason is the length of a reason that is worth repeating.
 const shortReason = 20
 

@@ -138,6 +138,19 @@ func claimsOfDecisions() []claim {
 		when("report", `(?m)^On the way, at (\d+) %`, func(s said, found []string) bool {
 			return s.world.State.Phase == rollout.Standing && number(found[1]) == s.world.State.Weight
 		}),
+		when("", `(\S+) → (\S+)`, func(s said, found []string) bool { return found[1] != strings.TrimRight(found[2], ":,.") }),
+		when("outcome", `no request met the canary`, func(s said, _ []string) bool { return s.world.State.Most == 0 && s.world.State.Judged.Cost() == nil }),
+		when("outcome", `(\d+) requests met the canary`, func(s said, found []string) bool {
+			most := int64(0)
+			for _, m := range s.world.State.Judged.Metrics {
+				most = max(most, m.Canary.Total)
+			}
+			return int64(number(found[1])) == most && most >= s.world.Truth.Canary.Total
+		}),
+		when("outcome", `(none|\d+) of them bad`, func(s said, found []string) bool {
+			return (found[1] == "none") == (s.world.State.Judged.Cost().Bad == 0) && (found[1] != "none" || s.world.Truth.Canary.Bad < 30)
+		}),
+		when("outcome", `took`, func(s said, _ []string) bool { return !s.world.State.Phase.Active() || s.world.State.Parked() }),
 		when("junit", `<failure type="(\w+)"`, func(s said, found []string) bool {
 			return found[1] == "held" && s.world.State.Held != "" || found[1] == "rejected" && verb(s) == "rejected"
 		}),

@@ -108,6 +108,7 @@ func sentences(w *rollouttest.World, was rollout.State) []said {
 	say := func(where, text string) {
 		all = append(all, said{world: w, where: where, text: foreign.ReplaceAllString(text, "‹›"), status: r.Status, report: r, was: was})
 	}
+	say("outcome", r.Outcome())
 	say("status", strings.ReplaceAll(r.Sentence(), r.Held, ""))
 	var board strings.Builder
 	b := NewBoard(&board, Style{Format: Terminal, Escape: same}, 0, true)

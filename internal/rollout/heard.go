@@ -14,7 +14,7 @@ func (t *transition) resumed(r Resumed) (State, []Action) {
 		t.unhold()
 		t.Corrections = 0
 	}
-	t.begin(r.Run, "continue %s", short(t.Plan))
+	t.begin(r.Run, "continue %s", t.what())
 	if t.Phase == Promoting && r.Untouched {
 		t.unpromoted("nothing was promoted yet; the canary stays at %d %%", t.Weight)
 	}

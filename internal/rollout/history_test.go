@@ -263,7 +263,7 @@ func TestCost(t *testing.T) {
 		return Metric{Name: name, Canary: Count{bad, total}, Stable: Count{stableBad, stableTotal}, Harm: 1}
 	}
 	orders := metric("orders", 90, 100, 100, 1000)
-	orders.Safe, orders.Harm = 1, 0.2
+	orders.Events = true
 	for _, test := range []struct {
 		metrics []Metric
 		want    *Cost

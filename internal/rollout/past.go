@@ -149,7 +149,7 @@ func (j *Judged) Cost() *Cost {
 	var most *Cost
 	for _, m := range j.Metrics {
 		c := Cost{Requests: m.Canary.Total, Bad: m.Canary.Bad}
-		if m.Canary.Total <= 0 || m.countsSuccesses() {
+		if m.Canary.Total <= 0 || m.Events {
 			continue
 		}
 		if expected := 0.0; m.Stable.Total > 0 {
@@ -168,10 +168,6 @@ func (j *Judged) Cost() *Cost {
 	}
 	return most
 }
-
-// countsSuccesses reports whether a metric counts events that should happen, such as
-// orders, of which more are no harm. Such a metric proves no health and bounds no ratio.
-func (m Metric) countsSuccesses() bool { return m.Safe == 1 && m.High == nil && m.Harm < 1 }
 
 // EventsOf returns the events of an earlier release, as far as the State still has them.
 func (s State) EventsOf(e Past) []Event {

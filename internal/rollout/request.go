@@ -97,7 +97,7 @@ func (t *transition) deploy(r Request) (State, []Action) {
 		fresh.Number, fresh.Most, fresh.Before, fresh.Said = t.CurrentNumber(), t.Most, t.Before, t.Said
 	}
 	t.State = fresh
-	t.begin(r.Run, "deploy %s", short(r.Fresh.Plan))
+	t.begin(r.Run, "deploy %s", t.what())
 	return t.State, Pending(t.State)
 }
 
@@ -175,7 +175,7 @@ func (t *transition) promote(r Request) (State, []Action) {
 	}
 	t.Phase = Promoting
 	t.Reason = reason(r)
-	t.begin(r.Run, "promote %s%s", short(t.Plan), because(r.Reason))
+	t.begin(r.Run, "promote %s%s", t.what(), because(r.Reason))
 	return t.State, Pending(t.State)
 }
 
@@ -192,7 +192,7 @@ func (t *transition) reject(r Request) (State, []Action) {
 		t.begin(r.Run, "reject: stable is already the new version; only the canary is removed")
 		return t.State, Pending(t.State)
 	}
-	text, decided := "reject", t.Phase == Rejecting
+	text, decided := strings.TrimSpace("reject "+t.Versions()), t.Phase == Rejecting
 	if t.Phase == Promoting && !r.Untouched {
 		t.Mixed = true
 		text = "reject during promotion: stable objects may already be of the new version; apply the old version's manifests to go back"

@@ -30,7 +30,7 @@ import (
 // testRuns runs releases to their end, each in its own namespace.
 func (s suite) testRuns(t *testing.T) {
 	for name, run := range map[string]func(*testing.T, shop, *users){
-		"promoted": testRunPromoted, "rejected": testRunRejected, "crash": testRunCrash, "broken": testRunBroken, "crash loop": testRunCrashLoop, "crash loop kept": testRunKept,
+		"promoted": testRunPromoted, "screen": testScreen, "rejected": testRunRejected, "crash": testRunCrash, "broken": testRunBroken, "crash loop": testRunCrashLoop, "crash loop kept": testRunKept,
 		"interrupted": testRunInterrupted, "killed": testRunKilled, "source away": testRunSourceAway,
 		"hold and approve": testRunHoldAndApprove, "silent": testRunSilent, "outage": testRunOutage, "reject beside": testRunRejectBeside, "analyze": testAnalyze,
 		"foreign owner": testRunForeignOwner, "cost": testRunCost, "kubectl apply": testRunAfterClientSide, "kubectl apply server-side": testRunAfterServerSide,
