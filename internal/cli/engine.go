@@ -35,8 +35,11 @@ type engineFlags struct {
 	dryRun, onCancel, ci        string
 	noWait, force, overrideHold bool
 	untested, unverified, keep  bool
+	unchanged                   bool
 	version                     string
 	timeout                     time.Duration
+	// equal is set by runVerb if a run had nothing to release.
+	equal bool
 }
 
 // registerTarget adds the flags that select a cluster.
@@ -65,7 +68,7 @@ func (f *engineFlags) registerWrites(flags *pflag.FlagSet) {
 
 // registerProgress adds the flags of a verb that shows events.
 func (f *engineFlags) registerProgress(flags *pflag.FlagSet) {
-	flags.StringVar(&f.progress, "progress", "auto", "`FORMAT` of events on stderr: auto, terminal, lines, json")
+	flags.StringVar(&f.progress, "progress", "auto", "`FORMAT` of events on stderr: auto, terminal, plain (a line for each event, for logs and screen readers; lines is the same), json")
 	flags.StringVar(&f.color, "color", "auto", "`WHEN` to use colors: auto (on a terminal, unless NO_COLOR is set), always, never")
 }
 
@@ -204,6 +207,10 @@ func (f *engineFlags) runVerb(ctx context.Context, release runner.Release, verb 
 	state, err := do(workCtx, engine)
 	streams.spool.Put(spool.Kept, printer.Close)
 	follower.finish()
+	if f.equal = errors.Is(err, runner.ErrEqual) && workCtx.Err() == nil; f.equal {
+		streams.spool.Flush()
+		return state, streams.result(func() error { return f.printEqual(streams, release, state) })
+	}
 	status := report.StatusOf(release.Namespace, release.Name, state)
 	f.printTroubles(streams, status)
 	status.DryRun = f.dryRun == "client" || f.dryRun == "server"

@@ -33,7 +33,7 @@ func (f *courseFlags) options(engine engineFlags) (hub.RunOptions, error) {
 	o := hub.RunOptions{
 		Analysis: config.release.Analysis, Metrics: config.release.Metrics, Gates: config.release.Gates,
 		Getenv: os.Getenv, Environ: os.Environ,
-		Override: engine.overrideHold, Unverified: engine.unverified, Version: engine.version,
+		Override: engine.overrideHold, Unverified: engine.unverified, Version: engine.version, Unchanged: engine.unchanged,
 	}
 	if err := o.Check(); err != nil {
 		return o, fmt.Errorf("%s: %w", config.file, err)
@@ -65,12 +65,14 @@ Run counts the answers of Emissary's Envoys, which needs no setup. A release fil
 set other metrics and sources, steps, gates, and how certain a verdict has to be.
 Without arguments, the release file also names the manifests.
 
+If the cluster has exactly these manifests, run says so and releases nothing.
+
 A second run continues where the first one stopped, with its evidence. If run is
 interrupted, it takes all traffic off the canary within two seconds. From another
 shell, follow it with canarize status --watch, keep it from raising the share with
 hold, let it continue with resume and approve, or end it with reject.
 
-Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
+Exit codes: 0 promoted, or nothing changes, 3 rejected, 4 held or undecided, 5 interrupted.`,
 		Example: `  canarize run -I registry.example.com/app:2 manifests
   canarize run --config release.yml --report report.html`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -90,6 +92,9 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 				}
 				return rejected(release, s)
 			})
+			if f.engine.equal {
+				return err
+			}
 			return c.conclude(release, state, err)
 		},
 	}
@@ -99,6 +104,7 @@ Exit codes: 0 promoted, 3 rejected, 4 held or undecided, 5 interrupted.`,
 	c.register(flags)
 	flags.BoolVar(&f.engine.force, "force-conflicts", false, "take over fields that another program owns")
 	flags.BoolVar(&f.engine.overrideHold, "override-hold", false, "continue although the release is held")
+	flags.BoolVar(&f.engine.unchanged, "unchanged", false, "release although nothing changes")
 	f.engine.registerUnverified(flags)
 	f.engine.registerKeep(flags)
 	f.engine.registerWrites(flags)

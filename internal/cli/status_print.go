@@ -12,6 +12,7 @@ import (
 	"github.com/canarize/canarize/internal/columns"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
 	"github.com/canarize/canarize/internal/saying"
 )
 
@@ -49,6 +50,13 @@ func (f *engineFlags) printStatus(streams Streams, s report.Status) error {
 	}
 	_, err := fmt.Fprintln(streams.Out, oneLine(fmt.Sprintf("release %s/%s: %s", s.Namespace, s.Release, sentence)))
 	return outside(err)
+}
+
+// printEqual says that a run had nothing to release.
+func (f *engineFlags) printEqual(streams Streams, release runner.Release, s rollout.State) error {
+	status := report.StatusOf(release.Namespace, release.Name, s)
+	status.Unchanged = true
+	return f.printStatus(streams, status)
 }
 
 // printStatuses prints a table of releases, and the events of a single one.

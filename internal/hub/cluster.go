@@ -59,7 +59,11 @@ func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how runne
 		write.DryRun = kube.DryRunServer
 	}
 	changes, err := c.kube.Apply(ctx, annotated(objects, c.annotations), write)
-	return changed(changes), err
+	results := changed(changes)
+	for i, change := range changes {
+		results[i].Same = change.Same(c.annotations)
+	}
+	return results, err
 }
 
 // annotated returns copies of objects with annotations added.

@@ -25,6 +25,7 @@ type RunOptions struct {
 	// Override continues although the release is held. Unverified continues although no
 	// gateway can verify a share.
 	Override, Unverified bool
+	Unchanged            bool   // release although nothing changes, see runner.ErrEqual
 	Version              string // for an analysis: the expected version; "" means any
 }
 
@@ -61,7 +62,7 @@ func (h *Hub) course(w *work, release runner.Release, o RunOptions) (course runn
 		}
 	}
 	course = runner.Course{
-		First: int(o.Analysis.Ramp.First()), Override: o.Override, Unverified: o.Unverified, Version: o.Version,
+		First: int(o.Analysis.Ramp.First()), Override: o.Override, Unverified: o.Unverified, Unchanged: o.Unchanged, Version: o.Version,
 		Gates:      o.Gates,
 		Gatekeeper: gatekeeper{keeper},
 		Watch: func(ctx context.Context, plan rollout.Plan, s rollout.State) (runner.Watcher, error) {

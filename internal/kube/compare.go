@@ -19,6 +19,29 @@ func same(before, after map[string]any) bool {
 	return reflect.DeepEqual(content(before), content(after))
 }
 
+// Same reports whether the object existed before, and has the same content but for some
+// annotations.
+func (c Change) Same(but map[string]string) bool {
+	if c.Before == nil || c.After == nil {
+		return false
+	}
+	return same(without(c.Before, but), without(c.After, but))
+}
+
+// without returns a copy of an object without some annotations.
+func without(object map[string]any, annotations map[string]string) map[string]any {
+	out := runtime.DeepCopyJSON(object)
+	metadata, _ := out["metadata"].(map[string]any)
+	all, _ := metadata["annotations"].(map[string]any)
+	for key := range annotations {
+		delete(all, key)
+	}
+	if len(all) == 0 {
+		delete(metadata, "annotations")
+	}
+	return out
+}
+
 // bookkeeping lists the fields of metadata in which the API server records an object's
 // history. They change although nobody wants another content.
 var bookkeeping = [...]string{"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"}

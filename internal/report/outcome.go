@@ -11,6 +11,9 @@ import (
 // Outcome says of which version a release is, and once it is over how long it took and how
 // many users' requests met the canary; "" if nothing is known.
 func (s Status) Outcome() string {
+	if s.Unchanged {
+		return ""
+	}
 	return strings.Join(slices.DeleteFunc([]string{s.versions(), s.took()}, func(s string) bool { return s == "" }), ", ")
 }
 

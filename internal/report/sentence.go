@@ -12,6 +12,8 @@ func (s Status) Sentence() string {
 	switch {
 	case s.Error != "":
 		return s.Error
+	case s.Unchanged:
+		return "nothing changes, because the cluster has exactly these manifests; canarize run --unchanged releases them anyway"
 	case s.Abandoned():
 		return s.abandoned()
 	case s.Braked && s.Phase.Active():

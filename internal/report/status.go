@@ -73,6 +73,9 @@ type Status struct {
 	Judged *rollout.Judged `json:"judged,omitempty"`
 	// Code is the stable code of what the release waits for, or of why it was rejected.
 	Code string `json:"code,omitempty"`
+	// Unchanged reports that a run has released nothing, because the cluster has exactly its
+	// manifests. The other fields are of the release before.
+	Unchanged bool `json:"unchanged,omitempty"`
 	// Error is why the state cannot be read. The other fields are then unknown.
 	Error string `json:"error,omitempty"`
 }

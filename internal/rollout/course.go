@@ -163,7 +163,7 @@ func (c Course) begin(s State, h Heard) Decision {
 	deploy := Decision{Do: DoApply, Fact: Request{Verb: Deploy, Run: c.Run, Guarded: true, Fresh: Fresh{Gates: c.gateNames()}}}
 	resume := Decision{Do: DoApply, Fact: Resumed{Run: c.Run, Gates: c.gateNames(), Override: c.Override, Guarded: true}}
 	switch {
-	case s.Phase == Promoted && s.Plan == c.Plan && c.Run.System != "" && c.Run.ID == s.Run.ID:
+	case s.Phase == Promoted && s.Plan == c.Plan && c.Run.ID != "" && c.Run.System == s.Run.System && c.Run.ID == s.Run.ID:
 		return Decision{Do: DoEnd} // an earlier attempt of this pipeline run promoted it
 	case s.Plan != c.Plan || !s.Phase.Active() || s.Phase == Deploying || s.Parked():
 		return deploy // which is refused while a rejected canary is kept

@@ -184,6 +184,7 @@ func (c *cluster) Apply(ctx context.Context, objects []map[string]any, how Apply
 		before, want := c.objects[id], copied(o)
 		switch {
 		case how.Try:
+			changes = append(changes, Result{ID: id, Same: before != nil && reflect.DeepEqual(before, merged(before, want))})
 		case before != nil && reflect.DeepEqual(before, merged(before, want)):
 			changes = append(changes, Result{ID: id, What: "unchanged"})
 		default:

@@ -34,6 +34,9 @@ type Result struct {
 	ID   manifest.ID
 	What string // created, configured, unchanged, deleted or skipped
 	Why  string // the reason, if it was skipped
+	// Same reports that the object has the same content as before, but perhaps for the
+	// annotations that every run adds. It is not set if nobody compared.
+	Same bool
 	// After is the applied object as the API server returned it.
 	After map[string]any
 }

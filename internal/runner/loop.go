@@ -41,6 +41,7 @@ type Course struct {
 	// Override ignores a hold. Unverified continues although no gateway can verify a
 	// share.
 	Override, Unverified bool
+	Unchanged            bool   // release although nothing changes, see ErrEqual
 	Version              string // of an analysis: the expected version; "" accepts every version
 }
 
@@ -175,15 +176,6 @@ func (s *session) carryOut(ctx context.Context, fact rollout.Fact) error {
 		c.heard.Begun, c.heard.Failed = true, nil
 	}
 	return nil
-}
-
-// begin checks what a run needs before it deploys.
-func (s *session) begin(ctx context.Context, fact rollout.Fact) error {
-	c := s.course
-	if request, is := fact.(rollout.Request); !is || request.Verb != rollout.Deploy || c.heard.Begun {
-		return nil
-	}
-	return s.preflight(ctx, c.plan, c.how.Unverified, s.Force)
 }
 
 // errCatastrophe and errRejected interrupt a change of the weight.

@@ -184,9 +184,16 @@ func (s *actor) resync(ctx context.Context, _ rollout.Action) error {
 }
 
 func (s *actor) apply(ctx context.Context, objects []map[string]any, how Apply) error {
+	_, err := s.applyCompared(ctx, objects, how)
+	return err
+}
+
+// applyCompared reports whether all objects were there, with the same content.
+func (s *actor) applyCompared(ctx context.Context, objects []map[string]any, how Apply) (same bool, err error) {
 	changes, err := s.Objects.Apply(ctx, objects, how)
+	same = err == nil && len(changes) == len(objects)
 	for _, c := range changes {
-		if how.Try {
+		if same = same && c.Same; how.Try {
 			continue
 		}
 		s.progress("%s %s", c.ID, c.What)
@@ -197,7 +204,7 @@ func (s *actor) apply(ctx context.Context, objects []map[string]any, how Apply) 
 			s.secrets[c.ID] = c.After
 		}
 	}
-	return err
+	return same, err
 }
 
 // applied returns an object from the cluster. Secrets are not watched, so reading one
@@ -314,37 +321,6 @@ func Unscaled(plan rollout.Plan, o map[string]any) map[string]any {
 		}
 	}
 	return o
-}
-
-// preflight checks what a deployment needs before it changes anything. force says whether
-// the promotion will take over fields of other owners.
-func (s *actor) preflight(ctx context.Context, plan *rollout.Plan, unverified, force bool) error {
-	if err := s.unrivalled(ctx, plan); err != nil {
-		return err
-	}
-	if !unverified {
-		if err := s.reachable(ctx, plan.Routes); err != nil {
-			return err
-		}
-	}
-	return s.promotionAccepted(ctx, plan, force)
-}
-
-// promotionAccepted lets the API server validate what a promotion would write. Some objects
-// cannot be changed, such as the Job of an earlier version: without this check, only the
-// promotion of a tested version would find out. It leaves out Secrets that can be changed:
-// their content comes from the canary, and reading one costs a request.
-func (s *actor) promotionAccepted(ctx context.Context, plan *rollout.Plan, force bool) error {
-	var objects []map[string]any
-	for _, o := range plan.Stable {
-		if object.ID(o).Kind != "Secret" || o["immutable"] == true {
-			objects = append(objects, Unscaled(*plan, o))
-		}
-	}
-	if err := s.apply(ctx, objects, Apply{Force: force, Try: true}); err != nil {
-		return fmt.Errorf("nothing was changed, because the API server would refuse the promotion: %w", err)
-	}
-	return nil
 }
 
 func (s *actor) waitStable(ctx context.Context, _ rollout.Action) error {

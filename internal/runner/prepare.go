@@ -93,7 +93,7 @@ func (s *session) prepareDeploy(ctx context.Context, request *rollout.Request, p
 	}
 	if s.course == nil { // a run has already checked
 		// Whoever promotes decides about the fields of other owners.
-		if err := s.preflight(ctx, plan, request.Unverified, true); err != nil {
+		if _, err := s.preflight(ctx, plan, request.Unverified, true); err != nil {
 			return err
 		}
 	}
