@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -48,7 +49,8 @@ func (f *engineFlags) printStatus(streams Streams, s report.Status) error {
 	if outcome := s.Outcome(); outcome != "" {
 		sentence += " (" + outcome + ")"
 	}
-	_, err := fmt.Fprintln(streams.Out, oneLine(fmt.Sprintf("release %s/%s: %s", s.Namespace, s.Release, sentence)))
+	text := columns.Wrap(oneLine(fmt.Sprintf("release %s/%s: %s", s.Namespace, s.Release, sentence)), widthOf(streams.Out))
+	_, err := fmt.Fprintln(streams.Out, strings.Join(text, "\n"))
 	return outside(err)
 }
 

@@ -19,11 +19,14 @@ func Width(text string) (n int) {
 }
 
 // of returns the columns of a character: two for wide ones (Unicode Standard Annex 11),
-// none for marks that stand on another character.
+// none for marks that stand on another character. Terminals do not agree about a narrow
+// character that a selector makes an emoji; it counts as wide, so that it surely fits.
 func of(r rune) int {
 	switch {
-	case r < 0x300:
+	case r < 0x300, r == '\ufe0f':
 		return 1
+	case r >= 0x1160 && r <= 0x11ff: // Hangul vowels and finals stand on the initial
+		return 0
 	case unicode.In(r, unicode.Mn, unicode.Me), r == '\u200d':
 		return 0
 	}

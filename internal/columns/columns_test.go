@@ -8,7 +8,7 @@ import (
 )
 
 func TestWidth(t *testing.T) {
-	for text, want := range map[string]int{"": 0, "shop": 4, "5 %": 3, "結果": 4, "가격": 4, "ｆ": 2, "e\u0301": 1, "é": 1, "…": 1, "▁█": 2, "🚀": 2} {
+	for text, want := range map[string]int{"": 0, "shop": 4, "5 %": 3, "結果": 4, "가격": 4, "ｆ": 2, "e\u0301": 1, "é": 1, "…": 1, "▁█": 2, "🚀": 2, "⚠\ufe0f": 2, "\u1112\u1161\u11ab": 2} {
 		if got := Width(text); got != want {
 			t.Errorf("%q takes %d columns, not %d", text, want, got)
 		}

@@ -117,7 +117,7 @@ func (p *Printer) draw(e rollout.Event) {
 	text := p.clear()
 	e = p.news(e)
 	if line := p.line(e); e.Kind != rollout.EventProgress && line != p.kept { // a judgement may be followed by a request with the same text
-		text += e.Time.Local().Format(time.TimeOnly) + " " + p.colored(e, line) + "\n"
+		text += p.stays(e, line)
 		p.kept = line
 	}
 	lines := p.live.update(e)
@@ -127,6 +127,21 @@ func (p *Printer) draw(e rollout.Event) {
 	lines = p.fold(lines, p.style.Height)
 	p.drawn = len(lines)
 	p.write(text + strings.Join(lines, "\n"))
+}
+
+// stays returns an event as it stays on the terminal. It breaks between words, so that the
+// terminal cuts no number.
+func (p *Printer) stays(e rollout.Event, line string) string {
+	head, width := e.Time.Local().Format(time.TimeOnly)+" ", 0
+	if p.style.Width > 0 {
+		width = max(p.style.Width-1-len(head), 1)
+	}
+	var text strings.Builder
+	for _, part := range columns.Wrap(line, width) {
+		text.WriteString(head + p.colored(e, p.oneLine(part)) + "\n")
+		head = strings.Repeat(" ", len(head))
+	}
+	return text.String()
 }
 
 // fold fits lines into the columns and lines of the terminal, because only whole lines can

@@ -30,7 +30,7 @@ func TestPrinter(t *testing.T) {
 		want  string
 	}{
 		{"lines", Style{Format: Lines}, "2026-01-02T12:00:00Z shift from 0 % to 10 %\n2026-01-02T12:00:00Z 2 pods for 10 % and more\n2026-01-02T12:00:00Z " + strings.Repeat("long ", 20) + "\n2026-01-02T12:00:00Z held: #·#evil\n"},
-		{"terminal", Style{Format: Terminal, Width: 24}, local + " shift from 0 % to 10 %\n  2 pods for 10 % and\n  more\r\x1b[2K\x1b[1A\x1b[2K" + strings.TrimSuffix(strings.Repeat("  long long long long\n", 5), "\n") + "\r\x1b[2K" + strings.Repeat("\x1b[1A\x1b[2K", 4) + local + " held: #·#evil\n"},
+		{"terminal", Style{Format: Terminal, Width: 24}, local + " shift from 0 %\n         to 10 %\n  2 pods for 10 % and\n  more\r\x1b[2K\x1b[1A\x1b[2K" + strings.TrimSuffix(strings.Repeat("  long long long long\n", 5), "\n") + "\r\x1b[2K" + strings.Repeat("\x1b[1A\x1b[2K", 4) + local + " held: #·#evil\n"},
 		{"color", Style{Format: Terminal, Color: true}, local + " shift from 0 % to 10 %\n  2 pods for 10 % and more\r\x1b[2K  " + strings.Repeat("long ", 20) + "\r\x1b[2K" + local + " \x1b[33mheld: #·#evil\x1b[0m\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package rollouttest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -179,7 +180,7 @@ func (w *World) observation() analysis.Observation {
 	}
 	w.Truth.Stable.Bad, w.Truth.Stable.Total = w.Truth.Stable.Bad+pair.Stable.Bad, w.Truth.Stable.Total+all-n
 	o.Metrics["errors"] = pair
-	o.Metrics["slow"] = analysis.Pair{Canary: arm(n, t.stable, false), Stable: arm(all-n, t.stable, false)}
+	o.Metrics[cmp.Or(w.name, "slow")] = analysis.Pair{Canary: arm(n, t.stable, false), Stable: arm(all-n, t.stable, false)}
 	if t.orders > 0 {
 		o.Events = map[string]analysis.Events{"orders": {Canary: w.binomial(n, .1*t.orders), Stable: w.binomial(all-n, .1)}}
 	}

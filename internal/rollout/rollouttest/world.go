@@ -4,6 +4,7 @@
 package rollouttest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -29,6 +30,7 @@ type World struct {
 	pending []rollout.Action
 	traffic traffic
 	rare    int           // one of so many actions fails
+	name    string        // of the workload and a metric
 	proof   rollout.Proof // how a share can be verified here
 	texts   int
 }
@@ -61,6 +63,9 @@ func New(seed uint64) *World {
 	w.proof = Pick(w, rollout.SeenOnGateways, rollout.SeenOnGateways, rollout.SeenOnGateways, rollout.ByModelAlone)
 	return w
 }
+
+// Rename gives the workload and a metric another name than shop and slow.
+func (w *World) Rename(name string) { w.name = name }
 
 // Pick returns one of several values.
 func Pick[T any](w *World, all ...T) T { return all[w.IntN(len(all))] }
@@ -210,7 +215,7 @@ func (w *World) prepared(fact rollout.Fact) rollout.Fact {
 func (w *World) fresh(f *rollout.Request) {
 	f.Fresh.Plan = w.course.Plan
 	for i := range 1 + w.IntN(2) {
-		pods := manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "eu", Name: fmt.Sprint("shop", i)}
+		pods := manifest.ID{Group: "apps", Kind: "Deployment", Namespace: "eu", Name: cmp.Or(w.name, "shop") + fmt.Sprint(i)}
 		before := Pick(w, "registry.example.com/shop:1", "shop@sha256:"+strings.Repeat("a1", 32), "shop:2")
 		f.Fresh.Before = append(f.Fresh.Before, rollout.Image{Workload: pods, Container: "app", Image: before})
 		f.Fresh.Images = append(f.Fresh.Images, rollout.Image{Workload: pods, Container: "app", Image: Pick(w, before, "registry.example.com/shop:2", "shop:3@sha256:"+strings.Repeat("b2", 32))})
