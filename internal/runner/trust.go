@@ -127,7 +127,9 @@ func (s *actor) confirmOrFind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.progress("the canary does not match the record of the release, so its routes were found by label")
+	if s.state.Phase.Active() || len(routes) > 0 { // a release that is over has no canary
+		s.progress("the canary does not match the record of the release, so its routes were found by label")
+	}
 	s.plan.Routes, s.confirmed, s.doubtful = routes, true, true
 	return nil
 }

@@ -58,7 +58,7 @@ func testRunCost(t *testing.T, s shop, u *users) {
 	if err := os.WriteFile(file, []byte(five), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.expect(t, 0, args, "gets 1 %", "gets 5 %", "gets 20 %", "gets 50 %", "gets 80 %", "promoted")
+	s.expect(t, 0, args, "should get 1 %", "should get 5 %", "should get 20 %", "should get 50 %", "should get 80 %", "promoted")
 	requests, watches := asked(proxy.Requests(), 0)
 	secret := 0
 	for _, r := range proxy.Requests() {

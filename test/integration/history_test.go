@@ -64,7 +64,7 @@ func testRunHistory(t *testing.T, s shop, u *users) {
 		{[]string{"history", "shop"}, " request  0 %   -     wrong  shop:v3\n"},
 		{[]string{"report", "shop", "--release", "1"}, "Later, somebody marked the release: the decision was wrong, said by system:serviceaccount:"},
 		{[]string{"report", "shop", "--release", "1", "-o", "html"}, "Its measurements are no longer kept."},
-		{[]string{"report", "shop"}, "\nrelease 2 · by "},
+		{[]string{"report", "shop"}, "release 2 · by "},
 		{[]string{"report", "--all"}, "| rejected        |        1 |     0 |     1 | 100 % ("},
 		{[]string{"report", "--all", "-o", "json"}, `"promoted":1,"rejected":1,`},
 	} {

@@ -127,7 +127,7 @@ func testRunPromoted(t *testing.T, s shop, u *users) {
 	s.kubeconfig = proxy.Kubeconfig
 	page := filepath.Join(s.folder, "report.json")
 	began := time.Now()
-	s.expect(t, 0, append(u.run(t, "v2", ""), "--report", page), "the canary gets 5 %", "the canary gets 50 %", "promoted")
+	s.expect(t, 0, append(u.run(t, "v2", ""), "--report", page), "the canary should get 5 %", "the canary should get 50 %", "promoted")
 	t.Logf("promoted after %s", time.Since(began).Round(time.Millisecond))
 	s.check(t, "v2", -1)
 	watches, all := 0, proxy.Requests()
@@ -282,7 +282,7 @@ func testRunSourceAway(t *testing.T, s shop, u *users) {
 
 func testRunHoldAndApprove(t *testing.T, s shop, u *users) {
 	cmd, heard := s.start(t, u.run(t, "v2", "  gates: [{name: sign-off, manual: true}, {name: smoke, weight: 50, exec: [\"true\"]}]\n"))
-	heard.await(t, "the canary gets 5 %")
+	heard.await(t, "the canary should get 5 %")
 	s.expect(t, 0, []string{"hold", "shop", "--why", "lunch"})
 	heard.await(t, "nothing is raised or promoted: lunch")
 	s.check(t, "v1", 5)

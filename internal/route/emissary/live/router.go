@@ -159,9 +159,9 @@ func (r *Router) Verify(ctx context.Context, routes []rollout.Route, percent int
 	case percent == 0 && len(wants) == 0:
 		return "the canary gets 0 %: its route no longer exists; no gateway was asked", rollout.ByModelAlone, nil
 	case !exists:
-		return fmt.Sprintf("the canary gets %d %%, computed with the model of Emissary and verified on no gateway: %v", percent, r.unreachable()), rollout.ByModelAlone, nil
+		return fmt.Sprintf("the canary should get %d %%, computed with the model of Emissary and verified on no gateway: %v", percent, r.unreachable()), rollout.ByModelAlone, nil
 	case len(wants) == 0:
-		return fmt.Sprintf("the canary gets %d %%, computed with the model of Emissary and verified on no gateway", percent), rollout.ByModelAlone, nil
+		return fmt.Sprintf("the canary should get %d %%, computed with the model of Emissary and verified on no gateway", percent), rollout.ByModelAlone, nil
 	}
 	verified, err := r.Gateways.VerifyShare(ctx, wants, patience)
 	var not *NotVerifiedError
