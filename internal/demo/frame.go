@@ -38,3 +38,8 @@ func (s *Session) Frame() Frame {
 	}
 	return f
 }
+
+// Rule returns the rule by which the judge judges metrics.
+func (s *Session) Rule(metrics []rollout.Metric) *rollout.Rule {
+	return rollout.RuleOf(s.course().Analysis, "", metrics)
+}

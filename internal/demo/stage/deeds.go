@@ -1,0 +1,66 @@
+package stage
+
+import (
+	"github.com/canarize/canarize/internal/demo"
+	"github.com/canarize/canarize/internal/page"
+	"github.com/canarize/canarize/internal/releasefile"
+)
+
+// stands says what each deed stands for: the command, or what happens.
+var stands = map[demo.Deed]string{
+	demo.BreakSome:  "shop:2 answers 5 % of its requests with HTTP 500",
+	demo.BreakAll:   "shop:2 answers every request with HTTP 500",
+	demo.BreakSlow:  "shop:2 is slow in 20 % of its requests",
+	demo.BreakPod:   "one pod of shop:2 fails half of its requests",
+	demo.BreakLater: "shop:2 fails more and more: 0.4 points every second",
+	demo.Mend:       "shop:2 is good from now on",
+	demo.BreakBoth:  "the database fails 30 % of the requests to both versions",
+	demo.MendBoth:   "the database works again",
+	demo.Freeze:     "Emissary applies no change of a Mapping any more",
+	demo.Silence:    "Emissary's statistics: connection refused",
+	demo.Speak:      "Emissary's statistics can be read again",
+	demo.Kill:       "kill -9 $(pidof canarize), and the job is run again",
+	demo.Interrupt:  "Ctrl-C, or the pipeline's Cancel button",
+	demo.Hold:       "canarize hold shop",
+	demo.Resume:     "canarize resume shop",
+	demo.Approve:    "canarize approve shop " + releasefile.PromotionGate,
+	demo.Reject:     "canarize reject shop",
+}
+
+// about describes the page of a scenario.
+func about(s demo.Scenario) page.About {
+	release := demo.Release()
+	deed := func(d demo.Deed, label string) page.Deed {
+		return page.Deed{ID: string(d), Label: label, Stands: stands[d]}
+	}
+	approve := deed(demo.Approve, "Approve the promotion")
+	if !s.Gate {
+		approve.Off = "this scenario asks nobody: see --scenario approve"
+	}
+	return page.About{
+		Release: release.Namespace + "/" + release.Name,
+		Story:   "Scenario " + s.Name + ": " + s.Story,
+		Rules:   "Argo Rollouts and Flagger are not running here. These are the rules of their documentation's examples, applied to these very requests: the failures of both versions are the real ones, counted at the share that each rule would have given.",
+		Groups: []page.Group{
+			{Title: "Break the new version", Deeds: []page.Deed{
+				deed(demo.BreakSome, "5 % errors"), deed(demo.BreakAll, "Every request fails"), deed(demo.BreakSlow, "A slow tail"),
+				deed(demo.BreakPod, "One bad pod"), deed(demo.BreakLater, "A leak"), deed(demo.Mend, "Mend it"),
+			}},
+			{Title: "Break both versions: nobody is to blame", Deeds: []page.Deed{deed(demo.BreakBoth, "A shared outage"), deed(demo.MendBoth, "End the outage")}},
+			{Title: "Accidents", Deeds: []page.Deed{
+				deed(demo.Kill, "kill −9 the releaser"), deed(demo.Interrupt, "Cancel the pipeline"), deed(demo.Silence, "Cut the metrics"),
+				deed(demo.Speak, "Metrics are back"), deed(demo.Freeze, "Freeze the gateway"),
+			}},
+			{Title: "People", Deeds: []page.Deed{approve, deed(demo.Hold, "Hold"), deed(demo.Resume, "Resume"), deed(demo.Reject, "Reject")}},
+		},
+	}
+}
+
+// next returns the commands for one's own manifests.
+func next() []page.Command {
+	return []page.Command{
+		{Line: "canarize generate -w 10 manifests", What: "the canary, as YAML"},
+		{Line: "canarize plan -I IMAGE manifests", What: "what a release would do"},
+		{Line: "canarize run -I IMAGE manifests", What: "the release"},
+	}
+}

@@ -1,0 +1,155 @@
+package stage
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/canarize/canarize/internal/analysis"
+	"github.com/canarize/canarize/internal/demo"
+	"github.com/canarize/canarize/internal/page"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// The versions of the shop.
+const (
+	oldVersion = "1"
+	newVersion = "2"
+)
+
+// frame returns what the page shows now.
+func (s *Stage) frame() page.Frame {
+	now := s.Frame()
+	seen := now.Seen
+	if now.Result != nil {
+		seen = now.Result.Seen // the shop goes on, but the page rests
+	}
+	f := page.Frame{
+		Seconds: seconds(now), Weight: now.Weight, Others: others(now),
+		Stable: page.Lane{Version: oldVersion, Requests: seen.Stable.Requests, Failed: seen.Stable.Failed},
+		Canary: page.Lane{Version: newVersion, Requests: seen.Canary.Requests, Failed: seen.Canary.Failed},
+		Hurt:   page.Hurt{Failed: seen.Canary.Failed, Since: since(now, seen, time.Now()), Usual: usual(seen)},
+	}
+	if now.Judged != nil {
+		f.Judge(now.Judged, s.Rule(now.Judged.Metrics))
+	} else {
+		f.Judge(nil, nil)
+	}
+	f.Headline, f.Tone = headline(now)
+	if now.Result != nil {
+		f.End = s.end(*now.Result, f.Tone)
+	}
+	return f
+}
+
+// seconds returns how long a release has taken so far.
+func seconds(f demo.Frame) float64 {
+	if f.Result != nil {
+		return f.Result.Took
+	}
+	return f.Seconds
+}
+
+// since returns the seconds since the canary's first failed answer, while it gets requests.
+func since(f demo.Frame, seen demo.Seen, now time.Time) float64 {
+	switch {
+	case seen.FirstFailed.IsZero():
+		return -1
+	case f.Weight == 0 || f.Result != nil:
+		return seen.LastCanary.Sub(seen.FirstFailed).Seconds()
+	}
+	return now.Sub(seen.FirstFailed).Seconds()
+}
+
+// usual says how many of the canary's requests the old version would have failed.
+func usual(seen demo.Seen) string {
+	if seen.Stable.Requests == 0 || seen.Canary.Requests == 0 {
+		return ""
+	}
+	would := float64(seen.Canary.Requests) * float64(seen.Stable.Failed) / float64(seen.Stable.Requests)
+	return fmt.Sprintf("%d requests met the new version. The old one would have failed about %.1f of them.", seen.Canary.Requests, would)
+}
+
+// others returns this release, and what other rules would have done.
+func others(f demo.Frame) []page.Other {
+	own := page.Other{Name: "canarize, live", Own: true, Weight: f.Weight, Failed: float64(f.Seen.Canary.Failed), State: "has judged nothing yet"}
+	if f.Result != nil {
+		own.Failed = float64(f.Result.Seen.Canary.Failed)
+	}
+	if f.Judged != nil {
+		own.State, own.Tone = state(f.Judged.Verdict)
+	}
+	if f.Phase == rollout.Rejected || f.Phase == rollout.Rejecting {
+		own.State, own.Tone = state(analysis.Reject)
+	}
+	all := []page.Other{own}
+	ghosts := f.Others
+	if f.Result != nil {
+		ghosts = f.Result.Others
+	}
+	for _, g := range ghosts {
+		o := page.Other{Name: g.Tool, Weight: g.Weight, Failed: g.Failed}
+		o.State, o.Tone = state(g.Verdict)
+		all = append(all, o)
+	}
+	return all
+}
+
+// state says where a verdict leaves a release.
+func state(v analysis.Verdict) (string, page.Tone) {
+	switch v {
+	case analysis.Reject:
+		return "rejected", page.Bad
+	case analysis.Promote:
+		return "promoted", page.Good
+	case analysis.Hold:
+		return "holds", page.Wait
+	case analysis.Continue:
+		return "goes on", page.Plain
+	}
+	return "not begun", page.Plain
+}
+
+// headline says what the users get now.
+func headline(f demo.Frame) (string, page.Tone) {
+	if f.Result != nil {
+		return ended(*f.Result)
+	}
+	switch f.Phase {
+	case rollout.Rejecting, rollout.Rejected:
+		return "Version 2 is rejected, and taken away from the users", page.Bad
+	case rollout.Promoting, rollout.Retiring, rollout.Promoted:
+		return "Version 2 is healthy, and becomes everybody's", page.Good
+	}
+	if f.Weight == 0 {
+		return "Version 2 is ready for its first users, or nearly; all get version 1", page.Plain
+	}
+	text := fmt.Sprintf("%.3g %% of the users get version 2", f.Weight)
+	if f.Judged != nil && f.Judged.Verdict == analysis.Hold {
+		return text + ", and it waits there", page.Wait
+	}
+	return text, page.Plain
+}
+
+// ended says how a release ended.
+func ended(r demo.Result) (string, page.Tone) {
+	switch {
+	case r.Held != "":
+		return "Version 2 is held: a person has to decide", page.Wait
+	case r.Phase == rollout.Promoted:
+		return "Version 2 is promoted: everybody gets it", page.Good
+	case r.Phase == rollout.Rejected:
+		return "Version 2 is rejected: everybody gets version 1", page.Bad
+	}
+	return "The release is interrupted: everybody gets version 1", page.Wait
+}
+
+// end describes the ending.
+func (s *Stage) end(r demo.Result, tone page.Tone) *page.End {
+	e := &page.End{Tone: tone, Report: s.report() != nil, Next: next()}
+	e.Sentence = s.made().Decision()
+	if e.Sentence == "" {
+		e.Sentence, _ = ended(r)
+		e.Sentence += "."
+	}
+	return e
+}

@@ -1,0 +1,193 @@
+// Package stage shows a demo on the live page.
+package stage
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/canarize/canarize/internal/demo"
+	"github.com/canarize/canarize/internal/page"
+	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// Stage is a demo with its page.
+type Stage struct {
+	*demo.Session
+	// URL is the address of the page.
+	URL string
+
+	scenario demo.Scenario
+	canarize string
+	page     *page.Server
+	watch    func() // ends the watching
+	watching sync.WaitGroup
+
+	mu       sync.Mutex
+	past     page.Past
+	every    float64 // seconds between two points
+	judged   *rollout.Judged
+	rendered []byte // the report, once it is made
+}
+
+// Start starts a demo and its page. port is that of page.Options.
+func Start(ctx context.Context, o demo.Options, port int) (*Stage, error) {
+	s := &Stage{scenario: o.Scenario, canarize: o.Run.Canarize, every: 1, past: page.Past{Points: []page.Point{}, Lines: []page.Line{}}}
+	emit := o.Emit
+	o.Emit = func(e rollout.Event) {
+		s.add(e)
+		if emit != nil {
+			emit(e)
+		}
+	}
+	var err error
+	if s.Session, err = demo.Start(ctx, o); err != nil {
+		return nil, err
+	}
+	s.page, err = page.Serve(context.WithoutCancel(ctx), page.Options{
+		Port: port, About: about(o.Scenario), Frame: s.frame, Past: s.history, Do: s.do, Report: s.report,
+	})
+	if err != nil {
+		s.Session.Close()
+		return nil, err
+	}
+	s.URL = s.page.URL
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.watch = stop
+	s.watching.Go(func() { s.follow(watching) })
+	return s, nil
+}
+
+// Close ends the demo and its page, which then shows how the demo ended.
+func (s *Stage) Close() {
+	s.Session.Close()
+	s.watch()
+	s.watching.Wait()
+	s.page.Close()
+}
+
+// lines is how many lines of the log are kept.
+const lines = 60
+
+// add adds an event to the log.
+func (s *Stage) add(e rollout.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.Judged != nil {
+		s.judged = e.Judged
+	}
+	if line, shown := page.LineOf(e); shown {
+		s.log(line)
+	}
+}
+
+func (s *Stage) log(line page.Line) {
+	kept := s.past.Lines[max(0, len(s.past.Lines)-lines+1):]
+	s.past.Lines = append(append([]page.Line{}, kept...), line) // a reader may have the old ones
+}
+
+// errOver reports that a deed comes too late.
+var errOver = errors.New("the release is over")
+
+// do does a deed of a visitor, and says so in the log.
+func (s *Stage) do(ctx context.Context, id string) error {
+	if s.over() {
+		return errOver
+	}
+	if err := s.Do(ctx, demo.Deed(id)); err != nil {
+		return err
+	}
+	now := s.Frame()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log(page.Line{Time: time.Now().UTC(), Weight: int(now.Weight), Text: "you: " + stands[demo.Deed(id)], Tone: page.Wait})
+	return nil
+}
+
+func (s *Stage) over() bool {
+	select {
+	case <-s.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// report returns the HTML report; nil before the release is over.
+func (s *Stage) report() []byte {
+	if !s.over() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rendered == nil {
+		text, err := report.HTML(s.made())
+		if err != nil {
+			return nil // the page says that there is none
+		}
+		s.rendered = text
+	}
+	return s.rendered
+}
+
+// made returns the report of the release, which is over.
+func (s *Stage) made() report.Report {
+	result, _ := s.Result() // its error is about the scenario, not the release
+	release := demo.Release()
+	return report.Of(release.Namespace, release.Name, result.State, time.Now(), s.canarize)
+}
+
+// points bounds the points of the charts.
+const points = 240
+
+// follow notes the course of the demo until it is over.
+func (s *Stage) follow(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		s.note(s.Frame())
+		select {
+		case <-tick.C:
+		case <-s.Done():
+			s.note(s.Frame())
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// note adds a point to the charts. If there are too many, every second one is dropped.
+func (s *Stage) note(f demo.Frame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := page.Point{At: seconds(f), Harm: 1, Health: 1}
+	if f.Judged != nil {
+		p.Harm, p.Health = page.Evidence(f.Judged, s.Rule(f.Judged.Metrics))
+	}
+	for _, o := range others(f) {
+		p.Failed = append(p.Failed, o.Failed)
+	}
+	all := s.past.Points
+	if n := len(all); n > 0 && p.At-all[n-1].At < s.every-.5 && f.Result == nil {
+		return
+	}
+	if len(all) >= points {
+		s.every *= 2
+		var half []page.Point
+		for i := 0; i < len(all); i += 2 {
+			half = append(half, all[i])
+		}
+		all = half
+	}
+	s.past.Points = append(append([]page.Point{}, all...), p)
+}
+
+// history returns what happened so far.
+func (s *Stage) history() page.Past {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.past
+}

@@ -1,0 +1,288 @@
+package page
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/canarize/canarize/internal/report"
+	"github.com/canarize/canarize/internal/rollout"
+)
+
+// About is what the page shows and does not change. Its JSON form, like that of Frame and
+// Past, is what the scripts of the page read.
+type About struct {
+	Release string  `json:"release"`         // NAMESPACE/NAME
+	Story   string  `json:"story,omitempty"` // what happens, in a sentence
+	Groups  []Group `json:"groups"`          // of buttons
+	// Rules says what the rows of Frame.Others are.
+	Rules string `json:"rules,omitempty"`
+}
+
+// Group is a group of buttons.
+type Group struct {
+	Title string `json:"title"`
+	Deeds []Deed `json:"deeds"`
+}
+
+// Deed is something that a visitor can do.
+type Deed struct {
+	ID     string `json:"id"`
+	Label  string `json:"label"`
+	Stands string `json:"stands"`        // the command or the event that it stands for
+	Off    string `json:"off,omitempty"` // why it is not possible; "" if it is
+}
+
+// Tone is how something looks: what needs a person stands out.
+type Tone string
+
+// The tones.
+const (
+	Plain Tone = ""
+	Good  Tone = "good"
+	Bad   Tone = "bad"
+	Wait  Tone = "wait"
+)
+
+// Frame is what the page shows at a moment. All numbers and all sentences are computed here;
+// the scripts only draw.
+type Frame struct {
+	Headline string   `json:"headline"`
+	Tone     Tone     `json:"tone"`
+	Seconds  float64  `json:"seconds"` // since the release began
+	Weight   float64  `json:"weight"`  // of the canary, in percent
+	Stable   Lane     `json:"stable"`
+	Canary   Lane     `json:"canary"`
+	Hurt     Hurt     `json:"hurt"`
+	Verdict  string   `json:"verdict"` // in a sentence; "" before the first one
+	Harm     Bound    `json:"harm"`
+	Health   Bound    `json:"health"`
+	Metrics  []Metric `json:"metrics"`
+	More     int      `json:"more"` // metrics that are not shown
+	Others   []Other  `json:"others"`
+	End      *End     `json:"end,omitempty"` // once the release is over
+}
+
+// Lane is one version and its requests.
+type Lane struct {
+	Version  string `json:"version"`
+	Requests int    `json:"requests"`
+	Failed   int    `json:"failed"`
+}
+
+// Hurt is what the new version did to its users.
+type Hurt struct {
+	Failed int `json:"failed"`
+	// Since is the time in seconds since the first failed answer, -1 before. It stops when
+	// no request meets the new version any more.
+	Since float64 `json:"since"`
+	Usual string  `json:"usual,omitempty"` // what the old version would have done
+}
+
+// Bound is evidence and the amount that decides.
+type Bound struct {
+	Value float64 `json:"value"`
+	Bound float64 `json:"bound"` // 0 if unknown
+	// Means says what the bound guarantees, Now where the evidence is.
+	Means string `json:"means"`
+	Now   string `json:"now"`
+}
+
+// Metric is a metric of both versions.
+type Metric struct {
+	Name   string `json:"name"`
+	Canary string `json:"canary"`
+	Stable string `json:"stable"`
+	Ratio  string `json:"ratio"` // with the judge's interval
+	// Difference is canary − stable with its interval, in percentage points; nil if unknown.
+	Difference *Difference `json:"difference,omitempty"`
+	Reads      string      `json:"reads"` // the difference in words
+	Tone       Tone        `json:"tone"`
+}
+
+// Difference is a number with its 95 % interval.
+type Difference struct {
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+	Text  string  `json:"text"`
+}
+
+// Other is this release, or what other rules would have done with its requests.
+type Other struct {
+	Name   string  `json:"name"`
+	Own    bool    `json:"own"` // it is this release
+	Weight float64 `json:"weight"`
+	Failed float64 `json:"failed"`
+	State  string  `json:"state"`
+	Tone   Tone    `json:"tone"`
+}
+
+// End is how a release ended.
+type End struct {
+	Sentence string    `json:"sentence"`
+	Tone     Tone      `json:"tone"`
+	Report   bool      `json:"report"` // there is one
+	Next     []Command `json:"next"`
+}
+
+// Command is a command that a visitor may run next.
+type Command struct {
+	Line string `json:"line"`
+	What string `json:"what"`
+}
+
+// Past is what has happened so far.
+type Past struct {
+	Points []Point `json:"points"`
+	Lines  []Line  `json:"lines"` // the last ones, oldest first
+}
+
+// Point is a moment in the charts.
+type Point struct {
+	At     float64   `json:"at"` // seconds
+	Harm   float64   `json:"harm"`
+	Health float64   `json:"health"`
+	Failed []float64 `json:"failed"` // in the order of Frame.Others
+}
+
+// Line is a line of the pipeline's log.
+type Line struct {
+	Time   time.Time `json:"time"`
+	Weight int       `json:"weight"`
+	Text   string    `json:"text"`
+	Tone   Tone      `json:"tone"`
+}
+
+// parts is how many parts of metrics, such as routes, are shown.
+const parts = 3
+
+// Judge shows a judgement. j and rule may be nil.
+func (f *Frame) Judge(j *rollout.Judged, rule *rollout.Rule) {
+	f.Metrics = []Metric{}
+	f.Harm, f.Health = harm(1, 0), health(1, 0)
+	if j == nil {
+		return
+	}
+	harmful, healthy := Evidence(j, rule)
+	f.Harm, f.Health = harm(harmful, j.Reject), health(healthy, j.Promote)
+	f.Verdict = fmt.Sprintf("%s: %s", j.Verdict, j.Reason)
+	shown := rollout.Notable(j.Metrics, parts)
+	for _, m := range shown {
+		f.Metrics = append(f.Metrics, metric(m))
+	}
+	f.More = len(j.Metrics) - len(shown)
+}
+
+// Evidence returns the evidence that decides: the most evidence of harm of any metric, and
+// the least evidence of health of those that have to prove it. 1 is none.
+func Evidence(j *rollout.Judged, rule *rollout.Rule) (harm, health float64) {
+	guards := map[string]bool{}
+	if rule != nil {
+		for _, m := range rule.Metrics {
+			guards[m.Name] = m.Guards()
+		}
+	}
+	harm, least := 1., math.Inf(1)
+	for _, m := range j.Metrics {
+		harm = max(harm, m.Harm)
+		if !m.Events && !guards[m.Name] {
+			least = min(least, m.Safe)
+		}
+	}
+	if math.IsInf(least, 1) {
+		least = 1
+	}
+	return harm, max(least, 1)
+}
+
+func harm(value, bound float64) Bound {
+	b := Bound{Value: value, Bound: bound, Now: reached(value, bound)}
+	if n := oneOf(bound); n > 0 {
+		b.Means = fmt.Sprintf("rejected here: at most 1 of %d healthy releases would ever get here", n)
+	}
+	return b
+}
+
+func health(value, bound float64) Bound {
+	b := Bound{Value: value, Bound: bound, Now: reached(value, bound)}
+	if n := oneOf(bound); n > 0 {
+		b.Means = fmt.Sprintf("healthy here: at most 1 of %d harmful releases would ever get here", n)
+	}
+	return b
+}
+
+// oneOf returns n where a chance is at most 1 of n, rounded down to one digit.
+func oneOf(bound float64) int {
+	if bound < 1 || bound > 1e15 {
+		return 0
+	}
+	digit := math.Pow(10, math.Floor(math.Log10(bound)+1e-9))
+	return int(math.Floor(bound/digit+1e-9) * digit)
+}
+
+// reached says how far evidence is on its way to a bound, in orders of magnitude.
+func reached(value, bound float64) string {
+	if bound <= 1 {
+		return "none yet"
+	}
+	return fmt.Sprintf("%.3g of %.3g, %.0f %% of the way", value, bound, 100*min(math.Log(max(value, 1))/math.Log(bound), 1))
+}
+
+// metric shows a metric.
+func metric(m rollout.Metric) Metric {
+	shown := Metric{Name: m.Name, Canary: counted(m.Canary), Stable: counted(m.Stable), Ratio: report.RatioOf(m), Reads: "unknown without requests to both versions"}
+	d, known := report.DifferenceOf(m)
+	if !known {
+		return shown
+	}
+	shown.Difference = &Difference{d.Value, d.Low, d.High, d.String()}
+	more, fewer := "worse", "better"
+	if m.Events {
+		more, fewer = "more often", "less often"
+	}
+	switch {
+	case d.Low > 0:
+		shown.Reads, shown.Tone = more+" on the new version", Bad
+	case d.High < 0:
+		shown.Reads, shown.Tone = fewer+" on the new version", Good
+	default:
+		shown.Reads = "no clear difference"
+	}
+	if m.Events && d.Low > 0 {
+		shown.Tone = Wait
+	}
+	return shown
+}
+
+func counted(c rollout.Count) string {
+	if c.Total == 0 {
+		return "no request"
+	}
+	return fmt.Sprintf("%d of %d (%.3g %%)", c.Bad, c.Total, 100*float64(c.Bad)/float64(c.Total))
+}
+
+// LineOf shows an event as the log of a pipeline does; false if that leaves it out.
+func LineOf(e rollout.Event) (Line, bool) {
+	if e.Kind == rollout.EventJudged { // the progress event that follows says more
+		return Line{}, false
+	}
+	return Line{Time: e.Time.UTC(), Weight: e.Weight, Text: e.Text, Tone: toneOf(e)}, true
+}
+
+func toneOf(e rollout.Event) Tone {
+	switch e.Kind {
+	case rollout.EventFailed:
+		return Bad
+	case rollout.EventHeld, rollout.EventCorrected, rollout.EventCancelled, rollout.EventWaiting:
+		return Wait
+	case rollout.EventPhase:
+		switch e.Phase {
+		case rollout.Promoted:
+			return Good
+		case rollout.Rejected:
+			return Bad
+		}
+	}
+	return Plain
+}
