@@ -95,6 +95,9 @@ func newServer(o Options, port int) *Server {
 
 // listen listens on the first free port of loopback.
 func listen(ctx context.Context, port int) (net.Listener, error) {
+	if port < 0 || port > 65535 {
+		return nil, fmt.Errorf("port %d: expected 0 to 65535", port)
+	}
 	var config net.ListenConfig
 	var first error
 	for p := port; p < port+ports && p <= 65535; p++ {
@@ -108,9 +111,6 @@ func listen(ctx context.Context, port int) (net.Listener, error) {
 		if port == 0 || ctx.Err() != nil {
 			break
 		}
-	}
-	if first == nil {
-		first = fmt.Errorf("port %d: expected 0 to 65535", port)
 	}
 	return nil, fmt.Errorf("the page finds no free port on loopback; choose another one: %w", first)
 }

@@ -148,10 +148,9 @@ type Point struct {
 
 // Line is a line of the pipeline's log.
 type Line struct {
-	Time   time.Time `json:"time"`
-	Weight int       `json:"weight"`
-	Text   string    `json:"text"`
-	Tone   Tone      `json:"tone"`
+	Time time.Time `json:"time"`
+	Text string    `json:"text"`
+	Tone Tone      `json:"tone"`
 }
 
 // parts is how many parts of metrics, such as routes, are shown.
@@ -214,7 +213,7 @@ func health(value, bound float64) Bound {
 
 // oneOf returns n where a chance is at most 1 of n, rounded down to one digit.
 func oneOf(bound float64) int {
-	if bound < 1 || bound > 1e15 {
+	if !(bound >= 1 && bound <= 1e15) {
 		return 0
 	}
 	digit := math.Pow(10, math.Floor(math.Log10(bound)+1e-9))
@@ -226,7 +225,10 @@ func reached(value, bound float64) string {
 	if bound <= 1 {
 		return "none yet"
 	}
-	return fmt.Sprintf("%.3g of %.3g, %.0f %% of the way", value, bound, 100*min(math.Log(max(value, 1))/math.Log(bound), 1))
+	if value >= bound {
+		return fmt.Sprintf("%.3g: the bound of %.3g is reached", value, bound)
+	}
+	return fmt.Sprintf("%.3g of %.3g, %.0f %% of the way", value, bound, math.Floor(100*math.Log(max(value, 1))/math.Log(bound)))
 }
 
 // metric shows a metric.
@@ -267,7 +269,7 @@ func LineOf(e rollout.Event) (Line, bool) {
 	if e.Kind == rollout.EventJudged { // the progress event that follows says more
 		return Line{}, false
 	}
-	return Line{Time: e.Time.UTC(), Weight: e.Weight, Text: e.Text, Tone: toneOf(e)}, true
+	return Line{Time: e.Time.UTC(), Text: e.Text, Tone: toneOf(e)}, true
 }
 
 func toneOf(e rollout.Event) Tone {

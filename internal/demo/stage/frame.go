@@ -120,8 +120,11 @@ func headline(f demo.Frame) (string, page.Tone) {
 	case rollout.Promoting, rollout.Retiring, rollout.Promoted:
 		return "Version 2 is healthy, and becomes everybody's", page.Good
 	}
-	if f.Weight == 0 {
-		return "Version 2 is ready for its first users, or nearly; all get version 1", page.Plain
+	switch {
+	case f.Weight == 0 && f.Seen.Canary.Requests == 0:
+		return "Version 2 is being prepared: everybody gets version 1", page.Plain
+	case f.Weight == 0:
+		return "Nobody gets version 2 now", page.Wait
 	}
 	text := fmt.Sprintf("%.3g %% of the users get version 2", f.Weight)
 	if f.Judged != nil && f.Judged.Verdict == analysis.Hold {

@@ -19,7 +19,6 @@ type Stage struct {
 	// URL is the address of the page.
 	URL string
 
-	scenario demo.Scenario
 	canarize string
 	page     *page.Server
 	watch    func() // ends the watching
@@ -28,13 +27,12 @@ type Stage struct {
 	mu       sync.Mutex
 	past     page.Past
 	every    float64 // seconds between two points
-	judged   *rollout.Judged
-	rendered []byte // the report, once it is made
+	rendered []byte  // the report, once it is made
 }
 
 // Start starts a demo and its page. port is that of page.Options.
 func Start(ctx context.Context, o demo.Options, port int) (*Stage, error) {
-	s := &Stage{scenario: o.Scenario, canarize: o.Run.Canarize, every: 1, past: page.Past{Points: []page.Point{}, Lines: []page.Line{}}}
+	s := &Stage{canarize: o.Run.Canarize, every: 1, past: page.Past{Points: []page.Point{}, Lines: []page.Line{}}}
 	emit := o.Emit
 	o.Emit = func(e rollout.Event) {
 		s.add(e)
@@ -75,9 +73,6 @@ const lines = 60
 func (s *Stage) add(e rollout.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e.Judged != nil {
-		s.judged = e.Judged
-	}
 	if line, shown := page.LineOf(e); shown {
 		s.log(line)
 	}
@@ -99,10 +94,9 @@ func (s *Stage) do(ctx context.Context, id string) error {
 	if err := s.Do(ctx, demo.Deed(id)); err != nil {
 		return err
 	}
-	now := s.Frame()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.log(page.Line{Time: time.Now().UTC(), Weight: int(now.Weight), Text: "you: " + stands[demo.Deed(id)], Tone: page.Wait})
+	s.log(page.Line{Time: time.Now().UTC(), Text: "you: " + stands[demo.Deed(id)], Tone: page.Wait})
 	return nil
 }
 

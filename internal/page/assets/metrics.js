@@ -8,11 +8,13 @@ const steps = [1, 2, 5, 10, 20, 50, 100];
 export function metrics(at, all, more) {
   const widest = Math.max(1, ...all.filter((m) => m.difference).map((m) => Math.min(Math.abs(m.difference.low), Math.abs(m.difference.high)) + Math.abs(m.difference.value)));
   const scale = steps.find((s) => s >= widest) ?? 100;
+  const unit = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+  const width = Math.max(at.getBoundingClientRect().width / unit, 240);
   const rows = all.map((m) => {
     const title = make("p", "", make("b", "", m.name), make("span", m.tone, m.reads));
     const counts = make("p", "counts", `new ${m.canary} · old ${m.stable}`);
     const row = make("div", "metric", title);
-    if (m.difference) row.append(bar(m, scale), make("p", "counts", `${m.difference.text} · ratio ${m.ratio}`));
+    if (m.difference) row.append(bar(m, scale, width), make("p", "counts", `${m.difference.text} · ratio ${m.ratio}`));
     row.append(counts);
     return row;
   });
@@ -21,8 +23,8 @@ export function metrics(at, all, more) {
   at.replaceChildren(...rows);
 }
 
-function bar(m, scale) {
-  const width = 600, middle = width / 2, d = m.difference;
+function bar(m, scale, width) {
+  const middle = width / 2, d = m.difference;
   const x = (v) => middle + (Math.max(-scale, Math.min(scale, v)) / scale) * (middle - 50);
   const svg = shape("svg", { viewBox: `0 0 ${width} 34`, role: "img", "aria-label": `${m.name}: ${d.text}`, class: m.tone });
   svg.append(
@@ -32,8 +34,8 @@ function bar(m, scale) {
     shape("line", { x1: x(d.low), x2: x(d.low), y1: 9, y2: 21, stroke: "currentColor", "stroke-width": 2 }),
     shape("line", { x1: x(d.high), x2: x(d.high), y1: 9, y2: 21, stroke: "currentColor", "stroke-width": 2 }),
     shape("line", { x1: middle, x2: middle, y1: 2, y2: 26, class: "zero" }),
-    shape("text", { x: 44, y: 20, "text-anchor": "end", "font-size": 14 }, `−${scale}`),
-    shape("text", { x: width - 44, y: 20, "font-size": 14 }, `+${scale}`),
+    shape("text", { x: 44, y: 20, "text-anchor": "end", "font-size": 12 }, `−${scale}`),
+    shape("text", { x: width - 44, y: 20, "font-size": 12 }, `+${scale}`),
   );
   return svg;
 }

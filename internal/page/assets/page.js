@@ -46,19 +46,23 @@ function frame(f) {
 
 /** Tells a screen reader the verdict when another one is reached, not at every look. */
 function announce(f) {
-  const verdict = `${f.headline} ${f.verdict.split(":")[0]}`;
-  if (verdict !== told) put(find("verdict"), f.verdict ? `${f.headline}. ${f.verdict}` : f.headline);
+  const verdict = f.end ? f.end.sentence : `${f.headline}. ${f.verdict.split(":")[0]}`;
+  if (verdict !== told) put(find("verdict"), f.end ? f.end.sentence : `${f.headline}. ${f.verdict}`);
   told = verdict;
 }
+
+const looks = ["bad", "ghost dash", "ghost dots"]; // of the lines of this release and of the others
+const swatches = ["bad", "dashed", "dotted"];
 
 function others(all) {
   const at = find("others");
   while (at.rows.length > all.length) at.deleteRow(-1);
   all.forEach((o, i) => {
-    const row = at.rows[i] ?? at.appendChild(make("tr", "", make("th"), make("td"), make("td"), make("td")));
+    const row = at.rows[i] ?? at.appendChild(make("tr", "", make("th", "", make("i", `swatch ${swatches[i] ?? ""}`), make("span")), make("td"), make("td"), make("td")));
     row.className = o.own ? "own" : "";
     row.cells[0].scope = "row";
-    [o.name, percent(o.weight), whole(o.failed), o.state].forEach((text, n) => put(row.cells[n], text));
+    put(row.cells[0].lastChild, o.name);
+    [percent(o.weight), whole(o.failed), o.state].forEach((text, n) => put(row.cells[n + 1], text));
     tone(row.cells[3], o.tone);
   });
 }
@@ -72,7 +76,6 @@ function charts() {
     times, limits, logarithmic: true,
     lines: [{ look: "good dash", values: past.points.map((p) => p.health) }, { look: "bad", values: past.points.map((p) => p.harm) }],
   });
-  const looks = ["bad", "ghost dash", "ghost dots"];
   chart(find("hurting"), { times, lines: last.others.map((o, i) => ({ look: looks[i] ?? "ghost", values: past.points.map((p) => p.failed[i] ?? 0) })).reverse() });
 }
 
@@ -83,7 +86,7 @@ function history(p) {
   log.replaceChildren(...p.lines.map((l) => {
     const time = make("time", "", new Date(l.time).toLocaleTimeString("en-GB"));
     time.dateTime = l.time;
-    return make("li", l.tone, time, ` ${String(l.weight).padStart(3, "\u2007")} %  ${l.text}`);
+    return make("li", l.tone, time, ` ${l.text}`);
   }));
   if (down) log.scrollTop = log.scrollHeight;
 }
