@@ -99,6 +99,7 @@ var rooms = []room{
 	{"test/bundle", "what becomes of applications in the shape of well-known ones, with a review of every line", "canary input manifest note plan route route/emissary/derive", false},
 	{"test/pipelines", "azure-pipelines.yml and the Dockerfiles; the templates; logging commands beside Microsoft's formatter", "ci ci/azurepipelines test/pipelines/expand", false},
 	{"test/pipelines/expand", "expands Azure Pipelines templates, for tests", "", false},
+	{"test/browser", "drives the live page in a real Chromium", "demo demo/stage page rollout", false},
 	{"test/integration", "every example and bundle, `kube` and releases with faults and crashes on a real API server", "analysis doctor kube readiness report rollout route/emissary/derive route/emissary/live test/faults test/pipelines/expand wiring", false},
 	{"test/faults", "injects the faults of networks, busy servers, plugins and people", "", false},
 	{"internal/depcheck", "the test of this table", "", false},

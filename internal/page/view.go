@@ -65,7 +65,7 @@ type Frame struct {
 
 // Lane is one version and its requests.
 type Lane struct {
-	Version  string `json:"version"`
+	Name     string `json:"name"`
 	Requests int    `json:"requests"`
 	Failed   int    `json:"failed"`
 }
@@ -239,22 +239,28 @@ func metric(m rollout.Metric) Metric {
 		return shown
 	}
 	shown.Difference = &Difference{d.Value, d.Low, d.High, d.String()}
-	more, fewer := "worse", "better"
+	shown.Reads, shown.Tone = reads(m, d)
+	return shown
+}
+
+// reads says how the canary differs. It is sure only where the judge's interval is, which
+// stays valid however often somebody looks; one of many 95 % intervals often leaves out 0.
+func reads(m rollout.Metric, d report.Difference) (string, Tone) {
+	more, fewer, bad := "worse", "better", Bad
 	if m.Events {
-		more, fewer = "more often", "less often"
+		more, fewer, bad = "more often", "less often", Wait
 	}
 	switch {
+	case m.Low != nil && *m.Low > 1:
+		return more + " on the new version", bad
+	case m.High != nil && *m.High < 1:
+		return fewer + " on the new version", Good
 	case d.Low > 0:
-		shown.Reads, shown.Tone = more+" on the new version", Bad
+		return "perhaps " + more + "; the judge needs more evidence", Plain
 	case d.High < 0:
-		shown.Reads, shown.Tone = fewer+" on the new version", Good
-	default:
-		shown.Reads = "no clear difference"
+		return "perhaps " + fewer + "; the judge needs more evidence", Plain
 	}
-	if m.Events && d.Low > 0 {
-		shown.Tone = Wait
-	}
-	return shown
+	return "no clear difference", Plain
 }
 
 func counted(c rollout.Count) string {

@@ -58,23 +58,29 @@ func TestGuarantee(t *testing.T) {
 	}
 }
 
-// TestReads: a difference is called one if its interval leaves out 0.
+// TestReads: a difference is called one if the judge's interval leaves out 1. That of the
+// counts alone is not enough.
 func TestReads(t *testing.T) {
+	at := func(v float64) *float64 { return &v }
 	count := func(bad, total int64) rollout.Count { return rollout.Count{Bad: bad, Total: total} }
 	for _, c := range []struct {
 		canary, stable rollout.Count
+		low, high      *float64
 		events         bool
 		want           string
 		tone           Tone
 	}{
-		{count(40, 200), count(4, 2000), false, "worse on the new version", Bad},
-		{count(0, 2000), count(200, 2000), false, "better on the new version", Good},
-		{count(1, 20), count(1, 20), false, "no clear difference", Plain},
-		{count(40, 200), count(4, 2000), true, "more often on the new version", Wait},
-		{count(0, 0), count(4, 2000), false, "unknown without requests to both versions", Plain},
-		{count(9, 3), count(4, 2000), false, "unknown without requests to both versions", Plain},
+		{count(40, 200), count(4, 2000), at(1.5), nil, false, "worse on the new version", Bad},
+		{count(0, 2000), count(200, 2000), at(0), at(.5), false, "better on the new version", Good},
+		{count(1, 20), count(1, 20), at(.1), at(9), false, "no clear difference", Plain},
+		{count(40, 200), count(4, 2000), at(1.5), nil, true, "more often on the new version", Wait},
+		{count(40, 200), count(4, 2000), at(.9), nil, false, "perhaps worse; the judge needs more evidence", Plain},
+		{count(40, 200), count(4, 2000), nil, nil, false, "perhaps worse; the judge needs more evidence", Plain},
+		{count(0, 2000), count(200, 2000), at(0), at(1.5), false, "perhaps better; the judge needs more evidence", Plain},
+		{count(0, 0), count(4, 2000), nil, nil, false, "unknown without requests to both versions", Plain},
+		{count(9, 3), count(4, 2000), nil, nil, false, "unknown without requests to both versions", Plain},
 	} {
-		m := metric(rollout.Metric{Name: "m", Canary: c.canary, Stable: c.stable, Events: c.events})
+		m := metric(rollout.Metric{Name: "m", Canary: c.canary, Stable: c.stable, Low: c.low, High: c.high, Events: c.events})
 		if m.Reads != c.want || m.Tone != c.tone {
 			t.Errorf("%v %v: %q %q", c.canary, c.stable, m.Reads, m.Tone)
 		}

@@ -10,12 +10,6 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// The versions of the shop.
-const (
-	oldVersion = "1"
-	newVersion = "2"
-)
-
 // frame returns what the page shows now.
 func (s *Stage) frame() page.Frame {
 	now := s.Frame()
@@ -25,8 +19,8 @@ func (s *Stage) frame() page.Frame {
 	}
 	f := page.Frame{
 		Seconds: seconds(now), Weight: now.Weight, Others: others(now),
-		Stable: page.Lane{Version: oldVersion, Requests: seen.Stable.Requests, Failed: seen.Stable.Failed},
-		Canary: page.Lane{Version: newVersion, Requests: seen.Canary.Requests, Failed: seen.Canary.Failed},
+		Stable: page.Lane{Name: "Version " + now.Stable + ", stable", Requests: seen.Stable.Requests, Failed: seen.Stable.Failed},
+		Canary: page.Lane{Name: "Version 2, the canary", Requests: seen.Canary.Requests, Failed: seen.Canary.Failed},
 		Hurt:   page.Hurt{Failed: seen.Canary.Failed, Since: since(now, seen, time.Now()), Usual: usual(seen)},
 	}
 	if now.Judged != nil {

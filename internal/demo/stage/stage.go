@@ -21,8 +21,8 @@ type Stage struct {
 
 	canarize string
 	page     *page.Server
-	watch    func() // ends the watching
 	watching sync.WaitGroup
+	close    func()
 
 	mu       sync.Mutex
 	past     page.Past
@@ -53,18 +53,18 @@ func Start(ctx context.Context, o demo.Options, port int) (*Stage, error) {
 	}
 	s.URL = s.page.URL
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.watch = stop
 	s.watching.Go(func() { s.follow(watching) })
+	s.close = sync.OnceFunc(func() {
+		s.Session.Close()
+		stop()
+		s.watching.Wait()
+		s.page.Close()
+	})
 	return s, nil
 }
 
 // Close ends the demo and its page, which then shows how the demo ended.
-func (s *Stage) Close() {
-	s.Session.Close()
-	s.watch()
-	s.watching.Wait()
-	s.page.Close()
-}
+func (s *Stage) Close() { s.close() }
 
 // lines is how many lines of the log are kept.
 const lines = 60

@@ -18,7 +18,7 @@ import (
 // a report on the page.
 func TestStage(t *testing.T) {
 	good, _ := demo.FindScenario("good")
-	s, err := Start(t.Context(), demo.Options{Scenario: good, Speed: 4, Run: rollout.Run{Holder: "test"}}, 0)
+	s, err := Start(t.Context(), demo.Options{Scenario: good, Run: rollout.Run{Holder: "test"}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

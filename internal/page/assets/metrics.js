@@ -6,13 +6,13 @@ const steps = [1, 2, 5, 10, 20, 50, 100];
 
 /** Shows the metrics; more is the number of those that are left out. */
 export function metrics(at, all, more) {
-  const widest = Math.max(1, ...all.filter((m) => m.difference).map((m) => Math.min(Math.abs(m.difference.low), Math.abs(m.difference.high)) + Math.abs(m.difference.value)));
+  const widest = Math.max(1, ...all.filter((m) => m.difference).map((m) => Math.max(-m.difference.low, m.difference.high)));
   const scale = steps.find((s) => s >= widest) ?? 100;
   const unit = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
   const width = Math.max(at.getBoundingClientRect().width / unit, 240);
   const rows = all.map((m) => {
     const title = make("p", "", make("b", "", m.name), make("span", m.tone, m.reads));
-    const counts = make("p", "counts", `new ${m.canary} · old ${m.stable}`);
+    const counts = make("p", "counts", `canary ${m.canary} · stable ${m.stable}`);
     const row = make("div", "metric", title);
     if (m.difference) row.append(bar(m, scale, width), make("p", "counts", `${m.difference.text} · ratio ${m.ratio}`));
     row.append(counts);

@@ -28,7 +28,7 @@ function frame(f) {
   lanes.add(f);
   for (const lane of ["stable", "canary"]) {
     const share = lane === "canary" ? f.weight : 100 - f.weight;
-    put(find(`${lane}-version`), f[lane].version);
+    put(find(`${lane}-name`), f[lane].name);
     put(find(`${lane}-count`), `${percent(share)} · ${whole(f[lane].requests)} requests, ${whole(f[lane].failed)} failed`);
   }
   put(find("harm-now"), f.harm.now);
