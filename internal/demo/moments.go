@@ -39,6 +39,8 @@ func (s *Session) Do(ctx context.Context, d Deed) error {
 			return nil
 		case <-s.done:
 			return errOver
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	case Interrupt:
 		s.interrupt()

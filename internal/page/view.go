@@ -93,7 +93,9 @@ type Metric struct {
 	Name   string `json:"name"`
 	Canary string `json:"canary"`
 	Stable string `json:"stable"`
-	Ratio  string `json:"ratio"` // with the judge's interval
+	// Ratio is the judge's, with its interval, where it is sure; "" elsewhere. Without the
+	// warm-up it may contradict the counts.
+	Ratio string `json:"ratio,omitempty"`
 	// Difference is canary − stable with its interval, in percentage points; nil if unknown.
 	Difference *Difference `json:"difference,omitempty"`
 	Reads      string      `json:"reads"` // the difference in words
@@ -233,13 +235,15 @@ func reached(value, bound float64) string {
 
 // metric shows a metric.
 func metric(m rollout.Metric) Metric {
-	shown := Metric{Name: m.Name, Canary: counted(m.Canary), Stable: counted(m.Stable), Ratio: report.RatioOf(m), Reads: "unknown without requests to both versions"}
+	shown := Metric{Name: m.Name, Canary: counted(m.Canary), Stable: counted(m.Stable), Reads: "unknown without requests to both versions"}
 	d, known := report.DifferenceOf(m)
 	if !known {
 		return shown
 	}
 	shown.Difference = &Difference{d.Value, d.Low, d.High, d.String()}
-	shown.Reads, shown.Tone = reads(m, d)
+	if shown.Reads, shown.Tone = reads(m, d); shown.Tone != Plain {
+		shown.Ratio = report.RatioOf(m)
+	}
 	return shown
 }
 
