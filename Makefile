@@ -57,6 +57,14 @@ browser: ## Drive the live page in a real Chromium, which CHROMIUM names; needs 
 scenarios: ## Play every scenario of the demo with the real engine
 	$(GO) test -tags scenarios -count=1 -timeout 10m -parallel 5 -run TestScenarios ./internal/demo
 
+.PHONY: pictures
+pictures: ## Take the picture of the live page for the documents, in Chromium
+	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix test/browser
+	$(GO) build -o bin/canarize ./cmd/canarize
+	@log=$$(mktemp); bin/canarize demo --no-browser --port 8099 2>$$log >&2 & \
+	until url=$$(grep -o 'http://[^ ]*' $$log); do sleep 0.2; done; \
+	cd test/browser && node drive.mjs picture "$$url" ../../docs/demo.png; kill %1 2>/dev/null; wait
+
 .PHONY: race
 race: ## Run the tests of the code that ships under the race detector
 	$(GO) test -race ./app/... ./cmd/... ./internal/... ./test/script

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/demo"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
@@ -24,6 +25,7 @@ type demoFlags struct {
 	scenario string
 	speed    float64
 	output   string
+	page     pageFlags
 }
 
 // newcomers is the scenario that a newcomer sees.
@@ -39,12 +41,17 @@ users a second send real requests over loopback, through a gateway with weights,
 servers of both versions. The cluster is an API server in memory; the engine, the
 judge, the verification of shares and the record are those of every release.
 
+On a terminal it opens a page in your browser, where you can break either version, kill
+the process that releases, hold, approve and reject. The page answers only on this
+machine, to those who have its address. Without a browser you see the same on the
+terminal.
+
 By default 5 % of the new version's requests fail. --scenario list prints the other
 scenarios.
 
 Exit codes: 0 the release ended as the scenario says, 1 it did not, 5 interrupted.`,
 		Example: `  canarize demo
-  canarize demo --scenario crash -o json
+  canarize demo --scenario crash --no-browser -o json
   canarize demo --scenario good --report report.html`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,6 +62,7 @@ Exit codes: 0 the release ended as the scenario says, 1 it did not, 5 interrupte
 			if err != nil {
 				return err
 			}
+			f.page.asked = cmd.Flags().Changed("port")
 			return f.play(cmd.Context(), options, streams)
 		},
 	}
@@ -63,6 +71,7 @@ Exit codes: 0 the release ended as the scenario says, 1 it did not, 5 interrupte
 	flags.StringVar(&f.scenario, "scenario", newcomers, "`NAME` of a scenario; list prints them")
 	flags.Float64Var(&f.speed, "speed", 1, "divide all waiting by `NUMBER`, 1 to 4; the users send as many more requests")
 	flags.StringVarP(&f.output, "output", "o", "", "output `FORMAT`: json")
+	f.page.register(flags)
 	f.course.register(flags)
 	f.engine.registerProgress(flags)
 	return cmd
@@ -86,6 +95,8 @@ func (f *demoFlags) options() (demo.Options, error) {
 		return demo.Options{}, fmt.Errorf("--speed %v: expected a number from 1 to 4", f.speed)
 	case f.output != "" && f.output != "json":
 		return demo.Options{}, unknownOutput(f.output, "json")
+	case f.page.port < 0 || f.page.port > 65535:
+		return demo.Options{}, fmt.Errorf("--port %d: expected a number from 0 to 65535", f.page.port)
 	}
 	if err := f.engine.check(); err != nil {
 		return demo.Options{}, err
@@ -105,8 +116,17 @@ func (f *demoFlags) play(ctx context.Context, options demo.Options, streams Stre
 	tell(fmt.Sprintf("scenario %s: %s", options.Scenario.Name, options.Scenario.Story))
 	release := demo.Release()
 	options.Emit = func(e rollout.Event) { streams.print(printer, advisedEvent(release, e)) }
-	result, err := demo.Run(working, options)
+	played, err := f.start(working, options, streams)
+	if err != nil {
+		return outside(err)
+	}
+	defer played.Close()
+	if played.URL != "" {
+		tell("the page is at " + played.URL)
+	}
+	<-played.Done()
 	streams.spool.Put(spool.Kept, printer.Close)
+	result, err := played.Result()
 	if err != nil {
 		return outside(err)
 	}
@@ -116,7 +136,11 @@ func (f *demoFlags) play(ctx context.Context, options demo.Options, streams Stre
 	if err := f.printResult(streams.Out, status, result); err != nil {
 		return outside(err)
 	}
-	return f.course.conclude(release, result.State, demoEnding(ctx, release, result))
+	err = f.course.conclude(release, result.State, demoEnding(ctx, release, result))
+	if played.URL != "" && ctx.Err() == nil && working.Err() == nil {
+		played.stay(ctx, streams)
+	}
+	return err
 }
 
 // demoEnding gives the ending of a demo its exit code.
@@ -152,7 +176,7 @@ func (f *demoFlags) printResult(to io.Writer, status report.Status, r demo.Resul
 	}
 	b.WriteString("\n")
 	for _, other := range r.Others {
-		fmt.Fprintf(&b, "By then the documented example of %s would have failed %.0f: %s.\n", other.Tool, other.Failed, ghostly(other))
+		fmt.Fprintf(&b, "With the documented rules of %s it would have failed %.0f by then: %s.\n", other.Tool, other.Failed, ghostly(other))
 	}
 	b.WriteString(nextSteps)
 	_, err := io.WriteString(to, b.String())
@@ -161,13 +185,16 @@ func (f *demoFlags) printResult(to io.Writer, status report.Status, r demo.Resul
 
 // ghostly says where the rules of another tool stand.
 func ghostly(g demo.Ghost) string {
-	switch {
+	verbs := map[analysis.Verdict]string{analysis.Reject: "reject", analysis.Promote: "promote"}
+	switch e := g.Ends; {
 	case g.Weight == 0:
-		return "it has rejected the version"
+		return "they have rejected it"
 	case g.Weight == 100:
-		return "it has promoted the version"
+		return "they have promoted it"
+	case e != nil:
+		return fmt.Sprintf("they give it %.0f %%, and %s it after %.0f min and %.0f failed requests", g.Weight, verbs[e.Verdict], e.Seconds/60, e.Failed)
 	}
-	return fmt.Sprintf("it gives the version %.0f %%, and goes on", g.Weight)
+	return fmt.Sprintf("they give it %.0f %%, and go on", g.Weight)
 }
 
 const nextSteps = `

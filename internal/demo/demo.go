@@ -45,11 +45,12 @@ type Session struct {
 	done      chan struct{} // closed when the release is over
 	ghosts    *ghosts
 
-	mu     sync.Mutex
-	event  rollout.Event // the last one with a judgement or a change
-	judged *rollout.Judged
-	result Result
-	failed error
+	mu      sync.Mutex
+	event   rollout.Event // the last one with a judgement or a change
+	judged  *rollout.Judged
+	visited bool // somebody has done something that is not in the scenario
+	result  Result
+	failed  error
 }
 
 // errOver reports that a deed comes too late.
@@ -88,7 +89,6 @@ func (s *Session) Done() <-chan struct{} { return s.done }
 func (s *Session) Close() {
 	s.interrupt()
 	<-s.done
-	s.ghosts.close()
 	s.world.end()
 }
 
@@ -126,6 +126,7 @@ func (s *Session) play(ctx context.Context) {
 	failure := <-failed
 	took := time.Since(s.began)
 	time.Sleep(2 * slowTime) // requests on their way are answered
+	s.ghosts.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.result, s.failed = s.sum(state, err, took), failure

@@ -2,11 +2,13 @@ package demo
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
 	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/simulate/peer"
 )
 
 // TestCrash plays the quickest scenario: every request to the new version fails, and the
@@ -71,6 +73,25 @@ func TestGhosts(t *testing.T) {
 	g.observe(Seen{Stable: Counts{Requests: 380}, Canary: Counts{Requests: 20, Failed: 10}}, now.Add(3*time.Second))
 	if g.all[0].Failed != 20 {
 		t.Errorf("no request met the canary: %+v", g.all[0])
+	}
+}
+
+// TestGhostsEnd: Flagger's rules see more than 1 % of errors at every tick, and give up after
+// the fifth; with a good version they promote at their largest weight.
+func TestGhostsEnd(t *testing.T) {
+	for failed, want := range map[int]GhostEnd{
+		50: {Verdict: analysis.Reject, Seconds: 360, Failed: 360 * 100 * .05 * .5},
+		0:  {Verdict: analysis.Promote, Seconds: 600},
+	} {
+		g := &ghosts{rules: []rule{peer.NewFlagger()}, all: []Ghost{{Tool: "Flagger"}}}
+		now := time.Unix(0, 0)
+		for second := range 3 {
+			g.observe(Seen{Stable: Counts{Requests: 50 * (second + 1)}, Canary: Counts{Requests: 50 * (second + 1), Failed: failed / 2 * (second + 1)}}, now.Add(time.Duration(second)*time.Second))
+		}
+		e := g.end()[0].Ends
+		if e == nil || e.Verdict != want.Verdict || math.Abs(e.Seconds-want.Seconds) > 60 || math.Abs(e.Failed-want.Failed) > want.Failed/5 {
+			t.Errorf("%d %% fail: %+v, not %+v", failed, e, want)
+		}
 	}
 }
 

@@ -23,15 +23,23 @@ func (s *Session) moments(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		if err := s.Do(ctx, m.Do); err != nil {
+		if err := s.do(ctx, m.Do); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Do does a deed. It returns an error if that is not possible, or not now.
+// Do does a deed of a visitor. From then on the scenario may end in any way. It returns an
+// error if the deed is not possible, or not now.
 func (s *Session) Do(ctx context.Context, d Deed) error {
+	s.mu.Lock()
+	s.visited = true
+	s.mu.Unlock()
+	return s.do(ctx, d)
+}
+
+func (s *Session) do(ctx context.Context, d Deed) error {
 	switch d {
 	case Kill:
 		select {

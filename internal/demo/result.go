@@ -37,7 +37,7 @@ func (s *Session) sum(state rollout.State, err error, took time.Duration) Result
 	seen := s.world.clients.now()
 	r := Result{
 		Scenario: s.options.Scenario.Name, Phase: state.Phase, Held: state.Held, Stable: s.world.stableVersion(),
-		FirstAnswer: -1, Exposed: -1, Took: took.Seconds(), Seen: seen, Others: s.ghosts.now(), State: state, Err: err,
+		FirstAnswer: -1, Exposed: -1, Took: took.Seconds(), Seen: seen, Others: s.ghosts.end(), State: state, Err: err,
 	}
 	if state.Reason != nil {
 		r.By, r.Reason = state.Reason.By, state.Reason.Text
@@ -48,7 +48,9 @@ func (s *Session) sum(state rollout.State, err error, took time.Duration) Result
 	if !seen.FirstFailed.IsZero() {
 		r.Exposed = seen.LastCanary.Sub(seen.FirstFailed).Seconds()
 	}
-	r.Problem = s.options.Scenario.Want.problem(r)
+	if !s.visited {
+		r.Problem = s.options.Scenario.Want.problem(r)
+	}
 	return r
 }
 

@@ -13,7 +13,7 @@ type room struct {
 // package that is missing here fails the test.
 var rooms = []room{
 	{"cmd/canarize", "`os.Exit(cli.Main(...))`", "cli", false},
-	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci columns demo doctor excerpt hook hub input kube lint manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner saying similar simulate spool survey wiring", false},
+	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci columns demo demo/stage doctor excerpt hook hub input kube lint manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner saying similar simulate spool survey wiring", false},
 	{"internal/wiring", "names the concrete routers, metric sources and CI systems, and nothing else", "ci ci/azurepipelines ci/github hub kube manifest metric metric/azuremonitor metric/emissary metric/endpoint metric/pods metric/prometheus metric/web rollout route route/emissary/derive route/emissary/examine route/emissary/live route/emissary/model route/emissary/traffic runner survey", false},
 
 	{"internal/input", "files, folders, standard input, kustomizations → objects", "manifest", false},

@@ -74,6 +74,9 @@ func Serve(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
+// Watched returns how many tabs show the page.
+func (s *Server) Watched() int { return len(s.streams) }
+
 // Close tells all visitors that it is over, and ends the server within a second.
 func (s *Server) Close() { s.close() }
 

@@ -50,6 +50,9 @@ var commands = []Saying{
 	{Code: "CZ9116", Level: Error, Says: []string{"is no code; …canarize explain lists all", "no message of canarize reads so; canarize explain lists all codes"},
 		Means: "`explain` takes a code such as CZ1203, the name of a warning, or the text of a message.",
 		Do:    "Copy the code from the end of the message, or quote the text."},
+	{Code: "CZ9117", Level: Error, Says: []string{"the page finds no free port on loopback; choose another one: …"},
+		Means: "The live page listens on 127.0.0.1, and neither the port nor one of the next 20 is free.",
+		Do:    "Pass another `--port`, or `--port 0` for any."},
 }
 
 // images are messages about --image.

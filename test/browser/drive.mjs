@@ -50,6 +50,14 @@ const stories = {
     };
   },
 
+  /** The picture of the page in the documents, once some users are hurt. */
+  async picture() {
+    const page = await open({ width: 1280, height: 1000 });
+    await page.waitForFunction(() => Number.parseInt(document.getElementById("hurt").textContent, 10) >= 12, null, { timeout: 60_000 });
+    await page.screenshot({ path: other });
+    return {};
+  },
+
   /** The two buttons by which a release ends at once. */
   async interrupt() {
     const page = await open();
@@ -59,7 +67,7 @@ const stories = {
     return { headline: await text(page, "headline") };
   },
 
-  /** Every size and both schemes: nothing sticks out, and every text has enough contrast. */
+  /** Every size and both schemes: nothing sticks out, and every text is there. */
   async looks() {
     for (const width of [360, 1280, 3840]) {
       for (const colorScheme of ["light", "dark"]) {

@@ -83,6 +83,10 @@ func others(f demo.Frame) []page.Other {
 	for _, g := range ghosts {
 		o := page.Other{Name: g.Tool, Weight: g.Weight, Failed: g.Failed}
 		o.State, o.Tone = state(g.Verdict)
+		if e := g.Ends; e != nil {
+			o.State, _ = state(e.Verdict)
+			o.State = fmt.Sprintf("%s after %.0f min, %.0f failed", o.State, e.Seconds/60, e.Failed)
+		}
 		all = append(all, o)
 	}
 	return all

@@ -63,6 +63,9 @@ func Start(ctx context.Context, o demo.Options, port int) (*Stage, error) {
 	return s, nil
 }
 
+// Watched returns how many tabs show the page.
+func (s *Stage) Watched() int { return s.page.Watched() }
+
 // Close ends the demo and its page, which then shows how the demo ended.
 func (s *Stage) Close() { s.close() }
 
