@@ -57,13 +57,14 @@ func (l *live) lines() []string {
 	return append([]string{share}, evidence(j, nameWidth(j))...)
 }
 
-// nameWidth returns the width of the name column.
+// nameWidth returns the width of the name column, with one of the two spaces that separate
+// columns.
 func nameWidth(j *rollout.Judged) int {
-	wide := len("continue") + 1
+	wide := len("continue")
 	for _, m := range j.Metrics {
 		wide = max(wide, min(columns.Width(m.Name), maxName))
 	}
-	return wide
+	return wide + 1
 }
 
 // evidence returns lines with the counts of each metric, how far its evidence is, and the

@@ -52,3 +52,12 @@ func TestReportRoutes(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesStandApart: two spaces separate the longest name from its counts, because a narrow
+// terminal folds there.
+func TestNamesStandApart(t *testing.T) {
+	j := &rollout.Judged{Look: rollout.Look{Metrics: []rollout.Metric{{Name: "latency>0.005s"}, {Name: "errors"}}}}
+	if line := evidence(j, nameWidth(j))[0]; !strings.HasPrefix(line, "latency>0.005s  canary ") {
+		t.Errorf("%q", line)
+	}
+}
