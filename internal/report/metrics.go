@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/canarize/canarize/internal/rollout"
@@ -130,7 +131,19 @@ func reached(evidence, level float64) string {
 	return short(evidence) + " of " + short(level)
 }
 
-func short(v float64) string { return fmt.Sprintf("%.3g", v) }
+// short formats a number with three digits, as people write it. Nobody reads more than that
+// evidence is overwhelming.
+func short(v float64) string {
+	switch text := fmt.Sprintf("%.3g", v); {
+	case v >= 999_500: // rounds to it
+		return "over a million"
+	case strings.Contains(text, "e+"):
+		n, _ := strconv.ParseFloat(text, 64) // it was a number
+		return fmt.Sprintf("%d,%03d", int(n)/1000, int(n)%1000)
+	default:
+		return text
+	}
+}
 
 // counted formats a count of a metric as "BAD bad of TOTAL".
 func counted(m rollout.Metric, c rollout.Count) string {
