@@ -169,27 +169,39 @@ func (f *demoFlags) printResult(to io.Writer, status report.Status, r demo.Resul
 	if r.Reason != "" {
 		fmt.Fprintf(&b, "  %s\n", oneLine(r.Reason))
 	}
-	seen := r.Seen
-	fmt.Fprintf(&b, "Of %d users, %d met the new version, and it failed %d of them.", seen.Stable.Requests+seen.Canary.Requests, seen.Canary.Requests, seen.Canary.Failed)
-	if r.Exposed >= 0 && r.Phase != rollout.Promoted {
-		fmt.Fprintf(&b, " The last one met it %.1f s after the first failure.", r.Exposed)
-	}
-	b.WriteString("\n")
-	for _, other := range r.Others {
-		fmt.Fprintf(&b, "With the documented rules of %s it would have failed %.0f by then: %s.\n", other.Tool, other.Failed, ghostly(other))
-	}
+	users(&b, r)
 	b.WriteString(nextSteps)
 	_, err := io.WriteString(to, b.String())
 	return err
+}
+
+// users says what the users met, and what they would have met with the rules of others.
+func users(b *strings.Builder, r demo.Result) {
+	seen := r.Seen
+	all := seen.Stable.Requests + seen.Canary.Requests
+	if seen.Canary.Requests == 0 {
+		fmt.Fprintf(b, "None of %d users met the new version.\n", all)
+		return
+	}
+	fmt.Fprintf(b, "Of %d users, %d met the new version, and it failed %d of them.", all, seen.Canary.Requests, seen.Canary.Failed)
+	if r.Exposed >= 0 && r.Phase != rollout.Promoted {
+		fmt.Fprintf(b, " The last one met it %.1f s after the first failure.", r.Exposed)
+	}
+	b.WriteString("\n")
+	for _, other := range r.Others {
+		if other.Verdict != "" { // it has begun
+			fmt.Fprintf(b, "With the documented rules of %s it would have failed %.0f by then: %s.\n", other.Tool, other.Failed, ghostly(other))
+		}
+	}
 }
 
 // ghostly says where the rules of another tool stand.
 func ghostly(g demo.Ghost) string {
 	verbs := map[analysis.Verdict]string{analysis.Reject: "reject", analysis.Promote: "promote"}
 	switch e := g.Ends; {
-	case g.Weight == 0:
+	case g.Verdict == analysis.Reject:
 		return "they have rejected it"
-	case g.Weight == 100:
+	case g.Verdict == analysis.Promote:
 		return "they have promoted it"
 	case e != nil:
 		return fmt.Sprintf("they give it %.0f %%, and %s it after %.0f min and %.0f failed requests", g.Weight, verbs[e.Verdict], e.Seconds/60, e.Failed)
