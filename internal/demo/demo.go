@@ -22,7 +22,8 @@ type Options struct {
 	Speed float64
 	// Emit is called with the events of the release, in order; nil if nobody listens.
 	Emit func(rollout.Event)
-	Run  rollout.Run // describes this process
+	// Run describes this process to others.
+	Run rollout.Run
 }
 
 // PerSecond is the rate of the users' requests at a speed of 1.
@@ -61,6 +62,9 @@ var errOver = errors.New("the release is over")
 func Start(ctx context.Context, o Options) (*Session, error) {
 	if o.Speed == 0 {
 		o.Speed = 1
+	}
+	if o.Run.Holder == "" {
+		o.Run.Holder = "canarize demo" // a lock without a holder is free
 	}
 	s := &Session{options: o, began: time.Now(), weights: make(chan int, 100), killed: make(chan struct{}), done: make(chan struct{})}
 	ctx, s.interrupt = context.WithCancel(ctx)
