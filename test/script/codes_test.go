@@ -3,6 +3,7 @@
 package script
 
 import (
+	"flag"
 	"regexp"
 	"strings"
 	"sync"
@@ -65,6 +66,9 @@ func (m *messages) report(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d different messages end with a code", coded, len(m.coded))
+	if some := flag.Lookup("test.run"); some != nil && some.Value.String() != "" {
+		return // not all scripts ran
+	}
 	if len(m.coded) < 200 {
 		t.Error("too few; did the form of the scripts change?")
 	}
