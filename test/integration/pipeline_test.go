@@ -67,16 +67,16 @@ func testPipeline(t *testing.T, s shop) {
 		t.Error(said)
 	}
 	report := s.expect(t, 0, []string{"report", "shop"}).out
-	for _, want := range []string{"The new version was promoted", "got 10 % of the requests", "registry.example.com/shop:v2", "promoted: stable is the new version and serves everything |"} {
+	for _, want := range []string{"promoted shop:v1 → shop:v2 at ", "\n| 10 % | ", "registry.example.com/shop:v2", "promoted: stable is the new version and serves everything |"} {
 		if !strings.Contains(report, want) {
 			t.Errorf("%q is not in\n%s", want, report)
 		}
 	}
-	if said := s.inAzure(t, 4, s.deploy(t, brokenTag)...).err; !regexp.MustCompile(`(?m)^##vso\[task.logissue type=error;\]release .* is held: .*it crashes`).MatchString(said) ||
-		!strings.Contains(said, "##vso[task.logissue type=warning;]") || !strings.Contains(said, "variable=canarize.state;isOutput=true;]held\n") {
+	if said := s.inAzure(t, 4, s.deploy(t, brokenTag)...).err; !regexp.MustCompile(`(?m)^##vso\[task.logissue type=error;code=CZ\d+;\]release .* is held: .*it crashes`).MatchString(said) ||
+		!strings.Contains(said, "##vso[task.logissue type=warning;code=CZ2003;]") || !strings.Contains(said, "variable=canarize.state;isOutput=true;]held\n") {
 		t.Error(said)
 	}
-	if said := s.inAzure(t, 0, "status").err; !strings.Contains(said, "##vso[task.logissue type=warning;]release "+s.namespace+"/shop: held: ") {
+	if said := s.inAzure(t, 0, "status").err; !strings.Contains(said, "##vso[task.logissue type=warning;code=CZ2003;]release "+s.namespace+"/shop: held: ") {
 		t.Error(said)
 	}
 }
@@ -99,7 +99,7 @@ func testGitHub(t *testing.T, s shop) {
 		t.Errorf("a wrong command is not about a release:\n%s", said)
 	}
 	github(0, reject...)
-	if said := github(2, promote...); !strings.Contains(said, "\n::error title=canarize::release "+s.namespace+"/shop: there is no canary (the release is rejected)") {
+	if said := github(2, promote...); !strings.Contains(said, "\n::error title=canarize CZ4008::release "+s.namespace+"/shop: there is no canary (the release is rejected)") {
 		t.Error(said)
 	}
 	outputs, err := os.ReadFile(output)
