@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -49,7 +50,8 @@ terminal.
 By default 5 % of the new version's requests fail. --scenario list prints the other
 scenarios.
 
-Exit codes: 0 the release ended as the scenario says, 1 it did not, 5 interrupted.`,
+Exit codes: 0 the release ended as the scenario says, or you changed its course on the
+page; 1 it did not; 5 interrupted.`,
 		Example: `  canarize demo
   canarize demo --scenario crash --no-browser -o json
   canarize demo --scenario good --report report.html`,
@@ -146,10 +148,14 @@ func (f *demoFlags) play(ctx context.Context, options demo.Options, streams Stre
 // demoEnding gives the ending of a demo its exit code.
 func demoEnding(ctx context.Context, release runner.Release, r demo.Result) error {
 	switch {
-	case ctx.Err() != nil:
-		return interrupted(release, r.State, runner.ErrInterrupted)
+	case ctx.Err() != nil && errors.Is(r.Err, runner.ErrExposed):
+		return outside(fmt.Errorf("release %s: %w", release, r.Err))
+	case ctx.Err() != nil && errors.Is(r.Err, runner.ErrInterrupted):
+		return interrupted(release, r.State, r.Err)
 	case r.Problem != "":
 		return outside(fmt.Errorf("scenario %s: %s", r.Scenario, r.Problem))
+	case r.Err != nil && r.State.Held == "" && !errors.Is(r.Err, runner.ErrInterrupted): // a visitor changed the story
+		return outside(fmt.Errorf("release %s: %w", release, r.Err))
 	}
 	return nil
 }

@@ -52,13 +52,15 @@ func (c *clients) run(ctx context.Context, perSecond float64) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		for due := int(time.Since(began).Seconds() * perSecond); sent < due; sent++ {
+		due := int(time.Since(began).Seconds() * perSecond)
+		sent = max(sent, due-int(perSecond)) // a machine that slept makes up for one second
+		for ; sent < due; sent++ {
 			select {
 			case free <- struct{}{}:
 			case <-ctx.Done():
 				return
 			}
-			asking.Go(func() { c.ask(ctx); <-free })
+			asking.Go(func() { c.ask(context.WithoutCancel(ctx)); <-free })
 		}
 		select {
 		case <-tick.C:
@@ -76,9 +78,6 @@ func (c *clients) ask(ctx context.Context) {
 	}
 	began := time.Now()
 	answer, err := c.client.Do(request)
-	if ctx.Err() != nil {
-		return
-	}
 	canary, failed := false, err != nil
 	if err == nil {
 		_, _ = io.Copy(io.Discard, answer.Body) // the code says whether it failed
@@ -111,7 +110,7 @@ func (c *clients) add(canary, failed bool, now time.Time, slow bool) {
 	}
 }
 
-// Seen returns what the clients have seen so far.
+// now returns what the clients have seen so far.
 func (c *clients) now() Seen {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -47,15 +47,15 @@ type Session struct {
 	ghosts    *ghosts
 
 	mu      sync.Mutex
-	event   rollout.Event // the last one with a judgement or a change
+	event   rollout.Event // the last one with a phase
 	judged  *rollout.Judged
 	visited bool // somebody has done something that is not in the scenario
 	result  Result
 	failed  error
 }
 
-// errOver reports that a deed comes too late.
-var errOver = errors.New("the release is over")
+// ErrOver reports that a deed comes too late.
+var ErrOver = errors.New("the release is over")
 
 // Start starts a scenario. If ctx ends, the traffic is taken off the new version, as in a
 // cluster. The caller waits for Done and then calls Close.
@@ -68,15 +68,17 @@ func Start(ctx context.Context, o Options) (*Session, error) {
 	}
 	s := &Session{options: o, began: time.Now(), weights: make(chan int, 100), killed: make(chan struct{}), done: make(chan struct{})}
 	ctx, s.interrupt = context.WithCancel(ctx)
-	w, err := newWorld(context.WithoutCancel(ctx), PerSecond*o.Speed)
+	w, err := newWorld(context.WithoutCancel(ctx), o.Speed)
 	if err != nil {
+		s.interrupt()
 		return nil, err
 	}
 	s.world = w
 	if o.Scenario.Crash {
-		w.new.behave(Behaviour{Crash: true}, s.began)
+		w.behave(Behaviour{Crash: true}, false) // nobody else knows this world yet
 	} else if o.Scenario.New != "" {
 		if err := w.perform(o.Scenario.New); err != nil {
+			s.interrupt()
 			w.end()
 			return nil, err
 		}
@@ -129,7 +131,7 @@ func (s *Session) play(ctx context.Context) {
 	stop()
 	failure := <-failed
 	took := time.Since(s.began)
-	time.Sleep(2 * slowTime) // requests on their way are answered
+	s.world.leave() // after the requests on their way
 	s.ghosts.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,9 +12,8 @@ type Frame struct {
 	Seconds  float64 `json:"seconds"` // since it began
 	Weight   float64 `json:"weight"`  // of the canary, in percent, as the gateway splits now
 	Stable   string  `json:"stable"`  // the version that is stable
-	// Phase and Text are those of the last event.
+	// Phase is that of the last event with a phase.
 	Phase  rollout.Phase   `json:"phase"`
-	Text   string          `json:"text"`
 	Seen   Seen            `json:"seen"`
 	Judged *rollout.Judged `json:"judged,omitempty"` // the judge's last look; nil before
 	Others []Ghost         `json:"others"`
@@ -29,7 +28,7 @@ func (s *Session) Frame() Frame {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f.Phase, f.Text, f.Judged = s.event.Phase, s.event.Text, s.judged
+	f.Phase, f.Judged = s.event.Phase, s.judged
 	select {
 	case <-s.done:
 		r := s.result

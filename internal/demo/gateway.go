@@ -70,6 +70,7 @@ const canaryHeader = "Demo-Canary"
 func newGateway(api *kubetest.API, n *node) *gateway {
 	g := &gateway{api: api, node: n, version: -1, counts: map[string]*counts{}}
 	g.proxy = &httputil.ReverseProxy{
+		ErrorLog:     silent(),
 		Rewrite:      func(r *httputil.ProxyRequest) {},
 		Transport:    &http.Transport{MaxIdleConnsPerHost: atOnce},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusServiceUnavailable) },

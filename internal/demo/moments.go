@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/canarize/canarize/internal/releasefile"
@@ -24,6 +25,9 @@ func (s *Session) moments(ctx context.Context) error {
 			return nil
 		}
 		if err := s.do(ctx, m.Do); err != nil {
+			if ctx.Err() != nil || errors.Is(err, ErrOver) || s.left() {
+				return nil // the release is over, or has left its story
+			}
 			return err
 		}
 	}
@@ -33,10 +37,20 @@ func (s *Session) moments(ctx context.Context) error {
 // Do does a deed of a visitor. From then on the scenario may end in any way. It returns an
 // error if the deed is not possible, or not now.
 func (s *Session) Do(ctx context.Context, d Deed) error {
+	if err := s.do(ctx, d); err != nil {
+		return err
+	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.visited = true
-	s.mu.Unlock()
-	return s.do(ctx, d)
+	return nil
+}
+
+// left reports whether a visitor has changed the story.
+func (s *Session) left() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.visited
 }
 
 func (s *Session) do(ctx context.Context, d Deed) error {
@@ -46,7 +60,7 @@ func (s *Session) do(ctx context.Context, d Deed) error {
 		case s.killed <- struct{}{}:
 			return nil
 		case <-s.done:
-			return errOver
+			return ErrOver
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -54,7 +68,7 @@ func (s *Session) do(ctx context.Context, d Deed) error {
 		s.interrupt()
 		return nil
 	case Hold, Resume, Approve, Reject:
-		return s.say(ctx, d)
+		return s.command(ctx, d)
 	}
 	return s.world.perform(d)
 }
@@ -62,8 +76,8 @@ func (s *Session) do(ctx context.Context, d Deed) error {
 // visitor is who uses the demo.
 const visitor = "you"
 
-// say is what a person wants, said by another process, such as canarize hold.
-func (s *Session) say(ctx context.Context, d Deed) error {
+// command does what a person's command does, such as canarize hold, in a process of its own.
+func (s *Session) command(ctx context.Context, d Deed) error {
 	p, err := s.world.start(func(rollout.Event) {})
 	if err != nil {
 		return err

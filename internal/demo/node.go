@@ -3,7 +3,6 @@ package demo
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -38,6 +37,7 @@ type node struct {
 	pods   map[string]*pod // by name
 	number int             // of pods ever made
 	ending sync.WaitGroup
+	over   chan struct{} // closed when the node ends: nobody waits for a pod any more
 }
 
 // pod is a server of a version.
@@ -61,6 +61,7 @@ func (n *node) run(ctx context.Context) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			close(n.over)
 			for _, p := range n.all() {
 				n.stop(p, 0)
 			}
@@ -200,14 +201,12 @@ func (n *node) listen(p *pod, handler http.Handler) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ErrorLog: silent()}
 	n.mu.Lock()
 	p.server, p.address = server, listener.Addr().String()
 	n.mu.Unlock()
 	n.ending.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			panic(fmt.Sprintf("the server of pod %s: %v", p.name, err)) // a listener on loopback does not fail
-		}
+		_ = server.Serve(listener) // until it is closed; the gateway notices if it fails
 	})
 	return nil
 }
@@ -225,17 +224,22 @@ func (n *node) stop(p *pod, grace time.Duration) {
 		return
 	}
 	n.ending.Go(func() {
-		time.Sleep(grace)
+		select {
+		case <-time.After(grace):
+		case <-n.over:
+		}
 		_ = p.server.Close() // nobody uses it any more
 	})
 }
 
-// endpoints returns the addresses of the ready pods that a Service selects.
+// endpoints returns the addresses of the ready pods that a Service selects, in any order.
 func (n *node) endpoints(service map[string]any) []string {
 	spec, _ := service["spec"].(values)
 	selector, _ := spec["selector"].(values)
 	var addresses []string
-	for _, p := range n.all() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.pods {
 		selected := p.address != "" && len(selector) > 0
 		for key, value := range selector {
 			selected = selected && p.labels[key] == value

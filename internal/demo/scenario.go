@@ -19,8 +19,8 @@ type Scenario struct {
 	Want    Ending
 }
 
-// Moment is something that happens when the canary's share is first at least Weight, or
-// Seconds after the moment before, whichever is later.
+// Moment is something that happens after the moment before it: Seconds after the canary's
+// share is at least Weight. A Weight of 0 waits for no share.
 type Moment struct {
 	Weight  int
 	Seconds float64

@@ -3,8 +3,9 @@ package demo
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -34,7 +35,7 @@ var (
 const (
 	oldImage = "registry.example.com/shop:1"
 	newImage = "registry.example.com/shop:2"
-	// crashLog is what a pod of a version says that crashes.
+	// crashLog is the log of a pod that crashes.
 	crashLog = "starting shop 2\nfatal: no such table: orders\n"
 )
 
@@ -45,16 +46,22 @@ type world struct {
 	gateway  *gateway
 	clients  *clients
 	old, new *version
-	usual    Behaviour // of the new version, without an outage
 	release  releasefile.File
 	plan     rollout.Plan
+	speed    float64
+	leave    func() // ends the users
 	end      func() // stops everything
+
+	mu     sync.Mutex
+	usual  Behaviour // of the new version, without an outage
+	outage bool
 }
 
-// newWorld starts the old version and its users. perSecond is the rate of their requests.
-func newWorld(ctx context.Context, perSecond float64) (*world, error) {
-	w := &world{api: kubetest.New(), old: &version{name: "1"}, new: &version{name: "2"}}
-	w.node = &node{api: w.api, versions: map[string]*version{oldImage: w.old, newImage: w.new}, log: crashLog, pods: map[string]*pod{}}
+// newWorld starts the old version and its users, who send speed times as many requests as
+// usual.
+func newWorld(ctx context.Context, speed float64) (*world, error) {
+	w := &world{speed: speed, api: kubetest.New(), old: &version{name: "1"}, new: &version{name: "2"}}
+	w.node = &node{api: w.api, versions: map[string]*version{oldImage: w.old, newImage: w.new}, log: crashLog, pods: map[string]*pod{}, over: make(chan struct{})}
 	w.api.Settle = w.node.settle
 	w.api.Intercept(w.node.intercept)
 	w.gateway = newGateway(w.api, w.node)
@@ -70,17 +77,18 @@ func newWorld(ctx context.Context, perSecond float64) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: w.gateway, ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: w.gateway, ReadHeaderTimeout: time.Minute, ErrorLog: silent()}
 	w.clients = newClients(listener.Addr().String())
 	ctx, cancel := context.WithCancel(ctx)
 	var running, using sync.WaitGroup
+	w.node.reconcile() // the first user finds pods
 	running.Go(func() { w.node.run(ctx) })
 	running.Go(func() { _ = server.Serve(listener) }) // until it is closed
 	users, leave := context.WithCancel(ctx)
-	using.Go(func() { w.clients.run(users, perSecond) })
+	using.Go(func() { w.clients.run(users, PerSecond*speed) })
+	w.leave = func() { leave(); using.Wait() }
 	w.end = sync.OnceFunc(func() {
-		leave()
-		using.Wait()
+		w.leave()
 		cancel()
 		_ = server.Close()
 		running.Wait()
@@ -154,7 +162,8 @@ type process struct {
 	api  http.RoundTripper
 }
 
-var errDead = errors.New("the process is dead")
+// errDead is what a killed process gets; its client does not try again.
+var errDead = fmt.Errorf("the process is dead: %w", context.Canceled)
 
 // RoundTrip implements http.RoundTripper: a dead process writes nothing.
 func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -198,20 +207,15 @@ func (w *world) stableVersion() string {
 
 // perform does a deed that needs no process.
 func (w *world) perform(d Deed) error {
-	now := time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if b, breaks := d.broken(); breaks {
-		w.usual = b
-		w.new.behave(b, now)
+		w.behave(b, w.outage)
 		return nil
 	}
 	switch d {
-	case BreakBoth:
-		outage := Behaviour{Errors: .3}
-		w.old.behave(outage, now)
-		w.new.behave(outage, now)
-	case MendBoth:
-		w.old.behave(Behaviour{}, now)
-		w.new.behave(w.usual, now)
+	case BreakBoth, MendBoth:
+		w.behave(w.usual, d == BreakBoth)
 	case Freeze:
 		w.gateway.freeze(true)
 	case Silence, Speak:
@@ -221,3 +225,22 @@ func (w *world) perform(d Deed) error {
 	}
 	return nil
 }
+
+// lost is the ratio of requests that an outage makes fail, in both versions.
+const lost = .3
+
+// behave makes both versions behave as the deeds so far say. It needs the mutex.
+func (w *world) behave(usual Behaviour, outage bool) {
+	w.usual, w.outage = usual, outage
+	stable, canary := Behaviour{}, usual
+	canary.Leak *= w.speed // as much in the same part of the release
+	if outage {
+		stable.Errors, canary.Errors = lost, canary.Errors+lost
+	}
+	now := time.Now()
+	w.old.behave(stable, now)
+	w.new.behave(canary, now)
+}
+
+// silent is the log of servers: their errors belong to the story, not on the terminal.
+func silent() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -145,7 +145,11 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, _ string) {
 		ctx, cancel := context.WithTimeout(r.Context(), patience)
 		defer cancel()
 		if err := s.options.Do(ctx, a.Deed); err != nil {
-			http.Error(w, err.Error(), http.StatusConflict)
+			text := err.Error()
+			if errors.Is(err, context.DeadlineExceeded) {
+				text = fmt.Sprintf("it takes longer than %s; the log shows whether it still happens", patience)
+			}
+			http.Error(w, text, http.StatusConflict)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)

@@ -12,11 +12,11 @@ var stands = map[demo.Deed]string{
 	demo.BreakAll:   "shop:2 answers every request with HTTP 500",
 	demo.BreakSlow:  "shop:2 is slow in 20 % of its requests",
 	demo.BreakPod:   "one pod of shop:2 fails half of its requests",
-	demo.BreakLater: "shop:2 fails more and more: 0.4 points every second",
+	demo.BreakLater: "shop:2 fails more and more",
 	demo.Mend:       "shop:2 is good from now on",
 	demo.BreakBoth:  "the database fails 30 % of the requests to both versions",
 	demo.MendBoth:   "the database works again",
-	demo.Freeze:     "Emissary applies no change of a Mapping any more",
+	demo.Freeze:     "Emissary applies no change of a Mapping any more, until the demo ends",
 	demo.Silence:    "Emissary's statistics: connection refused",
 	demo.Speak:      "Emissary's statistics can be read again",
 	demo.Kill:       "kill -9 $(pidof canarize), and the job is run again",
@@ -37,6 +37,10 @@ func about(s demo.Scenario) page.About {
 	if !s.Gate {
 		approve.Off = "this scenario asks nobody: see --scenario approve"
 	}
+	mend := deed(demo.Mend, "Mend it")
+	if s.Crash {
+		mend.Off = "its pods have ended; it would have to be released again"
+	}
 	return page.About{
 		Release: release.Namespace + "/" + release.Name,
 		Story:   "Scenario " + s.Name + ": " + s.Story,
@@ -44,7 +48,7 @@ func about(s demo.Scenario) page.About {
 		Groups: []page.Group{
 			{Title: "Break the new version", Deeds: []page.Deed{
 				deed(demo.BreakSome, "5 % errors"), deed(demo.BreakAll, "Every request fails"), deed(demo.BreakSlow, "A slow tail"),
-				deed(demo.BreakPod, "One bad pod"), deed(demo.BreakLater, "A leak"), deed(demo.Mend, "Mend it"),
+				deed(demo.BreakPod, "One bad pod"), deed(demo.BreakLater, "A leak"), mend,
 			}},
 			{Title: "Break both versions: nobody is to blame", Deeds: []page.Deed{deed(demo.BreakBoth, "A shared outage"), deed(demo.MendBoth, "End the outage")}},
 			{Title: "Accidents", Deeds: []page.Deed{

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/demo"
 	"github.com/canarize/canarize/internal/page"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
 )
 
 // frame returns what the page shows now.
@@ -72,8 +74,15 @@ func others(f demo.Frame) []page.Other {
 	if f.Judged != nil {
 		own.State, own.Tone = state(f.Judged.Verdict)
 	}
-	if f.Phase == rollout.Rejected || f.Phase == rollout.Rejecting {
+	switch {
+	case f.Phase == rollout.Rejected || f.Phase == rollout.Rejecting:
 		own.State, own.Tone = state(analysis.Reject)
+	case f.Phase == rollout.Promoting || f.Phase == rollout.Retiring || f.Phase == rollout.Promoted:
+		own.State, own.Tone = state(analysis.Promote)
+	case f.Result != nil:
+		own.State, own.Tone = "interrupted", page.Wait
+	case f.Judged != nil && f.Judged.Verdict == analysis.Promote:
+		own.State, own.Tone = "healthy, not promoted yet", page.Wait
 	}
 	all := []page.Other{own}
 	ghosts := f.Others
@@ -128,6 +137,9 @@ func headline(f demo.Frame) (string, page.Tone) {
 	if f.Judged != nil && f.Judged.Verdict == analysis.Hold {
 		return text + ", and it waits there", page.Wait
 	}
+	if f.Judged != nil && f.Judged.Verdict == analysis.Promote {
+		return text + ": it is healthy, and waits for a person or its last checks", page.Wait
+	}
 	return text, page.Plain
 }
 
@@ -140,6 +152,10 @@ func ended(r demo.Result) (string, page.Tone) {
 		return "Version 2 is promoted: everybody gets it", page.Good
 	case r.Phase == rollout.Rejected:
 		return "Version 2 is rejected: everybody gets version 1", page.Bad
+	case r.Err != nil && !errors.Is(r.Err, runner.ErrInterrupted):
+		return "The release failed: its log says why", page.Bad
+	case r.Phase != rollout.Standing || r.State.Weight > 0:
+		return "The release is interrupted", page.Wait
 	}
 	return "The release is interrupted: everybody gets version 1", page.Wait
 }

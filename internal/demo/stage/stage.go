@@ -3,7 +3,6 @@ package stage
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -86,13 +85,10 @@ func (s *Stage) log(line page.Line) {
 	s.past.Lines = append(append([]page.Line{}, kept...), line) // a reader may have the old ones
 }
 
-// errOver reports that a deed comes too late.
-var errOver = errors.New("the release is over")
-
 // do does a deed of a visitor, and says so in the log.
 func (s *Stage) do(ctx context.Context, id string) error {
 	if s.over() {
-		return errOver
+		return demo.ErrOver
 	}
 	if err := s.Do(ctx, demo.Deed(id)); err != nil {
 		return err

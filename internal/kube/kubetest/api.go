@@ -158,7 +158,7 @@ func (a *API) do(method string, to target) (int, any) {
 	case method == http.MethodDelete:
 		return a.delete(to, old)
 	case method == http.MethodPatch && old != nil:
-		body = patched(old, body)
+		body = Copy(patched(old, body)) // others read the old metadata without the lock
 	}
 	if v, given := Meta(body)["resourceVersion"].(string); old != nil && given && v != Meta(old)["resourceVersion"] {
 		return http.StatusConflict, Status(409, "Conflict", to.plural, to.name)
