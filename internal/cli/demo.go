@@ -176,7 +176,10 @@ func (f *demoFlags) printResult(to io.Writer, status report.Status, r demo.Resul
 		fmt.Fprintf(&b, "  %s\n", oneLine(r.Reason))
 	}
 	users(&b, r)
-	b.WriteString(nextSteps)
+	b.WriteString("\nWith your own manifests:\n")
+	for _, next := range demo.NextSteps() {
+		fmt.Fprintf(&b, "  %-40s %s\n", next.Command, next.What)
+	}
 	_, err := io.WriteString(to, b.String())
 	return err
 }
@@ -214,13 +217,6 @@ func ghostly(g demo.Ghost) string {
 	}
 	return fmt.Sprintf("they give it %.0f %%, and go on", g.Weight)
 }
-
-const nextSteps = `
-With your own manifests:
-  canarize generate -w 10 manifests        the canary, as YAML
-  canarize plan -I IMAGE manifests         what a release would do
-  canarize run -I IMAGE manifests          the release
-`
 
 // listDemos prints the scenarios.
 func listDemos(to io.Writer) error {

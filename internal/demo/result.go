@@ -74,3 +74,15 @@ func (e Ending) problem(r Result) string {
 	}
 	return ""
 }
+
+// NextStep is a command that a newcomer tries after the demo.
+type NextStep struct{ Command, What string }
+
+// NextSteps returns the commands for one's own manifests.
+func NextSteps() []NextStep {
+	return []NextStep{
+		{"canarize generate -w 10 manifests", "the canary, as YAML"},
+		{"canarize plan -I IMAGE manifests", "what a release would do"},
+		{"canarize run -I IMAGE manifests", "the release"},
+	}
+}

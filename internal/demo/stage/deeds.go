@@ -61,10 +61,9 @@ func about(s demo.Scenario) page.About {
 }
 
 // next returns the commands for one's own manifests.
-func next() []page.Command {
-	return []page.Command{
-		{Line: "canarize generate -w 10 manifests", What: "the canary, as YAML"},
-		{Line: "canarize plan -I IMAGE manifests", What: "what a release would do"},
-		{Line: "canarize run -I IMAGE manifests", What: "the release"},
+func next() (all []page.Command) {
+	for _, n := range demo.NextSteps() {
+		all = append(all, page.Command{Line: n.Command, What: n.What})
 	}
+	return all
 }
