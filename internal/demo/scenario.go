@@ -90,7 +90,7 @@ func Scenarios() []Scenario {
 		{Name: "no-metrics", Story: "For 15 seconds nothing can be measured. The release waits, and then goes on.", Moments: []Moment{{Weight: 20, Do: Silence}, {Seconds: 15, Do: Speak}}, Want: promoted},
 		{Name: "kill", Story: "The process that releases is killed by kill -9. The next one goes on with its evidence.", Moments: []Moment{{Weight: 20, Seconds: 2, Do: Kill}}, Want: promoted},
 		{Name: "interrupt", Story: "The pipeline is cancelled. The traffic is off the new version within two seconds.", Moments: []Moment{{Weight: 20, Seconds: 2, Do: Interrupt}}, Want: Ending{Phase: rollout.Standing}},
-		{Name: "frozen", Story: "The gateway freezes, and the new version then fails. Its pods are taken out of the way.", New: BreakLater, Moments: []Moment{{Weight: 20, Do: Freeze}}, Want: Ending{Phase: rollout.Rejecting, Held: true}},
+		{Name: "frozen", Story: "The gateway freezes, and then every request to the new version fails. Its pods are taken out of the way.", Moments: []Moment{{Weight: 20, Seconds: 5, Do: Freeze}, {Seconds: 1, Do: BreakAll}}, Want: Ending{Phase: rollout.Rejecting, Held: true}},
 		{Name: "hold", Story: "A person holds a good release for 10 seconds.", Moments: []Moment{{Weight: 5, Do: Hold}, {Seconds: 10, Do: Resume}}, Want: promoted},
 		{Name: "approve", Story: "A person has to approve the promotion.", Gate: true, Moments: []Moment{{Weight: 50, Seconds: 5, Do: Approve}}, Want: promoted},
 		{Name: "reject", Story: "A person rejects a good release.", Moments: []Moment{{Weight: 20, Seconds: 3, Do: Reject}}, Want: byPerson},

@@ -19,7 +19,7 @@ type Behaviour struct {
 const (
 	usualErrors = .002
 	usualSlow   = .005
-	slowTime    = 60 * time.Millisecond // above a boundary of Envoy's histograms
+	slowTime    = 150 * time.Millisecond // more than a busy machine takes for an answer
 )
 
 // version is the program that the pods of an image run.
