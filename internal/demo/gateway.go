@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -50,8 +49,8 @@ type split struct {
 
 // arm is one of the two Mappings.
 type arm struct {
-	mapping, service string
-	cluster, stats   string // Envoy's names
+	service        string
+	cluster, stats string // Envoy's names
 }
 
 // counts are Envoy's statistics of a cluster.
@@ -126,12 +125,12 @@ func (g *gateway) follow() {
 	}
 	g.version = now
 	var next split
-	for path, mapping := range g.api.Under(mappingsPath) {
+	for _, mapping := range g.api.Under(mappingsPath) {
 		spec, _ := mapping["spec"].(values)
 		service, _ := spec["service"].(string)
 		service, _, _ = strings.Cut(service, ":")
 		service, _, _ = strings.Cut(service, ".")
-		a := arm{strings.TrimPrefix(path, mappingsPath), service, derive.Cluster(mapping, gatewayNamespace), derive.Stats(mapping, gatewayNamespace)}
+		a := arm{service, derive.Cluster(mapping, gatewayNamespace), derive.Stats(mapping, gatewayNamespace)}
 		weight, weighted := spec["weight"]
 		if !weighted {
 			next.stable = a
@@ -166,41 +165,19 @@ func (g *gateway) count(stats string, code int, took time.Duration) {
 func (g *gateway) freeze(on bool)  { g.mu.Lock(); defer g.mu.Unlock(); g.follow(); g.frozen = on }
 func (g *gateway) silence(on bool) { g.mu.Lock(); defer g.mu.Unlock(); g.silent = on }
 
-// tunnel answers for the gateway's pod.
-type tunnel struct {
-	gateway *gateway
-	pod     string
-	closed  chan bool
-	close   func()
-}
-
 // forward opens a tunnel to the gateway's pod.
 func (g *gateway) forward(_ context.Context, _, pod string) (live.Tunnel, error) {
-	t := &tunnel{gateway: g, pod: pod, closed: make(chan bool)}
-	t.close = sync.OnceFunc(func() { close(t.closed) })
-	return t, nil
+	return kubetest.NewTunnel(pod, g.page), nil
 }
 
-func (t *tunnel) Client() *http.Client             { return &http.Client{Transport: t} }
-func (t *tunnel) URL(port int, path string) string { return fmt.Sprintf("http://pod:%d%s", port, path) }
-func (t *tunnel) Pod() string                      { return t.pod }
-func (t *tunnel) Closed() <-chan bool              { return t.closed }
-func (t *tunnel) Close() error                     { t.close(); return nil }
-
-// RoundTrip answers with the pages that canarize reads.
-func (t *tunnel) RoundTrip(r *http.Request) (*http.Response, error) {
-	select {
-	case <-t.closed:
-		return nil, errors.New("the tunnel is closed")
-	default:
-	}
-	g := t.gateway
+// page answers with a page that canarize reads.
+func (g *gateway) page(r *http.Request) (*http.Response, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.follow()
 	switch {
 	case r.URL.Path == "/config_dump":
-		return text(g.configuration()), nil
+		return kubetest.Text(g.configuration()), nil
 	case r.URL.Path == "/stats/prometheus" && g.silent:
 		return nil, errors.New("connection refused")
 	case r.URL.Path == "/stats/prometheus":
@@ -208,13 +185,9 @@ func (t *tunnel) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		return text(g.statistics(filter)), nil
+		return kubetest.Text(g.statistics(filter)), nil
 	}
-	return text(`{"route_info": [], "errors": []}`), nil
-}
-
-func text(s string) *http.Response {
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}, Body: io.NopCloser(strings.NewReader(s))}
+	return kubetest.Text(`{"route_info": [], "errors": []}`), nil
 }
 
 // configuration returns Envoy's config_dump.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/kube/kubetest"
+	"github.com/canarize/canarize/internal/object"
 )
 
 type values = map[string]any
@@ -103,22 +104,12 @@ func (n *node) settle(o map[string]any) {
 
 // wanted returns what a Deployment asks for.
 func wanted(o map[string]any) (name, image string, replicas int, labels values) {
-	name, _ = kubetest.Meta(o)["name"].(string)
-	spec, _ := o["spec"].(values)
-	switch r := spec["replicas"].(type) {
-	case int64:
-		replicas = int(r)
-	case float64:
-		replicas = int(r)
-	}
-	template, _ := spec["template"].(values)
-	labels, _ = kubetest.Meta(template)["labels"].(values)
-	inner, _ := template["spec"].(values)
-	if containers, _ := inner["containers"].([]any); len(containers) > 0 {
+	if containers, _ := object.PodSpec(o)["containers"].([]any); len(containers) > 0 {
 		first, _ := containers[0].(values)
 		image, _ = first["image"].(string)
 	}
-	return name, image, replicas, labels
+	template, _ := object.Spec(o)["template"].(values)
+	return object.ID(o).Name, image, object.Replicas(o), object.Labels(template)
 }
 
 // reconcile starts the pods that are missing and stops those that are too many, the ones of
@@ -234,8 +225,7 @@ func (n *node) stop(p *pod, grace time.Duration) {
 
 // endpoints returns the addresses of the ready pods that a Service selects, in any order.
 func (n *node) endpoints(service map[string]any) []string {
-	spec, _ := service["spec"].(values)
-	selector, _ := spec["selector"].(values)
+	selector, _ := object.Spec(service)["selector"].(values)
 	var addresses []string
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -254,7 +244,7 @@ func (n *node) endpoints(service map[string]any) []string {
 // intercept answers requests for the logs of pods.
 func (n *node) intercept(r *http.Request) (*http.Response, error) {
 	if name, is := strings.CutSuffix(r.URL.Path, "/log"); is && strings.HasPrefix(name, podsPath) {
-		return text(n.log), nil
+		return kubetest.Text(n.log), nil
 	}
 	return nil, nil
 }

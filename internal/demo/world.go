@@ -19,6 +19,7 @@ import (
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/kube/kubetest"
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/plan"
 	"github.com/canarize/canarize/internal/releasefile"
 	"github.com/canarize/canarize/internal/rollout"
@@ -124,35 +125,17 @@ func (w *world) derive() error {
 		return err
 	}
 	w.plan = planned.Plan
-	for _, o := range w.plan.Stable {
-		o = kubetest.Copy(o)
-		if o["kind"] == "Deployment" {
-			o = withImage(o, oldImage)
-		}
-		w.api.Put(pathOf(o), o)
+	for _, o := range objects {
+		stable := o.Value()
+		w.api.Put(pathOf(stable), stable)
 	}
 	return nil
 }
 
-// withImage returns a copy of a Deployment with another image of its first container.
-func withImage(o map[string]any, image string) map[string]any {
-	o = kubetest.Copy(o)
-	spec, _ := o["spec"].(values)
-	template, _ := spec["template"].(values)
-	inner, _ := template["spec"].(values)
-	if containers, _ := inner["containers"].([]any); len(containers) > 0 {
-		if first, is := containers[0].(values); is {
-			first["image"] = image
-		}
-	}
-	return o
-}
-
 // pathOf returns the path of an object of the shop.
 func pathOf(o map[string]any) string {
-	name, _ := kubetest.Meta(o)["name"].(string)
-	kind, _ := o["kind"].(string)
-	return map[string]string{"Deployment": deploymentsPath, "Service": servicesPath, "Mapping": mappingsPath}[kind] + name
+	id := object.ID(o)
+	return map[string]string{"Deployment": deploymentsPath, "Service": servicesPath, "Mapping": mappingsPath}[id.Kind] + id.Name
 }
 
 // process is a process that releases. It can be killed.

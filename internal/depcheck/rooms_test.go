@@ -78,7 +78,7 @@ var rooms = []room{
 
 	{"internal/simulate", "runs seeded scenarios against a decider that controls its own weight; the seed is an input", "analysis", false},
 	{"internal/calibrate", "runs the judge on the past of a service, in which stable's pods play the canary, and finds the values that fit; the seed is an input", "analysis metric simulate", false},
-	{"internal/demo", "releases a version of a small shop in one process: real requests over loopback, the real engine, a cluster in memory", "analysis canary hub kube kube/kubetest manifest plan releasefile rollout route/emissary/derive route/emissary/live runner simulate/peer wiring", false},
+	{"internal/demo", "releases a version of a small shop in one process: real requests over loopback, the real engine, a cluster in memory", "analysis canary hub kube kube/kubetest manifest object plan releasefile rollout route/emissary/derive route/emissary/live runner simulate/peer wiring", false},
 	{"internal/demo/stage", "shows a demo on the live page", "analysis demo page releasefile report rollout runner", false},
 	{"internal/simulate/peer", "the rules by which other tools decide, for comparison", "analysis", true},
 

@@ -2,9 +2,7 @@ package hub_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"regexp"
@@ -199,54 +197,30 @@ func (w *world) source(ctx context.Context, o hub.Opening) (*metric.Opened, erro
 	return &metric.Opened{Source: source, Metrics: metric.Metrics(emissary.Queries()), End: statistics.Close}, err
 }
 
-// tunnel is a tunnel to a gateway pod.
-type tunnel struct {
-	world  *world
-	pod    string
-	closed chan bool
-	close  func()
-}
-
+// forward opens a tunnel to a gateway pod.
 func (w *world) forward(_ context.Context, _, pod string) (live.Tunnel, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tunnels[pod]++
-	t := &tunnel{world: w, pod: pod, closed: make(chan bool)}
-	t.close = sync.OnceFunc(func() { close(t.closed) })
-	return t, nil
+	return kubetest.NewTunnel(pod, func(r *http.Request) (*http.Response, error) { return w.page(pod, r), nil }), nil
 }
 
-func (t *tunnel) Client() *http.Client             { return &http.Client{Transport: t} }
-func (t *tunnel) URL(port int, path string) string { return fmt.Sprintf("http://pod:%d%s", port, path) }
-func (t *tunnel) Pod() string                      { return t.pod }
-func (t *tunnel) Closed() <-chan bool              { return t.closed }
-func (t *tunnel) Close() error                     { t.close(); return nil }
-func answer(text string) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}, Body: io.NopCloser(strings.NewReader(text))}, nil
-}
-
-// RoundTrip answers for the pod.
-func (t *tunnel) RoundTrip(r *http.Request) (*http.Response, error) {
-	select {
-	case <-t.closed:
-		return nil, errors.New("the tunnel is closed")
-	default:
-	}
-	w := t.world
+// page answers for a gateway pod.
+func (w *world) page(pod string, r *http.Request) *http.Response {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	page := t.pod + " " + r.URL.Path
+	page := pod + " " + r.URL.Path
 	w.read[page] = append(w.read[page], time.Now())
 	switch r.URL.Path {
 	case "/config_dump":
 		w.route()
-		return answer(w.dump)
+		return kubetest.Text(w.dump)
 	case "/stats/prometheus":
 		w.count()
 		w.route()
-		return answer(w.statistics(regexp.MustCompile(r.URL.Query().Get("filter"))))
+		return kubetest.Text(w.statistics(regexp.MustCompile(r.URL.Query().Get("filter"))))
 	}
-	return answer(`{"route_info": [], "errors": [` + w.fault + `]}`)
+	return kubetest.Text(`{"route_info": [], "errors": [` + w.fault + `]}`)
 }
 
 // routed is an application as the gateway routes it.
