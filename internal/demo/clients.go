@@ -15,7 +15,7 @@ type Counts struct {
 	Slow     int `json:"slow"`
 }
 
-// Seen is what the clients saw.
+// Seen counts the answers that the clients got, and says when they got them.
 type Seen struct {
 	Stable Counts `json:"stable"`
 	Canary Counts `json:"canary"`

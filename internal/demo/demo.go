@@ -47,7 +47,7 @@ type Session struct {
 	ghosts    *ghosts
 
 	mu      sync.Mutex
-	event   rollout.Event // the last one with a phase
+	phase   rollout.Phase // named by the last event that names one
 	judged  *rollout.Judged
 	visited bool // somebody has done something that is not in the scenario
 	result  Result
@@ -197,7 +197,7 @@ func (s *Session) emit(e rollout.Event) {
 	}
 	s.mu.Lock()
 	if e.Phase != "" {
-		s.event = e
+		s.phase = e.Phase
 	}
 	if e.Judged != nil {
 		s.judged = e.Judged.Shown()

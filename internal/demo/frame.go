@@ -6,33 +6,31 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// Frame is what a demo looks like at a moment.
+// Frame describes a demo at one moment. Once the release is over, it does not change any more.
 type Frame struct {
-	Scenario string  `json:"scenario"`
-	Seconds  float64 `json:"seconds"` // since it began
-	Weight   float64 `json:"weight"`  // of the canary, in percent, as the gateway splits now
-	Stable   string  `json:"stable"`  // the version that is stable
-	// Phase is that of the last event with a phase.
-	Phase  rollout.Phase   `json:"phase"`
-	Seen   Seen            `json:"seen"`
-	Judged *rollout.Judged `json:"judged,omitempty"` // the judge's last look; nil before
-	Others []Ghost         `json:"others"`
-	Result *Result         `json:"result,omitempty"` // once the release is over
+	Seconds float64       // since it began, or that the release took
+	Weight  float64       // of the canary, in percent, as the gateway splits now
+	Stable  string        // the version that is stable
+	Phase   rollout.Phase // named by the last event that names one
+	Seen    Seen
+	Judged  *rollout.Judged // the judge's last look; nil before
+	Others  []Ghost
+	Result  *Result // once the release is over
 }
 
 // Frame returns what the demo looks like now.
 func (s *Session) Frame() Frame {
 	f := Frame{
-		Scenario: s.options.Scenario.Name, Seconds: time.Since(s.began).Seconds(), Weight: s.weight(), Stable: s.world.stableVersion(),
+		Seconds: time.Since(s.began).Seconds(), Weight: s.weight(), Stable: s.world.stableVersion(),
 		Seen: s.world.clients.now(), Others: s.ghosts.now(),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f.Phase, f.Judged = s.event.Phase, s.judged
+	f.Phase, f.Judged = s.phase, s.judged
 	select {
 	case <-s.done:
 		r := s.result
-		f.Result = &r
+		f.Result, f.Seconds, f.Seen, f.Others = &r, r.Took, r.Seen, r.Others
 	default:
 	}
 	return f

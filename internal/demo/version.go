@@ -9,11 +9,11 @@ import (
 
 // Behaviour is how a version answers, besides its usual few errors. Ratios are from 0 to 1.
 type Behaviour struct {
-	Errors float64 `json:"errors,omitempty"` // the ratio of requests that fail
-	Leak   float64 `json:"leak,omitempty"`   // what Errors grows by in a second
-	Slow   float64 `json:"slow,omitempty"`   // the ratio of requests that take slowTime
-	OnePod bool    `json:"onePod,omitempty"` // only the first of its pods behaves so
-	Crash  bool    `json:"crash,omitempty"`  // its pods end before they are ready
+	Errors float64 // the ratio of requests that fail
+	Leak   float64 // what Errors grows by in a second
+	Slow   float64 // the ratio of requests that take slowTime
+	OnePod bool    // only the first of its pods behaves so
+	Crash  bool    // its pods end before they are ready
 }
 
 const (

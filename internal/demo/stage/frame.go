@@ -8,6 +8,7 @@ import (
 	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/demo"
 	"github.com/canarize/canarize/internal/page"
+	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 )
@@ -16,14 +17,11 @@ import (
 func (s *Stage) frame() page.Frame {
 	now := s.Frame()
 	seen := now.Seen
-	if now.Result != nil {
-		seen = now.Result.Seen // the shop goes on, but the page rests
-	}
 	f := page.Frame{
-		Seconds: seconds(now), Weight: now.Weight, Others: others(now),
+		Seconds: now.Seconds, Weight: now.Weight, Others: others(now),
 		Stable: page.Lane{Name: "Version " + now.Stable + ", stable", Requests: seen.Stable.Requests, Failed: seen.Stable.Failed},
 		Canary: page.Lane{Name: "Version 2, the canary", Requests: seen.Canary.Requests, Failed: seen.Canary.Failed},
-		Hurt:   page.Hurt{Failed: seen.Canary.Failed, Since: since(now, seen, time.Now()), Usual: usual(seen)},
+		Hurt:   page.Hurt{Failed: seen.Canary.Failed, Since: since(now, time.Now()), Usual: usual(seen)},
 	}
 	if now.Judged != nil {
 		f.Judge(now.Judged, s.Rule(now.Judged.Metrics))
@@ -32,21 +30,14 @@ func (s *Stage) frame() page.Frame {
 	}
 	f.Headline, f.Tone = headline(now)
 	if now.Result != nil {
-		f.End = s.end(*now.Result, f.Tone)
+		f.End, _ = s.ending()
 	}
 	return f
 }
 
-// seconds returns how long a release has taken so far.
-func seconds(f demo.Frame) float64 {
-	if f.Result != nil {
-		return f.Result.Took
-	}
-	return f.Seconds
-}
-
 // since returns the seconds since the canary's first failed answer, while it gets requests.
-func since(f demo.Frame, seen demo.Seen, now time.Time) float64 {
+func since(f demo.Frame, now time.Time) float64 {
+	seen := f.Seen
 	switch {
 	case seen.FirstFailed.IsZero():
 		return -1
@@ -68,9 +59,6 @@ func usual(seen demo.Seen) string {
 // others returns this release, and what other rules would have done.
 func others(f demo.Frame) []page.Other {
 	own := page.Other{Name: "canarize, live", Own: true, Weight: f.Weight, Failed: float64(f.Seen.Canary.Failed), State: "has judged nothing yet"}
-	if f.Result != nil {
-		own.Failed = float64(f.Result.Seen.Canary.Failed)
-	}
 	if f.Judged != nil {
 		own.State, own.Tone = state(f.Judged.Verdict)
 	}
@@ -85,16 +73,12 @@ func others(f demo.Frame) []page.Other {
 		own.State, own.Tone = "healthy, not promoted yet", page.Wait
 	}
 	all := []page.Other{own}
-	ghosts := f.Others
-	if f.Result != nil {
-		ghosts = f.Result.Others
-	}
-	for _, g := range ghosts {
+	for _, g := range f.Others {
 		o := page.Other{Name: g.Tool, Weight: g.Weight, Failed: g.Failed}
 		o.State, o.Tone = state(g.Verdict)
 		if e := g.Ends; e != nil {
-			o.State, _ = state(e.Verdict)
-			o.State = fmt.Sprintf("%s after %.0f min, %.0f failed", o.State, e.Seconds/60, e.Failed)
+			ends, _ := state(e.Verdict)
+			o.State = fmt.Sprintf("%s after %.0f min, %.0f failed", ends, e.Seconds/60, e.Failed)
 		}
 		all = append(all, o)
 	}
@@ -160,13 +144,19 @@ func ended(r demo.Result) (string, page.Tone) {
 	return "The release is interrupted: everybody gets version 1", page.Wait
 }
 
-// end describes the ending.
-func (s *Stage) end(r demo.Result, tone page.Tone) *page.End {
-	e := &page.End{Tone: tone, Report: s.report() != nil, Next: next()}
-	e.Sentence = s.made().Decision()
-	if e.Sentence == "" {
-		e.Sentence, _ = ended(r)
-		e.Sentence += "."
+// end describes how a release ended, and returns its report; nil without one.
+func (s *Stage) end() (*page.End, []byte) {
+	result, _ := s.Result() // its error is about the scenario, not the release
+	release := demo.Release()
+	made := report.Of(release.Namespace, release.Name, result.State, time.Now(), s.canarize)
+	text, err := report.HTML(made)
+	if err != nil {
+		text = nil // the page says that there is none
 	}
-	return e
+	sentence, tone := ended(result)
+	e := &page.End{Tone: tone, Sentence: sentence + ".", Report: text != nil, Next: next()}
+	if decision := made.Decision(); decision != "" {
+		e.Sentence = decision
+	}
+	return e, text
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/canarize/canarize/internal/demo"
 	"github.com/canarize/canarize/internal/page"
-	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -22,16 +21,18 @@ type Stage struct {
 	page     *page.Server
 	watching sync.WaitGroup
 	close    func()
+	// ending is end, computed once: the page asks ten times a second.
+	ending func() (*page.End, []byte)
 
-	mu       sync.Mutex
-	past     page.Past
-	every    float64 // seconds between two points
-	rendered []byte  // the report, once it is made
+	mu    sync.Mutex
+	past  page.Past
+	every float64 // seconds between two points
 }
 
 // Start starts a demo and its page. port is that of page.Options.
 func Start(ctx context.Context, o demo.Options, port int) (*Stage, error) {
 	s := &Stage{canarize: o.Run.Canarize, every: 1, past: page.Past{Points: []page.Point{}, Lines: []page.Line{}}}
+	s.ending = sync.OnceValues(s.end)
 	emit := o.Emit
 	o.Emit = func(e rollout.Event) {
 		s.add(e)
@@ -113,23 +114,8 @@ func (s *Stage) report() []byte {
 	if !s.over() {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.rendered == nil {
-		text, err := report.HTML(s.made())
-		if err != nil {
-			return nil // the page says that there is none
-		}
-		s.rendered = text
-	}
-	return s.rendered
-}
-
-// made returns the report of the release, which is over.
-func (s *Stage) made() report.Report {
-	result, _ := s.Result() // its error is about the scenario, not the release
-	release := demo.Release()
-	return report.Of(release.Namespace, release.Name, result.State, time.Now(), s.canarize)
+	_, text := s.ending()
+	return text
 }
 
 // points bounds the points of the charts.
@@ -156,7 +142,7 @@ func (s *Stage) follow(ctx context.Context) {
 func (s *Stage) note(f demo.Frame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := page.Point{At: seconds(f), Harm: 1, Health: 1}
+	p := page.Point{At: f.Seconds, Harm: 1, Health: 1}
 	if f.Judged != nil {
 		p.Harm, p.Health = page.Evidence(f.Judged, s.Rule(f.Judged.Metrics))
 	}

@@ -117,7 +117,7 @@ func TestPoints(t *testing.T) {
 			t.Fatalf("%d points", n)
 		}
 	}
-	s.note(demo.Frame{Result: &demo.Result{Took: 20000}})
+	s.note(demo.Frame{Seconds: 20000, Result: &demo.Result{Took: 20000}})
 	all := s.past.Points
 	if n := len(all); n < points/2 || all[0].At != 0 || all[n-1].At != 20000 {
 		t.Errorf("%d points from %g to %g", n, all[0].At, all[n-1].At)
