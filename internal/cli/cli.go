@@ -16,6 +16,7 @@ import (
 
 	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/runner"
+	"github.com/canarize/canarize/internal/similar"
 	"github.com/canarize/canarize/internal/spool"
 )
 
@@ -170,11 +171,7 @@ func knownVerb(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := ""
-	if meant := verbLike(root, args[0]); meant != "" {
-		hint = fmt.Sprintf("did you mean %s? ", meant)
-	}
-	return fmt.Errorf("%q is neither a verb nor a file; %ssee %s --help", args[0], hint, root.CommandPath())
+	return fmt.Errorf("%q is neither a verb nor a file; %ssee %s --help", args[0], similar.Hint(verbLike(root, args[0])), root.CommandPath())
 }
 
 func knownShell(cmd *cobra.Command, args []string) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
+	"github.com/canarize/canarize/internal/similar"
 	"github.com/canarize/canarize/internal/spool"
 )
 
@@ -88,11 +89,7 @@ func (f *demoFlags) options() (demo.Options, error) {
 		for _, s := range demo.Scenarios() {
 			names = append(names, s.Name)
 		}
-		hint := ""
-		if meant := similarName(f.scenario, names); meant != "" {
-			hint = fmt.Sprintf("did you mean %s? ", meant)
-		}
-		return demo.Options{}, fmt.Errorf("--scenario %q: %sknown: %s", f.scenario, hint, strings.Join(names, ", "))
+		return demo.Options{}, fmt.Errorf("--scenario %q: %sknown: %s", f.scenario, similar.Hint(similarName(f.scenario, names)), strings.Join(names, ", "))
 	case !(f.speed >= 1 && f.speed <= 4):
 		return demo.Options{}, fmt.Errorf("--speed %v: expected a number from 1 to 4", f.speed)
 	case f.output != "" && f.output != "json":

@@ -10,6 +10,7 @@ import (
 
 	"github.com/canarize/canarize/internal/columns"
 	"github.com/canarize/canarize/internal/saying"
+	"github.com/canarize/canarize/internal/similar"
 )
 
 // explainWidth is the width of a page on a wide terminal.
@@ -62,11 +63,7 @@ func meant(text string) ([]saying.Saying, error) {
 	if strings.Contains(strings.TrimSpace(text), " ") {
 		return nil, fmt.Errorf("no message of canarize reads so; canarize explain lists all codes")
 	}
-	hint := ""
-	if name := similarName(text, codes()); name != "" {
-		hint = fmt.Sprintf("did you mean %s? ", name)
-	}
-	return nil, fmt.Errorf("%q is no code; %scanarize explain lists all", text, hint)
+	return nil, fmt.Errorf("%q is no code; %scanarize explain lists all", text, similar.Hint(similarName(text, codes())))
 }
 
 // codes returns all codes, and the names of warnings and checks.

@@ -83,12 +83,8 @@ func (t Target) explain(err error) error {
 	name := t.ContextName()
 	switch {
 	case name != "" && !slices.Contains(known, name) && len(known) > 0:
-		hint := ""
-		if meant := similar.Name(name, known); meant != "" {
-			hint = fmt.Sprintf("did you mean %s? ", meant)
-		}
 		listed := strings.Join(known[:min(len(known), maxContexts)], ", ")
-		return fmt.Errorf("kubeconfig: there is no context %q; %sthe contexts are %s; see kubectl config get-contexts", name, hint, listed)
+		return fmt.Errorf("kubeconfig: there is no context %q; %sthe contexts are %s; see kubectl config get-contexts", name, similar.Hint(similar.Name(name, known)), listed)
 	case len(known) > 0 && name == "":
 		return fmt.Errorf("kubeconfig: %w; see kubectl config get-contexts", ErrNoContext)
 	case !clientcmd.IsEmptyConfig(err) && (name == "" || len(known) > 0):

@@ -1,7 +1,10 @@
 // Package similar finds the known name that somebody probably meant. Pure.
 package similar
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Name returns the known name that is most similar to a word, or "" if none is similar
 // enough. Among equals the first wins.
@@ -21,6 +24,14 @@ func Name(word string, known []string) string {
 		}
 	}
 	return ""
+}
+
+// Hint asks whether a name was meant, for the middle of a message; "" without a name.
+func Hint(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %s? ", name)
 }
 
 // maxWord bounds the work: a longer word is no mistyped name.
