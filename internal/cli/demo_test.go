@@ -9,7 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// TestDemoUsers: what the demo says about users is what they saw.
+// TestDemoUsers: the sentences about users have the numbers of the result.
 func TestDemoUsers(t *testing.T) {
 	others := []demo.Ghost{{Tool: "Argo Rollouts", Weight: 20, Verdict: analysis.Continue, Failed: 12, Ends: &demo.GhostEnd{Verdict: analysis.Promote, Seconds: 2400, Failed: 900}}, {Tool: "Flagger", Verdict: analysis.Reject, Failed: 3}}
 	for want, r := range map[string]demo.Result{

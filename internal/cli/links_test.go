@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	// notProse is what no renderer looks for links in: fenced and indented blocks, and code
-	// within a sentence.
+	// notProse matches text in which a link is not a link: fenced and indented blocks, and
+	// code within a sentence.
 	notProse = regexp.MustCompile("(?ms)^ *```.*?^ *```|^(?:    |\t)[^\n]*$|`[^`\n]*`")
 	fence    = regexp.MustCompile("(?ms)^ *```.*?^ *```")
 	linked   = regexp.MustCompile(`\]\(<?([^)\s>]+)`)

@@ -86,12 +86,7 @@ Exit codes: 0 promoted, or nothing changes, 3 rejected, 4 held or undecided, 5 i
 			}
 			state, err := f.engine.runVerb(cmd.Context(), release, "run", true, streams, func(ctx context.Context, engine wiring.Hub) (rollout.State, error) {
 				return engine.Run(ctx, release, thisRun(), &plan, options)
-			}, func(s rollout.State) error {
-				if s.Phase != rollout.Rejected && !s.Parked() {
-					return nil
-				}
-				return rejected(release, s)
-			})
+			}, func(s rollout.State) error { return ifRejected(release, s) })
 			if f.engine.equal {
 				return err
 			}
@@ -110,6 +105,14 @@ Exit codes: 0 promoted, or nothing changes, 3 rejected, 4 held or undecided, 5 i
 	f.engine.registerWrites(flags)
 	f.engine.registerCancel(flags)
 	return cmd
+}
+
+// ifRejected returns the error for a rejected release; nil for another one.
+func ifRejected(release runner.Release, s rollout.State) error {
+	if s.Phase != rollout.Rejected && !s.Parked() {
+		return nil
+	}
+	return rejected(release, s)
 }
 
 // rejected returns the error for a rejected release. Its exit code depends on who
