@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"math"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,13 +37,17 @@ func TestCrash(t *testing.T) {
 
 // TestClose: a demo that is left takes the traffic off and leaves no server behind.
 func TestClose(t *testing.T) {
-	s, err := Start(context.Background(), Options{Scenario: Scenario{Name: "left"}, Run: rollout.Run{Holder: "test"}})
+	exposed := make(chan struct{})
+	expose := sync.OnceFunc(func() { close(exposed) })
+	s, err := Start(context.Background(), Options{Scenario: Scenario{Name: "left"}, Run: rollout.Run{Holder: "test"}, Emit: func(e rollout.Event) {
+		if e.Phase == rollout.Standing && e.Weight > 0 {
+			expose()
+		}
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for s.Frame().Seen.Canary.Requests == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	<-exposed
 	s.Close()
 	r, err := s.Result()
 	if err != nil || r.Phase != rollout.Standing || r.State.Weight != 0 || s.weight() != 0 {

@@ -6,8 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/canarize/canarize/internal/demo"
 	"github.com/canarize/canarize/internal/page"
@@ -18,7 +18,13 @@ import (
 // a report on the page.
 func TestStage(t *testing.T) {
 	good, _ := demo.FindScenario("good")
-	s, err := Start(t.Context(), demo.Options{Scenario: good, Run: rollout.Run{Holder: "test"}}, 0)
+	exposed := make(chan struct{})
+	expose := sync.OnceFunc(func() { close(exposed) })
+	s, err := Start(t.Context(), demo.Options{Scenario: good, Run: rollout.Run{Holder: "test"}, Emit: func(e rollout.Event) {
+		if e.Phase == rollout.Standing && e.Weight > 0 {
+			expose()
+		}
+	}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,9 +32,7 @@ func TestStage(t *testing.T) {
 	if f := s.frame(); f.End != nil || len(f.Others) != 3 || !f.Others[0].Own {
 		t.Errorf("in the beginning: %+v", f)
 	}
-	for s.frame().Canary.Requests == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	<-exposed
 	do(t, s, demo.BreakAll, http.StatusNoContent)
 	<-s.Done()
 	result, err := s.Result()
