@@ -52,7 +52,7 @@ Without an argument it lists all codes. The same pages are in docs/troubleshooti
 
 // meant returns the message of a code, a name or a text, and the messages within a text.
 func meant(text string) ([]saying.Saying, error) {
-	for _, get := range []func(string) (saying.Saying, bool){saying.Get, saying.Marking} {
+	for _, get := range []func(string) (saying.Saying, bool){saying.Get, saying.OfMark} {
 		if s, known := get(text); known {
 			return []saying.Saying{s}, nil
 		}

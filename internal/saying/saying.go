@@ -90,10 +90,13 @@ func All() (all []Saying) {
 	return all
 }
 
+// every holds all messages, for searches; nobody changes them.
+var every = sync.OnceValue(All)
+
 // Get returns the message with a code or with the name of a warning or a check.
 func Get(word string) (Saying, bool) {
 	word = strings.Trim(word, "[]() \t\n")
-	for _, s := range All() {
+	for _, s := range every() {
 		if strings.EqualFold(string(s.Code), word) || strings.EqualFold(string(s.Code), "CZ"+word) || s.Name != "" && s.Name == word {
 			return s, true
 		}
@@ -112,7 +115,7 @@ func OfCause(cause analysis.Cause) (Saying, bool) {
 }
 
 func which(is func(Saying) bool) (Saying, bool) {
-	all := All()
+	all := every()
 	if i := slices.IndexFunc(all, is); i >= 0 {
 		return all[i], true
 	}
@@ -152,9 +155,6 @@ func FindAll(text string) []Saying {
 	return all
 }
 
-// Marked ends a text with the code of its message, if it has one.
-func Marked(text string) string { return Mark(text, CodeOf(text)) }
-
 // Mark ends a text with a code. Foreign text may have such a mark too, so only the last one
 // counts.
 func Mark(text string, code Code) string {
@@ -165,12 +165,12 @@ func Mark(text string, code Code) string {
 	return text + mark
 }
 
-// aMark matches the mark at the end of a text.
-var aMark = regexp.MustCompile(`\[(CZ[0-9]{4})\]\s*$`)
+// markAtEnd matches the mark at the end of a text.
+var markAtEnd = regexp.MustCompile(`\[(CZ[0-9]{4})\]\s*$`)
 
-// Marking returns the message whose code ends a text.
-func Marking(text string) (Saying, bool) {
-	m := aMark.FindStringSubmatch(text)
+// OfMark returns the message whose code ends a text.
+func OfMark(text string) (Saying, bool) {
+	m := markAtEnd.FindStringSubmatch(text)
 	if m == nil {
 		return Saying{}, false
 	}
@@ -218,7 +218,7 @@ type match struct {
 
 // forms returns the forms of all messages.
 var forms = sync.OnceValue(func() (all []*form) {
-	for _, s := range All() {
+	for _, s := range every() {
 		for _, text := range s.Says {
 			f := &form{Saying: s}
 			for part := range strings.SplitSeq(text, "…") {

@@ -194,7 +194,7 @@ func TestForms(t *testing.T) {
 			if got, _ := Find(said); got.Code != f.Code {
 				t.Fatalf("%q has the code %s, whose message is %q, and not %s", said, got.Code, got.Says, f.Code)
 			}
-			if marked := Marked(said); marked != said+" ["+string(f.Code)+"]" || Marked(marked) != marked {
+			if marked := Mark(said, CodeOf(said)); marked != said+" ["+string(f.Code)+"]" || Mark(marked, CodeOf(marked)) != marked {
 				t.Fatalf("marked %q", marked)
 			}
 		}
