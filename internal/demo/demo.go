@@ -98,17 +98,6 @@ func (s *Session) Close() {
 	s.world.end()
 }
 
-// Run plays a scenario to its end.
-func Run(ctx context.Context, o Options) (Result, error) {
-	s, err := Start(ctx, o)
-	if err != nil {
-		return Result{}, err
-	}
-	defer s.Close()
-	<-s.done
-	return s.Result()
-}
-
 // Result returns what became of the release, which is over. The error says that the demo
 // itself failed.
 func (s *Session) Result() (Result, error) {

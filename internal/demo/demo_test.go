@@ -12,12 +12,23 @@ import (
 	"github.com/canarize/canarize/internal/simulate/peer"
 )
 
+// play plays a scenario to its end.
+func play(ctx context.Context, o Options) (Result, error) {
+	s, err := Start(ctx, o)
+	if err != nil {
+		return Result{}, err
+	}
+	defer s.Close()
+	<-s.Done()
+	return s.Result()
+}
+
 // TestCrash plays the quickest scenario: every request to the new version fails, and the
 // real engine takes it back. make scenarios plays all.
 func TestCrash(t *testing.T) {
 	s, _ := FindScenario("crash")
 	var share int
-	r, err := Run(t.Context(), Options{Scenario: s, Speed: 2, Run: rollout.Run{Holder: "test"}, Emit: func(e rollout.Event) { share = max(share, e.Weight) }})
+	r, err := play(t.Context(), Options{Scenario: s, Speed: 2, Run: rollout.Run{Holder: "test"}, Emit: func(e rollout.Event) { share = max(share, e.Weight) }})
 	if err != nil {
 		t.Fatal(err)
 	}

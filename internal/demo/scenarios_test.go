@@ -15,7 +15,7 @@ func TestScenarios(t *testing.T) {
 	for _, s := range Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			r, err := Run(t.Context(), Options{Scenario: s, Speed: 2, Run: rollout.Run{Holder: "test"}, Emit: func(e rollout.Event) { t.Log(e.Weight, e.Text) }})
+			r, err := play(t.Context(), Options{Scenario: s, Speed: 2, Run: rollout.Run{Holder: "test"}, Emit: func(e rollout.Event) { t.Log(e.Weight, e.Text) }})
 			if err != nil {
 				t.Fatal(err)
 			}
