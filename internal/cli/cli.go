@@ -134,7 +134,7 @@ Without a verb, canarize runs generate: canarize -w 25 FILE…`,
 	root.AddCommand(
 		newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams),
 		newPlan(streams), newRun(streams), newDeploy(streams), newShift(streams), newAnalyze(streams), newPromote(streams), newReject(streams),
-		newApprove(streams), newHold(streams), newResume(streams), newStatus(streams), newReport(streams), newHistory(streams), newMark(streams), newExplain(streams),
+		newApprove(streams), newHold(streams), newResume(streams), newStatus(streams), newDashboard(streams), newReport(streams), newHistory(streams), newMark(streams), newExplain(streams),
 		newDoctor(streams), newLint(streams), newRBAC(streams), newSchema(streams), newSimulate(streams), newCalibrate(streams), newDemo(streams), newVersion(streams),
 	)
 	root.SetHelpCommand(newHelp(root))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 	"github.com/canarize/canarize/internal/similar"
+	"github.com/canarize/canarize/internal/simulate/peer"
 	"github.com/canarize/canarize/internal/spool"
 )
 
@@ -94,10 +96,8 @@ func (f *demoFlags) options() (demo.Options, error) {
 		return demo.Options{}, fmt.Errorf("--speed %v: expected a number from 1 to 4", f.speed)
 	case f.output != "" && f.output != "json":
 		return demo.Options{}, unknownOutput(f.output, "json")
-	case f.page.port < 0 || f.page.port > 65535:
-		return demo.Options{}, fmt.Errorf("--port %d: expected a number from 0 to 65535", f.page.port)
 	}
-	if err := f.engine.check(); err != nil {
+	if err := cmp.Or(f.page.check(), f.engine.check()); err != nil {
 		return demo.Options{}, err
 	}
 	return demo.Options{Scenario: scenario, Speed: f.speed, Run: thisRun()}, checkReports(f.course.reports)
@@ -137,7 +137,7 @@ func (f *demoFlags) play(ctx context.Context, options demo.Options, streams Stre
 	}
 	err = f.course.conclude(release, result.State, demoEnding(ctx, release, result))
 	if played.URL != "" && ctx.Err() == nil && working.Err() == nil {
-		played.stay(ctx, streams)
+		stay(ctx, played.watched, streams)
 	}
 	return err
 }
@@ -202,7 +202,7 @@ func users(b *strings.Builder, r demo.Result) {
 }
 
 // ghostly says where the rules of another tool stand.
-func ghostly(g demo.Ghost) string {
+func ghostly(g peer.Ghost) string {
 	verbs := map[analysis.Verdict]string{analysis.Reject: "reject", analysis.Promote: "promote"}
 	switch e := g.Ends; {
 	case g.Verdict == analysis.Reject:

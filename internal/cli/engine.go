@@ -35,7 +35,7 @@ type engineFlags struct {
 	dryRun, onCancel, ci        string
 	noWait, force, overrideHold bool
 	untested, unverified, keep  bool
-	unchanged                   bool
+	unchanged, open             bool
 	version                     string
 	timeout                     time.Duration
 	// equal is set by runVerb if a run had nothing to release.
@@ -191,10 +191,12 @@ func (f *engineFlags) runVerb(ctx context.Context, release runner.Release, verb 
 	if text := f.config.announcement(); text != "" {
 		streams.print(printer, rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: text})
 	}
+	shown := openPage{}
 	options := f.options(patient, func(e rollout.Event) {
 		e = advisedEvent(release, e)
 		e.Code = string(saying.OfEvent(e))
 		streams.print(printer, e)
+		shown.tell(e)
 		follower.notify(e)
 	})
 	options.Annotations = follower.annotations()
@@ -203,6 +205,11 @@ func (f *engineFlags) runVerb(ctx context.Context, release runner.Release, verb 
 		return rollout.State{}, follower.fail(foreign(err))
 	}
 	defer engine.Close()
+	if f.open {
+		note := shown.start(ctx, engine, release, streams)
+		defer shown.close()
+		streams.print(printer, rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventProgress, Text: note})
+	}
 	follower.begin(fmt.Sprintf("canarize %s %s", verb, release))
 	state, err := do(workCtx, engine)
 	streams.spool.Put(spool.Kept, printer.Close)
@@ -225,6 +232,7 @@ func (f *engineFlags) runVerb(ctx context.Context, release runner.Release, verb 
 	if verdict != nil {
 		err = errors.Join(err, follower.fail(verdict(state)))
 	}
+	shown.stay(workCtx, streams)
 	return state, err
 }
 

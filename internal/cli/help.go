@@ -19,7 +19,7 @@ var verbGroups = []struct {
 	{"Try it without a cluster", []string{"demo", "simulate"}},
 	{"Derive", []string{"generate", "diff"}},
 	{"Release step by step", []string{"deploy", "shift", "analyze", "promote", "reject"}},
-	{"Watch", []string{"traffic", "doctor"}},
+	{"Watch", []string{"dashboard", "traffic", "doctor"}},
 	{"Decide, while a release runs", []string{"approve", "hold", "resume"}},
 	{"Look back", []string{"report", "history", "mark", "explain"}},
 	{"Prepare", []string{"lint", "rbac", "schema", "calibrate", "judge"}},

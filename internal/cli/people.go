@@ -69,7 +69,7 @@ until canarize resume. The run keeps watching the canary and rejects it on harm.
 		Example: `  canarize hold shop --why "the database is being moved"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.instruct(cmd.Context(), args, streams, "on hold; canarize resume ends the hold", func(_ rollout.State, said *rollout.Statements, by string) error {
-				said.Hold, said.Resumed = &rollout.Statement{Text: cmp.Or(why, heldBy), By: by, At: time.Now().UTC()}, nil
+				said.HoldBy(rollout.Statement{Text: cmp.Or(why, heldBy), By: by, At: time.Now().UTC()})
 				return nil
 			})
 		},
@@ -96,9 +96,7 @@ func newResume(streams Streams) *cobra.Command {
   canarize resume shop --why "the database is moved"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.instruct(cmd.Context(), args, streams, "the hold has ended", func(_ rollout.State, said *rollout.Statements, by string) error {
-				if said.Hold != nil {
-					said.Hold, said.Resumed = nil, &rollout.Statement{Text: cmp.Or(why, resumedBy), By: by, At: time.Now().UTC()}
-				}
+				said.ResumeBy(rollout.Statement{Text: cmp.Or(why, resumedBy), By: by, At: time.Now().UTC()})
 				return nil
 			})
 		},

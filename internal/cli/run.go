@@ -76,6 +76,9 @@ Exit codes: 0 promoted, or nothing changes, 3 rejected, 4 held or undecided, 5 i
 		Example: `  canarize run -I registry.example.com/app:2 manifests
   canarize run --config release.yml --report report.html`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.engine.open && f.engine.dryRun != "none" {
+				return errors.New("--open shows a release, and a dry run has none; leave out one of both")
+			}
 			release, plan, err := f.plan(cmd.Context(), args, streams)
 			if err != nil {
 				return err
@@ -100,6 +103,7 @@ Exit codes: 0 promoted, or nothing changes, 3 rejected, 4 held or undecided, 5 i
 	flags.BoolVar(&f.engine.force, "force-conflicts", false, "take over fields that another program owns")
 	flags.BoolVar(&f.engine.overrideHold, "override-hold", false, "continue although the release is held")
 	flags.BoolVar(&f.engine.unchanged, "unchanged", false, "release although nothing changes")
+	flags.BoolVar(&f.engine.open, "open", false, "show the release on a page of this machine, in your browser if there is one")
 	f.engine.registerUnverified(flags)
 	f.engine.registerKeep(flags)
 	f.engine.registerWrites(flags)

@@ -2,14 +2,10 @@ package demo
 
 import (
 	"context"
-	"math"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/rollout"
-	"github.com/canarize/canarize/internal/simulate/peer"
 )
 
 // play plays a scenario to its end.
@@ -70,50 +66,4 @@ func TestClose(t *testing.T) {
 	if err := s.Do(context.Background(), Kill); err == nil {
 		t.Error("a release that is over was killed")
 	}
-}
-
-// TestGhosts: the others have their own weights, and go on with a version that nobody meets
-// any more.
-func TestGhosts(t *testing.T) {
-	g := &ghosts{rules: []rule{fixed{20}}, all: []Ghost{{Tool: "other"}}}
-	now := time.Unix(0, 0)
-	g.observe(Seen{Stable: Counts{Requests: 100}}, now)
-	g.observe(Seen{Stable: Counts{Requests: 190}, Canary: Counts{Requests: 10, Failed: 5}}, now.Add(time.Second))
-	if g.all[0].Failed != 0 || g.all[0].Weight != 20 {
-		t.Errorf("its weight begins with the canary: %+v", g.all[0])
-	}
-	g.observe(Seen{Stable: Counts{Requests: 280}, Canary: Counts{Requests: 20, Failed: 10}}, now.Add(2*time.Second))
-	if g.all[0].Failed != 10 { // 20 % of 100 requests, of which half fail
-		t.Errorf("%+v", g.all[0])
-	}
-	g.observe(Seen{Stable: Counts{Requests: 380}, Canary: Counts{Requests: 20, Failed: 10}}, now.Add(3*time.Second))
-	if g.all[0].Failed != 20 {
-		t.Errorf("no request met the canary: %+v", g.all[0])
-	}
-}
-
-// TestGhostsEnd: Flagger's rules see more than 1 % of errors at every tick, and give up after
-// the fifth; with a good version they promote at their largest weight.
-func TestGhostsEnd(t *testing.T) {
-	for failed, want := range map[int]GhostEnd{
-		50: {Verdict: analysis.Reject, Seconds: 360, Failed: 360 * 100 * .05 * .5},
-		0:  {Verdict: analysis.Promote, Seconds: 600},
-	} {
-		g := &ghosts{rules: []rule{peer.NewFlagger()}, all: []Ghost{{Tool: "Flagger"}}}
-		now := time.Unix(0, 0)
-		for second := range 3 {
-			g.observe(Seen{Stable: Counts{Requests: 50 * (second + 1)}, Canary: Counts{Requests: 50 * (second + 1), Failed: failed / 2 * (second + 1)}}, now.Add(time.Duration(second)*time.Second))
-		}
-		e := g.end()[0].Ends
-		if e == nil || e.Verdict != want.Verdict || math.Abs(e.Seconds-want.Seconds) > 60 || math.Abs(e.Failed-want.Failed) > want.Failed/5 {
-			t.Errorf("%d %% fail: %+v, not %+v", failed, e, want)
-		}
-	}
-}
-
-// fixed keeps a weight.
-type fixed struct{ weight float64 }
-
-func (f fixed) Observe(analysis.Observation) analysis.Decision {
-	return analysis.Decision{Verdict: analysis.Continue, Weight: f.weight}
 }

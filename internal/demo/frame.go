@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/simulate/peer"
 )
 
 // Frame describes a demo at one moment. Once the release is over, it does not change any more.
@@ -14,7 +15,7 @@ type Frame struct {
 	Phase   rollout.Phase // named by the last event that names one
 	Seen    Seen
 	Judged  *rollout.Judged // the judge's last look; nil before
-	Others  []Ghost
+	Others  []peer.Ghost
 	Result  *Result // once the release is over
 }
 

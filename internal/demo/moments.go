@@ -7,6 +7,7 @@ import (
 
 	"github.com/canarize/canarize/internal/releasefile"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 // moments does what happens in a scenario, one after the other.
@@ -76,24 +77,33 @@ func (s *Session) do(ctx context.Context, d Deed) error {
 // visitor is who uses the demo.
 const visitor = "you"
 
+// Join connects another process to the cluster of the demo. The caller closes it.
+func (s *Session) Join() (wiring.Hub, error) {
+	p, err := s.world.start(func(rollout.Event) {})
+	if err != nil {
+		return wiring.Hub{}, err
+	}
+	return p.hub, nil
+}
+
 // command does what a person's command does, such as canarize hold, in a process of its own.
 func (s *Session) command(ctx context.Context, d Deed) error {
-	p, err := s.world.start(func(rollout.Event) {})
+	h, err := s.Join()
 	if err != nil {
 		return err
 	}
-	defer p.hub.Close()
+	defer h.Close()
 	if d == Reject {
-		_, err = p.hub.Do(ctx, shop, rollout.Request{Verb: rollout.Reject, Run: rollout.Run{Holder: visitor}, Reason: rollout.Reason{By: rollout.ByPerson}}, nil)
+		_, err = h.Do(ctx, shop, rollout.Request{Verb: rollout.Reject, Run: rollout.Run{Holder: visitor}, Reason: rollout.Reason{By: rollout.ByPerson}}, nil)
 		return err
 	}
-	_, err = p.hub.EditStatements(ctx, shop, "", func(_ rollout.State, said *rollout.Statements) error {
+	_, err = h.EditStatements(ctx, shop, "", func(_ rollout.State, said *rollout.Statements) error {
 		now := time.Now().UTC()
 		switch d {
 		case Hold:
-			said.Hold, said.Resumed = &rollout.Statement{Text: "held in the demo", By: visitor, At: now}, nil
+			said.HoldBy(rollout.Statement{Text: "held in the demo", By: visitor, At: now})
 		case Resume:
-			said.Hold, said.Resumed = nil, &rollout.Statement{Text: "ended in the demo", By: visitor, At: now}
+			said.ResumeBy(rollout.Statement{Text: "ended in the demo", By: visitor, At: now})
 		case Approve:
 			said.Approve(rollout.Approval{Gate: releasefile.PromotionGate, By: visitor, At: now})
 		}

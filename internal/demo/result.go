@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/simulate/peer"
 )
 
 // Result is what became of a release.
@@ -24,7 +25,7 @@ type Result struct {
 	Seen        Seen    `json:"seen"`
 	// Others are what the documented rules of other tools would have done with the same
 	// requests.
-	Others []Ghost `json:"others"`
+	Others []peer.Ghost `json:"others"`
 	// Problem is why the scenario did not end as its story says; "" if it did.
 	Problem string `json:"problem,omitempty"`
 

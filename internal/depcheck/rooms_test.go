@@ -13,7 +13,7 @@ type room struct {
 // package that is missing here fails the test.
 var rooms = []room{
 	{"cmd/canarize", "`os.Exit(cli.Main(...))`", "cli", false},
-	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci columns demo demo/stage doctor excerpt hook hub input kube lint manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner saying similar simulate spool survey wiring", false},
+	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci columns dashboard demo demo/stage doctor excerpt hook hub input kube lint manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic runner saying similar simulate simulate/peer spool survey wiring", false},
 	{"internal/wiring", "names the concrete routers, metric sources and CI systems, and nothing else", "ci ci/azurepipelines ci/github hub kube manifest metric metric/azuremonitor metric/emissary metric/endpoint metric/pods metric/prometheus metric/web rollout route route/emissary/derive route/emissary/examine route/emissary/live route/emissary/model route/emissary/traffic runner survey", false},
 
 	{"internal/input", "files, folders, standard input, kustomizations → objects", "manifest", false},
@@ -70,7 +70,8 @@ var rooms = []room{
 
 	{"internal/report", "events and records → terminal, log lines, JSON, HTML, Markdown, JUnit", "chart columns doctor manifest rollout saying simulate", false},
 	{"internal/saying", "the table of messages: a stable code for each, what it means and what to do; finds the message in a text", "analysis lint note rollout", true},
-	{"internal/page", "the live page: a server on loopback, its view of a release, and hand-written HTML, CSS and modules", "report rollout", false},
+	{"internal/page", "the live page: a server on loopback, its view of a release, and hand-written HTML, CSS and modules", "analysis report rollout simulate/peer", false},
+	{"internal/dashboard", "the releases of a cluster on the live page, from their records; passes on what people say there", "analysis hub kube page report rollout runner simulate/peer survey", false},
 	{"internal/chart", "draws simulations and releases as SVG", "", true},
 	{"internal/ci", "detects the CI system and its run; the contract of a CI system", "rollout", false},
 	{"internal/ci/azurepipelines", "reports to Azure Pipelines: log groups, notices, outputs, summaries", "ci", false},
@@ -99,7 +100,7 @@ var rooms = []room{
 	{"test/bundle", "what becomes of applications in the shape of well-known ones, with a review of every line", "canary input manifest note plan route route/emissary/derive", false},
 	{"test/pipelines", "azure-pipelines.yml and the Dockerfiles; the templates; logging commands beside Microsoft's formatter", "ci ci/azurepipelines test/pipelines/expand", false},
 	{"test/pipelines/expand", "expands Azure Pipelines templates, for tests", "", false},
-	{"test/browser", "drives the live page in a real Chromium", "demo demo/stage page rollout", false},
+	{"test/browser", "drives the live page in a real Chromium", "dashboard demo demo/stage page report rollout survey", false},
 	{"test/integration", "every example and bundle, `kube` and releases with faults and crashes on a real API server", "analysis doctor kube readiness report rollout route/emissary/derive route/emissary/live test/faults test/pipelines/expand wiring", false},
 	{"test/faults", "injects the faults of networks, busy servers, plugins and people", "", false},
 	{"internal/depcheck", "the test of this table", "", false},

@@ -64,6 +64,17 @@ func (c *Cluster) Denied(ctx context.Context, a Access) ([]Permission, error) {
 	return slices.DeleteFunc(denied, none), errors.Join(errs...)
 }
 
+// Allows reports whether the current user has all of some verbs on objects of a kind in a
+// namespace.
+func (c *Cluster) Allows(ctx context.Context, kind Ref, verbs ...string) (bool, error) {
+	resource, _, err := c.resource(ctx, kind, "")
+	if err != nil {
+		return false, err
+	}
+	missing, err := c.denied(ctx, Permission{kind.Namespace, resource.Group, resource.Resource, verbs})
+	return err == nil && len(missing.Verbs) == 0, err
+}
+
 // denied returns the verbs of a permission that are not allowed.
 func (c *Cluster) denied(ctx context.Context, p Permission) (Permission, error) {
 	out := p

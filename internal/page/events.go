@@ -2,9 +2,12 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -25,12 +28,24 @@ type stream struct {
 	control *http.ResponseController
 	last    map[string][]byte // what was sent last, by event
 	beat    time.Time         // when something was sent last
+	listed  *List             // the list that was sent last, and its rows
+	rows    map[string]Row
 }
 
-// events sends what the page shows whenever it changed, until the visitor leaves.
+// events sends what the page shows whenever it changed, until the visitor leaves: a release
+// that the visitor names, or the only one, or the list.
 func (s *Server) events(w http.ResponseWriter, r *http.Request, _ string) {
 	if r.Method == http.MethodHead {
 		return
+	}
+	show := func(to *stream) error { return to.list(s.options.List()) }
+	if s.options.List == nil || r.URL.Query().Has("release") {
+		release := s.release(r)
+		if release == nil {
+			http.Error(w, noRelease, http.StatusNotFound)
+			return
+		}
+		show = func(to *stream) error { return to.release(release) }
 	}
 	select {
 	case s.streams <- struct{}{}:
@@ -41,13 +56,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, _ string) {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	to := &stream{to: w, control: http.NewResponseController(w), last: map[string][]byte{}}
-	if to.send("about", s.options.About) != nil {
-		return
-	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if to.send("past", s.options.Past()) != nil || to.send("frame", s.options.Frame()) != nil || to.live() != nil {
+		if show(to) != nil || to.live() != nil {
 			return // the visitor has gone
 		}
 		select {
@@ -55,12 +67,49 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, _ string) {
 		case <-r.Context().Done():
 			return
 		case <-s.ending:
-			if to.send("past", s.options.Past()) == nil && to.send("frame", s.options.Frame()) == nil {
+			if show(to) == nil {
 				_ = to.send("end", struct{}{}) // nobody is told twice
 			}
 			return
 		}
 	}
+}
+
+// release sends what a release shows.
+func (s *stream) release(r Release) error {
+	return cmp.Or(s.send("about", r.About()), s.send("past", r.Past()), s.send("frame", r.Frame()))
+}
+
+// changes are the rows of a list that changed since the last time.
+type changes struct {
+	Host    string   `json:"host"`
+	Summary string   `json:"summary"`
+	Note    string   `json:"note,omitempty"`
+	Rows    []Row    `json:"rows"`  // new, or changed
+	Gone    []string `json:"gone"`  // by Row.ID
+	First   bool     `json:"first"` // there is nothing before
+}
+
+// list sends what changed in a list.
+func (s *stream) list(now *List) error {
+	if now == s.listed {
+		return nil
+	}
+	c := changes{Host: now.Host, Summary: now.Summary, Note: now.Note, Rows: []Row{}, Gone: []string{}, First: s.listed == nil}
+	before := s.rows
+	s.listed, s.rows = now, make(map[string]Row, len(now.Rows))
+	for _, row := range now.Rows {
+		if old, known := before[row.ID]; !known || old != row {
+			c.Rows = append(c.Rows, row)
+		}
+		s.rows[row.ID] = row
+	}
+	for _, id := range slices.Sorted(maps.Keys(before)) {
+		if _, there := s.rows[id]; !there {
+			c.Gone = append(c.Gone, id)
+		}
+	}
+	return s.send("list", c)
 }
 
 // send sends an event if it is not the same as before. JSON has no line breaks.

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 //go:embed assets
@@ -85,14 +86,24 @@ func (s *Server) asset(w http.ResponseWriter, r *http.Request, name string) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
 }
 
-// report answers with the report of the release.
+// release returns the release that a request names.
+func (s *Server) release(r *http.Request) Release {
+	return s.options.Find(r.URL.Query().Get("release"))
+}
+
+// noRelease is what a request for an unknown release is told.
+const noRelease = "there is no such release"
+
+// report answers with the report of a release.
 func (s *Server) report(w http.ResponseWriter, r *http.Request, _ string) {
-	var text []byte
-	if s.options.Report != nil {
-		text = s.options.Report()
+	release := s.release(r)
+	if release == nil {
+		http.Error(w, noRelease, http.StatusNotFound)
+		return
 	}
+	text := release.Report()
 	if text == nil {
-		http.Error(w, "there is no report before the release is over", http.StatusNotFound)
+		http.Error(w, "there is no report yet", http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", types[".html"])
@@ -102,12 +113,16 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request, _ string) {
 
 // asked is the body of a deed.
 type asked struct {
-	Token string `json:"token"`
-	Deed  string `json:"deed"`
+	Token   string `json:"token"`
+	Release string `json:"release"` // Row.ID; "" for the only one
+	Deed    string `json:"deed"`
+	Seen    string `json:"seen"`
+	Why     string `json:"why"`
 }
 
 const (
-	maxBody = 1 << 10
+	maxBody = 4 << 10
+	maxWhy  = 300 // characters
 	// patience is how long a deed may take.
 	patience = 10 * time.Second
 )
@@ -132,6 +147,7 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, _ string) {
 		}
 	}
 	var large *http.MaxBytesError
+	release := s.options.Find(a.Release)
 	switch {
 	case errors.As(err, &large):
 		http.Error(w, fmt.Sprintf("more than %d bytes", maxBody), http.StatusRequestEntityTooLarge)
@@ -139,12 +155,16 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, _ string) {
 		http.Error(w, "expected an object with token and deed", http.StatusBadRequest)
 	case !s.known(a.Token):
 		http.Error(w, "the token is another one", http.StatusForbidden)
-	case !s.has(a.Deed):
-		http.Error(w, "the page has no such deed", http.StatusBadRequest)
+	case release == nil:
+		http.Error(w, noRelease, http.StatusNotFound)
+	case !release.About().offers(a.Deed):
+		http.Error(w, "this is not possible now", http.StatusConflict)
+	case utf8.RuneCountInString(a.Why) > maxWhy:
+		http.Error(w, fmt.Sprintf("the reason has more than %d characters", maxWhy), http.StatusBadRequest)
 	default:
 		ctx, cancel := context.WithTimeout(r.Context(), patience)
 		defer cancel()
-		if err := s.options.Do(ctx, a.Deed); err != nil {
+		if err := release.Do(ctx, Act{Deed: a.Deed, Seen: a.Seen, Why: strings.TrimSpace(a.Why)}); err != nil {
 			text := err.Error()
 			if errors.Is(err, context.DeadlineExceeded) {
 				text = fmt.Sprintf("it takes longer than %s; the log shows whether it still happens", patience)
@@ -156,9 +176,9 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, _ string) {
 	}
 }
 
-// has reports whether the page has a button for a deed.
-func (s *Server) has(id string) bool {
-	return s.options.Do != nil && slices.ContainsFunc(s.options.About.Groups, func(g Group) bool {
+// offers reports whether the page has a button for a deed that is possible.
+func (a About) offers(id string) bool {
+	return slices.ContainsFunc(a.Groups, func(g Group) bool {
 		return slices.ContainsFunc(g.Deeds, func(d Deed) bool { return d.ID == id && d.Off == "" })
 	})
 }

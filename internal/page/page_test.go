@@ -32,37 +32,53 @@ type served struct {
 	report atomic.Value // []byte
 
 	mu   sync.Mutex
-	done []string
+	done []Act
 }
 
-func (s *served) deeds() []string { s.mu.Lock(); defer s.mu.Unlock(); return s.done }
+func (s *served) deeds() []Act { s.mu.Lock(); defer s.mu.Unlock(); return s.done }
 
 func serve(t *testing.T) *served {
 	t.Helper()
 	s := &served{}
 	s.report.Store([]byte(nil))
 	var err error
-	s.Server, err = Serve(t.Context(), Options{
-		About: About{Release: hostile, Groups: []Group{{Title: "all", Deeds: []Deed{{ID: "break"}, {ID: "fails"}, {ID: "closed", Off: "not now"}}}}},
-		Frame: func() Frame { s.frames.Add(1); return Frame{Headline: hostile, Weight: float64(s.weight.Load())} },
-		Past:  func() Past { return Past{} },
-		Do: func(_ context.Context, id string) error {
-			if id == "fails" {
-				return errors.New("it fails")
-			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.done = append(s.done, id)
-			return nil
-		},
-		Report: func() []byte { text, _ := s.report.Load().([]byte); return text },
-	})
+	s.Server, err = Serve(t.Context(), Options{Find: s.only})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
 	return s
 }
+
+func (s *served) only(id string) Release {
+	if id != "" {
+		return nil
+	}
+	return s
+}
+
+func (s *served) About() About {
+	return About{Release: hostile, Groups: []Group{{Title: "all", Deeds: []Deed{{ID: "break"}, {ID: "fails"}, {ID: "closed", Off: "not now"}}}}}
+}
+
+func (s *served) Frame() Frame {
+	s.frames.Add(1)
+	return Frame{Headline: hostile, Weight: float64(s.weight.Load())}
+}
+
+func (s *served) Past() Past { return Past{} }
+
+func (s *served) Do(_ context.Context, act Act) error {
+	if act.Deed == "fails" {
+		return errors.New("it fails")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = append(s.done, act)
+	return nil
+}
+
+func (s *served) Report() []byte { text, _ := s.report.Load().([]byte); return text }
 
 // ask sends a request and returns the answer with its body.
 func ask(t *testing.T, method, address, body string, change func(*http.Request)) (*http.Response, string) {
@@ -223,10 +239,12 @@ func TestDo(t *testing.T) {
 		{"another field", "application/json", `{"token": "x", "deed": "break", "more": 1}`, http.StatusBadRequest},
 		{"no JSON", "application/json", `break`, http.StatusBadRequest},
 		{"nothing", "application/json", ``, http.StatusBadRequest},
-		{"no such deed", "application/json", own("other"), http.StatusBadRequest},
-		{"not possible", "application/json", own("closed"), http.StatusBadRequest},
+		{"no such deed", "application/json", own("other"), http.StatusConflict},
+		{"not possible", "application/json", own("closed"), http.StatusConflict},
+		{"no such release", "application/json", fmt.Sprintf(`{"token": %q, "release": "shop/other", "deed": "break"}`, s.token), http.StatusNotFound},
+		{"a long reason", "application/json", fmt.Sprintf(`{"token": %q, "deed": "break", "why": %q}`, s.token, strings.Repeat("ä", maxWhy+1)), http.StatusBadRequest},
 		{"it fails", "application/json", own("fails"), http.StatusConflict},
-		{"it works", "application/json; charset=utf-8", own("break"), http.StatusNoContent},
+		{"it works", "application/json; charset=utf-8", fmt.Sprintf(`{"token": %q, "deed": "break", "seen": "yesterday", "why": " %s\n"}`, s.token, strings.Repeat("ä", 300-5)), http.StatusNoContent},
 	} {
 		answer, text := ask(t, http.MethodPost, s.URL+"do", c.body, func(r *http.Request) {
 			r.Header.Set("Content-Type", c.kind)
@@ -236,7 +254,7 @@ func TestDo(t *testing.T) {
 			t.Errorf("%s: %s %s", c.what, answer.Status, text)
 		}
 	}
-	if done := s.deeds(); len(done) != 1 || done[0] != "break" {
+	if done, want := s.deeds(), (Act{Deed: "break", Seen: "yesterday", Why: strings.Repeat("ä", 300-5)}); len(done) != 1 || done[0] != want {
 		t.Errorf("done: %v", done)
 	}
 }
@@ -245,7 +263,7 @@ func TestDo(t *testing.T) {
 type sent struct{ Event, Data string }
 
 // watch opens a stream.
-func watch(t *testing.T, ctx context.Context, s *served) (next func() (sent, error)) {
+func watch(t *testing.T, ctx context.Context, s *Server) (next func() (sent, error)) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"events", nil)
 	if err != nil {
@@ -261,6 +279,7 @@ func watch(t *testing.T, ctx context.Context, s *served) (next func() (sent, err
 		t.Fatalf("%s %s", answer.Status, kind)
 	}
 	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, 1<<20)
 	return func() (e sent, err error) {
 		for lines.Scan() {
 			switch name, value, _ := strings.Cut(lines.Text(), ": "); name {
@@ -296,7 +315,7 @@ func TestStream(t *testing.T) {
 	s := serve(t)
 	ctx, leave := context.WithCancel(t.Context())
 	for range 2 { // the second time after a lost connection
-		next := watch(t, ctx, s)
+		next := watch(t, ctx, s.Server)
 		for _, want := range []string{"about", "past", "frame"} {
 			e, err := next()
 			if err != nil || e.Event != want {
@@ -318,7 +337,7 @@ func TestStream(t *testing.T) {
 		ctx, leave = context.WithCancel(t.Context())
 	}
 	defer leave()
-	next := watch(t, ctx, s)
+	next := watch(t, ctx, s.Server)
 	until(t, next, "frame")
 	go s.Close()
 	until(t, next, "end")
@@ -344,7 +363,7 @@ func TestTenFrames(t *testing.T) {
 		}
 	}()
 	began := time.Now()
-	next := watch(t, t.Context(), s)
+	next := watch(t, t.Context(), s.Server)
 	for range 6 {
 		until(t, next, "frame")
 	}
@@ -359,7 +378,7 @@ func TestClosedTab(t *testing.T) {
 	before := runtime.NumGoroutine()
 	ctx, leave := context.WithCancel(t.Context())
 	for range 5 {
-		until(t, watch(t, ctx, s), "frame")
+		until(t, watch(t, ctx, s.Server), "frame")
 	}
 	leave()
 	left := func() bool { return runtime.NumGoroutine() <= before && len(s.streams) == 0 }
@@ -378,7 +397,7 @@ func TestClosedTab(t *testing.T) {
 
 // TestManyTabs: forgotten tabs do not add up.
 func TestManyTabs(t *testing.T) {
-	s := newServer(Options{}, 1)
+	s := newServer(Options{Find: (&served{}).only}, 1)
 	for range maxStreams {
 		s.streams <- struct{}{}
 	}
@@ -402,7 +421,7 @@ func TestBusyPort(t *testing.T) {
 	if port+ports > 65535 {
 		t.Skip("there are no ports behind it")
 	}
-	o := Options{Port: port, Frame: func() Frame { return Frame{} }, Past: func() Past { return Past{} }}
+	o := Options{Port: port}
 	one, err := Serve(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -17,16 +17,33 @@ import (
 type Options struct {
 	// Port is the port on loopback. If it is busy, the next free one is taken. 0 lets the
 	// system choose.
-	Port  int
-	About About
-	// Frame and Past return what the page shows now. They are called while somebody watches,
-	// from several goroutines.
-	Frame func() Frame
-	Past  func() Past
+	Port int
+	// List returns the list of releases, the same one until something changes. Without List
+	// the page shows one release.
+	List func() *List
+	// Find returns a release by its Row.ID, or the only one by ""; nil if there is none.
+	Find func(id string) Release
+}
+
+// Release is a release on the page. What it shows is asked for while somebody watches, from
+// several goroutines.
+type Release interface {
+	About() About
+	Frame() Frame
+	Past() Past
 	// Do does a deed of About. Its error is shown to the visitor.
-	Do func(ctx context.Context, id string) error
+	Do(ctx context.Context, act Act) error
 	// Report returns the HTML report of the release; nil while there is none.
-	Report func() []byte
+	Report() []byte
+}
+
+// Act is what a visitor does.
+type Act struct {
+	Deed string // Deed.ID
+	// Seen is About.Seen of the release that the visitor saw. Another release of the same
+	// name may have begun since.
+	Seen string
+	Why  string // in the visitor's words; "" without a reason
 }
 
 // Server serves the page.

@@ -9,15 +9,79 @@ import (
 	"github.com/canarize/canarize/internal/rollout"
 )
 
-// About is what the page shows and does not change. Its JSON form, like that of Frame and
-// Past, is what the scripts of the page read.
+// About is what the page shows and seldom changes. Its JSON form, like that of the other
+// types, is what the scripts of the page read.
 type About struct {
+	Host    string  `json:"host"`            // what serves the page, such as "the demo"
+	Ends    bool    `json:"ends,omitempty"`  // it ends with the release
 	Release string  `json:"release"`         // NAMESPACE/NAME
+	Seen    string  `json:"seen,omitempty"`  // tells releases of the same name apart
 	Story   string  `json:"story,omitempty"` // what happens, in a sentence
 	Groups  []Group `json:"groups"`          // of buttons
-	// Rules says what the rows of Frame.Others are.
+	// Rights says why there are no buttons, or whose they are.
+	Rights string `json:"rights,omitempty"`
+	// Rules says what the rows of Frame.Others are, Dots what the dots are.
 	Rules string `json:"rules,omitempty"`
+	Dots  string `json:"dots"`
+	// Bad is the word for a request that counts against its version, such as "failed".
+	Bad string `json:"bad"`
+	// Facts and Earlier are of a recorded release: what was released and by whom, and the
+	// releases of the name that are over, newest first.
+	Facts   []Fact    `json:"facts,omitempty"`
+	Earlier []Earlier `json:"earlier,omitempty"`
 }
+
+// Fact is a value with its name. Link is the address of a page about it, or "".
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Link  string `json:"link,omitempty"`
+}
+
+// Earlier is a release that is over.
+type Earlier struct {
+	Number  int       `json:"number"`
+	Ended   time.Time `json:"ended"`
+	Ending  string    `json:"ending"`
+	Tone    Tone      `json:"tone"`
+	Version string    `json:"version"`
+	By      string    `json:"by"`     // who decided
+	Most    int       `json:"most"`   // largest weight, in percent
+	Cost    string    `json:"cost"`   // what it cost the users
+	Run     Fact      `json:"run"`    // the run that released it
+	Mark    string    `json:"mark"`   // the later truth
+	Reason  string    `json:"reason"` // why
+}
+
+// List is what the page shows of many releases. It does not change.
+type List struct {
+	Host    string // as in About
+	Summary string // how many there are, in a sentence
+	Note    string // what the list leaves out, or why it is old; "" if nothing
+	Rows    []Row
+}
+
+// Row is a release in a list.
+type Row struct {
+	ID       string  `json:"id"`
+	Name     string  `json:"name"` // NAMESPACE/NAME
+	Rank     Rank    `json:"rank"`
+	State    string  `json:"state"` // in a word
+	Tone     Tone    `json:"tone"`
+	Weight   float64 `json:"weight"`   // of the canary, in percent
+	Version  string  `json:"version"`  // the old and the new one
+	Sentence string  `json:"sentence"` // what it is, and what comes next
+}
+
+// Rank orders releases: first those that need a person.
+type Rank int
+
+// The ranks.
+const (
+	Needy Rank = iota // it waits for a person
+	OnTheWay
+	Over
+)
 
 // Group is a group of buttons.
 type Group struct {
@@ -31,17 +95,20 @@ type Deed struct {
 	Label  string `json:"label"`
 	Stands string `json:"stands"`        // the command or the event that it stands for
 	Off    string `json:"off,omitempty"` // why it is not possible; "" if it is
+	// Confirm is asked before it is done; "" asks nothing. Reason asks why, too.
+	Confirm string `json:"confirm,omitempty"`
+	Reason  bool   `json:"reason,omitempty"`
 }
 
 // Tone is how something looks: what needs a person stands out.
-type Tone string
+type Tone = report.Tone
 
 // The tones.
 const (
-	Plain Tone = ""
-	Good  Tone = "good"
-	Bad   Tone = "bad"
-	Wait  Tone = "wait"
+	Plain = report.Plain
+	Good  = report.Good
+	Bad   = report.Bad
+	Wait  = report.Wait
 )
 
 // Frame is what the page shows at a moment. All numbers and all sentences are computed here;
@@ -60,6 +127,7 @@ type Frame struct {
 	Metrics  []Metric `json:"metrics"`
 	More     int      `json:"more"` // metrics that are not shown
 	Others   []Other  `json:"others"`
+	Report   bool     `json:"report"`        // there is one
 	End      *End     `json:"end,omitempty"` // once the release is over
 }
 
@@ -73,6 +141,8 @@ type Lane struct {
 // Hurt is what the new version did to its users.
 type Hurt struct {
 	Failed int `json:"failed"`
+	// What says what was counted, such as "failed requests".
+	What string `json:"what"`
 	// Since is the time in seconds since the first failed answer, -1 before. It stops when
 	// no request meets the new version any more.
 	Since float64 `json:"since"`
@@ -124,7 +194,6 @@ type Other struct {
 type End struct {
 	Sentence string    `json:"sentence"`
 	Tone     Tone      `json:"tone"`
-	Report   bool      `json:"report"` // there is one
 	Next     []Command `json:"next"`
 }
 
@@ -165,7 +234,7 @@ func (f *Frame) Judge(j *rollout.Judged, rule *rollout.Rule) {
 	if j == nil {
 		return
 	}
-	harmful, healthy := Evidence(j, rule)
+	harmful, healthy := Evidence(j.Metrics, rule)
 	f.Harm, f.Health = harm(harmful, j.Reject), health(healthy, j.Promote)
 	f.Verdict = fmt.Sprintf("%s: %s", j.Verdict, j.Reason)
 	shown := rollout.Notable(j.Metrics, parts)
@@ -177,7 +246,7 @@ func (f *Frame) Judge(j *rollout.Judged, rule *rollout.Rule) {
 
 // Evidence returns the evidence that decides: the most evidence of harm of any metric, and
 // the least evidence of health of those that have to prove it. 1 is none.
-func Evidence(j *rollout.Judged, rule *rollout.Rule) (harm, health float64) {
+func Evidence(metrics []rollout.Metric, rule *rollout.Rule) (harm, health float64) {
 	guards := map[string]bool{}
 	if rule != nil {
 		for _, m := range rule.Metrics {
@@ -185,7 +254,7 @@ func Evidence(j *rollout.Judged, rule *rollout.Rule) (harm, health float64) {
 		}
 	}
 	harm, least := 1., math.Inf(1)
-	for _, m := range j.Metrics {
+	for _, m := range metrics {
 		harm = max(harm, m.Harm)
 		if !m.Events && !guards[m.Name] {
 			least = min(least, m.Safe)

@@ -32,7 +32,7 @@ func TestEvidence(t *testing.T) {
 		{"evidence below 1 is none", judged(rollout.Metric{Name: "errors", Harm: .1, Safe: .2}), nil, 1, 1},
 		{"only guards", judged(guard), rule, 40, 1},
 	} {
-		if harm, health := Evidence(c.j, c.rule); harm != c.harm || health != c.health {
+		if harm, health := Evidence(c.j.Metrics, c.rule); harm != c.harm || health != c.health {
 			t.Errorf("%s: %g and %g, not %g and %g", c.what, harm, health, c.harm, c.health)
 		}
 	}

@@ -109,17 +109,9 @@ func (b *Board) overview(all []Status) []boardLine {
 	return lines
 }
 
-// color returns the color of the state of a release: what needs a person stands out.
+// color returns the color of the state of a release; 0 for none.
 func (s Status) color() int {
-	switch {
-	case s.Error != "" || s.Phase == rollout.Rejected || s.Phase == rollout.Rejecting || s.Abandoned():
-		return red
-	case s.Held != "" || s.Awaiting != "" || s.Paused != nil:
-		return yellow
-	case s.Phase == rollout.Promoted:
-		return green
-	}
-	return 0
+	return map[Tone]int{Good: green, Bad: red, Wait: yellow}[s.Tone()]
 }
 
 // lastEvents limits the events shown of a single release.

@@ -123,3 +123,8 @@ func (s Status) Parked() bool {
 func (s Status) Abandoned() bool {
 	return s.Guarded && s.Phase.Active() && s.Worker != nil && !s.Worker.Alive
 }
+
+// NeedsPerson reports whether nothing goes on until a person says or does something.
+func (s Status) NeedsPerson() bool {
+	return s.Error != "" || s.Phase.Active() && (s.Held != "" || s.Awaiting != "" || s.Paused != nil || s.Braked || s.Left != nil || s.Parked() || s.Abandoned() || s.holdingMetric() != "")
+}

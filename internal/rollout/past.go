@@ -139,34 +139,48 @@ func keptName(text string) string { return kept(text, maxKeptName) }
 // kept bounds a text that is kept, and makes it valid as JSON would.
 func kept(text string, limit int) string { return cut(strings.ToValidUTF8(text, "\uFFFD"), limit) }
 
-// Cost returns what the judged release cost its users; nil if no request was counted. The
-// metrics mostly count the same requests, so the one with the most extra bad requests
-// counts, not their sum.
+// Cost returns what the judged release cost its users; nil if no request was counted.
 func (j *Judged) Cost() *Cost {
 	if j == nil {
 		return nil
 	}
-	var most *Cost
+	worst := Costliest(j.Metrics)
+	if worst == nil {
+		return nil
+	}
+	c := worst.cost()
 	for _, m := range j.Metrics {
-		c := Cost{Requests: m.Canary.Total, Bad: m.Canary.Bad}
+		if !m.Events {
+			c.Requests = max(c.Requests, m.Canary.Total)
+		}
+	}
+	return &c
+}
+
+// Costliest returns the metric by which a release cost its users most; nil if no request was
+// counted. The metrics mostly count the same requests, so it is the one with the most extra
+// bad requests, and not their sum.
+func Costliest(metrics []Metric) *Metric {
+	var worst *Metric
+	for i, m := range metrics {
 		if m.Canary.Total <= 0 || m.Events {
 			continue
 		}
-		if expected := 0.0; m.Stable.Total > 0 {
-			expected = float64(m.Canary.Total) * float64(m.Stable.Bad) / float64(m.Stable.Total)
-			c.Extra = max(0, int64(math.Round(float64(m.Canary.Bad)-expected)))
-		}
-		switch {
-		case most == nil:
-			most = &c
-		case c.Extra > most.Extra || c.Extra == most.Extra && c.Bad > most.Bad:
-			c.Requests = max(c.Requests, most.Requests)
-			most = &c
-		default:
-			most.Requests = max(c.Requests, most.Requests)
+		if worst == nil || cmp.Or(cmp.Compare(m.cost().Extra, worst.cost().Extra), cmp.Compare(m.Canary.Bad, worst.Canary.Bad)) > 0 {
+			worst = &metrics[i]
 		}
 	}
-	return most
+	return worst
+}
+
+// cost returns what a metric says that the release cost.
+func (m Metric) cost() Cost {
+	c := Cost{Requests: m.Canary.Total, Bad: m.Canary.Bad}
+	if m.Stable.Total > 0 {
+		expected := float64(m.Canary.Total) * float64(m.Stable.Bad) / float64(m.Stable.Total)
+		c.Extra = max(0, int64(math.Round(float64(m.Canary.Bad)-expected)))
+	}
+	return c
 }
 
 // EventsOf returns the events of an earlier release, as far as the State still has them.

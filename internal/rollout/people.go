@@ -65,6 +65,16 @@ func (s *Statements) Approve(p Approval) {
 	}
 }
 
+// HoldBy holds the release.
+func (s *Statements) HoldBy(w Statement) { s.Hold, s.Resumed = &w, nil }
+
+// ResumeBy ends a hold, if there is one.
+func (s *Statements) ResumeBy(w Statement) {
+	if s.Hold != nil {
+		s.Hold, s.Resumed = nil, &w
+	}
+}
+
 // ParseStatements reads the annotations about the release that began at started. It
 // ignores statements about another release, and text that canarize does not write:
 // everybody who may write the workload can write annotations.

@@ -34,4 +34,7 @@ var records = []Saying{
 	{Code: "CZ6009", Level: Error, Says: []string{"somebody deleted the record of the release"},
 		Means: "The ConfigMap `canarize-NAME` is gone, and the run stopped with the traffic back on stable.",
 		Do:    "Find out who deletes it. `canarize doctor` finds the leftovers of the canary; `canarize reject NAME` takes its traffic off."},
+	{Code: "CZ6010", Level: Error, Says: []string{"another release of … has begun since you looked; look at it first"},
+		Means: "A button of the dashboard was clicked for a release that has been followed by another one. Nothing was said about the new one.",
+		Do:    "Look at the new release, and decide about it."},
 }

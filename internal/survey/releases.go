@@ -27,6 +27,8 @@ type Recorded struct {
 	// History is stored beside the state; see rollout.HistoryOf.
 	History []byte
 	Worker  *report.Worker // the process that works on it; nil if unknown
+	// Version is another one after every change of the record.
+	Version string
 }
 
 // Releases lists the recorded releases of a namespace, "" meaning all. With a name, it
@@ -45,7 +47,7 @@ func Records(ctx context.Context, cluster *kube.Cluster, namespace, name string)
 	if err != nil {
 		return nil, err
 	}
-	return releasesOf(slices.Values(objects)), nil
+	return releasesOf(slices.Values(objects), nil), nil
 }
 
 // addWorkers adds the workers of releases, from their locks. If the locks may not be
@@ -136,7 +138,7 @@ func WatchReleases(ctx context.Context, cluster *kube.Cluster, namespace, name s
 	return cluster.WatchAll(ctx, kind, selectRelease(name), func(objects map[string]map[string]any) (bool, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		releases = releasesOf(maps.Values(objects))
+		releases = releasesOf(maps.Values(objects), releases)
 		held.setWorkers(releases, time.Now())
 		return handle(releases)
 	})
@@ -177,7 +179,7 @@ func releaseName(o map[string]any) string {
 }
 
 func recordedOf(configMap map[string]any) Recorded {
-	r := Recorded{Release: runner.Release{Namespace: object.ID(configMap).Namespace, Name: releaseName(configMap)}}
+	r := Recorded{Release: releaseOf(configMap), Version: versionOf(configMap)}
 	record, err := kube.RecordOf(configMap)
 	if err != nil {
 		r.Err = err
@@ -188,14 +190,32 @@ func recordedOf(configMap map[string]any) Recorded {
 	return r
 }
 
+func releaseOf(configMap map[string]any) runner.Release {
+	return runner.Release{Namespace: object.ID(configMap).Namespace, Name: releaseName(configMap)}
+}
+
+func versionOf(o map[string]any) string {
+	version, _ := object.Metadata(o)["resourceVersion"].(string)
+	return version
+}
+
 // releasesOf returns the releases that are recorded in ConfigMaps, sorted by namespace
-// and name.
-func releasesOf(configMaps iter.Seq[map[string]any]) []Recorded {
+// and name. Records that have not changed since before are not parsed again.
+func releasesOf(configMaps iter.Seq[map[string]any], before []Recorded) []Recorded {
+	known := make(map[runner.Release]Recorded, len(before))
+	for _, r := range before {
+		known[r.Release] = r
+	}
 	releases := []Recorded{}
 	for o := range configMaps {
-		if isRecord(o) {
-			releases = append(releases, recordedOf(o))
+		if !isRecord(o) {
+			continue
 		}
+		if r, same := known[releaseOf(o)]; same && r.Version == versionOf(o) {
+			releases = append(releases, r)
+			continue
+		}
+		releases = append(releases, recordedOf(o))
 	}
 	slices.SortFunc(releases, func(a, b Recorded) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))

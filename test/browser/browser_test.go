@@ -18,10 +18,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/canarize/canarize/internal/dashboard"
 	"github.com/canarize/canarize/internal/demo"
 	"github.com/canarize/canarize/internal/demo/stage"
 	"github.com/canarize/canarize/internal/page"
+	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/survey"
 )
 
 // drive plays a story of drive.mjs and returns what it read. ready is called when the story
@@ -133,23 +136,39 @@ func TestKeyboard(t *testing.T) {
 	drive(t, &struct{}{}, nil, "keyboard", play(t, "good").URL)
 }
 
+// script is a text that wants to be a program.
+const script = `<script>alert(1)</script><img src=x onerror=alert(2)>`
+
+// bad is a release of which every text is script. It counts what is done to it.
+type bad struct{ done *atomic.Int64 }
+
+func (bad) About() page.About {
+	deeds := []page.Deed{{ID: "break", Label: script, Stands: script}}
+	return page.About{
+		Host: script, Release: script, Story: script, Rules: script, Rights: script, Dots: script, Groups: []page.Group{{Title: script, Deeds: deeds}},
+		Facts:   []page.Fact{{Name: script, Value: script, Link: "javascript:alert(3)"}},
+		Earlier: []page.Earlier{{Ending: script, Version: script, By: script, Cost: script, Mark: script, Reason: script, Run: page.Fact{Value: script, Link: "javascript:alert(4)"}}},
+	}
+}
+
+func (bad) Frame() page.Frame {
+	return page.Frame{
+		Headline: script, Verdict: script, Stable: page.Lane{Name: script}, Metrics: []page.Metric{{Name: script, Canary: script, Reads: script, Difference: &page.Difference{Text: script}}},
+		Harm: page.Bound{Value: 1, Bound: 100, Means: script}, Others: []page.Other{{Name: script, State: script}}, End: &page.End{Sentence: script, Next: []page.Command{{Line: script, What: script}}},
+	}
+}
+
+func (bad) Past() page.Past {
+	return page.Past{Points: []page.Point{{Failed: []float64{1}}}, Lines: []page.Line{{Text: script}}}
+}
+
+func (b bad) Do(context.Context, page.Act) error { b.done.Add(1); return nil }
+func (bad) Report() []byte                       { return nil }
+
 // TestHostile: foreign text stays text, and a page from elsewhere learns and does nothing.
 func TestHostile(t *testing.T) {
-	const bad = `<script>alert(1)</script><img src=x onerror=alert(2)>`
 	var done atomic.Int64
-	s, err := page.Serve(t.Context(), page.Options{
-		About: page.About{Release: bad, Story: bad, Rules: bad, Groups: []page.Group{{Title: bad, Deeds: []page.Deed{{ID: "break", Label: bad, Stands: bad}}}}},
-		Frame: func() page.Frame {
-			return page.Frame{
-				Headline: bad, Verdict: bad, Stable: page.Lane{Name: bad}, Metrics: []page.Metric{{Name: bad, Canary: bad, Reads: bad, Difference: &page.Difference{Text: bad}}},
-				Harm: page.Bound{Value: 1, Bound: 100, Means: bad}, Others: []page.Other{{Name: bad, State: bad}}, End: &page.End{Sentence: bad, Next: []page.Command{{Line: bad, What: bad}}},
-			}
-		},
-		Past: func() page.Past {
-			return page.Past{Points: []page.Point{{Failed: []float64{1}}}, Lines: []page.Line{{Text: bad}}}
-		},
-		Do: func(context.Context, string) error { done.Add(1); return nil },
-	})
+	s, err := page.Serve(t.Context(), page.Options{Find: func(string) page.Release { return bad{&done} }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +180,7 @@ func TestHostile(t *testing.T) {
 	defer other.Close()
 	var read struct{ Headline, Release, Log string }
 	drive(t, &read, nil, "hostile", s.URL, other.URL)
-	if read.Headline != bad || !strings.HasSuffix(read.Release, bad) || !strings.HasSuffix(read.Log, bad) {
+	if read.Headline != script || !strings.HasSuffix(read.Release, script) || !strings.HasSuffix(read.Log, script) {
 		t.Errorf("%+v", read)
 	}
 	if done.Load() > 0 {
@@ -177,4 +196,88 @@ func TestConnection(t *testing.T) {
 	if !strings.HasPrefix(read.Line, "The demo has ended") {
 		t.Error(read.Line)
 	}
+}
+
+// TestDashboard: a person finds a release in the list, sees what its record has, holds and
+// rejects it with a reason, and finds the way back.
+func TestDashboard(t *testing.T) {
+	s := play(t, "good")
+	h, err := s.Join()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	d, err := dashboard.Start(t.Context(), dashboard.Options{
+		Hub: h.Hub, Namespace: demo.Release().Namespace, Host: "the dashboard",
+		Status: func(r survey.Recorded) report.Status {
+			status := report.StatusOf(r.Namespace, r.Name, r.State)
+			status.Worker = r.Worker
+			return status
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	var read struct{ Sentence, Canary, Hurt, Report, Row, Earlier, Story string }
+	drive(t, &read, nil, "dashboard", d.URL)
+	<-s.Done()
+	result, err := s.Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cost := result.State.Judged.Cost()
+	if want := fmt.Sprintf("0 %% · %s requests, %s bad", grouped(int(cost.Requests)), grouped(int(cost.Bad))); read.Canary != want || read.Hurt != grouped(int(cost.Bad)) {
+		t.Errorf("the page says %q and %q, not %q", read.Canary, read.Hurt, want)
+	}
+	if result.State.Reason.By != rollout.ByPerson || !strings.HasPrefix(read.Sentence, "A person rejected shop:1 → shop:2 ") || !strings.Contains(read.Sentence, "not on a Friday") {
+		t.Errorf("%q", read.Sentence)
+	}
+	if read.Report != "Rejected: shop:1 → shop:2" || !strings.Contains(read.Row, "rejected") || !strings.Contains(read.Earlier, "rejected by person") || !strings.Contains(read.Story, "on hold: not on a Friday") {
+		t.Errorf("%+v", read)
+	}
+}
+
+// TestThousand: a list of 1,000 releases that change all the time keeps its order and its
+// focus, and is sifted as one types. It prints the frames per second, which are no verdict.
+func TestThousand(t *testing.T) {
+	var now atomic.Pointer[page.List]
+	list := func(n int) *page.List {
+		l := &page.List{Host: "the test", Summary: "1000 releases"}
+		for i := range 1000 {
+			id := fmt.Sprintf("team-%02d/service-%04d", i%40, i)
+			row := page.Row{ID: id, Name: id, Rank: page.Over, State: "promoted", Tone: page.Good, Version: "web:1 → web:2", Sentence: "stable is the new version and serves everything"}
+			if i%5 == 0 {
+				row.Rank, row.State, row.Tone, row.Weight, row.Sentence = page.OnTheWay, "standing", page.Plain, float64((n+i)%100), "the gateway gives the canary its share"
+			}
+			if i%100 == 7 {
+				row.Rank, row.State, row.Tone, row.Sentence = page.Needy, "held", page.Wait, "held: the database is being moved"
+			}
+			if i == 500 && n%2 == 0 { // it comes and goes
+				row.Rank, row.State = page.Needy, "held"
+			}
+			l.Rows = append(l.Rows, row)
+		}
+		return l
+	}
+	now.Store(list(0))
+	s, err := page.Serve(t.Context(), page.Options{List: now.Load, Find: func(string) page.Release { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	changing, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() {
+		for n := 1; changing.Err() == nil; n++ {
+			now.Store(list(n))
+			time.Sleep(100 * time.Millisecond)
+		}
+	}()
+	var read struct {
+		Frames float64
+		Long   int
+	}
+	drive(t, &read, nil, "thousand", s.URL)
+	t.Logf("%.1f frames a second, of which %d took over 50 ms", read.Frames, read.Long)
 }

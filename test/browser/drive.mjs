@@ -15,7 +15,7 @@ async function open({ width = 1280, height = 900, ...look } = {}) {
   page.on("pageerror", (e) => complaints.push(e.message));
   page.on("dialog", (d) => { complaints.push(`dialog: ${d.message()}`); d.dismiss(); });
   await page.goto(url);
-  await page.waitForFunction(() => document.getElementById("headline").textContent !== "Connecting …");
+  await page.waitForFunction(() => document.getElementById("list").hidden === false || document.getElementById("headline").textContent !== "Connecting …");
   return page;
 }
 
@@ -29,6 +29,11 @@ async function click(page, deed) {
   return text(page, "done");
 }
 
+/** Takes a picture for a person to look at, where PICTURES names a folder. */
+async function picture(page, name) {
+  if (process.env.PICTURES) await page.screenshot({ path: `${process.env.PICTURES}/${name}.png`, fullPage: !name.startsWith("thousand") });
+}
+
 const stories = {
   /** Clicks every button, and reads every number at the end. */
   async buttons() {
@@ -36,7 +41,7 @@ const stories = {
     await page.waitForFunction(() => / [1-9][\d,]* requests/.test(document.getElementById("canary-count").textContent), null, { timeout: 60_000 });
     // Held at a small share, and mended at once, the new version does too little harm to be rejected.
     const order = ["hold", "crash", "mend", "approve", "silence", "speak", "kill", "errors", "mend", "slow", "mend", "one-pod", "mend", "leak", "mend", "outage", "outage-over", "resume", "reject"];
-    for (const deed of order) assert.match(await click(page, deed), /^Done: /, deed);
+    for (const deed of order) assert.match(await click(page, deed), deed === "reject" ? /^Done: |over/ : /^Done: /, deed);
     const all = await page.$$eval("[data-deed]", (buttons) => buttons.map((b) => b.dataset.deed));
     assert.deepEqual(all.filter((d) => !order.includes(d)).sort(), ["freeze", "interrupt"]);
     await over(page);
@@ -105,6 +110,81 @@ const stories = {
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.getElementById("done").textContent === "Done: Hold.");
     return {};
+  },
+
+  /** The list of a cluster, one release of it, its verbs, and the way back. */
+  async dashboard() {
+    const page = await open();
+    await page.click("#rows a");
+    await page.waitForSelector('[data-deed="hold"]');
+    await picture(page, "dashboard-one");
+    const confirm = async (deed, answer, why = "") => {
+      await page.click(`[data-deed="${deed}"]`);
+      await page.waitForSelector("#confirm[open]");
+      if (why) await page.fill("#why", why);
+      await picture(page, "dashboard-confirm");
+      await page.click(answer);
+    };
+    await confirm("hold", "text=Do nothing");
+    assert.equal(await text(page, "done"), "");
+    await confirm("hold", "#yes", "not on a Friday");
+    await page.waitForFunction(() => document.getElementById("story").textContent.includes("on hold"));
+    const story = await text(page, "story");
+    await page.waitForSelector('[data-deed="resume"]:enabled');
+    assert.equal(await page.isEnabled('[data-deed="hold"]'), false);
+    await page.click("#back a");
+    await page.waitForSelector("#rows a");
+    assert.match(await page.textContent("#summary"), /1 need a person/);
+    await page.goBack();
+    await page.waitForSelector('[data-deed="reject"]:enabled');
+    await page.click('[data-deed="reject"]');
+    await page.keyboard.press("Escape"); // asks for nothing
+    await confirm("reject", "#yes", "not on a Friday");
+    await over(page);
+    const link = await page.getAttribute("#report-link", "href");
+    const report = await page.context().newPage();
+    await report.goto(new URL(link, url).href);
+    const read = {
+      sentence: await text(page, "sentence"), canary: await text(page, "canary-count"), hurt: await text(page, "hurt"), report: await report.textContent("h1"),
+      earlier: await text(page, "earlier"), story,
+    };
+    await picture(page, "dashboard-over");
+    await page.click("#back a");
+    await page.waitForFunction(() => document.getElementById("rows").textContent.includes("rejected"));
+    await picture(page, "dashboard-list");
+    return { ...read, row: await page.textContent("#rows li") };
+  },
+
+  /** A long list that changes: its order, its focus, its filter, its speed. */
+  async thousand() {
+    const page = await open();
+    await page.waitForFunction(() => document.querySelectorAll("#rows li").length === 1000);
+    await picture(page, "thousand");
+    const ordered = () => page.evaluate(() => [...document.querySelectorAll("#rows .state")].map((at) => at.textContent).join(" ").replaceAll(/(\w+)( \1\b)+/g, "$1")); // $$eval reads the texts after the order
+    assert.equal(await ordered(), "held standing promoted");
+    await page.focus("#rows li:nth-child(900) a");
+    const focused = await page.evaluate(() => document.activeElement.hash);
+    const speed = await page.evaluate(() => new Promise((done) => {
+      const began = performance.now(), gaps = [];
+      let before = began;
+      const frame = (now) => {
+        gaps.push(now - before);
+        before = now;
+        if (now - began < 5000) requestAnimationFrame(frame);
+        else done({ frames: gaps.length / (now - began) * 1000, long: gaps.filter((g) => g > 50).length });
+      };
+      requestAnimationFrame(frame);
+    }));
+    assert.equal(await page.evaluate(() => document.activeElement.hash), focused);
+    assert.equal(await ordered(), "held standing promoted");
+    await page.fill("#filter", "team-07 held");
+    await page.waitForFunction(() => document.getElementById("found").textContent === "5 of 1000");
+    assert.equal(await page.locator("#rows li:visible").count(), 5);
+    await page.fill("#filter", "");
+    await page.setViewportSize({ width: 360, height: 740 });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
+    await picture(page, "thousand-360");
+    return speed;
   },
 
   /** Foreign texts are texts, and another page can neither read nor do anything. */

@@ -42,9 +42,13 @@ func about(s demo.Scenario) page.About {
 		mend.Off = "its pods have ended; it would have to be released again"
 	}
 	return page.About{
+		Host:    "the demo",
+		Ends:    true,
+		Bad:     "failed",
 		Release: release.Namespace + "/" + release.Name,
+		Dots:    "A dot is a real request. The width of a stream is its share. A red cross is a failed request.",
 		Story:   "Scenario " + s.Name + ": " + s.Story,
-		Rules:   "Argo Rollouts and Flagger are not running here. These are the rules of their documentation's examples, applied to these very requests: the failures of both versions are the real ones, counted at the share that each rule would have given.",
+		Rules:   page.GhostRules,
 		Groups: []page.Group{
 			{Title: "Break the new version", Deeds: []page.Deed{
 				deed(demo.BreakSome, "5 % errors"), deed(demo.BreakAll, "Every request fails"), deed(demo.BreakSlow, "A slow tail"),

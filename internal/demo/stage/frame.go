@@ -18,11 +18,12 @@ func (s *Stage) frame() page.Frame {
 	now := s.Frame()
 	seen := now.Seen
 	f := page.Frame{
-		Seconds: now.Seconds, Weight: now.Weight, Others: others(now),
+		Seconds: now.Seconds, Weight: now.Weight,
 		Stable: page.Lane{Name: "Version " + now.Stable + ", stable", Requests: seen.Stable.Requests, Failed: seen.Stable.Failed},
 		Canary: page.Lane{Name: "Version 2, the canary", Requests: seen.Canary.Requests, Failed: seen.Canary.Failed},
-		Hurt:   page.Hurt{Failed: seen.Canary.Failed, Since: since(now, time.Now()), Usual: usual(seen)},
 	}
+	f.Hurt = page.Hurt{Failed: seen.Canary.Failed, What: "failed requests", Since: since(now, time.Now()), Usual: page.Usual(f.Stable, f.Canary)}
+	f.Others = others(now)
 	if now.Judged != nil {
 		f.Judge(now.Judged, s.Rule(now.Judged.Metrics))
 	} else {
@@ -30,7 +31,9 @@ func (s *Stage) frame() page.Frame {
 	}
 	f.Headline, f.Tone = headline(now)
 	if now.Result != nil {
-		f.End, _ = s.ending()
+		var text []byte
+		f.End, text = s.ending()
+		f.Report = text != nil
 	}
 	return f
 }
@@ -47,57 +50,13 @@ func since(f demo.Frame, now time.Time) float64 {
 	return now.Sub(seen.FirstFailed).Seconds()
 }
 
-// usual says how many of the canary's requests the old version would have failed.
-func usual(seen demo.Seen) string {
-	if seen.Stable.Requests == 0 || seen.Canary.Requests == 0 {
-		return ""
-	}
-	would := float64(seen.Canary.Requests) * float64(seen.Stable.Failed) / float64(seen.Stable.Requests)
-	return fmt.Sprintf("%d requests met the new version. The old one would have failed about %.1f of them.", seen.Canary.Requests, would)
-}
-
 // others returns this release, and what other rules would have done.
-func others(f demo.Frame) []page.Other {
-	own := page.Other{Name: "canarize, live", Own: true, Weight: f.Weight, Failed: float64(f.Seen.Canary.Failed), State: "has judged nothing yet"}
-	if f.Judged != nil {
-		own.State, own.Tone = state(f.Judged.Verdict)
-	}
-	switch {
-	case f.Phase == rollout.Rejected || f.Phase == rollout.Rejecting:
-		own.State, own.Tone = state(analysis.Reject)
-	case f.Phase == rollout.Promoting || f.Phase == rollout.Retiring || f.Phase == rollout.Promoted:
-		own.State, own.Tone = state(analysis.Promote)
-	case f.Result != nil:
+func others(now demo.Frame) []page.Other {
+	own := page.Own("canarize, live", now.Weight, now.Seen.Canary.Failed, now.Phase, now.Judged)
+	if now.Result != nil && own.Tone != page.Bad && own.Tone != page.Good {
 		own.State, own.Tone = "interrupted", page.Wait
-	case f.Judged != nil && f.Judged.Verdict == analysis.Promote:
-		own.State, own.Tone = "healthy, not promoted yet", page.Wait
 	}
-	all := []page.Other{own}
-	for _, g := range f.Others {
-		o := page.Other{Name: g.Tool, Weight: g.Weight, Failed: g.Failed}
-		o.State, o.Tone = state(g.Verdict)
-		if e := g.Ends; e != nil {
-			ends, _ := state(e.Verdict)
-			o.State = fmt.Sprintf("%s after %.0f min, %.0f failed", ends, e.Seconds/60, e.Failed)
-		}
-		all = append(all, o)
-	}
-	return all
-}
-
-// state says where a verdict leaves a release.
-func state(v analysis.Verdict) (string, page.Tone) {
-	switch v {
-	case analysis.Reject:
-		return "rejected", page.Bad
-	case analysis.Promote:
-		return "promoted", page.Good
-	case analysis.Hold:
-		return "holds", page.Wait
-	case analysis.Continue:
-		return "goes on", page.Plain
-	}
-	return "not begun", page.Plain
+	return append([]page.Other{own}, page.Ghosts(now.Others)...)
 }
 
 // headline says what the users get now.
@@ -151,10 +110,10 @@ func (s *Stage) end() (*page.End, []byte) {
 	made := report.Of(release.Namespace, release.Name, result.State, time.Now(), s.canarize)
 	text, err := report.HTML(made)
 	if err != nil {
-		text = nil // the page says that there is none
+		text = nil // the page links to none
 	}
 	sentence, tone := ended(result)
-	e := &page.End{Tone: tone, Sentence: sentence + ".", Report: text != nil, Next: next()}
+	e := &page.End{Tone: tone, Sentence: sentence + ".", Next: next()}
 	if decision := made.Decision(); decision != "" {
 		e.Sentence = decision
 	}

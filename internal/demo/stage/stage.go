@@ -44,9 +44,13 @@ func Start(ctx context.Context, o demo.Options, port int) (*Stage, error) {
 	if s.Session, err = demo.Start(ctx, o); err != nil {
 		return nil, err
 	}
-	s.page, err = page.Serve(context.WithoutCancel(ctx), page.Options{
-		Port: port, About: about(o.Scenario), Frame: s.frame, Past: s.history, Do: s.do, Report: s.report,
-	})
+	only := func(id string) page.Release {
+		if id != "" {
+			return nil
+		}
+		return release{s, about(o.Scenario)}
+	}
+	s.page, err = page.Serve(context.WithoutCancel(ctx), page.Options{Port: port, Find: only})
 	if err != nil {
 		s.Session.Close()
 		return nil, err
@@ -62,6 +66,18 @@ func Start(ctx context.Context, o demo.Options, port int) (*Stage, error) {
 	})
 	return s, nil
 }
+
+// release shows the stage as the only release of its page.
+type release struct {
+	stage *Stage
+	about page.About
+}
+
+func (r release) About() page.About                          { return r.about }
+func (r release) Frame() page.Frame                          { return r.stage.frame() }
+func (r release) Past() page.Past                            { return r.stage.history() }
+func (r release) Do(ctx context.Context, act page.Act) error { return r.stage.do(ctx, act.Deed) }
+func (r release) Report() []byte                             { return r.stage.report() }
 
 // Watched returns how many tabs show the page.
 func (s *Stage) Watched() int { return s.page.Watched() }
@@ -144,7 +160,7 @@ func (s *Stage) note(f demo.Frame) {
 	defer s.mu.Unlock()
 	p := page.Point{At: f.Seconds, Harm: 1, Health: 1}
 	if f.Judged != nil {
-		p.Harm, p.Health = page.Evidence(f.Judged, s.Rule(f.Judged.Metrics))
+		p.Harm, p.Health = page.Evidence(f.Judged.Metrics, s.Rule(f.Judged.Metrics))
 	}
 	for _, o := range others(f) {
 		p.Failed = append(p.Failed, o.Failed)

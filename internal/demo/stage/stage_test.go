@@ -47,7 +47,7 @@ func TestStage(t *testing.T) {
 	if f.Hurt.Since != result.Exposed || f.Weight != 0 || f.Tone != page.Bad || f.Others[0].State != "rejected" {
 		t.Errorf("%+v", f)
 	}
-	if f.End == nil || !strings.HasPrefix(f.End.Sentence, "The judge rejected shop:1 → shop:2 ") || !f.End.Report || len(f.End.Next) != 3 {
+	if f.End == nil || !strings.HasPrefix(f.End.Sentence, "The judge rejected shop:1 → shop:2 ") || !f.Report || len(f.End.Next) != 3 {
 		t.Fatalf("%+v\n%+v\n%+v", f.End, seen, s.history().Lines)
 	}
 	if text := s.report(); !bytes.Contains(text, []byte("Rejected: shop:1 → shop:2")) {

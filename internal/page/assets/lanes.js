@@ -2,15 +2,15 @@
 
 const travel = 2200; // milliseconds that a dot takes
 const meets = 0.62; // where on its way it meets its version
-const most = 250; // dots that begin in one frame; more were only missed while the page slept
+const most = 250; // dots that begin with one frame; if there are more requests, a dot stands for several
+const longest = 15_000; // milliseconds over which the requests of one frame are drawn
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Lanes {
   constructor(canvas) {
     this.canvas = canvas;
     this.pen = canvas.getContext("2d");
-    this.dots = [];
-    this.before = null;
+    this.begin();
     this.share = 0; // as drawn, from 0 to 1
     this.goal = 0;
     this.drawing = 0;
@@ -20,6 +20,13 @@ export class Lanes {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.fit);
     calm.addEventListener("change", () => { this.dots = []; this.fit(); });
     this.fit();
+  }
+
+  /** Forgets what was counted. */
+  begin() {
+    this.dots = [];
+    this.before = null;
+    this.since = 0; // when the counts last changed
   }
 
   /** Fits the canvas to its place and reads the colours. */
@@ -41,19 +48,23 @@ export class Lanes {
     this.goal = frame.weight / 100;
     const now = { stable: frame.stable, canary: frame.canary }, before = this.before;
     this.before = now;
-    if (!before || calm.matches || document.hidden) return;
-    let left = most;
+    const grown = before && (now.stable.requests !== before.stable.requests || now.canary.requests !== before.canary.requests);
+    const over = Math.min(performance.now() - this.since, longest); // the requests were sent in this time
+    if (!before || grown) this.since = performance.now();
+    if (!grown || calm.matches || document.hidden) return;
+    const asked = now.stable.requests - before.stable.requests + now.canary.requests - before.canary.requests;
+    const part = Math.min(1, most / Math.max(asked, 1));
     for (const lane of ["canary", "stable"]) {
       const failed = now[lane].failed - before[lane].failed;
       const fine = now[lane].requests - before[lane].requests - failed;
-      for (let i = 0; i < failed && left > 0; i++, left--) this.begin(lane, true);
-      for (let i = 0; i < fine && left > 0; i++, left--) this.begin(lane, false);
+      for (let i = 0; i < Math.ceil(failed * part); i++) this.send(lane, true, over);
+      for (let i = 0; i < Math.round(fine * part); i++) this.send(lane, false, over);
     }
     this.start();
   }
 
-  begin(lane, failed) {
-    this.dots.push({ lane, failed, at: performance.now() + Math.random() * 110, place: Math.random() });
+  send(lane, failed, over) {
+    this.dots.push({ lane, failed, at: performance.now() + Math.random() * over, place: Math.random() });
   }
 
   start() {

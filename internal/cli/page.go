@@ -10,8 +10,12 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/canarize/canarize/internal/dashboard"
 	"github.com/canarize/canarize/internal/demo"
 	"github.com/canarize/canarize/internal/demo/stage"
+	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/runner"
+	"github.com/canarize/canarize/internal/wiring"
 )
 
 // pageFlags are the unparsed flags of a verb with a live page.
@@ -24,6 +28,32 @@ type pageFlags struct {
 func (f *pageFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.noBrowser, "no-browser", false, "open no browser; show the release on the terminal only, unless there is a --port")
 	flags.IntVar(&f.port, "port", 0, "serve the page on this `PORT` of loopback, or the next free one; 0 takes any")
+}
+
+// check checks the flags.
+func (f *pageFlags) check() error {
+	if f.port < 0 || f.port > 65535 {
+		return fmt.Errorf("--port %d: expected a number from 0 to 65535", f.port)
+	}
+	return nil
+}
+
+// canOpen reports whether a person would see a browser.
+func canOpen(streams Streams) bool {
+	_, terminal := streams.terminal()
+	return terminal && browser(os.Getenv) != nil
+}
+
+// open opens a browser, if a person would see it. The address is on the terminal, too.
+func open(url string, streams Streams) {
+	if !canOpen(streams) {
+		return
+	}
+	command := browser(os.Getenv)
+	opening := exec.Command(command[0], append(command[1:], url)...) //nolint:gosec // our own address
+	if opening.Start() == nil {
+		go func() { _ = opening.Wait() }()
+	}
 }
 
 // player is a demo, with or without a page.
@@ -39,9 +69,7 @@ func (p player) Close() { p.close() }
 
 // start starts a demo, with a page if somebody can look at it.
 func (f *demoFlags) start(ctx context.Context, options demo.Options, streams Streams) (player, error) {
-	open := browser(os.Getenv)
-	_, terminal := streams.terminal()
-	wanted := !f.page.noBrowser && f.output == "" && terminal && open != nil
+	wanted := !f.page.noBrowser && f.output == "" && canOpen(streams)
 	if !wanted && !f.page.asked {
 		session, err := demo.Start(ctx, options)
 		if err != nil {
@@ -54,10 +82,7 @@ func (f *demoFlags) start(ctx context.Context, options demo.Options, streams Str
 		return player{}, err
 	}
 	if wanted {
-		opening := exec.Command(open[0], append(open[1:], s.URL)...) //nolint:gosec // our own address
-		if opening.Start() == nil {
-			go func() { _ = opening.Wait() }() // the address is on the terminal
-		}
+		open(s.URL, streams)
 	}
 	return player{s.Session, s.URL, s.Close, s.Watched}, nil
 }
@@ -86,8 +111,8 @@ func browser(getenv func(string) string) []string {
 // reloaded, or has just been opened, comes back sooner.
 const leaving = 3 * time.Second
 
-// stay keeps the page until nobody watches it any more.
-func (p player) stay(ctx context.Context, streams Streams) {
+// stay keeps a page until nobody watches it any more.
+func stay(ctx context.Context, watched func() int, streams Streams) {
 	told, left := false, time.Now().Add(leaving)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -97,12 +122,45 @@ func (p player) stay(ctx context.Context, streams Streams) {
 		case <-ctx.Done():
 			return
 		}
-		if p.watched() > 0 {
+		if watched() > 0 {
 			left = time.Now().Add(leaving)
 			if !told {
 				_, _ = fmt.Fprintln(streams.Err, "The page stays until you close it; Ctrl-C ends it, too.") // nobody may read it
 				told = true
 			}
 		}
+	}
+}
+
+// openPage is the page of a run with --open. Its zero value shows nothing.
+type openPage struct{ dashboard *dashboard.Dashboard }
+
+// start serves the page, and says where. A release goes on without its page.
+func (o *openPage) start(ctx context.Context, engine wiring.Hub, release runner.Release, streams Streams) string {
+	d, err := startDashboard(context.WithoutCancel(ctx), engine, dashboard.Options{Namespace: release.Namespace, Name: release.Name, Host: "canarize run", Ends: true})
+	if err != nil {
+		return fmt.Sprintf("the page cannot be shown, and the release goes on without it: %v", err)
+	}
+	o.dashboard = d
+	open(d.URL, streams)
+	return "the page is at " + d.URL
+}
+
+func (o *openPage) tell(e rollout.Event) {
+	if o.dashboard != nil {
+		o.dashboard.Tell(e)
+	}
+}
+
+// stay keeps the page until nobody watches it, if a person does.
+func (o *openPage) stay(ctx context.Context, streams Streams) {
+	if _, terminal := streams.terminal(); o.dashboard != nil && terminal && ctx.Err() == nil {
+		stay(ctx, o.dashboard.Watched, streams)
+	}
+}
+
+func (o *openPage) close() {
+	if o.dashboard != nil {
+		o.dashboard.Close()
 	}
 }
