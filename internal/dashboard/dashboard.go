@@ -123,8 +123,12 @@ func (d *Dashboard) Watched() int { return d.page.Watched() }
 // Close ends the page, which then shows what it showed last.
 func (d *Dashboard) Close() { d.close() }
 
-// Tell adds an event of the only release to its log. Stored events come with the record.
+// Tell shows an event of the only release before it is stored: what the process that
+// releases does and judges. What is stored comes with the record.
 func (d *Dashboard) Tell(e rollout.Event) {
+	if e.Judged != nil {
+		d.release(d.only()).judge(*e.Judged)
+	}
 	if line, shown := page.LineOf(e); shown && e.Kind == rollout.EventProgress {
 		d.release(d.only()).tell(line)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func TestStates(t *testing.T) {
 			case len(v.past.Points) > 0 && len(v.past.Points[0].Failed) != len(f.Others):
 				t.Errorf("seed %d: %d lines, %d rows", seed, len(v.past.Points[0].Failed), len(f.Others))
 			}
-			if cost := w.State.Judged.Cost(); cost != nil && int64(f.Hurt.Failed) != cost.Bad {
+			if cost := w.State.Judged.Cost(); cost != nil && over && int64(f.Hurt.Failed) != cost.Bad {
 				t.Errorf("seed %d: %d failed, not %d", seed, f.Hurt.Failed, cost.Bad)
 			}
 			last := math.Inf(-1)
@@ -248,6 +249,49 @@ func TestOnly(t *testing.T) {
 	if lines := r.Past().Lines; len(lines) != 1 || lines[0].Text != "waiting for pods" {
 		t.Errorf("%+v", lines)
 	}
+}
+
+// TestTold: what this process has judged is shown before the record has it, each look once.
+func TestTold(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	judged := func(second int) *rollout.Judged {
+		look := rollout.Look{Time: began.Add(time.Duration(second) * time.Second), Weight: 5, Metrics: []rollout.Metric{{
+			Name: "errors", Harm: 1, Canary: rollout.Count{Bad: int64(second), Total: int64(10 * second)}, Stable: rollout.Count{Total: 100},
+		}}}
+		return &rollout.Judged{Look: look, Reject: 100, Promote: 20}
+	}
+	id := runner.Release{Namespace: "shop", Name: "web"}
+	d := &Dashboard{options: Options{Namespace: id.Namespace, Name: id.Name, Status: statusOf}, releases: map[runner.Release]*release{}}
+	r := d.release(id)
+	r.set(survey.Recorded{Release: id, Version: "1", State: rollout.State{Phase: rollout.Standing, Weight: 5, Verified: 5, Started: began}})
+	expect := func(bad int, looks ...float64) {
+		t.Helper()
+		var at []float64
+		for _, p := range r.Past().Points {
+			at = append(at, p.At)
+		}
+		if got := r.Frame().Hurt.Failed; got != bad || !slices.Equal(at, looks) {
+			t.Errorf("%d bad, looks at %v; not %d, %v", got, at, bad, looks)
+		}
+	}
+	for second := 1; second <= 3; second++ {
+		d.Tell(rollout.Event{Kind: rollout.EventProgress, Judged: judged(second)})
+	}
+	expect(3, 1, 2, 3)
+	stored := judged(2)
+	stored.Before = []rollout.Look{judged(1).Look}
+	state := rollout.State{Phase: rollout.Standing, Weight: 5, Verified: 5, Started: began, Judged: stored}
+	r.set(survey.Recorded{Release: id, Version: "2", State: state})
+	expect(3, 1, 2, 3)
+	d.Tell(rollout.Event{Kind: rollout.EventProgress, Judged: judged(4)})
+	expect(4, 1, 2, 3, 4)
+	if n := len(r.judged.Before); n != 1 {
+		t.Errorf("%d looks are kept that the record has", n)
+	}
+	state.Phase, state.Weight = rollout.Rejected, 0
+	r.set(survey.Recorded{Release: id, Version: "3", State: state})
+	expect(2, 1, 2)
 }
 
 // TestRights: without the permission to change the workload there are no buttons, and the

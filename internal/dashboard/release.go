@@ -22,9 +22,10 @@ type release struct {
 
 	mu     sync.Mutex
 	is     survey.Recorded
-	gone   bool        // the record was deleted
-	told   []page.Line // by this process
-	view   *view       // of is; nil if it has to be made
+	gone   bool            // the record was deleted
+	told   []page.Line     // by this process
+	judged *rollout.Judged // by this process, at last, with its looks since the last stored one
+	view   *view           // of is; nil if it has to be made
 	rights rights
 }
 
@@ -52,6 +53,35 @@ func (r *release) tell(line page.Line) {
 	r.view = nil
 }
 
+// judge takes what this process has judged. The record has it later.
+func (r *release) judge(j rollout.Judged) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last := r.judged; last != nil {
+		j.Before = after(append(slices.Clone(last.Before), last.Look), r.is.State.Judged)
+	}
+	r.judged, r.view = &j, nil
+}
+
+// after returns the looks after the stored ones.
+func after(looks []rollout.Look, stored *rollout.Judged) []rollout.Look {
+	return slices.DeleteFunc(looks, func(l rollout.Look) bool { return stored != nil && !l.Time.After(stored.Time) })
+}
+
+// newest returns the record, with what this process has judged since it was stored.
+func (r *release) newest() survey.Recorded {
+	is, stored := r.is, r.is.State.Judged
+	if r.judged == nil || !is.State.Phase.Active() || stored != nil && !r.judged.Time.After(stored.Time) {
+		return is
+	}
+	j := *r.judged
+	if stored != nil {
+		j.Rule, j.Before = stored.Rule, append(append(slices.Clone(stored.Before), stored.Look), after(slices.Clone(j.Before), stored)...)
+	}
+	is.State.Judged = &j
+	return is
+}
+
 // current returns what is shown now.
 func (r *release) current() *view {
 	r.mu.Lock()
@@ -65,14 +95,15 @@ func (r *release) current() *view {
 // look makes the view. The caller has locked r.
 func (r *release) look() *view {
 	d := r.dashboard
-	s := d.options.Status(r.is)
-	if r.is.Version == "" {
+	is := r.newest()
+	s := d.options.Status(is)
+	if is.Version == "" {
 		s = report.Status{Namespace: r.id.Namespace, Release: r.id.Name}
 	}
 	if r.gone {
 		s.Error = "the record of the release is gone; canarize doctor finds the leftovers of the canary"
 	}
-	v := viewOf(s, r.is, r.told, d.options.Canarize)
+	v := viewOf(s, is, r.told, d.options.Canarize)
 	v.about.Host, v.about.Ends = d.options.Host, d.options.Ends
 	return v
 }

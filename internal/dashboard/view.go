@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,11 +16,12 @@ import (
 
 // view is what the page shows of a record.
 type view struct {
-	status report.Status
-	report report.Report
-	about  page.About
-	frame  page.Frame
-	past   page.Past
+	status  report.Status
+	report  report.Report
+	about   page.About
+	frame   page.Frame
+	past    page.Past
+	counted time.Time // when the judge last counted, as far as is known
 	// hurt is when the canary first failed a request, and saved when it got none any more;
 	// zero before.
 	hurt, saved time.Time
@@ -38,8 +40,9 @@ func viewOf(s report.Status, is survey.Recorded, told []page.Line, canarize stri
 	made.Status = s
 	v := &view{status: s, report: made}
 	looks := looksOf(made.Judge)
-	course := courseOf(looks, made.Judge, s.Started)
-	v.hurt, v.saved = harmed(looks, s)
+	worst := worst(is.State.Judged, s.Phase.Active())
+	course := courseOf(looks, made.Judge, worst, s.Started)
+	v.hurt, v.saved = harmed(looks, worst, s)
 	v.about = page.About{
 		Release: s.Namespace + "/" + s.Release, Seen: stamp(is.State), Groups: []page.Group{}, Dots: dots, Bad: "bad", Rules: page.GhostRules,
 		Story: s.Summary(), Facts: factsOf(made), Earlier: earlier(is),
@@ -53,10 +56,9 @@ func viewOf(s report.Status, is survey.Recorded, told []page.Line, canarize stri
 		v.frame.Headline = "There is no release yet"
 	}
 	what := "bad requests"
-	if cost := is.State.Judged.Cost(); cost != nil {
-		worst := rollout.Costliest(is.State.Judged.Metrics)
+	if worst != nil {
 		v.frame.Stable.Requests, v.frame.Stable.Failed = int(worst.Stable.Total), int(worst.Stable.Bad)
-		v.frame.Canary.Requests, v.frame.Canary.Failed = int(cost.Requests), int(cost.Bad)
+		v.frame.Canary.Requests, v.frame.Canary.Failed = int(is.State.Judged.Cost().Requests), int(worst.Canary.Bad)
 		what += " by the metric " + worst.Name
 	}
 	v.frame.Hurt = page.Hurt{Failed: v.frame.Canary.Failed, What: what, Since: -1, Usual: page.Usual(v.frame.Stable, v.frame.Canary)}
@@ -68,6 +70,9 @@ func viewOf(s report.Status, is survey.Recorded, told []page.Line, canarize stri
 	v.frame.Others = append([]page.Other{page.Own("canarize", v.frame.Weight, v.frame.Canary.Failed, s.Phase, s.Judged)}, page.Ghosts(ghosts)...)
 	if !s.Phase.Active() && s.Phase != rollout.None && s.Error == "" {
 		v.frame.End = &page.End{Sentence: cmp.Or(made.Decision(), s.Summary()), Tone: s.Tone(), Next: []page.Command{}}
+	}
+	if j := is.State.Judged; j != nil {
+		v.counted = j.Time
 	}
 	v.past = page.Past{Points: course.points, Lines: log(s, told)}
 	return v
@@ -86,7 +91,45 @@ func (v *view) frameAt(at time.Time) page.Frame {
 	default:
 		f.Hurt.Since = v.saved.Sub(v.hurt).Seconds()
 	}
+	if age := at.Sub(v.counted).Truncate(time.Second); !v.counted.IsZero() && v.status.Phase.Active() && age > countedSoon {
+		f.Counted = fmt.Sprintf("Counted until %s ago. A process that releases stores its counts once a minute.", age)
+	}
 	return f
+}
+
+// countedSoon is the age from which a count is said to be old: an interval of the judge.
+const countedSoon = 20 * time.Second
+
+// worst returns the metric by which the users' harm is told: while nothing is decided the one
+// with the most evidence of harm, because chance makes any of the others look worse for a
+// while, and in the end the one that cost most. It is nil if no request was counted.
+func worst(j *rollout.Judged, active bool) *rollout.Metric {
+	if j == nil {
+		return nil
+	}
+	all := j.Metrics
+	if active {
+		most := 0.
+		for _, m := range all {
+			if m.Canary.Total > 0 && !m.Events {
+				most = max(most, m.Harm)
+			}
+		}
+		all = slices.DeleteFunc(slices.Clone(all), func(m rollout.Metric) bool { return m.Harm < most })
+	}
+	return rollout.Costliest(all)
+}
+
+// in returns what a look counted of a metric; nil if it did not.
+func in(look rollout.Look, m *rollout.Metric) *rollout.Metric {
+	if m == nil {
+		return nil
+	}
+	at := slices.IndexFunc(look.Metrics, func(other rollout.Metric) bool { return other.Name == m.Name })
+	if at < 0 {
+		return nil
+	}
+	return &look.Metrics[at]
 }
 
 func looksOf(j *report.Judge) []rollout.Look {
@@ -111,15 +154,15 @@ type course struct {
 
 // courseOf follows the looks of the judge, and what other rules would have done with the
 // requests that it counted.
-func courseOf(looks []rollout.Look, j *report.Judge, began time.Time) course {
+func courseOf(looks []rollout.Look, j *report.Judge, worst *rollout.Metric, began time.Time) course {
 	c := course{points: []page.Point{}, ghosts: peer.NewGhosts()}
 	for _, look := range looks {
 		p := page.Point{At: look.Time.Sub(began).Seconds()}
 		p.Harm, p.Health = page.Evidence(look.Metrics, rule(j))
 		failed := int64(0)
-		if worst := rollout.Costliest(look.Metrics); worst != nil {
-			failed = worst.Canary.Bad
-			c.ghosts.Observe(p.At, peer.Counted{Stable: analysis.Counts(worst.Stable), Canary: analysis.Counts(worst.Canary)})
+		if m := in(look, worst); m != nil {
+			failed = m.Canary.Bad
+			c.ghosts.Observe(p.At, peer.Counted{Stable: analysis.Counts(m.Stable), Canary: analysis.Counts(m.Canary)})
 		}
 		p.Failed = []float64{float64(failed)}
 		for _, g := range c.ghosts.All() {
@@ -131,9 +174,9 @@ func courseOf(looks []rollout.Look, j *report.Judge, began time.Time) course {
 }
 
 // harmed returns when the canary first failed a request, and when it got none any more.
-func harmed(looks []rollout.Look, s report.Status) (first, last time.Time) {
+func harmed(looks []rollout.Look, worst *rollout.Metric, s report.Status) (first, last time.Time) {
 	for _, look := range looks {
-		if worst := rollout.Costliest(look.Metrics); worst != nil && worst.Canary.Bad > 0 {
+		if m := in(look, worst); m != nil && m.Canary.Bad > 0 {
 			first = look.Time
 			break
 		}

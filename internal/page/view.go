@@ -121,7 +121,8 @@ type Frame struct {
 	Stable   Lane     `json:"stable"`
 	Canary   Lane     `json:"canary"`
 	Hurt     Hurt     `json:"hurt"`
-	Verdict  string   `json:"verdict"` // in a sentence; "" before the first one
+	Verdict  string   `json:"verdict"`           // in a sentence; "" before the first one
+	Counted  string   `json:"counted,omitempty"` // how old the counts are, if they are not of now
 	Harm     Bound    `json:"harm"`
 	Health   Bound    `json:"health"`
 	Metrics  []Metric `json:"metrics"`
@@ -312,6 +313,9 @@ func metric(m rollout.Metric) Metric {
 	shown.Difference = &Difference{d.Value, d.Low, d.High, d.String()}
 	if shown.Reads, shown.Tone = reads(m, d); shown.Tone != Plain {
 		shown.Ratio = report.RatioOf(m)
+		if m.Ratio != nil {
+			shown.Ratio += " stable's ratio"
+		}
 	}
 	return shown
 }

@@ -14,7 +14,7 @@ export function metrics(at, all, more) {
     const title = make("p", "", make("b", "", m.name), make("span", m.tone, m.reads));
     const counts = make("p", "counts", `canary ${m.canary} · stable ${m.stable}`);
     const row = make("div", "metric", title);
-    if (m.difference) row.append(bar(m, scale, width), make("p", "counts", m.difference.text + (m.ratio ? ` · ${m.ratio} stable's ratio` : "")));
+    if (m.difference) row.append(bar(m, scale, width), make("p", "counts", m.difference.text + (m.ratio ? ` · ${m.ratio}` : "")));
     row.append(counts);
     return row;
   });

@@ -76,6 +76,7 @@ export function frame(f) {
     put(find(`${lane}-name`), f[lane].name);
     put(find(`${lane}-count`), `${percent(share)} · ${whole(f[lane].requests)} requests, ${whole(f[lane].failed)} ${bad}`);
   }
+  put(find("counted"), f.counted ?? "");
   put(find("harm-now"), f.harm.now);
   put(find("health-now"), f.health.now);
   put(find("hurt"), whole(f.hurt.failed));
