@@ -35,7 +35,7 @@ func (s suite) testRuns(t *testing.T) {
 		"hold and approve": testRunHoldAndApprove, "silent": testRunSilent, "outage": testRunOutage, "reject beside": testRunRejectBeside, "analyze": testAnalyze,
 		"foreign owner": testRunForeignOwner, "cost": testRunCost, "kubectl apply": testRunAfterClientSide, "kubectl apply server-side": testRunAfterServerSide,
 		"template steps": testTemplateSteps, "template stages": testTemplateStages, "cancelled": testRunCancelled,
-		"history": testRunHistory, "unread output": testRunUnread, "gate interrupted": testRunGateInterrupted,
+		"history": testRunHistory, "dashboard": testRunDashboard, "unread output": testRunUnread, "gate interrupted": testRunGateInterrupted,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they wait more than they compute
