@@ -321,7 +321,7 @@ func metric(m rollout.Metric) Metric {
 }
 
 // reads says how the canary differs. It is sure only where the judge's interval is, which
-// stays valid however often somebody looks; one of many 95 % intervals often leaves out 0.
+// allows for noise between pods and over time. That of the counts does not.
 func reads(m rollout.Metric, d report.Difference) (string, Tone) {
 	more, fewer, bad := "worse", "better", Bad
 	if m.Events {
@@ -333,9 +333,9 @@ func reads(m rollout.Metric, d report.Difference) (string, Tone) {
 	case m.High != nil && *m.High < 1:
 		return fewer + " on the new version", Good
 	case d.Low > 0:
-		return "perhaps " + more + "; the judge needs more evidence", Plain
+		return "probably " + more + "; the judge needs more evidence", Plain
 	case d.High < 0:
-		return "perhaps " + fewer + "; the judge needs more evidence", Plain
+		return "probably " + fewer + "; the judge needs more evidence", Plain
 	}
 	return "no clear difference", Plain
 }

@@ -74,9 +74,9 @@ func TestReads(t *testing.T) {
 		{count(0, 2000), count(200, 2000), at(0), at(.5), false, "better on the new version", Good},
 		{count(1, 20), count(1, 20), at(.1), at(9), false, "no clear difference", Plain},
 		{count(40, 200), count(4, 2000), at(1.5), nil, true, "more often on the new version", Wait},
-		{count(40, 200), count(4, 2000), at(.9), nil, false, "perhaps worse; the judge needs more evidence", Plain},
-		{count(40, 200), count(4, 2000), nil, nil, false, "perhaps worse; the judge needs more evidence", Plain},
-		{count(0, 2000), count(200, 2000), at(0), at(1.5), false, "perhaps better; the judge needs more evidence", Plain},
+		{count(40, 200), count(4, 2000), at(.9), nil, false, "probably worse; the judge needs more evidence", Plain},
+		{count(40, 200), count(4, 2000), nil, nil, false, "probably worse; the judge needs more evidence", Plain},
+		{count(0, 2000), count(200, 2000), at(0), at(1.5), false, "probably better; the judge needs more evidence", Plain},
 		{count(0, 0), count(4, 2000), nil, nil, false, "unknown without requests to both versions", Plain},
 		{count(9, 3), count(4, 2000), nil, nil, false, "unknown without requests to both versions", Plain},
 	} {

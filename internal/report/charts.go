@@ -131,7 +131,7 @@ func (j Judge) plots(t timeline, wanted rollout.Metric) (differences, rates, evi
 				continue
 			}
 			x := t.since(o.Time)
-			if d, known := differenceOf(m); known {
+			if d, known := DifferenceOf(m); known {
 				differences.Intervals = append(differences.Intervals, chart.Interval{X: x, Low: d.Low, Y: d.Value, High: d.High})
 			}
 			for i, v := range []float64{percent(m.Stable), percent(m.Canary)} {

@@ -4,37 +4,23 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/canarize/canarize/internal/analysis"
 	"github.com/canarize/canarize/internal/rollout"
-	"github.com/canarize/canarize/internal/simulate"
 )
 
-// difference is the canary's percentage of bad requests minus stable's, in percentage
-// points, with its 95 % interval.
-type difference struct{ Value, Low, High float64 }
+// Difference is the canary's percentage of bad requests minus stable's, in percentage points,
+// with its 95 % interval.
+type Difference struct{ Value, Low, High float64 }
 
-// differenceOf returns the difference of the counts, and false if a version had no request
-// or the counts are no part of the requests. The interval is the hybrid score interval of
-// Newcombe (Statistics in Medicine 17, 1998, method 10): it stays sensible with few
-// requests and without bad ones.
-func differenceOf(m rollout.Metric) (difference, bool) {
-	if !countable(m.Canary) || !countable(m.Stable) {
-		return difference{}, false
-	}
-	c := simulate.ShareOf(int(m.Canary.Bad), int(m.Canary.Total))
-	s := simulate.ShareOf(int(m.Stable.Bad), int(m.Stable.Total))
-	d := difference{Value: c.Percent - s.Percent}
-	if m.Canary.Bad == 0 && m.Stable.Bad == 0 {
-		d.Value = 0
-	}
-	d.Low = d.Value - math.Hypot(c.Percent-c.Low, s.High-s.Percent)
-	d.High = d.Value + math.Hypot(c.High-c.Percent, s.Percent-s.Low)
-	return d, true
+// DifferenceOf returns the difference of the counts, and false if a version had no request or
+// the counts are no part of the requests. Its interval holds at all looks at once.
+func DifferenceOf(m rollout.Metric) (Difference, bool) {
+	d, known := analysis.DifferenceOf(analysis.Counts(m.Canary), analysis.Counts(m.Stable), .05)
+	return Difference{100 * d.Value, 100 * d.Low, 100 * d.High}, known
 }
 
-func countable(c rollout.Count) bool { return c.Total > 0 && c.Bad >= 0 && c.Bad <= c.Total }
-
 // String shows the difference with its interval.
-func (d difference) String() string {
+func (d Difference) String() string {
 	return fmt.Sprintf("%s points (%s to %s)", signed(d.Value), signed(d.Low), signed(d.High))
 }
 

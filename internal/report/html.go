@@ -71,8 +71,8 @@ func (f figure) drawing() drawing { // package chart escapes the text in its cha
 // reading says how to read the intervals; "" if there are none.
 func (r Report) reading() string {
 	for _, m := range r.ordered() {
-		if _, known := differenceOf(m); known {
-			return "Above 0 the canary had more than stable. The interval is the one of Newcombe for the counts so far; the judge does not decide by it, because it looks again and again and needs evidence that stays valid."
+		if _, known := DifferenceOf(m); known {
+			return "Above 0 the canary had more than stable. All intervals hold at once with a certainty of 95 %, however often somebody looks, while requests fail independently. The judge decides by evidence that also allows for noise between pods and over time."
 		}
 	}
 	return ""

@@ -38,7 +38,7 @@ func (r Report) metrics() []metricRow {
 			Name: m.Name, Canary: counted(m, m.Canary), Stable: counted(m, m.Stable), Difference: "unknown", Ratio: ratioOf(m),
 			Harm: reached(m.Harm, r.Judge.Reject), Safe: reached(m.Safe, r.Judge.Promote),
 		}
-		if d, known := differenceOf(m); known {
+		if d, known := DifferenceOf(m); known {
 			row.Difference = d.String()
 		}
 		if r.proves(m) == notNeeded {

@@ -66,16 +66,5 @@ func (r Report) Decision() string {
 	return r.decision(events)
 }
 
-// Difference is the canary's percentage of bad requests minus stable's, in percentage
-// points, with its 95 % interval.
-type Difference struct{ difference }
-
-// DifferenceOf returns the difference of the counts, and false if a version had no request
-// or the counts are no part of the requests.
-func DifferenceOf(m rollout.Metric) (Difference, bool) {
-	d, known := differenceOf(m)
-	return Difference{d}, known
-}
-
 // RatioOf shows the ratio of the bad requests with the judge's interval.
 func RatioOf(m rollout.Metric) string { return ratioOf(m) }

@@ -227,7 +227,7 @@ func (c claims) differences() {
 		}
 		exact := new(big.Rat).Sub(big.NewRat(m.Canary.Bad, m.Canary.Total), big.NewRat(m.Stable.Bad, m.Stable.Total)).Sign()
 		said := map[bool]int{strings.HasPrefix(row.Difference, "+"): 1, strings.HasPrefix(row.Difference, "−"): -1}[true]
-		d, _ := differenceOf(m)
+		d, _ := DifferenceOf(m)
 		if said != exact || d.Low > d.Value || d.High < d.Value || d.Low < -100-1e-9 || d.High > 100+1e-9 {
 			c.t.Errorf("seed %d: canary %+v, stable %+v: %s", c.seed, m.Canary, m.Stable, row.Difference)
 		}
