@@ -160,7 +160,7 @@ func moment(seconds float64) string {
 	}
 }
 
-// SVG draws the plot.
+// SVG draws the plot for a page that has Style.
 func (p Plot) SVG() []byte {
 	var c canvas
 	p.Seconds, p.Y = max(p.Seconds, 1), p.Y.round()
@@ -182,7 +182,7 @@ func (p Plot) SVG() []byte {
 	for i, curve := range p.Curves {
 		c.curve(curve, i, f.across, f.up)
 	}
-	return c.document(p.Width, p.Height, p.Title)
+	return c.drawing(p.Width, p.Height, p.Title, "")
 }
 
 // frame converts values to coordinates.

@@ -16,8 +16,9 @@ import (
 // colors that vanish on white or on black.
 var palette = [...]string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"}
 
-const style = `<style>
-text{font:13px system-ui,sans-serif;fill:#57606a}
+// Style is the style sheet of the charts. A page that shows a Plot needs it; a file has it
+// inside.
+const Style = `text{font:13px system-ui,sans-serif;fill:#57606a}
 .title{font-size:15px;font-weight:600}
 .small{font-size:12px}
 .grid{stroke:#8c959f;stroke-opacity:.3}
@@ -26,14 +27,18 @@ text{font:13px system-ui,sans-serif;fill:#57606a}
 .interval{stroke:#56b4e9;stroke-width:3}
 @media (prefers-color-scheme:dark){text{fill:#adbac7}.moment{stroke:#d2a8ff}}
 @media print{text{fill:#444}.moment{stroke:#8250df}}
-</style>
 `
 
 // canvas collects SVG elements. It escapes text, which may be foreign.
 type canvas struct{ bytes.Buffer }
 
-// document returns the elements as a complete file. Screen readers read the title.
+// document returns the elements as a complete file.
 func (c *canvas) document(width, height float64, title string) []byte {
+	return c.drawing(width, height, title, "<style>\n"+Style+"</style>\n")
+}
+
+// drawing returns the elements, after a style. Screen readers read the title.
+func (c *canvas) drawing(width, height float64, title, style string) []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" role="img"><title>%s</title>`+"\n", number(width), number(height), escape(title))
 	out.WriteString(style)

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/canarize/canarize/internal/look"
 )
 
 //go:embed assets
@@ -78,6 +80,9 @@ func (s *Server) asset(w http.ResponseWriter, r *http.Request, name string) {
 	}
 	kind, known := types[path.Ext(name)]
 	text, err := assets.ReadFile("assets/" + name)
+	if name == "look.css" {
+		text, err = []byte(look.CSS()), nil
+	}
 	if !known || err != nil {
 		http.NotFound(w, r)
 		return

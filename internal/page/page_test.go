@@ -158,7 +158,7 @@ func TestLocked(t *testing.T) {
 func TestOwnAddress(t *testing.T) {
 	s := serve(t)
 	local := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
-	for _, address := range []string{s.URL, local, s.URL + "page.js", s.URL + "page.css", s.URL + "icon.svg"} {
+	for _, address := range []string{s.URL, local, s.URL + "page.js", s.URL + "page.css", s.URL + "look.css", s.URL + "icon.svg"} {
 		answer, text := ask(t, http.MethodGet, address, "", nil)
 		if answer.StatusCode != http.StatusOK || text == "" {
 			t.Errorf("%s: %s", address, answer.Status)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/canarize/canarize/internal/chart"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 )
@@ -167,18 +168,12 @@ type Metric struct {
 	// Ratio is the judge's, with its interval, where it is sure; "" elsewhere. Without the
 	// warm-up it may contradict the counts.
 	Ratio string `json:"ratio,omitempty"`
-	// Difference is canary − stable with its interval, in percentage points; nil if unknown.
-	Difference *Difference `json:"difference,omitempty"`
-	Reads      string      `json:"reads"` // the difference in words
-	Tone       Tone        `json:"tone"`
-}
-
-// Difference is a number with its 95 % interval.
-type Difference struct {
-	Value float64 `json:"value"`
-	Low   float64 `json:"low"`
-	High  float64 `json:"high"`
-	Text  string  `json:"text"`
+	// Difference is canary − stable with its interval, in percentage points, and Bar shows it;
+	// "" and nil if unknown.
+	Difference string            `json:"difference,omitempty"`
+	Bar        *chart.Difference `json:"bar,omitempty"`
+	Reads      string            `json:"reads"` // the difference in words
+	Tone       Tone              `json:"tone"`
 }
 
 // Other is this release, or what other rules would have done with its requests.
@@ -239,8 +234,8 @@ func (f *Frame) Judge(j *rollout.Judged, rule *rollout.Rule) {
 	f.Harm, f.Health = harm(harmful, j.Reject), health(healthy, j.Promote)
 	f.Verdict = fmt.Sprintf("%s: %s", j.Verdict, j.Reason)
 	shown := rollout.Notable(j.Metrics, parts)
-	for _, m := range shown {
-		f.Metrics = append(f.Metrics, metric(m))
+	for i, bar := range report.Bars(shown) {
+		f.Metrics = append(f.Metrics, metric(shown[i], bar))
 	}
 	f.More = len(j.Metrics) - len(shown)
 }
@@ -304,40 +299,19 @@ func reached(value, bound float64) string {
 }
 
 // metric shows a metric.
-func metric(m rollout.Metric) Metric {
-	shown := Metric{Name: m.Name, Canary: counted(m.Canary), Stable: counted(m.Stable), Reads: "unknown without requests to both versions"}
-	d, known := report.DifferenceOf(m)
-	if !known {
-		return shown
+func metric(m rollout.Metric, bar *chart.Difference) Metric {
+	words, tone := report.Reads(m)
+	shown := Metric{Name: m.Name, Canary: counted(m.Canary), Stable: counted(m.Stable), Bar: bar, Reads: words, Tone: Tone(tone)}
+	if d, known := report.DifferenceOf(m); known {
+		shown.Difference = d.String()
 	}
-	shown.Difference = &Difference{d.Value, d.Low, d.High, d.String()}
-	if shown.Reads, shown.Tone = reads(m, d); shown.Tone != Plain {
+	if shown.Tone != Plain {
 		shown.Ratio = report.RatioOf(m)
 		if m.Ratio != nil {
 			shown.Ratio += " stable's ratio"
 		}
 	}
 	return shown
-}
-
-// reads says how the canary differs. It is sure only where the judge's interval is, which
-// allows for noise between pods and over time. That of the counts does not.
-func reads(m rollout.Metric, d report.Difference) (string, Tone) {
-	more, fewer, bad := "worse", "better", Bad
-	if m.Events {
-		more, fewer, bad = "more often", "less often", Wait
-	}
-	switch {
-	case m.Low != nil && *m.Low > 1:
-		return more + " on the new version", bad
-	case m.High != nil && *m.High < 1:
-		return fewer + " on the new version", Good
-	case d.Low > 0:
-		return "probably " + more + "; the judge needs more evidence", Plain
-	case d.High < 0:
-		return "probably " + fewer + "; the judge needs more evidence", Plain
-	}
-	return "no clear difference", Plain
 }
 
 func counted(c rollout.Count) string {

@@ -5,6 +5,8 @@ import (
 	_ "embed"
 	"html/template"
 
+	"github.com/canarize/canarize/internal/chart"
+	"github.com/canarize/canarize/internal/look"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -14,6 +16,7 @@ var pageText string
 // page is the data of page.gohtml.
 type page struct {
 	Report
+	Look                template.CSS
 	State, Tone, MadeAt string
 	Headline, Lead      string
 	More                []string
@@ -43,7 +46,7 @@ func HTML(r Report) ([]byte, error) {
 	}
 	why := r.explain()
 	p := page{
-		Report: r, State: r.State(), Tone: r.tone(), MadeAt: clock(r.Made), Headline: r.headline(), Facts: r.facts(), Rule: r.rule(), Said: r.TroubleLines(),
+		Look: template.CSS(look.CSS() + chart.Style), Report: r, State: r.State(), Tone: r.tone(), MadeAt: clock(r.Made), Headline: r.headline(), Facts: r.facts(), Rule: r.rule(), Said: r.TroubleLines(),
 		Metrics: r.metrics(), Shares: r.shares(), People: r.people(), Rows: r.rows(), Reading: r.reading(), Evidence: evidenceMeans,
 	}
 	if len(why) > 0 {

@@ -7,11 +7,16 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/canarize/canarize/internal/chart"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
 // metricRow is a row in the table of metrics.
-type metricRow struct{ Name, Canary, Stable, Difference, Ratio, Harm, Safe string }
+type metricRow struct {
+	Name, Canary, Stable, Difference, Ratio, Harm, Safe string
+	Bar                                                 *chart.Difference
+	Tone                                                string // of the bar
+}
 
 // last returns the last look of the judge; false if it took none.
 func (r Report) last() (rollout.Look, bool) {
@@ -33,14 +38,16 @@ func (r Report) metrics() []metricRow {
 	var rows []metricRow
 	all := r.ordered()
 	shown := rollout.Notable(all, partsInTable)
-	for _, m := range shown {
+	bars := Bars(shown)
+	for i, m := range shown {
 		row := metricRow{
 			Name: m.Name, Canary: counted(m, m.Canary), Stable: counted(m, m.Stable), Difference: "unknown", Ratio: ratioOf(m),
-			Harm: reached(m.Harm, r.Judge.Reject), Safe: reached(m.Safe, r.Judge.Promote),
+			Harm: reached(m.Harm, r.Judge.Reject), Safe: reached(m.Safe, r.Judge.Promote), Bar: bars[i],
 		}
 		if d, known := DifferenceOf(m); known {
 			row.Difference = d.String()
 		}
+		_, row.Tone = Reads(m)
 		if r.proves(m) == notNeeded {
 			row.Safe = notNeeded
 		}

@@ -153,7 +153,7 @@ func (bad) About() page.About {
 
 func (bad) Frame() page.Frame {
 	return page.Frame{
-		Headline: script, Verdict: script, Stable: page.Lane{Name: script}, Metrics: []page.Metric{{Name: script, Canary: script, Reads: script, Difference: &page.Difference{Text: script}}},
+		Headline: script, Verdict: script, Stable: page.Lane{Name: script}, Metrics: []page.Metric{{Name: script, Canary: script, Reads: script, Difference: script}},
 		Harm: page.Bound{Value: 1, Bound: 100, Means: script}, Others: []page.Other{{Name: script, State: script}}, End: &page.End{Sentence: script, Next: []page.Command{{Line: script, What: script}}},
 	}
 }
@@ -164,6 +164,51 @@ func (bad) Past() page.Past {
 
 func (b bad) Do(context.Context, page.Act) error { b.done.Add(1); return nil }
 func (bad) Report() []byte                       { return nil }
+
+// bars is a release with a judgement and a report.
+type bars struct {
+	judged rollout.Judged
+	report []byte
+}
+
+func (bars) About() page.About { return page.About{Groups: []page.Group{}} }
+
+func (b bars) Frame() page.Frame {
+	f := page.Frame{Headline: "bars", Others: []page.Other{}}
+	f.Judge(&b.judged, nil)
+	return f
+}
+
+func (bars) Past() page.Past                    { return page.Past{Points: []page.Point{}, Lines: []page.Line{}} }
+func (bars) Do(context.Context, page.Act) error { return nil }
+func (b bars) Report() []byte                   { return b.report }
+
+// TestBars: the page shows the differences as the report does.
+func TestBars(t *testing.T) {
+	above, below := 1.4, .3
+	judged := rollout.Judged{Look: rollout.Look{Metrics: []rollout.Metric{
+		{Name: "errors", Canary: rollout.Count{Bad: 40, Total: 400}, Stable: rollout.Count{Bad: 19, Total: 1900}, Ratio: &above, Low: &above, High: &above, Harm: 9},
+		{Name: "slow", Canary: rollout.Count{Bad: 1, Total: 400}, Stable: rollout.Count{Bad: 190, Total: 1900}, Ratio: &below, Low: &below, High: &below, Harm: 3},
+		{Name: "same", Canary: rollout.Count{Bad: 4, Total: 400}, Stable: rollout.Count{Bad: 19, Total: 1900}, Harm: 2},
+		{Name: "unknown", Canary: rollout.Count{}, Stable: rollout.Count{Bad: 19, Total: 1900}, Harm: 1},
+	}}}
+	written := report.Of("eu", "shop", rollout.State{Phase: rollout.Rejected}, time.Unix(0, 0), "1")
+	written.Judge = &report.Judge{Observations: []rollout.Look{judged.Look}}
+	text, err := report.HTML(written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := page.Serve(t.Context(), page.Options{Find: func(string) page.Release { return bars{judged, text} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var read []string
+	drive(t, &read, nil, "bars", s.URL)
+	if len(read) != 3 || !strings.Contains(read[0], `"bar bad"`) || !strings.Contains(read[1], `"bar good"`) || !strings.Contains(read[2], `"bar "`) {
+		t.Errorf("%q", read)
+	}
+}
 
 // TestHostile: foreign text stays text, and a page from elsewhere learns and does nothing.
 func TestHostile(t *testing.T) {

@@ -187,6 +187,20 @@ const stories = {
     return speed;
   },
 
+  /** The bars of the page are those of the report: the same elements, which look the same. */
+  async bars() {
+    const page = await open();
+    await page.waitForSelector(".bar");
+    const report = await page.context().newPage();
+    await report.goto(url + "report.html");
+    const [live, written] = await Promise.all([page, report].map((p) => p.$$eval(".bar", (bars) => bars.map((bar) => {
+      const looks = [...bar.querySelectorAll("*")].map((e) => getComputedStyle(e)).map((s) => [s.color, s.stroke, s.strokeWidth, s.fill, s.fillOpacity, s.vectorEffect, s.fontSize, s.display].join(" "));
+      return { drawn: bar.outerHTML, looks, high: bar.getBoundingClientRect().height };
+    }))));
+    assert.deepEqual(live, written);
+    return live.map((b) => b.drawn);
+  },
+
   /** Foreign texts are texts, and another page can neither read nor do anything. */
   async hostile() {
     const page = await open();
