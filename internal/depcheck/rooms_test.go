@@ -102,7 +102,7 @@ var rooms = []room{
 	{"test/pipelines", "azure-pipelines.yml and the Dockerfiles; the templates; logging commands beside Microsoft's formatter", "ci ci/azurepipelines test/pipelines/expand", false},
 	{"test/pipelines/expand", "expands Azure Pipelines templates, for tests", "", false},
 	{"test/browser", "drives the live page in a real Chromium", "dashboard demo demo/stage page report rollout survey", false},
-	{"test/integration", "every example and bundle, `kube` and releases with faults and crashes on a real API server", "analysis doctor kube readiness report rollout route/emissary/derive route/emissary/live test/faults test/pipelines/expand wiring", false},
+	{"test/integration", "every example and bundle, `kube` and releases with faults and crashes on a real API server", "analysis doctor kube page readiness report rollout route/emissary/derive route/emissary/live test/faults test/pipelines/expand wiring", false},
 	{"test/faults", "injects the faults of networks, busy servers, plugins and people", "", false},
 	{"internal/depcheck", "the test of this table", "", false},
 }

@@ -32,7 +32,9 @@ func testRunDashboard(t *testing.T, s shop, u *users) {
 	own := dashboard{t, "", strings.Fields(after)[0]}
 	reader, boss := s.dashboard(t, account("reader")), s.dashboard(t, account("boss"))
 
-	reader.about(func(a page.About) bool { return strings.Contains(a.Rights, account("reader")+" may not say anything") && len(a.Groups) == 0 })
+	reader.about(func(a page.About) bool {
+		return strings.Contains(a.Rights, account("reader")+" may not say anything") && len(a.Groups) == 0
+	})
 	own.frame(func(f page.Frame) bool { return f.Canary.Requests > 0 })
 	about := boss.about(func(a page.About) bool { return len(a.Groups) == 1 && strings.Contains(a.Story, "sign-off") })
 	if about.Rights != "You are "+account("boss")+"." {
