@@ -3,6 +3,7 @@ package analysis
 import (
 	"maps"
 	"math"
+	"slices"
 )
 
 // Catastrophe reports whether the judge would reject the release if the current
@@ -19,10 +20,13 @@ func (j *Judge) Catastrophe(o Observation) bool {
 		since = j.s.Clock.Elapsed + max(0, o.Time-j.s.Clock.Time) - j.s.Traffic.First
 	}
 	begun := j.begun(since)
-	for _, r := range j.s.Ratios {
-		p := o.Metrics[r.Name]
+	for name, p := range considered(j.config, o.Metrics) {
 		if p.Canary == nil || p.Stable == nil {
 			continue
+		}
+		r := &ratio{} // of a metric that no whole interval had yet
+		if at := slices.IndexFunc(j.s.Ratios, func(r *ratio) bool { return r.Name == name }); at >= 0 {
+			r = j.s.Ratios[at]
 		}
 		canary, _ := p.Canary.sum() // checked before
 		stable, _ := p.Stable.sum()

@@ -76,6 +76,9 @@ func TestCatastrophe(t *testing.T) {
 		t.Fatal(err)
 	}
 	j.Observe(analysis.Observation{Weight: 1})
+	if j.Catastrophe(counts(5, 0)) || !j.Catastrophe(counts(20, 0)) {
+		t.Error("a catastrophe in the first interval")
+	}
 	begin := counts(0, 1)
 	begin.Time = 15
 	j.Observe(begin)
