@@ -29,6 +29,7 @@ const usage = `Usage: cluster COMMAND [flags]
 
 Flags:
   --dir D      folder of the control plane (default: one per user in the folder for temporary files)
+  --cached     envoy: fail instead of downloading it
   --attached   up: stay, and end it when standard input does, or on Ctrl-C
   --json       up, status: print everything that is known as JSON
   --node       build, up: also controllers and a node that runs pods (Linux, as root),
@@ -57,6 +58,7 @@ type command struct {
 	streams
 	dir      string
 	attached bool
+	cached   bool
 	json     bool
 	node     bool
 	sample   bool
@@ -103,6 +105,7 @@ func parse(args []string, s streams) (command, error) {
 	flags.Usage = func() {}
 	defaultDir := filepath.Join(os.TempDir(), "canarize-cluster-"+strconv.Itoa(os.Getuid()))
 	flags.StringVar(&c.dir, "dir", defaultDir, "")
+	flags.BoolVar(&c.cached, "cached", false, "")
 	flags.BoolVar(&c.attached, "attached", false, "")
 	flags.BoolVar(&c.json, "json", false, "")
 	flags.BoolVar(&c.node, "node", false, "")

