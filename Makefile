@@ -54,7 +54,9 @@ browser: ## Drive the live page in a real Chromium, which CHROMIUM names; needs 
 	$(GO) test -tags browser -count=1 -timeout 10m ./test/browser
 
 .PHONY: scenarios
-scenarios: ## Play every scenario of the demo with the real engine
+scenarios: ## Play every scenario of the demo with the real engine; some also through the Envoy of ENVOY, or of the test cluster if it was built
+	@ENVOY=$${ENVOY:-$$($(GO) -C test/cluster run . envoy --cached 2>/dev/null || command -v envoy)}; export ENVOY; \
+	test -n "$$ENVOY" || echo "scenarios: those through a real Envoy are left out; $(GO) -C test/cluster run . envoy downloads one" >&2; \
 	$(GO) test -tags scenarios -count=1 -timeout 10m -parallel 5 -run TestScenarios ./internal/demo
 
 .PHONY: pictures

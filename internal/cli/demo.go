@@ -1,12 +1,12 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -27,6 +27,7 @@ type demoFlags struct {
 	engine   engineFlags // only how events are shown
 	course   courseFlags
 	scenario string
+	envoy    bool
 	speed    float64
 	output   string
 	page     pageFlags
@@ -53,6 +54,9 @@ terminal.
 By default 5 % of the new version's requests fail. --scenario list prints the other
 scenarios.
 
+With --envoy the gateway is a real Envoy: the one that the environment variable ENVOY
+names, or else the one in PATH.
+
 Exit codes: 0 the release ended as the scenario says, or you changed its course on the
 page; 1 it did not; 5 interrupted.`,
 		Example: `  canarize demo
@@ -74,6 +78,7 @@ page; 1 it did not; 5 interrupted.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.scenario, "scenario", newcomers, "`NAME` of a scenario; list prints them")
+	flags.BoolVar(&f.envoy, "envoy", false, "send the requests through a real Envoy")
 	flags.Float64Var(&f.speed, "speed", 1, "divide all waiting by `NUMBER`, 1 to 4; the users send as many more requests")
 	flags.StringVarP(&f.output, "output", "o", "", "output `FORMAT`: json")
 	f.page.register(flags)
@@ -97,10 +102,18 @@ func (f *demoFlags) options() (demo.Options, error) {
 	case f.output != "" && f.output != "json":
 		return demo.Options{}, unknownOutput(f.output, "json")
 	}
-	if err := cmp.Or(f.page.check(), f.engine.check()); err != nil {
+	if err := errors.Join(f.page.check(), f.engine.check(), checkReports(f.course.reports)); err != nil {
 		return demo.Options{}, err
 	}
-	return demo.Options{Scenario: scenario, Speed: f.speed, Run: thisRun()}, checkReports(f.course.reports)
+	options := demo.Options{Scenario: scenario, Speed: f.speed, Run: thisRun()}
+	if f.envoy {
+		path, err := demo.FindEnvoy(os.Getenv)
+		if err != nil {
+			return options, outside(err)
+		}
+		options.Envoy = path
+	}
+	return options, nil
 }
 
 // play plays a scenario and says what became of the release.
@@ -120,6 +133,9 @@ func (f *demoFlags) play(ctx context.Context, options demo.Options, streams Stre
 		return outside(err)
 	}
 	defer played.Close()
+	if e := played.Envoy(); e != nil {
+		tell(fmt.Sprintf("the requests go through Envoy %s, %s", e.Version, e.Path))
+	}
 	if played.URL != "" {
 		tell("the page is at " + played.URL)
 	}

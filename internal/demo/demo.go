@@ -20,6 +20,9 @@ type Options struct {
 	// Speed shortens all waiting: the times of the release file are divided by it, and the
 	// users send so many times more requests, so that the evidence is the same. 0 means 1.
 	Speed float64
+	// Envoy is the path of an Envoy that takes the users' requests, see FindEnvoy. "" is a
+	// proxy in this process.
+	Envoy string
 	// Emit is called with the events of the release, in order; nil if nobody listens.
 	Emit func(rollout.Event)
 	// Run describes this process to others.
@@ -68,7 +71,7 @@ func Start(ctx context.Context, o Options) (*Session, error) {
 	}
 	s := &Session{options: o, began: time.Now(), weights: make(chan int, 100), killed: make(chan struct{}), done: make(chan struct{})}
 	ctx, s.interrupt = context.WithCancel(ctx)
-	w, err := newWorld(context.WithoutCancel(ctx), o.Speed)
+	w, err := newWorld(ctx, o.Speed, o.Envoy)
 	if err != nil {
 		s.interrupt()
 		return nil, err
@@ -98,6 +101,9 @@ func (s *Session) Close() {
 	s.world.end()
 }
 
+// Envoy returns the Envoy that takes the users' requests; nil without one.
+func (s *Session) Envoy() *Envoy { return s.world.envoy }
+
 // Result returns what became of the release, which is over. The error says that the demo
 // itself failed.
 func (s *Session) Result() (Result, error) {
@@ -124,7 +130,10 @@ func (s *Session) play(ctx context.Context) {
 	s.ghosts.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.result, s.failed = s.sum(state, err, took), failure
+	s.result = s.sum(state, err, took)
+	if s.failed == nil {
+		s.failed = failure
+	}
 }
 
 // release runs one process until the release is over or the process is killed.
@@ -149,7 +158,21 @@ func (s *Session) release(ctx context.Context) (state rollout.State, killed bool
 		stop()
 		<-ended
 		return state, true, nil
+	case err := <-s.world.failed: // nothing can be released without a gateway
+		p.kill()
+		stop()
+		<-ended
+		s.fail(err)
+		return state, false, err
 	}
+}
+
+// fail notes and says that the demo itself has failed.
+func (s *Session) fail(err error) {
+	s.mu.Lock()
+	s.failed = err
+	s.mu.Unlock()
+	s.emit(rollout.Event{Time: time.Now().UTC(), Kind: rollout.EventFailed}.WithText("the demo cannot go on: %v", err))
 }
 
 // course returns the options of a run: those of the release file, at the speed of the demo.
@@ -198,11 +221,4 @@ func (s *Session) emit(e rollout.Event) {
 }
 
 // weight returns the canary's share that the gateway gives now, in percent.
-func (s *Session) weight() float64 {
-	s.world.gateway.mu.Lock()
-	defer s.world.gateway.mu.Unlock()
-	if !s.world.gateway.split.there {
-		return 0
-	}
-	return s.world.gateway.split.weight
-}
+func (s *Session) weight() int { return s.world.gateway.weight() }

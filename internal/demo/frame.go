@@ -22,7 +22,7 @@ type Frame struct {
 // Frame returns what the demo looks like now.
 func (s *Session) Frame() Frame {
 	f := Frame{
-		Seconds: time.Since(s.began).Seconds(), Weight: s.weight(), Stable: s.world.stableVersion(),
+		Seconds: time.Since(s.began).Seconds(), Weight: float64(s.weight()), Stable: s.world.stableVersion(),
 		Seen: s.world.clients.now(), Others: s.ghosts.now(),
 	}
 	s.mu.Lock()

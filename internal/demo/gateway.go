@@ -4,13 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"math/rand/v2"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,145 +18,154 @@ import (
 // gatewayNamespace is where Emissary runs.
 const gatewayNamespace = "emissary"
 
-// gateway is a reverse proxy that splits requests as the Mappings of the cluster ask, and
-// has the pages of Emissary and its Envoy that canarize reads.
+// gateway stands in for Emissary: its proxy sends requests where the Mappings of the cluster
+// ask, and it has the pages that canarize reads.
 type gateway struct {
 	api   *kubetest.API
 	node  *node
-	proxy http.Handler
+	proxy proxy
 
 	mu      sync.Mutex
-	version int // of the cluster when split was computed; -1 before
-	split   split
-	changed time.Time // when split was last another one
-	frozen  bool      // applies no change of a Mapping
-	silent  bool      // does not tell its statistics
-	counts  map[string]*counts
+	version int // of the cluster when routing was computed; -1 before
+	routing routing
+	frozen  bool // applies no change of a Mapping
+	silent  bool // does not tell its statistics
 }
 
-// split says where requests go.
+// proxy takes the requests of the users: an Envoy, or a stand-in for one.
+type proxy interface {
+	// route makes it send requests as they say from now on, or a few milliseconds later.
+	route(routing) error
+	// page answers with a page of Envoy's admin interface.
+	page(*http.Request) (*http.Response, error)
+	// run serves the users until ctx ends. An error says why it ended before that. Nothing
+	// of the proxy is left then.
+	run(ctx context.Context) error
+}
+
+// routing says where requests go.
+type routing struct {
+	split
+	addresses map[string][]string // of the pods that answer for a cluster of Envoy, sorted
+}
+
+// split says which version gets a request.
 type split struct {
 	stable, canary arm
-	there          bool    // there is a canary
-	weight         float64 // of the canary, in percent
+	there          bool // there is a canary
+	weight         int  // of the canary, in percent
 }
 
 // arm is one of the two Mappings.
 type arm struct {
 	service        string
 	cluster, stats string // Envoy's names
+	timeout        time.Duration
 }
 
-// counts are Envoy's statistics of a cluster.
-type counts struct {
-	classes map[int]int // of the answers, such as 2 for 200 to 299
-	below   []int       // by boundary of the latency
+// arms returns the arms of a split.
+func (s split) arms() []arm {
+	if s.there {
+		return []arm{s.canary, s.stable}
+	}
+	return []arm{s.stable}
 }
-
-// bounds are the boundaries of Envoy's histograms, in milliseconds.
-var bounds = []float64{0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000}
 
 // canaryHeader tells a client of the demo that the canary answered. Emissary adds no such
 // header.
 const canaryHeader = "Demo-Canary"
 
-func newGateway(api *kubetest.API, n *node) *gateway {
-	g := &gateway{api: api, node: n, version: -1, counts: map[string]*counts{}}
-	g.proxy = &httputil.ReverseProxy{
-		ErrorLog:     silent(),
-		Rewrite:      func(r *httputil.ProxyRequest) {},
-		Transport:    &http.Transport{MaxIdleConnsPerHost: atOnce},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusServiceUnavailable) },
+// newGateway returns a gateway whose proxy start starts.
+func newGateway(api *kubetest.API, n *node, start func(routing) (proxy, error)) (*gateway, error) {
+	g := &gateway{api: api, node: n, version: -1}
+	g.routing = g.wanted()
+	var err error
+	g.proxy, err = start(g.routing)
+	return g, err
+}
+
+// run serves the users and applies what changes until ctx ends. An error says why the
+// gateway ended before that.
+func (g *gateway) run(ctx context.Context) error {
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // the proxy ends after its last change
+	ended := make(chan error, 1)
+	go func() { ended <- g.proxy.run(serving) }()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := g.follow(); err != nil {
+				stop()
+				if died := <-ended; died != nil {
+					return died // the reason
+				}
+				return err
+			}
+		case err := <-ended:
+			stop()
+			return err
+		case <-ctx.Done():
+			stop()
+			return <-ended
+		}
 	}
-	return g
 }
 
-// ServeHTTP sends a request to a pod of one version.
-func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
-	to, canary := g.draw()
-	if canary {
-		w.Header().Set(canaryHeader, "true")
-	}
-	answer := &answered{ResponseWriter: w, code: http.StatusOK}
-	defer func() { g.count(to.stats, answer.code, time.Since(began)) }()
-	addresses := g.node.endpoints(g.api.Get(servicesPath + to.service))
-	if len(addresses) == 0 {
-		answer.WriteHeader(http.StatusServiceUnavailable)
-		return
-	}
-	r.URL = &url.URL{Scheme: "http", Host: addresses[rand.IntN(len(addresses))], Path: r.URL.Path}
-	g.proxy.ServeHTTP(answer, r)
-}
-
-// answered remembers the code of an answer.
-type answered struct {
-	http.ResponseWriter
-	code int
-}
-
-func (a *answered) WriteHeader(code int) {
-	a.code = code
-	a.ResponseWriter.WriteHeader(code)
-}
-
-// draw chooses where a request goes: to the canary with the probability of its weight.
-func (g *gateway) draw() (to arm, canary bool) {
+// follow applies what has changed in the cluster.
+func (g *gateway) follow() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.follow()
-	if g.split.there && rand.Float64()*100 < g.split.weight {
-		return g.split.canary, true
+	now := g.api.Version()
+	if now == g.version {
+		return nil
 	}
-	return g.split.stable, false
+	g.version, g.routing = now, g.wanted()
+	return g.proxy.route(g.routing)
 }
 
-// follow applies the Mappings of the cluster, unless the gateway is frozen.
-func (g *gateway) follow() {
-	now := g.api.Version()
-	if now == g.version || g.frozen {
-		return
+// wanted returns the routing that the cluster asks for. A frozen gateway keeps its split, but
+// where a Service leads is not up to it.
+func (g *gateway) wanted() routing {
+	next := routing{g.routing.split, map[string][]string{}}
+	if !g.frozen {
+		next.split = splitOf(g.api.Under(mappingsPath))
 	}
-	g.version = now
-	var next split
-	for _, mapping := range g.api.Under(mappingsPath) {
+	for _, a := range next.arms() {
+		next.addresses[a.cluster] = g.node.endpoints(g.api.Get(servicesPath + a.service))
+	}
+	return next
+}
+
+// splitOf returns the split of Mappings, by path.
+func splitOf(mappings map[string]map[string]any) (s split) {
+	for _, mapping := range mappings {
 		spec, _ := mapping["spec"].(values)
 		service, _ := spec["service"].(string)
 		service, _, _ = strings.Cut(service, ":")
 		service, _, _ = strings.Cut(service, ".")
-		a := arm{service, derive.Cluster(mapping, gatewayNamespace), derive.Stats(mapping, gatewayNamespace)}
+		milliseconds, _ := strconv.Atoi(fmt.Sprint(spec["timeout_ms"]))
+		a := arm{service, derive.Cluster(mapping, gatewayNamespace), derive.Stats(mapping, gatewayNamespace), time.Duration(milliseconds) * time.Millisecond}
 		weight, weighted := spec["weight"]
 		if !weighted {
-			next.stable = a
+			s.stable = a
 			continue
 		}
-		next.canary, next.there = a, true
-		next.weight, _ = strconv.ParseFloat(fmt.Sprint(weight), 64)
+		s.canary, s.there = a, true
+		s.weight, _ = strconv.Atoi(fmt.Sprint(weight))
 	}
-	if next != g.split {
-		g.split, g.changed = next, time.Now()
-	}
+	return s
 }
 
-// count adds an answer to the statistics.
-func (g *gateway) count(stats string, code int, took time.Duration) {
+// weight returns the canary's share, in percent.
+func (g *gateway) weight() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	c := g.counts[stats]
-	if c == nil {
-		c = &counts{classes: map[int]int{}, below: make([]int, len(bounds))}
-		g.counts[stats] = c
-	}
-	c.classes[code/100]++
-	for i, bound := range bounds {
-		if took.Seconds()*1000 <= bound {
-			c.below[i]++
-		}
-	}
+	return g.routing.weight
 }
 
 // freeze makes the gateway ignore changes of Mappings. silence hides its statistics.
-func (g *gateway) freeze(on bool)  { g.mu.Lock(); defer g.mu.Unlock(); g.follow(); g.frozen = on }
+func (g *gateway) freeze()         { g.mu.Lock(); defer g.mu.Unlock(); g.frozen = true }
 func (g *gateway) silence(on bool) { g.mu.Lock(); defer g.mu.Unlock(); g.silent = on }
 
 // forward opens a tunnel to the gateway's pod.
@@ -170,57 +173,17 @@ func (g *gateway) forward(_ context.Context, _, pod string) (live.Tunnel, error)
 	return kubetest.NewTunnel(pod, g.page), nil
 }
 
-// page answers with a page that canarize reads.
+// page answers with a page of the gateway's pod: of Envoy's admin interface, or Emissary's
+// diagnostics, in which nothing is ever wrong.
 func (g *gateway) page(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.Path, "/ambassador/") {
+		return kubetest.Text(`{"route_info": [], "errors": []}`), nil
+	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.follow()
-	switch {
-	case r.URL.Path == "/config_dump":
-		return kubetest.Text(g.configuration()), nil
-	case r.URL.Path == "/stats/prometheus" && g.silent:
+	silent := g.silent
+	g.mu.Unlock()
+	if silent && strings.HasPrefix(r.URL.Path, "/stats") {
 		return nil, errors.New("connection refused")
-	case r.URL.Path == "/stats/prometheus":
-		filter, err := regexp.Compile(r.URL.Query().Get("filter"))
-		if err != nil {
-			return nil, err
-		}
-		return kubetest.Text(g.statistics(filter)), nil
 	}
-	return kubetest.Text(`{"route_info": [], "errors": []}`), nil
-}
-
-// configuration returns Envoy's config_dump.
-func (g *gateway) configuration() string {
-	var routes []string
-	if g.split.there {
-		routes = append(routes, fmt.Sprintf(`{"match": {"prefix": "/", "runtime_fraction": {"default_value": {"numerator": %g}}}, "route": {"cluster": %q}}`, g.split.weight, g.split.canary.cluster))
-	}
-	routes = append(routes, fmt.Sprintf(`{"match": {"prefix": "/"}, "route": {"cluster": %q}}`, g.split.stable.cluster))
-	return fmt.Sprintf(`{"configs": [{"route_config": {"name": "routes", "virtual_hosts": [{"name": "all", "routes": [%s]}]}, "last_updated": %q}]}`,
-		strings.Join(routes, ","), g.changed.UTC().Format(time.RFC3339Nano))
-}
-
-// statistics returns Envoy's metrics page for a filter.
-func (g *gateway) statistics(filter *regexp.Regexp) string {
-	var b strings.Builder
-	b.WriteString("envoy_server_live{} 1\n")
-	for _, name := range slices.Sorted(maps.Keys(g.counts)) {
-		c := g.counts[name]
-		all := 0
-		for _, class := range slices.Sorted(maps.Keys(c.classes)) {
-			all += c.classes[class]
-			if filter.MatchString(fmt.Sprintf("cluster.%s.upstream_rq_%dxx", name, class)) {
-				fmt.Fprintf(&b, "envoy_cluster_upstream_rq_xx{envoy_response_code_class=\"%d\",envoy_cluster_name=%q} %d\n", class, name, c.classes[class])
-			}
-		}
-		if !filter.MatchString("cluster." + name + ".upstream_rq_time") {
-			continue
-		}
-		for i, bound := range bounds {
-			fmt.Fprintf(&b, "envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name=%q,le=\"%g\"} %d\n", name, bound, c.below[i])
-		}
-		fmt.Fprintf(&b, "envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name=%q,le=\"+Inf\"} %d\n", name, all)
-	}
-	return b.String()
+	return g.proxy.page(r)
 }

@@ -16,6 +16,7 @@ type Result struct {
 	Reason   string          `json:"reason,omitempty"`
 	Held     string          `json:"held,omitempty"`
 	Stable   string          `json:"stable"` // the version that is stable in the end
+	Envoy    *Envoy          `json:"envoy,omitempty"`
 	// FirstAnswer is when a user first got an answer, Exposed how long the canary had
 	// requests after its first failure, and Took how long the release took, all in seconds;
 	// -1 if that did not happen.
@@ -37,7 +38,7 @@ type Result struct {
 func (s *Session) sum(state rollout.State, err error, took time.Duration) Result {
 	seen := s.world.clients.now()
 	r := Result{
-		Scenario: s.options.Scenario.Name, Phase: state.Phase, Held: state.Held, Stable: s.world.stableVersion(),
+		Scenario: s.options.Scenario.Name, Phase: state.Phase, Held: state.Held, Stable: s.world.stableVersion(), Envoy: s.world.envoy,
 		FirstAnswer: -1, Exposed: -1, Took: took.Seconds(), Seen: seen, Others: s.ghosts.end(), State: state, Err: err,
 	}
 	if state.Reason != nil {

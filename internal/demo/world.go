@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -45,6 +44,7 @@ type world struct {
 	api      *kubetest.API
 	node     *node
 	gateway  *gateway
+	envoy    *Envoy // nil without one
 	clients  *clients
 	old, new *version
 	release  releasefile.File
@@ -52,6 +52,8 @@ type world struct {
 	speed    float64
 	leave    func() // ends the users
 	end      func() // stops everything
+	// failed receives why the gateway has ended by itself.
+	failed chan error
 
 	mu     sync.Mutex
 	usual  Behaviour // of the new version, without an outage
@@ -59,13 +61,13 @@ type world struct {
 }
 
 // newWorld starts the old version and its users, who send speed times as many requests as
-// usual.
-func newWorld(ctx context.Context, speed float64) (*world, error) {
-	w := &world{speed: speed, api: kubetest.New(), old: &version{name: "1"}, new: &version{name: "2"}}
+// usual, through the Envoy at a path, or a stand-in for one if that is "". The end of ctx only
+// ends its start.
+func newWorld(ctx context.Context, speed float64, envoy string) (*world, error) {
+	w := &world{speed: speed, api: kubetest.New(), old: &version{name: "1"}, new: &version{name: "2"}, failed: make(chan error, 1)}
 	w.node = &node{api: w.api, versions: map[string]*version{oldImage: w.old, newImage: w.new}, log: crashLog, pods: map[string]*pod{}, over: make(chan struct{})}
 	w.api.Settle = w.node.settle
 	w.api.Intercept(w.node.intercept)
-	w.gateway = newGateway(w.api, w.node)
 	if err := w.derive(); err != nil {
 		return nil, err
 	}
@@ -74,27 +76,50 @@ func newWorld(ctx context.Context, speed float64) (*world, error) {
 		"spec":   values{"containers": []any{values{"name": "ambassador", "image": "docker.io/emissaryingress/emissary:4.1.0"}}},
 		"status": values{"phase": "Running", "conditions": []any{values{"type": "Ready", "status": "True"}}},
 	})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	server := &http.Server{Handler: w.gateway, ReadHeaderTimeout: time.Minute, ErrorLog: silent()}
-	w.clients = newClients(listener.Addr().String())
-	ctx, cancel := context.WithCancel(ctx)
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running, using sync.WaitGroup
 	w.node.reconcile() // the first user finds pods
-	running.Go(func() { w.node.run(ctx) })
-	running.Go(func() { _ = server.Serve(listener) }) // until it is closed
-	users, leave := context.WithCancel(ctx)
+	running.Go(func() { w.node.run(working) })
+	address, err := w.open(ctx, envoy)
+	if err != nil {
+		cancel()
+		running.Wait()
+		return nil, err
+	}
+	w.clients = newClients(address)
+	running.Go(func() {
+		if err := w.gateway.run(working); err != nil {
+			w.failed <- err
+		}
+	})
+	users, leave := context.WithCancel(working)
 	using.Go(func() { w.clients.run(users, PerSecond*speed) })
 	w.leave = func() { leave(); using.Wait() }
 	w.end = sync.OnceFunc(func() {
 		w.leave()
 		cancel()
-		_ = server.Close()
 		running.Wait()
 	})
 	return w, nil
+}
+
+// open opens the gateway, and returns where it takes the users' requests.
+func (w *world) open(ctx context.Context, envoy string) (address string, err error) {
+	w.gateway, err = newGateway(w.api, w.node, func(first routing) (proxy, error) {
+		if envoy == "" {
+			b, err := startBuiltin(first)
+			if err == nil {
+				address = b.address()
+			}
+			return b, err
+		}
+		e, err := startEnvoy(ctx, envoy, first)
+		if err == nil {
+			address, w.envoy = e.address, &e.about
+		}
+		return e, err
+	})
+	return address, err
 }
 
 // derive makes the plan of the release from the manifests, and puts the old version into
@@ -200,7 +225,7 @@ func (w *world) perform(d Deed) error {
 	case BreakBoth, MendBoth:
 		w.behave(w.usual, d == BreakBoth)
 	case Freeze:
-		w.gateway.freeze(true)
+		w.gateway.freeze()
 	case Silence, Speak:
 		w.gateway.silence(d == Silence)
 	default:

@@ -53,6 +53,12 @@ var commands = []Saying{
 	{Code: "CZ9117", Level: Error, Says: []string{"the page finds no free port on loopback; choose another one: …"},
 		Means: "The live page listens on 127.0.0.1, and neither the port nor one of the next 20 is free.",
 		Do:    "Pass another `--port`, or `--port 0` for any."},
+	{Code: "CZ9118", Level: Error, Says: []string{"find Envoy: …; install Envoy (…) or set ENVOY to its path"},
+		Means: "`demo --envoy` starts an Envoy of yours: the one that the environment variable ENVOY names, or else the program `envoy` in PATH. There is none.",
+		Do:    "Install Envoy, or set ENVOY to its path. Without `--envoy` the demo needs none."},
+	{Code: "CZ9119", Level: Error, Says: []string{"start Envoy …: …", "Envoy … has ended by itself: …"},
+		Means: "The Envoy of `demo --envoy` does not start, or somebody has ended it. The message has the last line that it wrote.",
+		Do:    "Run `$ENVOY --version` to see whether it is an Envoy that runs here. Without `--envoy` the demo needs none."},
 }
 
 // images are messages about --image.

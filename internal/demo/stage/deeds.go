@@ -27,8 +27,12 @@ var stands = map[demo.Deed]string{
 	demo.Reject:     "canarize reject shop",
 }
 
-// about describes the page of a scenario.
-func about(s demo.Scenario) page.About {
+// about describes the page of a scenario, whose requests may go through an Envoy.
+func about(s demo.Scenario, envoy *demo.Envoy) page.About {
+	story := "Scenario " + s.Name + ": " + s.Story
+	if envoy != nil {
+		story += " The requests go through a real Envoy, version " + envoy.Version + "."
+	}
 	release := demo.Release()
 	deed := func(d demo.Deed, label string) page.Deed {
 		return page.Deed{ID: string(d), Label: label, Stands: stands[d]}
@@ -47,7 +51,7 @@ func about(s demo.Scenario) page.About {
 		Bad:     "failed",
 		Release: release.Namespace + "/" + release.Name,
 		Dots:    "A dot is a real request. The width of a stream is its share. A red cross is a failed request.",
-		Story:   "Scenario " + s.Name + ": " + s.Story,
+		Story:   story,
 		Rules:   page.GhostRules,
 		Groups: []page.Group{
 			{Title: "Break the new version", Deeds: []page.Deed{

@@ -48,7 +48,7 @@ func Start(ctx context.Context, o demo.Options, port int) (*Stage, error) {
 		if id != "" {
 			return nil
 		}
-		return release{s, about(o.Scenario)}
+		return release{s, about(o.Scenario, s.Envoy())}
 	}
 	s.page, err = page.Serve(context.WithoutCancel(ctx), page.Options{Port: port, Find: only})
 	if err != nil {

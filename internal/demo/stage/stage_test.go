@@ -95,7 +95,7 @@ func do(t *testing.T, s *Stage, d demo.Deed, want int) {
 func TestButtons(t *testing.T) {
 	for _, scenario := range demo.Scenarios() {
 		seen := map[string]bool{}
-		for _, g := range about(scenario).Groups {
+		for _, g := range about(scenario, nil).Groups {
 			for _, d := range g.Deeds {
 				if d.Stands == "" || d.Label == "" || seen[d.ID] {
 					t.Errorf("%+v", d)
