@@ -75,7 +75,7 @@ func TestTablesFit(t *testing.T) {
 		}, "99.9 %|(92.9–100.0)|12.25|123"},
 		"traffic": {func(width int) string {
 			var text bytes.Buffer
-			if err := printTraffic(&text, routes, "", width); err != nil {
+			if err := printTraffic(&text, requests{Report: routes}, "", width); err != nil {
 				t.Fatal(err)
 			}
 			return text.String()

@@ -19,6 +19,8 @@ type trafficJSON struct {
 	TCPGroups []tcpGroupJSON `json:"tcpGroups,omitempty"`
 	Drops     []dropJSON     `json:"drops,omitempty"`
 	Unread    string         `json:"unread,omitempty"`
+
+	routesJSON
 }
 
 type groupJSON struct {
@@ -71,10 +73,12 @@ type dropJSON struct {
 	Reason    string `json:"reason"`
 }
 
-func newTrafficJSON(report traffic.Report) trafficJSON {
+func newTrafficJSON(all requests) trafficJSON {
+	report := all.Report
 	out := trafficJSON{
 		Groups: []groupJSON{}, Dropped: append([]string{}, report.Dropped...),
-		Error: report.Error, Errors: append([]string{}, report.Errors...), Unread: report.Unread,
+		Error: report.Error, Errors: slices.Concat([]string{}, report.Errors, all.routes.Found), Unread: report.Unread,
+		routesJSON: newRoutesJSON(all.routes),
 	}
 	for i, g := range report.Groups {
 		group := newGroupJSON(g)

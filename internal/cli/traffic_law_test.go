@@ -23,10 +23,10 @@ func TestTableAndJSONHaveTheSameRows(t *testing.T) {
 		options := model.Options{Namespace: "emissary", Version: rapid.SampledFrom([]model.Version{{}, {Major: 4, Minor: 2}}).Draw(t, "version")}
 		report := traffic.Report{Report: model.Evaluate(rapid.SliceOfNDistinct(rapid.Custom(drawRoute), 0, 8, nameOfRoute).Draw(t, "routes"), options)}
 		var table, text strings.Builder
-		if err := printTraffic(&table, report, "", 0); err != nil {
+		if err := printTraffic(&table, requests{Report: report}, "", 0); err != nil {
 			t.Fatal(err)
 		}
-		if err := printTraffic(&text, report, "json", 0); err != nil {
+		if err := printTraffic(&text, requests{Report: report}, "json", 0); err != nil {
 			t.Fatal(err)
 		}
 		var decoded trafficJSON

@@ -13,17 +13,38 @@ import (
 	"github.com/canarize/canarize/internal/route/emissary/traffic"
 )
 
-func printTraffic(w io.Writer, routes traffic.Report, output string, width int) error {
+func printTraffic(w io.Writer, all requests, output string, width int) error {
+	routes := all.Report
 	var text bytes.Buffer
 	if output == "json" {
 		e := json.NewEncoder(&text)
 		e.SetEscapeHTML(false)
-		if err := e.Encode(newTrafficJSON(routes)); err != nil {
+		if err := e.Encode(newTrafficJSON(all)); err != nil {
 			return err
 		}
 		_, err := w.Write(escapeJSON(text.Bytes()))
 		return err
 	}
+	if !all.routes.Any || !noMappings(routes) && all.routes.Asked == nil {
+		printMappings(&text, routes, width)
+	}
+	if all.routes.Any {
+		if text.Len() > 0 {
+			text.WriteByte('\n')
+		}
+		printRoutes(&text, all.routes, width)
+	}
+	_, err := io.WriteString(w, Escape(text.String()))
+	return err
+}
+
+// noMappings reports whether there is nothing to say about Mappings.
+func noMappings(routes traffic.Report) bool {
+	return len(routes.Groups)+len(routes.TCPGroups)+len(routes.Drops)+len(routes.TCPDrops)+len(routes.Errors) == 0
+}
+
+// printMappings writes what Emissary does.
+func printMappings(text *bytes.Buffer, routes traffic.Report, width int) {
 	var t table
 	shares := []string{"SHARE"}
 	if routes.Truths != nil {
@@ -47,13 +68,11 @@ func printTraffic(w io.Writer, routes traffic.Report, output string, width int) 
 	}
 	text.WriteString(t.Fit(width))
 	for _, line := range behind(routes) {
-		fmt.Fprintln(&text, oneLine(line))
+		fmt.Fprintln(text, oneLine(line))
 	}
 	for _, message := range routes.Errors {
-		fmt.Fprintln(&text, "error: "+oneLine(message))
+		fmt.Fprintln(text, "error: "+oneLine(message))
 	}
-	_, err := io.WriteString(w, Escape(text.String()))
-	return err
 }
 
 // behind says for each Mapping that the gateway gives another share what it gives, and why.

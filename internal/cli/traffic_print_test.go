@@ -24,7 +24,7 @@ func TestLiveTraffic(t *testing.T) {
 		}},
 	}
 	var text strings.Builder
-	if err := printTraffic(&text, routes, "", 0); err != nil {
+	if err := printTraffic(&text, requests{Report: routes}, "", 0); err != nil {
 		t.Fatal(err)
 	}
 	const want = `HOST  PREFIX  MAPPING          ASKED  TAKEN  SEEN  CLUSTER             STATISTICS
@@ -36,7 +36,7 @@ not taken: shop/web-canary: 20 % asked for, the gateway gives 50 % (no route cha
 		t.Errorf("it prints\n%s\nexpected\n%s", text.String(), want)
 	}
 	text.Reset()
-	if err := printTraffic(&text, routes, "json", 0); err != nil {
+	if err := printTraffic(&text, requests{Report: routes}, "json", 0); err != nil {
 		t.Fatal(err)
 	}
 	var out struct {

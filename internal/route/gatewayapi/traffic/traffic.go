@@ -1,0 +1,66 @@
+// Package traffic shows what becomes of the HTTPRoutes and GRPCRoutes of a set of
+// manifests, with the files and lines of what is wrong with them.
+package traffic
+
+import (
+	"strconv"
+
+	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/route/gatewayapi/model"
+)
+
+// Report is what a conformant implementation does with the routes of a set.
+type Report struct {
+	model.Report
+	// Any reports whether the set has a route or Gateway.
+	Any bool
+	// Found holds the problems as FILE:LINE: KIND NAMESPACE/NAME: TEXT.
+	Found []string
+	// Asked is the request that was asked about, or nil. Answers has what each Gateway
+	// does with it.
+	Asked   *model.Request
+	Answers []model.Answer
+}
+
+// Evaluate evaluates the routes of a set, and what becomes of a request unless it is nil.
+func Evaluate(set *manifest.Set, options model.Options, request *model.Request) Report {
+	objects := make([]map[string]any, len(set.Objects))
+	declared := map[model.ID]*manifest.Object{}
+	out := Report{Asked: request}
+	for i, o := range set.Objects {
+		objects[i] = set.Value(o)
+		if id := model.IDOf(objects[i]); o.Group() == model.APIGroup {
+			declared[id] = o
+			out.Any = out.Any || id.Kind == "HTTPRoute" || id.Kind == "GRPCRoute" || id.Kind == "Gateway"
+		}
+	}
+	if !out.Any {
+		return out
+	}
+	routes := model.New(objects, options)
+	out.Report = routes.Report()
+	if request != nil {
+		out.Answers = routes.Ask(*request)
+	}
+	for _, p := range out.Problems {
+		o := declared[p.Object]
+		out.Found = append(out.Found, o.At(find(o.Root, p.Path)).String()+": "+p.String())
+	}
+	return out
+}
+
+// find returns the value at a path of keys and indices, or of as many of its steps as
+// there are.
+func find(n *manifest.Node, path []string) *manifest.Node {
+	for _, step := range path {
+		next := manifest.Get(n, step)
+		if i, err := strconv.Atoi(step); err == nil && manifest.IsList(n) && i < len(n.Content) {
+			next = n.Content[i]
+		}
+		if next == nil {
+			return n
+		}
+		n = next
+	}
+	return n
+}
