@@ -77,7 +77,7 @@ func newTrafficJSON(all requests) trafficJSON {
 	report := all.Report
 	out := trafficJSON{
 		Groups: []groupJSON{}, Dropped: append([]string{}, report.Dropped...),
-		Error: report.Error, Errors: slices.Concat([]string{}, report.Errors, all.routes.Found), Unread: report.Unread,
+		Error: report.Error, Errors: append(append([]string{}, report.Errors...), all.routes.Found...), Unread: report.Unread,
 		routesJSON: newRoutesJSON(all.routes),
 	}
 	for i, g := range report.Groups {

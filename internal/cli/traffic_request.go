@@ -21,7 +21,7 @@ type requestFlags struct {
 func (f *requestFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.url, "url", "", "show only which HTTPRoute or GRPCRoute takes a request to `URL`: http://, https:// or grpc://HOST[:PORT]/PATH")
 	flags.StringVarP(&f.method, "method", "X", "", "with --url: `METHOD` of the request (default GET)")
-	flags.StringArrayVarP(&f.headers, "header", "H", nil, "with --url: header of the request, `NAME: VALUE`; can be repeated")
+	flags.StringArrayVarP(&f.headers, "header", "H", nil, "with --url: `HEADER` of the request, \"name: value\"; can be repeated")
 }
 
 // ports holds the default ports of URLs. gRPC without TLS has none; that of HTTP is the

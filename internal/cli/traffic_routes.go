@@ -25,8 +25,10 @@ func printRoutes(text *bytes.Buffer, report routes.Report, width int) {
 		}
 	}
 	text.WriteString(t.Fit(width))
-	for _, message := range report.Found {
-		fmt.Fprintln(text, "error: "+oneLine(message))
+	if !report.Taken() { // a finding may say why not
+		for _, message := range report.Found {
+			fmt.Fprintln(text, "error: "+oneLine(message))
+		}
 	}
 	for _, what := range report.Assumed {
 		fmt.Fprintln(text, "assumed: "+oneLine(what))

@@ -23,7 +23,7 @@ var commands = []Saying{
 	{Code: "CZ9107", Level: Error, Says: []string{"unknown output format; known: …"},
 		Means: "The verb cannot print in this format.",
 		Do:    "Use one of the formats that the message lists."},
-	{Code: "CZ9108", Level: Error, Says: []string{"; leave out …", "leave out the NAME", "a report of all namespaces needs --all", "a mark that is removed needs no reason", "…: needs --baseline", "…: needs --watch or --wait", "--baseline: pass --stable FILE|DIR, the manifests of the version that runs now", "--live reads the cluster; omit … or --live"},
+	{Code: "CZ9108", Level: Error, Says: []string{"; leave out …", "leave out the NAME", "a report of all namespaces needs --all", "a mark that is removed needs no reason", "…: needs --baseline", "…: needs --watch or --wait", "--baseline: pass --stable FILE|DIR, the manifests of the version that runs now", "--live reads the cluster; omit … or --live", "--method and --header describe the request of --url; add --url, or omit them", "--url: the input has no HTTPRoute or GRPCRoute; pass the file that has it"},
 		Means: "Two parts of the command do not fit together, or one needs another.",
 		Do:    "Leave out or add what the message names."},
 	{Code: "CZ9109", Level: Error, Says: []string{"--to is missing; pass the canary's share in whole percent"},

@@ -84,7 +84,8 @@ func (m *match) String() string {
 	case m.rule.route.grpc && m.service.kind == everything && m.rpc.kind == everything:
 		parts = append(parts, "every gRPC method")
 	case m.rule.route.grpc:
-		parts = append(parts, cmp.Or(m.service.String(), "*")+"/"+cmp.Or(m.rpc.String(), "*"))
+		name := func(p pattern) string { return cmp.Or(strings.TrimPrefix(p.String(), "= "), "*") }
+		parts = append(parts, name(m.service)+"/"+name(m.rpc))
 	case m.method != "":
 		parts = append(parts, m.method+" "+m.path.String())
 	default:
@@ -370,8 +371,8 @@ func (r *rule) readReference(n node, fields string) backend {
 		Name:      n.get("name").name(253),
 		Port:      n.get("port").number(0, 1, 65535),
 	}}
-	if b.isService() && b.Port == 0 {
-		n.get("port").refuse("is missing, and a Service needs one")
+	if port := n.get("port"); b.isService() && port.missing() {
+		port.refuse("is missing, and a Service needs one")
 	}
 	return b
 }

@@ -49,11 +49,11 @@ func (m *Model) share(r *rule) (out shares) {
 		out.status = r.route.broken()
 		m.find(r.route.id, r.path, "has no backendRefs: its requests get %s", out.status)
 	case sum == 0:
-		out.open = "all weights are 0: no backend gets requests, and the specification does not say what clients get instead (Envoy Gateway: 500)"
+		out.open = "all weights are 0, and the specification does not say what clients get then (Envoy Gateway: 500)"
 		if len(r.backends) == 1 {
 			out.open += "; some gateways send a lone backend everything"
 		}
-		m.find(r.route.id, r.path, "has no requests for anybody: %s", out.open)
+		m.find(r.route.id, r.path, "sends requests to no backend: %s", out.open)
 	}
 	for _, f := range r.filters {
 		if f == "ExtensionRef" || f == "ExternalAuth" {
@@ -89,7 +89,7 @@ func (w *world) resolve(from *route, b Backend) Row {
 	case !b.isService() && b.Group == "":
 		return broken(from.broken(), "has the kind %s, which is no backend", b.Kind)
 	case !w.granted(from.id, b):
-		return broken(from.broken(), "refers to %s in another namespace, and no ReferenceGrant there, of those in the input, allows it to %ss of namespace %s", b, from.id.Kind, from.id.Namespace)
+		return broken(from.broken(), "refers to %s in another namespace, which no ReferenceGrant of the input allows", b)
 	case !b.isService():
 		row.Open = "a gateway that does not know the kind " + b.Kind + " of group " + b.Group + " answers " + from.broken()
 	case s == nil && w.complete:

@@ -3,6 +3,7 @@
 package traffic
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/canarize/canarize/internal/manifest"
@@ -47,6 +48,11 @@ func Evaluate(set *manifest.Set, options model.Options, request *model.Request) 
 		out.Found = append(out.Found, o.At(find(o.Root, p.Path)).String()+": "+p.String())
 	}
 	return out
+}
+
+// Taken reports whether a request was asked about, and every Gateway has a route for it.
+func (r Report) Taken() bool {
+	return len(r.Answers) > 0 && !slices.ContainsFunc(r.Answers, func(a model.Answer) bool { return a.Group == nil })
 }
 
 // find returns the value at a path of keys and indices, or of as many of its steps as
