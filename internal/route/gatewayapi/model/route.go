@@ -197,11 +197,12 @@ func readRule(n node, of *route) *rule {
 	return out
 }
 
-// forbidden lists what the path of an exact or prefix match may not contain, and not end
-// with (HTTPPathMatch).
-var forbidden = struct{ inside, end []string }{
-	[]string{"//", "/./", "/../", "%2f", "%2F", "#", "?"}, []string{"/.", "/.."},
-}
+// pathForm matches a path, and notInPath what the path of an exact or prefix match may not
+// have (HTTPPathMatch).
+var (
+	pathForm  = regexp.MustCompile(`^/(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})*$`)
+	notInPath = regexp.MustCompile(`//|/\.{1,2}(/|$)|%2[fF]`)
+)
 
 func readMatch(n node) *match {
 	n.object("path headers queryParams method")
@@ -212,15 +213,11 @@ func readMatch(n node) *match {
 		path:   newPattern(kind(path.get("type").oneOf("PathPrefix", "Exact PathPrefix RegularExpression")), value.text("/")),
 		method: n.get("method").oneOf("", "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH"),
 	}
-	if m.path.kind != regular {
-		wrong := func(part string) bool { return strings.Contains(m.path.text, part) }
-		ends := func(part string) bool { return strings.HasSuffix(m.path.text, part) }
-		if !strings.HasPrefix(m.path.text, "/") || slices.ContainsFunc(forbidden.inside, wrong) || slices.ContainsFunc(forbidden.end, ends) {
-			value.refuse("is %q, expected a path such as /cart", m.path.text)
-		}
-	}
-	if len(m.path.text) > 1024 {
+	switch {
+	case len(m.path.text) > 1024:
 		value.refuse("has more than 1024 characters")
+	case m.path.kind != regular && (!pathForm.MatchString(m.path.text) || notInPath.MatchString(m.path.text)):
+		value.refuse("is %q, expected a path such as /cart", m.path.text)
 	}
 	m.headers = readConditions(n.get("headers"), strings.ToLower, 4096)
 	m.query = readConditions(n.get("queryParams"), func(name string) string { return name }, 1024)
