@@ -149,6 +149,9 @@ func (c documentedCommand) carriedOut(t *testing.T, folder, verb string) {
 	switch verb {
 	case "simulate":
 		args = append(args, "--runs", "5")
+	case "traffic":
+		text, _ := os.ReadFile("routes.yml")
+		stdin = string(text)
 	case "judge":
 		for _, name := range []string{"observations.jsonl", "healthy.jsonl", "rejected.jsonl"} {
 			text, _ := os.ReadFile(name) // the first that exists
@@ -198,6 +201,7 @@ func commonFolder(t *testing.T) string {
 	app := strings.Replace(read("test", "script", "testdata", "app.yml"), "      containers:\n", "      containers:\n        - {name: app, image: 'registry.example.com/app:1'}\n", 1)
 	for name, text := range map[string]string{
 		"manifests/app.yml":              app,
+		"routes.yml":                     read("examples", "routes", "shop.yml"),
 		"chart.yaml":                     read("examples", "hooks", "chart.yaml"),
 		"examples/history/rejected.json": read("examples", "history", "rejected.json"),
 		"shop.yml":                       read("examples", "simulate", "scenarios", "checkout.yml"),

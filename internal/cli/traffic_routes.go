@@ -46,12 +46,7 @@ func (t *table) match(g model.Group) {
 			t.row(host, g.Match, "("+text+")")
 		}
 	}
-	part := func(percent float64) string {
-		if g.Unserved != "" {
-			percent = 0
-		}
-		return decimal(percent) + " %"
-	}
+	part := func(percent float64) string { return decimal(g.Real(percent)) + " %" }
 	if g.Status != "" {
 		row(part(100), g.Status)
 	}
@@ -109,7 +104,8 @@ type matchJSON struct {
 	Kind      string        `json:"kind"`
 	Route     string        `json:"route"`
 	Namespace string        `json:"namespace"`
-	Rule      int           `json:"rule"` // index
+	Rule      int           `json:"rule"`  // index
+	Index     int           `json:"index"` // of the match in the rule
 	Match     string        `json:"match"`
 	Hosts     []string      `json:"hosts"`
 	Listeners []string      `json:"listeners"`
@@ -185,19 +181,15 @@ func newRoutesJSON(report routes.Report) (out routesJSON) {
 
 func newMatchJSON(g model.Group) matchJSON {
 	out := matchJSON{
-		Kind: g.Route.Kind, Route: g.Route.Name, Namespace: g.Route.Namespace, Rule: g.Rule, Match: g.Match,
+		Kind: g.Route.Kind, Route: g.Route.Name, Namespace: g.Route.Namespace, Rule: g.Rule, Index: g.Index, Match: g.Match,
 		Hosts: g.Hosts, Listeners: g.Listeners, Rows: []backendJSON{}, Errors: g.Errors(), Filters: g.Filters,
 		Status: g.Status, Unserved: g.Unserved, Open: g.Open, Remark: g.Remark,
 	}
 	for _, r := range g.Rows {
-		share := r.Percent()
-		if g.Unserved != "" {
-			share = 0
-		}
-		out.Rows = append(out.Rows, backendJSON{newReferenceJSON(r.Backend), r.Weight, r.Of, share, r.Status, r.Reason, r.Filters, r.Open})
+		out.Rows = append(out.Rows, backendJSON{newReferenceJSON(r.Backend), r.Weight, r.Of, g.Real(r.Percent()), r.Status, r.Reason, r.Filters, r.Open})
 	}
 	for _, m := range g.Mirrors {
-		out.Mirrors = append(out.Mirrors, mirrorJSON{newReferenceJSON(m.Backend), m.Percent()})
+		out.Mirrors = append(out.Mirrors, mirrorJSON{newReferenceJSON(m.Backend), g.Real(m.Percent())})
 	}
 	return out
 }

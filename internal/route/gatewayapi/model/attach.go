@@ -122,7 +122,10 @@ func (m *Model) attachTo(r *route, p parent, listeners []*listener) {
 		case at.rival() != nil:
 			refusals = append(refusals, fmt.Sprintf("listener %s serves the same hosts by %s, which is of the other kind and older, or first by name", l, at.rival().route.id))
 		default:
-			l.attached = append(l.attached, at)
+			if l.attached == nil {
+				l.attached = map[bool][]*attachment{}
+			}
+			l.attached[r.grpc] = append(l.attached[r.grpc], at)
 			done = true
 		}
 	}
@@ -161,10 +164,7 @@ func hostsOf(r *route, l *listener) (out []host) {
 // there is one. Only the older of them is accepted (GRPCRouteSpec), and routes attach
 // oldest first.
 func (a *attachment) rival() *attachment {
-	for _, other := range a.listener.attached {
-		if other.route.grpc == a.route.grpc {
-			continue
-		}
+	for _, other := range a.listener.attached[!a.route.grpc] {
 		for _, h := range a.hosts {
 			for _, o := range other.hosts {
 				if _, common := intersect(h.name, o.name); common {

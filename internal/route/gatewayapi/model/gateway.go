@@ -19,7 +19,7 @@ type listener struct {
 	selector selector
 	kinds    []string // nil means those of the protocol
 
-	attached []*attachment
+	attached map[bool][]*attachment // GRPCRoutes by true
 }
 
 func (l *listener) String() string {

@@ -95,7 +95,8 @@ func (p pattern) key() string { return string(p.kind) + " " + p.trimmed() }
 
 // covers reports whether a pattern fits every text that another fits, as far as it shows.
 func (p pattern) covers(other pattern) bool {
-	return p.kind == everything || p.key() == other.key() || other.kind == exact && p.fits(other.text) == yes
+	same := p.kind == other.kind && p.trimmed() == other.trimmed()
+	return same || p.kind == everything || other.kind == exact && p.kind == regular && p.fits(other.text) == yes
 }
 
 func (p pattern) String() string {

@@ -86,14 +86,19 @@ type Group struct {
 	Remark   string // what an answer depends on, as a sentence without its subject
 }
 
-// Errors returns the percentage of the requests that get an error instead of a backend's
-// answer. It is 0 if the match gets no requests.
-func (g Group) Errors() float64 {
+// Real returns a percentage of the match's requests, which is 0 if it gets none.
+func (g Group) Real(percent float64) float64 {
 	if g.Unserved != "" {
 		return 0
 	}
+	return percent
+}
+
+// Errors returns the percentage of the requests that get an error instead of a backend's
+// answer.
+func (g Group) Errors() float64 {
 	if g.Status != "" && g.Status != redirected {
-		return 100
+		return g.Real(100)
 	}
 	var failing, of int64
 	for _, r := range g.Rows {
@@ -101,7 +106,7 @@ func (g Group) Errors() float64 {
 			failing, of = failing+r.Weight, r.Of
 		}
 	}
-	return percent(failing, of)
+	return g.Real(percent(failing, of))
 }
 
 // Unattached is a reference of a route to a parent that does not accept it.
