@@ -147,3 +147,23 @@ func TestSelector(t *testing.T) {
 		}
 	}
 }
+
+// TestExpressionsAreOpen: the rank of a regular expression in a path is open beside another
+// rule for the same host, and not otherwise: between hosts the host decides.
+func TestExpressionsAreOpen(t *testing.T) {
+	route := func(name, host string, match m) m {
+		return newObject(gatewayAPI, "HTTPRoute", "edge", name, m{
+			"parentRefs": []any{m{"name": "public"}}, "hostnames": []any{host},
+			"rules": []any{m{"matches": []any{match}, "backendRefs": []any{m{"name": "web", "port": 80}}}},
+		})
+	}
+	expression := m{"path": m{"type": "RegularExpression", "value": "/v[0-9]+"}}
+	for other, want := range map[string]bool{"a.com": true, "b.com": false, "*.com": false} {
+		report := model.New([]m{route("a", "a.com", expression), route("b", other, m{})}, model.Options{}).Report()
+		for _, g := range report.Groups {
+			if isOpen := g.Open != ""; isOpen != (want && g.Route.Name == "a") {
+				t.Errorf("beside %s: %s is open: %v", other, g.Route, isOpen)
+			}
+		}
+	}
+}

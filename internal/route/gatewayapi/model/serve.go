@@ -27,9 +27,14 @@ func (m *Model) serve(l *listener) (out []served) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b candidate) int { sign, _ := literal.compare(a, b); return sign })
-	similar := map[string][]candidate{} // by host and path
+	similar := map[string][]candidate{}  // by host and path
+	rules := map[string]map[*rule]bool{} // by host
 	for _, c := range all {
 		for _, h := range c.at.hosts {
+			if rules[h.name] == nil {
+				rules[h.name] = map[*rule]bool{}
+			}
+			rules[h.name][c.match.rule] = true
 			key := h.name + " " + c.match.key()
 			similar[key] = append(similar[key], candidate{entry: c.entry, name: h.name, own: h.own})
 		}
@@ -37,8 +42,9 @@ func (m *Model) serve(l *listener) (out []served) {
 	for _, c := range all {
 		s := served{entry: c.entry}
 		m.overlap(&s, similar)
-		if s.open == "" && c.match.hasExpression() && len(all) > len(c.match.rule.matches) {
-			s.open = questions[3].text + ": beside other matches it may take more or fewer requests"
+		beside := func(h host) bool { return len(rules[h.name]) > 1 } // for other hosts, the host decides
+		if s.open == "" && c.match.hasExpression() && slices.ContainsFunc(c.at.hosts, beside) {
+			s.open = questions[3].text + ": beside other rules for the host it may take more or fewer requests"
 		}
 		out = append(out, s)
 	}
