@@ -68,8 +68,11 @@ func (l *listener) readAllowed(n node) {
 	n.object("namespaces kinds")
 	namespaces := n.get("namespaces")
 	namespaces.object("from selector")
-	l.from = namespaces.get("from").oneOf("Same", "All Selector Same None")
-	l.selector = readSelector(namespaces.get("selector"))
+	l.from = namespaces.get("from").oneOf("Same", "All Selector Same")
+	l.selector = selector{{key: nameLabel, operator: "In"}} // without a selector no namespace fits
+	if s := namespaces.get("selector"); !s.missing() {
+		l.selector = readSelector(s)
+	}
 	for _, k := range n.get("kinds").items(8) {
 		k.object("group kind")
 		if k.get("group").text(APIGroup) == APIGroup {
@@ -111,21 +114,16 @@ func (l *listener) admits(namespace string, w *world) verdict {
 			return open
 		}
 		return fits
-	case "Same":
-		return verdictOf(namespace == l.gateway.Namespace)
 	}
-	return no
+	return verdictOf(namespace == l.gateway.Namespace)
 }
 
 // source describes the namespaces from which the listener accepts routes.
 func (l *listener) source() string {
-	switch l.from {
-	case "Selector":
+	if l.from == "Selector" {
 		return "accepts only routes of namespaces with certain labels"
-	case "Same":
-		return "accepts only routes of namespace " + l.gateway.Namespace
 	}
-	return "accepts no routes"
+	return "accepts only routes of namespace " + l.gateway.Namespace
 }
 
 // selector selects namespaces by their labels (LabelSelector of apimachinery).

@@ -132,8 +132,12 @@ func TestSelector(t *testing.T) {
 		"exists":        {expression("Exists"), m{"zone": ""}, true, false},
 		"not exists":    {expression("DoesNotExist"), m{"zone": ""}, false, false},
 		"everything":    {m{}, m{}, true, false},
+		"no selector":   {nil, m{}, false, false},
 	} {
-		listener := m{"name": "web", "port": 80, "protocol": "HTTP", "allowedRoutes": m{"namespaces": m{"from": "Selector", "selector": c.selector}}}
+		listener := m{"name": "web", "port": 80, "protocol": "HTTP", "allowedRoutes": m{"namespaces": m{"from": "Selector"}}}
+		if c.selector != nil {
+			listener["allowedRoutes"].(m)["namespaces"].(m)["selector"] = c.selector
+		}
 		set := []m{
 			newObject(gatewayAPI, "Gateway", "edge", "public", m{"listeners": []any{listener}}),
 			newObject(gatewayAPI, "HTTPRoute", "shop", "r", m{"parentRefs": []any{m{"name": "public", "namespace": "edge"}}}),
