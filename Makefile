@@ -59,14 +59,6 @@ scenarios: ## Play every scenario of the demo with the real engine; some also th
 	test -n "$$ENVOY" || echo "scenarios: those through a real Envoy are left out; $(GO) -C test/cluster run . envoy downloads one" >&2; \
 	$(GO) test -tags scenarios -count=1 -timeout 10m -parallel 5 -run TestScenarios ./internal/demo
 
-.PHONY: pictures
-pictures: ## Take the picture of the live page for the documents, in Chromium
-	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix test/browser
-	$(GO) build -o bin/canarize ./cmd/canarize
-	@log=$$(mktemp); bin/canarize demo --no-browser --port 8099 2>$$log >&2 & \
-	until url=$$(grep -o 'http://[^ ]*' $$log); do sleep 0.2; done; \
-	cd test/browser && node drive.mjs picture "$$url" ../../docs/demo.png; kill %1 2>/dev/null; wait
-
 .PHONY: race
 race: ## Run the tests of the code that ships under the race detector
 	$(GO) test -race ./app/... ./cmd/... ./internal/... ./test/script
@@ -87,10 +79,14 @@ lint: ## Check formatting, vet, staticcheck, and known vulnerabilities where rea
 	else echo "govulncheck: the vulnerability database is out of reach, not checked"; fi
 
 .PHONY: docs
-docs: ## Write the command reference, the schema of release files, the messages and the pictures of terminals from the code
+docs: ## Write the command reference, the schema of release files, the messages and the pictures from the code; those of pages where there is a Chromium
 	$(GO) test ./internal/cli -run 'TestReference|TestSchema|TestFields' -update
 	$(GO) test ./internal/saying -run TestPage -update
 	$(GO) test ./internal/report -run TestPictures -update
+	@if command -v "$${CHROMIUM:-chromium}" >/dev/null; then \
+	  npm ci --silent --ignore-scripts --no-audit --no-fund --prefix test/browser && \
+	  $(GO) test -tags browser -count=1 -timeout 5m ./test/browser -run TestPictures -update; \
+	else echo "docs: the pictures of pages stay as they are, because there is no Chromium"; fi
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME each

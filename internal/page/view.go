@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/canarize/canarize/internal/chart"
@@ -234,6 +235,15 @@ func (f *Frame) Judge(j *rollout.Judged, rule *rollout.Rule) {
 	f.Harm, f.Health = harm(harmful, j.Reject), health(healthy, j.Promote)
 	f.Verdict = fmt.Sprintf("%s: %s", j.Verdict, j.Reason)
 	shown := rollout.Notable(j.Metrics, parts)
+	slices.SortStableFunc(shown, func(a, b rollout.Metric) int { // events alone harm nobody
+		switch {
+		case a.Events == b.Events:
+			return 0
+		case a.Events:
+			return 1
+		}
+		return -1
+	})
 	for i, bar := range report.Bars(shown) {
 		f.Metrics = append(f.Metrics, metric(shown[i], bar))
 	}

@@ -243,10 +243,9 @@ func TestConnection(t *testing.T) {
 	}
 }
 
-// TestDashboard: a person finds a release in the list, sees what its record has, holds and
-// rejects it with a reason, and finds the way back.
-func TestDashboard(t *testing.T) {
-	s := play(t, "good")
+// watch starts a dashboard of a demo's cluster.
+func watch(t *testing.T, s *stage.Stage) *dashboard.Dashboard {
+	t.Helper()
 	h, err := s.Join()
 	if err != nil {
 		t.Fatal(err)
@@ -264,8 +263,15 @@ func TestDashboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Close)
+	return d
+}
+
+// TestDashboard: a person finds a release in the list, sees what its record has, holds and
+// rejects it with a reason, and finds the way back.
+func TestDashboard(t *testing.T) {
+	s := play(t, "good")
 	var read struct{ Sentence, Canary, Hurt, Report, Row, Earlier, Story string }
-	drive(t, &read, nil, "dashboard", d.URL)
+	drive(t, &read, nil, "dashboard", watch(t, s).URL)
 	<-s.Done()
 	result, err := s.Result()
 	if err != nil {

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
-const [story, url, other] = process.argv.slice(2);
+const [story, url, other, more] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 const complaints = [];
 
@@ -56,12 +56,27 @@ const stories = {
     };
   },
 
-  /** The picture of the page in the documents, once some users are hurt. */
-  async picture() {
-    const page = await open({ width: 1280, height: 1000 });
-    await page.waitForFunction(() => Number.parseInt(document.getElementById("hurt").textContent, 10) >= 12, null, { timeout: 60_000 });
-    await page.screenshot({ path: other });
-    return {};
+  /** The pictures of the documents, once the evidence of harm is clear, and at the end. */
+  async pictures() {
+    const folder = more, names = [];
+    const take = async (page, name) => {
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, name);
+      await page.screenshot({ path: `${folder}/${name}` });
+      names.push(name);
+    };
+    const sizes = { "demo.png": { width: 1280, height: 900 }, "demo-phone.png": { width: 360, height: 780 }, "demo-wall.png": { width: 3840, height: 2160 } };
+    const pages = await Promise.all(Object.values(sizes).map(open));
+    const board = await pages[0].context().newPage();
+    await board.setViewportSize({ width: 1280, height: 900 });
+    await board.goto(other);
+    await board.click("#rows a");
+    await pages[0].waitForFunction(() => Number.parseInt(/(\d+) % of the way/.exec(document.getElementById("harm-now").textContent)?.[1], 10) >= 60, null, { timeout: 60_000 });
+    await Promise.all(Object.keys(sizes).map((name, i) => take(pages[i], name)));
+    await over(board);
+    await take(board, "dashboard.png");
+    await board.goto(new URL(await board.getAttribute("#report-link", "href"), other).href);
+    await take(board, "rejected.png");
+    return names;
   },
 
   /** The two buttons by which a release ends at once. */
