@@ -83,7 +83,9 @@ docs: ## Write the command reference, the schema of release files, the messages 
 	$(GO) test ./internal/cli -run 'TestReference|TestSchema|TestFields' -update
 	$(GO) test ./internal/saying -run TestPage -update
 	$(GO) test ./internal/report -run TestPictures -update
-	@if command -v "$${CHROMIUM:-chromium}" >/dev/null; then \
+	@if git diff --quiet "$$(git log -1 --format=%H -- docs/demo.png)" -- internal/page internal/look; then \
+	  echo "docs: the pages look as in their pictures"; \
+	elif command -v "$${CHROMIUM:-chromium}" >/dev/null; then \
 	  npm ci --silent --ignore-scripts --no-audit --no-fund --prefix test/browser && \
 	  $(GO) test -tags browser -count=1 -timeout 5m ./test/browser -run TestPictures -update; \
 	else echo "docs: the pictures of pages stay as they are, because there is no Chromium"; fi
