@@ -20,7 +20,7 @@ import (
 // Options configures Start.
 type Options struct {
 	Hub       *hub.Hub
-	Namespace string // "" means all
+	Namespace string // "" means all whose records the user may read
 	Name      string // shows only this release, without a list; "" shows all
 	Port      int    // see page.Options
 	Host      string // what serves the page, such as "canarize dashboard"
@@ -79,8 +79,8 @@ func Start(ctx context.Context, o Options) (*Dashboard, error) {
 	once := sync.OnceFunc(func() { close(read) })
 	go func() {
 		defer close(d.done)
-		d.err = survey.WatchReleases(d.ctx, o.Hub.Cluster(), o.Namespace, o.Name, func(all []survey.Recorded) (bool, error) {
-			d.update(all)
+		d.err = d.watch(func(all []survey.Recorded, hidden int) (bool, error) {
+			d.update(all, hidden)
 			once()
 			return false, nil
 		})
@@ -108,6 +108,15 @@ func Start(ctx context.Context, o Options) (*Dashboard, error) {
 		d.page.Close()
 	})
 	return d, nil
+}
+
+// watch calls handle with the releases at once and after every change.
+func (d *Dashboard) watch(handle func(all []survey.Recorded, hidden int) (bool, error)) error {
+	cluster, at := d.options.Hub.Cluster(), d.only()
+	if at == (runner.Release{}) {
+		return survey.WatchAllowed(d.ctx, cluster, handle)
+	}
+	return survey.WatchReleases(d.ctx, cluster, at.Namespace, at.Name, func(all []survey.Recorded) (bool, error) { return handle(all, 0) })
 }
 
 // Done returns a channel that is closed when the releases are no longer followed. Err says
@@ -168,8 +177,9 @@ func (d *Dashboard) release(id runner.Release) *release {
 	return r
 }
 
-// update shows the releases as they are now.
-func (d *Dashboard) update(all []survey.Recorded) {
+// update shows the releases as they are now. hidden is the number of namespaces that are left
+// out.
+func (d *Dashboard) update(all []survey.Recorded, hidden int) {
 	rows := make(map[runner.Release]listed, len(all))
 	list := &page.List{Host: d.options.Host, Rows: make([]page.Row, 0, len(all))}
 	for _, r := range all {
@@ -187,6 +197,9 @@ func (d *Dashboard) update(all []survey.Recorded) {
 		}
 	}
 	list.Summary = summary(list.Rows)
+	if hidden > 0 {
+		list.Note = fmt.Sprintf("%d more namespaces are left out, because you may not read ConfigMaps there.", hidden)
+	}
 	d.rows = rows
 	d.list.Store(list)
 }

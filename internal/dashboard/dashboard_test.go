@@ -3,6 +3,7 @@ package dashboard
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -248,6 +249,12 @@ func TestOnly(t *testing.T) {
 	d.Tell(rollout.Event{Kind: rollout.EventPhase, Text: "recorded"})
 	if lines := r.Past().Lines; len(lines) != 1 || lines[0].Text != "waiting for pods" {
 		t.Errorf("%+v", lines)
+	}
+	for n := range 100_000 {
+		d.Tell(rollout.Event{Kind: rollout.EventProgress, Text: fmt.Sprint("event ", n)})
+	}
+	if shown := r.Past().Lines; len(shown) != lines || shown[lines-1].Text != "event 99999" {
+		t.Errorf("%d lines, the last is %+v", len(shown), shown[len(shown)-1])
 	}
 }
 

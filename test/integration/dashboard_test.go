@@ -65,7 +65,20 @@ func testRunDashboard(t *testing.T, s shop, u *users) {
 	if cost := state.Judged.Cost(); int64(f.Canary.Requests) != cost.Requests || !strings.Contains(f.End.Sentence, "not on a Friday") {
 		t.Errorf("%+v is not %+v", f, cost)
 	}
-	s.kubeconfig = actingAs(t, s.kubeconfig, account("reader"))
+	s.apply(t, "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: "+s.namespace+"}, rules: [{apiGroups: [''], resources: [namespaces], verbs: [list]}]}")
+	s.apply(t, "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: "+s.namespace+"}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "+s.namespace+"}, subjects: [{kind: ServiceAccount, name: reader, namespace: "+s.namespace+"}]}")
+	everywhere := s.dashboard(t, account("reader"), "-A")
+	everywhere.release = ""
+	list := shows(everywhere, "list", func(l struct {
+		Note string
+		Rows []page.Row
+	}) bool {
+		return true
+	})
+	if len(list.Rows) != 1 || list.Rows[0].ID != s.namespace+"/shop" || !strings.Contains(list.Note, "more namespaces are left out") {
+		t.Errorf("%+v", list)
+	}
+	s.kubeconfig = actingAs(t, s.kubeconfig, account("nobody"))
 	s.expect(t, 1, []string{"dashboard", "-A", "--no-browser"}, "not allowed to watch it", "canarize rbac prints the permissions")
 }
 
@@ -77,10 +90,10 @@ type dashboard struct {
 }
 
 // dashboard starts one, as another user.
-func (s shop) dashboard(t *testing.T, user string) dashboard {
+func (s shop) dashboard(t *testing.T, user string, more ...string) dashboard {
 	t.Helper()
 	s.kubeconfig = actingAs(t, s.kubeconfig, user)
-	cmd := s.command(t.Context(), "dashboard", "--no-browser")
+	cmd := s.command(t.Context(), append([]string{"dashboard", "--no-browser"}, more...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
