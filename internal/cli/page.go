@@ -13,6 +13,7 @@ import (
 	"github.com/canarize/canarize/internal/dashboard"
 	"github.com/canarize/canarize/internal/demo"
 	"github.com/canarize/canarize/internal/demo/stage"
+	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
 	"github.com/canarize/canarize/internal/wiring"
@@ -137,9 +138,9 @@ type openPage struct{ dashboard *dashboard.Dashboard }
 
 // start serves the page, and says where. A release goes on without its page.
 func (o *openPage) start(ctx context.Context, engine wiring.Hub, release runner.Release, streams Streams) string {
-	d, err := startDashboard(context.WithoutCancel(ctx), engine, dashboard.Options{Namespace: release.Namespace, Name: release.Name, Host: "canarize run", Ends: true})
+	d, err := startDashboard(ctx, engine, dashboard.Options{Namespace: release.Namespace, Name: release.Name, Host: "canarize run", Ends: true})
 	if err != nil {
-		return fmt.Sprintf("the page cannot be shown, and the release goes on without it: %v", err)
+		return fmt.Sprintf("the page cannot be shown, and the release goes on without it: %v", redact.Error(err))
 	}
 	o.dashboard = d
 	open(d.URL, streams)

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/hub"
+	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/page"
+	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/runner"
@@ -36,16 +38,19 @@ type Dashboard struct {
 	URL string
 
 	options Options
+	cluster *kube.Cluster
 	page    *page.Server
 	ctx     context.Context // ends with the dashboard
 	close   func()
-	done    chan struct{} // closed when the releases are no longer followed
-	err     error         // why, once done is closed
+	asking  sync.WaitGroup // for rights
+	done    chan struct{}  // closed when the releases are no longer followed
+	err     error          // why, once done is closed
 	list    atomic.Pointer[page.List]
 	rows    map[runner.Release]listed // of the last list; only update uses it
 
 	mu       sync.Mutex
 	releases map[runner.Release]*release
+	closed   bool // nobody asks for rights any more
 }
 
 // listed is a row and what it was made of.
@@ -70,13 +75,16 @@ func editionOf(r survey.Recorded) edition {
 	return e
 }
 
-// Start reads the releases and serves the page until ctx ends or Close is called.
+// Start reads the releases, unless ctx ends before, and serves the page until Close is
+// called. An API server that does not answer later is waited for.
 func Start(ctx context.Context, o Options) (*Dashboard, error) {
 	d := &Dashboard{options: o, done: make(chan struct{}), rows: map[runner.Release]listed{}, releases: map[runner.Release]*release{}}
+	var begun atomic.Bool
+	d.cluster = o.Hub.Cluster().Patient(begun.Load)
 	var stop context.CancelFunc
-	d.ctx, stop = context.WithCancel(ctx)
+	d.ctx, stop = context.WithCancel(context.WithoutCancel(ctx))
 	read := make(chan struct{})
-	once := sync.OnceFunc(func() { close(read) })
+	once := sync.OnceFunc(func() { begun.Store(true); close(read) })
 	go func() {
 		defer close(d.done)
 		d.err = d.watch(func(all []survey.Recorded, hidden int) (bool, error) {
@@ -90,8 +98,12 @@ func Start(ctx context.Context, o Options) (*Dashboard, error) {
 	case <-d.done:
 		stop()
 		return nil, d.err
+	case <-ctx.Done():
+		stop()
+		<-d.done
+		return nil, context.Cause(ctx)
 	}
-	shown := page.Options{Port: o.Port, Find: d.find, List: d.list.Load}
+	shown := page.Options{Port: o.Port, Find: d.find, List: d.list.Load, Old: d.old}
 	if o.Name != "" {
 		shown.List = nil
 	}
@@ -106,17 +118,21 @@ func Start(ctx context.Context, o Options) (*Dashboard, error) {
 		stop()
 		<-d.done
 		d.page.Close()
+		d.mu.Lock()
+		d.closed = true
+		d.mu.Unlock()
+		d.asking.Wait()
 	})
 	return d, nil
 }
 
 // watch calls handle with the releases at once and after every change.
 func (d *Dashboard) watch(handle func(all []survey.Recorded, hidden int) (bool, error)) error {
-	cluster, at := d.options.Hub.Cluster(), d.only()
+	at := d.only()
 	if at == (runner.Release{}) {
-		return survey.WatchAllowed(d.ctx, cluster, handle)
+		return survey.WatchAllowed(d.ctx, d.cluster, handle)
 	}
-	return survey.WatchReleases(d.ctx, cluster, at.Namespace, at.Name, func(all []survey.Recorded) (bool, error) { return handle(all, 0) })
+	return survey.WatchReleases(d.ctx, d.cluster, at.Namespace, at.Name, func(all []survey.Recorded) (bool, error) { return handle(all, 0) })
 }
 
 // Done returns a channel that is closed when the releases are no longer followed. Err says
@@ -145,6 +161,16 @@ func (d *Dashboard) Tell(e rollout.Event) {
 
 func (d *Dashboard) only() runner.Release {
 	return runner.Release{Namespace: d.options.Namespace, Name: d.options.Name}
+}
+
+// old implements page.Options.Old.
+func (d *Dashboard) old() string {
+	w, waits := d.cluster.Waits()
+	if !waits {
+		return ""
+	}
+	since := now().Add(-w.For).Round(time.Second)
+	return fmt.Sprintf("The API server %s has not answered since %s (%s: %v). What you see may be old.", w.Host, since.Format("15:04:05 MST"), w.Request, redact.Error(w.Reason))
 }
 
 // find implements page.Options.Find.
@@ -198,7 +224,7 @@ func (d *Dashboard) update(all []survey.Recorded, hidden int) {
 	}
 	list.Summary = summary(list.Rows)
 	if hidden > 0 {
-		list.Note = fmt.Sprintf("%d more namespaces are left out, because you may not read ConfigMaps there.", hidden)
+		list.Summary += fmt.Sprintf("; %d more namespaces are left out, because you may not read ConfigMaps there", hidden)
 	}
 	d.rows = rows
 	d.list.Store(list)
@@ -231,7 +257,14 @@ func summary(rows []page.Row) string {
 	for _, r := range rows {
 		count[r.Rank]++
 	}
-	return fmt.Sprintf("%d releases: %d need a person, %d on the way, %d over", len(rows), count[page.Needy], count[page.OnTheWay], count[page.Over])
+	all, needs := fmt.Sprintf("%d releases", len(rows)), "need"
+	if len(rows) == 1 {
+		all = "1 release"
+	}
+	if count[page.Needy] == 1 {
+		needs = "needs"
+	}
+	return fmt.Sprintf("%s: %d %s a person, %d on the way, %d over", all, count[page.Needy], needs, count[page.OnTheWay], count[page.Over])
 }
 
 // now is the clock of what is shown.

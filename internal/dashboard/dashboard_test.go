@@ -5,12 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"k8s.io/client-go/rest"
+
 	"github.com/canarize/canarize/internal/demo"
+	"github.com/canarize/canarize/internal/hub"
+	"github.com/canarize/canarize/internal/kube"
+	"github.com/canarize/canarize/internal/kube/kubetest"
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/page"
 	"github.com/canarize/canarize/internal/report"
@@ -255,6 +263,43 @@ func TestOnly(t *testing.T) {
 	}
 	if shown := r.Past().Lines; len(shown) != lines || shown[lines-1].Text != "event 99999" {
 		t.Errorf("%d lines, the last is %+v", len(shown), shown[len(shown)-1])
+	}
+}
+
+// TestOutage: a dashboard outlives an API server that does not answer for longer than a call
+// is retried, and says so until it answers again.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	api := kubetest.New()
+	var back atomic.Bool
+	var asked atomic.Int64
+	api.Intercept(func(r *http.Request) (*http.Response, error) {
+		if back.Load() || !r.URL.Query().Has("watch") {
+			return nil, nil
+		}
+		asked.Add(1)
+		return nil, fmt.Errorf("%w by https://ann:secret@proxy", syscall.ECONNREFUSED)
+	})
+	backoff := func(int, time.Duration) time.Duration { return 10 * time.Millisecond }
+	cluster, err := kube.New(&rest.Config{Host: "http://fake:6443", Transport: api}, kube.Options{Attempts: 2, Backoff: backoff})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := Start(t.Context(), Options{Hub: hub.New(hub.Options{Cluster: cluster}), Namespace: "shop", Status: statusOf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	eventually(t, "the page does not say that it is old", func() bool { return d.old() != "" })
+	if text := d.old(); asked.Load() < 10 || !strings.Contains(text, "connection refused") || strings.Contains(text, "secret") {
+		t.Errorf("after %d calls: %s", asked.Load(), text)
+	}
+	back.Store(true)
+	eventually(t, "the page is old for ever", func() bool { return d.old() == "" })
+	select {
+	case <-d.Done():
+		t.Error(d.Err())
+	default:
 	}
 }
 

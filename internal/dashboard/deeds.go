@@ -9,6 +9,7 @@ import (
 
 	"github.com/canarize/canarize/internal/kube"
 	"github.com/canarize/canarize/internal/page"
+	"github.com/canarize/canarize/internal/redact"
 	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 	"github.com/canarize/canarize/internal/survey"
@@ -33,7 +34,7 @@ func (r *release) deeds(s report.Status) (groups []page.Group, why string) {
 	case !rights.known:
 		return groups, "Asking the cluster what you may do …"
 	case rights.err != nil:
-		return groups, fmt.Sprintf("What you may do is unknown: %v", rights.err)
+		return groups, fmt.Sprintf("What you may do is unknown: %v", redact.Error(rights.err))
 	case !rights.allowed:
 		return groups, fmt.Sprintf("%s may not say anything about this release: that takes the permission to change its canary's %s.", cmp.Or(rights.user, "Your user"), s.Objects[at].Kind)
 	default:

@@ -154,14 +154,25 @@ func (r *release) allowed(workload kube.Ref) rights {
 	defer r.mu.Unlock()
 	if now().Sub(r.rights.asked) > rightsAge {
 		r.rights.asked = now()
-		go r.ask(r.dashboard.ctx, workload)
+		r.dashboard.inBackground(func() { r.ask(workload) })
 	}
 	return r.rights
 }
 
+// inBackground asks for rights, unless the dashboard is closed.
+func (d *Dashboard) inBackground(ask func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed {
+		d.asking.Go(ask)
+	}
+}
+
 // ask asks the API server for the user's rights: people speak through annotations of the
 // canary's workload, and mark the record.
-func (r *release) ask(ctx context.Context, workload kube.Ref) {
+func (r *release) ask(workload kube.Ref) {
+	ctx, cancel := context.WithTimeout(r.dashboard.ctx, rightsAge) // one question at a time
+	defer cancel()
 	cluster := r.dashboard.options.Hub.Cluster()
 	allowed, err := cluster.Allows(ctx, workload, "get", "patch")
 	if err == nil && allowed {

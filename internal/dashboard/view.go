@@ -92,7 +92,7 @@ func (v *view) frameAt(at time.Time) page.Frame {
 		f.Hurt.Since = v.saved.Sub(v.hurt).Seconds()
 	}
 	if age := at.Sub(v.counted).Truncate(time.Second); !v.counted.IsZero() && v.status.Phase.Active() && age > countedSoon {
-		f.Counted = fmt.Sprintf("Counted until %s ago. A process that releases stores its counts once a minute.", age)
+		f.Counted = fmt.Sprintf("Counted until %s ago. A process that releases stores its counts once a minute.", report.Took(age))
 	}
 	return f
 }

@@ -72,8 +72,8 @@ var rooms = []room{
 
 	{"internal/report", "events and records → terminal, log lines, JSON, HTML, Markdown, JUnit", "analysis chart columns doctor look manifest rollout saying simulate", false},
 	{"internal/saying", "the table of messages: a stable code for each, what it means and what to do; finds the message in a text", "analysis lint note rollout", true},
-	{"internal/page", "the live page: a server on loopback, its view of a release, and hand-written HTML, CSS and modules", "analysis chart look report rollout simulate/peer", false},
-	{"internal/dashboard", "the releases of a cluster on the live page, from their records; passes on what people say there", "analysis hub kube page report rollout runner simulate/peer survey", false},
+	{"internal/page", "the live page: a server on loopback, its view of a release, and hand-written HTML, CSS and modules", "analysis chart look redact report rollout simulate/peer", false},
+	{"internal/dashboard", "the releases of a cluster on the live page, from their records; passes on what people say there", "analysis hub kube page redact report rollout runner simulate/peer survey", false},
 	{"internal/look", "the style sheet that the report and the live page share", "", true},
 	{"internal/chart", "draws simulations and releases as SVG", "", true},
 	{"internal/ci", "detects the CI system and its run; the contract of a CI system", "rollout", false},

@@ -38,6 +38,7 @@ type delays struct {
 	report func(Delay)
 
 	mu        sync.Mutex
+	waiting   map[*delayed]bool    // the calls that have no answer yet
 	reported  map[string]time.Time // when each reason was last reported
 	reporting bool                 // report is being called; it may be slow
 }
@@ -57,9 +58,10 @@ type delayed struct {
 
 func (d *delays) begin(what operation) *delayed {
 	w := &delayed{delays: d, what: what, began: time.Now()}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waiting[w] = true
 	if d.report != nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
 		w.timer = time.AfterFunc(delayFirst, w.reportWait)
 	}
 	return w
@@ -69,6 +71,7 @@ func (w *delayed) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true
+	delete(w.waiting, w)
 	if w.timer != nil {
 		w.timer.Stop()
 	}
@@ -80,6 +83,29 @@ func (w *delayed) failed(err error) {
 	defer w.mu.Unlock()
 	w.reason = reasonOf(err)
 	w.reportSoon()
+}
+
+// Waits returns the call that has waited longest for the API server; false if no call has
+// waited so long that it is reported.
+func (c *Cluster) Waits() (Delay, bool) {
+	d := c.delays
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var longest *delayed
+	for w := range d.waiting {
+		if longest == nil || w.began.Before(longest.began) {
+			longest = w
+		}
+	}
+	if longest == nil || time.Since(longest.began) < delayFirst {
+		return Delay{}, false
+	}
+	return longest.now(), true
+}
+
+// now describes the wait so far. The caller holds the mutex.
+func (w *delayed) now() Delay {
+	return Delay{Host: w.host, Request: w.what.String(), For: time.Since(w.began), Reason: w.why()}
 }
 
 // waitsFor records which credential plugin has to answer first; "" means none.
@@ -104,8 +130,8 @@ func (w *delayed) reportSoon() {
 // call; it only misses lines.
 func (w *delayed) reportWait() {
 	w.mu.Lock()
-	now, why := time.Now(), w.why()
-	key := reasonKey(why)
+	now, wait := time.Now(), w.now()
+	key := reasonKey(wait.Reason)
 	last, known := w.reported[key]
 	switch {
 	case w.ended:
@@ -128,7 +154,7 @@ func (w *delayed) reportWait() {
 	w.reported[key], w.reporting = now, true
 	w.timer.Reset(delayEvery)
 	w.mu.Unlock()
-	w.report(Delay{Host: w.host, Request: w.what.String(), For: now.Sub(w.began), Reason: why})
+	w.report(wait)
 	w.mu.Lock()
 	w.reporting = false
 	w.mu.Unlock()

@@ -62,11 +62,21 @@ func TestDelayIsReported(t *testing.T) {
 		for range 5 {
 			all.Go(func() { _, _ = c.Get(ctx, aMapping) })
 		}
-		time.Sleep(65 * time.Second)
+		time.Sleep(2 * time.Second)
+		if d, waits := c.Waits(); waits {
+			t.Errorf("after 2 s: %s", d)
+		}
+		time.Sleep(63 * time.Second)
+		if d, waits := c.Waits(); !waits || d.String() != "waiting for the API server fake:6443: GET ConfigMap shop/web, for 65 s: connection refused" {
+			t.Errorf("%v %s", waits, d)
+		}
 		reason.Store(syscall.EHOSTUNREACH)
 		time.Sleep(20 * time.Second)
 		cancel()
 		all.Wait()
+		if d, waits := c.Waits(); waits {
+			t.Errorf("nobody calls: %s", d)
+		}
 		want := `3 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 3 s: connection refused
 33 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 33 s: connection refused
 63 s: waiting for the API server fake:6443: GET ConfigMap shop/web, for 63 s: connection refused

@@ -52,7 +52,7 @@ func (c *Cluster) connect() error {
 		transport = c.plugin
 	}
 	c.http = &http.Client{Transport: transport}
-	c.delays = &delays{host: server.Host, report: c.options.Delayed, reported: map[string]time.Time{}}
+	c.delays = &delays{host: server.Host, report: c.options.Delayed, waiting: map[*delayed]bool{}, reported: map[string]time.Time{}}
 	return nil
 }
 

@@ -3,7 +3,6 @@ package page
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -20,6 +19,8 @@ const (
 	stalled = 5 * time.Second
 	// maxStreams bounds what forgotten tabs cost.
 	maxStreams = 32
+
+	eventStream = "text/event-stream"
 )
 
 // stream writes server-sent events to a visitor.
@@ -38,15 +39,16 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, _ string) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	show := func(to *stream) error { return to.list(s.options.List()) }
+	shown := func(to *stream) error { return to.list(s.options.List()) }
 	if s.options.List == nil || r.URL.Query().Has("release") {
 		release := s.release(r)
 		if release == nil {
-			http.Error(w, noRelease, http.StatusNotFound)
+			s.none(w)
 			return
 		}
-		show = func(to *stream) error { return to.release(release) }
+		shown = func(to *stream) error { return to.release(release) }
 	}
+	show := func(to *stream) error { return cmp.Or(shown(to), to.send("old", s.options.Old())) }
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
@@ -54,7 +56,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, _ string) {
 		http.Error(w, "too many tabs show this page; close some", http.StatusServiceUnavailable)
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Content-Type", eventStream)
 	to := &stream{to: w, control: http.NewResponseController(w), last: map[string][]byte{}}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -75,6 +77,14 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, _ string) {
 	}
 }
 
+// none tells a visitor that there is no such release: a script that listens to events does
+// not get the code of an answer.
+func (s *Server) none(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", eventStream)
+	to := &stream{to: w, control: http.NewResponseController(w), last: map[string][]byte{}}
+	_ = to.send("none", struct{}{}) // or the visitor has gone
+}
+
 // release sends what a release shows.
 func (s *stream) release(r Release) error {
 	return cmp.Or(s.send("about", r.About()), s.send("past", r.Past()), s.send("frame", r.Frame()))
@@ -84,7 +94,6 @@ func (s *stream) release(r Release) error {
 type changes struct {
 	Host    string   `json:"host"`
 	Summary string   `json:"summary"`
-	Note    string   `json:"note,omitempty"`
 	Rows    []Row    `json:"rows"`  // new, or changed
 	Gone    []string `json:"gone"`  // by Row.ID
 	First   bool     `json:"first"` // there is nothing before
@@ -95,7 +104,7 @@ func (s *stream) list(now *List) error {
 	if now == s.listed {
 		return nil
 	}
-	c := changes{Host: now.Host, Summary: now.Summary, Note: now.Note, Rows: []Row{}, Gone: []string{}, First: s.listed == nil}
+	c := changes{Host: now.Host, Summary: now.Summary, Rows: []Row{}, Gone: []string{}, First: s.listed == nil}
 	before := s.rows
 	s.listed, s.rows = now, make(map[string]Row, len(now.Rows))
 	for _, row := range now.Rows {
@@ -112,9 +121,9 @@ func (s *stream) list(now *List) error {
 	return s.send("list", c)
 }
 
-// send sends an event if it is not the same as before. JSON has no line breaks.
+// send sends an event if it is not the same as before.
 func (s *stream) send(event string, data any) error {
-	text, err := json.Marshal(data)
+	text, err := encode(data)
 	if err != nil {
 		return err
 	}

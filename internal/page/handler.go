@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/canarize/canarize/internal/look"
+	"github.com/canarize/canarize/internal/redact"
 )
 
 //go:embed assets
@@ -170,7 +171,7 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, _ string) {
 		ctx, cancel := context.WithTimeout(r.Context(), patience)
 		defer cancel()
 		if err := release.Do(ctx, Act{Deed: a.Deed, Seen: a.Seen, Why: strings.TrimSpace(a.Why)}); err != nil {
-			text := err.Error()
+			text := visible(redact.Text(err.Error()))
 			if errors.Is(err, context.DeadlineExceeded) {
 				text = fmt.Sprintf("it takes longer than %s; the log shows whether it still happens", patience)
 			}

@@ -60,10 +60,13 @@ func TestList(t *testing.T) {
 	if c := read(); len(c.Rows) != 0 || len(c.Gone) != 999 {
 		t.Errorf("%d rows, %d gone", len(c.Rows), len(c.Gone))
 	}
-	for address, want := range map[string]int{"events?release=shop/0008": http.StatusNotFound, "report.html": http.StatusNotFound, "report.html?release=shop/0007": http.StatusNotFound} {
+	for address, want := range map[string]int{"report.html": http.StatusNotFound, "report.html?release=shop/0007": http.StatusNotFound} {
 		if answer, text := ask(t, http.MethodGet, s.URL+address, "", nil); answer.StatusCode != want {
 			t.Errorf("%s: %s %s", address, answer.Status, text)
 		}
+	}
+	if answer, text := ask(t, http.MethodGet, s.URL+"events?release=shop/0008", "", nil); answer.StatusCode != http.StatusOK || text != "event: none\ndata: {}\n\n" {
+		t.Errorf("%s %q", answer.Status, text)
 	}
 	release.report.Store([]byte("a report"))
 	if _, text := ask(t, http.MethodGet, s.URL+"report.html?release=shop/0007", "", nil); text != "a report" {

@@ -23,6 +23,8 @@ type Options struct {
 	List func() *List
 	// Find returns a release by its Row.ID, or the only one by ""; nil if there is none.
 	Find func(id string) Release
+	// Old says why what is shown may be old; "" if it is not. Without Old it never is.
+	Old func() string
 }
 
 // Release is a release on the page. What it shows is asked for while somebody watches, from
@@ -99,6 +101,9 @@ func (s *Server) Close() { s.close() }
 
 // newServer returns a server that is not listening yet.
 func newServer(o Options, port int) *Server {
+	if o.Old == nil {
+		o.Old = func() string { return "" }
+	}
 	s := &Server{options: o, token: rand.Text(), ending: make(chan struct{}), streams: make(chan struct{}, maxStreams)} // 130 bits
 	for _, host := range []string{"127.0.0.1", "localhost"} {
 		s.hosts = append(s.hosts, net.JoinHostPort(host, strconv.Itoa(port)))

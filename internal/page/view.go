@@ -59,7 +59,6 @@ type Earlier struct {
 type List struct {
 	Host    string // as in About
 	Summary string // how many there are, in a sentence
-	Note    string // what the list leaves out, or why it is old; "" if nothing
 	Rows    []Row
 }
 

@@ -151,7 +151,7 @@ func (r Report) decisionTime(events []rollout.Event) string {
 		}
 		share = e.Weight
 	}
-	return fmt.Sprintf(" at %s, %s after it began, when the canary's weight was %d %%", clock(decided.Time), took(decided.Time.Sub(r.Started)), share)
+	return fmt.Sprintf(" at %s, %s after it began, when the canary's weight was %d %%", clock(decided.Time), Took(decided.Time.Sub(r.Started)), share)
 }
 
 // now says what the decision means for the users, or what the release waits for.

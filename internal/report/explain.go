@@ -73,9 +73,9 @@ func (r Report) facts() []fact {
 	all = append(all, fact{Name: "Last run by", Value: who(r.Run), Link: link(r.Run)}, fact{Name: "Began", Value: clock(r.Started)})
 	if events, _ := r.events(); len(events) > 0 {
 		last := events[len(events)-1].Time
-		all = append(all, fact{Name: "Last event", Value: fmt.Sprintf("%s, after %s", clock(last), took(last.Sub(r.Started)))})
+		all = append(all, fact{Name: "Last event", Value: fmt.Sprintf("%s, after %s", clock(last), Took(last.Sub(r.Started)))})
 	} else if r.Past != nil {
-		all = append(all, fact{Name: "Ended", Value: fmt.Sprintf("%s, after %s", clock(r.Past.Ended), took(r.Past.Took()))})
+		all = append(all, fact{Name: "Ended", Value: fmt.Sprintf("%s, after %s", clock(r.Past.Ended), Took(r.Past.Took()))})
 	}
 	if r.Phase.Active() {
 		all = append(all, fact{Name: "Share of the canary", Value: r.Share().String()})
@@ -89,8 +89,8 @@ func (r Report) facts() []fact {
 	return all
 }
 
-// took formats a time that something took.
-func took(d time.Duration) string {
+// Took formats a time that something took, in whole seconds.
+func Took(d time.Duration) string {
 	d = max(d, 0).Round(time.Second)
 	hours, minutes, seconds := d/time.Hour, d/time.Minute%60, d/time.Second%60
 	var parts []string

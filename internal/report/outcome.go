@@ -22,7 +22,7 @@ func (s Status) took() string {
 	var parts []string
 	over := s.Phase == rollout.Promoted || s.Phase == rollout.Rejected || s.Parked()
 	if n := len(s.Events); over && n > 0 && !s.Started.IsZero() {
-		parts = append(parts, "took "+took(s.Events[n-1].Time.Sub(s.Started)))
+		parts = append(parts, "took "+Took(s.Events[n-1].Time.Sub(s.Started)))
 	}
 	switch c := s.Judged.Cost(); {
 	case c != nil:

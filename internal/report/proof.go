@@ -133,5 +133,5 @@ func points(v float64) string {
 // inSeconds formats a number of seconds; a year is the most.
 func inSeconds(s float64) string {
 	const year = 365 * 24 * 3600
-	return took(time.Duration(min(max(s, 0), year) * float64(time.Second)))
+	return Took(time.Duration(min(max(s, 0), year) * float64(time.Second)))
 }

@@ -70,12 +70,12 @@ func testRunDashboard(t *testing.T, s shop, u *users) {
 	everywhere := s.dashboard(t, account("reader"), "-A")
 	everywhere.release = ""
 	list := shows(everywhere, "list", func(l struct {
-		Note string
-		Rows []page.Row
+		Summary string
+		Rows    []page.Row
 	}) bool {
 		return true
 	})
-	if len(list.Rows) != 1 || list.Rows[0].ID != s.namespace+"/shop" || !strings.Contains(list.Note, "more namespaces are left out") {
+	if len(list.Rows) != 1 || list.Rows[0].ID != s.namespace+"/shop" || !strings.Contains(list.Summary, "more namespaces are left out") {
 		t.Errorf("%+v", list)
 	}
 	s.kubeconfig = actingAs(t, s.kubeconfig, account("nobody"))
