@@ -1,6 +1,6 @@
 // Lines over time, drawn as SVG. The numbers come from the server.
 
-import { shape } from "./text.js";
+import { seconds, shape } from "./text.js";
 
 const nice = (top) => {
   const digit = 10 ** Math.floor(Math.log10(top));
@@ -46,7 +46,7 @@ export function chart(svg, { times, lines, limits = [], logarithmic }) {
     text([left - 6, y(v) + 4], v.toLocaleString("en"), "", "end");
   }
   text([left, height - 5], "0 s");
-  text([right, height - 5], `${Math.round(end)} s`, "", "end");
+  text([right, height - 5], end < 100 ? `${Math.round(end)} s` : seconds(end), "", "end");
   limits.forEach((l, i) => {
     drawn.push(shape("line", { x1: left, x2: right, y1: y(l.at), y2: y(l.at), class: `limit ${l.look}` }));
     const first = l.above ? y(l.at) - 5 - (names[i].length - 1) * 15 : y(l.at) + 14;

@@ -11,6 +11,7 @@ let about = {}; // the release that they are for
 export function begin() {
   over = false;
   offered = "";
+  find("confirm").close();
   say("", "");
 }
 
@@ -23,7 +24,11 @@ export function offer(groups, rights, release) {
   offered = JSON.stringify(groups);
   const focused = document.activeElement?.dataset?.deed;
   find("deeds").replaceChildren(...groups.map((g) => make("div", "", make("h3", "", g.title), make("div", "buttons", ...g.deeds.map(button)))));
-  if (focused) document.querySelector(`[data-deed="${CSS.escape(focused)}"]`)?.focus();
+  if (focused) refocus(focused);
+}
+
+function refocus(deed) {
+  document.querySelector(`[data-deed="${CSS.escape(deed)}"]`)?.focus();
 }
 
 function button(deed) {
@@ -31,27 +36,31 @@ function button(deed) {
   made.type = "button";
   made.dataset.deed = deed.id;
   made.dataset.off = deed.off ?? "";
-  made.disabled = over || resting || Boolean(deed.off);
-  made.addEventListener("click", () => perform(deed));
+  made.addEventListener("click", () => { if (possible(made)) perform(deed); });
+  able(made);
   return made;
 }
 
-/** Ends the offer: the release is over. */
-export function end() {
-  if (over) return;
-  over = true;
-  able();
-  if (offered !== "[]") say("The release is over: there is nothing left to do to it.", "");
+/** Ends the offer, or begins it again: the release is over, or another one has begun. */
+export function end(is) {
+  if (over === is) return;
+  over = is;
+  buttons().forEach(able);
+  if (offered !== "[]") say(over ? "The release is over: there is nothing left to do to it." : "", "");
 }
 
 /** Disables the buttons while nobody answers, and enables them again. */
 export function rest(on) {
   resting = on;
-  able();
+  buttons().forEach(able);
 }
 
-function able() {
-  for (const b of document.querySelectorAll("[data-deed]")) b.disabled = resting || over || Boolean(b.dataset.off);
+const buttons = () => document.querySelectorAll("[data-deed]");
+const possible = (b) => !(resting || over || b.dataset.off);
+
+/** Shows whether a button does something. One that does nothing keeps the focus. */
+function able(b) {
+  b.setAttribute("aria-disabled", String(!possible(b)));
 }
 
 /** Asks before a deed that has to be confirmed. Returns the reason; null does nothing. */
@@ -64,7 +73,10 @@ function confirmed(deed) {
   find("why").value = "";
   dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue === "yes" ? find("why").value : null), { once: true }));
+  return new Promise((done) => dialog.addEventListener("close", () => {
+    refocus(deed.id); // it may be another button by now
+    done(dialog.returnValue === "yes" ? find("why").value : null);
+  }, { once: true }));
 }
 
 async function perform(deed) {

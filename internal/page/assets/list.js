@@ -10,7 +10,6 @@ let last = ""; // the release that was opened last
 export function update(changes) {
   document.title = `${changes.summary} · canarize`;
   put(find("summary"), changes.summary);
-  put(find("list-note"), changes.note ?? "");
   if (changes.first) {
     const still = new Set(changes.rows.map((r) => r.id));
     for (const id of rows.keys()) if (!still.has(id)) remove(id);
@@ -19,6 +18,13 @@ export function update(changes) {
   for (const row of changes.rows) write(row);
   sort();
   sift();
+  announce();
+}
+
+/** Tells a screen reader how many releases need a person, when that changes. */
+function announce() {
+  const needy = [...rows.values()].filter(({ row }) => row.rank === 0).length;
+  put(find("verdict"), needy === 1 ? "1 release needs a person" : `${needy} releases need a person`);
 }
 
 function remove(id) {
@@ -61,7 +67,9 @@ function sift() {
 
 /** Puts the focus where it was before a release was opened. */
 export function focus() {
-  rows.get(last)?.at.firstChild.focus();
+  if (!last) return;
+  const at = rows.get(last)?.at;
+  (at && !at.hidden ? at.firstChild : find("filter")).focus();
 }
 
 find("filter").addEventListener("input", sift);

@@ -7,7 +7,7 @@ import { metrics } from "./metrics.js";
 import { find, make, percent, put, seconds, tone, whole } from "./text.js";
 
 const lanes = new Lanes(find("dots"));
-let last, course, drawn, told; // the last frame, what happened, the metrics as they are drawn, the verdict that was said
+let last, course, drawn, told, shown; // the last frame, what happened, the metrics and the ending as they are drawn, the verdict that was said
 let bad = ""; // what a request is that counts against its version
 
 /** Forgets the release that was shown. */
@@ -18,7 +18,13 @@ export function begin() {
   lanes.begin();
   deeds.begin();
   put(find("headline"), "Connecting …");
-  find("end").hidden = true;
+  tone(find("top"), "");
+  find("one").classList.add("empty");
+}
+
+/** Says that there is no such release. */
+export function none() {
+  put(find("headline"), "There is no such release");
 }
 
 /** Reports whether the release is over. */
@@ -26,6 +32,7 @@ export const over = () => Boolean(last?.end);
 
 /** Takes what seldom changes. name is the release's in the list; "" for the only one. */
 export function about(a, name) {
+  find("one").classList.remove("empty");
   put(find("which"), `Release of ${a.release}`);
   put(find("story"), a.story ?? "");
   put(find("rules"), a.rules ?? "");
@@ -89,7 +96,7 @@ export function frame(f) {
   others(f.others);
   announce(f);
   find("report").hidden = !f.report;
-  if (f.end) ended(f.end);
+  ended(f.end);
 }
 
 /** Tells a screen reader the verdict when another one is reached, not at every look. */
@@ -140,14 +147,18 @@ export function past(p) {
   if (down) log.scrollTop = log.scrollHeight;
 }
 
+/** Shows how the release ended; not while it goes on, or another one of its name has begun. */
 function ended(end) {
-  deeds.end();
-  if (!find("end").hidden) return;
+  deeds.end(Boolean(end));
+  const now = JSON.stringify(end) ?? "";
+  if (now === shown) return;
+  shown = now;
+  find("end").hidden = !end;
+  if (!end) return;
   put(find("sentence"), end.sentence);
   tone(find("sentence"), end.tone);
   find("next-steps").hidden = end.next.length === 0;
   find("next").replaceChildren(...end.next.map((c) => make("div", "", make("dt", "", make("code", "", c.line)), make("dd", "", c.what))));
-  find("end").hidden = false;
 }
 
 new ResizeObserver(charts).observe(document.body);

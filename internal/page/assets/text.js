@@ -36,5 +36,7 @@ export const percent = (n) => `${+n.toFixed(n < 1 ? 2 : 1)} %`;
 /** Shows seconds. */
 export function seconds(n) {
   if (n < 0) return "–";
-  return n < 100 ? `${n.toFixed(1)} s` : `${Math.floor(n / 60)} min ${Math.floor(n % 60)} s`;
+  if (n < 100) return `${n.toFixed(1)} s`;
+  if (n < 3600) return `${Math.floor(n / 60)} min ${Math.floor(n % 60)} s`;
+  return `${Math.floor(n / 3600)} h ${Math.floor(n / 60 % 60)} min`;
 }
