@@ -185,6 +185,7 @@ func (b bars) Report() []byte                   { return b.report }
 
 // TestBars: the page shows the differences as the report does.
 func TestBars(t *testing.T) {
+	t.Parallel()
 	above, below := 1.4, .3
 	judged := rollout.Judged{Look: rollout.Look{Metrics: []rollout.Metric{
 		{Name: "errors", Canary: rollout.Count{Bad: 40, Total: 400}, Stable: rollout.Count{Bad: 19, Total: 1900}, Ratio: &above, Low: &above, High: &above, Harm: 9},
@@ -212,6 +213,7 @@ func TestBars(t *testing.T) {
 
 // TestHostile: foreign text stays text, and a page from elsewhere learns and does nothing.
 func TestHostile(t *testing.T) {
+	t.Parallel()
 	var done atomic.Int64
 	s, err := page.Serve(t.Context(), page.Options{Find: func(string) page.Release { return bad{&done} }})
 	if err != nil {
@@ -243,6 +245,81 @@ func TestConnection(t *testing.T) {
 	}
 }
 
+// counting is a release with a button whose number of requests grows with every frame.
+type counting struct{ requests *atomic.Int64 }
+
+func (counting) About() page.About {
+	return page.About{Host: "the test", Release: "shop/web", Groups: []page.Group{{Title: "all", Deeds: []page.Deed{{ID: "hold", Label: "Hold", Confirm: "Hold?"}}}}}
+}
+
+func (c counting) Frame() page.Frame {
+	return page.Frame{Headline: "counting", Canary: page.Lane{Requests: int(c.requests.Add(1))}, Others: []page.Other{}, Metrics: []page.Metric{}}
+}
+
+func (counting) Past() page.Past                    { return page.Past{Points: []page.Point{}, Lines: []page.Line{}} }
+func (counting) Do(context.Context, page.Act) error { return nil }
+func (counting) Report() []byte                     { return nil }
+
+// TestLostStream: a stream that is cut, or silent, is noticed and comes back.
+func TestLostStream(t *testing.T) {
+	t.Parallel()
+	for _, story := range []string{"cut", "silent"} {
+		s, err := page.Serve(t.Context(), page.Options{Find: func(string) page.Release { return counting{new(atomic.Int64)} }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		drive(t, &struct{}{}, nil, story, s.URL)
+	}
+}
+
+// TestTabs: tabs that nobody sees leave the browser's connections to the others, and show
+// what is new when they are seen again.
+func TestTabs(t *testing.T) {
+	t.Parallel()
+	var now atomic.Pointer[page.List]
+	rows := []page.Row{{ID: "shop/web", Name: "shop/web"}, {ID: "shop/worker", Name: "shop/worker"}}
+	now.Store(&page.List{Rows: rows[:1]})
+	s, err := page.Serve(t.Context(), page.Options{List: now.Load, Find: func(string) page.Release { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	drive(t, &struct{}{}, func() { now.Store(&page.List{Rows: rows}) }, "tabs", s.URL)
+}
+
+// succeeded is a release that is over, until another one of its name begins.
+type succeeded struct {
+	counting
+	begun *atomic.Bool
+}
+
+func (s succeeded) Frame() page.Frame {
+	f := s.counting.Frame()
+	if !s.begun.Load() {
+		f.End = &page.End{Sentence: "It was rejected.", Next: []page.Command{}}
+	}
+	return f
+}
+
+// TestSuccessor: the page follows a name from one release to the next.
+func TestSuccessor(t *testing.T) {
+	t.Parallel()
+	release := succeeded{counting{new(atomic.Int64)}, new(atomic.Bool)}
+	list := &page.List{Host: "the test", Rows: []page.Row{{ID: "shop/web", Name: "shop/web"}}}
+	s, err := page.Serve(t.Context(), page.Options{List: func() *page.List { return list }, Find: func(id string) page.Release {
+		if id == "shop/web" {
+			return release
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	drive(t, &struct{}{}, func() { release.begun.Store(true) }, "successor", s.URL)
+}
+
 // watch starts a dashboard of a demo's cluster.
 func watch(t *testing.T, s *stage.Stage) *dashboard.Dashboard {
 	t.Helper()
@@ -264,6 +341,11 @@ func watch(t *testing.T, s *stage.Stage) *dashboard.Dashboard {
 	}
 	t.Cleanup(d.Close)
 	return d
+}
+
+// TestKeys: the dashboard works without a mouse, and at every width.
+func TestKeys(t *testing.T) {
+	drive(t, &struct{}{}, nil, "keys", watch(t, play(t, "good")).URL)
 }
 
 // TestDashboard: a person finds a release in the list, sees what its record has, holds and

@@ -2,6 +2,7 @@
 // and fails at the first thing that is wrong.
 
 import assert from "node:assert/strict";
+import http from "node:http";
 import { chromium } from "playwright-core";
 
 const [story, url, other, more] = process.argv.slice(2);
@@ -19,6 +20,7 @@ async function open({ width = 1280, height = 900, ...look } = {}) {
   return page;
 }
 
+const able = '[data-deed]:not([aria-disabled="true"])'; // the buttons that do something
 const text = (page, id) => page.textContent(`#${id}`);
 const over = (page) => page.waitForSelector("#end:not([hidden])", { timeout: 120_000 });
 
@@ -28,6 +30,48 @@ async function click(page, deed) {
   await page.waitForFunction(() => !document.getElementById("done").textContent.endsWith("…"));
   return text(page, "done");
 }
+
+/** Opens the page through a proxy, which can cut all connections, or let them be silent. */
+async function wired() {
+  const wire = { down: false, silent: false, open: new Set() };
+  const proxy = http.createServer((asked, answer) => {
+    if (wire.down) return asked.socket.destroy();
+    if (wire.silent) return;
+    wire.open.add(answer);
+    asked.pipe(http.request(asked.url, { method: asked.method, headers: asked.headers }, (got) => {
+      answer.writeHead(got.statusCode, got.headers);
+      got.on("data", (part) => { if (!wire.silent) answer.write(part); });
+      got.on("end", () => answer.end());
+      answer.on("close", () => { wire.open.delete(answer); got.destroy(); });
+    }));
+  });
+  await new Promise((done) => proxy.listen(0, "127.0.0.1", done));
+  wire.cut = () => { wire.down = true; for (const answer of wire.open) answer.destroy(); };
+  wire.close = () => { proxy.closeAllConnections(); proxy.close(); };
+  const page = await open({ proxy: { server: `http://127.0.0.1:${proxy.address().port}`, bypass: "<-loopback>" } });
+  return { page, wire };
+}
+
+const canary = (page) => page.evaluate(() => Number(document.getElementById("canary-count").textContent.match(/([\d,]+) requests/)[1].replaceAll(",", "")));
+
+/** Waits until the page shows more requests, and no warning. */
+async function goesOn(page, from) {
+  await page.waitForSelector("#line", { state: "hidden" });
+  await page.waitForFunction((from) => Number(document.getElementById("canary-count").textContent.match(/([\d,]+) requests/)[1].replaceAll(",", "")) > from, from);
+  assert.equal(await page.locator(able).count(), 1);
+}
+
+/** Waits for a warning in the line above the page. */
+async function warned(page, words) {
+  await page.waitForFunction((words) => !document.getElementById("line").hidden && document.getElementById("line").textContent.includes(words), words);
+  assert.equal(await page.locator(able).count(), 0);
+}
+
+/** Hides a tab from its visitor, or shows it: all tabs of a headless browser are seen. */
+const hide = (page, is) => page.evaluate((is) => {
+  Object.defineProperty(document, "hidden", { value: is, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}, is);
 
 /** Takes a picture for a person to look at, where PICTURES names a folder. */
 async function picture(page, name) {
@@ -45,7 +89,7 @@ const stories = {
     const all = await page.$$eval("[data-deed]", (buttons) => buttons.map((b) => b.dataset.deed));
     assert.deepEqual(all.filter((d) => !order.includes(d)).sort(), ["freeze", "interrupt"]);
     await over(page);
-    assert.equal(await page.locator("[data-deed]:enabled").count(), 0);
+    assert.equal(await page.locator(able).count(), 0);
     await page.waitForTimeout(500);
     const report = await page.context().newPage();
     await report.goto(url + "report.html");
@@ -108,10 +152,10 @@ const stories = {
     return {};
   },
 
-  /** By keyboard alone: every button is reached in its order, is seen to be, and works. */
+  /** By keyboard alone: every button, also one that says why it does nothing, is reached in its order, is seen to be, and works. */
   async keyboard() {
     const page = await open();
-    const buttons = await page.$$eval("[data-deed]:enabled", (all) => all.map((b) => b.dataset.deed));
+    const buttons = await page.$$eval("[data-deed]", (all) => all.map((b) => b.dataset.deed));
     const reached = [];
     for (let i = 0; i < 60 && reached.length < buttons.length; i++) {
       await page.keyboard.press("Tab");
@@ -145,13 +189,13 @@ const stories = {
     await confirm("hold", "#yes", "not on a Friday");
     await page.waitForFunction(() => document.getElementById("story").textContent.includes("on hold"));
     const story = await text(page, "story");
-    await page.waitForSelector('[data-deed="resume"]:enabled');
+    await page.waitForSelector(able + '[data-deed="resume"]');
     assert.equal(await page.isEnabled('[data-deed="hold"]'), false);
     await page.click("#back a");
     await page.waitForSelector("#rows a");
-    assert.match(await page.textContent("#summary"), /1 need a person/);
+    assert.match(await page.textContent("#summary"), /1 needs a person/);
     await page.goBack();
-    await page.waitForSelector('[data-deed="reject"]:enabled');
+    await page.waitForSelector(able + '[data-deed="reject"]');
     await page.click('[data-deed="reject"]');
     await page.keyboard.press("Escape"); // asks for nothing
     await confirm("reject", "#yes", "not on a Friday");
@@ -244,7 +288,7 @@ const stories = {
     await page.reload();
     await page.waitForSelector("#line:not([hidden])");
     assert.match(await text(page, "line"), /lost/);
-    assert.equal(await page.locator("[data-deed]:enabled").count(), 0);
+    assert.equal(await page.locator(able).count(), 0);
     complaints.length = 0; // the browser logs the failed requests
     await page.unroute("**/events");
     await page.waitForSelector("#line", { state: "hidden" });
@@ -253,6 +297,130 @@ const stories = {
     await page.waitForSelector("#line:not([hidden])");
     complaints.length = 0;
     return { line: await text(page, "line") };
+  },
+
+  /** A stream is cut in its middle: the page says so, and goes on where it was. */
+  async cut() {
+    const { page, wire } = await wired();
+    await goesOn(page, 0);
+    const before = await canary(page);
+    wire.cut();
+    await warned(page, "is lost");
+    assert.ok(await canary(page) >= before);
+    wire.down = false;
+    await goesOn(page, await canary(page));
+    complaints.length = 0; // the browser logs the lost connection
+    wire.close();
+    return {};
+  },
+
+  /** A stream is silent, as after a laptop slept: the page notices, and tries until it works. */
+  async silent() {
+    const { page, wire } = await wired();
+    await page.clock.install();
+    await page.reload();
+    await page.waitForFunction(() => / requests/.test(document.getElementById("canary-count").textContent));
+    await goesOn(page, 0);
+    wire.silent = true;
+    await page.clock.fastForward(11_000); // a heartbeat of the server may be late
+    assert.equal(await page.isVisible("#line"), false);
+    await page.clock.fastForward(3000);
+    await warned(page, "is lost");
+    await page.clock.fastForward(3000); // now it connects, and nobody answers
+    await page.clock.fastForward(14_000);
+    await warned(page, "does not answer");
+    wire.silent = false;
+    await page.clock.fastForward(3000);
+    await goesOn(page, await canary(page));
+    complaints.length = 0;
+    wire.close();
+    return {};
+  },
+
+  /** More tabs than the browser has connections to a server. */
+  async tabs() {
+    const tabs = [await open()];
+    for (let n = 2; n <= 8; n++) {
+      await hide(tabs.at(-1), true);
+      const tab = await tabs[0].context().newPage();
+      await tab.goto(url);
+      await tab.waitForSelector("#rows a");
+      tabs.push(tab);
+    }
+    console.error("ready"); // the list changes
+    await tabs.at(-1).waitForSelector("#rows li:nth-child(2)");
+    await hide(tabs[0], false);
+    await tabs[0].waitForSelector("#rows li:nth-child(2)");
+    return {};
+  },
+
+  /** A release ends, and another one of its name begins; and a release that there is not. */
+  async successor() {
+    const page = await open();
+    await page.goto(`${url}#shop%2Fweb`);
+    await over(page);
+    assert.equal(await page.locator(able).count(), 0);
+    console.error("ready"); // another one begins
+    await page.waitForSelector(able);
+    assert.equal(await page.isVisible("#end"), false);
+    assert.equal(await text(page, "done"), "");
+    await page.click(able);
+    await page.waitForSelector("#confirm[open]");
+    await page.evaluate(() => { location.hash = "#shop/other%"; });
+    await page.waitForFunction(() => document.getElementById("headline").textContent === "There is no such release");
+    assert.equal(await page.isVisible("#confirm"), false);
+    assert.equal(await page.isVisible("#line"), false);
+    assert.equal(await page.isVisible("#log"), false);
+    await page.click("#back a");
+    await page.waitForSelector("#rows a");
+    return {};
+  },
+
+  /** By keyboard alone from the list to a release, through its dialog, and back. */
+  async keys() {
+    const page = await open({ width: 700 });
+    const focus = () => page.evaluate(() => document.activeElement.id || document.activeElement.dataset.deed || document.activeElement.textContent);
+    const press = async (key, until) => {
+      for (let n = 0; n < 40; n++) {
+        await page.keyboard.press(key);
+        if (until(await focus())) return;
+      }
+      assert.fail(`${key} reaches only ${await focus()}`);
+    };
+    await page.waitForSelector("#rows a");
+    await press("Tab", (at) => at === "filter");
+    await press("Tab", (at) => at.startsWith("shop/") || at.includes("/shop"));
+    const row = await page.evaluate(() => document.activeElement.hash);
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.activeElement.id === "headline");
+    await page.waitForSelector(`${able}[data-deed="hold"]`);
+    await picture(page, "dashboard-700");
+    for (const width of [360, 480, 599, 700, 705, 991, 993, 1000]) {
+      await page.setViewportSize({ width, height: 800 });
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, `${width} px`);
+    }
+    await press("Tab", (at) => at === "hold");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#confirm[open]");
+    assert.equal(await focus(), "why");
+    assert.match(await page.evaluate(() => document.getElementById(document.getElementById("confirm").getAttribute("aria-labelledby")).textContent), /^Hold /);
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("#confirm", { state: "hidden" });
+    assert.equal(await focus(), "hold");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#confirm[open]");
+    await page.keyboard.type("by keyboard");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.getElementById("story").textContent.includes("by keyboard"));
+    await page.waitForSelector(`${able}[data-deed="resume"]`);
+    assert.equal(await focus(), "hold"); // it does nothing now, and says why
+    await page.keyboard.press("Enter");
+    assert.equal(await page.isVisible("#confirm"), false);
+    await press("Shift+Tab", (at) => at === "All releases");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction((row) => document.activeElement.hash === row, row);
+    assert.match(await text(page, "verdict"), /^1 release needs a person$/);
+    return {};
   },
 };
 
