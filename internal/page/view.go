@@ -302,9 +302,9 @@ func reached(value, bound float64) string {
 		return "none yet"
 	}
 	if value >= bound {
-		return fmt.Sprintf("%.3g: the bound of %.3g is reached", value, bound)
+		return fmt.Sprintf("%s: the bound of %s is reached", report.Short(value), report.Short(bound))
 	}
-	return fmt.Sprintf("%.3g of %.3g, %.0f %% of the way", value, bound, math.Floor(100*math.Log(max(value, 1))/math.Log(bound)))
+	return fmt.Sprintf("%s of %s, %.0f %% of the way", report.Short(value), report.Short(bound), math.Floor(100*math.Log(max(value, 1))/math.Log(bound)))
 }
 
 // metric shows a metric.

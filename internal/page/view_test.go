@@ -49,7 +49,7 @@ func TestGuarantee(t *testing.T) {
 	var f Frame
 	f.Judge(judged(rollout.Metric{Name: "errors", Harm: 120, Safe: 4.5}), nil)
 	for got, want := range map[string]string{
-		f.Harm.Means: "rejected here: at most 1 of 100 healthy releases would ever get here", f.Harm.Now: "120: the bound of 111 is reached",
+		f.Harm.Means: "rejected here: at most 1 of 100 healthy releases would ever get here", f.Harm.Now: "120: the bound of 111 is reached", harm(18290, 111).Now: "18,300: the bound of 111 is reached",
 		f.Health.Means: "healthy here: at most 1 of 20 harmful releases would ever get here", f.Health.Now: "4.5 of 20, 50 % of the way",
 		f.Verdict: "continue: So far so good.",
 	} {

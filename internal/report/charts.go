@@ -147,7 +147,7 @@ func (j Judge) plots(t timeline, wanted rollout.Metric) (differences, rates, evi
 	low, high = visible(differences.Intervals)
 	differences.Y, rates.Y = chart.Scale{Low: low, High: high}, chart.Scale{Unit: " %", High: worst}
 	evidence.Y = chart.Scale{Low: 0.1, High: most}
-	for _, l := range []chart.Level{{Name: fmt.Sprintf("%s of health: enough to promote", short(j.Promote)), Y: j.Promote}, {Name: fmt.Sprintf("%s of harm: rejects", short(j.Reject)), Y: j.Reject}} {
+	for _, l := range []chart.Level{{Name: fmt.Sprintf("%s of health: enough to promote", Short(j.Promote)), Y: j.Promote}, {Name: fmt.Sprintf("%s of harm: rejects", Short(j.Reject)), Y: j.Reject}} {
 		if l.Y > 0 {
 			evidence.Levels = append(evidence.Levels, l)
 		}

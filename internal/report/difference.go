@@ -67,7 +67,7 @@ func signed(v float64) string {
 		return "0"
 	}
 	if v < 0 {
-		return "−" + short(-v)
+		return "−" + Short(-v)
 	}
-	return "+" + short(v)
+	return "+" + Short(v)
 }

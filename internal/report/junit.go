@@ -146,7 +146,7 @@ func (r Report) metricCases(class string) []junitCase {
 	}
 	var cases []junitCase
 	for _, m := range r.Judge.Observations[len(r.Judge.Observations)-1].Metrics {
-		c := junitCase{Class: class, Name: "metric " + m.Name, Time: "0", Output: fmt.Sprintf("canary %s, stable %s, evidence of harm %s, of health %s", counted(m, m.Canary), counted(m, m.Stable), short(m.Harm), short(m.Safe))}
+		c := junitCase{Class: class, Name: "metric " + m.Name, Time: "0", Output: fmt.Sprintf("canary %s, stable %s, evidence of harm %s, of health %s", counted(m, m.Canary), counted(m, m.Stable), Short(m.Harm), Short(m.Safe))}
 		if r.Judge.Reject > 0 && m.Harm >= r.Judge.Reject {
 			c.Failure = &junitProblem{Type: "harm", Message: c.Output}
 		}

@@ -122,7 +122,7 @@ func ratio(c rollout.Count) string {
 	if c.Total == 0 {
 		return "none counted"
 	}
-	return fmt.Sprintf("%d of %d bad (%s %%)", c.Bad, c.Total, short(percent(c)))
+	return fmt.Sprintf("%d of %d bad (%s %%)", c.Bad, c.Total, Short(percent(c)))
 }
 
 // gauge draws how far the evidence is on the way to a level, in orders of magnitude. Only what

@@ -125,22 +125,22 @@ func ratioOf(m rollout.Metric) string {
 	case m.Ratio == nil:
 		return "unknown"
 	case m.Low == nil || m.High == nil:
-		return short(*m.Ratio) + " times"
+		return Short(*m.Ratio) + " times"
 	}
-	return fmt.Sprintf("%s times (%s to %s)", short(*m.Ratio), short(*m.Low), short(*m.High))
+	return fmt.Sprintf("%s times (%s to %s)", Short(*m.Ratio), Short(*m.Low), Short(*m.High))
 }
 
 // reached shows evidence and how much is needed.
 func reached(evidence, level float64) string {
 	if level <= 0 {
-		return short(evidence)
+		return Short(evidence)
 	}
-	return short(evidence) + " of " + short(level)
+	return Short(evidence) + " of " + Short(level)
 }
 
-// short formats a number with three digits, as people write it. Nobody reads more than that
+// Short formats a number with three digits, as people write it. Nobody reads more than that
 // evidence is overwhelming.
-func short(v float64) string {
+func Short(v float64) string {
 	switch text := fmt.Sprintf("%.3g", v); {
 	case v >= 999_500: // rounds to it
 		return "over a million"
@@ -161,7 +161,7 @@ func counted(m rollout.Metric, c rollout.Count) string {
 	if c.Total == 0 {
 		return "no request"
 	}
-	return fmt.Sprintf("%d%s of %d (%s %%)", c.Bad, what, c.Total, short(percent(c)))
+	return fmt.Sprintf("%d%s of %d (%s %%)", c.Bad, what, c.Total, Short(percent(c)))
 }
 
 // percent returns the percentage of bad requests.

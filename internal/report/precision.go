@@ -159,7 +159,7 @@ func (r *Rate) String() string {
 	if r == nil {
 		return "unknown: none is marked"
 	}
-	return fmt.Sprintf("%s %% (%s to %s %%)", short(r.Percent), short(r.Low), short(r.High))
+	return fmt.Sprintf("%s %% (%s to %s %%)", Short(r.Percent), Short(r.Low), Short(r.High))
 }
 
 func (p Precision) summary() string {
@@ -192,7 +192,7 @@ func (c TotalCost) sentence(releases int) string {
 		text += fmt.Sprintf(" Nobody counted the requests of %s.", plural(missing, "release", "releases"))
 	}
 	if c.WrongMinutes > 0 {
-		text += fmt.Sprintf(" Wrong rejections took %s min of release time.", short(c.WrongMinutes))
+		text += fmt.Sprintf(" Wrong rejections took %s min of release time.", Short(c.WrongMinutes))
 	}
 	return text
 }

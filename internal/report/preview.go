@@ -128,11 +128,11 @@ func (p Preview) summary() string {
 
 // sentences describe how the release proceeds.
 func (c Course) sentences() []string {
-	share := fmt.Sprintf("The share grows with the evidence to at most %s %%.", short(c.Most))
+	share := fmt.Sprintf("The share grows with the evidence to at most %s %%.", Short(c.Most))
 	if len(c.Steps) > 0 {
 		var steps []string
 		for _, s := range c.Steps {
-			steps = append(steps, short(s))
+			steps = append(steps, Short(s))
 		}
 		share = "The share takes the steps " + strings.Join(steps, ", ") + " %."
 	}
@@ -168,10 +168,10 @@ var trailing = regexp.MustCompile(`([hm])(?:0m)?0s$`)
 func (f Foreseen) table() (header []string, rows [][]string) {
 	header = []string{"share", "canary's requests"}
 	for i, w := range f.Weights {
-		row := []string{short(w.Weight) + " %", short(w.Requests) + " a second"}
+		row := []string{Short(w.Weight) + " %", Short(w.Requests) + " a second"}
 		for _, e := range w.Rejects {
 			if i == 0 {
-				header = append(header, fmt.Sprintf("%s %% errors: rejected in", short(e.Errors)))
+				header = append(header, fmt.Sprintf("%s %% errors: rejected in", Short(e.Errors)))
 			}
 			row = append(row, lasting(e.Seconds))
 		}
@@ -183,5 +183,5 @@ func (f Foreseen) table() (header []string, rows [][]string) {
 // premise explains the assumptions of the table.
 func (p Preview) premise() string {
 	return fmt.Sprintf("The table assumes %s requests a second, %s %% errors on stable, and a constant share from the canary's first request on. A verdict may take up to %s longer. In the first %s only a catastrophe counts.",
-		short(p.Foreseen.RequestsPerSecond), short(p.Foreseen.StableErrors), lasting(p.Course.Interval), lasting(p.Course.Warmup))
+		Short(p.Foreseen.RequestsPerSecond), Short(p.Foreseen.StableErrors), lasting(p.Course.Interval), lasting(p.Course.Warmup))
 }

@@ -83,14 +83,14 @@ func (r Report) rule() []fact {
 	var all []fact
 	rejects, promotes := "", ""
 	if k := j.Rule; k != nil {
-		rejects = fmt.Sprintf(". A release that is no worse is rejected in at most %s %% of the cases (α), however often the judge looks", short(100*k.Alpha))
-		promotes = fmt.Sprintf(". A release that is worse by the margin is promoted in at most %s %% of the cases (β)", short(100*k.Beta))
+		rejects = fmt.Sprintf(". A release that is no worse is rejected in at most %s %% of the cases (α), however often the judge looks", Short(100*k.Alpha))
+		promotes = fmt.Sprintf(". A release that is worse by the margin is promoted in at most %s %% of the cases (β)", Short(100*k.Beta))
 	}
 	if j.Reject > 0 {
-		all = append(all, fact{Name: "Rejects", Value: fmt.Sprintf("at evidence of harm of %s%s", short(j.Reject), rejects)})
+		all = append(all, fact{Name: "Rejects", Value: fmt.Sprintf("at evidence of harm of %s%s", Short(j.Reject), rejects)})
 	}
 	if j.Promote > 0 {
-		all = append(all, fact{Name: "Promotes", Value: fmt.Sprintf("at evidence of health of %s for each metric that has to prove it%s", short(j.Promote), promotes)})
+		all = append(all, fact{Name: "Promotes", Value: fmt.Sprintf("at evidence of health of %s for each metric that has to prove it%s", Short(j.Promote), promotes)})
 	}
 	if j.Rule != nil {
 		all = append(all, j.ruleFacts()...)
@@ -127,7 +127,7 @@ func points(v float64) string {
 	if v == 1 {
 		return "1 point"
 	}
-	return short(v) + " points"
+	return Short(v) + " points"
 }
 
 // inSeconds formats a number of seconds; a year is the most.

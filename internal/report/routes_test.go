@@ -64,7 +64,7 @@ func TestNamesStandApart(t *testing.T) {
 
 func TestShort(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", .3594: "0.359", 111.11: "111", 999.6: "1,000", 1041: "1,040", 123456: "123,000", 999_999: "over a million", 2e9: "over a million"} {
-		if got := short(v); got != want {
+		if got := Short(v); got != want {
 			t.Errorf("%g: %q, not %q", v, got, want)
 		}
 	}

@@ -363,6 +363,7 @@ const stories = {
     console.error("ready"); // another one begins
     await page.waitForSelector(able);
     assert.equal(await page.isVisible("#end"), false);
+    assert.equal(await page.title(), "counting · shop/web");
     assert.equal(await text(page, "done"), "");
     await page.click(able);
     await page.waitForSelector("#confirm[open]");

@@ -8,6 +8,7 @@ import { find, make, percent, put, seconds, tone, whole } from "./text.js";
 
 const lanes = new Lanes(find("dots"));
 let last, course, drawn, told, shown; // the last frame, what happened, the metrics and the ending as they are drawn, the verdict that was said
+let called = ""; // the release's name
 let bad = ""; // what a request is that counts against its version
 
 /** Forgets the release that was shown. */
@@ -25,6 +26,7 @@ export function begin() {
 /** Says that there is no such release. */
 export function none() {
   put(find("headline"), "There is no such release");
+  document.title = "There is no such release · canarize";
 }
 
 /** Reports whether the release is over. */
@@ -33,7 +35,8 @@ export const over = () => Boolean(last?.end);
 /** Takes what seldom changes. name is the release's in the list; "" for the only one. */
 export function about(a, name) {
   find("one").classList.remove("empty");
-  put(find("which"), `Release of ${a.release}`);
+  called = a.release;
+  put(find("which"), `Release of ${called}`);
   put(find("story"), a.story ?? "");
   put(find("rules"), a.rules ?? "");
   put(find("dots-note"), a.dots);
@@ -73,10 +76,11 @@ function earlier(all) {
 
 /** Takes what the release is now. */
 export function frame(f) {
+  const first = !last;
   last = f;
   put(find("headline"), f.headline);
   tone(find("top"), f.tone);
-  document.title = f.headline;
+  document.title = `${f.headline} · ${called}`;
   lanes.add(f);
   for (const lane of ["stable", "canary"]) {
     const share = lane === "canary" ? f.weight : 100 - f.weight;
@@ -97,6 +101,7 @@ export function frame(f) {
   announce(f);
   find("report").hidden = !f.report;
   ended(f.end);
+  if (first) charts(); // past came before
 }
 
 /** Tells a screen reader the verdict when another one is reached, not at every look. */
