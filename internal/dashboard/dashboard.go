@@ -165,6 +165,13 @@ func (d *Dashboard) only() runner.Release {
 
 // old implements page.Options.Old.
 func (d *Dashboard) old() string {
+	select {
+	case <-d.done:
+		if d.ctx.Err() == nil {
+			return fmt.Sprintf("The cluster is no longer watched: %v. What you see is old.", redact.Error(d.err))
+		}
+	default:
+	}
 	w, waits := d.cluster.Waits()
 	if !waits {
 		return ""

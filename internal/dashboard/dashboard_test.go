@@ -303,6 +303,40 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// TestNoLongerAllowed: a page that outlives its permissions, as that of a run may, says so.
+func TestNoLongerAllowed(t *testing.T) {
+	t.Parallel()
+	api := kubetest.New()
+	api.Intercept(func(r *http.Request) (*http.Response, error) {
+		if !r.URL.Query().Has("watch") {
+			return nil, nil
+		}
+		refused := kubetest.Text(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "ann may not watch"}`)
+		refused.StatusCode = http.StatusForbidden
+		refused.Header = http.Header{"Content-Type": {"application/json"}}
+		return refused, nil
+	})
+	cluster, err := kube.New(&rest.Config{Host: "http://fake:6443", Transport: api}, kube.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := Start(t.Context(), Options{Hub: hub.New(hub.Options{Cluster: cluster}), Namespace: "shop", Status: statusOf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	if err := d.Err(); err == nil {
+		t.Error("it goes on")
+	}
+	if text := d.old(); !strings.Contains(text, "no longer watched") || !strings.Contains(text, "ann may not watch") {
+		t.Error(text)
+	}
+	d.Close()
+	if text := d.old(); text != "" {
+		t.Errorf("closed: %s", text)
+	}
+}
+
 // TestTold: what this process has judged is shown before the record has it, each look once.
 func TestTold(t *testing.T) {
 	t.Parallel()
