@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -36,8 +37,8 @@ It ends with Ctrl-C.`,
   canarize dashboard -A --port 8080
   canarize dashboard shop -n shop`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if everywhere && len(args) > 0 {
-				return fmt.Errorf("-A shows the releases of all names; leave out the NAME")
+			if everywhere && (len(args) > 0 || f.config.path.given) {
+				return errors.New("-A shows the releases of all names; leave out the NAME and --config")
 			}
 			release := runner.Release{}
 			if len(args) > 0 || f.config.path.given {

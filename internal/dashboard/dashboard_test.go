@@ -28,6 +28,9 @@ import (
 	"github.com/canarize/canarize/internal/survey"
 )
 
+// worlds is how many random releases are tried.
+const worlds = 100
+
 func statusOf(r survey.Recorded) report.Status {
 	s := report.StatusOf(r.Namespace, r.Name, r.State)
 	s.Worker = r.Worker
@@ -41,7 +44,7 @@ func statusOf(r survey.Recorded) report.Status {
 // contradicts nothing.
 func TestStates(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(300) {
+	for seed := range uint64(worlds) {
 		w := rollouttest.New(seed)
 		for range 40 {
 			w.Step()
@@ -93,7 +96,7 @@ func TestStates(t *testing.T) {
 func TestVerbs(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}
-	for seed := range uint64(300) {
+	for seed := range uint64(worlds) {
 		w := rollouttest.New(seed)
 		for range 40 {
 			w.Step()

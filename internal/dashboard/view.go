@@ -39,43 +39,50 @@ func viewOf(s report.Status, is survey.Recorded, told []page.Line, canarize stri
 	made := report.Of(s.Namespace, s.Release, is.State, now(), canarize)
 	made.Status = s
 	v := &view{status: s, report: made}
-	looks := looksOf(made.Judge)
-	worst := worst(is.State.Judged, s.Phase.Active())
+	looks, worst := looksOf(made.Judge), worst(is.State.Judged, s.Phase.Active())
 	course := courseOf(looks, made.Judge, worst, s.Started)
 	v.hurt, v.saved = harmed(looks, worst, s)
+	if j := is.State.Judged; j != nil {
+		v.counted = j.Time
+	}
 	v.about = page.About{
 		Release: s.Namespace + "/" + s.Release, Seen: stamp(is.State), Groups: []page.Group{}, Dots: dots, Bad: "bad", Rules: page.GhostRules,
 		Story: s.Summary(), Facts: factsOf(made), Earlier: earlier(is),
 	}
-	stable, canary := names(is.State)
-	v.frame = page.Frame{
-		Headline: made.Headline(), Tone: s.Tone(), Weight: float64(s.Weight), Report: s.Phase != rollout.None && s.Error == "",
-		Stable: page.Lane{Name: stable}, Canary: page.Lane{Name: canary},
-	}
-	if s.Phase == rollout.None && s.Error == "" {
-		v.frame.Headline = "There is no release yet"
-	}
-	what := "bad requests"
-	if worst != nil {
-		v.frame.Stable.Requests, v.frame.Stable.Failed = int(worst.Stable.Total), int(worst.Stable.Bad)
-		v.frame.Canary.Requests, v.frame.Canary.Failed = int(is.State.Judged.Cost().Requests), int(worst.Canary.Bad)
-		what += " by the metric " + worst.Name
-	}
-	v.frame.Hurt = page.Hurt{Failed: v.frame.Canary.Failed, What: what, Since: -1, Usual: page.Usual(v.frame.Stable, v.frame.Canary)}
-	v.frame.Judge(is.State.Judged, rule(made.Judge))
+	v.frame = frameOf(made, is.State, worst)
 	ghosts := course.ghosts.All()
-	if !s.Phase.Active() {
+	if v.frame.End != nil {
 		ghosts = course.ghosts.End()
 	}
-	v.frame.Others = append([]page.Other{page.Own("canarize", v.frame.Weight, v.frame.Canary.Failed, s.Phase, s.Judged)}, page.Ghosts(ghosts)...)
-	if !s.Phase.Active() && s.Phase != rollout.None && s.Error == "" {
-		v.frame.End = &page.End{Sentence: cmp.Or(made.Decision(), s.Summary()), Tone: s.Tone(), Next: []page.Command{}}
-	}
-	if j := is.State.Judged; j != nil {
-		v.counted = j.Time
-	}
+	v.frame.Others = append(v.frame.Others, page.Ghosts(ghosts)...)
 	v.past = page.Past{Points: course.points, Lines: log(s, told)}
 	return v
+}
+
+// frameOf returns what the page shows of a release, but for the rules of others and the time.
+// worst is the metric by which the users' harm is told; nil if there is none.
+func frameOf(r report.Report, state rollout.State, worst *rollout.Metric) page.Frame {
+	recorded := r.Phase != rollout.None && r.Error == ""
+	stable, canary := names(state)
+	f := page.Frame{
+		Unknown: r.Error != "", Headline: r.Headline(), Tone: r.Tone(), Weight: float64(r.Weight), Report: recorded,
+		Stable: page.Lane{Name: stable}, Canary: page.Lane{Name: canary}, Hurt: page.Hurt{What: "bad requests", Since: -1},
+	}
+	if r.Phase == rollout.None && r.Error == "" {
+		f.Headline = "There is no release yet"
+	}
+	if worst != nil {
+		f.Stable.Requests, f.Stable.Failed = int(worst.Stable.Total), int(worst.Stable.Bad)
+		f.Canary.Requests, f.Canary.Failed = int(state.Judged.Cost().Requests), int(worst.Canary.Bad)
+		f.Hurt.Failed, f.Hurt.Usual = f.Canary.Failed, page.Usual(f.Stable, f.Canary)
+		f.Hurt.What += " by the metric " + worst.Name
+	}
+	f.Judge(state.Judged, rule(r.Judge))
+	f.Others = []page.Other{page.Own("canarize", f.Weight, f.Canary.Failed, r.Phase, r.Judged)}
+	if recorded && !r.Phase.Active() {
+		f.End = &page.End{Sentence: cmp.Or(r.Decision(), r.Summary()), Tone: r.Tone(), Next: []page.Command{}}
+	}
+	return f
 }
 
 // frameAt returns the frame at a time, in whole seconds.

@@ -123,6 +123,7 @@ type Frame struct {
 	Canary   Lane     `json:"canary"`
 	Hurt     Hurt     `json:"hurt"`
 	Verdict  string   `json:"verdict"`           // in a sentence; "" before the first one
+	Unknown  bool     `json:"unknown,omitempty"` // the record cannot be read: the numbers mean nothing
 	Counted  string   `json:"counted,omitempty"` // how old the counts are, if they are not of now
 	Harm     Bound    `json:"harm"`
 	Health   Bound    `json:"health"`

@@ -100,6 +100,7 @@ export function frame(f) {
   others(f.others);
   announce(f);
   find("report").hidden = !f.report;
+  find("details").hidden = Boolean(f.unknown);
   ended(f.end);
   if (first) charts(); // past came before
 }
