@@ -383,6 +383,22 @@ func TestTold(t *testing.T) {
 	expect(2, 1, 2)
 }
 
+// TestUnreadable: of a record that cannot be read the page says why, and shows no number as
+// if it were known.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	is := survey.Recorded{Release: runner.Release{Namespace: "shop", Name: "web"}, Version: "1", Err: errors.New("the stored state is damaged")}
+	s := statusOf(is)
+	s.Namespace, s.Release = "shop", "web"
+	v := viewOf(s, is, nil, "test")
+	if f := v.frame; !f.Unknown || f.Report || f.End != nil || f.Tone != page.Bad || !strings.Contains(v.about.Story, "is damaged") {
+		t.Errorf("%+v %+v", v.about, f)
+	}
+	if row := rowOf(is.Release, s); row.Rank != page.Needy || row.State != "unknown" {
+		t.Errorf("%+v", row)
+	}
+}
+
 // TestRights: without the permission to change the workload there are no buttons, and the
 // page says why.
 func TestRights(t *testing.T) {
