@@ -23,12 +23,14 @@ type host struct {
 
 // olderFirst orders routes by age and then by namespace/name (HTTPRouteRule,
 // GRPCRouteRule). Routes without a creationTimestamp are not created yet, so they are
-// younger than those with one. assumed reports that the order depends on that: both have
-// none, and which will be older is not known.
+// younger than those with one; the new ones of Options are the youngest. assumed reports
+// that the order depends on what is not known: which of two routes without one is older.
 func olderFirst(a, b *route) (order int, assumed bool) {
-	assumed = a.created.IsZero() && b.created.IsZero()
+	assumed = a.created.IsZero() && b.created.IsZero() && a.last == b.last
 	switch {
 	case assumed:
+	case a.last != b.last:
+		return ahead(b.last, a.last), false
 	case a.created.IsZero():
 		return 1, false
 	case b.created.IsZero():

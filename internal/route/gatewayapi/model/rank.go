@@ -28,6 +28,9 @@ type reading struct {
 	// first in alphabetical order; otherwise the reverse. HTTPRouteRule calls their
 	// precedence implementation-specific.
 	expression bool
+	// counted: the method counts as a header, as in Envoy Gateway. The specification says
+	// otherwise, so compare does not ask.
+	counted bool
 }
 
 // question says what a reading answers.
@@ -126,12 +129,23 @@ func (r reading) compareMatches(a, b *match) int {
 			cmp.Compare(len(b.headers), len(a.headers)),
 		)
 	}
+	if r.counted {
+		return cmp.Or(r.comparePatterns(a.path, b.path), cmp.Compare(b.conditions(), a.conditions()), cmp.Compare(len(b.query), len(a.query)))
+	}
 	return cmp.Or(
 		r.comparePatterns(a.path, b.path),
 		ahead(a.method != "", b.method != ""),
 		cmp.Compare(len(b.headers), len(a.headers)),
 		cmp.Compare(len(b.query), len(a.query)),
 	)
+}
+
+// conditions returns the number of headers of a match, with the method as one more.
+func (m *match) conditions() int {
+	if m.method != "" {
+		return len(m.headers) + 1
+	}
+	return len(m.headers)
 }
 
 func (r reading) comparePatterns(a, b pattern) int {

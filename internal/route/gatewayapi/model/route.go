@@ -25,6 +25,7 @@ type route struct {
 	id        ID
 	grpc      bool
 	created   time.Time // zero if the object does not say
+	last      bool      // it will be created after all others
 	parents   []parent
 	hostnames []string // empty means those of the listener
 	rules     []*rule

@@ -12,6 +12,8 @@ type Options struct {
 	// Service or Namespace that is not in the set is assumed to be there and right; a
 	// ReferenceGrant never is.
 	Complete bool
+	// New holds routes that will be created after all others: they rank as the youngest.
+	New []ID
 }
 
 // Model is what a conformant implementation makes of a set of objects.
@@ -77,6 +79,7 @@ func New(objects []map[string]any, opts Options) *Model {
 		case id.Name == "":
 		case isKind(o, "HTTPRoute"), isKind(o, "GRPCRoute"):
 			if r, reader := readRoute(o, id); m.keeps(reader) {
+				r.last = slices.Contains(opts.New, id)
 				m.routes = append(m.routes, r)
 			}
 		case isKind(o, "Gateway"):
