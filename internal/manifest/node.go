@@ -181,6 +181,22 @@ func GetString(n *Node, path ...string) string {
 	return ""
 }
 
+// Nearest returns the value at a path of keys and indices, or at as many of its steps as
+// there are.
+func Nearest(n *Node, path ...string) *Node {
+	for _, step := range path {
+		next := Get(n, step)
+		if i, err := strconv.Atoi(step); err == nil && IsList(n) && i >= 0 && i < len(n.Content) {
+			next = n.Content[i]
+		}
+		if next == nil {
+			return n
+		}
+		n = next
+	}
+	return n
+}
+
 // Items returns the elements of the sequence at a path.
 func Items(n *Node, path ...string) []*Node {
 	if v := Get(n, path...); IsList(v) {

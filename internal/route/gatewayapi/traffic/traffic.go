@@ -4,7 +4,6 @@ package traffic
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/route/gatewayapi/model"
@@ -45,7 +44,7 @@ func Evaluate(set *manifest.Set, options model.Options, request *model.Request) 
 	}
 	for _, p := range out.Problems {
 		o := declared[p.Object]
-		out.Found = append(out.Found, o.At(find(o.Root, p.Path)).String()+": "+p.String())
+		out.Found = append(out.Found, o.At(manifest.Nearest(o.Root, p.Path...)).String()+": "+p.String())
 	}
 	return out
 }
@@ -53,20 +52,4 @@ func Evaluate(set *manifest.Set, options model.Options, request *model.Request) 
 // Taken reports whether a request was asked about, and every Gateway has a route for it.
 func (r Report) Taken() bool {
 	return len(r.Answers) > 0 && !slices.ContainsFunc(r.Answers, func(a model.Answer) bool { return a.Group == nil })
-}
-
-// find returns the value at a path of keys and indices, or of as many of its steps as
-// there are.
-func find(n *manifest.Node, path []string) *manifest.Node {
-	for _, step := range path {
-		next := manifest.Get(n, step)
-		if i, err := strconv.Atoi(step); err == nil && manifest.IsList(n) && i < len(n.Content) {
-			next = n.Content[i]
-		}
-		if next == nil {
-			return n
-		}
-		n = next
-	}
-	return n
 }
