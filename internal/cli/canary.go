@@ -23,6 +23,7 @@ import (
 type canaryFlags struct {
 	suffix, namespace, replicas         string
 	emissary                            emissaryFlags
+	strategy                            string // of the Gateway API's router
 	images, labels, include             []string
 	accept                              []string
 	copyPeers, recursive, debug, strict bool
@@ -39,6 +40,7 @@ func (f *canaryFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.strict, "strict", false, "fail on a warning that is not accepted")
 	flags.BoolVar(&f.copyPeers, "copy-peers", false, "copy the network policies of other applications that admit the stable pods by label")
 	f.emissary.register(flags)
+	flags.StringVar(&f.strategy, "gateway-strategy", "ids", "`STRATEGY` by which the canary of an HTTPRoute or GRPCRoute gets its share: ids (by the random id of each request) or weights (of the backends of a route through which all requests pass)")
 	flags.BoolVarP(&f.recursive, "recursive", "R", false, "also read the subfolders of folders")
 	flags.BoolVar(&f.debug, "debug", false, "print every decision and its reason on stderr")
 }
@@ -198,8 +200,15 @@ func (f *canaryFlags) setNames(o *plan.Options) error {
 
 func (f *canaryFlags) setRouters(o *plan.Options) error {
 	emissary, err := f.emissary.parse()
-	o.Routers = wiring.Routers(emissary)
-	return err
+	if err != nil {
+		return err
+	}
+	strategy, err := wiring.ParseGatewayStrategy(f.strategy)
+	if err != nil {
+		return fmt.Errorf("--gateway-strategy %q: %w", f.strategy, err)
+	}
+	o.Routers = wiring.Routers(wiring.Routing{Emissary: emissary, GatewayStrategy: strategy})
+	return nil
 }
 
 // read reads the input, and writes what kustomize says about it.

@@ -97,6 +97,7 @@ var fieldOf = map[string]string{
 	"emissary-namespace": "spec.router.emissary.namespace",
 	"emissary-version":   "spec.router.emissary.version",
 	"force-conflicts":    "spec.promotion.forceConflicts",
+	"gateway-strategy":   "spec.router.gateway.strategy",
 	"image":              "spec.images",
 	"include":            "spec.canary.include",
 	"labels":             "spec.canary.labels",
@@ -196,6 +197,7 @@ func (f *deployFlags) complete(args []string) ([]string, error) {
 	setFromFile(c, "accept", &f.canary.accept, texts(r.Accept))
 	setFromFile(c, "copy-peers", &f.canary.copyPeers, r.Canary.CopyPeers)
 	f.canary.emissary.complete(c)
+	setFromFile(c, "gateway-strategy", &f.canary.strategy, r.GatewayStrategy)
 	setFromFile(c, "labels", &f.canary.labels, pairs(r.Canary.Labels))
 	if len(args) == 0 {
 		args = c.manifests()

@@ -67,12 +67,12 @@ func TestReleaseFileDefaults(t *testing.T) {
 func TestReleaseFileAndFlags(t *testing.T) {
 	const spec = `workload: shop, manifests: [base, ../other], images: [a:1, b:2],
   canary: {suffix: -next, replicas: 7, labels: {z: "1", a: b}, include: [sts/db], copyPeers: true},
-  router: {emissary: {namespace: edge, version: 4.2}}, timeouts: {ready: 3m}, onCancel: hold, promotion: {forceConflicts: true}`
+  router: {emissary: {namespace: edge, version: 4.2}, gateway: {strategy: weights}}, timeouts: {ready: 3m}, onCancel: hold, promotion: {forceConflicts: true}`
 	f, manifests := completed(t, spec)
 	want := deployFlags{
 		name: "shop",
 		canary: canaryFlags{
-			suffix: "-next", replicas: "7", emissary: emissaryFlags{"edge", "4.2"}, copyPeers: true,
+			suffix: "-next", replicas: "7", emissary: emissaryFlags{"edge", "4.2"}, strategy: "weights", copyPeers: true,
 			images: []string{"a:1", "b:2"}, labels: []string{"a=b", "z=1"}, include: []string{"sts/db"},
 		},
 		engine: engineFlags{
@@ -87,11 +87,11 @@ func TestReleaseFileAndFlags(t *testing.T) {
 		t.Error(diff)
 	}
 
-	f, manifests = completed(t, spec, "-n", "red", "--name", "x", "-I", "c:3", "-s", "-old", "-l", "k=v", "--replicas", "same", "--include", "ds/log", "--copy-peers=false", "--emissary-namespace", "emissary", "--emissary-version", "3.10", "--timeout", "1s", "--on-cancel", "zero", "file.yml")
+	f, manifests = completed(t, spec, "-n", "red", "--name", "x", "-I", "c:3", "-s", "-old", "-l", "k=v", "--replicas", "same", "--include", "ds/log", "--copy-peers=false", "--emissary-namespace", "emissary", "--emissary-version", "3.10", "--gateway-strategy", "ids", "--timeout", "1s", "--on-cancel", "zero", "file.yml")
 	want = deployFlags{
 		name: "x",
 		canary: canaryFlags{
-			suffix: "-old", replicas: "same", emissary: emissaryFlags{"emissary", "3.10"},
+			suffix: "-old", replicas: "same", emissary: emissaryFlags{"emissary", "3.10"}, strategy: "ids",
 			images: []string{"c:3"}, labels: []string{"k=v"}, include: []string{"ds/log"},
 		},
 		engine: engineFlags{

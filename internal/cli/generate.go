@@ -26,7 +26,7 @@ type generateFlags struct {
 
 func (f *generateFlags) register(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	flags.VarP(&f.weight, "canary-weight", "w", "canary's share of the requests in percent, `0..100`: a whole number, or below 1 a multiple of 1/256, such as 0.25; required if the canary gets a Mapping")
+	flags.VarP(&f.weight, "canary-weight", "w", "canary's share of the requests in percent, `0..100`: a whole number, or below 1 a multiple of 1/256, such as 0.25; required if the canary gets a route")
 	flags.BoolVarP(&f.generateMapping, "gen-mapping", "m", false, "make a Mapping for the canary if no Mapping in the input routes to its Service")
 	flags.StringVarP(&f.prefix, "prefix", "P", "/", "with -m: path `PREFIX` of that Mapping")
 	flags.StringVar(&f.hostname, "hostname", "*", "with -m: `HOSTNAME` of that Mapping")
@@ -155,11 +155,12 @@ func newGenerate(streams Streams) *cobra.Command {
 		Use:   "generate [flags] FILE|DIR|-...",
 		Short: "Derive a canary from the manifests of the new version",
 		Long: `Generate reads the manifests of an application's new version and prints its
-canary: for every Deployment that a Mapping leads to, a Deployment, Service,
-configuration, autoscaler and network policies named NAME-canary, and for every
-such Mapping one that gives the canary exactly the requested share. If the input
-has no Mapping, every Deployment that a Service selects gets a canary. Generate
-neither prints nor changes the objects of the input, and it needs no cluster.
+canary: for every Deployment that a Mapping, HTTPRoute or GRPCRoute leads to, a
+Deployment, Service, configuration, autoscaler and network policies named
+NAME-canary, and for every such route one that gives the canary exactly the
+requested share. If the input has no route, every Deployment that a Service selects
+gets a canary. Generate neither prints nor changes the objects of the input, and it
+needs no cluster.
 
 A note says why a workload is left alone. A warning says what a second version
 beside the first may disturb; docs/warnings.md explains them by their names.

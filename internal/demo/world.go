@@ -138,7 +138,7 @@ func (w *world) derive() error {
 	if err != nil {
 		return err
 	}
-	options := plan.Options{Routers: wiring.Routers(wiring.Emissary{Namespace: gatewayNamespace})}
+	options := plan.Options{Routers: wiring.Routers(wiring.Routing{Emissary: wiring.Emissary{Namespace: gatewayNamespace}})}
 	options.Canary.Suffix = release.Canary.Suffix
 	image, err := canary.ParseImage(newImage)
 	if err != nil {

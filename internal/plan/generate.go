@@ -4,6 +4,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -82,10 +83,11 @@ func Generate(input *manifest.Set, options Options) (Generated, error) {
 		options.Canary.Baseline, _ = withoutHooks(options.Canary.Baseline)
 	}
 	options.Canary.Argo = canary.HasArgo(set)
-	var err error
-	if options.Canary.Routed, options.Canary.Near, err = routed(set, options); err != nil {
+	leads, err := leadsOf(set, options.Routers)
+	if err != nil {
 		return Generated{}, err
 	}
+	options.Canary.Routed, options.Canary.Near = routed(set, options, leads)
 	pods, err := canary.Derive(set, options.Canary)
 	if err != nil {
 		return Generated{}, err
@@ -99,9 +101,9 @@ func Generate(input *manifest.Set, options Options) (Generated, error) {
 	examined.Go(func() { harms = harm.Examine(set, pods) })
 	defer examined.Wait()
 	g := Generated{Derived: pods.Derived, Hooks: hooks}
-	for _, router := range options.Routers {
+	for i, router := range options.Routers {
 		routes, err := router.Canary(route.Request{
-			Set: set, Services: pods.Services, Weight: options.Weight, Digits: options.Digits,
+			Set: set, Services: pods.Services, Elsewhere: elsewhere(leads, i), Weight: options.Weight, Digits: options.Digits,
 			Name:     func(stable string) string { return canary.RouteName(stable, options.Canary.Suffix) },
 			Finish:   func(o *manifest.Object, name string) { canary.Finish(o, name, canary.TrackCanary, options.Canary) },
 			Generate: options.GenerateMapping, Prefix: options.Prefix, Hostname: options.Hostname,
@@ -124,30 +126,45 @@ func Generate(input *manifest.Set, options Options) (Generated, error) {
 	return g, input.CheckNew(g.Derived)
 }
 
+// leadsOf returns where the routes of every router lead.
+func leadsOf(set *manifest.Set, routers []route.Named) ([]route.Leads, error) {
+	all := make([]route.Leads, len(routers))
+	for i, router := range routers {
+		var err error
+		if all[i], err = router.Leads(set); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// elsewhere returns the Services that the routes of all routers but one lead to.
+func elsewhere(leads []route.Leads, but int) map[manifest.ID]bool {
+	services := map[manifest.ID]bool{}
+	for i, l := range leads {
+		if i != but {
+			maps.Copy(services, l.Services)
+		}
+	}
+	return services
+}
+
 // routed returns the Services of the set that a route leads to, or nil if the set has no
 // route, and what near says about the others. A Mapping that is to be generated counts only
 // if no other route leads to a Service of the set.
-func routed(set *manifest.Set, options Options) (services map[manifest.ID]bool, others map[manifest.ID]string, err error) {
+func routed(set *manifest.Set, options Options, leads []route.Leads) (services map[manifest.ID]bool, others map[manifest.ID]string) {
 	services = map[manifest.ID]bool{}
-	all := map[manifest.ID]bool{}
-	any := false
-	for _, router := range options.Routers {
-		leads, err := router.Leads(set)
-		if err != nil {
-			return nil, nil, err
-		}
-		any = any || leads.Any
-		for id := range leads.Services {
-			all[id] = true
-			if set.Find(id) != nil {
-				services[id] = true
-			}
+	all := elsewhere(leads, -1)
+	for id := range all {
+		if set.Find(id) != nil {
+			services[id] = true
 		}
 	}
-	if !any || options.GenerateMapping && len(services) == 0 {
-		return nil, nil, nil
+	anywhere := slices.ContainsFunc(leads, func(l route.Leads) bool { return l.Any })
+	if !anywhere || options.GenerateMapping && len(services) == 0 {
+		return nil, nil
 	}
-	return services, near(set, all), nil
+	return services, near(set, all)
 }
 
 // noteRest adds a note for every object that has neither a canary nor a note.

@@ -9,6 +9,7 @@ import (
 	"github.com/canarize/canarize/internal/plan"
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/emissary/derive"
+	gatewayapi "github.com/canarize/canarize/internal/route/gatewayapi/derive"
 )
 
 const shop = `apiVersion: apps/v1
@@ -87,6 +88,22 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestReleaseNeedsALiveRouter checks that a route whose router only derives is no release.
+func TestReleaseNeedsALiveRouter(t *testing.T) {
+	const http = `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web}
+spec: {parentRefs: [{name: public}], rules: [{backendRefs: [{name: cart, port: 80}]}]}
+`
+	o := options()
+	o.Routers = append(o.Routers, route.Named{Name: "gatewayapi", Deriver: gatewayapi.Router{}, DerivesOnly: true})
+	_, err := plan.Release(setOf(t, "world.yml", cart+http), plan.ReleaseOptions{Generate: o})
+	if err == nil || !strings.Contains(err.Error(), "HTTPRoute web: canarize cannot release by a route of this kind yet") {
+		t.Error(err)
 	}
 }
 

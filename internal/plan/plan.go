@@ -10,6 +10,7 @@ import (
 	"github.com/canarize/canarize/internal/note"
 	"github.com/canarize/canarize/internal/object"
 	"github.com/canarize/canarize/internal/rollout"
+	"github.com/canarize/canarize/internal/route"
 )
 
 // ReleaseOptions says which release to plan.
@@ -44,6 +45,9 @@ func Release(set *manifest.Set, options ReleaseOptions) (Planned, error) {
 	}
 	if len(g.Routes) == 0 {
 		return Planned{}, p.noRoute()
+	}
+	if err := p.derivesOnly(); err != nil {
+		return Planned{}, err
 	}
 	planned := Planned{Name: options.Name, Notes: g.Notes}
 	if planned.Name == "" {
@@ -115,6 +119,16 @@ func (p *planning) noRoute() error {
 		}
 	}
 	return fmt.Errorf("no Mapping of the input routes to the Service of %s, so it cannot get a share; pass the Mapping's manifest too", p.plan.Workloads[0].Stable)
+}
+
+// derivesOnly returns an error if a route cannot be changed in a cluster yet.
+func (p *planning) derivesOnly() error {
+	for _, r := range p.generated.Routes {
+		if slices.ContainsFunc(p.options.Routers, func(n route.Named) bool { return n.Name == r.Router && n.DerivesOnly }) {
+			return r.Stable.Errorf(nil, "canarize cannot release by a route of this kind yet; generate derives its canary, for kubectl or a pipeline to apply")
+		}
+	}
+	return nil
 }
 
 // expects returns an error if the named workload is not among those of the plan.

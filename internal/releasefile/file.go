@@ -31,6 +31,8 @@ type File struct {
 	// EmissaryNamespace is the namespace of Emissary, and EmissaryVersion its version; ""
 	// for the default.
 	EmissaryNamespace, EmissaryVersion string
+	// GatewayStrategy is how the canary of an HTTPRoute or GRPCRoute gets its share.
+	GatewayStrategy string
 
 	// Analysis holds spec.analysis and spec.ramp.
 	Analysis analysis.Config
@@ -85,6 +87,7 @@ func Default() File {
 	return File{
 		Canary:            Canary{Suffix: "-canary", Replicas: "weight"},
 		EmissaryNamespace: "emissary",
+		GatewayStrategy:   "ids",
 		Analysis:          analysis.Default(),
 		Promotion:         Promotion{Automatic: true},
 		Timeouts:          Timeouts{Ready: 10 * time.Minute, Share: 30 * time.Second},
@@ -139,6 +142,9 @@ func (r *File) form() form {
 					field{"namespace", matching(&r.EmissaryNamespace, namespaceName, namespaceWords), "The namespace Emissary runs in."},
 					field{"version", versionForm(&r.EmissaryVersion), "The version of Emissary, such as 4.1, for which shares are computed: after 4.1 TCPMappings have other shares. Default: 4.1."},
 				), "Emissary-ingress."},
+				field{"gateway", object(
+					field{"strategy", oneOf(&r.GatewayStrategy, "ids", "weights"), "How the canary gets its share: ids by the random id of each request; weights by those of the backends of a route through which all requests pass."},
+				), "Gateways of the Gateway API."},
 			), "What routes requests to the canary."},
 			field{"analysis", r.analysisForm(), "How sure a verdict must be, and when it may be given."},
 			field{"ramp", r.rampForm(), "How the canary's share grows."},

@@ -37,6 +37,8 @@ type Request struct {
 	Set *manifest.Set // the input objects
 	// Services holds the stable Services with their canaries.
 	Services []manifest.Derived
+	// Elsewhere holds the Services that routes of other routers lead to.
+	Elsewhere map[manifest.ID]bool
 	// Weight is the canary's share in whole percent, 0 to 100. It is nil if the user
 	// named none; then no route can be derived.
 	Weight *int

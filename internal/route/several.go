@@ -17,6 +17,8 @@ import (
 type Named struct {
 	Name string
 	Deriver
+	// DerivesOnly means that its routes cannot be changed in a cluster yet.
+	DerivesOnly bool
 }
 
 // Several is a Live for routes of several routers, by name.

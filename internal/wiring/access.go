@@ -21,7 +21,7 @@ func NeedsPodMetrics(source metric.SourceName) bool { return source == metric.Po
 func Access(o AccessOptions) kube.Access {
 	var routes []kube.Grant
 	var elsewhere []kube.Granted
-	for _, r := range routers(Emissary{Namespace: o.EmissaryNamespace}, nil) {
+	for _, r := range routers(Routing{Emissary: Emissary{Namespace: o.EmissaryNamespace}}, nil) {
 		routes = append(routes, r.grants...)
 		elsewhere = append(elsewhere, r.elsewhere...)
 	}

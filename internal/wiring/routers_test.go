@@ -13,7 +13,7 @@ import (
 // through it.
 func TestOneLine(t *testing.T) {
 	table := func(g *routetest.Gateway) []router {
-		return append(routers(Emissary{Namespace: "emissary"}, nil),
+		return append(routers(Routing{Emissary: Emissary{Namespace: "emissary"}}, nil),
 			router{name: "toy", derive: toy.Deriver{}, live: func(c route.Cluster) route.Live { return toy.Live{Cluster: c, Gateway: g.State} }},
 		)
 	}

@@ -48,7 +48,7 @@ func Connect(o Options) (Hub, error) {
 	gateways := live.NewGateways(o.Cluster, live.Gateway{Namespace: o.Emissary.Namespace, Patience: o.ShareTimeout, Forward: o.Forward})
 	h.close = gateways.Close
 	o.Router = func(c route.Cluster) route.Live {
-		return together(routers(o.Emissary, gateways), c)
+		return together(routers(Routing{Emissary: o.Emissary}, gateways), c)
 	}
 	o.Source = sources{gateways}.open
 	o.Options.Emit = func(_ runner.Release, e rollout.Event) { o.Emit(e) }
@@ -66,7 +66,7 @@ func Survey(target kube.Target, namespace, emissaryNamespace string, source metr
 	if err != nil {
 		return o, err
 	}
-	for _, r := range routers(Emissary{Namespace: emissaryNamespace}, live.NewGateways(cluster, live.Gateway{Namespace: emissaryNamespace})) {
+	for _, r := range routers(Routing{Emissary: Emissary{Namespace: emissaryNamespace}}, live.NewGateways(cluster, live.Gateway{Namespace: emissaryNamespace})) {
 		o.Gateways = append(o.Gateways, r.gateways...)
 	}
 	return o, nil

@@ -36,7 +36,7 @@ func (d *derivation) generate() error {
 	return nil
 }
 
-// unrouted returns the Services with a canary that no Mapping routes to. It leaves out
+// unrouted returns the Services with a canary that no route leads to. It leaves out
 // second Services of pods that another one gives their requests, such as headless ones.
 func (d *derivation) unrouted() (services []manifest.Derived) {
 	served := map[string]bool{}
@@ -44,7 +44,7 @@ func (d *derivation) unrouted() (services []manifest.Derived) {
 		return fmt.Sprint(d.request.Set.Namespace(s.Stable), manifest.StringMap(s.Stable.Root, "spec", "selector"))
 	}
 	routed := func(s manifest.Derived) bool {
-		return d.routed[serviceAt{d.request.Set.Namespace(s.Stable), s.Stable.Name()}]
+		return d.request.Elsewhere[d.request.Set.ID(s.Stable)] || d.routed[serviceAt{d.request.Set.Namespace(s.Stable), s.Stable.Name()}]
 	}
 	for _, s := range d.request.Services {
 		served[pods(s)] = served[pods(s)] || routed(s)
