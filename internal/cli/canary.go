@@ -40,7 +40,7 @@ func (f *canaryFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.strict, "strict", false, "fail on a warning that is not accepted")
 	flags.BoolVar(&f.copyPeers, "copy-peers", false, "copy the network policies of other applications that admit the stable pods by label")
 	f.emissary.register(flags)
-	flags.StringVar(&f.strategy, "gateway-strategy", "ids", "`STRATEGY` by which the canary of an HTTPRoute or GRPCRoute gets its share: ids (by the random id of each request) or weights (of the backends of a route through which all requests pass)")
+	flags.StringVar(&f.strategy, "gateway-strategy", "ids", "`STRATEGY` by which the canary of an HTTPRoute or GRPCRoute gets its share: ids (by the random id of each request) weights (of the backends of a second route, through which all requests pass) or route (weights in the stable route itself)")
 	flags.BoolVarP(&f.recursive, "recursive", "R", false, "also read the subfolders of folders")
 	flags.BoolVar(&f.debug, "debug", false, "print every decision and its reason on stderr")
 }

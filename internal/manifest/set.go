@@ -84,11 +84,15 @@ func (s *Set) CheckName(stable *Object, canary ID) error {
 }
 
 // CheckNew returns an error if a derived object has the identity of an object
-// of the set or of another derived object.
+// of the set or of another derived object. A derived object may be a changed
+// version of its stable one.
 func (s *Set) CheckNew(derived []Derived) error {
 	made := make(map[ID]*Object, len(derived))
 	for _, d := range derived {
 		id := s.ID(d.Canary)
+		if id == s.ID(d.Stable) { // it is changed, not made
+			continue
+		}
 		if err := s.CheckName(d.Stable, id); err != nil {
 			return err
 		}

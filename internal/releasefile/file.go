@@ -143,7 +143,7 @@ func (r *File) form() form {
 					field{"version", versionForm(&r.EmissaryVersion), "The version of Emissary, such as 4.1, for which shares are computed: after 4.1 TCPMappings have other shares. Default: 4.1."},
 				), "Emissary-ingress."},
 				field{"gateway", object(
-					field{"strategy", oneOf(&r.GatewayStrategy, "ids", "weights"), "How the canary gets its share: ids by the random id of each request; weights by those of the backends of a route through which all requests pass."},
+					field{"strategy", oneOf(&r.GatewayStrategy, "ids", "weights", "route"), "How the canary gets its share: ids by the random id of each request; weights by those of the backends of a second route, through which all requests pass; route by weights in the stable route itself."},
 				), "Gateways of the Gateway API."},
 			), "What routes requests to the canary."},
 			field{"analysis", r.analysisForm(), "How sure a verdict must be, and when it may be given."},

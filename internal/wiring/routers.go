@@ -45,7 +45,7 @@ func ParseGatewayStrategy(text string) (gatewayapi.Strategy, error) {
 	if text == "" || slices.Contains(all, strategy) {
 		return strategy, nil
 	}
-	return "", fmt.Errorf("expected %s or %s", all[0], all[1])
+	return "", fmt.Errorf("expected %s, %s or %s", all[0], all[1], all[2])
 }
 
 // routers returns all routers.

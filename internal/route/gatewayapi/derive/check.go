@@ -126,9 +126,14 @@ func (d *derivation) checkStable(r *derived, report model.Report) error {
 				return r.stable.Errorf(manifest.Nearest(r.stable.Root, p.Path...), "%s", p.Text)
 			}
 		}
+		return r.stable.Errorf(nil, "it has no metadata.name, or no rule, so no request reaches it; correct it first")
 	}
 	for _, g := range groups {
 		for _, row := range g.Rows {
+			if s := d.canaryOf(serviceOf(row)); s != nil {
+				at := manifest.Nearest(r.stable.Root, "spec", "rules", decimal(g.Rule), "backendRefs")
+				return r.stable.Errorf(at, "rules[%d] already leads to %s, the canary of %s; pass the route as it is without a canary, or choose another --suffix", g.Rule, row.Backend, s.ID())
+			}
 			if _, has := d.services[serviceOf(row)]; !has {
 				continue
 			}
@@ -148,6 +153,16 @@ func (d *derivation) checkStable(r *derived, report model.Report) error {
 		d.note(note.Warning, note.UnreachedRoute, r.stable, "the weights give stable none of its requests, so the canary gets none either")
 	}
 	d.noteRules(r)
+	return nil
+}
+
+// canaryOf returns the stable Service whose canary has an identity, or nil.
+func (d *derivation) canaryOf(id manifest.ID) *manifest.Object {
+	for _, s := range d.Services {
+		if d.Set.ID(s.Canary) == id {
+			return s.Stable
+		}
+	}
 	return nil
 }
 

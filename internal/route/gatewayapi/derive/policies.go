@@ -57,7 +57,7 @@ func (d *derivation) target(policy *manifest.Object, ref *manifest.Node) string 
 		return s.Canary.Name()
 	}
 	for _, r := range d.routes {
-		if d.Set.ID(r.stable) == id {
+		if d.Set.ID(r.stable) == id && d.strategy != InPlace {
 			return r.canary.Name()
 		}
 	}
@@ -77,13 +77,13 @@ func (d *derivation) checkGateway() error {
 		spec := manifest.Get(o.Root, "spec")
 		switch o.Kind() {
 		case "EnvoyProxy":
-			if order := manifest.Get(spec, "preserveRouteOrder"); manifest.IsTrue(order) {
-				return o.Errorf(order, "with preserveRouteOrder the stable route, which is older, gets all requests of its canary; remove it, or leave the file out if other Gateways use it")
+			if order := manifest.Get(spec, "preserveRouteOrder"); manifest.IsTrue(order) && d.strategy != InPlace {
+				return o.Errorf(order, "with preserveRouteOrder the stable route, which is older, gets all requests of its canary; choose --gateway-strategy %s, or leave the file out if other Gateways use it", InPlace)
 			}
 		case "ClientTrafficPolicy":
 			at := chosenByClients(spec)
 			if r := d.sampled(o); r != nil && at != nil {
-				return o.Errorf(at, "with it the clients choose the %s by which the canary of %s takes its share, or there is none%s", idHeader, r.stable.ID(), d.otherwise(Weights))
+				return o.Errorf(at, "with it the clients choose the %s by which the canary of %s takes its share, or there is none; choose --gateway-strategy %s", idHeader, r.stable.ID(), d.otherwise())
 			}
 		}
 	}

@@ -25,10 +25,13 @@ const (
 	// Weights sends all requests through the canary's route, whose backends have weights. It
 	// does not need random ids, but most gateways count both versions together.
 	Weights Strategy = "weights"
+	// InPlace changes the backends of the stable route instead of making another one. It
+	// needs nothing but weights, so every gateway can do it.
+	InPlace Strategy = "route"
 )
 
 // Strategies returns all strategies. The first one is the default.
-func Strategies() []Strategy { return []Strategy{IDs, Weights} }
+func Strategies() []Strategy { return []Strategy{IDs, Weights, InPlace} }
 
 // Router derives the routes of canaries.
 type Router struct{ Strategy Strategy } // "" means the default
@@ -153,23 +156,38 @@ func (d *derivation) find(o *manifest.Object) {
 // derive makes the routes of the canaries.
 func (d *derivation) derive() error {
 	for _, r := range d.routes {
-		if err := d.chooseHeader(r); err != nil {
-			return err
-		}
 		r.canary = r.stable.Clone()
-		for i, rule := range manifest.Items(r.canary.Root, "spec", "rules") {
-			d.restrict(rule, r.header)
+		if d.strategy != InPlace {
+			if err := d.chooseHeader(r); err != nil {
+				return err
+			}
+			d.Finish(r.canary, d.Name(r.stable.Name()))
+		}
+		rules := manifest.Items(r.canary.Root, "spec", "rules")
+		for i, rule := range rules {
+			if manifest.IsNull(rule) { // without backends
+				rule = manifest.NewMap()
+				rules[i] = rule
+			}
+			if r.header != "" {
+				d.restrict(rule, r.header)
+			}
 			if err := d.replace(r, i, rule); err != nil {
 				return err
 			}
 		}
-		d.Finish(r.canary, d.Name(r.stable.Name()))
 	}
 	return nil
 }
 
 // noteHeader says what the share depends on that the input does not show.
 func (d *derivation) noteHeader() {
+	if d.strategy == InPlace {
+		for _, r := range d.routes {
+			d.note(note.Info, "", r.stable, "it is changed itself; when the canary is gone, apply it again as it is in the input")
+		}
+		return
+	}
 	fact := "the gateway makes the " + idHeader + " of every request itself, of random digits"
 	if d.strategy == Weights {
 		fact = "every request has the header " + d.routes[0].header
@@ -193,15 +211,15 @@ func (d *derivation) chooseHeader(r *derived) error {
 		}
 		taken = cmp.Or(taken, found)
 	}
-	return r.stable.Errorf(taken, "a match of the route already has a condition on %s, by which the canary's route would take its share%s", strings.Join(headers, " and on "), d.otherwise(Weights))
+	return r.stable.Errorf(taken, "a match of the route already has a condition on %s, by which the canary's route would take its share; choose --gateway-strategy %s", strings.Join(headers, " and on "), d.otherwise())
 }
 
-// otherwise recommends another strategy unless it is the one that failed.
-func (d *derivation) otherwise(s Strategy) string {
-	if d.strategy == s {
-		return ""
+// otherwise returns the strategy to recommend if this one is not possible.
+func (d *derivation) otherwise() Strategy {
+	if d.strategy == IDs {
+		return Weights
 	}
-	return fmt.Sprintf("; choose --gateway-strategy %s", s)
+	return InPlace
 }
 
 // matching returns a condition of a route on a header, or nil.
@@ -228,10 +246,16 @@ func (d *derivation) restrict(rule *manifest.Node, header string) {
 	case d.strategy == IDs:
 		value = sample(*d.Weight, d.Digits)
 	}
-	if len(manifest.Items(rule, "matches")) == 0 {
-		manifest.Put(rule, "matches", manifest.NewList(manifest.NewMap()))
+	matches := manifest.Get(rule, "matches")
+	if matches == nil || len(matches.Content) == 0 {
+		matches = manifest.NewList(manifest.NewMap())
+		manifest.Put(rule, "matches", matches)
 	}
-	for _, match := range manifest.Items(rule, "matches") {
+	for i, match := range matches.Content {
+		if manifest.IsNull(match) { // every request fits it
+			match = manifest.NewMap()
+			matches.Content[i] = match
+		}
 		headers := manifest.Get(match, "headers")
 		if headers == nil {
 			headers = manifest.NewList()
@@ -247,39 +271,73 @@ func (d *derivation) replace(r *derived, index int, rule *manifest.Node) error {
 	if !r.has(index) {
 		return nil
 	}
-	refs := manifest.Get(rule, "backendRefs")
+	refs, namespace := manifest.Get(rule, "backendRefs"), d.Set.Namespace(r.stable)
 	if d.strategy == IDs {
 		for _, ref := range refs.Content {
-			d.toCanary(ref, d.Set.Namespace(r.stable))
+			d.toCanary(ref, namespace)
 		}
 		return nil
 	}
-	divided := manifest.NewList()
-	var weights []int64
-	add := func(ref *manifest.Node, weight int64) {
-		divided.Content, weights = append(divided.Content, ref), append(weights, weight)
-	}
-	for _, ref := range refs.Content {
-		weight := int64(1) // the default
-		if w := manifest.GetString(ref, "weight"); w != "" {
-			weight, _ = strconv.ParseInt(w, 10, 64) // the model has read the route
-		}
-		copied := manifest.Clone(ref)
-		if !d.toCanary(copied, d.Set.Namespace(r.stable)) || weight == 0 {
-			add(ref, weight*d.of())
-			continue
-		}
-		add(ref, weight*(d.of()-int64(*d.Weight)))
-		add(copied, weight*int64(*d.Weight))
-	}
-	if err := reduce(weights); err != nil {
+	factor, err := d.factor(refs, namespace)
+	if err != nil {
 		return r.stable.Errorf(manifest.Get(rule, "backendRefs"), "rules[%d]: %w", index, err)
 	}
-	for i, ref := range divided.Content {
-		manifest.Put(ref, "weight", manifest.NewInt(int(weights[i])))
+	divided := manifest.NewList()
+	for _, ref := range refs.Content {
+		weight := weightOf(ref) * factor
+		copied := manifest.Clone(ref)
+		manifest.Put(ref, "weight", manifest.NewInt(int(weight)))
+		divided.Content = append(divided.Content, ref)
+		if d.toCanary(copied, namespace) && weight > 0 {
+			part := weight * int64(*d.Weight) / d.of()
+			manifest.Put(ref, "weight", manifest.NewInt(int(weight-part)))
+			manifest.Put(copied, "weight", manifest.NewInt(int(part)))
+			divided.Content = append(divided.Content, copied)
+		}
 	}
 	manifest.Put(rule, "backendRefs", divided)
 	return nil
+}
+
+// weightOf returns the weight of a backend of a route that the model has read.
+func weightOf(ref *manifest.Node) int64 {
+	if w, err := strconv.ParseInt(manifest.GetString(ref, "weight"), 10, 64); err == nil {
+		return w
+	}
+	return 1 // the default
+}
+
+// maxWeight is the largest weight that the API accepts (BackendRef).
+const maxWeight = 1_000_000
+
+// factor returns the smallest number by which the weights of a rule have to be multiplied
+// so that the share of the canary is a whole number of them. It is 1 if the sum of the
+// weights can stay.
+func (d *derivation) factor(refs *manifest.Node, namespace string) (int64, error) {
+	factor, largest := int64(1), int64(0)
+	for _, ref := range refs.Content {
+		weight := weightOf(ref)
+		largest = max(largest, weight)
+		id, _ := service(ref, namespace)
+		if _, has := d.services[id]; !has {
+			continue
+		}
+		if part := weight * factor * int64(*d.Weight) % d.of(); part != 0 {
+			factor *= d.of() / divisor(part, d.of())
+		}
+	}
+	if largest*factor > maxWeight {
+		return 0, fmt.Errorf("weights of at most %d cannot divide the share of stable exactly; give its backendRefs smaller weights", maxWeight)
+	}
+	return factor, nil
+}
+
+// divisor returns the greatest common divisor.
+func divisor(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // toCanary makes a reference one to the canary of its Service, and reports whether that has
@@ -291,29 +349,6 @@ func (d *derivation) toCanary(ref *manifest.Node, namespace string) bool {
 		manifest.PutString(ref, "name", s.Canary.Name())
 	}
 	return has
-}
-
-// maxWeight is the largest weight that the API accepts (BackendRef).
-const maxWeight = 1_000_000
-
-// reduce divides weights by their greatest common divisor if one of them is too large.
-func reduce(weights []int64) error {
-	if slices.Max(weights) <= maxWeight {
-		return nil
-	}
-	var divisor int64
-	for _, w := range weights {
-		for a := w; a != 0; {
-			divisor, a = a, divisor%a
-		}
-	}
-	for i := range weights {
-		weights[i] /= divisor
-	}
-	if slices.Max(weights) > maxWeight {
-		return fmt.Errorf("weights of at most %d cannot divide the share of stable exactly; give its backendRefs smaller weights", maxWeight)
-	}
-	return nil
 }
 
 // timeout returns how long a request to the canary may take, in milliseconds.

@@ -44,25 +44,33 @@ func (d *derivation) verify() error {
 	}
 	for _, r := range d.routes {
 		pairs = append(pairs, manifest.Derived{Stable: r.stable, Canary: r.canary})
-		objects = append(objects, d.Set.Value(r.canary))
-		copies[d.id(r.stable)] = d.id(r.canary)
 		created = append(created, d.id(r.canary))
+		if d.strategy == InPlace {
+			objects = slices.DeleteFunc(objects, func(o map[string]any) bool { return model.IDOf(o) == d.id(r.stable) })
+		} else {
+			copies[d.id(r.stable)] = d.id(r.canary)
+		}
+		objects = append(objects, d.Set.Value(r.canary))
 	}
 	if err := d.Set.CheckNew(pairs); err != nil {
 		return err
 	}
-	after := model.New(objects, model.Options{New: created})
+	options := model.Options{New: created}
+	if d.strategy == InPlace { // the routes are as old as they were
+		options.New = nil
+	}
+	after := model.New(objects, options)
 	before, report := d.before.Report(), after.Report()
 	for _, o := range after.Overtaken(copies) {
 		at := slices.IndexFunc(d.routes, func(r *derived) bool { return d.id(r.canary) == o.Taker })
-		return d.routes[at].stable.Errorf(nil, "for host %s, its canary would take requests from %s rules[%d] (%s), whose match has no more headers than the canary's (%s); put both into one route, or give the match of the other route more headers", o.Host, o.Loser, o.Rule, o.Match, o.TakerMatch)
+		return d.routes[at].stable.Errorf(nil, "for host %s, its canary would take requests from %s rules[%d] (%s), whose match has no more headers than the canary's (%s); put both into one route, or choose --gateway-strategy %s", o.Host, o.Loser, o.Rule, o.Match, o.TakerMatch, InPlace)
 	}
 	for _, r := range d.routes {
 		if err := d.checkCanary(r, before, report); err != nil {
 			return err
 		}
 	}
-	if !slices.EqualFunc(without(before, nil), without(report, created), unchanged) {
+	if !slices.EqualFunc(without(before, created), without(report, created), unchanged) {
 		return d.routes[0].stable.Errorf(nil, "with its canary, other requests than those of this route would go elsewhere")
 	}
 	return nil
