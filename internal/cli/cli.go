@@ -132,7 +132,7 @@ Without a verb, canarize runs generate: canarize -w 25 FILE…`,
 	root.SetUsageFunc(printUsage)
 	root.Flags().Bool(versionFlag, false, "print the version, as the verb version does")
 	root.AddCommand(
-		newGenerate(streams), newDiff(streams), newTraffic(streams), newJudge(streams),
+		newGenerate(streams), newDiff(streams), newMigrate(streams), newTraffic(streams), newJudge(streams),
 		newPlan(streams), newRun(streams), newDeploy(streams), newShift(streams), newAnalyze(streams), newPromote(streams), newReject(streams),
 		newApprove(streams), newHold(streams), newResume(streams), newStatus(streams), newDashboard(streams), newReport(streams), newHistory(streams), newMark(streams), newExplain(streams),
 		newDoctor(streams), newLint(streams), newRBAC(streams), newSchema(streams), newSimulate(streams), newCalibrate(streams), newDemo(streams), newVersion(streams),

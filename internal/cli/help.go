@@ -17,7 +17,7 @@ var verbGroups = []struct {
 }{
 	{"The verbs that most people need", []string{"plan", "run", "status"}},
 	{"Try it without a cluster", []string{"demo", "simulate"}},
-	{"Derive", []string{"generate", "diff"}},
+	{"Derive", []string{"generate", "diff", "migrate"}},
 	{"Release step by step", []string{"deploy", "shift", "analyze", "promote", "reject"}},
 	{"Watch", []string{"dashboard", "traffic", "doctor"}},
 	{"Decide, while a release runs", []string{"approve", "hold", "resume"}},
@@ -90,6 +90,7 @@ var otherWords = map[string][]string{
 	"lint":     {"validate", "vet"},
 	"generate": {"derive", "render", "template", "build", "gen"},
 	"explain":  {"error", "why", "code"},
+	"migrate":  {"convert", "translate", "ingress2gateway"},
 	"report":   {"summary", "describe", "logs", "log"},
 	"rbac":     {"permissions", "role", "auth"},
 	"plan":     {"preview", "dry-run", "what-if"},

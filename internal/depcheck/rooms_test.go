@@ -13,7 +13,7 @@ type room struct {
 // package that is missing here fails the test.
 var rooms = []room{
 	{"cmd/canarize", "`os.Exit(cli.Main(...))`", "cli", false},
-	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci columns dashboard demo demo/stage doctor excerpt hook hub input kube lint manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic route/gatewayapi/model route/gatewayapi/traffic runner saying similar simulate simulate/peer spool survey wiring", false},
+	{"internal/cli", "the face of the command line, one file per verb: flags → validated options → call; errors → messages and exit codes", "analysis analysis/lines calibrate canary ci columns dashboard demo demo/stage doctor excerpt hook hub input kube lint manifest metric note plan redact releasefile report rollout route/emissary/model route/emissary/traffic route/gatewayapi/migrate route/gatewayapi/model route/gatewayapi/traffic runner saying similar simulate simulate/peer spool survey wiring", false},
 	{"internal/wiring", "names the concrete routers, metric sources and CI systems, and nothing else", "ci ci/azurepipelines ci/github hub kube manifest metric metric/azuremonitor metric/emissary metric/endpoint metric/pods metric/prometheus metric/web rollout route route/emissary/derive route/emissary/examine route/emissary/live route/emissary/model route/emissary/traffic route/gatewayapi/derive route/gatewayapi/model route/gatewayapi/traffic runner survey", false},
 
 	{"internal/input", "files, folders, standard input, kustomizations → objects", "manifest", false},
@@ -44,6 +44,7 @@ var rooms = []room{
 	{"internal/metric/azuremonitor", "counters from Azure Monitor's managed Prometheus, with a token", "metric metric/endpoint metric/prometheus", false},
 	{"internal/route/gatewayapi/model", "what a conformant implementation of the Gateway API does with a set of objects: which rule takes a request, real shares, routes that get nothing", "", true},
 	{"internal/route/gatewayapi/derive", "derives, for every HTTPRoute and GRPCRoute that leads to a canary, a route that gives the canary its share", "manifest note route route/gatewayapi/model", true},
+	{"internal/route/gatewayapi/migrate", "Mappings → routes that the models of both gateways answer alike, and what cannot move", "manifest route/emissary/model route/gatewayapi/model servicename", true},
 	{"internal/route/gatewayapi/traffic", "what `traffic` shows of Gateway API routes: what becomes of them, with files and lines", "manifest route/gatewayapi/model", true},
 	{"internal/route/emissary/traffic", "what `traffic --live` shows: what Emissary should do with the Mappings of a cluster beside what its pods do", "kube object rollout route/emissary/live route/emissary/model", false},
 	{"internal/metric/emissary", "counters from the statistics of every gateway pod's Envoy", "metric metric/exposition metric/scrape", false},

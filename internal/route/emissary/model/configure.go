@@ -75,6 +75,7 @@ type Match struct {
 // Route is the route of a Mapping.
 type Route struct {
 	Mapping, Namespace string         // as in Row
+	Name, Ingress      string         // as in Row
 	Spec               map[string]any // of the Mapping, as v3alpha1
 	// Threshold is a number out of 100. The route is taken if a random number
 	// is below it. It may be out of range; Envoy rejects a negative one.
@@ -161,7 +162,7 @@ func (g *group) routes(w *world) RouteGroup {
 
 func route(m *mapping, threshold int) Route {
 	return Route{
-		Mapping: m.alias, Namespace: m.namespace, Spec: m.spec,
+		Mapping: m.alias, Namespace: m.namespace, Name: m.name, Ingress: m.ingress, Spec: m.spec,
 		Threshold: threshold, Cluster: m.clusters.envoy,
 	}
 }
