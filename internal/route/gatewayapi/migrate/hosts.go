@@ -85,6 +85,7 @@ func (m *migration) classes() (out []*class) {
 				c.effective = append(c.effective, g)
 			}
 		}
+		c.separate()
 		out = append(out, c)
 	}
 	rank := func(c *class) (int, int) {
@@ -99,6 +100,22 @@ func (m *migration) classes() (out []*class) {
 		return cmp.Or(cmp.Compare(exactA, exactB), cmp.Compare(lengthA, lengthB))
 	})
 	return out
+}
+
+// separate refuses groups of gRPC that share a host with others: a listener takes only one
+// kind of route for a host (GRPCRouteSpec).
+func (c *class) separate() {
+	isGRPC := func(g *group) bool { return g.rule.grpc }
+	http := slices.IndexFunc(c.effective, func(g *group) bool { return !isGRPC(g) })
+	if http < 0 {
+		return
+	}
+	for _, g := range c.effective {
+		if isGRPC(g) {
+			g.refuse("grpc", "grpc: %s has requests on the same host that are not gRPC, and a Gateway takes only one kind of route for a host; give gRPC a host of its own", c.effective[http].name())
+		}
+	}
+	c.effective = slices.DeleteFunc(c.effective, isGRPC)
 }
 
 // serves reports whether Emissary sends requests for a host to a group.

@@ -107,6 +107,7 @@ type group struct {
 	members []*member
 	base    bool // others choose some of its requests
 	rule    *rule
+	notes   map[noted]bool // the changes that the comparison found
 }
 
 func (g *group) index() int { return g.indices[len(g.indices)-1] }
@@ -185,7 +186,9 @@ func Migrate(set *manifest.Set, options Options) Result {
 			}
 		}
 	}
-	m.config = model.Configure(objects, options.Emissary)
+	// A resolver that is elsewhere is no reason for Emissary to ignore a Mapping.
+	m.options.Emissary.AssumeResolvers = !options.Emissary.Complete
+	m.config = model.Configure(objects, m.options.Emissary)
 	m.router = model.NewRouter(m.config)
 	m.gather()
 	m.refuseAll(objects)

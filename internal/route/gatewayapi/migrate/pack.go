@@ -100,6 +100,9 @@ func (m *migration) fencesOf(g *group, c *class, made map[fence]*rule) (out []*r
 			made[key] = &r
 		}
 		out = append(out, made[key])
+		if r := made[key]; len(r.methods) == 0 && len(r.headers) == 0 && len(r.query) == 0 {
+			break // it takes all that is left
+		}
 	}
 	return out
 }

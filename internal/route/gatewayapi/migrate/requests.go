@@ -40,7 +40,7 @@ func (p proof) ask(c *class) (out []query) {
 			if !mayFit(g, path) {
 				continue
 			}
-			grpc = grpc || set(g.first()["grpc"])
+			grpc = grpc || !g.refused() && g.rule.grpc
 			for _, n := range needsOf(g) {
 				if !n.empty() && len(needs) < maxNeeds {
 					needs = append(needs, n)

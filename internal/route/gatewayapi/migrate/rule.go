@@ -109,10 +109,7 @@ func (m *migration) translate(g *group) *rule {
 			}
 		}
 	}
-	r := &rule{main: g, namespace: g.members[0].namespace}
-	if slices.ContainsFunc(g.members, func(one *member) bool { return one.namespace != r.namespace }) {
-		t.refuse("service", "the members of the group are in several namespaces, and a route is in one")
-	}
+	r := &rule{main: g, namespace: g.name().namespace}
 	t.readPath(r)
 	t.readConditions(r)
 	t.readFilters(r)
@@ -185,8 +182,17 @@ func (t *translation) readMethod(r *rule, prefix string) {
 		t.refuse("prefix", "a GRPCRoute matches /, /SERVICE/ or /SERVICE/METHOD")
 	case r.rewrite != "" && r.rewrite != prefix:
 		t.refuse("rewrite", "%q instead of %q: a GRPCRoute does not rewrite the name of a method; write rewrite: \"\" if Emissary should not either", r.rewrite, prefix)
-	case set(t.config.Module["cluster_request_timeout_ms"]) || slices.ContainsFunc(t.g.answering(), func(m *member) bool { return set(m.spec["timeout_ms"]) }):
+	}
+	fallback, found := number(t.config.Module["cluster_request_timeout_ms"])
+	if !found {
+		fallback = float64(defaultTimeout)
+	}
+	switch ms, own := number(t.same("timeout_ms", fallback)); {
+	case ms == 0 && own:
+	case slices.ContainsFunc(t.g.answering(), func(m *member) bool { return m.spec["timeout_ms"] != nil }):
 		t.refuse("timeout_ms", "a GRPCRoute has no timeouts; %s", noField)
+	default:
+		t.g.name().announce("timeout_ms: Emissary ends a call after %g s, and a GRPCRoute has no timeouts", fallback/1000)
 	}
 	r.rewrite = ""
 }

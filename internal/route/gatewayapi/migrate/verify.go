@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ func (m *migration) prove() []*route {
 	for {
 		before := m.countRefused()
 		for _, g := range m.groups {
+			g.notes = nil
 			for _, one := range g.members {
 				one.compared = nil
 			}
@@ -170,19 +172,19 @@ func (p proof) check(q query) {
 	}
 	have, whole := p.shares(q, answer)
 	same := emissary.sameAs(model.Whole, have, whole)
+	sure := answer.Open == "" && (answer.Group == nil || answer.Group.Remark == "")
 	switch {
 	case taker != nil && taker.refused():
 		if other != nil {
-			other.note("takes requests such as %s, as long as %s is not moved", q, taker.name())
+			other.note(taker, "takes requests such as %s, as long as %s is not moved", q, taker.name())
 		}
-	case same && answer.Open == "" && (answer.Group == nil || answer.Group.Remark == ""):
-	case taker == nil && other == nil:
+	case same && sure, taker == nil && other == nil:
 	case taker == nil && q.Path+"/" == other.config.Prefix:
-		other.note("prefix: %s goes to it too; Emissary answers it with 404, because the prefix ends with a /", q.Path)
+		other.note(nil, "prefix: %s goes to it too; Emissary answers it with 404, because the prefix ends with a /", q.Path)
 	case taker != nil && taker.endsInside(q.Path):
-		taker.note("prefix: a route compares whole elements of a path; so paths such as %s, which Emissary sends to it, get %s", q.Path, have.describe(whole))
-	case taker != nil && emissary.withoutDoubled().sameAs(model.Whole, have, whole) && answer.Open == "":
-		taker.note("rewrite: the service sees paths with one / where Emissary sends two, such as %s", doubled(emissary))
+		taker.note(other, "prefix: a route compares whole elements of a path; so paths such as %s, which Emissary sends to it, get %s", q.Path, have.describe(whole))
+	case taker != nil && sure && emissary.loose().sameAs(model.Whole, have.loose(), whole):
+		taker.note(nil, "rewrite: a route joins paths with one /, so for some paths the service sees another one: for %s Emissary sends %s, the route %s", q.Path, emissary.path(), have.path())
 	default:
 		p.blame(q, answer, taker, other, fmt.Sprintf("Emissary: %s, the route: %s", emissary.describe(model.Whole), have.describe(whole)), same)
 	}
@@ -215,13 +217,23 @@ func (p proof) blame(q query, answer gateway.Answer, taker, other *group, differ
 	blamed.refuse("prefix", "no route does the same for %s; %s", q, why)
 }
 
-// note records a change at the member that names the group, once for each kind of change.
-func (g *group) note(format string, args ...any) {
-	m := g.name()
-	kind, _, _ := strings.Cut(format, "%s")
-	if !slices.ContainsFunc(m.compared, func(o string) bool { return strings.HasPrefix(o, kind) }) {
+// note records a change at the member that names the group: once for each kind of change and
+// each other group in it.
+func (g *group) note(other *group, format string, args ...any) {
+	m, key := g.name(), noted{other, format}
+	if !g.notes[key] {
+		if g.notes == nil {
+			g.notes = map[noted]bool{}
+		}
+		g.notes[key] = true
 		m.compared = append(m.compared, fmt.Sprintf(format, args...))
 	}
+}
+
+// noted identifies a kind of change.
+type noted struct {
+	other  *group
+	format string
 }
 
 // endsInside reports whether a path fits the prefix of a group in the middle of an element.
@@ -230,21 +242,23 @@ func (g *group) endsInside(path string) bool {
 	return found && g.rule != nil && g.rule.at.kind == "PathPrefix" && !strings.HasSuffix(g.config.Prefix, "/") && rest != "" && rest[0] != '/'
 }
 
-// withoutDoubled returns the share with single slashes.
-func (s share) withoutDoubled() share {
+// loose returns the share without doubled slashes, and without those at the end of paths.
+func (s share) loose() share {
 	out := share{}
 	for answer, parts := range s {
-		out[strings.ReplaceAll(answer, "//", "/")] += parts
+		out[lastSlash.ReplaceAllString(strings.ReplaceAll(answer, "//", "/"), "$1")] += parts
 	}
 	return out
 }
 
-func doubled(s share) string {
+var lastSlash = regexp.MustCompile(`/( |$)`)
+
+// path returns the path that the first of the services sees.
+func (s share) path() string {
 	for _, answer := range slices.Sorted(maps.Keys(s)) {
-		if _, path, found := strings.Cut(answer, " as "); found && strings.Contains(path, "//") {
-			path, _, _ = strings.Cut(path, " ")
-			return path
-		}
+		_, path, _ := strings.Cut(answer, " as ")
+		path, _, _ = strings.Cut(path, " ")
+		return path
 	}
 	return ""
 }
@@ -397,7 +411,7 @@ func (p proof) answerOf(g *group, taken model.Taken, q query) string {
 	if host := text(m.spec["host_rewrite"]); host != "" {
 		out += " for " + host
 	}
-	if !q.grpc {
+	if !set(m.spec["grpc"]) {
 		out += " in " + t.readTimeout()
 	}
 	if s := g.shadow(); s != nil {
