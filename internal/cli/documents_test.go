@@ -112,7 +112,7 @@ func TestDocumentedCommands(t *testing.T) {
 			case slices.Contains(args, "--live"):
 				asked++
 				c.comesToTheCluster(t, clusterFolder)
-			case slices.Contains([]string{"generate", "diff", "traffic", "judge", "simulate", "rbac", "lint", "schema", "version"}, call.Verb):
+			case slices.Contains([]string{"generate", "diff", "migrate", "traffic", "judge", "simulate", "rbac", "lint", "schema", "version"}, call.Verb):
 				ran++
 				c.carriedOut(t, folder, call.Verb)
 			default:

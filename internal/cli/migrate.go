@@ -101,7 +101,7 @@ func (f *migrateFlags) options() (o migrate.Options, err error) {
 // print prints the routes, and what became of the Mappings.
 func (f *migrateFlags) print(r migrate.Result, streams Streams) error {
 	if len(r.Mappings) == 0 {
-		return errors.New("the input has no Mapping; pass the file that has it")
+		return errors.New("the input has no Mapping of Emissary to move; pass the manifests that have some")
 	}
 	failed := r.Count(migrate.Refused) > 0 && !f.partial
 	if failed {
@@ -119,7 +119,9 @@ func (f *migrateFlags) print(r migrate.Result, streams Streams) error {
 		for _, l := range r.Lines(f.partial) {
 			fmt.Fprintln(streams.Err, oneLine(l.At.String()+": "+l.Text))
 		}
-		fmt.Fprintln(streams.Err, "canarize: "+r.Summary())
+		if !failed {
+			fmt.Fprintln(streams.Err, "canarize: "+r.Summary())
+		}
 		text, err := manifest.Print(r.Objects)
 		if err == nil {
 			_, err = streams.Out.Write(text)

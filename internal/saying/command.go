@@ -74,6 +74,16 @@ var images = []Saying{
 		Do:    "Leave one out."},
 }
 
+// migrations are messages about moving to the Gateway API.
+var migrations = []Saying{
+	{Code: "CZ9124", Level: Error, Says: []string{"… of … Mappings cannot move, so no routes were made; change them, or pass --partial to move the others"},
+		Means: "`migrate` prints routes only if they do the work of all Mappings. The lines above the message say for each Mapping that cannot move which field no route has, or for which request the two gateways differ.",
+		Do:    "Change the Mappings, or pass `--partial` and leave the others with Emissary ([migrate.md](migrate.md))."},
+	{Code: "CZ9125", Level: Error, Says: []string{"--gateway is missing; pass the NAME[/NAMESPACE] of the Gateway to which the routes attach"},
+		Means: "Every route names the Gateway to which it attaches.",
+		Do:    "Pass `--gateway NAME/NAMESPACE`; `kubectl get gateways -A` lists them."},
+}
+
 // files are messages about the files of the input.
 var files = []Saying{
 	{Code: "CZ9201", Level: Error, Says: []string{"no such file or directory", "…; check the path and the current folder"},
@@ -121,4 +131,7 @@ var files = []Saying{
 	{Code: "CZ9215", Level: Error, Says: []string{"the file is not a report from canarize report -o json: …", "the file names no release; pass a file that canarize report -o json has written", "the file holds no histories", "pass a file that canarize history -o json has written"},
 		Means: "`--from` reads what canarize has written as JSON, and this is something else.",
 		Do:    "Pass a file of `canarize report -o json`, or for histories of `canarize history -o json`."},
+	{Code: "CZ9216", Level: Error, Says: []string{"the input has no Mapping of Emissary to move; pass the manifests that have some"},
+		Means: "`migrate` translates Mappings of the API group getambassador.io, and the input has none. Ingresses of Emissary's class are not translated.",
+		Do:    "Pass the files with the Mappings."},
 }

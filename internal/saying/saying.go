@@ -78,7 +78,7 @@ func Groups() []Group {
 		{'6', "In the memory of a release", records},
 		{'7', "Interrupted", endings},
 		{'8', "In a pipeline", slices.Concat(pipelines, checks)},
-		{'9', "The command or its input is wrong", slices.Concat(commands, images, files, texts, objects, releaseFiles)},
+		{'9', "The command or its input is wrong", slices.Concat(commands, images, migrations, files, texts, objects, releaseFiles)},
 	}
 }
 

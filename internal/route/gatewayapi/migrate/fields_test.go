@@ -112,6 +112,10 @@ func TestEveryField(t *testing.T) {
 			t.Errorf("%s is no field of the CRD", f.name)
 		}
 	}
+	page, err := os.ReadFile("../../../../docs/migrate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, plain := migrated(t, "")
 	counts := map[fate]int{}
 	for _, name := range known {
@@ -121,6 +125,9 @@ func TestEveryField(t *testing.T) {
 			continue
 		}
 		counts[f.fate]++
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("%s: docs/migrate.md does not say what becomes of it", name)
+		}
 		if f.fate == moves {
 			trial, found := trials[name]
 			if !found {

@@ -71,7 +71,9 @@ func (w witness) disagreement(q model.Request) (difference string, answered bool
 				return "", false
 			}
 			inside := strings.TrimPrefix(q.Path, g.Prefix)
-			announced = announced || inside != "" && !strings.HasSuffix(g.Prefix, "/") && inside[0] != '/' && m.announces("prefix: a route compares whole elements")
+			for _, other := range g.Routes { // one of the group announces it
+				announced = announced || inside != "" && !strings.HasSuffix(g.Prefix, "/") && inside[0] != '/' && w.byName[other.Name].announces("prefix: a route compares whole elements")
+			}
 			name := "redirect " + fmt.Sprint(route.Spec["service"])
 			if taken.Route >= 0 {
 				name = fmt.Sprint(route.Spec["service"])

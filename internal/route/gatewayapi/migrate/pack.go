@@ -204,6 +204,7 @@ func (m *migration) build(r *route) {
 		r.object.Pos = last.object.Pos
 	}
 	r.value = r.object.Value()
+	object(r.value["metadata"])["namespace"] = r.id.Namespace
 }
 
 func texts(all []string) *manifest.Node {

@@ -57,7 +57,7 @@ func (p proof) ask(c *class) (out []query) {
 	return out
 }
 
-// maxNeeds bounds the work for one path: 50 conditions make about 1,400 requests.
+// maxNeeds bounds the work for one path: 50 conditions make about 2,600 requests.
 const maxNeeds = 50
 
 func (g *group) first() map[string]any { return g.answering()[0].spec }
@@ -70,12 +70,15 @@ func (p proof) served(c *class) []int {
 	return nil
 }
 
+// combine returns the requests for a path. Two needs at a time are enough: if one group
+// takes a request in Emissary and another one at a gateway, they also do so for a request
+// with nothing but what these two need.
 func combine(host, path string, needs []need) []query {
 	out := []query{queryOf(host, path), queryOf(host, path, need{method: "POST"})}
 	for i, n := range needs {
 		out = append(out, queryOf(host, path, n), queryOf(host, path, n.other()), queryOf(host, path, n, need{method: "DELETE"}))
-		for _, other := range needs[:i] {
-			out = append(out, queryOf(host, path, n, other))
+		for _, other := range needs[:i] { // of a header that both need, the last value counts
+			out = append(out, queryOf(host, path, n, other), queryOf(host, path, other, n))
 		}
 	}
 	return out
