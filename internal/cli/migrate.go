@@ -69,7 +69,7 @@ Hosts, the Module and the Services too: they say which hosts count, and with whi
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.gateway, "gateway", "", "`NAME[/NAMESPACE]` of the Gateway to which the routes attach; required. Without a namespace it is in that of each route")
+	flags.StringVar(&f.gateway, "gateway", "", "`NAME` of the Gateway to which the routes attach, or NAME/NAMESPACE if it is not in theirs; required")
 	flags.BoolVar(&f.partial, "partial", false, "print the routes of the other Mappings if some cannot move")
 	flags.StringVarP(&f.output, "output", "o", "", "output `FORMAT`: json, the routes and what became of every Mapping")
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of objects without one; objects of other namespaces are an error")

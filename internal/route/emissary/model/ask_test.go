@@ -46,7 +46,7 @@ func TestDivideGivesTheShares(t *testing.T) {
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) { check(t, drawSet(t), options) })
-	if compared < 2000 {
+	if compared < 1500 {
 		t.Errorf("only %d shares", compared)
 	}
 }
