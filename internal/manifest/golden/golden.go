@@ -47,7 +47,7 @@ func Compare(t *testing.T, outputs []string, derive func(t *testing.T, files map
 
 // Files returns the files of every archive in testdata/golden, by the archive's name and
 // their own.
-func Files(t *testing.T) map[string]map[string]string {
+func Files(t testing.TB) map[string]map[string]string {
 	t.Helper()
 	all := map[string]map[string]string{}
 	for name, archive := range read(t) {
@@ -58,7 +58,7 @@ func Files(t *testing.T) map[string]map[string]string {
 
 func path(name string) string { return filepath.Join("testdata", "golden", name+".txtar") }
 
-func read(t *testing.T) map[string]*txtar.Archive {
+func read(t testing.TB) map[string]*txtar.Archive {
 	t.Helper()
 	paths, err := filepath.Glob(path("*"))
 	if err != nil || len(paths) == 0 {

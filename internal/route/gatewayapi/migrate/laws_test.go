@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/canarize/canarize/internal/manifest"
+	"github.com/canarize/canarize/internal/manifest/golden"
 	"github.com/canarize/canarize/internal/route/emissary/model"
 	gateway "github.com/canarize/canarize/internal/route/gatewayapi/model"
 )
@@ -255,4 +256,27 @@ func TestRealSets(t *testing.T) {
 	if moved < 300 {
 		t.Error("too few: this proves nothing")
 	}
+}
+
+// FuzzMigrate: no input makes Migrate panic, and every Mapping has an outcome with a route or
+// a reason.
+func FuzzMigrate(f *testing.F) {
+	for _, files := range golden.Files(f) {
+		f.Add(files["input.yml"])
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		objects, err := manifest.Parse(manifest.Source{Name: "f", Data: []byte(text)})
+		if err != nil {
+			return
+		}
+		set, err := manifest.NewSet(objects, "")
+		if err != nil {
+			return
+		}
+		for _, m := range Migrate(set, usual()).Mappings {
+			if m.Outcome == Moved && len(m.Routes) == 0 || m.Outcome != Moved && len(m.Reasons) == 0 {
+				t.Errorf("%+v", m)
+			}
+		}
+	})
 }

@@ -163,7 +163,6 @@ type migration struct {
 	groups  []*group // in the order in which Envoy tries them
 	// declared holds the Mappings of the input, those in annotations at their owner.
 	declared map[[2]string]*manifest.Object
-	others   []Line
 	requests int
 }
 

@@ -20,13 +20,8 @@ func (n need) empty() bool { return n.method == "" && len(n.headers) == 0 && len
 // ask returns the requests to ask about for a class of hosts: on every path of a group and
 // beside it, without conditions, with those of each group that has the path, with those of
 // every two, and with other values.
-func (p proof) ask(c *class) (out []query) {
-	var groups []*group
-	for _, i := range p.served(c) {
-		if g := p.byIndex[i]; g != nil {
-			groups = append(groups, g)
-		}
-	}
+func (p proof) ask(c *class, classes []*class) (out []query) {
+	groups := p.served(c, classes)
 	paths := map[string]bool{"/": true, "/canarize-probe": true}
 	for _, g := range groups {
 		for _, path := range pathsOf(g) {
@@ -62,12 +57,16 @@ const maxNeeds = 50
 
 func (g *group) first() map[string]any { return g.answering()[0].spec }
 
-// served returns the groups of a class of hosts, those that are refused included.
-func (p proof) served(c *class) []int {
-	if v := p.port.VirtualHost(c.probe); v != nil {
-		return v.Routes
+// served returns the groups to which one of the gateways may send requests for a class of
+// hosts, the refused ones included.
+func (p proof) served(c *class, classes []*class) (out []*group) {
+	for _, g := range p.groups {
+		named := func(o *class) bool { return o.own[g] && (o == c || covers(o.hostname, c.hostname)) }
+		if p.serves(g, c.probe) || slices.ContainsFunc(classes, named) {
+			out = append(out, g)
+		}
 	}
-	return nil
+	return out
 }
 
 // combine returns the requests for a path. Two needs at a time are enough: if one group

@@ -206,7 +206,7 @@ func anchored(pattern string) string {
 	switch {
 	case pattern == ".*" || pattern == ".+":
 		return pattern
-	case strings.Contains(pattern, "|"):
+	case strings.Contains(pattern, "|"), strings.HasSuffix(pattern, `\$`):
 		return "^(?:" + pattern + ")$"
 	}
 	return "^" + strings.TrimPrefix(strings.TrimSuffix(pattern, "$"), "^") + "$"

@@ -78,7 +78,7 @@ func (m *migration) compare(classes []*class, routes []*route) {
 	}
 	p.requests = 0
 	for _, c := range classes {
-		for _, q := range p.ask(c) {
+		for _, q := range p.ask(c, classes) {
 			m.requests++
 			p.check(q)
 		}
@@ -434,7 +434,7 @@ func (g *group) replaced(path, by string) string {
 	if set(g.config.Spec["prefix_regex"]) || set(g.config.Spec["prefix_exact"]) {
 		return by
 	}
-	return by + path[len(g.config.Prefix):]
+	return by + path[min(len(g.config.Prefix), len(path)):] // shorter only if Emissary ignores case
 }
 
 // queryOf returns a request with the conditions of groups.
