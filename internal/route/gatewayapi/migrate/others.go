@@ -1,21 +1,25 @@
 package migrate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/route/emissary/model"
 )
 
 // refuseAll refuses Mappings for what other objects of the set do to their requests.
 func (m *migration) refuseAll(objects []map[string]any) {
 	for _, o := range m.set.Objects {
-		id := o.Kind() + " " + m.set.Namespace(o) + "/" + o.Name()
+		if o.Group() != "getambassador.io" || !m.concerns(o) {
+			continue
+		}
+		id := m.set.ID(o).String()
 		for _, g := range m.groups {
 			for _, one := range g.members {
 				switch {
-				case o.Group() != "getambassador.io":
 				case o.Kind() == "AuthService" && !set(one.spec["bypass_auth"]) && one.role == routed:
 					one.refuse(nil, "%s checks its requests, and a route would let all of them through; protect the route by a policy of the gateway's vendor, then leave the AuthService out of the input", id)
 				case o.Kind() == "FilterPolicy":
@@ -34,6 +38,16 @@ func (m *migration) refuseAll(objects []map[string]any) {
 		}
 	}
 	m.choosePort()
+}
+
+// concerns reports whether an object is for the Emissary whose Mappings move.
+func (m *migration) concerns(o *manifest.Object) bool {
+	ids := manifest.Items(o.Root, "spec", "ambassador_id")
+	if id := manifest.GetString(o.Root, "spec", "ambassador_id"); id != "" {
+		ids = []*manifest.Node{manifest.NewString(id)}
+	}
+	own := cmp.Or(m.options.Emissary.AmbassadorID, "default")
+	return len(ids) == 0 && own == "default" || slices.ContainsFunc(ids, func(n *manifest.Node) bool { return n.Value == own })
 }
 
 // choosePort takes the virtual hosts of the Listeners, which have to be the same for all.
@@ -78,7 +92,7 @@ func (m *migration) describeOthers() (out []Line) {
 		default:
 			what = "is not translated"
 		}
-		out = append(out, Line{o.Pos, o.Kind() + " " + m.set.ID(o).String()[len(o.Kind())+1:] + ": " + what})
+		out = append(out, Line{o.Pos, m.set.ID(o).String() + ": " + what})
 	}
 	return out
 }
