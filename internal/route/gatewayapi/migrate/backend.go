@@ -228,6 +228,11 @@ func (t *translation) readCORS(r *rule) {
 			refuse("%v is no origin such as https://www.example.com", o)
 		}
 	}
+	for _, method := range list(out["allowMethods"]) {
+		if text(method) != "*" && !slices.Contains(methods, text(method)) {
+			refuse("a route has no method %v", method)
+		}
+	}
 	if set(in["credentials"]) {
 		out["allowCredentials"] = true
 	}

@@ -105,8 +105,9 @@ type group struct {
 	config  model.RouteGroup
 	indices []int // in the configuration; its own is the last
 	members []*member
-	base    bool // others choose some of its requests
-	rule    *rule
+	base    bool           // others choose some of its requests
+	rule    *rule          // nil if it cannot move
+	rules   []*rule        // in its route; together they are the rule
 	notes   map[noted]bool // the changes that the comparison found
 }
 
@@ -192,7 +193,9 @@ func Migrate(set *manifest.Set, options Options) Result {
 	m.gather()
 	m.refuseAll(objects)
 	for _, g := range m.groups {
-		g.rule = m.translate(g)
+		if g.rule = m.translate(g); g.rule != nil {
+			g.rules = g.rule.perMatch()
+		}
 	}
 	routes := m.prove()
 	out := Result{Others: m.describeOthers(), Requests: m.requests}

@@ -41,7 +41,7 @@ func (m *migration) pack(classes []*class) (out []*route) {
 			if !c.own[g] || g.refused() {
 				continue
 			}
-			for _, r := range append(m.fencesOf(g, c, fences), g.rule) {
+			for _, r := range append(m.fencesOf(g, c, fences), g.rules...) {
 				at := cluster{r.namespace, r.grpc, r.at.key()}
 				if rules[at] == nil {
 					rules[at] = map[string][]*rule{}

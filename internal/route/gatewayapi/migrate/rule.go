@@ -30,6 +30,21 @@ type rule struct {
 	redirects *redirect
 }
 
+// perMatch returns the rule, or one for each of its methods if it replaces a prefix: such a
+// rule has exactly one match (HTTPRouteRule).
+func (r *rule) perMatch() (out []*rule) {
+	replaces := r.rewrite != "" && !r.keepsPath() || r.redirects != nil && r.redirects.path != "" && !r.redirects.full
+	if r.at.kind != "PathPrefix" || !replaces || len(r.methods) < 2 {
+		return []*rule{r}
+	}
+	for _, method := range r.methods {
+		one := *r
+		one.methods = []string{method}
+		out = append(out, &one)
+	}
+	return out
+}
+
 // path is a path match of a route.
 type path struct {
 	kind  string // Exact, PathPrefix or RegularExpression
@@ -165,8 +180,8 @@ func (t *translation) readPath(r *rule) {
 	}
 	if t.g.redirect() == nil {
 		r.rewrite = text(t.same("rewrite", "/"))
-		if r.rewrite != "" && !strings.HasPrefix(r.rewrite, "/") {
-			t.refuse("rewrite", "%q begins with no /", r.rewrite)
+		if r.rewrite != "" && (!strings.HasPrefix(r.rewrite, "/") || strings.ContainsAny(r.rewrite, "?#")) {
+			t.refuse("rewrite", "%q is no path", r.rewrite)
 		}
 	}
 	if r.grpc {
@@ -196,6 +211,9 @@ func (t *translation) readMethod(r *rule, prefix string) {
 	}
 	r.rewrite = ""
 }
+
+// methods are those that a route knows (HTTPMethod).
+var methods = strings.Fields("GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH")
 
 // simple matches a regular expression that names words only.
 var simple = regexp.MustCompile(`^\^?\(?([A-Z]+(?:\|[A-Z]+)*)\)?\$?$`)
@@ -271,7 +289,7 @@ func (t *translation) readMethods(r *rule, m model.Match) {
 		r.methods = strings.Split(words[1], "|")
 	}
 	for _, method := range r.methods {
-		if !slices.Contains(strings.Fields("GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH"), method) {
+		if !slices.Contains(methods, method) {
 			t.refuse("method", "a route matches no method %q", method)
 		}
 	}

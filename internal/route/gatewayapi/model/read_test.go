@@ -73,8 +73,16 @@ func TestReader(t *testing.T) {
 		"filter of two types":    {spec: filters(m{"type": "CORS", "cors": m{}, "urlRewrite": m{}}), field: "spec.rules[0].filters[0].urlRewrite", text: "stands in a filter of type CORS"},
 		"redirect and rewrite":   {spec: filters(m{"type": "RequestRedirect", "requestRedirect": m{}}, m{"type": "URLRewrite", "urlRewrite": m{}}), field: "spec.rules[0].filters", text: "have RequestRedirect and URLRewrite"},
 		"redirect and backends":  {spec: rules(m{"filters": []any{m{"type": "RequestRedirect", "requestRedirect": m{}}}, "backendRefs": []any{m{"name": "web", "port": 80}}}), field: "spec.rules[0].backendRefs", text: "stand beside a RequestRedirect"},
-		"mirror of 101 %":        {spec: filters(m{"type": "RequestMirror", "requestMirror": m{"percent": 101, "backendRef": m{"name": "web", "port": 80}}}), field: "spec.rules[0].filters[0].requestMirror.percent", text: "is 101, expected"},
-		"mirror of both":         {spec: filters(m{"type": "RequestMirror", "requestMirror": m{"percent": 1, "fraction": m{"numerator": 1}, "backendRef": m{"name": "web", "port": 80}}}), field: "spec.rules[0].filters[0].requestMirror", text: "has a percent and a fraction"},
+		"prefix of two matches": {spec: rules(m{
+			"matches": []any{m{"method": "PUT"}, m{"method": "POST"}},
+			"filters": []any{m{"type": "URLRewrite", "urlRewrite": m{"path": m{"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}}},
+		}), field: "spec.rules[0].filters[0].urlRewrite.path.type", text: "needs exactly one match, with a PathPrefix"},
+		"prefix of an exact path": {spec: rules(m{
+			"matches": []any{m{"path": m{"type": "Exact", "value": "/a"}}},
+			"filters": []any{m{"type": "RequestRedirect", "requestRedirect": m{"path": m{"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}}},
+		}), field: "spec.rules[0].filters[0].requestRedirect.path.type", text: "needs exactly one match, with a PathPrefix"},
+		"mirror of 101 %": {spec: filters(m{"type": "RequestMirror", "requestMirror": m{"percent": 101, "backendRef": m{"name": "web", "port": 80}}}), field: "spec.rules[0].filters[0].requestMirror.percent", text: "is 101, expected"},
+		"mirror of both":  {spec: filters(m{"type": "RequestMirror", "requestMirror": m{"percent": 1, "fraction": m{"numerator": 1}, "backendRef": m{"name": "web", "port": 80}}}), field: "spec.rules[0].filters[0].requestMirror", text: "has a percent and a fraction"},
 
 		"path of a GRPCRoute":       {kind: "GRPCRoute", spec: matches(m{"path": m{}}), field: "spec.rules[0].matches[0].path", text: "is an unknown field"},
 		"empty gRPC method":         {kind: "GRPCRoute", spec: matches(m{"method": m{}}), field: "spec.rules[0].matches[0].method", text: "has neither a service nor a method"},

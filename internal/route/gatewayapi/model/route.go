@@ -324,6 +324,10 @@ func (r *rule) readFilter(n node) string {
 			f.refuse("stands in a filter of type %s", typ)
 		}
 	}
+	replaces := n.get(fieldOf(typ)).get("path").get("type")
+	if text(replaces.v) == "ReplacePrefixMatch" && (len(r.matches) != 1 || r.matches[0].path.kind != prefix) {
+		replaces.refuse("is ReplacePrefixMatch, so the rule needs exactly one match, with a PathPrefix")
+	}
 	if typ == "RequestMirror" {
 		r.mirrors = append(r.mirrors, r.readMirror(n.get("requestMirror")))
 	}
