@@ -104,9 +104,10 @@ func Generate(input *manifest.Set, options Options) (Generated, error) {
 	for i, router := range options.Routers {
 		routes, err := router.Canary(route.Request{
 			Set: set, Services: pods.Services, Elsewhere: elsewhere(leads, i), Weight: options.Weight, Digits: options.Digits,
-			Name:     func(stable string) string { return canary.RouteName(stable, options.Canary.Suffix) },
-			Finish:   func(o *manifest.Object, name string) { canary.Finish(o, name, canary.TrackCanary, options.Canary) },
-			Generate: options.GenerateMapping, Prefix: options.Prefix, Hostname: options.Hostname,
+			Namespace: options.Canary.Namespace,
+			Name:      func(stable string) string { return canary.RouteName(stable, options.Canary.Suffix) },
+			Finish:    func(o *manifest.Object, name string) { canary.Finish(o, name, canary.TrackCanary, options.Canary) },
+			Generate:  options.GenerateMapping, Prefix: options.Prefix, Hostname: options.Hostname,
 		})
 		if err != nil {
 			return Generated{}, err

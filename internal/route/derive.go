@@ -45,6 +45,9 @@ type Request struct {
 	// Digits limits the whole split to requests whose id ends in that many hexadecimal
 	// zeros, for shares below one percent; 0 means all requests.
 	Digits int
+	// Namespace is that of objects that name none; "" leaves them as they are. Finish sets
+	// it on copies.
+	Namespace string
 	// Name returns the canary's name for a stable one.
 	Name func(stable string) string
 	// Finish names a copy of a stable route and gives it the labels and annotations of

@@ -157,11 +157,14 @@ func (d *derivation) find(o *manifest.Object) {
 func (d *derivation) derive() error {
 	for _, r := range d.routes {
 		r.canary = r.stable.Clone()
-		if d.strategy != InPlace {
+		switch {
+		case d.strategy != InPlace:
 			if err := d.chooseHeader(r); err != nil {
 				return err
 			}
 			d.Finish(r.canary, d.Name(r.stable.Name()))
+		case d.Namespace != "":
+			manifest.PutString(r.canary.Metadata(), "namespace", d.Namespace)
 		}
 		rules := manifest.Items(r.canary.Root, "spec", "rules")
 		for i, rule := range rules {
