@@ -74,10 +74,9 @@ func TestRoutesInPrometheus(t *testing.T) {
 	for _, arm := range metric.Arms() {
 		serve(arm, "/cart", "errors{route=/cart}", 500)
 		serve(arm, odd, `errors{route=x"}\n結}`, 200)
-		serve(arm, "/late", "errors{route=/late}", 100)
 	}
 	have := map[string]map[metric.Arm]analysis.Counts{}
-	await(t, "all counts", func() bool {
+	add := func() {
 		for name, pair := range read() {
 			if have[name] == nil {
 				have[name] = map[metric.Arm]analysis.Counts{}
@@ -89,6 +88,14 @@ func TestRoutesInPrometheus(t *testing.T) {
 				}
 			}
 		}
+	}
+	const late = "errors{route=/late}"
+	for _, arm := range []metric.Arm{metric.Stable, metric.Canary} { // stable alone makes a route a metric
+		serve(arm, "/late", late, 100)
+		await(t, "the late route", func() bool { add(); return have[late][arm].Total >= 100 })
+	}
+	await(t, "all counts", func() bool {
+		add()
 		return have["errors"][metric.Canary].Total >= 800 && have["errors"][metric.Stable].Total >= 800
 	})
 	if !reflect.DeepEqual(counted, have) {
