@@ -244,8 +244,8 @@ func (f *Frame) Judge(j *rollout.Judged, rule *rollout.Rule) {
 		}
 		return -1
 	})
-	for i, bar := range report.Bars(shown) {
-		f.Metrics = append(f.Metrics, metric(shown[i], bar))
+	for i, d := range report.Describe(shown) {
+		f.Metrics = append(f.Metrics, metric(shown[i], d))
 	}
 	f.More = len(j.Metrics) - len(shown)
 }
@@ -309,12 +309,8 @@ func reached(value, bound float64) string {
 }
 
 // metric shows a metric.
-func metric(m rollout.Metric, bar *chart.Difference) Metric {
-	words, tone := report.Reads(m)
-	shown := Metric{Name: m.Name, Canary: counted(m.Canary), Stable: counted(m.Stable), Bar: bar, Reads: words, Tone: Tone(tone)}
-	if d, known := report.DifferenceOf(m); known {
-		shown.Difference = d.String()
-	}
+func metric(m rollout.Metric, d report.Described) Metric {
+	shown := Metric{Name: m.Name, Canary: counted(m.Canary), Stable: counted(m.Stable), Difference: d.Text, Bar: d.Bar, Reads: d.Reads, Tone: d.Tone}
 	if shown.Tone != Plain {
 		shown.Ratio = report.RatioOf(m)
 		if m.Ratio != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/canarize/canarize/internal/analysis"
+	"github.com/canarize/canarize/internal/report"
 	"github.com/canarize/canarize/internal/rollout"
 )
 
@@ -81,7 +82,8 @@ func TestReads(t *testing.T) {
 		{count(0, 0), count(4, 2000), nil, nil, false, "unknown without requests to both versions", Plain},
 		{count(9, 3), count(4, 2000), nil, nil, false, "unknown without requests to both versions", Plain},
 	} {
-		m := metric(rollout.Metric{Name: "m", Canary: c.canary, Stable: c.stable, Low: c.low, High: c.high, Events: c.events}, nil)
+		judged := rollout.Metric{Name: "m", Canary: c.canary, Stable: c.stable, Low: c.low, High: c.high, Events: c.events}
+		m := metric(judged, report.Describe([]rollout.Metric{judged})[0])
 		if m.Reads != c.want || m.Tone != c.tone {
 			t.Errorf("%v %v: %q %q", c.canary, c.stable, m.Reads, m.Tone)
 		}

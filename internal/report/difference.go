@@ -20,40 +20,52 @@ func DifferenceOf(m rollout.Metric) (Difference, bool) {
 	return Difference{100 * d.Value, 100 * d.Low, 100 * d.High}, known
 }
 
-// Bars draws the differences of metrics as bars around zero, with one scale; nil where there is
-// none.
-func Bars(metrics []rollout.Metric) []*chart.Difference {
-	all := make([]*chart.Interval, len(metrics))
-	for i, m := range metrics {
-		if d, known := DifferenceOf(m); known {
-			all[i] = &chart.Interval{Low: d.Low, Y: d.Value, High: d.High}
-		}
-	}
-	return chart.Differences(all)
+// Described is the difference of a metric as the report and the live page show it.
+type Described struct {
+	Text  string            // with its interval; "" if it is unknown
+	Bar   *chart.Difference // nil if it is unknown
+	Reads string            // in words
+	Tone  Tone
 }
 
-// Reads says how the canary differs so far, and how that looks: good, bad or wait, as package
-// look has it; "" for neither. It is sure only where the judge's interval is, which allows for
-// noise between pods and over time. That of the counts does not.
-func Reads(m rollout.Metric) (words, tone string) {
-	d, known := DifferenceOf(m)
-	more, fewer, bad := "worse", "better", "bad"
+// Describe describes the differences of metrics. Their bars have one scale.
+func Describe(metrics []rollout.Metric) []Described {
+	all := make([]Described, len(metrics))
+	intervals := make([]*chart.Interval, len(metrics))
+	for i, m := range metrics {
+		d, known := DifferenceOf(m)
+		if known {
+			all[i].Text = d.String()
+			intervals[i] = &chart.Interval{Low: d.Low, Y: d.Value, High: d.High}
+		}
+		all[i].Reads, all[i].Tone = d.reads(m, known)
+	}
+	for i, bar := range chart.Differences(intervals) {
+		all[i].Bar = bar
+	}
+	return all
+}
+
+// reads says how the canary differs so far. It is sure only where the judge's interval is,
+// which allows for noise between pods and over time. That of the counts does not.
+func (d Difference) reads(m rollout.Metric, known bool) (words string, tone Tone) {
+	more, fewer, bad := "worse", "better", Bad
 	if m.Events {
-		more, fewer, bad = "more often", "less often", "wait"
+		more, fewer, bad = "more often", "less often", Wait
 	}
 	switch {
 	case !known:
-		return "unknown without requests to both versions", ""
+		return "unknown without requests to both versions", Plain
 	case m.Low != nil && *m.Low > 1:
 		return more + " on the new version", bad
 	case m.High != nil && *m.High < 1:
-		return fewer + " on the new version", "good"
+		return fewer + " on the new version", Good
 	case d.Low > 0:
-		return "probably " + more + "; the judge needs more evidence", ""
+		return "probably " + more + "; the judge needs more evidence", Plain
 	case d.High < 0:
-		return "probably " + fewer + "; the judge needs more evidence", ""
+		return "probably " + fewer + "; the judge needs more evidence", Plain
 	}
-	return "no clear difference", ""
+	return "no clear difference", Plain
 }
 
 // String shows the difference with its interval.

@@ -15,7 +15,7 @@ import (
 type metricRow struct {
 	Name, Canary, Stable, Difference, Ratio, Harm, Safe string
 	Bar                                                 *chart.Difference
-	Tone                                                string // of the bar
+	Tone                                                Tone // of the bar
 }
 
 // last returns the last look of the judge; false if it took none.
@@ -38,16 +38,12 @@ func (r Report) metrics() []metricRow {
 	var rows []metricRow
 	all := r.ordered()
 	shown := rollout.Notable(all, partsInTable)
-	bars := Bars(shown)
-	for i, m := range shown {
+	for i, d := range Describe(shown) {
+		m := shown[i]
 		row := metricRow{
-			Name: m.Name, Canary: counted(m, m.Canary), Stable: counted(m, m.Stable), Difference: "unknown", Ratio: ratioOf(m),
-			Harm: reached(m.Harm, r.Judge.Reject), Safe: reached(m.Safe, r.Judge.Promote), Bar: bars[i],
+			Name: m.Name, Canary: counted(m, m.Canary), Stable: counted(m, m.Stable), Difference: cmp.Or(d.Text, "unknown"), Ratio: ratioOf(m),
+			Harm: reached(m.Harm, r.Judge.Reject), Safe: reached(m.Safe, r.Judge.Promote), Bar: d.Bar, Tone: d.Tone,
 		}
-		if d, known := DifferenceOf(m); known {
-			row.Difference = d.String()
-		}
-		_, row.Tone = Reads(m)
 		if r.proves(m) == notNeeded {
 			row.Safe = notNeeded
 		}
