@@ -74,7 +74,7 @@ func askGateway(q Request, listeners []*listener) Answer {
 		if rank := hostRank(l.hostname); compareRanks(rank, specific) > 0 {
 			specific = rank
 		}
-		for _, at := range slices.Concat(l.attached[true], l.attached[false]) {
+		for _, at := range l.all() {
 			all = append(all, at.candidates(q)...)
 		}
 	}

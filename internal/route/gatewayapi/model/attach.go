@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,9 @@ func olderFirst(a, b *route) (order int, assumed bool) {
 	return cmp.Or(a.created.Compare(b.created), cmp.Compare(name(a), name(b)), cmp.Compare(a.id.Kind, b.id.Kind)), assumed
 }
 
+// all returns what is attached to a listener, routes of gRPC first.
+func (l *listener) all() []*attachment { return slices.Concat(l.attached[true], l.attached[false]) }
+
 // attach finds the listeners of every route, oldest route first.
 func (m *Model) attach(gateways map[ID][]*listener) {
 	m.assumeGateways(gateways)
@@ -61,12 +65,7 @@ func (m *Model) attach(gateways map[ID][]*listener) {
 }
 
 func sortedIDs(gateways map[ID][]*listener) []ID {
-	ids := make([]ID, 0, len(gateways))
-	for id := range gateways {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b ID) int { return cmp.Compare(a.String(), b.String()) })
-	return ids
+	return slices.SortedFunc(maps.Keys(gateways), func(a, b ID) int { return cmp.Compare(a.String(), b.String()) })
 }
 
 // assumeGateways adds Gateways that are not in the set, with one listener for every name

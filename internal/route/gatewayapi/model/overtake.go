@@ -1,7 +1,5 @@
 package model
 
-import "slices"
-
 // Overtaking is a match of a route that loses requests to the copy of another route.
 type Overtaking struct {
 	Loser      ID
@@ -26,7 +24,7 @@ func (m *Model) Overtaken(copies map[ID]ID) (out []Overtaking) {
 		made[c] = true
 	}
 	for _, l := range m.listeners {
-		for _, original := range slices.Concat(l.attached[true], l.attached[false]) {
+		for _, original := range l.all() {
 			added := attachmentOf(l, copies[original.route.id])
 			if added == nil {
 				continue
@@ -44,7 +42,7 @@ func (m *Model) Overtaken(copies map[ID]ID) (out []Overtaking) {
 
 // attachmentOf returns the attachment of a route to a listener, or nil.
 func attachmentOf(l *listener, id ID) *attachment {
-	for _, at := range slices.Concat(l.attached[true], l.attached[false]) {
+	for _, at := range l.all() {
 		if at.route.id == id {
 			return at
 		}
@@ -56,7 +54,7 @@ func attachmentOf(l *listener, id ID) *attachment {
 func (m *Model) beside(l *listener) (out []*attachment) {
 	for _, other := range m.listeners {
 		if other.gateway == l.gateway && (other.port == l.port || other.assumed() && (other.port == 0 || l.port == 0)) {
-			out = append(out, slices.Concat(other.attached[true], other.attached[false])...)
+			out = append(out, other.all()...)
 		}
 	}
 	return out
@@ -112,15 +110,9 @@ func loses(losing, copied, taking entry) (host string, lost bool) {
 // readings yields every reading of the specification, and each with the method counted as
 // a header.
 func readings(yield func(reading) bool) {
-	for choice := range 1 << len(questions) {
-		r := literal
-		for i, q := range questions {
-			if choice&(1<<i) != 0 {
-				q.flip(&r)
-			}
-		}
+	for _, c := range choices {
 		for _, counted := range []bool{false, true} {
-			if r.counted = counted; !yield(r) {
+			if c.counted = counted; !yield(c.reading) {
 				return
 			}
 		}

@@ -49,6 +49,27 @@ var (
 	}
 )
 
+// choice is a reading, and why it is not the letter of the specification; "" if it is.
+type choice struct {
+	reading
+	why string
+}
+
+// choices holds every reading, the letter of the specification first.
+var choices = func() (all []choice) {
+	for answers := range 1 << len(questions) {
+		c := choice{reading: literal}
+		for i, q := range questions {
+			if answers&(1<<i) != 0 {
+				q.flip(&c.reading)
+				c.why = cmp.Or(c.why, q.text)
+			}
+		}
+		all = append(all, c)
+	}
+	return all
+}()
+
 // candidate is an entry that fits a request, with the hostnames by which it does.
 type candidate struct {
 	entry
@@ -67,16 +88,9 @@ type order struct {
 func compare(a, b candidate) order {
 	out := order{}
 	out.sign, out.assumed = literal.compare(a, b)
-	for choice := range 1 << len(questions) {
-		r, first := literal, ""
-		for i, q := range questions {
-			if choice&(1<<i) != 0 {
-				q.flip(&r)
-				first = cmp.Or(first, q.text)
-			}
-		}
-		if sign, _ := r.compare(a, b); sign != out.sign {
-			out.open = first
+	for _, c := range choices {
+		if sign, _ := c.compare(a, b); sign != out.sign {
+			out.open = c.why
 			return out
 		}
 	}

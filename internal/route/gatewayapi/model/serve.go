@@ -16,7 +16,7 @@ type served struct {
 // records those that get none for some of their hosts.
 func (m *Model) serve(l *listener) (out []served) {
 	var all []candidate
-	for _, at := range slices.Concat(l.attached[true], l.attached[false]) {
+	for _, at := range l.all() {
 		first := slices.MinFunc(at.hosts, func(a, b host) int {
 			return cmp.Or(compareRanks(hostRank(b.own), hostRank(a.own)), compareRanks(hostRank(b.name), hostRank(a.name)))
 		})
