@@ -3,6 +3,7 @@ package derive
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/canarize/canarize/internal/manifest"
@@ -131,13 +132,13 @@ func (d *derivation) checkStable(r *derived, report model.Report) error {
 	for _, g := range groups {
 		for _, row := range g.Rows {
 			if s := d.canaryOf(serviceOf(row)); s != nil {
-				at := manifest.Nearest(r.stable.Root, "spec", "rules", decimal(g.Rule), "backendRefs")
+				at := manifest.Nearest(r.stable.Root, "spec", "rules", strconv.Itoa(g.Rule), "backendRefs")
 				return r.stable.Errorf(at, "rules[%d] already leads to %s, the canary of %s; pass the route as it is without a canary, or choose another --suffix", g.Rule, row.Backend, s.ID())
 			}
 			if _, has := d.services[serviceOf(row)]; !has {
 				continue
 			}
-			at := manifest.Nearest(r.stable.Root, "spec", "rules", decimal(g.Rule), "backendRefs")
+			at := manifest.Nearest(r.stable.Root, "spec", "rules", strconv.Itoa(g.Rule), "backendRefs")
 			switch {
 			case row.Of == 0:
 				return r.stable.Errorf(at, "all weights of rules[%d] are 0, so there is nothing of which the canary could get a share; give the Service a weight, or remove the rule", g.Rule)

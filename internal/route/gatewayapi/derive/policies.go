@@ -16,9 +16,8 @@ import (
 // route too, which has the labels of the stable one.
 func (d *derivation) policies() error {
 	for _, o := range d.Set.Objects {
-		targets := slices.Concat(manifest.Items(o.Root, "spec", "targetRefs"), []*manifest.Node{manifest.Get(o.Root, "spec", "targetRef")})
 		copied := manifest.NewList()
-		for _, target := range targets {
+		for _, target := range targetsOf(o) {
 			if name := d.target(o, target); name != "" {
 				target = manifest.Clone(target)
 				manifest.PutString(target, "name", name)
@@ -44,6 +43,11 @@ func (d *derivation) policies() error {
 		d.note(note.Info, "", o, "its copy %s does for the canary what it does for stable; what it counts, such as requests up to a limit, it counts for each version", policy.Name())
 	}
 	return nil
+}
+
+// targetsOf returns what a policy names; a missing targetRef is nil.
+func targetsOf(policy *manifest.Object) []*manifest.Node {
+	return slices.Concat(manifest.Items(policy.Root, "spec", "targetRefs"), []*manifest.Node{manifest.Get(policy.Root, "spec", "targetRef")})
 }
 
 // target returns the name of the canary's object for a target of a policy; "" if the target
@@ -113,7 +117,7 @@ func chosenByClients(spec *manifest.Node) *manifest.Node {
 func (d *derivation) sampled(policy *manifest.Object) *derived {
 	namespace := d.Set.Namespace(policy)
 	selects := manifest.Get(policy.Root, "spec", "targetSelectors") != nil
-	targets := append(slices.Clone(manifest.Items(policy.Root, "spec", "targetRefs")), manifest.Get(policy.Root, "spec", "targetRef"))
+	targets := targetsOf(policy)
 	for _, r := range d.routes {
 		for _, p := range manifest.Items(r.stable.Root, "spec", "parentRefs") {
 			named := func(t *manifest.Node) bool {

@@ -3,13 +3,10 @@ package derive
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/route/gatewayapi/model"
 )
-
-func decimal(n int) string { return strconv.Itoa(n) }
 
 // groupsOf returns the matches of a route.
 func groupsOf(report model.Report, id model.ID) (out []model.Group) {
