@@ -31,7 +31,7 @@ var rooms = []room{
 
 	{"internal/lint", "finds mistakes in release files and in the pipelines that call canarize", "manifest metric releasefile similar", true},
 	{"internal/route", "the two contracts of a traffic router: derive routes from manifests, move traffic in a cluster", "manifest note rollout", true},
-	{"internal/route/routetest", "tests what every router must do, on a cluster in memory", "canary manifest object plan rollout route runner", false},
+	{"internal/route/routetest", "tests what every router must do, on a cluster in memory", "canary manifest manifest/golden note object plan rollout route runner", false},
 	{"internal/route/routetest/toy", "the smallest router, for tests: its canary is part of the stable object", "manifest object rollout route", false},
 	{"internal/route/emissary/model", "what Emissary does with a set of objects: groups, real shares, names, dropped Mappings", "", true},
 	{"internal/route/emissary/derive", "derives the canary Mapping for a stable one, and keeps it in step with it in a cluster", "manifest note object route route/emissary/model servicename", true},

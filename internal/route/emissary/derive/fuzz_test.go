@@ -6,6 +6,7 @@ import (
 
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/route/emissary/derive"
+	"github.com/canarize/canarize/internal/route/routetest"
 )
 
 var validName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
@@ -33,7 +34,7 @@ func FuzzAnnotation(f *testing.F) {
 			t.Fatal(err)
 		}
 		weight := 25
-		request := newRequest(set)
+		request := routetest.Request(set)
 		request.Weight = &weight
 		result, err := derive.Router{Namespace: "emissary"}.Canary(request)
 		if err != nil {

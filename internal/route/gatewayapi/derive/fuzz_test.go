@@ -6,6 +6,7 @@ import (
 	"github.com/canarize/canarize/internal/manifest"
 	"github.com/canarize/canarize/internal/manifest/golden"
 	"github.com/canarize/canarize/internal/route/gatewayapi/derive"
+	"github.com/canarize/canarize/internal/route/routetest"
 )
 
 // FuzzCanary checks that no manifest makes the router panic, and that what it derives can be
@@ -24,7 +25,7 @@ func FuzzCanary(f *testing.F) {
 		}
 		weight = max(weight, -weight) % 101
 		for _, strategy := range derive.Strategies() {
-			request := newRequest(set)
+			request := routetest.Request(set)
 			request.Weight = &weight
 			result, err := derive.Router{Strategy: strategy}.Canary(request)
 			if err != nil {
@@ -60,7 +61,7 @@ func TestNeverChangesTheInput(t *testing.T) {
 		}
 		weight := 10
 		for _, strategy := range derive.Strategies() {
-			request := newRequest(set)
+			request := routetest.Request(set)
 			request.Weight = &weight
 			_, _ = derive.Router{Strategy: strategy}.Canary(request) // a refusal changes nothing either
 		}

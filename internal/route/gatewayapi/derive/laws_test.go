@@ -15,6 +15,7 @@ import (
 	"github.com/canarize/canarize/internal/route"
 	"github.com/canarize/canarize/internal/route/gatewayapi/derive"
 	"github.com/canarize/canarize/internal/route/gatewayapi/model"
+	"github.com/canarize/canarize/internal/route/routetest"
 )
 
 // What random routes and requests are made of.
@@ -99,7 +100,7 @@ func TestNobodyElseLosesRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		request := newRequest(set)
+		request := routetest.Request(set)
 		weight := rapid.IntRange(0, 100).Draw(t, "weight")
 		request.Weight = &weight
 		strategy := rapid.SampledFrom(derive.Strategies()).Draw(t, "strategy")
