@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/canarize/canarize/internal/route/emissary/model"
+	"github.com/canarize/canarize/internal/route/routetest"
 )
 
 var options = model.Options{Namespace: "emissary"}
@@ -205,37 +206,16 @@ func TestExactShare(t *testing.T) {
 	})
 }
 
-// anything draws decoded JSON of any shape, often with keys that the model
-// reads.
+// anything draws decoded JSON with keys that the model reads.
 func anything(depth int) *rapid.Generator[any] {
-	return rapid.Custom(func(t *rapid.T) any {
-		kind := rapid.IntRange(0, 7).Draw(t, "kind")
-		if depth == 0 {
-			kind %= 6
-		}
-		switch kind {
-		case 0:
-			return nil
-		case 1:
-			return rapid.Bool().Draw(t, "bool")
-		case 2:
-			return rapid.Float64().Draw(t, "float")
-		case 3:
-			return rapid.Int().Draw(t, "int")
-		case 4:
-			return rapid.SampledFrom([]string{"", "*", "default", "web", "https://", "[::", "%", "*.a", ".", "ring_hash", "v1"}).Draw(t, "text")
-		case 5:
-			return rapid.String().Draw(t, "string")
-		case 6:
-			return rapid.SliceOfN(anything(depth-1), 0, 3).Draw(t, "list")
-		}
-		return rapid.MapOfN(rapid.SampledFrom(append(model.MustEqualFields(),
-			"hostname", "host", "host_regex", "service", "weight", "precedence", "shadow", "host_redirect", "method",
-			"regex_headers", "query_parameters", "retry_policy", "resolver", "tls", "ambassador_id", "policy", "cookie",
-			"matchLabels", "namespace", "from", "config", "defaults", "httpmapping", "protocol", "protocolStack",
-			"hostBinding", "securityModel", "mappingSelector", "port", "priority", "stats_name", "v3StatsName",
-		)), anything(depth-1), 0, 6).Draw(t, "map")
-	})
+	texts := []string{"", "*", "default", "web", "https://", "[::", "%", "*.a", ".", "ring_hash", "v1"}
+	keys := append(model.MustEqualFields(),
+		"hostname", "host", "host_regex", "service", "weight", "precedence", "shadow", "host_redirect", "method",
+		"regex_headers", "query_parameters", "retry_policy", "resolver", "tls", "ambassador_id", "policy", "cookie",
+		"matchLabels", "namespace", "from", "config", "defaults", "httpmapping", "protocol", "protocolStack",
+		"hostBinding", "securityModel", "mappingSelector", "port", "priority", "stats_name", "v3StatsName",
+	)
+	return routetest.Anything(depth, texts, keys)
 }
 
 func TestNothingPanics(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/canarize/canarize/internal/route/gatewayapi/model"
+	"github.com/canarize/canarize/internal/route/routetest"
 )
 
 // sometimes draws a field in one of so many cases.
@@ -409,34 +410,12 @@ func TestOwnRouteOfNeighbours(t *testing.T) {
 	}
 }
 
-// anything draws decoded JSON of any shape, often with keys that the model reads.
+// anything draws decoded JSON with keys that the model reads.
 func anything(depth int) *rapid.Generator[any] {
-	return rapid.Custom(func(t *rapid.T) any {
-		kind := rapid.IntRange(0, 7).Draw(t, "kind")
-		if depth == 0 {
-			kind %= 6
-		}
-		switch kind {
-		case 0:
-			return nil
-		case 1:
-			return rapid.Bool().Draw(t, "bool")
-		case 2:
-			return rapid.Float64().Draw(t, "float")
-		case 3:
-			return rapid.Int().Draw(t, "int")
-		case 4:
-			return rapid.SampledFrom([]string{"", "*", "*.a", "web", "/", "/a", "Exact", "RegularExpression", "(", "HTTP", "Gateway", "RequestMirror", "Selector", "In"}).Draw(t, "text")
-		case 5:
-			return rapid.String().Draw(t, "string")
-		case 6:
-			return rapid.SliceOfN(anything(depth-1), 0, 3).Draw(t, "list")
-		}
-		return rapid.MapOfN(rapid.SampledFrom(strings.Fields(`parentRefs hostnames rules matches path type value headers queryParams method
-			name namespace kind group sectionName port backendRefs weight filters requestMirror backendRef percent fraction numerator denominator
-			listeners hostname protocol allowedRoutes namespaces from selector matchLabels matchExpressions key operator values kinds to service ports`)),
-			anything(depth-1), 0, 6).Draw(t, "map")
-	})
+	texts := []string{"", "*", "*.a", "web", "/", "/a", "Exact", "RegularExpression", "(", "HTTP", "Gateway", "RequestMirror", "Selector", "In"}
+	return routetest.Anything(depth, texts, strings.Fields(`parentRefs hostnames rules matches path type value headers queryParams method
+		name namespace kind group sectionName port backendRefs weight filters requestMirror backendRef percent fraction numerator denominator
+		listeners hostname protocol allowedRoutes namespaces from selector matchLabels matchExpressions key operator values kinds to service ports`))
 }
 
 func TestNothingPanics(t *testing.T) {
